@@ -1,0 +1,331 @@
+"""The frozen values that pass between the stages of a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import Literal
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+#: A mapping nobody can change, for defaults of frozen fields.
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+#: AWS Lambda's limit for a function and its layers together, unpacked, in bytes.
+LAMBDA_LIMIT = 262_144_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """An interpreter on an operating system, as wheels and markers see it."""
+
+    #: ``host`` for the interpreter at hand, else the name of a preset such as ``lambda-python3.12-x86_64``.
+    name: str
+    #: The full version of Python, ``3.12.1``.
+    python_version: Version
+    #: The environment markers of PEP 508, without ``extra``.
+    markers: Mapping[str, str]
+    #: Compatible wheel tags, most wanted first.
+    tags: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A wheel on an index, as the Simple API describes it (PEP 503, 592, 658, 691, 700)."""
+
+    name: NormalizedName
+    version: Version
+    filename: str
+    #: Absolute, ``https:``, ``http:`` or ``file:``, without the fragment; credentials are kept out.
+    url: str
+    #: Hex digest; ``None`` where the index offers no SHA-256 (such a wheel is hashed when it is fetched).
+    sha256: str | None
+    tags: frozenset[Tag]
+    #: Bytes of the archive, where the index tells.
+    size: int | None = None
+    requires_python: SpecifierSet | None = None
+    upload_time: datetime | None = None
+    #: ``None``: not yanked. Else the reason, which may be empty.
+    yanked: str | None = None
+    #: Hex SHA-256 of the metadata file beside the wheel (PEP 658); "" when it is offered without hash, ``None`` when not offered.
+    metadata_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sdist:
+    """A source distribution on an index; becomes a wheel before anything else looks at it."""
+
+    name: NormalizedName
+    version: Version
+    filename: str
+    url: str
+    sha256: str | None
+    size: int | None = None
+    requires_python: SpecifierSet | None = None
+    upload_time: datetime | None = None
+    yanked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What the resolver reads from core metadata (``METADATA`` in ``.dist-info``)."""
+
+    name: NormalizedName
+    version: Version
+    requires: tuple[Requirement, ...] = ()
+    #: ``Provides-Extra``, normalized.
+    extras: frozenset[NormalizedName] = frozenset()
+    requires_python: SpecifierSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file in a wheel, read from the zip's central directory."""
+
+    #: Path inside the archive, with ``/``.
+    path: str
+    #: Unpacked bytes.
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A version of a project that can be installed, with the wheels of it that fit.
+
+    A candidate is found in an index and not installed yet.
+    """
+
+    name: NormalizedName
+    version: Version
+    #: The wheel the host installs: what is traced and proven.
+    wheel: Wheel
+    #: Every wheel of this version that fits a target platform, sorted by file name; their hashes go into the lock.
+    wheels: tuple[Wheel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """A newer version of the root that was not taken, and why."""
+
+    name: NormalizedName
+    version: Version
+    #: A sentence for a person.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The declared closure of the roots, pinned: what a full install would bring."""
+
+    #: By name, sorted by name.
+    pins: Mapping[NormalizedName, Candidate]
+    #: The project whose distributions are minimized (``litellm``).
+    root: NormalizedName
+    #: Projects kept whole, with their closures (``-r``, ``--whole``).
+    whole: frozenset[NormalizedName] = frozenset()
+    #: Projects the runtime already has (``--provided``): pinned, traced, not written.
+    provided: frozenset[NormalizedName] = frozenset()
+    #: Who requires whom: the names each pin declares under the markers and extras in use.
+    requires: Mapping[NormalizedName, frozenset[NormalizedName]] = field(default_factory=dict)
+    #: For each pin that an extra brought in at a hard miss, ``litellm[mcp]``.
+    extras: Mapping[NormalizedName, str] = field(default_factory=dict)
+    #: Newest first.
+    passed_over: tuple[PassedOver, ...] = ()
+    #: Sentences about constraints that were set aside: overrides, and floors of distributions nothing needs.
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A place in running code."""
+
+    file: str
+    line: int
+    #: ``<module>`` at module level.
+    function: str
+
+
+class Need(Enum):
+    """How a name was asked for."""
+
+    IMPORT = "import"
+    #: ``importlib.util.find_spec``.
+    PROBE = "probe"
+    #: ``importlib.metadata`` looked up a project.
+    METADATA = "metadata"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """An import, probe or metadata look-up that nothing in the child satisfied."""
+
+    need: Need
+    #: A dotted module, or the name of a project for ``Need.METADATA``.
+    name: str
+    #: Where it was asked, innermost frame first, the machinery of import left out.
+    frames: tuple[Frame, ...]
+    #: The feature that ran, ``import`` for the first stage, else ``openai/chat``.
+    stage: str
+    #: Position among the questions of its process.
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the trace said to the first question about a distribution."""
+
+    distribution: NormalizedName
+    accepted: bool
+    question: Question
+    #: Why a no was tried first, or why a yes was given: a few words.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRequest:
+    """A request that reached the emulator."""
+
+    method: str
+    #: Path and query.
+    target: str
+    #: In the order sent, names in lower case.
+    headers: tuple[tuple[str, str], ...]
+    #: Decoded where it is text, else the hex SHA-256 with the prefix ``sha256:``.
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageBehaviour:
+    """What one stage (the import, or one feature of one provider) did that can be seen from outside."""
+
+    #: ``import``, or ``openai/chat``.
+    stage: str
+    #: ``passed``, or the type and text of the exception that ended it.
+    status: str
+    #: Lines it printed on stdout.
+    output: tuple[str, ...] = ()
+    #: ``Category: message (module)``.
+    warnings: tuple[str, ...] = ()
+    #: ``LEVEL logger: message`` for WARNING and above.
+    logs: tuple[str, ...] = ()
+    #: Addresses other than the emulator's that the code tried to reach, ``host:port``.
+    connections: tuple[str, ...] = ()
+    requests: tuple[RecordedRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What a whole run of the smoke did, stage by stage in plan order."""
+
+    stages: tuple[StageBehaviour, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Evidence: without the distribution the smoke fails."""
+
+    kind: Literal["failure"] = "failure"
+    distribution: NormalizedName
+    stage: str
+    #: The type and first line of the exception that ended the run.
+    error: str
+    #: ``fork``: at the very import; ``feature``: in a run of the feature; ``run``: in a clean environment of its own.
+    method: Literal["fork", "feature", "run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Evidence: without the distribution the smoke passes but behaves differently."""
+
+    kind: Literal["difference"] = "difference"
+    distribution: NormalizedName
+    stage: str
+    #: What differs: ``warnings``, ``logs``, ``output``, ``request header user-agent`` and the like.
+    what: str
+    with_it: str
+    without_it: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Evidence: the user asked for it (the root itself, ``--include``, ``-r``, ``--whole``)."""
+
+    kind: Literal["request"] = "request"
+    distribution: NormalizedName
+    #: The words of the user: ``root``, ``--include orjson``, ``-r requirements.in``.
+    asked_by: str
+
+
+Evidence = Failure | Difference | Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A distribution in the lock."""
+
+    candidate: Candidate
+    evidence: Evidence
+    #: Unpacked bytes of its wheel.
+    bytes: int
+    #: The distributions (or ``smoke``) that were seen to import it, sorted.
+    via: tuple[str, ...] = ()
+    #: The providers whose stages asked for it, sorted; empty when the import of the root did.
+    providers: tuple[str, ...] = ()
+    #: The first question about it, ``None`` when nothing asked (kept on request).
+    question: Question | None = None
+    #: The extra that supplied it, ``litellm[mcp]``.
+    extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A distribution of the closure that is not in the lock."""
+
+    candidate: Candidate
+    bytes: int
+    #: ``never asked for``, ``optional: ...``, ``passed without it``, ``degraded: ...``, ``provided``, ``excluded``.
+    reason: str
+    #: The first question about it that was declined, ``None`` when nothing asked.
+    question: Question | None = None
+    #: With ``--smallest``: the difference that was accepted.
+    degraded: Difference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the runs decided; kept and left out partition the closure. Both sorted by name."""
+
+    kept: tuple[Kept, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Everything a lock file and its evidence say; equal locks are written as equal bytes."""
+
+    #: The requirement of the root as asked, ``litellm`` or ``litellm==1.78.7``.
+    root: str
+    #: The command line that makes it anew, without ``minreq``: ``lock --providers openai,bedrock``.
+    command: str
+    #: Providers and features (or smoke files) in the order of the plan, ``openai/chat``.
+    stages: tuple[str, ...]
+    resolution: Resolution
+    selection: Selection
+    platforms: tuple[Platform, ...]
+    #: The platform the smoke ran on.
+    proven_on: Platform
+    #: What the proof did: recorded, and compared by ``minreq verify``.
+    behaviour: Behaviour
+    #: Names of what differed between two runs of one set.
+    noise: tuple[str, ...] = ()
+    #: What the lock was made from: digests of smoke scripts and profile, by name. What ``--check`` compares.
+    inputs: Mapping[str, str] = EMPTY
+    hashes: bool = True
+    annotate: bool = True
