@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -150,6 +151,37 @@ class Frame:
     line: int
     #: ``<module>`` at module level.
     function: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One stage of a smoke: a file of Python that a child interpreter runs as ``__main__``."""
+
+    #: ``import`` for the first stage, else ``openai/chat``; ``smoke/check.py`` for a user's own.
+    stage: str
+    file: Path
+    #: Added to the plan's environment. ``{http}`` and ``{https}`` stand for the emulator's addresses of this stage.
+    environment: Mapping[str, str] = EMPTY
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Scripts that run one after the other in a process of their own: the features of one provider."""
+
+    name: str
+    scripts: tuple[Script, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a smoke runs: a first stage that all groups share, then the groups, independent of each other."""
+
+    #: The whole environment of the child beside what the sandbox sets (home, temp, locale).
+    environment: Mapping[str, str]
+    #: Run once, before the groups; ``None`` when there is nothing to share.
+    first: Script | None
+    groups: tuple[Group, ...]
 
 
 class Need(Enum):
