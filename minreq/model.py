@@ -55,7 +55,7 @@ class Wheel:
     upload_time: datetime | None = None
     #: ``None``: not yanked. Else the reason, which may be empty.
     yanked: str | None = None
-    #: Hex SHA-256 of the metadata file beside the wheel (PEP 658); "" when it is offered without hash, ``None`` when not offered.
+    #: Hex SHA-256 of the metadata file beside the wheel (PEP 658); "" when offered without hash, ``None`` when not.
     metadata_sha256: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""What may be watched while a lock is made: a reporter with empty bodies, so that a subclass overrides what it wants."""
+"""What may be watched while a lock is made: events with empty bodies, so that a subclass overrides what it wants."""
 
 from __future__ import annotations
 
