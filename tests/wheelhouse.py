@@ -1,0 +1,387 @@
+"""Turns a scenario, a small TOML file, into real wheels and an index in the layout of PEP 503.
+
+A scenario says why it exists, what is asked for, what a program does, and which projects the index holds::
+
+    explanation = "`unused` is required by `a` but nothing of it is loaded."
+    requirements = ["a"]                     # `root` is the first of them unless it is given
+    program = "import a"                     # the smoke
+    kept = ["a", "b"]
+    dropped = ["unused"]
+    [wheels]
+    a."1.0" = { requires = ["b>1", "unused"], files = { "a/__init__.py" = "import b" } }
+    b."2.0" = {}
+    unused."1.0" = {}
+
+Keys of a release, all optional:
+
+``requires``         requirements, with markers where wanted
+``extras``           a table, extra to requirements
+``files``            a table, path to text; without it the release holds an empty package named like the project
+``requires_python``  a specifier
+``tag``              one tag or a list, a wheel for each (``py3-none-any`` unless given)
+``entry_points``     a table, group to a table of names and object references
+``scripts``          a table, file name to text, in ``.data/scripts``
+``yanked``           true, or the reason
+``upload_time``      RFC 3339, ``2026-01-31T12:00:00Z``
+``sdist``            true: the index holds a source distribution and no wheel; its build needs nothing
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import hashlib
+import html
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import parse_tag
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from minreq.model import Sdist, Wheel
+
+#: Where the scenarios shared by all tests are.
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+#: The time of every member: archives of equal releases are equal bytes.
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+
+_BACKEND = '''\
+"""Builds the wheel by copying the one that lies in the source distribution."""
+import pathlib, shutil
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    (wheel,) = pathlib.Path(__file__).parent.glob("*.whl")
+    shutil.copy(wheel, wheel_directory)
+    return wheel.name
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One version of a project in a scenario."""
+
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Path in the wheel to text.
+    files: Mapping[str, str] = field(default_factory=dict)
+    requires_python: str | None = None
+    tags: tuple[str, ...] = ("py3-none-any",)
+    entry_points: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    #: ``None``: not yanked. Else the reason, which may be empty.
+    yanked: str | None = None
+    upload_time: str | None = None
+    sdist: bool = False
+
+    @property
+    def stem(self) -> str:
+        """``name-version`` as file names spell it."""
+        return f"{canonicalize_name(self.name).replace('-', '_')}-{Version(self.version)}"
+
+    def metadata(self) -> str:
+        """The text of ``METADATA``."""
+        lines = ["Metadata-Version: 2.4", f"Name: {self.name}", f"Version: {self.version}"]
+        if self.requires_python is not None:
+            lines.append(f"Requires-Python: {self.requires_python}")
+        lines += [f"Requires-Dist: {requirement}" for requirement in self.requires]
+        for extra, requirements in self.extras.items():
+            lines.append(f"Provides-Extra: {extra}")
+            lines += [f"Requires-Dist: {_of_extra(requirement, extra)}" for requirement in requirements]
+        return "\n".join(lines) + "\n"
+
+    def wheel(self, tag: str) -> bytes:
+        """The bytes of the wheel for *tag*; equal releases give equal bytes."""
+        members = {path: text.encode() for path, text in sorted(self.files.items())}
+        members |= {f"{self.stem}.data/scripts/{name}": text.encode() for name, text in sorted(self.scripts.items())}
+        info = f"{self.stem}.dist-info"
+        members[f"{info}/METADATA"] = self.metadata().encode()
+        members[f"{info}/WHEEL"] = _wheel_file(tag).encode()
+        if self.entry_points:
+            members[f"{info}/entry_points.txt"] = _entry_points(self.entry_points).encode()
+        members[f"{info}/RECORD"] = _record(members, f"{info}/RECORD").encode()
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, content in members.items():
+                entry = zipfile.ZipInfo(path, _EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = (0o100755 if ".data/scripts/" in path else 0o100644) << 16
+                archive.writestr(entry, content)
+        return buffer.getvalue()
+
+    def source(self) -> bytes:
+        """The bytes of a source distribution that builds offline with nothing installed."""
+        members = {
+            "PKG-INFO": self.metadata().encode(),
+            "pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+            "backend.py": _BACKEND.encode(),
+            f"{self.stem}-{self.tags[0]}.whl": self.wheel(self.tags[0]),
+        }
+        buffer = io.BytesIO()
+        with (
+            gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as stream,
+            tarfile.open(fileobj=stream, mode="w") as archive,
+        ):
+            for path, content in sorted(members.items()):
+                entry = tarfile.TarInfo(f"{self.stem}/{path}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        return buffer.getvalue()
+
+    def archives(self) -> dict[str, bytes]:
+        """File name to bytes of everything the index holds of this release."""
+        if self.sdist:
+            return {f"{self.stem}.tar.gz": self.source()}
+        return {f"{self.stem}-{tag}.whl": self.wheel(tag) for tag in self.tags}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A small world: an index, a question, and the answer expected."""
+
+    #: Why it exists.
+    explanation: str
+    #: Requirement of the root.
+    root: str
+    requirements: tuple[str, ...]
+    #: The text of the smoke.
+    program: str = ""
+    kept: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    releases: tuple[Release, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A file of the wheelhouse."""
+
+    release: Release
+    path: Path
+    sha256: str
+    size: int
+
+    @property
+    def value(self) -> Wheel | Sdist:
+        """The same file as minreq's index client would describe it."""
+        specifier = None if self.release.requires_python is None else SpecifierSet(self.release.requires_python)
+        upload_time = self.release.upload_time
+        common: dict[str, Any] = {
+            "name": canonicalize_name(self.release.name),
+            "version": Version(self.release.version),
+            "filename": self.path.name,
+            "url": self.path.as_uri(),
+            "sha256": self.sha256,
+            "size": self.size,
+            "requires_python": specifier,
+            "upload_time": None if upload_time is None else datetime.fromisoformat(upload_time.replace("Z", "+00:00")),
+            "yanked": self.release.yanked,
+        }
+        if self.release.sdist:
+            return Sdist(**common)
+        return Wheel(**common, tags=parse_tag(self.path.stem.split("-", 2)[2]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wheelhouse:
+    """A scenario on disk."""
+
+    scenario: Scenario
+    folder: Path
+    #: In the order of the scenario.
+    archives: tuple[Archive, ...]
+
+    @property
+    def simple(self) -> Path:
+        """The index: a folder for each project, with ``index.html`` (PEP 503)."""
+        return self.folder / "simple"
+
+    @property
+    def files(self) -> Path:
+        """Every archive in one flat folder, for ``--find-links``."""
+        return self.folder / "files"
+
+    @property
+    def url(self) -> str:
+        """The index as a ``file:`` URL."""
+        return self.simple.as_uri()
+
+    @property
+    def program(self) -> Path:
+        """The smoke as a file."""
+        return self.folder / "program.py"
+
+    def of(self, name: str) -> tuple[Archive, ...]:
+        """The archives of the project *name*."""
+        return tuple(a for a in self.archives if canonicalize_name(a.release.name) == canonicalize_name(name))
+
+    @property
+    def projects(self) -> tuple[NormalizedName, ...]:
+        """Every project, sorted."""
+        return tuple(sorted({canonicalize_name(archive.release.name) for archive in self.archives}))
+
+
+def load(path: Path) -> Scenario:
+    """Read the scenario file *path*."""
+    return parse(path.read_text())
+
+
+def parse(text: str) -> Scenario:
+    """Read a scenario; an unknown key is a ``ValueError``, so that a misspelt one cannot pass for absent."""
+    data: dict[str, Any] = tomlkit.parse(text).unwrap()
+    wheels = data.pop("wheels", {})
+    requirements = tuple(data.pop("requirements"))
+    scenario = Scenario(
+        explanation=data.pop("explanation"),
+        requirements=requirements,
+        root=data.pop("root", requirements[0]),
+        program=data.pop("program", ""),
+        kept=tuple(data.pop("kept", ())),
+        dropped=tuple(data.pop("dropped", ())),
+        releases=tuple(_release(n, v, table) for n, versions in wheels.items() for v, table in versions.items()),
+    )
+    if data:
+        raise ValueError(f"unknown keys in the scenario: {', '.join(sorted(data))}")
+    return scenario
+
+
+def write(scenario: Scenario, folder: Path) -> Wheelhouse:
+    """Write the wheels, the index and the program of *scenario* below *folder*."""
+    archives = []
+    (folder / "files").mkdir(parents=True)
+    for release in scenario.releases:
+        for filename, content in release.archives().items():
+            path = folder / "files" / filename
+            path.write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            archives.append(Archive(release=release, path=path, sha256=digest, size=len(content)))
+    wheelhouse = Wheelhouse(scenario=scenario, folder=folder, archives=tuple(archives))
+    for name in wheelhouse.projects:
+        (wheelhouse.simple / name).mkdir(parents=True)
+        (wheelhouse.simple / name / "index.html").write_text(project_html(wheelhouse.of(name)))
+    wheelhouse.simple.mkdir(exist_ok=True)
+    (wheelhouse.simple / "index.html").write_text(root_html(wheelhouse.projects))
+    wheelhouse.program.write_text(scenario.program)
+    return wheelhouse
+
+
+def root_html(projects: Sequence[str]) -> str:
+    """The list of projects (PEP 503)."""
+    return _html(f'<a href="{name}/">{name}</a>' for name in projects)
+
+
+def project_html(archives: Sequence[Archive], *, metadata: bool = False) -> str:
+    """The page of one project (PEP 503, 592, 658); *metadata* offers metadata files beside the wheels."""
+    return _html(_anchor(archive, metadata=metadata) for archive in archives)
+
+
+def project_json(name: str, archives: Sequence[Archive], *, metadata: bool = False) -> str:
+    """The page of one project (PEP 691, 700, 714)."""
+    files = []
+    for archive in archives:
+        release = archive.release
+        entry: dict[str, Any] = {
+            "filename": archive.path.name,
+            "url": f"../../files/{archive.path.name}",
+            "hashes": {"sha256": archive.sha256},
+            "size": archive.size,
+            "yanked": release.yanked or release.yanked is not None,
+        }
+        if release.requires_python is not None:
+            entry["requires-python"] = release.requires_python
+        if release.upload_time is not None:
+            entry["upload-time"] = release.upload_time
+        if metadata and not release.sdist:
+            entry["core-metadata"] = {"sha256": _metadata_sha256(release)}
+        files.append(entry)
+    versions = sorted({archive.release.version for archive in archives}, key=Version)
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "versions": versions, "files": files}, indent=1)
+
+
+def _release(name: str, version: str, table: Mapping[str, Any]) -> Release:
+    fields = dict(table)
+    default_files = {f"{canonicalize_name(name).replace('-', '_')}/__init__.py": ""}
+    tag = fields.pop("tag", "py3-none-any")
+    yanked = fields.pop("yanked", None)
+    if "extras" in fields:
+        fields["extras"] = {extra: tuple(requirements) for extra, requirements in fields["extras"].items()}
+    try:
+        return Release(
+            name=name,
+            version=version,
+            requires=tuple(fields.pop("requires", ())),
+            files=fields.pop("files", default_files),
+            tags=(tag,) if isinstance(tag, str) else tuple(tag),
+            yanked="" if yanked is True else yanked or None,
+            **fields,
+        )
+    except TypeError as error:
+        raise ValueError(f"{name} {version}: {error}") from error
+
+
+def _of_extra(requirement: str, extra: str) -> str:
+    parsed = Requirement(requirement)
+    condition = f"extra == '{extra}'"
+    marker = condition if parsed.marker is None else f"({parsed.marker}) and {condition}"
+    parsed.marker = None
+    return f"{parsed} ; {marker}"
+
+
+def _wheel_file(tag: str) -> str:
+    lines = ["Wheel-Version: 1.0", "Generator: wheelhouse"]
+    lines.append(f"Root-Is-Purelib: {'true' if tag.endswith('-none-any') else 'false'}")
+    lines += [f"Tag: {part}" for part in sorted(map(str, parse_tag(tag)))]
+    return "\n".join(lines) + "\n"
+
+
+def _entry_points(groups: Mapping[str, Mapping[str, str]]) -> str:
+    lines = []
+    for group, points in groups.items():
+        lines.append(f"[{group}]")
+        lines += [f"{name} = {reference}" for name, reference in points.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _record(members: Mapping[str, bytes], path: str) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for member, content in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        writer.writerow([member, f"sha256={digest}", len(content)])
+    writer.writerow([path, "", ""])
+    return buffer.getvalue()
+
+
+def _html(anchors: Iterable[str]) -> str:
+    head = '<!DOCTYPE html>\n<html>\n<head><meta name="pypi:repository-version" content="1.1"></head>\n<body>\n'
+    return head + "".join(f"{anchor}<br>\n" for anchor in anchors) + "</body>\n</html>\n"
+
+
+def _anchor(archive: Archive, *, metadata: bool) -> str:
+    release = archive.release
+    attributes = {"href": f"../../files/{archive.path.name}#sha256={archive.sha256}"}
+    if release.requires_python is not None:
+        attributes["data-requires-python"] = release.requires_python
+    if release.yanked is not None:
+        attributes["data-yanked"] = release.yanked
+    if metadata and not release.sdist:
+        attributes["data-core-metadata"] = f"sha256={_metadata_sha256(release)}"
+    text = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
+    return f"<a {text}>{archive.path.name}</a>"
+
+
+def _metadata_sha256(release: Release) -> str:
+    return hashlib.sha256(release.metadata().encode()).hexdigest()
