@@ -182,6 +182,101 @@ class OutputUnwritable(UsageError):
         return f"cannot write {self.path}: {self.why}"
 
 
+class PipConfigurationUnreadable(UsageError):
+    """A configuration file of pip cannot be read."""
+
+    reason = "pip-configuration-unreadable"
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"cannot read pip's configuration {self.path}: {self.problem}"
+
+
+class PipSettingInvalid(UsageError):
+    """A setting of pip, from a file, a variable or a flag, has a value that cannot be meant."""
+
+    reason = "pip-setting-invalid"
+
+    def __init__(self, key: str, value: str, expected: str) -> None:
+        super().__init__(key, value, expected)
+        self.key, self.value, self.expected = key, value, expected
+
+    def __str__(self) -> str:
+        return f"{self.key} = {self.value!r} in the configuration of pip: expected {self.expected}"
+
+
+class DefaultIndexUnknown(UsageError):
+    """Nothing names an index, and pip does not say which one it would ask."""
+
+    reason = "default-index-unknown"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"no index is configured and pip does not tell its default ({self.problem}); name one with --index-url"
+
+
+class CutoffUnreadable(UsageError):
+    """The value of ``--exclude-newer`` is neither a date nor a duration."""
+
+    reason = "cutoff-unreadable"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return (
+            f"--exclude-newer {self.text!r} is neither a date (2026-11-01, 2026-11-01T12:00:00Z) "
+            "nor a duration (3 days, 72h, P3D)"
+        )
+
+
+class PythonNotFound(UsageError):
+    """There is no interpreter at that place."""
+
+    reason = "python-not-found"
+
+    def __init__(self, python: str) -> None:
+        super().__init__(python)
+        self.python = python
+
+    def __str__(self) -> str:
+        return f"no Python interpreter at {self.python}; name one with --python"
+
+
+class PythonUnusable(UsageError):
+    """An interpreter does not run, or is too old to be asked."""
+
+    reason = "python-unusable"
+
+    def __init__(self, python: str, problem: str) -> None:
+        super().__init__(python, problem)
+        self.python, self.problem = python, problem
+
+    def __str__(self) -> str:
+        return f"cannot use the interpreter {self.python}: {self.problem}"
+
+
+class UnknownPlatform(UsageError):
+    """``--platform`` names no preset."""
+
+    reason = "unknown-platform"
+
+    def __init__(self, name: str, known: tuple[str, ...], suggestion: str | None) -> None:
+        super().__init__(name, known, suggestion)
+        self.name, self.known, self.suggestion = name, known, suggestion
+
+    def __str__(self) -> str:
+        hint = f"did you mean {self.suggestion}?" if self.suggestion else f"known are {', '.join(self.known)}"
+        return f"no platform {self.name!r}; {hint}"
+
+
 class BaselineFailure(MinreqError):
     """The smoke fails although nothing is left out: the smoke is at fault."""
 
@@ -196,6 +291,21 @@ class ResolutionFailure(MinreqError):
     reason = "resolution"
 
 
+class NoWheel(ResolutionFailure):
+    """A release has no wheel that fits, and none can be built."""
+
+    reason = "no-wheel"
+
+    def __init__(self, project: str, version: str, why: str) -> None:
+        super().__init__(project, version, why)
+        self.project, self.version, self.why = project, version, why
+
+    def __str__(self) -> str:
+        return (
+            f"{self.project} {self.version} has no wheel that fits, only its source, and none can be built: {self.why}"
+        )
+
+
 class IndexFailure(MinreqError):
     """The index, the network or a file from it."""
 
@@ -206,3 +316,260 @@ class IndexFailure(MinreqError):
 def _listed(sentences: Sequence[str]) -> str:
     """The end of a sentence that has several parts, each on a line of its own."""
     return ":" + "".join(f"\n  {sentence}" for sentence in sentences)
+
+
+class HashMismatch(IndexFailure):
+    """A file does not have the hash that the index or the lock gives for it."""
+
+    reason = "hash"
+
+    def __init__(self, filename: str, expected: str, found: str) -> None:
+        super().__init__(filename, expected, found)
+        self.filename, self.expected, self.found = filename, expected, found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename} has the SHA-256 {self.found}, not {self.expected} as promised: "
+            "it was changed or damaged on the way, nothing of it was used; try again, or ask whoever runs the index"
+        )
+
+
+class HashMissing(IndexFailure):
+    """The index gives no SHA-256 for a file."""
+
+    reason = "hash"
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename)
+        self.filename = filename
+
+    def __str__(self) -> str:
+        return f"the index gives no SHA-256 for {self.filename}; minreq uses no file that it cannot check"
+
+
+class BrokenWheel(IndexFailure):
+    """An archive has the right hash and is no valid wheel."""
+
+    reason = "wheel"
+
+    def __init__(self, filename: str, why: str) -> None:
+        super().__init__(filename, why)
+        self.filename, self.why = filename, why
+
+    def __str__(self) -> str:
+        return f"{self.filename} is not a valid wheel: {self.why}; choose another version with --constraint"
+
+
+class HostileWheel(NegativeAnswer):
+    """A wheel holds what would run without being imported."""
+
+    reason = "hostile"
+
+    def __init__(self, filename: str, path: str, rule: str) -> None:
+        super().__init__(filename, path, rule)
+        self.filename, self.path, self.rule = filename, path, rule
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename} is refused because of {self.path}: {self.rule}; "
+            "nothing of it was run; leave it out with --exclude, or choose another version with --constraint"
+        )
+
+
+class StoreUnwritable(UsageError):
+    """The store of wheels cannot be written."""
+
+    reason = "store"
+
+    def __init__(self, folder: object, why: str) -> None:
+        super().__init__(folder, why)
+        self.folder, self.why = folder, why
+
+    def __str__(self) -> str:
+        return f"cannot write to the store {self.folder}: {self.why}; name another folder in MINREQ_CACHE_DIR"
+
+
+class SmokeFails(BaselineFailure):
+    """The smoke fails with everything that the closure has."""
+
+    reason = "baseline"
+
+    def __init__(self, stage: str, status: str, traceback: str) -> None:
+        super().__init__(stage, status, traceback)
+        self.stage, self.status, self.traceback = stage, status, traceback
+
+    def __str__(self) -> str:
+        return (
+            f"the smoke fails at {self.stage} although nothing is left out: {self.status}\n"
+            f"{self.traceback}mend the smoke, or lock another version of the root"
+        )
+
+
+class ModuleNotOffered(BaselineFailure):
+    """The smoke needs a module that no declared dependency, and no extra, has."""
+
+    reason = "module"
+
+    def __init__(self, module: str, importer: str, stage: str) -> None:
+        super().__init__(module, importer, stage)
+        self.module, self.importer, self.stage = module, importer, stage
+
+    def __str__(self) -> str:
+        return (
+            f"{self.importer} imports {self.module} (in {self.stage}), which no declared dependency offers; "
+            "name the project that has it: --with PROJECT"
+        )
+
+
+class SmokeNeverEnds(BaselineFailure):
+    """A stage of the smoke did not end in time."""
+
+    reason = "timeout"
+
+    def __init__(self, stage: str, seconds: float) -> None:
+        super().__init__(stage, seconds)
+        self.stage, self.seconds = stage, seconds
+
+    def __str__(self) -> str:
+        return (
+            f"the smoke did not end {self.stage} within {self.seconds:g} seconds; mend it, or give it longer: --timeout"
+        )
+
+
+class ProjectNotFound(IndexFailure):
+    """No configured index and no folder has a project of that name."""
+
+    reason = "project-not-found"
+
+    def __init__(self, project: str, urls: tuple[str, ...]) -> None:
+        super().__init__(project, urls)
+        self.project, self.urls = project, urls
+
+    def __str__(self) -> str:
+        where = ", ".join(self.urls) if self.urls else "no index and no folder is configured (--no-index)"
+        return f"no project {self.project!r} ({where}); check the name, or name its index with --extra-index-url"
+
+
+class IndexUnreachable(IndexFailure):
+    """No answer came: no route, no name, no trust in the certificate, or too slow."""
+
+    reason = "index-unreachable"
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(url, problem)
+        self.url, self.problem = url, problem
+
+    def __str__(self) -> str:
+        return f"no answer from {self.url}: {self.problem}; check the network, --proxy, --cert and --timeout"
+
+
+class IndexAnswered(IndexFailure):
+    """The index answered with a status that is no answer to the question."""
+
+    reason = "index-answered"
+
+    def __init__(self, status: int, url: str) -> None:
+        super().__init__(status, url)
+        self.status, self.url = status, url
+
+    def __str__(self) -> str:
+        if self.status in {401, 403, 407}:
+            advice = "give credentials in the index URL, in netrc or in keyring"
+        elif self.status >= 500:  # noqa: PLR2004 - the class of server errors, RFC 9110 section 15.6
+            advice = "the server is at fault; try again later"
+        else:
+            advice = "check the URL of the index"
+        return f"{self.url} answered with status {self.status}; {advice}"
+
+
+class IndexNotTrusted(IndexFailure):
+    """The index is read over plain HTTP, where anybody on the way can change what it says."""
+
+    reason = "index-not-trusted"
+
+    def __init__(self, url: str, host: str) -> None:
+        super().__init__(url, host)
+        self.url, self.host = url, host
+
+    def __str__(self) -> str:
+        return f"{self.url} is plain HTTP; use https, or say --trusted-host {self.host}"
+
+
+class PageUnreadable(IndexFailure):
+    """A page of the index is no page of the Simple API."""
+
+    reason = "page-unreadable"
+
+    def __init__(self, url: str, problem: str) -> None:
+        super().__init__(url, problem)
+        self.url, self.problem = url, problem
+
+    def __str__(self) -> str:
+        return f"cannot read {self.url} as a page of the Simple API: {self.problem}"
+
+
+class IndexTooNew(IndexFailure):
+    """The index speaks a major version of the Simple API that did not exist when minreq was written."""
+
+    reason = "index-too-new"
+
+    def __init__(self, url: str, version: str) -> None:
+        super().__init__(url, version)
+        self.url, self.version = url, version
+
+    def __str__(self) -> str:
+        return f"{self.url} speaks version {self.version} of the Simple API, minreq reads version 1; upgrade minreq"
+
+
+class ArchiveUnreadable(IndexFailure):
+    """A wheel is no zip, or its metadata is missing or broken."""
+
+    reason = "archive-unreadable"
+
+    def __init__(self, filename: str, url: str, problem: str) -> None:
+        super().__init__(filename, url, problem)
+        self.filename, self.url, self.problem = filename, url, problem
+
+    def __str__(self) -> str:
+        return f"cannot read {self.filename} from {self.url}: {self.problem}"
+
+
+class MetadataMismatch(IndexFailure):
+    """The metadata of a wheel tells another name or version than its file name."""
+
+    reason = "metadata-mismatch"
+
+    def __init__(self, filename: str, name: str, version: str) -> None:
+        super().__init__(filename, name, version)
+        self.filename, self.name, self.version = filename, name, version
+
+    def __str__(self) -> str:
+        return f"{self.filename} says inside that it is {self.name} {self.version}; leave this release out"
+
+
+class SizeMismatch(IndexFailure):
+    """A body is longer or shorter than it was declared, or than any body of its kind can be."""
+
+    reason = "size-mismatch"
+
+    def __init__(self, url: str, expected: int, actual: int) -> None:
+        super().__init__(url, expected, actual)
+        self.url, self.expected, self.actual = url, expected, actual
+
+    def __str__(self) -> str:
+        more = " or more" if self.actual > self.expected else ""
+        return f"{self.url} sent {self.actual}{more} bytes where {self.expected} were expected"
+
+
+class SdistBuildFailed(IndexFailure):
+    """``pip wheel`` could not make a wheel from a source distribution."""
+
+    reason = "sdist-build-failed"
+
+    def __init__(self, project: str, version: str, lines: tuple[str, ...]) -> None:
+        super().__init__(project, version, lines)
+        self.project, self.version, self.lines = project, version, lines
+
+    def __str__(self) -> str:
+        said = "".join(f"\n  {line}" for line in self.lines)
+        return f"cannot build a wheel from the source of {self.project} {self.version}; pip said:{said}"
