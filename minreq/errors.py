@@ -91,6 +91,21 @@ class Unproven(NegativeAnswer):
         )
 
 
+class EmulatorStopped(NegativeAnswer):
+    """The local provider server ended while a smoke needed it."""
+
+    reason = "emulator-stopped"
+
+    def __init__(self, status: int, stderr: str) -> None:
+        super().__init__(status, stderr)
+        self.status, self.stderr = status, stderr
+
+    def __str__(self) -> str:
+        said = self.stderr.strip().splitlines()
+        last = f": {said[-1]}" if said else " without a word"
+        return f"the provider emulator ended with status {self.status}{last}; nothing was written, try again"
+
+
 class UsageError(MinreqError):
     """The command line or the configuration asks for something that cannot be meant."""
 

@@ -1,0 +1,94 @@
+"""The runtime of Amazon Bedrock: Converse and InvokeModel, whole and as event streams, and embeddings.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from minreq.smoke.emulator import bedrock_models, content, eventstream, sigv4
+from minreq.smoke.emulator.message import Request, Response, encoded, json_response, stream_response
+
+_REQUEST_ID = {"x-amzn-requestid": "00000000-0000-4000-8000-000000000002"}
+
+
+class _Failure(Exception):
+    """A request that is answered with an exception of the service."""
+
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(status, kind, message)
+        self.status, self.kind, self.message = status, kind, message
+
+
+def answer(request: Request) -> Response | None:
+    """The answer to a call of the Bedrock runtime, ``None`` where *request* is none."""
+    match request.segments:
+        case ("model", *model, operation) if model:
+            pass
+        case _:
+            return None
+    try:
+        _authenticate(request)
+        return _operation(request, "/".join(model), operation)
+    except _Failure as error:
+        headers = {**_REQUEST_ID, "x-amzn-errortype": error.kind}
+        return json_response({"message": error.message}, status=error.status, headers=headers)
+
+
+def _authenticate(request: Request) -> None:
+    """A bearer token (an API key of Bedrock), else a signature."""
+    scheme, _, token = request.header("authorization").partition(" ")
+    if scheme == "Bearer":
+        if not token or content.REFUSED in token:
+            message = "Authentication failed: Please make sure your API Key is valid."
+            raise _Failure(403, "AccessDeniedException", message)
+        return
+    try:
+        sigv4.verify(request, "bedrock")
+    except sigv4.Refused as error:
+        raise _Failure(403, error.code, error.message) from error
+
+
+def _operation(request: Request, model: str, operation: str) -> Response:
+    operations = {
+        "converse": _converse,
+        "converse-stream": _converse_stream,
+        "invoke": _invoke,
+        "invoke-with-response-stream": _invoke_stream,
+    }
+    if request.method != "POST" or operation not in operations:
+        raise _Failure(404, "UnknownOperationException", f"No operation {operation!r}")
+    if content.REFUSED in model:
+        message = "The security token included in the request is invalid."
+        raise _Failure(403, "UnrecognizedClientException", message)
+    if content.LIMITED in model:
+        raise _Failure(429, "ThrottlingException", "Too many requests, please wait before trying again.")
+    try:
+        return operations[operation](model, request.document())
+    except (KeyError, TypeError, ValueError) as error:
+        raise _Failure(400, "ValidationException", f"Malformed input request: {error!r}") from error
+
+
+def _converse(model: str, body: Mapping[str, Any]) -> Response:  # noqa: ARG001 - Converse is the same for every model
+    return json_response(bedrock_models.converse(body), headers=_REQUEST_ID)
+
+
+def _converse_stream(model: str, body: Mapping[str, Any]) -> Response:  # noqa: ARG001 - as above
+    events = [eventstream.event(kind, document) for kind, document in bedrock_models.converse_events(body)]
+    return stream_response(eventstream.CONTENT_TYPE, events, _REQUEST_ID)
+
+
+def _invoke(model: str, body: Mapping[str, Any]) -> Response:
+    return json_response(bedrock_models.family(model).whole(body), headers=_REQUEST_ID)
+
+
+def _invoke_stream(model: str, body: Mapping[str, Any]) -> Response:
+    events = [
+        eventstream.event("chunk", {"bytes": base64.b64encode(encoded(document)).decode()})
+        for document in bedrock_models.family(model).parts(body)
+    ]
+    headers = {**_REQUEST_ID, "x-amzn-bedrock-content-type": "application/json"}
+    return stream_response(eventstream.CONTENT_TYPE, events, headers)

@@ -1,0 +1,76 @@
+"""What the emulated models say: texts, tool arguments, vectors and token counts, the same for the same input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: Every time the emulator tells: a release day of Python 3.0, in seconds since 1970.
+CREATED = 1_228_262_400
+
+#: The credential or model that is refused, the one that is limited, and the one limited at the first try only.
+REFUSED, LIMITED, LIMITED_ONCE = "refused-401", "limited-429", "limited-once-429"
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+def tokens(text: str) -> int:
+    """How many tokens *text* is billed as: words and signs, at least one."""
+    return max(1, len(_WORD.findall(text)))
+
+
+def reply(prompt: str) -> str:
+    """What a model answers: a sentence beyond ASCII, so that decoding is tried too, that names the prompt."""
+    return f"Grüße, you said {prompt!r}."
+
+
+def pieces(text: str) -> list[str]:
+    """*text* cut for streaming, at the blanks; together they are *text* again."""
+    return re.findall(r"\s*\S+", text)
+
+
+def halves(text: str) -> tuple[str, str]:
+    """*text* in two parts, for arguments of tools that are streamed."""
+    return text[: len(text) // 2], text[len(text) // 2 :]
+
+
+def value(schema: Mapping[str, Any]) -> Any:
+    """A value that a JSON schema admits: the first of an enumeration, all properties of an object, one of a list."""
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    for union in ("anyOf", "oneOf", "allOf"):
+        if schema.get(union):
+            return value(schema[union][0])
+    kind = schema.get("type", "object")
+    if isinstance(kind, list):
+        kind = kind[0]
+    if kind == "object":
+        return {name: value(part) for name, part in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [value(schema.get("items", {"type": "string"}))]
+    return {"string": "Zürich", "integer": 7, "number": 1.5, "boolean": True}.get(str(kind))
+
+
+def arguments(schema: Mapping[str, Any]) -> str:
+    """The arguments of a tool call, as the JSON text a model writes."""
+    return json.dumps(value(schema), ensure_ascii=False)
+
+
+def vector(text: str, dimensions: int) -> list[float]:
+    """An embedding: numbers between -1 and 1 that a 32-bit float holds exactly."""
+    digest = b"".join(hashlib.sha256(f"{block} {text}".encode()).digest() for block in range((dimensions + 31) // 32))
+    return [byte / 128 - 1 for byte in digest[:dimensions]]
+
+
+def text_of(content: object) -> str:
+    """The text of a message whose content is a string or a list of parts with ``text``."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+    return ""

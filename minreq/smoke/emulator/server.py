@@ -1,0 +1,145 @@
+"""HTTP/1.1 on loopback: listeners with and without TLS that belong to a name, and the requests each name received."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from minreq.smoke.emulator.message import Request, Response
+from minreq.smoke.emulator.recording import recorded
+
+#: No smoke sends more; a longer body is refused, so that a mistake does not fill the memory. Bytes.
+_LONGEST_BODY = 64 * 1024 * 1024
+
+Handler = Callable[[Request], Response]
+
+
+class _Malformed(Exception):
+    """What came in is not HTTP/1.1; the text goes back to the client."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Listeners:
+    """The two listeners of one name, with what they heard."""
+
+    handler: Handler
+    http: asyncio.Server | None = None
+    https: asyncio.Server | None = None
+    requests: list[dict[str, object]] = field(default_factory=list)
+    _connections: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports on 127.0.0.1, by scheme."""
+        opened = (("http", self.http), ("https", self.https))
+        return {scheme: server.sockets[0].getsockname()[1] for scheme, server in opened if server}
+
+    async def open(self, context: ssl.SSLContext) -> None:
+        """Listen on two free ports; *context* holds the certificate."""
+        self.http = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.https = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+
+    def close(self) -> None:
+        """Stop listening and drop what is connected."""
+        for server in (self.http, self.https):
+            if server:
+                server.close()
+        for writer in tuple(self._connections):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            # A client that goes away, in the middle of a handshake too, is its own business.
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+                await self._converse(reader, writer)
+        finally:
+            self._connections.discard(writer)
+            writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                request = await _read(reader, writer)
+            except _Malformed as error:
+                await _write(writer, Response(status=400, body=str(error).encode()), keep=False)
+                return
+            if request is None:
+                return
+            self.requests.append(recorded(request, self.ports))
+            keep = request.header("connection").lower() != "close"
+            await _write(writer, self.handler(request), keep=keep)
+            if not keep:
+                return
+
+
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
+    """The next request, ``None`` where the client closed the connection between two."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        if error.partial:
+            raise
+        return None
+    except asyncio.LimitOverrunError as error:
+        message = "The head of the request is too long."
+        raise _Malformed(message) from error
+    first, *lines = head.decode("latin-1").split("\r\n")[:-2]
+    if first.count(" ") != 2 or not first.endswith(" HTTP/1.1"):  # noqa: PLR2004 - method, target, version
+        message = f"Not a request of HTTP/1.1: {first}"
+        raise _Malformed(message)
+    method, target, _ = first.split(" ")
+    headers = tuple((name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
+    request = Request(method=method, target=target, headers=headers, body=b"")
+    if request.header("expect").lower() == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await writer.drain()
+    body = await _body(reader, request)
+    return Request(method=method, target=target, headers=headers, body=body)
+
+
+async def _body(reader: asyncio.StreamReader, request: Request) -> bytes:
+    """The body, of a stated length or chunked (RFC 9112, section 6)."""
+    if request.header("transfer-encoding").lower() == "chunked":
+        parts = []
+        while size := _size((await reader.readline()).split(b";")[0], base=16):
+            parts.append(await reader.readexactly(size))
+            await reader.readexactly(2)
+        while (await reader.readline()).strip():
+            continue  # Trailers say nothing a provider would use.
+        return b"".join(parts)
+    length = request.header("content-length")
+    return await reader.readexactly(_size(length.encode(), base=10)) if length else b""
+
+
+def _size(text: bytes, *, base: int) -> int:
+    try:
+        size = int(text, base)
+    except ValueError as error:
+        message = f"Not a length: {text!r}"
+        raise _Malformed(message) from error
+    if not 0 <= size <= _LONGEST_BODY:
+        message = f"A body of {size} bytes is too long."
+        raise _Malformed(message)
+    return size
+
+
+async def _write(writer: asyncio.StreamWriter, response: Response, *, keep: bool) -> None:
+    """Send *response*; each chunk on its own, as a provider does that thinks in between."""
+    length = (
+        ("content-length", str(len(response.body))) if response.chunks is None else ("transfer-encoding", "chunked")
+    )
+    headers = (*response.headers, length, ("connection", "keep-alive" if keep else "close"))
+    status = HTTPStatus(response.status)
+    head = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers)]
+    writer.write("\r\n".join((*head, "", "")).encode("latin-1") + response.body)
+    await writer.drain()
+    if response.chunks is None:
+        return
+    for chunk in (*response.chunks, b""):
+        writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        await writer.drain()
