@@ -1,0 +1,108 @@
+"""Whether a lock still says what would be asked for today; decided from values alone, without a run or a resolution."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from minreq.lockfile.requirements import LockedFile
+from minreq.model import EMPTY, Lock, Platform
+
+
+def reasons(
+    lock: Lock,
+    *,
+    locked: LockedFile,
+    command: str,
+    platforms: Sequence[Platform],
+    inputs: Mapping[str, str],
+    withdrawn: Mapping[str, str] = EMPTY,
+) -> tuple[str, ...]:
+    """Return why *lock* is stale, a sentence each; empty when it is not. A newer release is no reason.
+
+    *locked* is the requirements file on disk, *lock* what the evidence beside it says. *command*, *platforms* and
+    *inputs* are today's, of the kind the lock holds. *withdrawn* tells of pinned files by name: ``yanked: broken``.
+    """
+    return (
+        *_moved_options(lock.command, command),
+        *_moved_platforms(lock.platforms, platforms),
+        *_moved_inputs(lock.inputs, inputs),
+        *edits(lock, locked),
+        *(f"{filename} is {state}" for filename, state in sorted(withdrawn.items())),
+    )
+
+
+def edits(lock: Lock, locked: LockedFile) -> tuple[str, ...]:
+    """Return how the requirements file on disk differs from its evidence, a sentence each."""
+    expected = {kept.candidate.name: kept.candidate for kept in lock.selection.kept}
+    found = {pin.name: pin for pin in locked.pins}
+    sentences = []
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            sentences.append(f"{name} was taken out of the file")
+        elif name not in expected:
+            sentences.append(f"{name} was added to the file by hand")
+        elif found[name].version != expected[name].version:
+            sentences.append(f"{_moved(name, expected[name].version, found[name].version)} by hand")
+        elif lock.hashes and found[name].hashes != {wheel.sha256 for wheel in expected[name].wheels}:
+            sentences.append(f"the hashes of {name} were changed by hand")
+    return tuple(sentences)
+
+
+def _moved(name: NormalizedName, old: Version, new: Version) -> str:
+    return f"{name} was moved from {old} to {new}"
+
+
+def _moved_options(old: str, new: str) -> Iterator[str]:
+    before, after = _options(old), _options(new)
+    for option in sorted(before.keys() | after.keys()):
+        if option not in after:
+            yield f"the lock was made with {_spelled(option, before[option])}, which is no longer asked for"
+        elif option not in before:
+            yield f"the lock was made without {_spelled(option, after[option])}"
+        elif before[option] != after[option]:
+            yield f"the lock was made with {_spelled(option, before[option])}, not {_spelled(option, after[option])}"
+
+
+def _options(command: str) -> dict[str, tuple[str, ...]]:
+    """The values of each option; "" is what stands before the first one: the command and the root."""
+    options: dict[str, list[str]] = {"": []}
+    option = ""
+    for token in shlex.split(command):
+        if token.startswith("-"):
+            option, _, value = token.partition("=")
+            options.setdefault(option, []).extend([value] if value else [])
+        else:
+            options[option].append(token)
+    return {option: tuple(values) for option, values in options.items()}
+
+
+def _spelled(option: str, values: Sequence[str]) -> str:
+    return " ".join(part for part in (option, *values) if part)
+
+
+def _moved_platforms(old: Sequence[Platform], new: Sequence[Platform]) -> Iterator[str]:
+    before, after = ({platform.name: platform for platform in platforms} for platforms in (old, new))
+    for name in sorted(before.keys() & after.keys()):
+        if before[name].tags != after[name].tags:
+            yield f"the wheel tags of platform {name} have changed"
+        elif changed := sorted(
+            marker
+            for marker in before[name].markers.keys() | after[name].markers.keys()
+            if before[name].markers.get(marker) != after[name].markers.get(marker)
+        ):
+            yield f"the markers of platform {name} have changed: {', '.join(changed)}"
+    # Platforms that came or went stand in the command.
+
+
+def _moved_inputs(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            yield f"{name} is gone"
+        elif name not in old:
+            yield f"{name} is new"
+        elif old[name] != new[name]:
+            yield f"{name} has changed"

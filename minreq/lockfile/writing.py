@@ -1,0 +1,94 @@
+"""Files written so that a reader, or whoever comes after a crash, finds the old text or the new, whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from minreq.errors import OutputUnwritable
+
+
+def write(files: Mapping[Path, str]) -> None:
+    """Write all of *files* (UTF-8), each atomically and in the order given, or none of them.
+
+    What can fail for want of space or permission happens on temporary files in the same folders first. The last
+    file is the one that counts: whoever is killed between two replacements leaves that one as it was. Raises
+    ``OutputUnwritable``; the previous files then stand as before.
+    """
+    with ExitStack() as temporary:
+        staged = [(_target(path), path, text) for path, text in files.items()]
+        ready = [(target, path, *_stage(target, path, text, temporary)) for target, path, text in staged]
+        replaced: list[tuple[Path, Path | None]] = []
+        try:
+            for target, path, new, previous in ready:
+                replaced.append((target, previous))
+                _replace(new, target, path)
+        except BaseException:
+            for target, previous in reversed(replaced):
+                _restore(target, previous)
+            raise
+
+
+def _target(path: Path) -> Path:
+    """Where the bytes go: a link stays a link, and a device or a folder is never replaced by a file."""
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise OutputUnwritable(path, "it is not a regular file")
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, up to Python 3.12.
+        raise OutputUnwritable(path, _why(error)) from error
+    return target
+
+
+def _stage(target: Path, path: Path, text: str, temporary: ExitStack) -> tuple[Path, Path | None]:
+    """Put the new text, and a copy of the previous file, beside *target*; *temporary* removes what remains of them."""
+    new, previous = _beside(target, temporary), _beside(target, temporary)
+    try:
+        with new.open("xb") as stream:
+            stream.write(text.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        if not target.exists():
+            return new, None
+        shutil.copymode(target, new)
+        shutil.copy2(target, previous)
+    except OSError as error:
+        raise OutputUnwritable(path, _why(error)) from error
+    return new, previous
+
+
+def _beside(target: Path, temporary: ExitStack) -> Path:
+    """A free name in the folder of *target*, since only within one file system is a replacement atomic."""
+    path = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    temporary.callback(_discard, path)
+    return path
+
+
+def _replace(new: Path, target: Path, path: Path) -> None:
+    try:
+        new.replace(target)
+    except OSError as error:
+        raise OutputUnwritable(path, _why(error)) from error
+
+
+def _restore(target: Path, previous: Path | None) -> None:
+    # Nothing better can be done where even this fails, and the first error is the one to be told.
+    with suppress(OSError):
+        if previous is None:
+            target.unlink(missing_ok=True)
+        else:
+            previous.replace(target)
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _why(error: Exception) -> str:
+    """Without number and path: the path the user named is in the sentence already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
