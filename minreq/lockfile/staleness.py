@@ -11,6 +11,9 @@ from packaging.version import Version
 from minreq.lockfile.requirements import LockedFile
 from minreq.model import EMPTY, Lock, Platform
 
+# They move with every update of a kernel or a patch release of Python.
+_PASSING_MARKERS = frozenset({"implementation_version", "platform_release", "platform_version", "python_full_version"})
+
 
 def reasons(
     lock: Lock,
@@ -28,7 +31,7 @@ def reasons(
     """
     return (
         *_moved_options(lock.command, command),
-        *_moved_platforms(lock.platforms, platforms),
+        *_moved_platforms(lock, platforms),
         *_moved_inputs(lock.inputs, inputs),
         *edits(lock, locked),
         *(f"{filename} is {state}" for filename, state in sorted(withdrawn.items())),
@@ -84,18 +87,20 @@ def _spelled(option: str, values: Sequence[str]) -> str:
     return " ".join(part for part in (option, *values) if part)
 
 
-def _moved_platforms(old: Sequence[Platform], new: Sequence[Platform]) -> Iterator[str]:
-    before, after = ({platform.name: platform for platform in platforms} for platforms in (old, new))
-    for name in sorted(before.keys() & after.keys()):
-        if before[name].tags != after[name].tags:
-            yield f"the wheel tags of platform {name} have changed"
-        elif changed := sorted(
-            marker
-            for marker in before[name].markers.keys() | after[name].markers.keys()
-            if before[name].markers.get(marker) != after[name].markers.get(marker)
-        ):
-            yield f"the markers of platform {name} have changed: {', '.join(changed)}"
-    # Platforms that came or went stand in the command.
+def _moved_platforms(lock: Lock, platforms: Sequence[Platform]) -> Iterator[str]:
+    """Platforms that came or went stand in the command already."""
+    before = {platform.name: platform for platform in lock.platforms}
+    for platform in platforms:
+        if (old := before.get(platform.name)) is None:
+            continue
+        names = sorted((old.markers.keys() | platform.markers.keys()) - _PASSING_MARKERS)
+        for name in names:
+            if (was := old.markers.get(name)) != (now := platform.markers.get(name)):
+                yield f"{name} of platform {platform.name} was {was} and is {now}"
+        # A newer glibc has more tags and installs the same wheels, so the wheels are asked and not the tags.
+        for kept in lock.selection.kept:
+            if not any(wheel.tags.intersection(platform.tags) for wheel in kept.candidate.wheels):
+                yield f"no pinned wheel of {kept.candidate.name} fits platform {platform.name} any more"
 
 
 def _moved_inputs(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
