@@ -149,7 +149,7 @@ class Frame:
 
     file: str
     line: int
-    #: ``<module>`` at module level.
+    #: ``<module>`` at module level, ``<class NAME>`` in the body of a class.
     function: str
 
 
@@ -161,7 +161,7 @@ class Script:
     stage: str
     file: Path
     #: Added to the plan's environment. ``{http}`` and ``{https}`` stand for the emulator's addresses of this stage.
-    environment: Mapping[str, str] = EMPTY
+    environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: tuple[str, ...] = ()
 
 
@@ -358,6 +358,6 @@ class Lock:
     #: Names of what differed between two runs of one set.
     noise: tuple[str, ...] = ()
     #: What the lock was made from: digests of smoke scripts and profile, by name. What ``--check`` compares.
-    inputs: Mapping[str, str] = EMPTY
+    inputs: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     hashes: bool = True
     annotate: bool = True
