@@ -1,0 +1,1 @@
+"""The index client: pip's configuration, the Simple API, and wheels read by range."""

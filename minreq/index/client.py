@@ -1,0 +1,174 @@
+"""The index client: files of a project, metadata and directory of a wheel, bytes; what the other stages ask."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, final
+
+from packaging.utils import NormalizedName
+
+from minreq.errors import HashMismatch, ProjectNotFound, StoreUnwritable
+from minreq.index import coremetadata
+from minreq.index.defaultindex import default_index
+from minreq.index.once import Once
+from minreq.index.places import FindLinks, Place, place
+from minreq.index.records import Records
+from minreq.index.session import Session
+from minreq.index.settings import IndexSettings
+from minreq.index.urls import local_path
+from minreq.index.wheelreader import WheelReader
+from minreq.model import Member, Metadata, Sdist, Wheel
+
+#: Pages and wheels that are read at once in the background.
+_THREADS = 16
+
+
+@final
+class IndexClient:
+    """Every index and folder that is configured, as one; shared by threads, closed by ``with``.
+
+    *cache* is a folder of its own for pages (by the rules of HTTP) and for what was read out of wheels (for ever).
+    Nothing it returns or raises holds credentials. Each page and wheel is asked for once in a client's life, so all
+    answers of one client agree with each other.
+    """
+
+    def __init__(self, settings: IndexSettings, cache: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnwritable(cache, error.strerror or str(error)) from error
+        self._settings = settings
+        self._session = Session(settings, cache, pause=pause)
+        self._reader = WheelReader(self._session)
+        self._records = Records(cache / "wheels")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")
+        self._places: Once[None, tuple[Place, ...]] = Once(self._find_places)
+        self._files: Once[NormalizedName, tuple[Wheel | Sdist, ...]] = Once(self._find_files)
+        self._metadata: Once[Wheel, Metadata] = Once(self._find_metadata)
+        self._members: Once[Wheel, tuple[Member, ...]] = Once(self._find_members)
+
+    def __enter__(self) -> IndexClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop what still waits in the background, and close every connection."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._reader.close()
+        self._session.close()
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
+        """Every file of a project, over all indexes and folders, as pip merges them.
+
+        Sorted by version, then file name, then place: the index, extra indexes, find-links. A file that a later place
+        offers with the same hash is left out.
+
+        Raises :class:`ProjectNotFound` when no place knows the project; :class:`IndexUnreachable`,
+        :class:`IndexAnswered`, :class:`IndexNotTrusted`, :class:`PageUnreadable`, :class:`IndexTooNew` when any place
+        fails: an answer from the others alone would be another answer.
+        """
+        return self._files.get(name)
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """Begin to read the pages of *names* in the background."""
+        for name in names:
+            self._files.start(name, self._threads)
+
+    def metadata(self, wheel: Wheel) -> Metadata:
+        """The core metadata of *wheel*, by the cheapest way its index allows, recorded for ever.
+
+        Raises :class:`ArchiveUnreadable`, :class:`MetadataMismatch`, :class:`HashMismatch`, and what the network does.
+        """
+        return self._metadata.get(wheel)
+
+    def prefetch_metadata(self, wheels: Iterable[Wheel]) -> None:
+        """Begin to read the metadata of *wheels* in the background."""
+        for wheel in wheels:
+            self._metadata.start(wheel, self._threads)
+
+    def members(self, wheel: Wheel) -> tuple[Member, ...]:
+        """The files in *wheel*, sorted by path, recorded for ever.
+
+        Raises :class:`ArchiveUnreadable` and what the network does.
+        """
+        return self._members.get(wheel)
+
+    def prefetch_members(self, wheels: Iterable[Wheel]) -> None:
+        """Begin to read the directories of *wheels* in the background."""
+        for wheel in wheels:
+            self._members.start(wheel, self._threads)
+
+    def read(self, wheel: Wheel, paths: Iterable[str]) -> dict[str, bytes]:
+        """The contents of some files in *wheel*, by path; fetched by range, neighbours together, side by side.
+
+        Not to be called from the background threads of this client.
+
+        Raises :class:`ArchiveUnreadable` and what the network does.
+        """
+        return self._reader.contents(wheel, sorted(set(paths)), self._threads)
+
+    def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
+        """Write the whole archive to *to*; the hash is left to whoever keeps it.
+
+        Raises :class:`SizeMismatch` as soon as more comes than the index declared, and what the network does.
+        """
+        self._reader.download(wheel, to)
+
+    def _find_places(self, _: None) -> tuple[Place, ...]:
+        settings = self._settings
+        found: list[Place] = []
+        if not settings.no_index:
+            found.append(place(settings.index_url or default_index(), self._session, extra=False))
+            found += [place(url, self._session, extra=True) for url in settings.extra_index_urls]
+        return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
+
+    def _find_files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
+        places = self._places.get(None)
+        answers = [place.files(name) for place in places]
+        if all(answer is None for answer in answers):
+            raise ProjectNotFound(name, tuple(place.page_of(name) for place in places))
+        offered: dict[tuple[str, str | None], Wheel | Sdist] = {}
+        for file in (file for answer in answers for file in answer or ()):
+            offered.setdefault((file.filename, file.sha256), file)
+        # Sorting is stable: the order of the places decides among equals.
+        return tuple(sorted(offered.values(), key=lambda file: (file.version, file.filename)))
+
+    def _find_metadata(self, wheel: Wheel) -> Metadata:
+        text = self._records.metadata(wheel)
+        if text is None:
+            text = self._metadata_beside(wheel)
+        if text is None:
+            text = self._look_into(wheel)[0]
+        return coremetadata.parse(text, wheel)
+
+    def _metadata_beside(self, wheel: Wheel) -> bytes | None:
+        """The metadata file that PEP 658 puts beside a wheel; ``None`` when it is not offered, or not there."""
+        if wheel.metadata_sha256 is None or local_path(wheel.url) is not None:
+            return None
+        page = self._session.page(f"{wheel.url}.metadata", absent={403, 404, 410})
+        if page is None:
+            return None
+        found = hashlib.sha256(page.body).hexdigest()
+        if wheel.metadata_sha256 and found != wheel.metadata_sha256:
+            raise HashMismatch(f"{wheel.filename}.metadata", wheel.metadata_sha256, found)
+        self._records.keep_metadata(wheel, page.body)
+        return page.body
+
+    def _find_members(self, wheel: Wheel) -> tuple[Member, ...]:
+        return self._records.members(wheel) or self._look_into(wheel)[1]
+
+    def _look_into(self, wheel: Wheel) -> tuple[bytes, tuple[Member, ...]]:
+        """Read metadata and directory, which lie side by side at the end of a wheel, and record both."""
+        text, members = self._reader.outline(wheel)
+        self._records.keep_metadata(wheel, text)
+        self._records.keep_members(wheel, members)
+        return text, members

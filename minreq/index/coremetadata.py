@@ -1,0 +1,44 @@
+"""The text of ``METADATA`` to what the resolver reads; text in, value out."""
+
+from __future__ import annotations
+
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from minreq.errors import ArchiveUnreadable, MetadataMismatch
+from minreq.model import Metadata, Wheel
+
+
+def parse(text: bytes, wheel: Wheel) -> Metadata:
+    """Read the core metadata of *wheel* (packaging.python.org, "Core metadata specifications").
+
+    Only what the resolver needs is validated, so a broken ``Description-Content-Type`` stops nobody; as in pip, an
+    unreadable ``Requires-Python`` constrains nothing and an unreadable ``Requires-Dist`` makes the release unusable.
+
+    Raises :class:`ArchiveUnreadable` and :class:`MetadataMismatch`.
+    """
+    raw, _ = parse_email(text)
+    try:
+        name, version = raw["name"], Version(raw["version"])
+        requires = tuple(Requirement(requirement) for requirement in raw.get("requires_dist", ()))
+    except KeyError as error:
+        raise ArchiveUnreadable(wheel.filename, wheel.url, f"its metadata has no {error.args[0]}") from None
+    except (InvalidVersion, InvalidRequirement) as error:
+        problem = " ".join(str(error).split())
+        raise ArchiveUnreadable(wheel.filename, wheel.url, f"its metadata cannot be read: {problem}") from error
+    if canonicalize_name(name) != wheel.name or version != wheel.version:
+        raise MetadataMismatch(wheel.filename, name, raw["version"])
+    try:
+        requires_python = SpecifierSet(raw["requires_python"]) if "requires_python" in raw else None
+    except InvalidSpecifier:
+        requires_python = None
+    return Metadata(
+        name=wheel.name,
+        version=version,
+        requires=requires,
+        extras=frozenset(map(canonicalize_name, raw.get("provides_extra", ()))),
+        requires_python=requires_python,
+    )

@@ -1,0 +1,131 @@
+"""The places where files are looked for: an index over HTTP, an index in a folder, find-links."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from minreq.errors import PageUnreadable
+from minreq.index import simple
+from minreq.index.session import Session
+from minreq.index.urls import local_path
+from minreq.model import Sdist, Wheel
+
+#: No such page, now or for ever (RFC 9110, sections 15.5.5 and 15.5.11).
+_ABSENT = frozenset({404, 410})
+
+#: Storage services answer so for what is not there, when the listing of a folder is not public.
+_FORBIDDEN = 403
+
+_CHUNK = 1 << 20
+
+
+class Place(Protocol):
+    """Somewhere that files are looked for."""
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
+        """The files of a project, in no order; ``None`` when the place does not know the project."""
+
+    def page_of(self, name: NormalizedName) -> str:
+        """Where that was looked up, for a message."""
+
+
+class Index:
+    """An index over HTTP. For an *extra* one a 403 means that it has no such project, as pip has it."""
+
+    def __init__(self, url: str, session: Session, *, extra: bool) -> None:
+        self._url = url.rstrip("/")
+        self._session = session
+        self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
+        """Read the project's page."""
+        page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
+        if page is None:
+            return None
+        files = simple.parse(page.body, content_type=page.content_type, url=page.url)
+        return tuple(file for file in files if file.name == name)
+
+    def page_of(self, name: NormalizedName) -> str:
+        """The project's page: PEP 503 has "/<project>/", with a slash at the end."""
+        return f"{self._url}/{name}/"
+
+
+class FolderIndex:
+    """An index laid out in a folder as PEP 503 has it: ``<project>/index.html``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
+        """Read the project's page, if there is one."""
+        page = self._folder / name / "index.html"
+        return tuple(file for file in _html_file(page) if file.name == name) if page.is_file() else None
+
+    def page_of(self, name: NormalizedName) -> str:
+        """The project's folder."""
+        return f"{(self._folder / name).as_uri()}/"
+
+
+class FindLinks:
+    """A folder of archives, a local page, or a page over HTTP, for all projects at once; read once."""
+
+    def __init__(self, url: str, session: Session) -> None:
+        self._url = url
+        self._session = session
+        self._listed: tuple[Wheel | Sdist, ...] | None = None
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
+        """The archives of that project, hashed where they lie on this machine."""
+        if self._listed is None:
+            # Two threads may both come here; they find the same.
+            self._listed = self._list()
+        return tuple(_hashed(file) for file in self._listed if file.name == name) or None
+
+    def page_of(self, name: NormalizedName) -> str:  # noqa: ARG002 - one page for all names
+        """The folder or page itself."""
+        return self._url
+
+    def _list(self) -> tuple[Wheel | Sdist, ...]:
+        path = local_path(self._url)
+        if path is None:
+            page = self._session.page(self._url, accept=simple.ACCEPT, absent=_ABSENT)
+            return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
+        if path.is_dir():
+            found = (simple.file_at(child.as_uri()) for child in sorted(path.iterdir()))
+            return tuple(file for file in found if file is not None)
+        # A folder or page that is not there is normal: pip only warns.
+        return _html_file(path) if path.is_file() else ()
+
+
+def place(url: str, session: Session, *, extra: bool) -> Place:
+    """The index at *url*."""
+    path = local_path(url)
+    return Index(url, session, extra=extra) if path is None else FolderIndex(path)
+
+
+def _html_file(path: Path) -> tuple[Wheel | Sdist, ...]:
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise PageUnreadable(path.as_uri(), str(error)) from error
+    return tuple(_hashed(file) for file in simple.parse(body, content_type="text/html", url=path.as_uri()))
+
+
+def _hashed(file: Wheel | Sdist) -> Wheel | Sdist:
+    """*file* with size and, where its page gives none, hash of the archive, if that lies on this machine."""
+    path = local_path(file.url)
+    if path is None or not path.is_file():
+        return file
+    digest = file.sha256
+    if digest is None:
+        whole = hashlib.sha256()
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                whole.update(chunk)
+        digest = whole.hexdigest()
+    return dataclasses.replace(file, sha256=digest, size=path.stat().st_size)

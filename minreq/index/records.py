@@ -1,0 +1,75 @@
+"""What has been read out of wheels, kept on disk for ever: a file of an index never changes under its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from minreq.model import Member, Wheel
+
+
+class Records:
+    """Metadata and directories of wheels; shared by threads and processes.
+
+    The key is URL and SHA-256 together: what was read by range has not been checked against the hash, so an index can
+    only deceive about what it serves itself. A wheel without a hash is not recorded. A full disk costs time, no result.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def metadata(self, wheel: Wheel) -> bytes | None:
+        """The bytes of ``METADATA``, where recorded."""
+        return self._read(wheel, "metadata")
+
+    def keep_metadata(self, wheel: Wheel, text: bytes) -> None:
+        """Record ``METADATA``."""
+        self._write(wheel, "metadata", text)
+
+    def members(self, wheel: Wheel) -> tuple[Member, ...] | None:
+        """The directory of the archive, where recorded."""
+        text = self._read(wheel, "members")
+        if text is None:
+            return None
+        try:
+            return tuple(Member(path=path, size=size) for path, size in json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+    def keep_members(self, wheel: Wheel, members: Sequence[Member]) -> None:
+        """Record the directory of the archive."""
+        rows = [[member.path, member.size] for member in members]
+        self._write(wheel, "members", json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
+
+    def _path(self, wheel: Wheel, what: str) -> Path | None:
+        if wheel.sha256 is None:
+            return None
+        key = hashlib.sha256(f"{wheel.url}#sha256={wheel.sha256}".encode()).hexdigest()
+        return self._folder / key[:2] / f"{key[2:]}.{what}"
+
+    def _read(self, wheel: Wheel, what: str) -> bytes | None:
+        path = self._path(wheel, what)
+        try:
+            return None if path is None else path.read_bytes()
+        except OSError:
+            return None
+
+    def _write(self, wheel: Wheel, what: str, text: bytes) -> None:
+        path = self._path(wheel, what)
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(text)
+                Path(temporary).replace(path)
+            except OSError:
+                Path(temporary).unlink(missing_ok=True)
+        except OSError:
+            return
