@@ -1,0 +1,71 @@
+"""What two files of the repository say about one thing is the same."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import minreq
+
+ROOT = Path(__file__).parents[1]
+PROJECT: dict[str, Any] = tomlkit.parse(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8")).unwrap()
+DEPENDENCIES = sorted(PROJECT["project"]["dependencies"])
+CHILD = sorted(Path(minreq.__file__).parent.glob("smoke/child/*.py"))
+
+
+def requirements(file: str) -> Iterator[str]:
+    """Lines of *file* that name a requirement: no comments, no options."""
+    for line in ROOT.joinpath("requirements", file).read_text(encoding="utf-8").splitlines():
+        requirement = line.partition("#")[0].strip()
+        if requirement and not requirement.startswith("-"):
+            yield requirement
+
+
+def test_run_requirements_are_the_dependencies() -> None:
+    """Installing `requirements/run.txt` and then minreq without dependencies is installing minreq."""
+    assert sorted(requirements("run.in")) == DEPENDENCIES
+
+
+def test_lowest_requirements_are_the_floors_of_the_dependencies() -> None:
+    """The environment `min` tests exactly what `dependencies` promise."""
+    assert sorted(requirements("min.in")) == [each.replace(">=", "==") for each in DEPENDENCIES]
+
+
+@pytest.mark.parametrize("source", sorted(each.name for each in ROOT.glob("requirements/*.in")))
+def test_every_stated_requirement_is_pinned_with_hashes(source: str) -> None:
+    """A `.in` file changed without its `.txt` is noticed before an installer meets it."""
+    pinned = {}
+    for line in ROOT.joinpath("requirements", source).with_suffix(".txt").read_text(encoding="utf-8").splitlines():
+        name, is_pin, version = line.removesuffix(" \\").partition("==")
+        if is_pin:
+            assert line.endswith("\\"), f"{line} has no hash"
+            pinned[canonicalize_name(name)] = Version(version)
+    for each in map(Requirement, requirements(source)):
+        assert pinned[canonicalize_name(each.name)] in each.specifier
+
+
+@pytest.mark.parametrize("script", CHILD, ids=lambda script: script.name)
+def test_child_scripts_import_the_standard_library_and_each_other_only(script: Path) -> None:
+    """The child interpreter holds what is being tried and nothing of minreq: import-linter sees packages only."""
+    allowed = sys.stdlib_module_names | {each.stem for each in CHILD}
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported = {each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"line {node.lineno}: a script has no siblings to import relatively"
+            imported = {str(node.module).partition(".")[0]}
+        else:
+            continue
+        assert imported <= allowed, f"line {node.lineno}"
+
+
+def test_child_scripts_shadow_no_module_of_the_standard_library() -> None:
+    """Their folder is on `sys.path` of the child."""
+    assert not {each.stem for each in CHILD} & sys.stdlib_module_names
