@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from minreq.errors import LockUnreadable
+from minreq.errors import HashMissing, LockUnreadable
 from minreq.model import LAMBDA_LIMIT, Difference, Kept, Lock, PassedOver, Platform, Request
 
 DEFAULT_NAME = "requirements-minimal.txt"
@@ -66,7 +66,7 @@ class LockedFile:
 def render(lock: Lock, *, filename: str = DEFAULT_NAME) -> str:
     """Return the text of the requirements file; *filename* is the name its own header uses for it.
 
-    A wheel without SHA-256 is a ``ValueError``: whoever makes a lock hashes such wheels first.
+    Raises ``HashMissing``: whoever makes a lock hashes the wheels first whose index does not.
     """
     head = "".join(f"# {line}".rstrip() + "\n" for line in _header(lock, filename))
     # Without it `uv pip install -r` quietly brings back what was left out; with it, it fails.
@@ -204,10 +204,9 @@ def _pin(kept: Kept, lock: Lock) -> str:
 
 
 def _digests(kept: Kept) -> list[str]:
-    digests = {wheel.sha256 for wheel in kept.candidate.wheels}
-    if not digests or None in digests:
-        raise ValueError(f"{kept.candidate.name} has a wheel without SHA-256; nothing may be locked unhashed")
-    return sorted(digest for digest in digests if digest)
+    if unhashed := [wheel.filename for wheel in kept.candidate.wheels if wheel.sha256 is None]:
+        raise HashMissing(unhashed[0])
+    return sorted(wheel.sha256 for wheel in kept.candidate.wheels if wheel.sha256 is not None)
 
 
 def _via(kept: Kept) -> list[str]:

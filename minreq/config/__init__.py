@@ -1,0 +1,5 @@
+"""What minreq is told: flags, and ``[tool.minreq]`` of ``pyproject.toml``."""
+
+from minreq.config.settings import STDOUT, IndexOptions, Settings, VerifySettings
+
+__all__ = ["STDOUT", "IndexOptions", "Settings", "VerifySettings"]

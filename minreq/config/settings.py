@@ -1,0 +1,169 @@
+"""What a command was told, as one frozen value, and the command line that says the same."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from minreq.config.options import OPTIONS, Option, Provided
+from minreq.errors import InvalidOptions, NothingToRun
+
+#: As ``output``: print the lock instead of writing it.
+STDOUT = Path("-")
+
+DEFAULT_OUTPUT = Path("requirements-minimal.txt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions:
+    """pip's index options as given to minreq; what is ``None`` or empty is left to the configuration of pip."""
+
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool | None = None
+    cert: str | None = None
+    client_cert: str | None = None
+    trusted_hosts: tuple[str, ...] = ()
+    #: Names, or ``:all:``.
+    only_binary: tuple[str, ...] = ()
+    no_binary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything ``minreq lock`` was told. Paths are relative to the working directory or absolute."""
+
+    root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    providers: tuple[str, ...] = ()
+    smokes: tuple[Path, ...] = ()
+    #: Empty: all.
+    features: tuple[str, ...] = ()
+    #: Made available; kept only if needed.
+    with_: tuple[Requirement, ...] = ()
+    #: Kept with their closures, as are the requirements of *requirement_files*.
+    whole: tuple[Requirement, ...] = ()
+    requirement_files: tuple[Path, ...] = ()
+    provided: tuple[Provided, ...] = ()
+    include: tuple[NormalizedName, ...] = ()
+    exclude: tuple[NormalizedName, ...] = ()
+    constraints: tuple[Path, ...] = ()
+    overrides: tuple[Requirement, ...] = ()
+    pre: bool = False
+    #: A date or a duration, unread.
+    exclude_newer: str | None = None
+    smallest: bool = False
+    settle: Literal["auto", "runs"] = "auto"
+    #: Unpacked bytes the lock may install to.
+    budget: int | None = None
+    upgrade: bool = False
+    upgrade_packages: tuple[NormalizedName, ...] = ()
+    check: bool = False
+    dry_run: bool = False
+    #: ``STDOUT`` for standard output.
+    output: Path = DEFAULT_OUTPUT
+    hashes: bool = True
+    annotate: bool = True
+    #: Path or name of the interpreter; ``None``: the one minreq runs on.
+    python: str | None = None
+    #: Names of presets; empty: the host.
+    platforms: tuple[str, ...] = ()
+    allow_unproven: bool = False
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    #: Seconds one run of the smoke may take.
+    timeout: float = 300.0
+    index: IndexOptions = IndexOptions()
+    cache_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifySettings:
+    """Everything ``minreq verify`` was told."""
+
+    lock: Path
+    #: A folder or zip that some other tool built from the lock; excludes *python*.
+    path: Path | None = None
+    #: The interpreter of an environment that some other tool built from the lock.
+    python: str | None = None
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    #: Seconds one run of the smoke may take.
+    timeout: float = 300.0
+    index: IndexOptions = IndexOptions()
+    cache_dir: Path
+
+
+def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """Join *flags* and *config*, both by field and of the fields' types; a flag wins.
+
+    Flags that were not given are ``None`` or empty. ``cache_dir`` is one of the flags. Raises ``NothingToRun``
+    and ``InvalidOptions``.
+    """
+    values = {**config, **{name: value for name, value in flags.items() if value is not None and value != ()}}
+    index = IndexOptions(**{each.name: values.pop(each.name) for each in fields(IndexOptions) if each.name in values})
+    joined = Settings(index=index, **values)
+    if faults := list(_contradictions(joined)):
+        raise InvalidOptions(faults)
+    if not joined.providers and not joined.smokes:
+        raise NothingToRun
+    return joined
+
+
+def command(settings: Settings) -> str:
+    """Return the command line that makes the same lock, without ``minreq``: ``lock --providers openai,bedrock``.
+
+    It is written into the lock. So it says nothing of the machine (absolute paths, interpreter, jobs), of indexes,
+    and of what is done once (``--upgrade``). What ``pyproject.toml`` says it says too, so that a change is seen.
+    """
+    words = ["lock"]
+    if settings.root != Settings(cache_dir=settings.cache_dir).root:
+        words.append(str(settings.root))
+    for option in OPTIONS.values():
+        if option.recorded and option.name != "root":
+            words += _words(option, _value(settings, option), _value(Settings(cache_dir=settings.cache_dir), option))
+    return shlex.join(words)
+
+
+def _value(settings: Settings, option: Option) -> Any:
+    return getattr(settings.index if option.field in _INDEX_FIELDS else settings, option.field)
+
+
+_INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
+
+
+def _words(option: Option, value: Any, default: Any) -> list[str]:
+    if value == default:
+        return []
+    if option.switch:
+        return [f"--{option.name}" if value else f"--no-{option.name}"]
+    values = [_spelled(each) for each in (value if option.many else (value,))]
+    if option.commas:
+        values = [",".join(values)]
+    return [word for each in values for word in (f"--{option.name}", each)]
+
+
+def _spelled(value: Any) -> str:
+    """An absolute path is a matter of one machine; its last part says enough."""
+    if isinstance(value, Path | str) and Path(value).is_absolute():
+        return Path(value).name
+    return value.as_posix() if isinstance(value, Path) else str(value)
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    for name in sorted({*settings.include} & {*settings.exclude}):
+        yield f"{name} stands in both --include and --exclude"
+    root = canonicalize_name(settings.root.name)
+    if root in settings.exclude:
+        yield f"--exclude {root}: the root itself cannot be left out"
+    if root in {each.name for each in settings.provided}:
+        yield f"--provided {root}: the root itself is what the lock is for"
+    if settings.check and settings.output == STDOUT:
+        yield "--check needs a lock on disk, and --output - names none"
+    if settings.features and not settings.providers:
+        yield "--features narrows the smokes of --providers, and none is named"
