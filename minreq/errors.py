@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -292,6 +293,50 @@ class UnknownPlatform(UsageError):
         return f"no platform {self.name!r}; {hint}"
 
 
+class UnknownProvider(UsageError):
+    """The profile of the root has no provider of that name."""
+
+    reason = "unknown-provider"
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name, self.known = name, known
+
+    def __str__(self) -> str:
+        if not self.known:
+            return f"no provider {self.name!r}: the root has no profile, give a script with --smoke instead"
+        return f"no provider {self.name!r}{_perhaps(self.name, self.known)}; there are: {', '.join(self.known)}"
+
+
+class UnknownFeature(UsageError):
+    """None of the chosen providers has a smoke of that name."""
+
+    reason = "unknown-feature"
+
+    def __init__(self, name: str, providers: tuple[str, ...], known: tuple[str, ...]) -> None:
+        super().__init__(name, providers, known)
+        self.name, self.providers, self.known = name, providers, known
+
+    def __str__(self) -> str:
+        return (
+            f"no feature {self.name!r} of {', '.join(self.providers)}{_perhaps(self.name, self.known)}; "
+            f"there are: {', '.join(self.known)}"
+        )
+
+
+class ProfileInvalid(UsageError):
+    """A profile cannot be read, or says what cannot be meant."""
+
+    reason = "profile-invalid"
+
+    def __init__(self, file: Path, faults: tuple[str, ...]) -> None:
+        super().__init__(file, faults)
+        self.file, self.faults = file, faults
+
+    def __str__(self) -> str:
+        return f"the profile {self.file} is not valid: {'; '.join(self.faults)}"
+
+
 class BaselineFailure(MinreqError):
     """The smoke fails although nothing is left out: the smoke is at fault."""
 
@@ -449,6 +494,12 @@ class IndexFailure(MinreqError):
 
     exit_status = 5
     reason = "index"
+
+
+def _perhaps(name: str, known: Sequence[str]) -> str:
+    """A guess at what *name* was meant to be, in brackets, or ""."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _listed(sentences: Sequence[str]) -> str:
@@ -711,3 +762,32 @@ class SdistBuildFailed(IndexFailure):
     def __str__(self) -> str:
         said = "".join(f"\n  {line}" for line in self.lines)
         return f"cannot build a wheel from the source of {self.project} {self.version}; pip said:{said}"
+
+
+class ExcludedNeeded(NegativeAnswer):
+    """The smoke fails without what the user excluded."""
+
+    reason = "excluded"
+
+    def __init__(self, name: str, stage: str, status: str) -> None:
+        super().__init__(name, stage, status)
+        self.name, self.stage, self.status = name, stage, status
+
+    def __str__(self) -> str:
+        return f"{self.name} cannot be excluded: without it {self.stage} fails with {self.status}; drop --exclude {self.name}"
+
+
+class SmokeUnsteady(NegativeAnswer):
+    """The smoke does not behave the same in two runs of one set."""
+
+    reason = "unsteady"
+
+    def __init__(self, stage: str, what: str) -> None:
+        super().__init__(stage, what)
+        self.stage, self.what = stage, what
+
+    def __str__(self) -> str:
+        return (
+            f"the smoke does not behave the same each time, and no distribution explains it: {self.stage}: {self.what}; "
+            "make the smoke deterministic"
+        )

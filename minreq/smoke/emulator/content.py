@@ -68,9 +68,11 @@ def vector(text: str, dimensions: int) -> list[float]:
 
 
 def text_of(content: object) -> str:
-    """The text of a message whose content is a string or a list of parts with ``text``."""
+    """The text in a message's content: a string, or parts with ``text``, results of tools among them."""
     if isinstance(content, str):
         return content
+    if isinstance(content, Mapping):
+        return text_of(content.get("text") or content.get("content") or content.get("toolResult"))
     if isinstance(content, Sequence):
-        return "".join(str(part.get("text", "")) for part in content if isinstance(part, Mapping))
+        return "".join(text_of(part) for part in content)
     return ""

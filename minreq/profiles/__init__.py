@@ -1,0 +1,1 @@
+"""What is known of root packages and their providers: data and smoke scripts; the engine knows none of it."""

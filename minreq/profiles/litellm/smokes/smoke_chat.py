@@ -1,0 +1,9 @@
+"""Whole answers."""
+
+import litellm
+from smoke_calls import ANSWER, MESSAGES, calls, told
+
+for call in calls():
+    answer = litellm.completion(model=call.model, messages=MESSAGES, temperature=0, max_tokens=64, **call.arguments)
+    assert answer.choices[0].message.content == ANSWER, answer
+    print(call.name, answer.choices[0].finish_reason, told(answer.usage), answer.choices[0].message.content)

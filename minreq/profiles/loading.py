@@ -1,0 +1,215 @@
+"""Profiles as frozen values, read from their TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from tomlkit.exceptions import TOMLKitError
+
+from minreq.errors import ProfileInvalid
+from minreq.profiles.table import Table
+
+#: The profiles that come with minreq: one folder each.
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Releases that are never installed, whatever the user asks for."""
+
+    name: NormalizedName
+    versions: SpecifierSet
+    #: Completes "litellm 1.82.7 is refused: ".
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """A script, and the kind of calls it makes."""
+
+    name: str
+    file: Path
+    calls: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call a smoke makes; texts may hold ``{http}`` and ``{https}``, the emulator's addresses."""
+
+    kind: str
+    name: str
+    model: str
+    arguments: Mapping[str, Any]
+    #: Variables that hold for this call; an empty one is taken away.
+    variables: Mapping[str, str]
+    #: Variables that name a temporary file, and what stands in it.
+    files: Mapping[str, str]
+    #: The name of the exception that is right, "" where an answer is.
+    expected: str
+    #: The releases of the root that can do this.
+    versions: SpecifierSet
+    #: Why the others cannot, "" where all can.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A provider, and what its smokes call."""
+
+    name: str
+    aliases: tuple[str, ...]
+    #: Made available to the smoke, kept only where it needs them.
+    requirements: tuple[Requirement, ...]
+    #: Variables of the environment of its stages.
+    environment: Mapping[str, str]
+    #: Its own, then those of the providers it includes.
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is known of a root package."""
+
+    name: str
+    #: Distributions the profile is for.
+    roots: tuple[NormalizedName, ...]
+    refused: tuple[Refused, ...]
+    #: Variables of the environment of every stage.
+    environment: Mapping[str, str]
+    #: The script of the first stage.
+    first: Path
+    #: In the order they run.
+    features: tuple[Feature, ...]
+    #: Sorted by name.
+    providers: tuple[Provider, ...]
+    #: Where profile and scripts are.
+    folder: Path
+
+
+def find(root: NormalizedName) -> Profile | None:
+    """The profile that *root* belongs to, of those that come with minreq; raises `ProfileInvalid`."""
+    for file in sorted(FOLDER.glob("*/profile.toml")):
+        profile = load(file)
+        if root in profile.roots:
+            return profile
+    return None
+
+
+def load(file: Path) -> Profile:
+    """The profile in *file*; raises `ProfileInvalid` with everything that is wrong with it."""
+    faults: list[str] = []
+    try:
+        document = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
+    except (OSError, TOMLKitError, UnicodeDecodeError) as error:
+        raise ProfileInvalid(file, (str(error),)) from error
+    profile = _profile(Table(document, "", faults), file.parent)
+    if faults:
+        raise ProfileInvalid(file, tuple(faults))
+    return profile
+
+
+def _profile(table: Table, folder: Path) -> Profile:
+    features = tuple(_feature(name, each, folder) for name, each in table.table("features").named())
+    kinds = {feature.calls for feature in features}
+    profile = Profile(
+        name=table.text("name"),
+        roots=tuple(canonicalize_name(name) for name in table.texts("roots")),
+        refused=tuple(refused for each in table.tables("refused") if (refused := _refused(each))),
+        environment=table.strings("environment"),
+        first=_script(table, "first", folder),
+        features=features,
+        providers=_providers(table.table("providers"), kinds),
+        folder=folder,
+    )
+    table.end()
+    return profile
+
+
+def _refused(table: Table) -> Refused | None:
+    text, reason = table.text("release"), table.text("reason")
+    release = table.parsed("release", text, Requirement, InvalidRequirement)
+    table.end()
+    if release is None:
+        return None
+    return Refused(name=canonicalize_name(release.name), versions=release.specifier, reason=reason)
+
+
+def _feature(name: str, table: Table, folder: Path) -> Feature:
+    feature = Feature(name=name, file=_script(table, "file", folder), calls=table.text("calls"))
+    table.end()
+    return feature
+
+
+def _script(table: Table, key: str, folder: Path) -> Path:
+    file = folder / table.text(key)
+    if not file.is_file():
+        table.fault(key, f"no such file: {file}")
+    return file
+
+
+def _providers(table: Table, kinds: set[str]) -> tuple[Provider, ...]:
+    """The providers, each with the calls of those it includes."""
+    own, includes = {}, {}
+    for name, each in table.named():
+        includes[name] = each.texts("includes")
+        own[name] = _provider(name, each, kinds)
+    for name, others in includes.items():
+        for other in others:
+            if other not in own:
+                table.fault(f"{name}.includes", f"no provider {other!r}")
+    return tuple(_joined(own[name], [own[other] for other in includes[name] if other in own]) for name in sorted(own))
+
+
+def _joined(provider: Provider, others: list[Provider]) -> Provider:
+    together = [provider, *others]
+    return Provider(
+        name=provider.name,
+        aliases=provider.aliases,
+        requirements=tuple(requirement for each in together for requirement in each.requirements),
+        environment={name: value for each in together for name, value in each.environment.items()},
+        calls=tuple(call for each in together for call in each.calls),
+    )
+
+
+def _provider(name: str, table: Table, kinds: set[str]) -> Provider:
+    requirements = (
+        table.parsed(f"requirements[{index}]", text, Requirement, InvalidRequirement)
+        for index, text in enumerate(table.texts("requirements"))
+    )
+    shared = table.anything("arguments")
+    provider = Provider(
+        name=name,
+        aliases=table.texts("aliases"),
+        requirements=tuple(requirement for requirement in requirements if requirement),
+        environment=table.strings("environment"),
+        calls=tuple(_calls(table, shared, kinds)),
+    )
+    table.end()
+    return provider
+
+
+def _calls(table: Table, shared: Mapping[str, Any], kinds: set[str]) -> Iterator[Call]:
+    for each in table.tables("calls"):
+        versions = each.parsed("versions", each.text("versions", ""), SpecifierSet, InvalidSpecifier)
+        call = Call(
+            kind=each.text("kind"),
+            name=each.text("name"),
+            model=each.text("model"),
+            arguments={**shared, **each.anything("arguments")},
+            variables=each.strings("variables"),
+            files=each.strings("files"),
+            expected=each.text("expected", ""),
+            versions=versions or SpecifierSet(),
+            reason=each.text("reason", ""),
+        )
+        if call.kind and call.kind not in kinds:
+            each.fault("kind", f"no feature makes calls of the kind {call.kind!r}")
+        each.end()
+        yield call

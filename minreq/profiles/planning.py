@@ -1,0 +1,157 @@
+"""From a profile and what a user asks for to the plan of a smoke."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from minreq.errors import UnknownFeature, UnknownProvider
+from minreq.model import EMPTY, Group, Plan, Script
+from minreq.profiles.loading import Call, Feature, Profile, Provider
+
+#: What a user's own smoke is told: where the emulator listens.
+_ADDRESSES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A call that is left out, since the release of the root cannot do it."""
+
+    stage: str
+    call: str
+    #: A sentence for a person.
+    reason: str
+
+
+def plan(
+    profile: Profile | None,
+    providers: Sequence[str],
+    features: Sequence[str] | None,
+    smokes: Sequence[Path],
+    version: Version | None = None,
+) -> Plan:
+    """What to run: a group per provider, sorted by name, then one per smoke of the user.
+
+    *features* narrows what runs of each provider; ``None`` means all of them. *version* is the release of the root:
+    calls it cannot do are left out, see `skipped`; ``None`` leaves none out. Raises `UnknownProvider` and
+    `UnknownFeature`.
+    """
+    groups = [_group(provider, wanted, version) for provider, wanted in _wanted(profile, providers, features) if wanted]
+    return Plan(
+        environment=profile.environment if profile else EMPTY,
+        first=Script(stage="import", file=profile.first) if profile else None,
+        groups=(*groups, *_own(smokes)),
+    )
+
+
+def available(profile: Profile, providers: Sequence[str]) -> tuple[Requirement, ...]:
+    """What is resolved with the root so that *providers* can ask for it; raises `UnknownProvider`."""
+    found = {str(each): each for name in providers for each in _provider(profile, name).requirements}
+    return tuple(found[text] for text in sorted(found))
+
+
+def skipped(
+    profile: Profile, providers: Sequence[str], features: Sequence[str] | None, version: Version
+) -> tuple[Skipped, ...]:
+    """The calls a plan for *version* leaves out; raises `UnknownProvider` and `UnknownFeature`."""
+    return tuple(
+        Skipped(stage=f"{provider.name}/{feature.name}", call=call.name, reason=call.reason)
+        for provider, wanted in _wanted(profile, providers, features)
+        for feature in wanted
+        for call in provider.calls
+        if call.kind == feature.calls and not _able(call, version)
+    )
+
+
+def inputs(plan: Plan) -> Mapping[str, str]:
+    """The SHA-256 of everything that decides what *plan* does, by name: when one of them differs, a lock is stale."""
+    found = {"environment": _digest(plan.environment)}
+    if plan.first:
+        # The scripts of a profile share modules in their folder.
+        folder = plan.first.file.parent
+        found.update((f"{folder.parent.name}/{file.name}", _file_digest(file)) for file in folder.glob("*.py"))
+    for script in (script for group in plan.groups for script in group.scripts):
+        content = "" if plan.first and script.file.parent == plan.first.file.parent else _file_digest(script.file)
+        found[script.stage] = _digest([content, dict(script.environment), script.arguments])
+    return dict(sorted(found.items()))
+
+
+def _wanted(
+    profile: Profile | None, providers: Sequence[str], features: Sequence[str] | None
+) -> list[tuple[Provider, list[Feature]]]:
+    """The providers, each with those of the features that it has calls for."""
+    found = {provider.name: provider for provider in (_provider(profile, name) for name in providers)}
+    offered = {name: _offered(profile, provider) for name, provider in found.items()} if profile else {}
+    known = {feature.name for each in offered.values() for feature in each}
+    for name in features or ():
+        if found and name not in known:
+            raise UnknownFeature(name, tuple(sorted(found)), tuple(sorted(known)))
+    return [
+        (found[name], [each for each in offered[name] if features is None or each.name in features])
+        for name in sorted(found)
+    ]
+
+
+def _provider(profile: Profile | None, name: str) -> Provider:
+    providers = profile.providers if profile else ()
+    for provider in providers:
+        if name.lower() in {provider.name, *provider.aliases}:
+            return provider
+    raise UnknownProvider(name, tuple(provider.name for provider in providers))
+
+
+def _offered(profile: Profile, provider: Provider) -> list[Feature]:
+    kinds = {call.kind for call in provider.calls}
+    return [feature for feature in profile.features if feature.calls in kinds]
+
+
+def _group(provider: Provider, features: Sequence[Feature], version: Version | None) -> Group:
+    scripts = []
+    for feature in features:
+        calls = [_told(call) for call in provider.calls if call.kind == feature.calls and _able(call, version)]
+        environment = {**provider.environment, "MINREQ_CALLS": json.dumps(calls, sort_keys=True)}
+        if calls:
+            stage = f"{provider.name}/{feature.name}"
+            scripts.append(Script(stage=stage, file=feature.file, environment=environment))
+    return Group(name=provider.name, scripts=tuple(scripts))
+
+
+def _able(call: Call, version: Version | None) -> bool:
+    return version is None or call.versions.contains(version, prereleases=True)
+
+
+def _told(call: Call) -> dict[str, object]:
+    """*call* as its script reads it."""
+    return {
+        "name": call.name,
+        "model": call.model,
+        "arguments": call.arguments,
+        "variables": dict(call.variables),
+        "files": dict(call.files),
+        "expected": call.expected,
+    }
+
+
+def _own(smokes: Sequence[Path]) -> Iterable[Group]:
+    """A group for each script of the user; a file name that comes again is counted."""
+    seen: dict[str, int] = {}
+    for file in smokes:
+        count = seen[file.name] = seen.get(file.name, 0) + 1
+        name = f"smoke/{file.name}" if count == 1 else f"smoke/{file.name}#{count}"
+        yield Group(name=name, scripts=(Script(stage=name, file=file, environment=_ADDRESSES),))
+
+
+def _digest(content: object) -> str:
+    if isinstance(content, Mapping):
+        content = dict(content)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _file_digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
