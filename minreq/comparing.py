@@ -1,0 +1,97 @@
+"""How two runs behaved differently, stage by stage; pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from minreq.model import Behaviour, RecordedRequest, StageBehaviour
+
+#: What is made anew for each request, by the specifications of the things themselves: digests and signatures, UUIDs (RFC 9562),
+#: times of ISO 8601, random boundaries and names of temporary files.
+_VOLATILE = re.compile(
+    r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
+    r"|\b[0-9a-fA-F]{32,}\b"
+    r"|\b\d{4}-?\d{2}-?\d{2}T\d{2}:?\d{2}:?\d{2}(?:\.\d+)?Z?"
+    r"|(?<=/tmp)[a-z0-9_]{8}\b"
+    r"|\b0x[0-9a-f]{6,}\b"
+)
+_DATE = re.compile(r"(?<=/)\d{8}(?=/)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """One thing a stage did in one run and not in the other."""
+
+    stage: str
+    #: ``warnings``, ``logs``, ``output``, ``connections``, ``status``, ``requests``, ``request header user-agent``.
+    what: str
+    #: What the first run had, and the second, joined by new lines; empty where it had nothing.
+    first: str
+    second: str
+
+
+def deviations(first: Behaviour, second: Behaviour) -> tuple[Deviation, ...]:
+    """Return what *second* did differently than *first*, in plan order."""
+    others = {stage.stage: stage for stage in second.stages}
+    found: list[Deviation] = []
+    for stage in first.stages:
+        other = others.get(stage.stage, StageBehaviour(stage=stage.stage, status="did not run"))
+        found.extend(_stage(stage, other))
+    return tuple(found)
+
+
+def without_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    """Leave out what also differs between two runs of one set."""
+    noisy = {(deviation.stage, deviation.what) for deviation in noise}
+    return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in noisy)
+
+
+def _stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
+    if first.status != second.status:
+        yield Deviation(stage=first.stage, what="status", first=first.status, second=second.status)
+    for what in ("output", "warnings", "logs", "connections"):
+        mine, other = _only(getattr(first, what), getattr(second, what))
+        if mine or other:
+            yield Deviation(stage=first.stage, what=what, first="\n".join(mine), second="\n".join(other))
+    yield from _requests(first, second)
+
+
+def _only(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the lines only in *first* and only in *second*, order aside: threads may be faster or slower."""
+    mine, other = Counter(map(steady, first)), Counter(map(steady, second))
+    return sorted((mine - other).elements()), sorted((other - mine).elements())
+
+
+def _requests(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
+    mine, other = list(map(_line, first.requests)), list(map(_line, second.requests))
+    if sorted(mine) != sorted(other):
+        only = _only(mine, other)
+        yield Deviation(stage=first.stage, what="requests", first="\n".join(only[0]), second="\n".join(only[1]))
+        return
+    # Equal lines are compared pair by pair, sorted so that concurrent requests meet their like.
+    for a, b in zip(sorted(first.requests, key=_order), sorted(second.requests, key=_order), strict=True):
+        names = sorted({name for name, _ in (*a.headers, *b.headers)})
+        for name in names:
+            values = _values(a, name), _values(b, name)
+            if values[0] != values[1]:
+                yield Deviation(stage=first.stage, what=f"request header {name}", first=values[0], second=values[1])
+
+
+def _order(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return _line(request), tuple((name, steady(value)) for name, value in request.headers)
+
+
+def _line(request: RecordedRequest) -> str:
+    return f"{request.method} {steady(request.target)} {steady(request.body)}"
+
+
+def _values(request: RecordedRequest, name: str) -> str:
+    return ", ".join(steady(value) for key, value in request.headers if key == name)
+
+
+def steady(text: str) -> str:
+    """Return *text* without what is made anew each time."""
+    return _DATE.sub("#", _VOLATILE.sub("#", text))

@@ -1,0 +1,129 @@
+"""Whether an import is optional, read from the source around it: the handlers that would catch its failure."""
+
+from __future__ import annotations
+
+import ast
+import tokenize
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from minreq.model import Frame, Need, Question
+
+#: What an ``except`` clause or ``contextlib.suppress`` names when it catches a failed import.
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+#: The same for a look-up of metadata; ``PackageNotFoundError`` is a ``ModuleNotFoundError``.
+_METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """Code that catches the failure of an import and goes on."""
+
+    file: str
+    line: int
+    #: ``except ImportError``, ``suppress(ImportError)``.
+    text: str
+
+
+@lru_cache(maxsize=None)
+def read_source(file: str) -> ast.Module | None:
+    """Return the syntax tree of *file*; ``None`` where there is no readable Python. Files of the store never change."""
+    try:
+        with tokenize.open(file) as stream:
+            return ast.parse(stream.read())
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def optional_because(question: Question, source: Callable[[str], ast.Module | None] = read_source) -> str | None:
+    """Tell why the program seems to do without what *question* asks for; ``None`` when it does not seem so.
+
+    Looks at the frames of the import, outwards, up to the first function frame: a handler farther up was not written for
+    this import. The answer decides only what is tried first.
+    """
+    if question.need is Need.PROBE:
+        return "a probe with find_spec"
+    caught = _METADATA_ERRORS if question.need is Need.METADATA else _IMPORT_ERRORS
+    for frame in frames_of_import(question.frames):
+        found = source(frame.file)
+        handler = None if found is None else _handler(found, frame, caught)
+        if handler is not None:
+            return f"{handler.text} at {handler.file}:{handler.line}"
+    return None
+
+
+def frames_of_import(frames: Sequence[Frame]) -> Iterator[Frame]:
+    """Yield *frames* from the innermost up to the first function frame, that one included."""
+    for frame in frames:
+        yield frame
+        if frame.function != "<module>" and not frame.function.startswith("<class "):
+            return
+
+
+def _handler(tree: ast.Module, frame: Frame, caught: frozenset[str]) -> Handler | None:
+    """Return the innermost handler around the line of *frame*, within its function."""
+    found: Handler | None = None
+    for node in _around(tree, frame.line):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            found = None  # Only what stands in the frame's own function counts; the innermost function comes last.
+        elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
+            clause = next((clause for clause in node.handlers if _catches(clause.type, caught)), None)
+            if clause is not None and not _reraises(clause):
+                kind = f" {ast.unparse(clause.type)}" if clause.type else ""
+                found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
+        elif isinstance(node, (ast.With, ast.AsyncWith)) and _spans(node.body, frame.line):
+            for item in node.items:
+                if _suppresses(item.context_expr, caught):
+                    found = Handler(file=frame.file, line=node.lineno, text=ast.unparse(item.context_expr))
+    return found
+
+
+_TRIES: tuple[type[ast.Try], ...] = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
+
+
+def _around(tree: ast.AST, line: int) -> Iterator[ast.AST]:
+    """Yield the nodes whose lines hold *line*, the outermost first."""
+    for child in ast.iter_child_nodes(tree):
+        if getattr(child, "lineno", line + 1) <= line <= (getattr(child, "end_lineno", None) or 0):
+            yield child
+            yield from _around(child, line)
+
+
+def _spans(body: Sequence[ast.stmt], line: int) -> bool:
+    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or body[-1].lineno)
+
+
+def _names(expression: ast.expr | None) -> Iterator[str]:
+    """Yield the last name of each exception in an ``except`` clause: ``metadata.PackageNotFoundError`` gives the last word."""
+    if isinstance(expression, ast.Tuple):
+        for element in expression.elts:
+            yield from _names(element)
+    elif isinstance(expression, ast.Attribute):
+        yield expression.attr
+    elif isinstance(expression, ast.Name):
+        yield expression.id
+
+
+def _catches(expression: ast.expr | None, caught: frozenset[str]) -> bool:
+    return expression is None or not caught.isdisjoint(_names(expression))
+
+
+def _reraises(clause: ast.ExceptHandler) -> bool:
+    """Whether the handler raises, outside of any function it defines."""
+    waiting: list[ast.AST] = list(clause.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Raise):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def _suppresses(expression: ast.expr, caught: frozenset[str]) -> bool:
+    return (
+        isinstance(expression, ast.Call)
+        and "suppress" in _names(expression.func)
+        and any(not caught.isdisjoint(_names(argument)) for argument in expression.args)
+    )

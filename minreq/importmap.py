@@ -1,0 +1,85 @@
+"""Which distribution owns which module, read from the wheels themselves; names are never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from packaging.utils import NormalizedName
+
+from minreq.model import Member
+
+#: Endings of files that can be imported; those of extension modules have more in front (``.cpython-312-x86_64-linux-gnu``).
+_MODULE_SUFFIXES = (".py", ".pyc", ".so", ".pyd")
+
+#: Dotted name of a module or package -> whether it is a module or has an ``__init__``; false for a bare folder.
+Modules = Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportMap:
+    """The owners of top-level names, and of the children of every package that is nobody's alone."""
+
+    #: The distributions that have the module, or the package with its ``__init__``, in the order given; empty for a bare
+    #: namespace package (PEP 420).
+    owners: Mapping[str, tuple[NormalizedName, ...]]
+    #: Packages whose children may lie in several distributions: `owners` holds those children too.
+    shared: frozenset[str]
+
+    def owner(self, name: str) -> NormalizedName | None:
+        """Return the distribution that is asked for *name*; ``None`` for a bare namespace or an unknown name."""
+        owners = self.owners.get(name, ())
+        return owners[0] if owners else None
+
+    def is_namespace(self, name: str) -> bool:
+        """Whether *name* is a package without ``__init__`` in any distribution."""
+        return name in self.owners and not self.owners[name]
+
+
+def modules(members: Iterable[Member]) -> dict[str, bool]:
+    """Return the modules that a wheel with these *members* makes importable.
+
+    Follows the binary distribution format: what lies at the root or in ``.data/purelib`` and ``.data/platlib`` goes into
+    ``site-packages``.
+    """
+    found: dict[str, bool] = {}
+    for member in members:
+        parts = member.path.split("/")
+        if parts[0].endswith(".data"):
+            if len(parts) < 3 or parts[1] not in ("purelib", "platlib"):  # noqa: PLR2004 - x.data/SCHEME/FILE
+                continue
+            parts = parts[2:]
+        *folders, file = parts
+        stem = file.partition(".")[0]
+        if not file.endswith(_MODULE_SUFFIXES) or not all(map(str.isidentifier, [*folders, stem])):
+            continue
+        for depth in range(1, len(folders) + 1):
+            found.setdefault(".".join(folders[:depth]), False)
+        if stem == "__init__" and folders:
+            found[".".join(folders)] = True
+        else:
+            found[".".join([*folders, stem])] = True
+    return found
+
+
+def import_map(distributions: Mapping[NormalizedName, Modules]) -> ImportMap:
+    """Join the modules of all *distributions*; where two own one module, the order of the mapping decides."""
+    children: dict[str, dict[str, None]] = {}
+    holders: dict[str, list[NormalizedName]] = {}
+    for distribution, its_modules in distributions.items():
+        for name in its_modules:
+            children.setdefault(name.rpartition(".")[0], {})[name] = None
+            holders.setdefault(name, []).append(distribution)
+
+    owners: dict[str, tuple[NormalizedName, ...]] = {}
+    shared: set[str] = set()
+
+    waiting = [""]
+    while waiting:
+        package = waiting.pop()
+        for name in children.get(package, ()):
+            owners[name] = tuple(holder for holder in holders[name] if distributions[holder][name])
+            if name in children and (len(holders[name]) > 1 or not owners[name]):
+                shared.add(name)
+                waiting.append(name)
+    return ImportMap(owners=owners, shared=frozenset(shared))

@@ -1,0 +1,138 @@
+"""Runs of the whole smoke, and what was observed in each: the baseline, a trace, a set alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from minreq.closure import Closure
+from minreq.model import Answer, Behaviour, Group, Plan
+from minreq.smoke.running import Run, StageResult, World
+from minreq.tracing import Asked, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """What every run of a lock needs, and what is importable from the start."""
+
+    world: World
+    closure: Closure
+    #: The root, what is kept whole, what the runtime provides.
+    initial: frozenset[NormalizedName]
+    #: Processes at a time.
+    jobs: int
+
+    def paths(self, names: Iterable[NormalizedName]) -> list[Path]:
+        """Return the folders of *names*, sorted by name, fetched if need be."""
+        with ThreadPoolExecutor(max(self.jobs, 4)) as pool:
+            return list(pool.map(self.closure.unpacked, sorted(names)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a run of the smoke showed."""
+
+    behaviour: Behaviour
+    #: The first stage that did not pass, ``None`` when all did.
+    failure: StageResult | None
+    #: Answers to the questions of an oracle, with names that do not depend on the machine.
+    answers: Mapping[NormalizedName, Answer]
+    #: Every question about each distribution.
+    asked: Mapping[NormalizedName, tuple[Asked, ...]]
+    #: Questions that nothing in the closure answers.
+    unowned: tuple[Asked, ...] = ()
+
+    @property
+    def accepted(self) -> frozenset[NormalizedName]:
+        """The distributions that were asked for and given."""
+        return frozenset(name for name, answer in self.answers.items() if answer.accepted)
+
+    @property
+    def declined(self) -> frozenset[NormalizedName]:
+        """The distributions that were asked for and not given."""
+        return frozenset(self.answers) - self.accepted
+
+
+def observe_with(
+    laboratory: Laboratory,
+    oracle: Trace,
+    name: str,
+    *,
+    then: Callable[[Run, Observation], None] = lambda _run, _observation: None,
+) -> Observation:
+    """Run the smoke with only the initial distributions, *oracle* answering; *then* may use the run while it is alive."""
+    world, closure = laboratory.world, laboratory.closure
+    shared = sorted(closure.import_map.shared)
+    paths = laboratory.paths(laboratory.initial)
+    with Run(world, name, paths=paths, oracle=oracle, shared=shared, forks=laboratory.jobs) as run:
+        results = stages(run, world.plan, laboratory.jobs)
+        answers = oracle.answers(run.places)
+        observation = Observation(
+            behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
+            failure=next((result for result in results if not result.passed), None),
+            answers=answers,
+            asked={asked: oracle.asked(asked) for asked in answers},
+            unowned=oracle.unowned(run.places),
+        )
+        then(run, observation)
+    return observation
+
+
+def observe_alone(laboratory: Laboratory, names: Iterable[NormalizedName], name: str) -> Observation:
+    """Run the smoke on *names* alone, each in the folder of its own; ends at the first failure."""
+    paths = laboratory.paths(names)
+    with Run(laboratory.world, name, paths=paths) as run:
+        return _alone(stages(run, laboratory.world.plan, laboratory.jobs, stop_early=True))
+
+
+def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], name: str, *, seed: int) -> Observation:
+    """Run the smoke on *names* alone, copied into one folder as an installer would; the proof."""
+    trees = laboratory.paths(names)
+
+    def fill(folder: Path) -> None:
+        for tree in trees:
+            # Times are kept: compiled files stay valid.
+            shutil.copytree(tree, folder, dirs_exist_ok=True)
+
+    with Run(laboratory.world, name, flat=fill, seed=seed) as run:
+        return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
+
+
+def _alone(results: Sequence[StageResult]) -> Observation:
+    return Observation(
+        behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
+        failure=next((result for result in results if not result.passed), None),
+        answers={},
+        asked={},
+    )
+
+
+def stages(run: Run, plan: Plan, jobs: int, *, stop_early: bool = False) -> tuple[StageResult, ...]:
+    """Run all stages of *plan*, groups side by side; return the results in plan order.
+
+    After a failure of the first stage nothing else runs; after one in a group the rest of that group does not, and with
+    *stop_early* no other group either.
+    """
+    first = run.first_stage()
+    if first is not None and not first.passed:
+        return (first,)
+
+    def group(group: Group) -> tuple[StageResult, ...]:
+        results = run.run(group.scripts)
+        if stop_early and not results[-1].passed:
+            run.stop()
+        return results
+
+    with ThreadPoolExecutor(max(jobs, 1)) as pool:
+        groups = list(pool.map(group, plan.groups))
+    results = [*([first] if first is not None else []), *(result for group in groups for result in group)]
+    failed = [result for result in results if not result.passed]
+    if stop_early and failed:
+        # The groups that were stopped say nothing.
+        return tuple(result for result in results if result.passed or result.ended != "death") or tuple(failed)
+    return tuple(results)

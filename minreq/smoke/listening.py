@@ -1,0 +1,66 @@
+"""The parent's end of the child's socket: one thread per connection, one line of JSON in and one out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socketserver
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+#: A message longer than this is no message of ours.
+_LONGEST = 64 * 1024 * 1024
+
+
+class Listener(Protocol):
+    """Whoever answers the messages of a run; called from several threads."""
+
+    def hello(self, process: str, pid: int) -> bool:
+        """A process connected; return whether this is its own connection and not one of a subprocess with its name."""
+
+    def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer *message*."""
+
+    def closed(self, process: str) -> None:
+        """The own connection of *process* is gone."""
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Listens on the Unix socket *address* until it is closed."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: Path, listener: Listener) -> None:
+        super().__init__(str(address), _Connection)
+        self.listener = listener
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.shutdown()
+        self.server_close()
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        listener = self.server.listener
+        process, own = "", False
+        # A child that is killed breaks its connection anywhere; one that sends nonsense is treated as if it had.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            while line := self.rfile.readline(_LONGEST):
+                message = json.loads(line)
+                if "hello" in message:
+                    process = str(message["hello"])
+                    own = listener.hello(process, int(message["pid"]))
+                    answer: Mapping[str, Any] = {}
+                else:
+                    answer = listener.receive(process, message)
+                self.wfile.write(json.dumps(answer).encode() + b"\n")
+        if own:
+            listener.closed(process)

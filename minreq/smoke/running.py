@@ -1,0 +1,409 @@
+"""A smoke run in a child interpreter, seen from the parent: its processes, and what each stage did.
+
+The messages are told in ``child/_minreq_child.py`` and ``child/_minreq_driver.py``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from minreq.model import Frame, Need, Plan, Question, RecordedRequest, Script, StageBehaviour
+from minreq.smoke.emulation import Endpoints
+from minreq.smoke.listening import Server
+from minreq.smoke.places import Places
+from minreq.smoke.sandbox import Sandbox
+
+#: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
+FORK_LIMIT = 20.0
+#: Seconds a child gets to end by itself before it is killed.
+_FAREWELL = 5.0
+
+_MAIN = "main"
+
+
+class Emulation(Protocol):
+    """What a run needs of the emulator."""
+
+    @property
+    def authority(self) -> str:
+        """The throw-away authority, PEM."""
+
+    def open(self, name: str) -> Endpoints:
+        """Listen for one stage of one run."""
+
+    def close(self, name: str) -> tuple[RecordedRequest, ...]:
+        """Stop listening; return what came in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to a question, as the protocol words it."""
+
+    answer: Literal["yes", "no", "namespace", "unknown"]
+    #: The distribution the question is about, where one owns the name.
+    distribution: NormalizedName | None = None
+    #: The folder that makes it importable.
+    path: Path | None = None
+    #: Packages that several distributions share, for the child to know.
+    shared: tuple[str, ...] = ()
+    #: Let a fork go on without it.
+    fork: bool = False
+
+
+class Oracle(Protocol):
+    """Answers the questions of a run; called from several threads at once."""
+
+    def ask(
+        self, question: Question, *, owner: NormalizedName | None, without: NormalizedName | None, quiet: bool
+    ) -> Reply:
+        """Answer *question*, asked by a file of *owner*, in a process that goes *without* a distribution, if in any.
+
+        *quiet* tells that a fork at this moment would be safe.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageResult:
+    """How a stage went, and what it did."""
+
+    behaviour: StageBehaviour
+    #: Distributions whose declined import is a cause of the failure, by identity of our own exception.
+    declined: tuple[NormalizedName, ...] = ()
+    #: Modules that a ModuleNotFoundError among the causes names.
+    missing: tuple[str, ...] = ()
+    traceback: str = ""
+    #: Else it did not fail, and proves nothing: it took too long, its process died, or a fork did what it must not.
+    ended: Literal["itself", "timeout", "death", "unsettled"] = "itself"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the stage ended without an exception."""
+        return self.behaviour.status == "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What all runs of a lock have in common."""
+
+    #: The interpreter behind any virtual environment, and its version.
+    executable: Path
+    version: tuple[int, int]
+    plan: Plan
+    emulator: Emulation
+    #: Seconds for one stage.
+    limit: float
+    #: Makes the names of places for a run in the sandbox folder given.
+    places: Callable[[Path], Places]
+
+
+@dataclass(slots=True)
+class _Process:
+    """A process of the run, as its connection shows it."""
+
+    pid: int | None = None
+    #: The distribution it goes without, to see whether it can.
+    without: NormalizedName | None = None
+    #: What it told: the result of a stage; ``None`` for its end; the word for any other end.
+    events: queue.Queue[Mapping[str, Any] | Literal["death", "unsettled"] | None] = field(default_factory=queue.Queue)
+    ended: bool = False
+
+
+class Run:
+    """One child interpreter with its forks; a context manager that ends them all.
+
+    *paths* are importable from the start; what else is asked for, the *oracle* answers. Without an oracle, what is missing
+    is missing. *flat* fills a folder that is importable too, before the child starts.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        *,
+        paths: Sequence[Path] = (),
+        flat: Callable[[Path], None] | None = None,
+        oracle: Oracle | None = None,
+        shared: Sequence[str] = (),
+        seed: int = 0,
+        forks: int = 1,
+    ) -> None:
+        self._world = world
+        self._name = name
+        self._paths = paths
+        self._flat = flat
+        self._oracle = oracle
+        self._shared = shared
+        self._seed = seed
+        self._commands: queue.Queue[Mapping[str, Any]] = queue.Queue()
+        self._processes: dict[str, _Process] = {}
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(max(forks, 1))
+        self._count = 0
+        self._error: Exception | None = None
+        self._first: Mapping[str, Any] | None = None
+        #: Forks at a miss, by the distribution they go without.
+        self.forks: dict[NormalizedName, Future[StageResult]] = {}
+        self.sandbox = Sandbox(world.executable, world.version)
+        self.places = world.places(self.sandbox.folder)
+
+    def __enter__(self) -> Run:
+        world, sandbox = self._world, self.sandbox
+        paths = list(self._paths)
+        if self._flat is not None:
+            self._flat(sandbox.kept)
+            paths.append(sandbox.kept)
+        asks = self._oracle is not None
+        sandbox.prepare(paths=paths, asks=asks, shared=self._shared, authority=world.emulator.authority)
+        if world.plan.first is not None:
+            self._first = self._open(_MAIN, world.plan.first)
+        self._processes[_MAIN] = _Process()
+        self._server = Server(sandbox.socket, self)
+        self._output = (sandbox.folder / "output").open("wb")
+        self._child = subprocess.Popen(
+            sandbox.command(),
+            env=sandbox.environment(world.plan.environment, seed=self._seed),
+            cwd=sandbox.work,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._commands.put({"end": True})
+        if kind is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(_FAREWELL)
+        self.stop()
+        self._child.wait()
+        self._server.close()
+        self._output.close()
+        self.sandbox.__exit__(kind, error, traceback)
+
+    def stop(self) -> None:
+        """End the run at once: whoever waits for a stage is told that its process died."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+
+    def first_stage(self) -> StageResult | None:
+        """Wait for the first stage; ``None`` when the plan has none."""
+        script = self._world.plan.first
+        return None if script is None else self._await_stage(_MAIN, script, self._world.limit)
+
+    def run(self, scripts: Sequence[Script], *, without: NormalizedName | None = None) -> tuple[StageResult, ...]:
+        """Run *scripts* one after the other in a fork of what the first stage left; ends at the first that fails.
+
+        May be called from several threads.
+        """
+        process = self._new_process("fork", without)
+        commands = [self._open(process, script) for script in scripts]
+        self._commands.put({"run": process, "scripts": commands})
+        found: list[StageResult] = []
+        for script in scripts:
+            if found and not found[-1].passed:
+                self._close(process, script)
+            else:
+                found.append(self._await_stage(process, script, self._world.limit))
+        return tuple(found)
+
+    # The listener of the socket.
+
+    def hello(self, process: str, pid: int) -> bool:
+        """Note the process behind a new connection."""
+        state = self._processes[process]
+        with self._lock:
+            own = state.pid is None
+            if own:
+                state.pid = pid
+        return own
+
+    def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer one message of *process*."""
+        state = self._processes[process]
+        if "ask" in message:
+            try:
+                return self._answer(process, message)
+            except Exception as error:
+                # Raised again where the stage is waited for; the child cannot go on without an answer.
+                self._error = error
+                self.stop()
+                raise ConnectionAbortedError from error
+        if "begin" in message:
+            return {"first": self._first}
+        if "next" in message:
+            return self._commands.get()
+        if "result" in message:
+            state.events.put(message["result"])
+            return {"go": True}
+        if "unsettled" in message:
+            state.ended = True
+            state.events.put("unsettled")
+        if "end" in message:
+            state.ended = True
+            state.events.put(None)
+        return {}
+
+    def closed(self, process: str) -> None:
+        """Tell whoever waits that *process* is gone."""
+        state = self._processes[process]
+        if not state.ended:
+            state.events.put("death")
+
+    def _watch(self) -> None:
+        """A child that ends before it connects must not be waited for."""
+        self._child.wait()
+        state = self._processes[_MAIN]
+        if state.pid is None:
+            state.events.put("death")
+
+    def _answer(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._oracle is None:
+            return {"answer": "unknown"}
+        question = Question(
+            need=Need(message["ask"]),
+            name=str(message["name"]),
+            frames=tuple(
+                Frame(file=str(file), line=int(line), function=str(function))
+                for file, line, function in message["frames"]
+            ),
+            stage=str(message["stage"]),
+            order=int(message["order"]),
+        )
+        owner = self.places.owner(question.frames[0].file) if question.frames else None
+        without = self._processes[process].without
+        reply = self._oracle.ask(question, owner=owner, without=without, quiet=bool(message["quiet"]))
+        fork = None
+        if reply.fork and reply.distribution is not None:
+            fork = self._expect_fork(reply.distribution, question.stage)
+        return {
+            "answer": reply.answer,
+            "distribution": reply.distribution,
+            "path": str(reply.path) if reply.path else None,
+            "shared": list(reply.shared),
+            "fork": fork,
+        }
+
+    def _expect_fork(self, distribution: NormalizedName, stage: str) -> str:
+        self._slots.acquire()
+        process = self._new_process("miss", distribution)
+        future: Future[StageResult] = Future()
+        self.forks[distribution] = future
+
+        def wait() -> None:
+            try:
+                future.set_result(self._await_result(process, Script(stage=stage, file=Path()), FORK_LIMIT))
+            finally:
+                self._slots.release()
+
+        threading.Thread(target=wait, daemon=True).start()
+        return process
+
+    def _new_process(self, kind: str, without: NormalizedName | None) -> str:
+        with self._lock:
+            self._count += 1
+            process = f"{kind}-{self._count}"
+            self._processes[process] = _Process(without=without)
+        return process
+
+    def _endpoint_name(self, process: str, script: Script) -> str:
+        return f"{self._name}/{process}/{script.stage}"
+
+    def _open(self, process: str, script: Script) -> Mapping[str, Any]:
+        """Open the emulator for a stage; return the stage as the protocol words it."""
+        endpoints = self._world.emulator.open(self._endpoint_name(process, script))
+        return {
+            "stage": script.stage,
+            "file": str(script.file),
+            "environment": {
+                name: value.replace("{http}", endpoints.http).replace("{https}", endpoints.https)
+                for name, value in script.environment.items()
+            },
+            "arguments": list(script.arguments),
+        }
+
+    def _close(self, process: str, script: Script) -> tuple[RecordedRequest, ...]:
+        return self._world.emulator.close(self._endpoint_name(process, script))
+
+    def _await_stage(self, process: str, script: Script, limit: float) -> StageResult:
+        result = self._await_result(process, script, limit)
+        requests = self._close(process, script)
+        return replace(
+            result, behaviour=replace(result.behaviour, requests=tuple(map(self._neutral_request, requests)))
+        )
+
+    def _await_result(self, process: str, script: Script, limit: float) -> StageResult:
+        state = self._processes[process]
+        try:
+            event = state.events.get(timeout=limit)
+        except queue.Empty:
+            self._kill(state)
+            return _no_result(script, f"did not end within {limit:g} seconds", "timeout")
+        if event == "unsettled":
+            return _no_result(script, "did what a fork must not", "unsettled")
+        if self._error is not None:
+            raise self._error
+        if event is None or isinstance(event, str):
+            return _no_result(script, "its process died", "death", self._last_words())
+        behaviour = StageBehaviour(
+            stage=script.stage,
+            status=self._neutral(event["status"]),
+            output=tuple(self._neutral(event["output"]).splitlines()),
+            warnings=tuple(map(self._neutral, event["warnings"])),
+            logs=tuple(map(self._neutral, event["logs"])),
+            connections=tuple(event["connections"]),
+        )
+        return StageResult(
+            behaviour=behaviour,
+            declined=tuple(map(canonicalize_name, event["declined"])),
+            missing=tuple(event["missing"]),
+            traceback=self._neutral(event["traceback"]),
+        )
+
+    def _kill(self, state: _Process) -> None:
+        if state.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(state.pid, signal.SIGKILL)
+
+    def _last_words(self) -> str:
+        """What the child wrote on stdout and stderr, its end."""
+        text = (self.sandbox.folder / "output").read_text("utf-8", "replace")
+        return self._neutral("\n".join(text.splitlines()[-20:]) + "\n")
+
+    def _neutral(self, text: str) -> str:
+        """Return *text* without what differs between machines and runs: folders, and ports on loopback."""
+        return _PORT.sub(r"\1:{port}", self.places.name(text))
+
+    def _neutral_request(self, request: RecordedRequest) -> RecordedRequest:
+        return replace(
+            request,
+            target=self._neutral(request.target),
+            headers=tuple((name, self._neutral(value)) for name, value in request.headers),
+            body=self._neutral(request.body),
+        )
+
+
+_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
+
+
+def _no_result(
+    script: Script, status: str, ended: Literal["timeout", "death", "unsettled"], traceback: str = ""
+) -> StageResult:
+    return StageResult(behaviour=StageBehaviour(stage=script.stage, status=status), ended=ended, traceback=traceback)

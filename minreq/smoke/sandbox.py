@@ -1,0 +1,88 @@
+"""The throw-away environment of a child: an interpreter, our hook, folders of its own, and nothing of the host."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+
+PROTOCOL = 1
+
+_CHILD_FILES = ("_minreq_child.py", "_minreq_driver.py")
+
+#: What a program may expect of any environment.
+_LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+class Sandbox:
+    """An environment like a virtual environment whose only site hook is ours; a context manager.
+
+    Subprocesses of the same interpreter find the hook too, since it lies in ``site-packages`` and ``pyvenv.cfg`` leads there
+    (PEP 405). The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
+    """
+
+    def __init__(self, executable: Path, version: tuple[int, int]) -> None:
+        self._executable = executable
+        self._version = version
+        # A short path: the address of a Unix socket has room for about a hundred bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="minreq-"))
+        self.socket = self.folder / "socket"
+        self.python = self.folder / "bin" / "python"
+        #: For a flat tree of distributions, as pip would install it; not a site folder, so ``.pth`` files in it do nothing.
+        self.kept = self.folder / "kept"
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # A process that was killed may still be writing; what is left then lies in the system's temporary folder.
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self, *, paths: Sequence[Path], asks: bool, shared: Sequence[str], authority: str) -> None:
+        """Write the environment: *paths* are importable, and with *asks* every miss is a question."""
+        site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
+        for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
+            folder.mkdir(parents=True)
+        self.python.symlink_to(self._executable)
+        home = self._executable.parent
+        self.folder.joinpath("pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n", "utf-8")
+        for name in _CHILD_FILES:
+            source = resources.files("minreq.smoke") / "child" / name
+            site_packages.joinpath(name).write_bytes(source.read_bytes())
+        site_packages.joinpath("_minreq_child.pth").write_text("import _minreq_child\n", "utf-8")
+        configuration = {
+            "protocol": PROTOCOL,
+            "socket": str(self.socket),
+            "paths": [str(path) for path in paths],
+            "asks": asks,
+            "shared": sorted(shared),
+            "authority": authority,
+        }
+        site_packages.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
+
+    def command(self) -> list[str]:
+        """Return the command line of the driver."""
+        return [str(self.python), "-c", "import _minreq_driver; _minreq_driver.main()"]
+
+    def environment(self, plan: Mapping[str, str], *, seed: int) -> dict[str, str]:
+        """Return the child's environment, made from nothing: folders of its own, the locale, what the *plan* says."""
+        return {
+            "HOME": str(self.folder / "home"),
+            "PATH": f"{self.python.parent}:/usr/bin:/bin",
+            "PYTHONHASHSEED": str(seed),
+            "PYTHONNOUSERSITE": "1",
+            "TMPDIR": str(self.folder / "temporary"),
+            **_LOCALE,
+            **plan,
+        }
+
+    @property
+    def work(self) -> Path:
+        """The working directory of the child."""
+        return self.folder / "work"

@@ -1,0 +1,167 @@
+"""Wheels by hash: fetched, checked, looked into, unpacked once; the only place that knows how a wheel is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from filelock import FileLock
+from installer import install
+from installer.destinations import SchemeDictionaryDestination
+from installer.exceptions import InstallerError
+from installer.sources import WheelFile
+
+from minreq.errors import BrokenWheel, HashMismatch, HashMissing, HostileWheel, StoreUnwritable
+from minreq.model import Wheel
+
+#: Files at the root of a wheel that Python runs at start-up, without any import (``site`` in the standard library).
+START_UP_FILES = frozenset({"sitecustomize.py", "usercustomize.py"})
+
+_CHUNK = 1 << 20
+
+
+class Source(Protocol):
+    """Where the bytes of a wheel come from."""
+
+    def download(self, wheel: Wheel, to: BinaryIO) -> None:
+        """Write the archive to *to*; the store checks the hash."""
+
+
+class Store:
+    """A folder of archives and of their unpacked trees, both named by the archive's SHA-256.
+
+    Several processes may use one store at once: what has its final name is complete.
+    """
+
+    def __init__(self, folder: Path, source: Source, *, fetched: Callable[[str, int], None] | None = None) -> None:
+        self._folder = folder
+        self._source = source
+        self._fetched = fetched or (lambda _filename, _size: None)
+
+    def archive(self, wheel: Wheel) -> Path:
+        """Return the path of the wheel's archive, fetched if need be; its hash has been checked.
+
+        Raises ``HashMismatch``, ``HashMissing``, ``StoreUnwritable``, and what the source raises.
+        """
+        if wheel.sha256 is None:
+            raise HashMissing(wheel.filename)
+        final = self._folder / "wheels" / wheel.sha256[:2] / wheel.sha256 / wheel.filename
+        with self._lock(wheel.sha256):
+            if not final.exists():
+                self._fetch(wheel, final)
+        return final
+
+    def unpacked(self, wheel: Wheel) -> Path:
+        """Return the folder that holds what the wheel installs into ``site-packages``, unpacking it if need be.
+
+        ``purelib`` and ``platlib`` are one folder; scripts, headers and data of the wheel go beside it.
+        Raises ``HostileWheel``, ``BrokenWheel``, and what `archive` raises.
+        """
+        archive = self.archive(wheel)
+        final = self._folder / "unpacked" / str(wheel.sha256)
+        with self._lock(f"{wheel.sha256}-unpacked"):
+            if not final.exists():
+                unfinished = self._temporary_folder()
+                try:
+                    unpack(archive, unfinished)
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    unfinished.replace(final)
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+        return final / "lib"
+
+    def _fetch(self, wheel: Wheel, final: Path) -> None:
+        unfinished = self._temporary_folder()
+        try:
+            partial = unfinished / wheel.filename
+            with partial.open("wb") as file:
+                self._source.download(wheel, file)
+            found = sha256(partial)
+            if found != wheel.sha256:
+                raise HashMismatch(wheel.filename, str(wheel.sha256), found)
+            self._fetched(wheel.filename, partial.stat().st_size)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            partial.replace(final)
+        except OSError as error:
+            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _temporary_folder(self) -> Path:
+        """Make a folder on the store's own file system, so that a rename is enough to publish it."""
+        try:
+            parent = self._folder / "unfinished"
+            parent.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(dir=parent))
+        except OSError as error:
+            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+
+    def _lock(self, name: str) -> FileLock:
+        locks = self._folder / "locks"
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+        return FileLock(locks / name)
+
+
+def sha256(file: Path) -> str:
+    """Return the hex SHA-256 of *file*."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack the wheel *archive* below *folder*: ``lib`` for modules and metadata, ``bin``, ``include``, ``data``.
+
+    Nothing of it is run and nothing compiled. Follows the binary distribution format, which wants RECORD checked.
+    """
+    schemes = {
+        "purelib": str(folder / "lib"),
+        "platlib": str(folder / "lib"),
+        "scripts": str(folder / "bin"),
+        "headers": str(folder / "include"),
+        "data": str(folder / "data"),
+    }
+    (folder / "lib").mkdir()
+    destination = SchemeDictionaryDestination(schemes, interpreter="python", script_kind="posix")
+    try:
+        with zipfile.ZipFile(archive) as file, warnings.catch_warnings():
+            look_into(archive.name, file.namelist())
+            warnings.simplefilter("ignore", RuntimeWarning)  # Compiled files in a wheel are skipped, which is right.
+            source = WheelFile(file)
+            source.validate_record(validate_contents=False)  # The archive's own hash covers the contents.
+            install(source, destination, additional_metadata={})
+    except (zipfile.BadZipFile, InstallerError, ValueError, KeyError, EOFError) as error:
+        raise BrokenWheel(archive.name, str(error)) from error
+
+
+def look_into(filename: str, paths: Iterable[str]) -> None:
+    """Refuse a wheel that would run code at every start of Python, before anything of it is unpacked.
+
+    Raises ``HostileWheel`` with the file and the rule.
+    """
+    for path in paths:
+        name = _installed_path(path)
+        if name in START_UP_FILES:
+            raise HostileWheel(filename, path, "it runs at every start of Python, without any import")
+        if "/" not in name and name.endswith(".pth"):
+            raise HostileWheel(filename, path, "lines of a .pth file run at every start of Python, without any import")
+
+
+def _installed_path(path: str) -> str:
+    """Return where *path* of a wheel lands in ``site-packages``: ``x-1.data/purelib/y`` is ``y``."""
+    first, _, rest = path.partition("/")
+    if first.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
+        return rest.partition("/")[2]
+    return path

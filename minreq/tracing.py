@@ -1,0 +1,160 @@
+"""The answers of a trace: one per distribution, decided at its first question, the same until the trace ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from minreq.closure import Closure
+from minreq.handlers import optional_because
+from minreq.model import Answer, Need, Question
+from minreq.smoke.places import Places
+from minreq.smoke.running import Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question about a distribution, and whose file asked it (``None``: the smoke's)."""
+
+    question: Question
+    owner: NormalizedName | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """An answer given before any question, and why."""
+
+    accepted: bool
+    reason: str
+
+
+class Trace:
+    """The oracle of a run.
+
+    With *eager* it says yes to all that the closure has: that is the baseline. Otherwise it says no first where an import is
+    optional. *decided* are answers from before; *forks* asks for a fork at each miss that allows one, except for
+    distributions that are *certain*.
+    """
+
+    def __init__(
+        self,
+        closure: Closure,
+        decided: Mapping[NormalizedName, Decision],
+        *,
+        eager: bool = False,
+        forks: bool = False,
+        certain: frozenset[NormalizedName] = frozenset(),
+        answered: Callable[[Answer], None] = lambda _answer: None,
+    ) -> None:
+        self._closure = closure
+        self._decided = decided
+        self._eager = eager
+        self._forks = forks
+        self._certain = certain
+        self._answered = answered
+        self._lock = threading.Lock()
+        self._answers: dict[NormalizedName, Answer] = {}
+        self._asked: dict[NormalizedName, list[Asked]] = {}
+        #: Questions that nothing in the closure answers, where nobody catches the failure near by.
+        self._unowned: list[Asked] = []
+        #: Distributions that were declined and are needed after all, and why: the trace is void.
+        self.changed: dict[NormalizedName, Decision] = {}
+
+    def ask(
+        self, question: Question, *, owner: NormalizedName | None, without: NormalizedName | None, quiet: bool
+    ) -> Reply:
+        """Answer *question*; see `minreq.smoke.running.Oracle`."""
+        known = self._closure.import_map
+        if question.need is not Need.METADATA and known.is_namespace(question.name):
+            return Reply(answer="namespace", shared=tuple(sorted(known.shared)))
+        name = self._distribution(question, owner)
+        if name is None:
+            return Reply(answer="unknown")
+        if name == without:
+            return Reply(answer="no", distribution=name)
+        accepted, first = self._decide(name, Asked(question=question, owner=owner), aside=without is not None)
+        if not accepted:
+            return Reply(answer="no", distribution=name)
+        path = self._closure.unpacked(name)
+        fork = self._forks and quiet and first and without is None and name not in self._certain
+        shared = tuple(sorted(self._closure.import_map.shared))
+        return Reply(answer="yes", distribution=name, path=path, shared=shared, fork=fork)
+
+    def answers(self, places: Places) -> Mapping[NormalizedName, Answer]:
+        """Return the answers with the names of *places*, each with its first question in the order of the plan."""
+        return {
+            name: replace(answer, question=neutral(self._first(name).question, places))
+            for name, answer in sorted(self._answers.items())
+        }
+
+    def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
+        """Return every question about *name*."""
+        return tuple(self._asked.get(name, ()))
+
+    def unowned(self, places: Places) -> tuple[Asked, ...]:
+        """Return the questions about modules that nobody offers, with the names of *places*."""
+        return tuple(replace(asked, question=neutral(asked.question, places)) for asked in self._unowned)
+
+    def _first(self, name: NormalizedName) -> Asked:
+        """The first question in an order that does not depend on which process was faster."""
+        return min(
+            self._asked[name],
+            key=lambda asked: (asked.question.stage != "import", asked.question.stage, asked.question.order),
+        )
+
+    def _distribution(self, question: Question, owner: NormalizedName | None) -> NormalizedName | None:
+        if question.need is Need.METADATA:
+            name = canonicalize_name(question.name)
+            return name if name in self._closure.resolution.pins else None
+        found = self._closure.import_map.owner(question.name)
+        if found is not None or optional_because(question) is not None:
+            return found
+        found = self._closure.supply(question.name, owner)
+        if found is None:
+            with self._lock:
+                self._unowned.append(Asked(question=question, owner=owner))
+        return found
+
+    def _decide(self, name: NormalizedName, asked: Asked, *, aside: bool) -> tuple[bool, bool]:
+        """Return whether *name* is accepted, and whether this is the first question about it.
+
+        A process that goes without something is *aside*: what it asks decides nothing.
+        """
+        why_optional = None if self._eager else optional_because(asked.question)
+        with self._lock:
+            answer = self._answers.get(name)
+            if aside:
+                return (why_optional is None if answer is None else answer.accepted), False
+            self._asked.setdefault(name, []).append(asked)
+            first = answer is None
+            if answer is None:
+                decision = self._decided.get(name) or _first_try(why_optional, eager=self._eager)
+                answer = Answer(
+                    distribution=name, accepted=decision.accepted, question=asked.question, reason=decision.reason
+                )
+            elif not answer.accepted and why_optional is None and name not in self._decided and not self._eager:
+                reason = "needed after all"
+                self.changed[name] = Decision(accepted=True, reason=reason)
+                answer = replace(answer, accepted=True, question=asked.question, reason=reason)
+            else:
+                return answer.accepted, False
+            self._answers[name] = answer
+        self._answered(answer)
+        return answer.accepted, first
+
+
+def _first_try(why_optional: str | None, *, eager: bool) -> Decision:
+    if eager:
+        return Decision(accepted=True, reason="the closure has it")
+    if why_optional is None:
+        return Decision(accepted=True, reason="nothing catches its absence")
+    return Decision(accepted=False, reason=f"optional: {why_optional}")
+
+
+def neutral(question: Question, places: Places) -> Question:
+    """Return *question* with the names of *places*."""
+    frames = tuple(replace(frame, file=places.name(frame.file)) for frame in question.frames)
+    return replace(question, frames=frames)
