@@ -84,7 +84,7 @@ class FindLinks:
         if self._listed is None:
             # Two threads may both come here; they find the same.
             self._listed = self._list()
-        return tuple(_hashed(file) for file in self._listed if file.name == name) or None
+        return tuple(hashed(file) for file in self._listed if file.name == name) or None
 
     def page_of(self, name: NormalizedName) -> str:  # noqa: ARG002 - one page for all names
         """The folder or page itself."""
@@ -113,10 +113,10 @@ def _html_file(path: Path) -> tuple[Wheel | Sdist, ...]:
         body = path.read_bytes()
     except OSError as error:
         raise PageUnreadable(path.as_uri(), str(error)) from error
-    return tuple(_hashed(file) for file in simple.parse(body, content_type="text/html", url=path.as_uri()))
+    return tuple(hashed(file) for file in simple.parse(body, content_type="text/html", url=path.as_uri()))
 
 
-def _hashed(file: Wheel | Sdist) -> Wheel | Sdist:
+def hashed(file: Wheel | Sdist) -> Wheel | Sdist:
     """*file* with size and, where its page gives none, hash of the archive, if that lies on this machine."""
     path = local_path(file.url)
     if path is None or not path.is_file():

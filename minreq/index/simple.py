@@ -10,12 +10,12 @@ from email.message import Message
 from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag, parse_tag
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
+    NormalizedName,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -90,12 +90,27 @@ def file_of(link: _Link) -> Wheel | Sdist | None:
     }
     try:
         if filename.endswith(".whl"):
-            name, version, _, tags = parse_wheel_filename(filename)
+            release, *tag = filename[: -len(".whl")].rsplit("-", 3)
+            name, version = _release(release)
+            tags = _tags("-".join(tag))
             return Wheel(name=name, version=version, tags=tags, metadata_sha256=link.metadata_sha256, **facts)
         name, version = parse_sdist_filename(filename)
         return Sdist(name=name, version=version, **facts)
-    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
+    except ValueError:  # The name, the version or the tags cannot be read.
         return None
+
+
+# A page has dozens of wheels of each release, and the same few tags for all: each is understood once.
+@lru_cache(maxsize=4096)
+def _release(part: str) -> tuple[NormalizedName, Version]:
+    """Name and version of a wheel, from its file name up to the tags."""
+    name, version, _, _ = parse_wheel_filename(f"{part}-py3-none-any.whl")
+    return name, version
+
+
+@lru_cache(maxsize=4096)
+def _tags(part: str) -> frozenset[Tag]:
+    return parse_tag(part)
 
 
 @lru_cache(maxsize=1024)
@@ -131,9 +146,9 @@ def _json_link(file: Mapping[str, Any], page: str) -> _Link:
     yanked = file.get("yanked", False)
     # PEP 714: clients "MUST" read core-metadata, and dist-info-metadata where it is absent.
     metadata = file.get("core-metadata", file.get("dist-info-metadata", False))
-    target, fragment = urldefrag(urljoin(page, file["url"]))
+    target, fragment = _target(page, file["url"])
     return _Link(
-        url=bare(target),
+        url=target,
         filename=str(file["filename"]),
         sha256=_digest(file.get("hashes") or {}) or _fragment_sha256(fragment),
         size=size if isinstance(size := file.get("size"), int) else None,
@@ -144,6 +159,13 @@ def _json_link(file: Mapping[str, Any], page: str) -> _Link:
         # PEP 658: "true", or the hashes of the metadata file.
         metadata_sha256=_offered(metadata),
     )
+
+
+def _target(base: str, link: str) -> tuple[str, str]:
+    """Where a link leads, without credentials, and its fragment."""
+    # Pages list tens of thousands of files; nearly all links are absolute already, and joining was half of the time.
+    target, _, fragment = (link if link.startswith("https://") else urljoin(base, link)).partition("#")
+    return (bare(target) if "@" in target else target), fragment
 
 
 def _digest(hashes: Mapping[str, Any]) -> str | None:
@@ -161,20 +183,13 @@ def _upload_time(text: object) -> datetime | None:
     # PEP 700: "must be a valid ISO 8601 date/time string, in the format yyyy-mm-ddThh:mm:ss.ffffffZ".
     if not isinstance(text, str):
         return None
+    whole, point, fraction = text.removesuffix("Z").partition(".")
     try:
-        # Python before 3.11 reads neither "Z" nor a fraction that is not of three or six digits.
-        moment = datetime.fromisoformat(_padded(text))
+        # "The fractional seconds ... MAY be omitted", and PyPI's have six digits; Python 3.10 reads three or six.
+        moment = datetime.fromisoformat(f"{whole}.{fraction[:6]:0<6}" if point else whole)
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _padded(text: str) -> str:
-    whole, point, rest = text.replace("Z", "+00:00").replace("z", "+00:00").partition(".")
-    if not point:
-        return whole
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    return f"{whole}.{digits[:6]:0<6}{rest[len(digits) :]}"
 
 
 def _fragment_sha256(fragment: str) -> str | None:
@@ -200,11 +215,11 @@ def _html_links(body: bytes, charset: str, url: str) -> Iterable[_Link]:
 
 
 def _anchor_link(anchor: Mapping[str, str | None], base: str) -> _Link:
-    target, fragment = urldefrag(urljoin(base, anchor["href"] or ""))
+    target, fragment = _target(base, anchor["href"] or "")
     # PEP 714: clients MUST read data-core-metadata, and data-dist-info-metadata where it is absent.
     metadata = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
     return _Link(
-        url=bare(target),
+        url=target,
         filename=None,
         sha256=_fragment_sha256(fragment),
         requires_python=anchor.get("data-requires-python"),

@@ -1,0 +1,93 @@
+"""``--exclude-newer``: a date or a duration to a moment, and the files uploaded before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from urllib.parse import urlsplit
+
+from minreq.errors import CutoffUnreadable
+from minreq.model import Sdist, Wheel
+
+#: ISO 8601 durations without years and months, whose length depends on the calendar.
+_ISO = re.compile(
+    r"P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+#: ``3 days``, ``72h``, ``1 week 2 days``.
+_WORDS = re.compile(r"(?:\d+\s*[a-z]+(?:\s*,\s*|\s+|$|(?=\d)))+", re.IGNORECASE | re.ASCII)
+_WORD = re.compile(r"(\d+)\s*([a-z]+)", re.IGNORECASE | re.ASCII)
+
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "seconds"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "minutes"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
+    **dict.fromkeys(("d", "day", "days"), "days"),
+    **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), "weeks"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a cutoff leaves."""
+
+    #: Uploaded before it, in the order given.
+    files: tuple[Wheel | Sdist, ...]
+    #: File names left out because their index tells no upload time, sorted.
+    undated: tuple[str, ...]
+
+
+def parse(text: str, now: datetime) -> datetime:
+    """Turn *text* into the moment from which on files are left out; durations count back from *now*.
+
+    A date means the end of that day, as uv has it, but in UTC: a lock must not depend on where it is made. A time
+    without offset is UTC too.
+
+    Raises :class:`CutoffUnreadable`.
+    """
+    stripped = text.strip()
+    try:
+        duration = _duration(stripped)
+        if duration is not None:
+            return now - duration
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", stripped, re.ASCII):
+            day = datetime.combine(date.fromisoformat(stripped), datetime.min.time(), timezone.utc)
+            return day + timedelta(days=1)
+        # RFC 3339 has "Z" and "z", which Python reads from 3.11 on.
+        moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", stripped))
+    except (ValueError, OverflowError) as error:
+        raise CutoffUnreadable(text) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _duration(text: str) -> timedelta | None:
+    if match := _ISO.fullmatch(text):
+        return timedelta(**{unit: int(number) for unit, number in match.groupdict("0").items()})
+    if not _WORDS.fullmatch(text):
+        return None
+    total = timedelta()
+    for number, word in _WORD.findall(text):
+        if word.lower() not in _UNITS:
+            return None
+        total += timedelta(**{_UNITS[word.lower()]: int(number)})
+    return total
+
+
+def before(files: Iterable[Wheel | Sdist], cutoff: datetime) -> Cut:
+    """Leave out what was uploaded at *cutoff* or later.
+
+    A file whose index tells no upload time (PEP 700) is left out too, since it may be new; the caller should say so. A
+    file on this machine stays, as in pip: whoever put it there has chosen it.
+    """
+    kept: list[Wheel | Sdist] = []
+    undated: list[str] = []
+    for file in files:
+        if urlsplit(file.url).scheme == "file" or (file.upload_time is not None and file.upload_time < cutoff):
+            kept.append(file)
+        elif file.upload_time is None:
+            undated.append(file.filename)
+    return Cut(files=tuple(kept), undated=tuple(sorted(undated)))

@@ -1,0 +1,118 @@
+"""Source distributions to wheels, by pip in a child; and when that is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from minreq.errors import NoWheel, SdistBuildFailed
+from minreq.index.credentials import CredentialStore
+from minreq.index.places import hashed
+from minreq.index.settings import IndexSettings
+from minreq.index.simple import file_at
+from minreq.model import Platform, Sdist, Wheel
+
+#: Of what pip prints, the end is shown.
+_LINES = 20
+
+#: All that a build inherits. Compilers are found by PATH; the rest of the environment, where secrets live, stays out.
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MAKEFLAGS")
+
+#: What pip needs to reach its indexes, beside its own settings.
+_NETWORK = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+
+
+def refusal(sdist: Sdist, settings: IndexSettings, platforms: Iterable[Platform]) -> NoWheel | None:
+    """Why *sdist* may not be built for *platforms*, ``None`` when it may; to be raised or shown."""
+    names = settings.only_binary
+    if sdist.name in names or (":all:" in names and sdist.name not in settings.no_binary):
+        return NoWheel(sdist.name, str(sdist.version), "--only-binary forbids it")
+    foreign = sorted(platform.name for platform in platforms if platform.name != "host")
+    if foreign:
+        why = f"a build here makes no wheel for {', '.join(foreign)}"
+        return NoWheel(sdist.name, str(sdist.version), why)
+    return None
+
+
+def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: IndexSettings) -> Wheel:
+    """Let pip make a wheel from *archive* with the interpreter *python*, in the folder *to*.
+
+    pip isolates the build and takes what it requires from the indexes of *settings*. It is minreq's own pip, so
+    *python* needs none. The build runs code of the project, with an empty home and hardly any environment.
+
+    The wheel's URL is that of the file. Raises :class:`SdistBuildFailed`.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="minreq-build-") as home, tempfile.TemporaryDirectory(dir=to) as out:
+        command = [sys.executable, "-I", "-m", "pip", "--python", str(python), "wheel"]
+        options = ["--no-deps", "--no-input", "--progress-bar", "off", "--wheel-dir", out]
+        answer = subprocess.run(
+            [*command, *options, str(archive)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd=home,
+            env=_environment(settings, os.environ, home),
+            check=False,
+        )
+        wheels = sorted(Path(out).glob("*.whl"))
+        if answer.returncode or len(wheels) != 1:
+            lines = answer.stdout.strip().splitlines()[-_LINES:]
+            raise SdistBuildFailed(sdist.name, str(sdist.version), tuple(_without(settings, line) for line in lines))
+        final = wheels[0].replace(to / wheels[0].name)
+    wheel = file_at(final.absolute().as_uri())
+    if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
+        raise SdistBuildFailed(sdist.name, str(sdist.version), (f"the build made {final.name}",))
+    return hashed(wheel)
+
+
+def _environment(settings: IndexSettings, environ: Mapping[str, str], home: str) -> dict[str, str]:
+    """The whole environment of the build: pip reads no file of its own, all its settings are told."""
+    credentials = CredentialStore(settings.credentials)
+
+    def full(url: str) -> str:
+        known = credentials.known(url)
+        if known is None:
+            return url
+        parts = urlsplit(url)
+        userinfo = quote(known.user, safe="") + (f":{quote(known.password, safe='')}" if known.password else "")
+        return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
+
+    told = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_INDEX_URL": full(settings.index_url) if settings.index_url else "",
+        "PIP_EXTRA_INDEX_URL": " ".join(map(full, settings.extra_index_urls)),
+        "PIP_FIND_LINKS": " ".join(map(full, settings.find_links)),
+        "PIP_NO_INDEX": "1" if settings.no_index else "",
+        "PIP_CERT": settings.cert or "",
+        "PIP_CLIENT_CERT": settings.client_cert or "",
+        "PIP_TRUSTED_HOST": " ".join(settings.trusted_hosts),
+        "PIP_TIMEOUT": f"{settings.timeout:g}",
+        "PIP_RETRIES": str(settings.retries),
+        "PIP_PROXY": settings.proxy or "",
+        "PIP_CONSTRAINT": " ".join(settings.constraints),
+        "PIP_KEYRING_PROVIDER": settings.keyring_provider,
+    }
+    inherited = {name: environ[name] for name in (*_INHERITED, *_NETWORK) if name in environ}
+    # An empty variable would be a value to some options.
+    return {**inherited, "HOME": home, "TMPDIR": home, **{name: value for name, value in told.items() if value}}
+
+
+def _without(settings: IndexSettings, line: str) -> str:
+    """*line* without the passwords that a tool may have printed."""
+    for known in settings.credentials:
+        if known.password:
+            line = line.replace(known.password, "****").replace(quote(known.password, safe=""), "****")
+    return line
