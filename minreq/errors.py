@@ -409,15 +409,12 @@ class KnownBadRelease(ResolutionFailure):
 
     reason = "known-bad-release"
 
-    def __init__(self, project: str, version: str, origin: str) -> None:
-        super().__init__(project, version, origin)
-        self.project, self.version, self.origin = project, version, origin
+    def __init__(self, project: str, version: str) -> None:
+        super().__init__(project, version)
+        self.project, self.version = project, version
 
     def __str__(self) -> str:
-        return (
-            f"{self.project} {self.version} ({self.origin}) is known to be malicious and is never installed; "
-            "ask for another version"
-        )
+        return f"{self.project} {self.version} is known to be malicious and is never installed; ask for another version"
 
 
 class DirectReference(ResolutionFailure):

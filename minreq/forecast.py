@@ -1,0 +1,192 @@
+"""Says from the source of a wheel, without running anything, what it cannot be imported without."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from minreq.model import Member, Wheel
+
+#: Exceptions whose handler makes an import optional.
+_FORGIVING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+
+
+class Reader(Protocol):
+    """Looks into wheels where they are; called from several threads at once."""
+
+    def members(self, wheel: Wheel, /) -> tuple[Member, ...]:
+        """The files in *wheel*."""
+        ...
+
+    def read(self, wheel: Wheel, paths: Iterable[str], /) -> Mapping[str, bytes]:
+        """The contents of some of them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticImport:
+    """A module that importing a file imports, whatever happens."""
+
+    #: Dotted and absolute.
+    module: str
+    line: int
+
+
+class StaticForecast:
+    """Follows the imports that run when a root is imported, as far as its source shows them.
+
+    A forecast errs on the side of need where it reads more than runs (an ``if`` that is never true), and on the
+    other where modules are imported by computed names: it only ever decides whether to try a version.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        #: Where a need was found last: older versions of the root are looked at there first.
+        self._witnesses: dict[NormalizedName, str] = {}
+
+    def needs(self, root: Wheel, blocked: NormalizedName, sample: Wheel | None) -> str | None:
+        """The place in *root* that imports a module of *blocked* as it is loaded (``a/b.py:8``), or ``None``.
+
+        *sample* is a wheel of *blocked*, which says the modules it owns. Without one the name of the project stands
+        for its module: nothing is installed by that guess. Raises what the reader does.
+        """
+        owned = frozenset({blocked.replace("-", "_")})
+        if sample is not None:
+            owned = frozenset(modules(member.path for member in self._reader.members(sample)))
+        files = modules(member.path for member in self._reader.members(root))
+        known = self._witnesses.get(blocked)
+        if known is not None and known in files.values():
+            line = self._line(root, {m: path for m, path in files.items() if path == known}, owned)
+            if line is not None:
+                return f"{known}:{line}"
+        return self._search(root, blocked, files, owned)
+
+    def _line(self, root: Wheel, files: Mapping[str, str], owned: frozenset[str]) -> int | None:
+        for module, path in files.items():
+            for found in static_imports(self._reader.read(root, [path])[path], module, path):
+                if _owner(found.module, owned) is not None:
+                    return found.line
+        return None
+
+    def _search(
+        self, root: Wheel, blocked: NormalizedName, files: Mapping[str, str], owned: frozenset[str]
+    ) -> str | None:
+        """Breadth first from the top of the root; each level is read at once."""
+        level = sorted(module for module in files if "." not in module)
+        seen = set(level)
+        while level:
+            sources = self._reader.read(root, sorted({files[m] for m in level if files[m].endswith(".py")}))
+            following: set[str] = set()
+            for module in level:
+                path = files[module]
+                for found in static_imports(sources.get(path, b""), module, path):
+                    if _owner(found.module, owned) is not None:
+                        self._witnesses[blocked] = path
+                        return f"{path}:{found.line}"
+                    following |= {parent for parent in _parents(found.module) if parent in files}
+            level = sorted(following - seen)
+            seen |= following
+        return None
+
+
+def modules(paths: Iterable[str]) -> dict[str, str]:
+    """The modules that the files of a wheel make, each with its file; folders without ``__init__`` are none."""
+    found: dict[str, str] = {}
+    for path in sorted(paths):
+        parts = PurePosixPath(path).parts
+        if len(parts) > 2 and parts[0].endswith(".data") and parts[1] in {"purelib", "platlib"}:  # noqa: PLR2004
+            parts = parts[2:]
+        *folders, file = parts
+        stem, _, suffix = file.partition(".")
+        extension = suffix.split(".")[-1]
+        if extension in {"py", "so", "pyd"} and all(part.isidentifier() for part in (*folders, stem)):
+            name = ".".join(folders if stem == "__init__" else (*folders, stem))
+            # Source before extension modules of the same name: it can be read.
+            if name and (name not in found or extension == "py"):
+                found[name] = path
+    return found
+
+
+def static_imports(source: bytes, module: str, path: str) -> Iterator[StaticImport]:
+    """What the file *path*, loaded as *module*, imports as it is loaded.
+
+    Bodies of functions, what a handler forgives, and what stands under ``TYPE_CHECKING`` do not count. A
+    ``from a import b`` yields both ``a`` and ``a.b``. A file that is no valid Python imports nothing.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    package = module if PurePosixPath(path).stem == "__init__" else module.rpartition(".")[0]
+    for statement in _loaded(tree.body):
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                yield StaticImport(module=alias.name, line=statement.lineno)
+        else:
+            base = _absolute(statement, package)
+            if base:
+                yield StaticImport(module=base, line=statement.lineno)
+                for alias in statement.names:
+                    yield StaticImport(module=f"{base}.{alias.name}", line=statement.lineno)
+
+
+def _loaded(body: Iterable[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports among statements that run as a module is loaded."""
+    for statement in body:
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            yield statement
+        elif isinstance(statement, ast.ClassDef):
+            yield from _loaded(statement.body)
+        elif isinstance(statement, ast.If):
+            if "TYPE_CHECKING" not in ast.unparse(statement.test):
+                yield from _loaded(statement.body)
+            yield from _loaded(statement.orelse)
+        elif isinstance(statement, ast.Try):
+            if not any(_forgives(handler) for handler in statement.handlers):
+                yield from _loaded((*statement.body, *statement.orelse))
+            yield from _loaded(statement.finalbody)
+        elif isinstance(statement, ast.With) and not any(
+            "suppress" in ast.unparse(item.context_expr) for item in statement.items
+        ):
+            yield from _loaded(statement.body)
+
+
+def _forgives(handler: ast.ExceptHandler) -> bool:
+    """Whether *handler* catches a failed import and does not raise."""
+    if any(isinstance(node, ast.Raise) for node in ast.walk(handler)):
+        return False
+    if handler.type is None:
+        return True
+    return any(
+        (isinstance(node, ast.Name) and node.id in _FORGIVING)
+        or (isinstance(node, ast.Attribute) and node.attr in _FORGIVING)
+        for node in ast.walk(handler.type)
+    )
+
+
+def _absolute(statement: ast.ImportFrom, package: str) -> str:
+    """The module that a ``from`` names, ``""`` where a relative one leads out of the package."""
+    if not statement.level:
+        return statement.module or ""
+    parts = package.split(".")
+    if statement.level > len(parts):
+        return ""
+    base = parts[: len(parts) - statement.level + 1]
+    return ".".join([*base, statement.module] if statement.module else base)
+
+
+def _parents(module: str) -> Iterator[str]:
+    """The packages that importing *module* imports, and itself: ``a``, ``a.b``, ``a.b.c``."""
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        yield ".".join(parts[:length])
+
+
+def _owner(module: str, owned: frozenset[str]) -> str | None:
+    """The first of the modules on the way to *module* that is one of *owned*."""
+    return next((parent for parent in _parents(module) if parent in owned), None)

@@ -1,0 +1,118 @@
+"""A dead end of the search as a sentence: who requires what, through whom, and what the index has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+
+from minreq.errors import ProjectNotFound
+from minreq.resolver.catalogue import ANY, Catalogue, place, supports
+from minreq.resolver.provider import Information, Pin, Provider, Trail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """No version of a project satisfies all that is asked of it."""
+
+    name: NormalizedName
+    #: Who asks for what, each once.
+    causes: tuple[Information, ...]
+
+    @property
+    def stated(self) -> bool:
+        """Whether the user asked for the project."""
+        return any(wish.origin is not None for wish, _ in self.causes)
+
+
+def conflicts(causes: Iterable[Information]) -> tuple[Conflict, ...]:
+    """The causes that resolvelib tells, by project, in its order."""
+    grouped: dict[NormalizedName, list[Information]] = {}
+    for cause in causes:
+        group = grouped.setdefault(cause.requirement.key.name, [])
+        if cause not in group:
+            group.append(cause)
+    return tuple(Conflict(name=name, causes=tuple(group)) for name, group in grouped.items())
+
+
+class Teller:
+    """Tells conflicts met in one search."""
+
+    def __init__(self, catalogue: Catalogue, provider: Provider, trail: Trail, *, root: NormalizedName) -> None:
+        self._catalogue = catalogue
+        self._provider = provider
+        self._trail = trail
+        self._root = root
+
+    def why(self, conflict: Conflict, *, subject: str) -> str:
+        """The clause that tells *conflict*; *subject* stands for the root: its name and version, or "it"."""
+        for wish, parent in conflict.causes:
+            if wish.python is not None and parent is not None:
+                platform = next(p for p in self._catalogue.demand.platforms if not supports(wish.python, p))
+                return (
+                    f"{self._who(parent, subject)} requires Python {wish.python}, and {place(platform)} has "
+                    f"{platform.python_version}"
+                )
+        asked = [self._asks(cause, subject) for cause in self._decisive(conflict)]
+        limits = [
+            f"{stated.origin} asks for {stated.requirement}"
+            for stated in self._catalogue.demand.limits.get(conflict.name, ())
+        ]
+        return ", and ".join([*asked, *limits, self._available(conflict, many=len(asked) + len(limits) > 1)])
+
+    def remedy(self, conflict: Conflict) -> str:
+        """What the user can do about *conflict*."""
+        if any(wish.python is not None for wish, _ in conflict.causes):
+            return "name another interpreter with --python, or another version with --constraint"
+        newest = next(iter(self._provider.releases(conflict.name, ANY)), None)
+        if newest is None:
+            return "check --index-url and --extra-index-url"
+        if conflict.stated or conflict.name in self._catalogue.demand.limits:
+            return f"ask for another version of {conflict.name}, or set what packages say aside with --override"
+        return f"to set it aside say --override '{conflict.name}>={newest.version}'"
+
+    def _decisive(self, conflict: Conflict) -> tuple[Information, ...]:
+        """The one cause that nothing satisfies even alone, else all that limit the version."""
+        for cause in conflict.causes:
+            if not self._provider.releases(conflict.name, cause.requirement.specifier):
+                return (cause,)
+        limiting = tuple(cause for cause in conflict.causes if cause.requirement.specifier)
+        return limiting or conflict.causes
+
+    def _asks(self, cause: Information, subject: str) -> str:
+        wish, parent = cause
+        if parent is None:
+            return f"{wish.origin} asks for {wish.text}"
+        return f"{self._who(parent, subject)} requires {wish.text}"
+
+    def _who(self, pin: Pin, subject: str) -> str:
+        extra = f" with its extra {pin.key.extra}" if pin.key.extra else ""
+        first, *through = self._trail.chain(pin)
+        if first.name == self._root:
+            return f"{subject}{extra}"
+        names = [subject if release.name == self._root else str(release) for release in through]
+        chain = f" (through {', '.join(names)})" if names else ""
+        return f"{first}{extra}{chain}"
+
+    def _available(self, conflict: Conflict, *, many: bool) -> str:
+        name = conflict.name
+        if (fixed := self._provider.fixed(name)) is not None:
+            return f"{fixed} is pinned already"
+        try:
+            shelf = self._catalogue.shelf(name)
+        except ProjectNotFound:
+            return f"the index has no project {name}"
+        specifier: SpecifierSet = reduce(and_, (wish.specifier for wish, _ in conflict.causes), ANY)
+        unfit = next(iter(specifier.filter(shelf.unfit)), None)
+        if unfit is not None:
+            return f"{name} {unfit} {shelf.unfit[unfit]}"
+        newest = shelf.newest
+        if newest is None:
+            return f"the index has no version of {name} that can be used"
+        return (
+            f"no version of {name} satisfies all of it" if many else f"the newest that can be used is {newest.version}"
+        )
