@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import packaging
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -115,7 +114,7 @@ def interpreter(python: Path | None = None) -> Interpreter:
         platform=Platform(
             name="host",
             python_version=Version(facts["version"]),
-            markers=MappingProxyType(dict(sorted(facts["markers"].items()))),
+            markers=dict(sorted(facts["markers"].items())),
             tags=tuple(Tag(*tag.split("-")) for tag in facts["tags"]),
         ),
     )
@@ -154,21 +153,19 @@ def preset(name: str) -> Platform:
     return Platform(
         name=name,
         python_version=Version(f"{python}.0"),
-        markers=MappingProxyType(
-            {
-                "implementation_name": "cpython",
-                "implementation_version": f"{python}.0",
-                "os_name": "posix",
-                "platform_machine": machine,
-                "platform_python_implementation": "CPython",
-                "platform_release": "",
-                "platform_system": "Linux",
-                "platform_version": "",
-                "python_full_version": f"{python}.0",
-                "python_version": python,
-                "sys_platform": "linux",
-            }
-        ),
+        markers={
+            "implementation_name": "cpython",
+            "implementation_version": f"{python}.0",
+            "os_name": "posix",
+            "platform_machine": machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": f"{python}.0",
+            "python_version": python,
+            "sys_platform": "linux",
+        },
         tags=(
             *cpython_tags((major, minor), abis=[nodot], platforms=platforms),
             *compatible_tags((major, minor), interpreter=nodot, platforms=platforms),

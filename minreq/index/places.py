@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
 
@@ -22,6 +22,8 @@ _ABSENT = frozenset({404, 410})
 _FORBIDDEN = 403
 
 _CHUNK = 1 << 20
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 class Place(Protocol):
@@ -116,7 +118,7 @@ def _html_file(path: Path) -> tuple[Wheel | Sdist, ...]:
     return tuple(hashed(file) for file in simple.parse(body, content_type="text/html", url=path.as_uri()))
 
 
-def hashed(file: Wheel | Sdist) -> Wheel | Sdist:
+def hashed(file: F) -> F:
     """*file* with size and, where its page gives none, hash of the archive, if that lies on this machine."""
     path = local_path(file.url)
     if path is None or not path.is_file():

@@ -50,6 +50,8 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
 
     The wheel's URL is that of the file. Raises :class:`SdistBuildFailed`.
     """
+    # pip runs in another folder.
+    archive, python, to = archive.absolute(), python.absolute(), to.absolute()
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="minreq-build-") as home, tempfile.TemporaryDirectory(dir=to) as out:
         command = [sys.executable, "-I", "-m", "pip", "--python", str(python), "wheel"]
@@ -71,7 +73,7 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
             lines = answer.stdout.strip().splitlines()[-_LINES:]
             raise SdistBuildFailed(sdist.name, str(sdist.version), tuple(_without(settings, line) for line in lines))
         final = wheels[0].replace(to / wheels[0].name)
-    wheel = file_at(final.absolute().as_uri())
+    wheel = file_at(final.as_uri())
     if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
         raise SdistBuildFailed(sdist.name, str(sdist.version), (f"the build made {final.name}",))
     return hashed(wheel)
