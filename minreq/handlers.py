@@ -110,15 +110,8 @@ def _catches(expression: ast.expr | None, caught: frozenset[str]) -> bool:
 
 
 def _reraises(clause: ast.ExceptHandler) -> bool:
-    """Whether the handler raises, outside of any function it defines."""
-    waiting: list[ast.AST] = list(clause.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Raise):
-            return True
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            waiting.extend(ast.iter_child_nodes(node))
-    return False
+    """Whether the handler always raises; one that raises only if its own fallback fails does not count."""
+    return any(isinstance(statement, ast.Raise) for statement in clause.body)
 
 
 def _suppresses(expression: ast.expr, caught: frozenset[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -20,7 +21,13 @@ class Asked:
     """A question about a distribution, and whose file asked it (``None``: the smoke's)."""
 
     question: Question
-    owner: NormalizedName | None
+    #: Whose file each frame is, ``None`` for the smoke's and the standard library's.
+    owners: tuple[NormalizedName | None, ...]
+
+    @property
+    def owner(self) -> NormalizedName | None:
+        """The distribution whose file asked."""
+        return self.owners[0] if self.owners else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +71,24 @@ class Trace:
         self.changed: dict[NormalizedName, Decision] = {}
 
     def ask(
-        self, question: Question, *, owner: NormalizedName | None, without: NormalizedName | None, quiet: bool
+        self,
+        question: Question,
+        *,
+        owners: tuple[NormalizedName | None, ...],
+        without: NormalizedName | None,
+        quiet: bool,
     ) -> Reply:
         """Answer *question*; see `minreq.smoke.running.Oracle`."""
         known = self._closure.import_map
         if question.need is not Need.METADATA and known.is_namespace(question.name):
             return Reply(answer="namespace", shared=tuple(sorted(known.shared)))
-        name = self._distribution(question, owner)
+        asked = Asked(question=question, owners=owners)
+        name = self._distribution(asked)
         if name is None:
             return Reply(answer="unknown")
         if name == without:
             return Reply(answer="no", distribution=name)
-        accepted, first = self._decide(name, Asked(question=question, owner=owner), aside=without is not None)
+        accepted, first = self._decide(name, asked, aside=without is not None)
         if not accepted:
             return Reply(answer="no", distribution=name)
         path = self._closure.unpacked(name)
@@ -105,25 +118,35 @@ class Trace:
             key=lambda asked: (asked.question.stage != "import", asked.question.stage, asked.question.order),
         )
 
-    def _distribution(self, question: Question, owner: NormalizedName | None) -> NormalizedName | None:
+    def _distribution(self, asked: Asked) -> NormalizedName | None:
+        question = asked.question
         if question.need is Need.METADATA:
             name = canonicalize_name(question.name)
             return name if name in self._closure.resolution.pins else None
         found = self._closure.import_map.owner(question.name)
-        if found is not None or optional_because(question) is not None:
+        if found is not None or self._optional_because(asked) is not None:
             return found
-        found = self._closure.supply(question.name, owner)
+        found = self._closure.supply(question.name, asked.owner)
         if found is None:
             with self._lock:
-                self._unowned.append(Asked(question=question, owner=owner))
+                self._unowned.append(asked)
         return found
+
+    def _optional_because(self, asked: Asked) -> str | None:
+        """What is decided to be there must load: a handler around its own import excuses nothing that it asks for."""
+        frames = asked.question.frames
+        for position, (inner, outer) in enumerate(pairwise(asked.owners), start=1):
+            if inner is not None and inner != outer and inner in self._decided and self._decided[inner].accepted:
+                frames = frames[:position]
+                break
+        return optional_because(replace(asked.question, frames=frames))
 
     def _decide(self, name: NormalizedName, asked: Asked, *, aside: bool) -> tuple[bool, bool]:
         """Return whether *name* is accepted, and whether this is the first question about it.
 
         A process that goes without something is *aside*: what it asks decides nothing.
         """
-        why_optional = None if self._eager else optional_because(asked.question)
+        why_optional = None if self._eager else self._optional_because(asked)
         with self._lock:
             answer = self._answers.get(name)
             if aside:

@@ -68,9 +68,14 @@ class Oracle(Protocol):
     """Answers the questions of a run; called from several threads at once."""
 
     def ask(
-        self, question: Question, *, owner: NormalizedName | None, without: NormalizedName | None, quiet: bool
+        self,
+        question: Question,
+        *,
+        owners: tuple[NormalizedName | None, ...],
+        without: NormalizedName | None,
+        quiet: bool,
     ) -> Reply:
-        """Answer *question*, asked by a file of *owner*, in a process that goes *without* a distribution, if in any.
+        """Answer *question*, whose frames belong to *owners*, in a process that goes *without* a distribution, if in any.
 
         *quiet* tells that a fork at this moment would be safe.
         """
@@ -287,9 +292,9 @@ class Run:
             stage=str(message["stage"]),
             order=int(message["order"]),
         )
-        owner = self.places.owner(question.frames[0].file) if question.frames else None
+        owners = tuple(self.places.owner(frame.file) for frame in question.frames)
         without = self._processes[process].without
-        reply = self._oracle.ask(question, owner=owner, without=without, quiet=bool(message["quiet"]))
+        reply = self._oracle.ask(question, owners=owners, without=without, quiet=bool(message["quiet"]))
         fork = None
         if reply.fork and reply.distribution is not None:
             fork = self._expect_fork(reply.distribution, question.stage)

@@ -13,7 +13,7 @@ The protocol, version 1
 
 Each process holds one connection to the Unix socket. A message is one line of JSON; each gets one line as its answer.
 The first of a connection names the process; a subprocess inherits the name in the environment variable
-``MINREQ_PROCESS``::
+``MINREQ_PROCESS``, and its stage in ``MINREQ_STAGE``::
 
     {"hello": PROCESS, "pid": PID, "protocol": 1}                 -> {}
     {"ask": "import"|"probe"|"metadata", "name": NAME, "frames": [[FILE, LINE, FUNCTION]...],
@@ -82,7 +82,7 @@ class State:
     """What this process has seen since its stage began."""
 
     def __init__(self):
-        self.stage = "start"
+        self.stage = os.environ.get("MINREQ_STAGE", "start")
         self.order = 0
         #: A fork at a miss: it may read and compute, nothing else.
         self.fork = False
@@ -93,7 +93,7 @@ class State:
         self.connections = []
 
     def begin(self, stage):
-        self.stage = stage
+        self.stage = os.environ["MINREQ_STAGE"] = stage
         self.warnings, self.logs, self.connections = [], [], []
 
 
@@ -283,8 +283,8 @@ def is_quiet(own):
     """
     if not os.path.isdir("/proc/self/task") or len(sys._current_frames()) > 1:
         return False
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
+    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    if running_loop is not None and running_loop() is not None:
         return False
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as children:
@@ -414,8 +414,9 @@ def trust(authority):
 
 
 def record(state):
-    """Write down warnings and log records at WARNING and above."""
+    """Write down warnings, log records at WARNING and above, and exceptions that nobody can catch."""
     import logging
+    import threading
     import warnings
 
     show = warnings._showwarnmsg
@@ -434,6 +435,15 @@ def record(state):
             state.logs.append(f"{entry.levelname} {entry.name}: {text}")
         return handle(self, entry)
 
+    def uncaught(hook):
+        def hook_and_record(arguments):
+            state.logs.append(f"ERROR uncaught: {arguments.exc_type.__name__}: {arguments.exc_value}")
+            return hook(arguments)
+
+        return hook_and_record
+
+    sys.unraisablehook = uncaught(sys.unraisablehook)
+    threading.excepthook = uncaught(threading.excepthook)
     warnings._showwarnmsg = showwarnmsg
     logging.Logger.handle = handle_and_record
 

@@ -31,14 +31,15 @@ def main():
         if "run" not in command:
             return finish()
         if not _minreq_child.fork_apart(command["run"], LINK):
-            for script in command["scripts"]:
-                if not run(script):
-                    break
-            leave()
+            *scripts, last = command["scripts"]
+            if all(run(script) for script in scripts):
+                run(last, leave)
+            LINK.request({"end": True})
+            os._exit(0)
 
 
-def run(script):
-    """Run *script* as ``__main__``, tell the parent how it went, return whether to go on."""
+def run(script, then=lambda: None):
+    """Run *script* as ``__main__``, and *then*; tell the parent how it went; return whether to go on."""
     os.environ.update(script["environment"])
     STATE.begin(script["stage"])
     with tempfile.TemporaryFile(dir=os.path.dirname(_minreq_child.__file__)) as output:
@@ -46,6 +47,7 @@ def run(script):
         STATE.descriptors = {kept, output.fileno()}
         try:
             error = execute(script)
+            then()
         finally:
             sys.stdout.flush()
             os.dup2(kept, 1)
@@ -143,14 +145,9 @@ def finish():
 
 
 def leave():
-    """End a fork as an interpreter ends: threads joined, ``atexit`` run; then nothing of what the template still holds."""
+    """End as an interpreter ends: threads joined, ``atexit`` run."""
     import atexit
     import threading
 
-    try:
-        threading._shutdown()
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-    finally:
-        LINK.request({"end": True})
-        os._exit(0)
+    threading._shutdown()
+    atexit._run_exitfuncs()
