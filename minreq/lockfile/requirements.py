@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HashMissing, LockUnreadable
-from minreq.model import LAMBDA_LIMIT, Difference, Kept, Lock, PassedOver, Platform, Request
+from minreq.model import LAMBDA_LIMIT, Candidate, Difference, Kept, Lock, PassedOver, Platform, Request
 
 DEFAULT_NAME = "requirements-minimal.txt"
 
@@ -106,7 +106,7 @@ def _header(lock: Lock, filename: str) -> Iterator[str]:
     yield ""
     yield "   " + _one_line(f"minreq {lock.command}")
     yield ""
-    yield "Install it without dependencies, in one of these ways; what the program does not need is left out:"
+    yield "Install it without dependencies, in one of these ways, since what the program does not need is left out:"
     yield ""
     yield f"   pip install --no-deps{require_hashes} -r {filename}"
     yield f"   PIP_NO_DEPS=1 pip install -r {filename}"
@@ -134,6 +134,8 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     if resolution.provided:
         provided = (f"{name}=={resolution.pins[name].version}" for name in sorted(resolution.provided))
         yield "provided by the runtime, not written here", ", ".join(provided)
+    if not lock.hashes:
+        yield "note", "without hashes an installer that follows dependencies brings back, unasked, what is left out"
     for note in resolution.notes:
         yield "note", note
     for versions, reason in _passed_over(resolution.passed_over):
@@ -195,7 +197,7 @@ def _pin(kept: Kept, lock: Lock) -> str:
     candidate = kept.candidate
     lines = [f"{candidate.name}=={candidate.version}"]
     if lock.hashes:
-        lines += [f"    --hash=sha256:{digest}" for digest in _digests(kept)]
+        lines += [f"    --hash=sha256:{digest}" for digest in _digests(candidate)]
     text = " \\\n".join(lines) + "\n"
     via = _via(kept) if lock.annotate else []
     if len(via) == 1:
@@ -203,22 +205,23 @@ def _pin(kept: Kept, lock: Lock) -> str:
     return text + "".join(f"    {line}\n" for line in ("# via", *(f"#   {each}" for each in via)) if via)
 
 
-def _digests(kept: Kept) -> list[str]:
-    if unhashed := [wheel.filename for wheel in kept.candidate.wheels if wheel.sha256 is None]:
+def _digests(candidate: Candidate) -> list[str]:
+    digests = {wheel.filename: wheel.sha256 for wheel in candidate.wheels} or {candidate.wheel.filename: None}
+    if unhashed := sorted(filename for filename, digest in digests.items() if digest is None):
         raise HashMissing(unhashed[0])
-    return sorted(wheel.sha256 for wheel in kept.candidate.wheels if wheel.sha256 is not None)
+    return sorted({digest for digest in digests.values() if digest is not None})
 
 
 def _via(kept: Kept) -> list[str]:
     """Who imports it, for whom, and what else brought it in; as pip-compile, names first."""
-    via = [*sorted(kept.via), *(f"provider {name}" for name in sorted(kept.providers))]
+    via = [*sorted(kept.via), *(f"provider: {name}" for name in sorted(kept.providers))]
     if kept.extra is not None:
-        via.append(f"extra {kept.extra}")
+        via.append(f"extra: {kept.extra}")
     match kept.evidence:
         case Request(asked_by=asked_by):
             via.append(asked_by)
         case Difference() as difference:
-            via.append(f"difference in {_difference(difference)}")
+            via.append(f"difference: {_difference(difference)}")
         case _:
             pass
     return [_one_line(each) for each in via]

@@ -5,29 +5,29 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from minreq.errors import OutputUnwritable
 
 
-def write(files: Mapping[Path, str]) -> None:
+def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] = os.replace) -> None:
     """Write all of *files* (UTF-8), each atomically and in the order given, or none of them.
 
     What can fail for want of space or permission happens on temporary files in the same folders first. The last
     file is the one that counts: whoever is killed between two replacements leaves that one as it was. Raises
-    ``OutputUnwritable``; the previous files then stand as before.
+    ``OutputUnwritable``; the previous files then stand as before. *replace* puts a file in the place of another.
     """
     with ExitStack() as temporary:
-        staged = [(_target(path), path, text) for path, text in files.items()]
-        ready = [(target, path, *_stage(target, path, text, temporary)) for target, path, text in staged]
+        targets = [(_target(path), path, text) for path, text in files.items()]
+        staged = [(target, path, *_stage(target, path, text, temporary)) for target, path, text in targets]
         replaced: list[tuple[Path, Path | None]] = []
         try:
-            for target, path, new, previous in ready:
+            for target, path, new, previous in staged:
                 replaced.append((target, previous))
-                _replace(new, target, path)
-        except BaseException:
+                _replace(replace, new, target, path)
+        except BaseException:  # An interrupt too.
             for target, previous in reversed(replaced):
                 _restore(target, previous)
             raise
@@ -68,9 +68,9 @@ def _beside(target: Path, temporary: ExitStack) -> Path:
     return path
 
 
-def _replace(new: Path, target: Path, path: Path) -> None:
+def _replace(replace: Callable[[Path, Path], object], new: Path, target: Path, path: Path) -> None:
     try:
-        new.replace(target)
+        replace(new, target)
     except OSError as error:
         raise OutputUnwritable(path, _why(error)) from error
 

@@ -1,0 +1,131 @@
+"""The evidence beside a lock: all of it comes back, and faults are found with their place."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samplelock import EXPECTED, KEPT, LOCK, locks, with_selection
+from test_lockfile_requirements import shuffled
+
+from minreq.errors import EvidenceUnreadable
+from minreq.lockfile.evidence import beside, dump, load
+from minreq.model import Lock
+
+
+def test_evidence_stands_beside_its_lock() -> None:
+    assert beside(Path("a/requirements-minimal.txt")) == Path("a/requirements-minimal.evidence.json")
+
+
+def test_a_lock_is_dumped_as_expected() -> None:
+    """The schema, seen by a person: a change of it shows here."""
+    assert dump(LOCK) == (EXPECTED / "requirements-minimal.evidence.json").read_text(encoding="utf-8")
+
+
+@given(locks())
+def test_a_lock_round_trips(lock: Lock) -> None:
+    text = dump(lock)
+    assert load(text) == lock
+    assert dump(load(text)) == text
+
+
+@given(locks(), st.randoms(use_true_random=False))
+def test_order_of_input_changes_nothing(lock: Lock, random: Random) -> None:
+    assert dump(shuffled(lock, random)) == dump(lock)
+
+
+def test_no_index_is_named() -> None:
+    """Of a wheel its file name, hash and size are kept; the place it came from is nobody's business."""
+    wheel = replace(KEPT[0].candidate.wheel, url="https://user:secret@index.example/boto3.whl")
+    candidate = replace(KEPT[0].candidate, wheel=wheel, wheels=(wheel,))
+    text = dump(with_selection(LOCK, (replace(KEPT[0], candidate=candidate),), ()))
+    assert "index.example" not in text
+    assert load(text).selection.kept == (KEPT[0],)
+
+
+def test_kept_and_left_out_are_the_closure() -> None:
+    with pytest.raises(ValueError, match="do not partition the closure"):
+        dump(replace(LOCK, selection=replace(LOCK.selection, left_out=())))
+
+
+def changed(key: str, value: Any) -> str:
+    """The sample's evidence with *value* at *key*; ``...`` deletes."""
+    document = json.loads(dump(LOCK))
+    *path, last = (int(part) if part.isdigit() else part for part in re.findall(r"\w+", key))
+    place = document
+    for part in path:
+        place = place[part]
+    place[last] = value
+    if value is ...:
+        del place[last]
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("schema", 2, "is 2, and this minreq reads 1"),
+        ("schema", ..., "is None, and this minreq reads 1"),
+        ("root", 1, "is not a string"),
+        ("root", ..., "is missing"),
+        ("extra", 1, "unknown key"),
+        ("hashes", 0, "is not true or false"),
+        ("inputs", [], "is not an object"),
+        ("inputs.x", 1, "is not a string"),
+        ("resolution", ..., "is not an object"),
+        ("resolution.root", "A_b", "'A_b' is not a normalized project name"),
+        ("selection.kept", {}, "is not an array"),
+        ("selection.kept[2].bytes", True, "is not an integer"),
+        ("selection.kept[2].evidence.kind", "x", "is none of failure, difference, request"),
+        ("selection.kept[0].evidence.method", "x", "is none of fork, feature, run"),
+        ("selection.kept[0].question.need", 1, "is none of import, probe, metadata"),
+        ("selection.kept[0].question", [], "is not an object"),
+        ("selection.kept[0].candidate.version", "x", "Invalid version: 'x'"),
+        ("selection.kept[0].candidate.wheel.sha256", 1, "is not a string"),
+        ("selection.kept[0].candidate.wheel.filename", ..., "is not a string"),
+        ("platforms[0].tags[1]", 5, "is not an object"),
+        ("platforms[0].tags[1].pythons", 5, "is not an array"),
+        ("behaviour.stages[1].requests[0].headers[1]", ["a"], "has 1 items instead of 2"),
+    ],
+)
+def test_a_fault_is_told_with_its_place(key: str, value: Any, why: str) -> None:
+    with pytest.raises(EvidenceUnreadable) as caught:
+        load(changed(key, value), filename="x.evidence.json")
+    assert (caught.value.key, caught.value.why) == (key, why)
+    assert str(caught.value) == f"x.evidence.json: {key}: {why}; restore the file, or move it away and lock again"
+
+
+def test_a_wheel_file_name_is_checked() -> None:
+    with pytest.raises(EvidenceUnreadable) as caught:
+        load(changed("selection.kept[0].candidate.wheel.filename", "boto3.zip"))
+    assert caught.value.key == "selection.kept[0].candidate.wheel"
+
+
+def test_a_distribution_stands_once() -> None:
+    document = json.loads(dump(LOCK))
+    document["selection"]["left_out"].append(document["selection"]["left_out"][0])
+    with pytest.raises(EvidenceUnreadable, match="selection: botocore stands in it twice"):
+        load(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is not JSON"),
+        ("<<<<<<< HEAD\n{}", "is not JSON"),
+        ("[]", "is not an object"),
+        ('{"schema": 1, "schema": 1}', "stands twice in one object"),
+        ("[" * 200_000, "is nested too deeply"),
+    ],
+    ids=["empty", "conflict", "array", "duplicate key", "deep"],
+)
+def test_what_is_no_evidence_is_an_error(text: str, why: str) -> None:
+    with pytest.raises(EvidenceUnreadable, match=why):
+        load(text)

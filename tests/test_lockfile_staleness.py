@@ -1,0 +1,98 @@
+"""Staleness: what makes a lock stale, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from packaging.tags import Tag
+from samplelock import HOST, LAMBDA, LOCK, MARKERS
+
+from minreq.lockfile.requirements import parse, render
+from minreq.lockfile.staleness import reasons
+from minreq.model import EMPTY, Lock, Platform
+
+FILE = render(LOCK)
+
+
+def check(
+    lock: Lock = LOCK,
+    *,
+    file: str = FILE,
+    command: str = LOCK.command,
+    platforms: Sequence[Platform] = LOCK.platforms,
+    inputs: Mapping[str, str] = LOCK.inputs,
+    withdrawn: Mapping[str, str] = EMPTY,
+) -> tuple[str, ...]:
+    locked = parse(file)
+    return reasons(lock, locked=locked, command=command, platforms=platforms, inputs=inputs, withdrawn=withdrawn)
+
+
+def test_nothing_changed() -> None:
+    assert check() == ()
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("lock --providers openai", "the lock was made with --providers openai,bedrock, not --providers openai"),
+        ("lock --providers openai,bedrock --smallest", "the lock was made without --smallest"),
+        ("lock", "the lock was made with --providers openai,bedrock, which is no longer asked for"),
+        ("lock litellm-core --providers=openai,bedrock", "the lock was made with lock, not lock litellm-core"),
+        ("lock --providers openai,bedrock --with ''", "the lock was made without --with"),
+    ],
+)
+def test_another_command(command: str, reason: str) -> None:
+    assert check(replace(LOCK, command="lock --providers openai,bedrock"), command=command) == (reason,)
+
+
+def test_smoke_or_profile_changed() -> None:
+    inputs = {"profile litellm": "00", "smoke bedrock/chat": "01"}
+    assert check(inputs=inputs) == (
+        "profile litellm has changed",
+        "smoke bedrock/chat is new",
+        "smoke openai/chat is gone",
+    )
+
+
+def test_a_new_kernel_or_libc_is_no_reason() -> None:
+    newer = replace(
+        HOST,
+        markers={**MARKERS, "platform_release": "6.9.9"},
+        tags=(Tag("cp312", "cp312", "manylinux_2_40_x86_64"), *HOST.tags),
+    )
+    assert check(platforms=[newer]) == ()
+
+
+def test_another_python_is_a_reason() -> None:
+    other = replace(HOST, markers={**MARKERS, "python_version": "3.13"}, tags=(Tag("py3", "none", "any"),))
+    assert check(platforms=[other, LAMBDA]) == (
+        "python_version of platform host was 3.12 and is 3.13",
+        "no pinned wheel of litellm fits platform host any more",
+        "no pinned wheel of tiktoken fits platform host any more",
+    )
+
+
+def test_a_withdrawn_file_is_a_reason() -> None:
+    withdrawn = {"b.whl": "yanked: broken", "a.whl": "gone"}
+    assert check(withdrawn=withdrawn) == ("a.whl is gone", "b.whl is yanked: broken")
+
+
+def test_edits_by_hand_are_reasons() -> None:
+    """Every way a person may change the file without its evidence."""
+    digest = LOCK.selection.kept[0].candidate.wheel.sha256
+    assert digest is not None
+    file = FILE.replace("\nlitellm==1.106.2", "\nlitellm==1.106.10").replace(digest, "0" * 64)
+    file = file.replace("tiktoken==0.12.0", "zipp==0.12.0")
+    assert check(file=file) == (
+        "the hashes of boto3 were changed by hand",
+        "litellm was moved from 1.106.2 to 1.106.10 by hand",
+        "tiktoken was taken out of the file",
+        "zipp was added to the file by hand",
+    )
+
+
+def test_a_lock_without_hashes_has_none_to_compare() -> None:
+    lock = replace(LOCK, hashes=False)
+    assert check(lock, file=render(lock)) == ()
