@@ -246,7 +246,7 @@ class _Search:
         open_questions = trace.accepted - initial - set(self.certificates) - set(self.differences)
         found = settle_by_runs(
             self.laboratory,
-            trace.accepted | initial,
+            trace,
             open_questions,
             self.baseline.behaviour,
             self.noise,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.closure import Closure
-from minreq.model import Answer, Behaviour, Group, Plan
+from minreq.model import Answer, Behaviour, Plan, Script
 from minreq.smoke.running import Run, StageResult, World
 from minreq.tracing import Asked, Trace
 
@@ -69,25 +69,38 @@ def observe_with(
     world, closure = laboratory.world, laboratory.closure
     shared = sorted(closure.import_map.shared)
     paths = laboratory.paths(laboratory.initial)
-    with Run(world, name, paths=paths, oracle=oracle, shared=shared, forks=laboratory.jobs) as run:
-        results = stages(run, world.plan, laboratory.jobs)
-        answers = oracle.answers(run.places)
+    run = Run(world, name, paths=paths, oracle=oracle, shared=shared, forks=laboratory.jobs)
+    oracle.bind(run.places)
+    with run:
+        results = stages(run, world.plan, jobs=laboratory.jobs)
+        answers = oracle.answers()
         observation = Observation(
             behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
             failure=next((result for result in results if not result.passed), None),
             answers=answers,
             asked={asked: oracle.asked(asked) for asked in answers},
-            unowned=oracle.unowned(run.places),
+            unowned=oracle.unowned,
         )
         then(run, observation)
     return observation
 
 
-def observe_alone(laboratory: Laboratory, names: Iterable[NormalizedName], name: str) -> Observation:
-    """Run the smoke on *names* alone, each in the folder of its own; ends at the first failure."""
+def observe_alone(
+    laboratory: Laboratory, names: Iterable[NormalizedName], name: str, *, first: Iterable[str] = ()
+) -> Observation:
+    """Run the smoke on *names* alone, each in the folder of its own; ends at the first failure.
+
+    Groups run one after the other, those named in *first* before the others: equal sets fail at equal places.
+    """
     paths = laboratory.paths(names)
+    plan = laboratory.world.plan
+    early = set(first)
+    groups = sorted(plan.groups, key=lambda group: group.name not in early)
     with Run(laboratory.world, name, paths=paths) as run:
-        return _alone(stages(run, laboratory.world.plan, laboratory.jobs, stop_early=True))
+        results = stages(run, replace(plan, groups=tuple(groups)))
+    order = {result.behaviour.stage: result for result in results}
+    stages_in_order = [script.stage for script in scripts_of(plan)]
+    return _alone([order[stage] for stage in stages_in_order if stage in order])
 
 
 def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], name: str, *, seed: int) -> Observation:
@@ -100,7 +113,7 @@ def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], n
             shutil.copytree(tree, folder, dirs_exist_ok=True)
 
     with Run(laboratory.world, name, flat=fill, seed=seed) as run:
-        return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
+        return _alone(stages(run, laboratory.world.plan, jobs=laboratory.jobs))
 
 
 def _alone(results: Sequence[StageResult]) -> Observation:
@@ -112,27 +125,32 @@ def _alone(results: Sequence[StageResult]) -> Observation:
     )
 
 
-def stages(run: Run, plan: Plan, jobs: int, *, stop_early: bool = False) -> tuple[StageResult, ...]:
-    """Run all stages of *plan*, groups side by side; return the results in plan order.
+def stages(run: Run, plan: Plan, *, jobs: int | None = None) -> tuple[StageResult, ...]:
+    """Run all stages of *plan*; return the results in plan order.
 
-    After a failure of the first stage nothing else runs; after one in a group the rest of that group does not, and with
-    *stop_early* no other group either.
+    After a failure of the first stage nothing else runs, after one in a group the rest of that group does not. *jobs*
+    groups run at a time; without it they run one after the other, and the first failure ends all.
     """
     first = run.first_stage()
     if first is not None and not first.passed:
         return (first,)
 
-    def group(group: Group) -> tuple[StageResult, ...]:
-        results = run.run(group.scripts)
-        if stop_early and not results[-1].passed:
-            run.stop()
-        return results
-
-    with ThreadPoolExecutor(max(jobs, 1)) as pool:
-        groups = list(pool.map(group, plan.groups))
-    results = [*([first] if first is not None else []), *(result for group in groups for result in group)]
-    failed = [result for result in results if not result.passed]
-    if stop_early and failed:
-        # The groups that were stopped say nothing.
-        return tuple(result for result in results if result.passed or result.ended != "death") or tuple(failed)
+    results = [] if first is None else [first]
+    if jobs is None:
+        for group in plan.groups:
+            results += run.run(group.scripts)
+            if not results[-1].passed:
+                break
+        return tuple(results)
+    with ThreadPoolExecutor(jobs) as pool:
+        for found in pool.map(lambda group: run.run(group.scripts), plan.groups):
+            results += found
     return tuple(results)
+
+
+def scripts_of(plan: Plan) -> Iterator[Script]:
+    """Yield every script of *plan* in its order."""
+    if plan.first is not None:
+        yield plan.first
+    for group in plan.groups:
+        yield from group.scripts

@@ -59,19 +59,19 @@ def _certificate(name: NormalizedName, result: StageResult, method: Literal["for
 
 def settle_by_runs(
     laboratory: Laboratory,
-    kept: frozenset[NormalizedName],
+    trace: Observation,
     names: Iterable[NormalizedName],
     expected: Behaviour,
     noise: Callable[[], tuple[Deviation, ...]],
     told: Told,
 ) -> dict[NormalizedName, Evidence | None]:
-    """Run the smoke on *kept* less each of *names* in turn; ``None`` for those it passes without, and behaves as *expected*.
+    """Run the smoke on what *trace* accepted less each of *names*; ``None`` where it passes and behaves as *expected*.
 
     A failure that repeats is evidence whatever its cause.
     """
 
     def settle(name: NormalizedName) -> tuple[NormalizedName, Evidence | None]:
-        evidence = _without(laboratory, kept - {name}, name, expected, noise)
+        evidence = _without(laboratory, trace, name, expected, noise)
         told(name, evidence)
         return name, evidence
 
@@ -81,12 +81,14 @@ def settle_by_runs(
 
 def _without(
     laboratory: Laboratory,
-    rest: frozenset[NormalizedName],
+    trace: Observation,
     name: NormalizedName,
     expected: Behaviour,
     noise: Callable[[], tuple[Deviation, ...]],
 ) -> Evidence | None:
-    observe = partial(observe_alone, laboratory, rest, f"without-{name}")
+    rest = (trace.accepted | laboratory.initial) - {name}
+    askers = {asked.question.stage.partition("/")[0] for asked in trace.asked[name]}
+    observe = partial(observe_alone, laboratory, rest, f"without-{name}", first=askers)
     observation = observe()
     if observation.failure is not None and not _misses(laboratory, observation.failure, name):
         observation = observe()

@@ -65,8 +65,8 @@ class Trace:
         self._lock = threading.Lock()
         self._answers: dict[NormalizedName, Answer] = {}
         self._asked: dict[NormalizedName, list[Asked]] = {}
-        #: Questions that nothing in the closure answers, where nobody catches the failure near by.
         self._unowned: list[Asked] = []
+        self._places: Places | None = None
         #: Distributions that were declined and are needed after all, and why: the trace is void.
         self.changed: dict[NormalizedName, Decision] = {}
 
@@ -82,13 +82,14 @@ class Trace:
         known = self._closure.import_map
         if question.need is not Need.METADATA and known.is_namespace(question.name):
             return Reply(answer="namespace", shared=tuple(sorted(known.shared)))
-        asked = Asked(question=question, owners=owners)
-        name = self._distribution(asked)
+        asked = Asked(question=self._neutral(question), owners=owners)
+        why_optional = self._optional_because(question, owners)
+        name = self._distribution(asked, why_optional)
         if name is None:
             return Reply(answer="unknown")
         if name == without:
             return Reply(answer="no", distribution=name)
-        accepted, first = self._decide(name, asked, aside=without is not None)
+        accepted, first = self._decide(name, asked, why_optional, aside=without is not None)
         if not accepted:
             return Reply(answer="no", distribution=name)
         path = self._closure.unpacked(name)
@@ -96,20 +97,24 @@ class Trace:
         shared = tuple(sorted(self._closure.import_map.shared))
         return Reply(answer="yes", distribution=name, path=path, shared=shared, fork=fork)
 
-    def answers(self, places: Places) -> Mapping[NormalizedName, Answer]:
-        """Return the answers with the names of *places*, each with its first question in the order of the plan."""
+    def bind(self, places: Places) -> None:
+        """Take the names of places from the run that will ask."""
+        self._places = places
+
+    def answers(self) -> Mapping[NormalizedName, Answer]:
+        """Return the answers by name, each with its first question in the order of the plan."""
         return {
-            name: replace(answer, question=neutral(self._first(name).question, places))
-            for name, answer in sorted(self._answers.items())
+            name: replace(answer, question=self._first(name).question) for name, answer in sorted(self._answers.items())
         }
 
     def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
         """Return every question about *name*."""
         return tuple(self._asked.get(name, ()))
 
-    def unowned(self, places: Places) -> tuple[Asked, ...]:
-        """Return the questions about modules that nobody offers, with the names of *places*."""
-        return tuple(replace(asked, question=neutral(asked.question, places)) for asked in self._unowned)
+    @property
+    def unowned(self) -> tuple[Asked, ...]:
+        """The questions that nothing in the closure answers, where nobody catches the failure near by."""
+        return tuple(self._unowned)
 
     def _first(self, name: NormalizedName) -> Asked:
         """The first question in an order that does not depend on which process was faster."""
@@ -118,13 +123,13 @@ class Trace:
             key=lambda asked: (asked.question.stage != "import", asked.question.stage, asked.question.order),
         )
 
-    def _distribution(self, asked: Asked) -> NormalizedName | None:
+    def _distribution(self, asked: Asked, why_optional: str | None) -> NormalizedName | None:
         question = asked.question
         if question.need is Need.METADATA:
             name = canonicalize_name(question.name)
             return name if name in self._closure.resolution.pins else None
         found = self._closure.import_map.owner(question.name)
-        if found is not None or self._optional_because(asked) is not None:
+        if found is not None or why_optional is not None:
             return found
         found = self._closure.supply(question.name, asked.owner)
         if found is None:
@@ -132,21 +137,31 @@ class Trace:
                 self._unowned.append(asked)
         return found
 
-    def _optional_because(self, asked: Asked) -> str | None:
+    def _optional_because(self, question: Question, owners: tuple[NormalizedName | None, ...]) -> str | None:
         """What is decided to be there must load: a handler around its own import excuses nothing that it asks for."""
-        frames = asked.question.frames
-        for position, (inner, outer) in enumerate(pairwise(asked.owners), start=1):
+        frames = question.frames
+        for position, (inner, outer) in enumerate(pairwise(owners), start=1):
             if inner is not None and inner != outer and inner in self._decided and self._decided[inner].accepted:
                 frames = frames[:position]
                 break
-        return optional_because(replace(asked.question, frames=frames))
+        found = optional_because(replace(question, frames=frames))
+        return found if found is None or self._places is None else self._places.name(found)
 
-    def _decide(self, name: NormalizedName, asked: Asked, *, aside: bool) -> tuple[bool, bool]:
+    def _neutral(self, question: Question) -> Question:
+        if self._places is None:
+            return question
+        name = self._places.name
+        return replace(question, frames=tuple(replace(frame, file=name(frame.file)) for frame in question.frames))
+
+    def _decide(
+        self, name: NormalizedName, asked: Asked, why_optional: str | None, *, aside: bool
+    ) -> tuple[bool, bool]:
         """Return whether *name* is accepted, and whether this is the first question about it.
 
         A process that goes without something is *aside*: what it asks decides nothing.
         """
-        why_optional = None if self._eager else self._optional_because(asked)
+        if self._eager:
+            why_optional = None
         with self._lock:
             answer = self._answers.get(name)
             if aside:
@@ -175,9 +190,3 @@ def _first_try(why_optional: str | None, *, eager: bool) -> Decision:
     if why_optional is None:
         return Decision(accepted=True, reason="nothing catches its absence")
     return Decision(accepted=False, reason=f"optional: {why_optional}")
-
-
-def neutral(question: Question, places: Places) -> Question:
-    """Return *question* with the names of *places*."""
-    frames = tuple(replace(frame, file=places.name(frame.file)) for frame in question.frames)
-    return replace(question, frames=frames)
