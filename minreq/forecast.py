@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -37,6 +36,12 @@ class StaticImport:
     line: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Witness:
+    module: str
+    path: str
+
+
 class StaticForecast:
     """Follows the imports that run when a root is imported, as far as its source shows them.
 
@@ -47,7 +52,7 @@ class StaticForecast:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         #: Where a need was found last: older versions of the root are looked at there first.
-        self._witnesses: dict[NormalizedName, str] = {}
+        self._witnesses: dict[NormalizedName, _Witness] = {}
 
     def needs(self, root: Wheel, blocked: NormalizedName, sample: Wheel | None) -> str | None:
         """The place in *root* that imports a module of *blocked* as it is loaded (``a/b.py:8``), or ``None``.
@@ -57,21 +62,15 @@ class StaticForecast:
         """
         owned = frozenset({blocked.replace("-", "_")})
         if sample is not None:
-            owned = frozenset(modules(member.path for member in self._reader.members(sample)))
-        files = modules(member.path for member in self._reader.members(root))
+            owned = _tops(modules(member.path for member in self._reader.members(sample)))
+        paths = [member.path for member in self._reader.members(root)]
         known = self._witnesses.get(blocked)
-        if known is not None and known in files.values():
-            line = self._line(root, {m: path for m, path in files.items() if path == known}, owned)
+        if known is not None and known.path in paths:
+            source = self._reader.read(root, [known.path])[known.path]
+            line = _first_import(source, known.module, known.path, owned)
             if line is not None:
-                return f"{known}:{line}"
-        return self._search(root, blocked, files, owned)
-
-    def _line(self, root: Wheel, files: Mapping[str, str], owned: frozenset[str]) -> int | None:
-        for module, path in files.items():
-            for found in static_imports(self._reader.read(root, [path])[path], module, path):
-                if _owner(found.module, owned) is not None:
-                    return found.line
-        return None
+                return f"{known.path}:{line}"
+        return self._search(root, blocked, modules(paths), owned)
 
     def _search(
         self, root: Wheel, blocked: NormalizedName, files: Mapping[str, str], owned: frozenset[str]
@@ -81,14 +80,19 @@ class StaticForecast:
         seen = set(level)
         while level:
             sources = self._reader.read(root, sorted({files[m] for m in level if files[m].endswith(".py")}))
-            following: set[str] = set()
             for module in level:
                 path = files[module]
-                for found in static_imports(sources.get(path, b""), module, path):
-                    if _owner(found.module, owned) is not None:
-                        self._witnesses[blocked] = path
-                        return f"{path}:{found.line}"
-                    following |= {parent for parent in _parents(found.module) if parent in files}
+                line = _first_import(sources.get(path, b""), module, path, owned)
+                if line is not None:
+                    self._witnesses[blocked] = _Witness(module=module, path=path)
+                    return f"{path}:{line}"
+            following = {
+                parent
+                for module in level
+                for found in static_imports(sources.get(files[module], b""), module, files[module])
+                for parent in _parents(found.module)
+                if parent in files
+            }
             level = sorted(following - seen)
             seen |= following
         return None
@@ -98,8 +102,8 @@ def modules(paths: Iterable[str]) -> dict[str, str]:
     """The modules that the files of a wheel make, each with its file; folders without ``__init__`` are none."""
     found: dict[str, str] = {}
     for path in sorted(paths):
-        parts = PurePosixPath(path).parts
-        if len(parts) > 2 and parts[0].endswith(".data") and parts[1] in {"purelib", "platlib"}:  # noqa: PLR2004
+        parts = path.split("/")
+        if parts[0].endswith(".data") and len(parts) > 1 and parts[1] in {"purelib", "platlib"}:
             parts = parts[2:]
         *folders, file = parts
         stem, _, suffix = file.partition(".")
@@ -122,7 +126,7 @@ def static_imports(source: bytes, module: str, path: str) -> Iterator[StaticImpo
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return
-    package = module if PurePosixPath(path).stem == "__init__" else module.rpartition(".")[0]
+    package = module if path.endswith("/__init__.py") else module.rpartition(".")[0]
     for statement in _loaded(tree.body):
         if isinstance(statement, ast.Import):
             for alias in statement.names:
@@ -133,6 +137,22 @@ def static_imports(source: bytes, module: str, path: str) -> Iterator[StaticImpo
                 yield StaticImport(module=base, line=statement.lineno)
                 for alias in statement.names:
                     yield StaticImport(module=f"{base}.{alias.name}", line=statement.lineno)
+
+
+def _tops(names: Iterable[str]) -> frozenset[str]:
+    """Those of *names* that no other of them contains."""
+    known = frozenset(names)
+    return frozenset(name for name in known if known.isdisjoint(list(_parents(name))[:-1]))
+
+
+def _first_import(source: bytes, module: str, path: str, owned: frozenset[str]) -> int | None:
+    """The line at which the file imports one of the modules *owned*."""
+    # Most files do not name any of them, and parsing is what takes the time. Only a file that is not ASCII can spell
+    # an identifier in more than one way (PEP 3131).
+    if source.isascii() and not any(name.rpartition(".")[2].encode() in source for name in owned):
+        return None
+    imports = static_imports(source, module, path)
+    return next((found.line for found in imports if not owned.isdisjoint(_parents(found.module))), None)
 
 
 def _loaded(body: Iterable[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -185,8 +205,3 @@ def _parents(module: str) -> Iterator[str]:
     parts = module.split(".")
     for length in range(1, len(parts) + 1):
         yield ".".join(parts[:length])
-
-
-def _owner(module: str, owned: frozenset[str]) -> str | None:
-    """The first of the modules on the way to *module* that is one of *owned*."""
-    return next((parent for parent in _parents(module) if parent in owned), None)

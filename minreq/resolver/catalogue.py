@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -31,8 +31,6 @@ class Release:
     wheel: Wheel | None = None
     #: What to build where there is no wheel.
     sdist: Sdist | None = None
-    #: As in `Wheel`: ``None`` unless every file of the version is yanked.
-    yanked: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -54,15 +52,11 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """The versions of one project, newest first."""
+    """The files of one project by version, newest first; each file name once."""
 
-    releases: Mapping[Version, Release]
-    unfit: Mapping[Version, Unfit]
-
-    @property
-    def newest(self) -> Release | None:
-        """The newest version that fits, pre-releases and yanked ones only for want of others."""
-        return next(iter(sorted(self.releases.values(), key=_commonness)), None)
+    files: Mapping[Version, tuple[Wheel | Sdist, ...]]
+    #: Versions all files of which are yanked, and the reasons given.
+    yanked: Mapping[Version, str]
 
 
 class Catalogue:
@@ -79,21 +73,41 @@ class Catalogue:
         """The versions of a project; raises `ProjectNotFound` and the other index failures."""
         return self.ahead.once(("shelf", name), lambda: self._sorted_into_shelf(name))
 
-    def matches(self, name: NormalizedName, specifier: SpecifierSet) -> tuple[Release, ...]:
-        """The releases that satisfy *specifier* and the user's limits, most wanted first.
+    def fitted(self, name: NormalizedName, version: Version) -> Release | Unfit:
+        """A version that the shelf has, as something to install."""
+        return self.ahead.once(("fitted", name, version), lambda: self._fit(name, version))
 
-        Pre-releases as PEP 440 has them ("unless they are already present on the system, explicitly requested by
-        the user, or if the only available version that satisfies the version specifier is a pre-release"), yanked
-        ones as PEP 592: only where nothing else satisfies a pin by ``==`` or ``===``.
+    def matches(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
+        """The releases that satisfy *specifier* and the user's limits, most wanted first, one by one.
+
+        Pre-releases as PEP 440 has them: where *specifier* asks for one, or nothing else is there; yanked ones as
+        PEP 592: where nothing else satisfies a pin by ``==`` or ``===``. Raises what `shelf` does.
         """
-        return self.ahead.once(("matches", name, specifier), lambda: tuple(self._matching(name, specifier)))
+        found = False
+        for prereleases in (None, True):
+            for version in self._versions(name, specifier, prereleases=prereleases):
+                release = self.fitted(name, version)
+                if isinstance(release, Release):
+                    found = True
+                    yield release
+            if found:
+                return
 
-    def known_matches(self, name: NormalizedName, specifier: SpecifierSet) -> tuple[Release, ...]:
+    def known_matches(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
         """As `matches`; none where the index does not know the project."""
         try:
-            return self.matches(name, specifier)
+            yield from self.matches(name, specifier)
         except ProjectNotFound:
-            return ()
+            return
+
+    def newest(self, name: NormalizedName) -> Release | None:
+        """The newest version that can be used, whatever the user says about versions."""
+        try:
+            shelf = self.shelf(name)
+        except ProjectNotFound:
+            return None
+        common = sorted(shelf.files, key=lambda version: (version in shelf.yanked, version.is_prerelease))
+        return next((r for version in common if isinstance(r := self.fitted(name, version), Release)), None)
 
     def wheel(self, release: Release) -> Wheel:
         """The wheel the host installs, built if need be; raises `NoWheel`."""
@@ -124,23 +138,29 @@ class Catalogue:
             self.ahead.begin(("look", name, extra), partial(self._look, name, requirement.specifier, extra))
 
     def _look(self, name: NormalizedName, specifier: SpecifierSet, extra: str) -> None:
-        release = next(iter(self.matches(name, self.demand.overriding.get(name, specifier))), None)
+        release = next(self.matches(name, self.demand.overriding.get(name, specifier)), None)
         # A build is too dear for a guess.
         if release is not None and release.wheel is not None:
             for requirement in self.requires(release, extra):
                 self.look_ahead(requirement)
 
-    def _matching(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
+    def _versions(
+        self, name: NormalizedName, specifier: SpecifierSet, *, prereleases: bool | None
+    ) -> tuple[Version, ...]:
         for stated in self.demand.limits.get(name, ()):
             specifier &= stated.requirement.specifier
-        possible = self.shelf(name).releases
-        accepted = [possible[version] for version in specifier.filter(possible)]
-        if not (is_pin(specifier) and all(release.yanked is not None for release in accepted)):
-            usable = {version: r for version, r in possible.items() if r.yanked is None}
-            accepted = [usable[version] for version in specifier.filter(usable)]
-        preferred = self.demand.preferred.get(name)
-        # Stable: newest first stays.
-        yield from sorted(accepted, key=lambda release: release.version != preferred)
+
+        def work() -> tuple[Version, ...]:
+            shelf = self.shelf(name)
+            accepted = list(specifier.filter(shelf.files, prereleases=prereleases))
+            if not (is_pin(specifier) and all(version in shelf.yanked for version in accepted)):
+                usable = (version for version in shelf.files if version not in shelf.yanked)
+                accepted = list(specifier.filter(usable, prereleases=prereleases))
+            preferred = self.demand.preferred.get(name)
+            # Stable: newest first stays.
+            return tuple(sorted(accepted, key=lambda version: version != preferred))
+
+        return self.ahead.once(("versions", name, specifier, prereleases), work)
 
     def _build(self, release: Release) -> Wheel:
         builder = self.demand.builder
@@ -154,29 +174,24 @@ class Catalogue:
             if self._existed(file):
                 # The first index that offers a file name is believed.
                 files.setdefault(file.version, {}).setdefault(file.filename, file)
-        refused = self.demand.refused.get(name, frozenset())
-        releases: dict[Version, Release] = {}
-        unfit: dict[Version, Unfit] = {}
+        shelved: dict[Version, tuple[Wheel | Sdist, ...]] = {}
+        yanked: dict[Version, str] = {}
         for version in sorted(files, reverse=True):
-            if version in refused:
-                unfit[version] = Unfit(why="is known to be malicious")
-                continue
-            release = self._fitted(name, version, tuple(files[version].values()))
-            if isinstance(release, Release):
-                releases[version] = release
-            else:
-                unfit[version] = release
-        return Shelf(releases=releases, unfit=unfit)
+            offered = tuple(files[version].values())
+            usable = tuple(file for file in offered if file.yanked is None)
+            shelved[version] = usable or offered
+            if not usable:
+                yanked[version] = offered[0].yanked or ""
+        return Shelf(files=shelved, yanked=yanked)
 
     def _existed(self, file: Wheel | Sdist) -> bool:
         cutoff = self.demand.exclude_newer
         return cutoff is None or (file.upload_time is not None and file.upload_time <= cutoff)
 
-    def _fitted(self, name: NormalizedName, version: Version, files: tuple[Wheel | Sdist, ...]) -> Release | Unfit:
-        """The release of *version*, or why it cannot be one."""
-        yanked = next((file.yanked for file in files), None) if all(f.yanked is not None for f in files) else None
-        # Files that are yanked while others of the version are not do not count.
-        files = tuple(file for file in files if yanked is not None or file.yanked is None)
+    def _fit(self, name: NormalizedName, version: Version) -> Release | Unfit:
+        if version in self.demand.refused.get(name, ()):
+            return Unfit(why="is known to be malicious")
+        files = self.shelf(name).files[version]
         for platform in self.demand.platforms:
             suited = tuple(file for file in files if supports(file.requires_python, platform))
             if not suited:
@@ -193,7 +208,7 @@ class Catalogue:
         if not lacking:
             fitting = tuple(wheel for wheel in wheels if any(wheel.tags & tags for tags in self._tags))
             wheel = min((w for w in fitting if w.tags & self._tags[0]), key=self._liking)
-            return Release(name=name, version=version, wheels=fitting, wheel=wheel, yanked=yanked)
+            return Release(name=name, version=version, wheels=fitting, wheel=wheel)
         none = f"has no wheel for {' and '.join(lacking)}"
         sdist = next((file for file in files if isinstance(file, Sdist)), None)
         if sdist is None:
@@ -202,7 +217,7 @@ class Catalogue:
             return Unfit(why=f"{none}, and its source is built for the host alone")
         if self.demand.builder is None:
             return Unfit(why=f"{none}, and building its source is not allowed")
-        return Release(name=name, version=version, sdist=sdist, yanked=yanked)
+        return Release(name=name, version=version, sdist=sdist)
 
     def _liking(self, wheel: Wheel) -> tuple[int, tuple[int, int, str], str]:
         """Smallest first: the tag the host likes best, then the higher build number (binary distribution format)."""
@@ -233,15 +248,6 @@ def is_pin(specifier: SpecifierSet) -> bool:
     return any(s.operator == "===" or (s.operator == "==" and not s.version.endswith(".*")) for s in specifier)
 
 
-@lru_cache(maxsize=4096)
-def _admits(requires_python: SpecifierSet, version: Version) -> bool:
-    return requires_python.contains(version, prereleases=True)
-
-
 def supports(requires_python: SpecifierSet | None, platform: Platform) -> bool:
     """Whether a ``Requires-Python`` admits the platform's Python."""
-    return requires_python is None or _admits(requires_python, platform.python_version)
-
-
-def _commonness(release: Release) -> tuple[bool, bool]:
-    return release.yanked is not None, release.version.is_prerelease
+    return requires_python is None or requires_python.contains(platform.python_version, prereleases=True)

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
 from minreq.errors import ProjectNotFound
-from minreq.resolver.catalogue import ANY, Catalogue, place, supports
+from minreq.resolver.catalogue import ANY, Catalogue, Unfit, place, supports
 from minreq.resolver.provider import Information, Pin, Provider, Trail
 
 
@@ -78,7 +78,7 @@ class Teller:
     def _decisive(self, conflict: Conflict) -> tuple[Information, ...]:
         """The one cause that nothing satisfies even alone, else all that limit the version."""
         for cause in conflict.causes:
-            if not self._provider.releases(conflict.name, cause.requirement.specifier):
+            if next(self._provider.releases(conflict.name, cause.requirement.specifier), None) is None:
                 return (cause,)
         limiting = tuple(cause for cause in conflict.causes if cause.requirement.specifier)
         return limiting or conflict.causes
@@ -107,10 +107,10 @@ class Teller:
         except ProjectNotFound:
             return f"the index has no project {name}"
         specifier: SpecifierSet = reduce(and_, (wish.specifier for wish, _ in conflict.causes), ANY)
-        unfit = next(iter(specifier.filter(shelf.unfit)), None)
-        if unfit is not None:
-            return f"{name} {unfit} {shelf.unfit[unfit]}"
-        newest = shelf.newest
+        for version in specifier.filter(shelf.files):
+            if isinstance(unfit := self._catalogue.fitted(name, version), Unfit):
+                return f"{name} {version} {unfit}"
+        newest = self._catalogue.newest(name)
         if newest is None:
             return f"the index has no version of {name} that can be used"
         return (

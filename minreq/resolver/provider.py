@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.structs import RequirementInformation
 
@@ -47,9 +48,9 @@ class Pin:
     """A version chosen for a key."""
 
     key: Key
+    version: Version
+    #: What is at this version; says nothing more about which pin this is.
     release: Release = field(compare=False)
-    #: The text of the version: compared in place of the release.
-    version: str
 
 
 class Aside(Enum):
@@ -143,27 +144,26 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         identifier: Key,
         requirements: Mapping[Key, Iterator[Wish]],
         incompatibilities: Mapping[Key, Iterator[Pin]],
-    ) -> Collection[Pin]:
+    ) -> Callable[[], Iterator[Pin]]:
         """The releases that satisfy all wishes about the project, whether they come through an extra or not."""
         keys = {identifier, Key(identifier.name)}
         wishes = [wish for key in keys if key in requirements for wish in requirements[key]]
         excluded = {pin.version for key in keys if key in incompatibilities for pin in incompatibilities[key]}
         if any(wish.python is not None for wish in wishes):
-            return ()
+            return lambda: iter(())
         specifier = reduce(and_, (wish.specifier for wish in wishes), ANY)
         asked = any(wish.origin is not None for wish in wishes)
-        releases = self.releases(identifier.name, specifier, asked=asked)
-        return [
-            Pin(key=identifier, release=release, version=str(release.version))
-            for release in releases
-            if str(release.version) not in excluded
-        ]
+
+        def pins() -> Iterator[Pin]:
+            for release in self.releases(identifier.name, specifier, asked=asked):
+                if release.version not in excluded:
+                    yield Pin(key=identifier, version=release.version, release=release)
+
+        return pins
 
     def is_satisfied_by(self, requirement: Wish, candidate: Pin) -> bool:
         """Whether the version is one that the wish allows."""
-        return requirement.python is None and requirement.specifier.contains(
-            candidate.release.version, prereleases=True
-        )
+        return requirement.python is None and requirement.specifier.contains(candidate.version, prereleases=True)
 
     def get_dependencies(self, candidate: Pin) -> tuple[Wish, ...]:
         """What a pin requires; that of an extra starts with the project itself at the same version."""
@@ -171,10 +171,10 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
             self._wishes[candidate] = tuple(self._dependencies(candidate))
         return self._wishes[candidate]
 
-    def releases(self, name: NormalizedName, specifier: SpecifierSet, *, asked: bool = False) -> tuple[Release, ...]:
+    def releases(self, name: NormalizedName, specifier: SpecifierSet, *, asked: bool = False) -> Iterator[Release]:
         """What can be chosen. A project the index does not know has nothing; *asked* for by the user it is an error."""
         if (fixed := self._fixed.get(name)) is not None:
-            return (fixed,) if specifier.contains(fixed.version, prereleases=True) else ()
+            return iter((fixed,) if specifier.contains(fixed.version, prereleases=True) else ())
         return self._catalogue.matches(name, specifier) if asked else self._catalogue.known_matches(name, specifier)
 
     def fixed(self, name: NormalizedName) -> Release | None:

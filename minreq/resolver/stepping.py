@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
 
 from minreq.errors import KnownBadRelease, NoVersion, PythonNotSupported, VersionsConflict
 from minreq.model import PassedOver
-from minreq.resolver.catalogue import ANY, Catalogue, Release, applies, is_pin
+from minreq.resolver.catalogue import ANY, Catalogue, Release, Unfit, applies, is_pin
 from minreq.resolver.conflict import Conflict, Teller
 from minreq.resolver.demand import Forecast
 from minreq.resolver.provider import Aside, Provider, Trail, Wish, written
@@ -115,7 +116,7 @@ class Stepping:
         return self.catalogue.ahead.once(("needs", root.version, name), work)
 
     def _newest(self, name: NormalizedName) -> Release | None:
-        return next(iter(self.catalogue.known_matches(name, ANY)), None)
+        return next(self.catalogue.known_matches(name, ANY), None)
 
     def _scout(self, root: Release, refusal: _Refusal) -> None:
         """Begin to find out whether *root* fails as the newer one did: its metadata, and the need for the same name."""
@@ -123,9 +124,9 @@ class Stepping:
 
         def work() -> None:
             blocked = any(
-                canonicalize_name(requirement.name) == name
-                and not self.catalogue.known_matches(name, requirement.specifier)
+                next(self.catalogue.known_matches(name, requirement.specifier), None) is None
                 for requirement in self.catalogue.requires(root, "")
+                if canonicalize_name(requirement.name) == name
             )
             if blocked and refusal.witness is not None:
                 self._needs(root, name)
@@ -136,19 +137,22 @@ class Stepping:
     def _roots(self) -> tuple[Release, ...]:
         """The versions of the root that the user allows, most wanted first, at least one."""
         demand, specifier = self.catalogue.demand, self._specifier()
-        roots = self.catalogue.matches(demand.root_name, specifier)
+        roots = tuple(self.catalogue.matches(demand.root_name, specifier))
         if roots:
             return roots
-        shelf = self.catalogue.shelf(demand.root_name)
-        unfit = {version: shelf.unfit[version] for version in specifier.filter(shelf.unfit)}
+        versions = specifier.filter(self.catalogue.shelf(demand.root_name).files)
+        unfit = {v: why for v in versions if isinstance(why := self.catalogue.fitted(demand.root_name, v), Unfit)}
         asked = f"{demand.root_name}{specifier}"
         for version, why in unfit.items():
             if is_pin(specifier) and version in demand.refused.get(demand.root_name, ()):
                 raise KnownBadRelease(demand.root_name, str(version))
             if why.requires_python is not None:
                 raise PythonNotSupported(asked, str(version), str(why.requires_python), str(why.python))
-        newest = None if shelf.newest is None else str(shelf.newest.version)
-        raise NoVersion(asked, demand.root_name, newest, {str(version): str(why) for version, why in unfit.items()})
+        newest = self.catalogue.newest(demand.root_name)
+        newest_version = None if newest is None else str(newest.version)
+        raise NoVersion(
+            asked, demand.root_name, newest_version, {str(version): str(why) for version, why in unfit.items()}
+        )
 
     def _specifier(self) -> SpecifierSet:
         """All that the user says about the version of the root."""
@@ -169,17 +173,16 @@ class Stepping:
         if not self._refusals and chosen.version == demand.preferred.get(chosen.name):
             return tuple(passed for passed in demand.passed_over if passed.version > chosen.version)
         shelf, specifier = self.catalogue.shelf(chosen.name), self._specifier()
-        unusable = {version: str(why) for version, why in shelf.unfit.items()}
-        for version, release in shelf.releases.items():
-            if release.yanked is not None:
-                unusable[version] = f"is yanked: {release.yanked}" if release.yanked else "is yanked"
-        prereleases = bool(specifier.prereleases) or chosen.version.is_prerelease
-        reasons = {
-            version: f"it {unusable[version]}" for version in specifier.filter(unusable, prereleases=prereleases)
-        }
+        newer = [version for version in shelf.files if version > chosen.version]
+        reasons: dict[Version, str] = {}
+        for version in specifier.filter(newer, prereleases=bool(specifier.prereleases) or chosen.version.is_prerelease):
+            if isinstance(unfit := self.catalogue.fitted(chosen.name, version), Unfit):
+                reasons[version] = f"it {unfit}"
+            elif version in shelf.yanked:
+                reasons[version] = f"it is yanked: {shelf.yanked[version]}".removesuffix(": ")
         reasons |= {refusal.root.version: refusal.reason("it") for refusal in self._refusals}
         return tuple(
             PassedOver(name=chosen.name, version=version, reason=reasons[version])
             for version in sorted(reasons, reverse=True)
-            if version > chosen.version
+            if version in newer
         )
