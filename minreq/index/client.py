@@ -34,16 +34,23 @@ class IndexClient:
 
     *cache* is a folder of its own for pages (by the rules of HTTP) and for what was read out of wheels (for ever).
     Nothing it returns or raises holds credentials. Each page and wheel is asked for once in a client's life, so all
-    answers of one client agree with each other.
+    answers of one client agree with each other. *pause* waits between two tries of a request, *clock* tells the time.
     """
 
-    def __init__(self, settings: IndexSettings, cache: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: IndexSettings,
+        cache: Path,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         try:
             cache.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
-        self._session = Session(settings, cache, pause=pause)
+        self._session = Session(settings, cache, pause=pause, clock=clock)
         self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -34,9 +35,11 @@ _PATIENCE = 20
 #: Seconds: no wait between two tries is longer, whatever the server asks.
 _LONGEST_WAIT = 30.0
 
-_CHUNK = 1 << 20
-
 T = TypeVar("T")
+
+# A cache that cannot be read or written costs time, no result: hishel logs it, and without any handler Python would
+# print that on stderr.
+logging.getLogger("hishel").addHandler(logging.NullHandler())
 
 
 class RangesRefused(Exception):
@@ -64,12 +67,20 @@ class Part:
 
 
 class Session:
-    """Sends requests; shared by threads. *pause* waits between two tries."""
+    """Sends requests; shared by threads. *pause* waits between two tries, *clock* tells the time, both in seconds."""
 
-    def __init__(self, settings: IndexSettings, cache: Path, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: IndexSettings,
+        cache: Path,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._retries = settings.retries
         self._patience = settings.timeout * _PATIENCE
         self._pause = pause
+        self._clock = clock
         network = Network(settings)
         storage = SqliteStorage(database_path=cache / "pages.sqlite", max_size=512 << 20)
         # A private cache (RFC 9111): it is one user's.
@@ -94,7 +105,7 @@ class Session:
             if response.status_code in absent:
                 return None
             _expect(response, {httpx.codes.OK}, url)
-            body = b"".join(_within(response.iter_bytes(_CHUNK), url, PAGE_LIMIT, self._deadline()))
+            body = self._whole(response.iter_bytes(), url, PAGE_LIMIT)
             return Page(url=str(response.url), content_type=response.headers.get("Content-Type", ""), body=body)
 
         return self._send(self._pages, url, {"Accept": accept}, read)
@@ -116,9 +127,9 @@ class Session:
             if match is None:
                 raise RangesRefused
             first, last, total = map(int, match.groups())
-            if start not in {None, first}:
+            if start not in {None, first} or not first <= last < min(first + length, total):
                 raise RangesRefused
-            body = b"".join(_within(response.iter_raw(_CHUNK), url, last - first + 1, self._deadline()))
+            body = self._whole(response.iter_raw(), url, last - first + 1)
             return Part(start=first, body=body, total=total)
 
         return self._send(self._archives, url, {"Range": asked}, read)
@@ -134,14 +145,21 @@ class Session:
             _expect(response, {httpx.codes.OK}, url)
             to.seek(begin)
             to.truncate()
-            to.writelines(_within(response.iter_raw(_CHUNK), url, ARCHIVE_LIMIT if size is None else size, None))
+            to.writelines(_within(response.iter_raw(), url, ARCHIVE_LIMIT if size is None else size))
             if size is not None and to.tell() - begin != size:
                 raise SizeMismatch(bare(url), size, to.tell() - begin)
 
         self._send(self._archives, url, {}, read)
 
-    def _deadline(self) -> float:
-        return time.monotonic() + self._patience
+    def _whole(self, chunks: Iterator[bytes], url: str, limit: int) -> bytes:
+        """Join *chunks*, at most *limit* bytes, that must have come soon: a byte now and then is no answer."""
+        deadline = self._clock() + self._patience
+        body: list[bytes] = []
+        for chunk in _within(chunks, url, limit):
+            if self._clock() > deadline:
+                raise httpx.ReadTimeout("the answer came too slowly")
+            body.append(chunk)
+        return b"".join(body)
 
     def _send(
         self, client: httpx.Client, url: str, headers: Mapping[str, str], read: Callable[[httpx.Response], T]
@@ -167,15 +185,13 @@ def _expect(response: httpx.Response, statuses: Collection[int], url: str) -> No
         raise IndexAnswered(response.status_code, bare(url))
 
 
-def _within(chunks: Iterator[bytes], url: str, limit: int, deadline: float | None) -> Iterator[bytes]:
-    """Pass *chunks* on, at most *limit* bytes of them and not after *deadline*."""
+def _within(chunks: Iterator[bytes], url: str, limit: int) -> Iterator[bytes]:
+    """Pass *chunks* on, at most *limit* bytes of them."""
     passed = 0
     for chunk in chunks:
         passed += len(chunk)
         if passed > limit:
             raise SizeMismatch(bare(url), limit, passed)
-        if deadline is not None and time.monotonic() > deadline:
-            raise httpx.ReadTimeout("the answer came too slowly")
         yield chunk
 
 

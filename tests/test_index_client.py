@@ -1,0 +1,698 @@
+"""The index client against real servers on loopback: what it finds, how often it asks, what it says when that fails."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import itertools
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from answering import Asked, Told, answering
+from conftest import MakeWheelhouse
+from packaging.utils import canonicalize_name
+from simpleserver import IndexServer, Offer, serve
+from wheelhouse import Wheelhouse, project_json
+
+from minreq.errors import (
+    ArchiveUnreadable,
+    HashMismatch,
+    IndexAnswered,
+    IndexNotTrusted,
+    IndexUnreachable,
+    PageUnreadable,
+    PipSettingInvalid,
+    ProjectNotFound,
+    SizeMismatch,
+    StoreUnwritable,
+)
+from minreq.index.client import IndexClient
+from minreq.index.defaultindex import default_index
+from minreq.index.settings import IndexSettings
+from minreq.index.simple import file_at
+from minreq.model import Wheel
+
+JSON = "application/vnd.pypi.simple.v1+json"
+A, B = canonicalize_name("a"), canonicalize_name("b")
+
+SCENARIO = """
+explanation = "Two projects."
+requirements = ["a"]
+[wheels]
+a."1.0" = { requires = ["b>1"], files = { "a/__init__.py" = "import b", "a/more.py" = "x = 1" } }
+a."2.0" = { yanked = "broken", requires_python = ">=3.8", upload_time = "2026-01-31T12:00:00Z" }
+b."2.0" = {}
+"""
+
+Connect = Callable[..., IndexClient]
+
+
+@pytest.fixture
+def house(make_wheelhouse: MakeWheelhouse) -> Wheelhouse:
+    return make_wheelhouse(SCENARIO)
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Connect]:
+    """Make a client with these settings and a fresh cache, or the cache given; it waits for nothing."""
+    numbers = itertools.count()
+    with ExitStack() as stack:
+
+        def make(index_url: str | None = None, *, cache: Path | None = None, **settings: Any) -> IndexClient:
+            where = cache or tmp_path / f"cache-{next(numbers)}"
+            urls = {"index_url": index_url, "extra_index_urls": (), "find_links": ()} | settings
+            return stack.enter_context(IndexClient(IndexSettings.of(**urls), where, pause=lambda _: None))
+
+        yield make
+
+
+def newest(client: IndexClient, name: str = "a") -> Wheel:
+    file = client.files(canonicalize_name(name))[-1]
+    assert isinstance(file, Wheel)
+    return file
+
+
+def ranges(server: IndexServer) -> list[str]:
+    return [seen.range for seen in server.seen if seen.range is not None]
+
+
+@pytest.mark.parametrize("offer", [Offer(), Offer(json=False)], ids=["json", "html"])
+def test_files_of_an_index(house: Wheelhouse, connect: Connect, offer: Offer) -> None:
+    """JSON and HTML tell the same files, sorted by version."""
+    with serve(house, offer) as server:
+        found = connect(server.url).files(A)
+    assert [file.filename for file in found] == ["a-1.0-py3-none-any.whl", "a-2.0-py3-none-any.whl"]
+    assert [file.sha256 for file in found] == [archive.sha256 for archive in house.of("a")]
+    assert [file.url for file in found] == [f"{server.origin}/files/{file.filename}" for file in found]
+    assert found[1].yanked == "broken"
+    assert str(found[1].requires_python) == ">=3.8"
+
+
+def test_a_folder_and_links_are_places_too(house: Wheelhouse, connect: Connect) -> None:
+    """A `file:` index, a folder of archives and a page tell the same files, each once."""
+    page = house.folder / "links.html"
+    page.write_text("".join(f'<a href="files/{archive.path.name}">x</a>' for archive in house.archives))
+    for settings in (
+        {"index_url": house.url},
+        {"no_index": True, "find_links": (house.files.as_uri(),)},
+        {"no_index": True, "find_links": (page.as_uri(),)},
+        {"index_url": house.url, "extra_index_urls": (house.url,), "find_links": (page.as_uri(),)},
+    ):
+        found = connect(**settings).files(A)
+        assert [file.filename for file in found] == ["a-1.0-py3-none-any.whl", "a-2.0-py3-none-any.whl"]
+        assert [file.sha256 for file in found] == [archive.sha256 for archive in house.of("a")]
+        assert [file.size for file in found] == [archive.size for archive in house.of("a")]
+
+
+def test_all_places_are_merged(house: Wheelhouse, make_wheelhouse: MakeWheelhouse, connect: Connect) -> None:
+    """As pip does: what only an extra index has counts; one file of two contents stays twice, the main index first."""
+    other = make_wheelhouse(
+        """
+        explanation = "Another a 1.0, and a newer one."
+        requirements = ["a"]
+        [wheels]
+        a."1.0" = { requires = ["c"] }
+        a."3.0" = {}
+        """
+    )
+    with serve(house) as main, serve(other) as extra:
+        found = connect(main.url, extra_index_urls=(extra.url,)).files(A)
+    one, another = house.of("a")[0].sha256, other.of("a")[0].sha256
+    assert [str(file.version) for file in found] == ["1.0", "1.0", "2.0", "3.0"]
+    assert [file.sha256 for file in found[:2]] == [one, another]
+
+
+def test_a_project_that_only_one_place_knows(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    """That others do not know it, or are not there, is normal."""
+    missing = (tmp_path / "missing").as_uri()
+    with serve(house) as server, answering(lambda _: Told(status=403)) as forbidden:
+        client = connect(missing, extra_index_urls=(forbidden.origin, server.url), find_links=(missing, server.origin))
+        assert len(client.files(B)) == 1
+
+
+def test_a_project_that_nobody_knows(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house) as server:
+        client = connect(server.url, extra_index_urls=(house.url,), find_links=(house.files.as_uri(),))
+        with pytest.raises(ProjectNotFound) as caught:
+            client.files(canonicalize_name("nobody"))
+    assert caught.value.project == "nobody"
+    assert caught.value.urls == (f"{server.url}nobody/", f"{house.url}/nobody/", house.files.as_uri())
+    assert "no project 'nobody'" in str(caught.value)
+
+
+def test_no_place_at_all(connect: Connect) -> None:
+    with pytest.raises(ProjectNotFound, match="--no-index"):
+        connect(no_index=True).files(A)
+
+
+def test_files_of_other_projects_on_a_page_do_not_count(house: Wheelhouse, connect: Connect) -> None:
+    page = project_json("a", house.archives).encode()
+    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as server:
+        assert {file.name for file in connect(server.origin).files(A)} == {A}
+
+
+def test_each_page_is_asked_for_once(house: Wheelhouse, connect: Connect) -> None:
+    """Also when several threads want it, or it was fetched beforehand; not even the failure is asked for again."""
+    with serve(house) as server:
+        client = connect(server.url)
+        client.prefetch([A, B, A])
+        client.prefetch([A])
+        assert client.files(A) is client.files(A)
+        client.files(B)
+        for _ in range(2):
+            with pytest.raises(ProjectNotFound):
+                client.files(canonicalize_name("nobody"))
+        assert sorted(seen.path for seen in server.seen) == ["/simple/a/", "/simple/b/", "/simple/nobody/"]
+
+
+def test_pages_are_cached_by_the_rules_of_http(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    """A page that may be kept is not asked for by the next client; one that only has a validator is asked about."""
+    with serve(house) as server:
+        for _ in range(2):
+            connect(server.url, cache=tmp_path / "kept").files(A)
+        assert len(server.seen) == 1
+
+    def validate(asked: Asked) -> Told:
+        if asked.headers.get("if-none-match") == '"x"':
+            return Told(status=304, headers={"ETag": '"x"'})
+        return Told(body=page, headers={"Content-Type": JSON, "ETag": '"x"'})
+
+    page = project_json("a", house.of("a")).encode()
+    with answering(validate) as validating:
+        for _ in range(2):
+            assert len(connect(validating.origin, cache=tmp_path / "validated").files(A)) == 2
+        assert [asked.headers.get("if-none-match") for asked in validating.asked] == [None, '"x"']
+
+
+def test_what_no_later_request_could_use_is_not_stored(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    page = project_json("a", house.of("a")).encode() + b" " * 1_000_000
+    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as server:
+        connect(server.origin, cache=tmp_path / "c").files(A)
+    assert sum(file.stat().st_size for file in (tmp_path / "c").glob("pages*")) < 500_000
+
+
+def test_a_damaged_cache_costs_only_time(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    (tmp_path / "pages.sqlite").write_bytes(b"no database" * 1000)
+    with serve(house) as server:
+        assert len(connect(server.url, cache=tmp_path).files(A)) == 2
+
+
+def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnwritable):
+        IndexClient(IndexSettings(), tmp_path / "file" / "cache")
+
+
+def test_redirects_and_compression(house: Wheelhouse, connect: Connect) -> None:
+    """Links are relative to where a page was found in the end."""
+    page = project_json("a", house.of("a")).encode()
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/simple/a/":
+            return Told(status=301, headers={"Location": "/moved/simple/a/"})
+        return Told(body=gzip.compress(page), headers={"Content-Type": JSON, "Content-Encoding": "gzip"})
+
+    with answering(answer) as server:
+        found = connect(f"{server.origin}/simple").files(A)
+    assert found[0].url == f"{server.origin}/moved/files/a-1.0-py3-none-any.whl"
+
+
+def test_redirects_without_end(connect: Connect) -> None:
+    with answering(lambda asked: Told(status=302, headers={"Location": asked.path})) as server:
+        with pytest.raises(IndexUnreachable):
+            connect(server.origin).files(A)
+        assert len(server.asked) < 50
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_faults_that_pass_are_waited_for(house: Wheelhouse, tmp_path: Path, status: int) -> None:
+    """The server's `Retry-After` is heeded, else each wait is twice the one before."""
+    page = project_json("a", house.of("a")).encode()
+    answers = iter(
+        [
+            Told(status=status),
+            Told(status=status),
+            Told(status=status, headers={"Retry-After": "7"}),
+            Told(status=status, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+            Told(status=status, headers={"Retry-After": "100000"}),
+            Told(body=page, headers={"Content-Type": JSON, "Content-Length": "9"}),
+            Told(body=page, headers={"Content-Type": JSON, "Content-Length": str(len(page) + 9)}),
+            Told(body=page, headers={"Content-Type": JSON}),
+        ]
+    )
+    waits: list[float] = []
+    with answering(lambda _: next(answers)) as server:
+        settings = IndexSettings(index_url=server.origin, retries=9)
+        with IndexClient(settings, tmp_path / "cache", pause=waits.append) as client:
+            with pytest.raises(PageUnreadable):
+                client.files(A)
+            assert waits == [0.25, 0.5, 7.0, 0.0, 30.0]
+            assert len(client.files(B)) == 0
+    assert waits[5:] == [0.25]
+
+
+def test_a_retry_after_that_cannot_be_read(house: Wheelhouse, connect: Connect) -> None:
+    page = project_json("a", house.of("a")).encode()
+    answers = iter([Told(status=503, headers={"Retry-After": "soon"}), Told(body=page, headers={"Content-Type": JSON})])
+    with answering(lambda _: next(answers)) as server:
+        assert len(connect(server.origin).files(A)) == 2
+
+
+def test_faults_that_do_not_pass(connect: Connect) -> None:
+    with answering(lambda _: Told(status=500)) as server:
+        with pytest.raises(IndexAnswered) as caught:
+            connect(server.origin, retries=2).files(A)
+        assert len(server.asked) == 3
+    assert (caught.value.status, caught.value.url) == (500, f"{server.origin}/a/")
+    assert "500" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_answers_that_are_none(connect: Connect, status: int) -> None:
+    """The main index must answer; it is asked once."""
+    with answering(lambda _: Told(status=status)) as server:
+        with pytest.raises(IndexAnswered):
+            connect(server.origin).files(A)
+        assert len(server.asked) == 1
+
+
+def test_nobody_there(connect: Connect) -> None:
+    with answering(lambda _: Told()) as gone:
+        pass
+    with pytest.raises(IndexUnreachable) as caught:
+        connect(gone.origin.replace("//", "//me:s3cret@"), retries=1).files(A)
+    assert caught.value.url == f"{gone.origin}/a/"
+    assert "s3cret" not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
+    """Each byte comes in time, the page does not; here every look at the clock is a minute later."""
+    minutes = itertools.count(step=60)
+    dripping = answering(lambda _: Told(body=itertools.repeat(b" "), headers={"Content-Type": JSON}))
+    with dripping as server:
+        settings = IndexSettings(index_url=server.origin, retries=0)
+        with IndexClient(settings, tmp_path, clock=lambda: next(minutes)) as client:
+            with pytest.raises(IndexUnreachable, match="slowly"):
+                client.files(A)
+            assert next(minutes) < 60 * 20
+
+
+def test_a_page_that_is_no_page(connect: Connect) -> None:
+    with (
+        answering(lambda _: Told(body=b"hello", headers={"Content-Type": "text/plain"})) as server,
+        pytest.raises(PageUnreadable) as caught,
+    ):
+        connect(server.origin).files(A)
+    assert caught.value.url == f"{server.origin}/a/"
+
+
+def test_plain_http_to_another_machine_is_refused(connect: Connect) -> None:
+    """As in pip, but as an error; the way out is named."""
+    with pytest.raises(IndexNotTrusted) as caught:
+        connect("http://index.example:8080/simple").files(A)
+    assert caught.value.host == "index.example"
+    assert "--trusted-host index.example" in str(caught.value)
+
+
+@pytest.mark.parametrize("trusted", ["index.example", "index.example:8080"])
+@pytest.mark.parametrize("said_by", ["setting", "http_proxy", "all_proxy"])
+def test_proxies(
+    house: Wheelhouse, connect: Connect, monkeypatch: pytest.MonkeyPatch, trusted: str, said_by: str
+) -> None:
+    """A proxy gets the whole URL; `--proxy` wins over the environment, whose exceptions hold."""
+    for name in ("http_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    page = project_json("a", house.of("a")).encode()
+    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as proxy, serve(house) as direct:
+        proxy_setting = None
+        if said_by == "setting":
+            monkeypatch.setenv("http_proxy", "http://nobody.example")
+            proxy_setting = proxy.origin.removeprefix("http://")
+        else:
+            monkeypatch.setenv(said_by, proxy.origin)
+        client = connect("http://index.example:8080/simple", trusted_hosts=(trusted,), proxy=proxy_setting)
+        assert len(client.files(A)) == 2
+        assert [asked.path for asked in proxy.asked] == ["http://index.example:8080/simple/a/"]
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert len(connect(direct.url).files(A)) == 2
+        assert len(proxy.asked) == 1
+
+
+def test_a_proxy_that_cannot_be_used(connect: Connect) -> None:
+    with pytest.raises(PipSettingInvalid) as caught:
+        connect("https://index.example/simple", proxy="gopher://me:s3cret@proxy.example").files(A)
+    assert caught.value.value == "gopher://proxy.example"
+
+
+def test_certificates(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    """Unknown authority: refused, without trying again; named by `cert` or `trusted-host`: accepted."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    pem = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(pem))
+    mine = tmp_path / "me.pem"
+    authority.issue_cert("me.example").private_key_and_cert_chain_pem.write_to_path(str(mine))
+    page = project_json("a", house.of("a")).encode()
+    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON}), context=context) as server:
+        with pytest.raises(IndexUnreachable, match=r"(?i)certificate"):
+            connect(server.origin).files(A)
+        assert len(connect(server.origin, cert=str(pem), client_cert=str(mine)).files(A)) == 2
+        assert len(connect(server.origin, trusted_hosts=("127.0.0.1",)).files(A)) == 2
+        assert len(connect(server.origin, trusted_hosts=("127.0.0.1:1", "other"), cert=str(pem)).files(A)) == 2
+        with pytest.raises(IndexUnreachable):
+            connect(server.origin, cert=str(tmp_path)).files(A)
+
+
+@pytest.mark.parametrize("key", ["cert", "client_cert"])
+def test_a_certificate_that_is_none(connect: Connect, tmp_path: Path, key: str) -> None:
+    (tmp_path / "pem").write_text("no certificate")
+    for path in ("pem", "missing"):
+        with pytest.raises(PipSettingInvalid, match=key.replace("_", "-")):
+            connect("https://index.example/", **{key: str(tmp_path / path)}).files(A)
+
+
+def test_credentials_of_the_url(house: Wheelhouse, connect: Connect) -> None:
+    """They go to pages and files, and come back in nothing."""
+    with serve(house, Offer(credentials="me:s3cret")) as server:
+        client = connect(server.url.replace("//", "//me:s3cret@", 1))
+        wheel = newest(client)
+        assert client.metadata(wheel).name == A
+        assert "s3cret" not in repr(client.files(A))
+        assert {seen.authorization is None for seen in server.seen} == {False}
+
+
+def test_credentials_are_not_written_to_disk(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    with serve(house, Offer(credentials="me:s3cret")) as server:
+        client = connect(server.url.replace("//", "//me:s3cret@", 1), cache=tmp_path / "cache")
+        client.metadata(newest(client))
+        client.close()
+    written = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert b"/simple/a/" in written
+    assert b"s3cret" not in written
+    assert b"bWU6czNjcmV0" not in written
+
+
+def test_credentials_of_keyring(
+    house: Wheelhouse, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked after a 401, once for a host."""
+    command = tmp_path / "keyring"
+    command.write_text(f'#!/bin/sh\necho x >> {tmp_path}/log\necho \'{{"username": "me", "password": "s3cret"}}\'\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with serve(house, Offer(credentials="me:s3cret")) as server:
+        client = connect(server.url, keyring_provider="subprocess")
+        client.files(A)
+        client.files(B)
+    assert (tmp_path / "log").read_text() == "x\n"
+
+
+def test_credentials_stay_with_their_host(house: Wheelhouse, connect: Connect) -> None:
+    """A redirect to another host does not carry them along."""
+    page = project_json("a", house.of("a")).encode()
+    with (
+        answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as other,
+        answering(lambda asked: Told(status=302, headers={"Location": f"{other.origin}{asked.path}"})) as main,
+    ):
+        connect(main.origin.replace("//", "//me:s3cret@")).files(A)
+        assert "authorization" in main.asked[0].headers
+        assert "authorization" not in other.asked[0].headers
+
+
+def test_metadata_beside_the_wheel(house: Wheelhouse, connect: Connect) -> None:
+    """PEP 658: the archive itself is not touched."""
+    with serve(house, Offer(metadata=True)) as server:
+        client = connect(server.url)
+        found = client.metadata(client.files(A)[0])  # type: ignore[arg-type]  # a wheel
+        assert [str(requirement) for requirement in found.requires] == ["b>1"]
+        assert [seen.path for seen in server.seen] == ["/simple/a/", "/files/a-1.0-py3-none-any.whl.metadata"]
+
+
+def test_metadata_beside_the_wheel_that_is_not_there(house: Wheelhouse, connect: Connect) -> None:
+    """An offer that is not kept leads to the archive."""
+    failures = {"/files/a-2.0-py3-none-any.whl.metadata": 404}
+    with serve(house, Offer(metadata=True, failures=failures)) as server:
+        client = connect(server.url)
+        assert client.metadata(newest(client)).name == A
+
+
+def test_metadata_beside_the_wheel_with_a_wrong_hash(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house, Offer(metadata=True)) as server:
+        honest = newest(connect(server.url))
+        page = {f"/{A}/": project_json("a", house.of("a"), metadata=True).encode()}
+        body = b"Metadata-Version: 2.1\nName: a\nVersion: 2.0\nRequires-Dist: evil\n"
+        with answering(
+            lambda asked: Told(body=page.get(asked.path, body), headers={"Content-Type": JSON})
+        ) as dishonest:
+            client = connect(dishonest.origin)
+            with pytest.raises(HashMismatch) as caught:
+                client.metadata(newest(client))
+    assert caught.value.expected == honest.metadata_sha256
+    assert caught.value.found == hashlib.sha256(body).hexdigest()
+
+
+def test_metadata_and_directory_by_one_range(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    """Both come out of the tail; both are recorded, so that the next client asks for neither."""
+    with serve(house) as server:
+        for _ in range(2):
+            client = connect(server.url, cache=tmp_path / "cache")
+            wheel = client.files(A)[0]
+            assert isinstance(wheel, Wheel)
+            assert client.metadata(wheel).version == wheel.version
+            assert [member.path for member in client.members(wheel)] == [
+                "a-1.0.dist-info/METADATA",
+                "a-1.0.dist-info/RECORD",
+                "a-1.0.dist-info/WHEEL",
+                "a/__init__.py",
+                "a/more.py",
+            ]
+        assert len(ranges(server)) == 1
+
+
+def test_prefetched_metadata_is_asked_for_once(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house) as server:
+        client = connect(server.url)
+        wheels = [file for file in client.files(A) if isinstance(file, Wheel)]
+        client.prefetch_metadata(wheels)
+        client.prefetch_members(wheels)
+        assert [str(client.metadata(wheel).version) for wheel in wheels] == ["1.0", "2.0"]
+        assert all(client.members(wheel) for wheel in wheels)
+        assert len({seen.path for seen in server.seen}) == 3
+
+
+@pytest.mark.parametrize("json", [True, False], ids=["size known", "size unknown"])
+def test_a_large_wheel_is_read_in_parts(make_wheelhouse: MakeWheelhouse, connect: Connect, *, json: bool) -> None:
+    """Only what is wanted travels, neighbours together."""
+    house = make_wheelhouse(
+        """
+        explanation = "A wheel larger than its tail."
+        requirements = ["a"]
+        [wheels.a."1.0".files]
+        "a/__init__.py" = "import b"
+        "a/other.py" = "import c"
+        "a/unpacked.bin" = "PLACEHOLDER"
+        "a/z.py" = "import d"
+        """.replace("PLACEHOLDER", _incompressible(600_000))
+    )
+    with serve(house, Offer(json=json)) as server:
+        client = connect(server.url)
+        wheel = newest(client)
+        assert len(client.members(wheel)) == 7
+        first = len(ranges(server))
+        found = client.read(wheel, ["a/__init__.py", "a/other.py", "a/z.py", "a/z.py"])
+        assert found == {"a/__init__.py": b"import b", "a/other.py": b"import c", "a/z.py": b"import d"}
+        assert first == 1
+        assert len(ranges(server)) <= 4
+        assert all(seen.range for seen in server.seen if seen.path.startswith("/files/"))
+
+
+def _incompressible(length: int) -> str:
+    digests = (hashlib.sha512(str(number).encode()).hexdigest() for number in range(length // 128 + 1))
+    return "".join(digests)[:length]
+
+
+@pytest.mark.parametrize("refusal", [200, 403, 405, 416, 501])
+def test_a_server_without_ranges_sends_the_wheel_once(house: Wheelhouse, connect: Connect, refusal: int) -> None:
+    """And it is not asked for a range again."""
+    with serve(house) as files:
+        page = project_json("a", house.of("a")).replace("../../files", f"{files.origin}/files").encode()
+
+        def answer(asked: Asked) -> Told:
+            if asked.path == "/a/":
+                return Told(body=page.replace(files.origin.encode(), b""), headers={"Content-Type": JSON})
+            if "range" in asked.headers and refusal != 200:
+                return Told(status=refusal)
+            return Told(body=(house.files / Path(asked.path).name).read_bytes())
+
+        with answering(answer) as server:
+            client = connect(server.origin)
+            wheel, other = client.files(A)
+            assert isinstance(wheel, Wheel)
+            assert isinstance(other, Wheel)
+            assert client.metadata(wheel).name == A
+            assert client.read(wheel, ["a/more.py"]) == {"a/more.py": b"x = 1"}
+            assert client.metadata(other).name == A
+            tried = ["range" in asked.headers for asked in server.asked[1:]]
+    assert tried == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="no Content-Range"),
+        pytest.param({"Content-Range": "bytes 1-5/*"}, id="no total"),
+        pytest.param({"Content-Range": "bytes 1-5/1000"}, id="another range"),
+        pytest.param({"Content-Range": "bytes 0-5/5"}, id="beyond the end"),
+    ],
+)
+def test_a_range_that_is_none(house: Wheelhouse, connect: Connect, headers: dict[str, str]) -> None:
+    """The whole wheel is taken instead."""
+    page = project_json("a", house.of("a")).replace("../../files", "/files").encode()
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/a/":
+            return Told(body=page, headers={"Content-Type": JSON})
+        if "range" in asked.headers:
+            return Told(status=206, body=b"nonsense", headers=headers)
+        return Told(body=(house.files / Path(asked.path).name).read_bytes())
+
+    with answering(answer) as server:
+        client = connect(server.origin)
+        assert client.metadata(newest(client)).name == A
+
+
+def test_a_range_of_another_file(house: Wheelhouse, connect: Connect) -> None:
+    """The size that the index declares must be the size of what is served."""
+    page = project_json("a", house.of("a")).replace("../../files", "/files").encode()
+    size = house.of("a")[1].size
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/a/":
+            return Told(body=page, headers={"Content-Type": JSON})
+        match = re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers["range"])
+        assert match is not None
+        total = size + 1
+        return Told(status=206, body=b"x" * size, headers={"Content-Range": f"bytes {match[1]}-{match[2]}/{total}"})
+
+    with answering(answer) as server:
+        client = connect(server.origin)
+        with pytest.raises(SizeMismatch) as caught:
+            client.members(newest(client))
+    assert (caught.value.expected, caught.value.actual) == (size, size + 1)
+
+
+def test_a_broken_zip(house: Wheelhouse, connect: Connect) -> None:
+    archive = house.of("a")[1]
+    archive.path.write_bytes(b"x" * archive.size)
+    with serve(house) as server:
+        client = connect(server.url)
+        with pytest.raises(ArchiveUnreadable) as caught:
+            client.metadata(newest(client))
+    assert caught.value.filename == archive.path.name
+
+
+def test_local_wheels_are_read_where_they_lie(house: Wheelhouse, connect: Connect) -> None:
+    client = connect(house.url)
+    wheel = newest(client, "b")
+    assert client.metadata(wheel).name == B
+    assert client.read(wheel, ["b/__init__.py"]) == {"b/__init__.py": b""}
+    buffer = io.BytesIO()
+    client.download(wheel, buffer)
+    assert buffer.getvalue() == house.of("b")[0].path.read_bytes()
+
+
+def test_a_local_wheel_that_is_gone(house: Wheelhouse, connect: Connect) -> None:
+    client = connect(house.url)
+    wheel = newest(client, "b")
+    house.of("b")[0].path.unlink()
+    with pytest.raises(ArchiveUnreadable, match="not there"):
+        client.members(wheel)
+    with pytest.raises(ArchiveUnreadable, match="not there"):
+        client.download(wheel, io.BytesIO())
+
+
+def test_a_page_names_a_file_that_is_gone(house: Wheelhouse, connect: Connect) -> None:
+    """It is listed as the page has it; only who wants it is told."""
+    house.of("b")[0].path.unlink()
+    assert newest(connect(house.url), "b").sha256 == house.of("b")[0].sha256
+
+
+def test_download(house: Wheelhouse, connect: Connect) -> None:
+    """From the position of the file on, and from the start again after a failure."""
+    body = house.of("b")[0].path.read_bytes()
+    answers = iter(
+        [
+            Told(status=503, body=b"sorry"),
+            Told(body=body[:-7], headers={"Content-Length": str(len(body))}),
+            Told(body=body),
+        ]
+    )
+    with answering(lambda _: next(answers)) as server:
+        wheel = file_at(f"{server.origin}/b-2.0-py3-none-any.whl")
+        assert isinstance(wheel, Wheel)
+        buffer = io.BytesIO(b"before")
+        buffer.seek(6)
+        connect(server.origin).download(wheel, buffer)
+    assert buffer.getvalue() == b"before" + body
+
+
+@pytest.mark.parametrize("served", [-1, 1])
+def test_download_of_another_size(house: Wheelhouse, connect: Connect, served: int) -> None:
+    """More than declared ends at once, fewer at the end."""
+    with serve(house) as server:
+        client = connect(server.url)
+        wheel = newest(client)
+        path = house.files / wheel.filename
+        path.write_bytes(path.read_bytes()[:-1] if served < 0 else path.read_bytes() + b"x")
+        with pytest.raises(SizeMismatch) as caught:
+            client.download(wheel, io.BytesIO())
+    assert caught.value.actual - caught.value.expected == served
+
+
+def test_an_endless_download_is_cut_off(house: Wheelhouse, connect: Connect) -> None:
+    page = project_json("a", house.of("a")).replace("../../files", "/files").encode()
+
+    def answer(asked: Asked) -> Told:
+        if asked.path == "/a/":
+            return Told(body=page, headers={"Content-Type": JSON})
+        return Told(body=itertools.repeat(b"x" * 1000))
+
+    with answering(answer) as server:
+        client = connect(server.origin)
+        with pytest.raises(SizeMismatch):
+            client.download(newest(client), io.BytesIO())
+
+
+def test_a_download_that_is_refused(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house, Offer(failures={"/files/b-2.0-py3-none-any.whl": 404})) as server:
+        client = connect(server.url)
+        with pytest.raises(IndexAnswered) as caught:
+            client.download(newest(client, "b"), io.BytesIO())
+    assert caught.value.status == 404
+
+
+def test_pip_names_the_default_index() -> None:
+    """The pip beside minreq says which index it asks when nothing else is said."""
+    assert re.fullmatch(r"https://[^/]+/simple/?", default_index())
+
+
+@pytest.mark.network
+def test_the_real_index(tmp_path: Path) -> None:
+    """The newest litellm is outlined by few requests although its wheel has tens of megabytes."""
+    from minreq.index.pipconfig import load  # noqa: PLC0415 - the configuration of this machine, in this test alone
+
+    with IndexClient(load(), tmp_path) as client:
+        files = client.files(canonicalize_name("litellm"))
+        assert len(files) > 1000
+        wheel = next(file for file in reversed(files) if isinstance(file, Wheel) and file.yanked is None)
+        assert canonicalize_name("proxy") in client.metadata(wheel).extras
+        sources = [member.path for member in client.members(wheel) if member.path.endswith("/__init__.py")]
+        assert set(client.read(wheel, sources)) == set(sources)

@@ -1,0 +1,222 @@
+"""pip's configuration is read as pip reads it: its files, variables, sections, precedence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from minreq.errors import PipConfigurationUnreadable, PipSettingInvalid
+from minreq.index.pipconfig import ConfigFile, Flags, config_files, load, settings
+from minreq.index.settings import IndexSettings
+
+
+def of(*texts: str, environ: Mapping[str, str] | None = None, flags: Flags | None = None) -> IndexSettings:
+    files = [ConfigFile(path=f"{number}.conf", text=text) for number, text in enumerate(texts)]
+    return settings(files, environ or {}, flags or {})
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with nothing in it, and no variable of pip."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "xdg"))
+    return tmp_path
+
+
+def test_nothing_said_is_pips_defaults() -> None:
+    assert of() == IndexSettings()
+
+
+def test_everything_that_can_be_said() -> None:
+    assert of(
+        """
+        [global]
+        index-url = https://main.example/simple
+        extra-index-url =
+            https://one.example/simple
+            https://two.example/simple
+        find-links = https://links.example/ /srv/wheels
+        no-index = yes
+        cert = ca.pem
+        client-cert = me.pem
+        trusted-host = one.example two.example:8443
+        timeout = 7.5
+        retries = 2
+        proxy = http://proxy.example:3128
+        keyring-provider = subprocess
+        only-binary = a,B.c
+        no-binary = d
+        constraint = constraints.txt
+        uploaded-prior-to = P3D
+        """.replace("\n        ", "\n")
+    ) == IndexSettings(
+        index_url="https://main.example/simple",
+        extra_index_urls=("https://one.example/simple", "https://two.example/simple"),
+        find_links=("https://links.example/", "file:///srv/wheels"),
+        no_index=True,
+        cert="ca.pem",
+        client_cert="me.pem",
+        trusted_hosts=("one.example", "two.example:8443"),
+        timeout=7.5,
+        retries=2,
+        proxy="http://proxy.example:3128",
+        keyring_provider="subprocess",
+        only_binary=frozenset({"a", "b-c"}),
+        no_binary=frozenset({"d"}),
+        constraints=("constraints.txt",),
+        uploaded_prior_to="P3D",
+    )
+
+
+def test_stronger_sources_replace_weaker_ones() -> None:
+    """Files in order, `install` over `global` over all files, then variables, then flags."""
+    weak = "[global]\ntimeout = 1\nretries = 1\nproxy = one\ncert = one\n[install]\nproxy = two"
+    strong = "[global]\nretries = 2\nproxy = three\ncert = two"
+    found = of(weak, strong, environ={"PIP_CERT": "three", "PIP_PROXY": ""}, flags={"cert": "four"})
+    assert (found.timeout, found.retries, found.proxy, found.cert) == (1, 2, "two", "four")
+
+
+def test_flags_that_may_be_repeated_are_added() -> None:
+    """pip appends what the command line says to what is configured; a variable replaces the file's."""
+    found = of(
+        "[global]\nextra-index-url = https://file.example/",
+        environ={"PIP_EXTRA_INDEX_URL": "https://a.example/ https://b.example/"},
+        flags={"extra-index-url": ["https://flag.example/"], "find-links": "/srv", "no-index": "yes"},
+    )
+    assert found.extra_index_urls == ("https://a.example/", "https://b.example/", "https://flag.example/")
+    assert found.find_links == ("file:///srv",)
+    assert found.no_index
+
+
+def test_names_are_spelled_in_several_ways() -> None:
+    """`_` and `-`, any case, leading dashes, and the older names of two options."""
+    found = of("[global]\nNO_INDEX = true\n--retries = 3\npypi-url = https://old.example/")
+    assert (found.no_index, found.retries, found.index_url) == (True, 3, "https://old.example/")
+    assert of(environ={"PIP_DEFAULT_TIMEOUT": "180"}).timeout == 180
+    assert of("[download]\ntimeout = 3\n[list]\ntimeout = 4").timeout == 15
+
+
+def test_an_empty_value_says_nothing() -> None:
+    assert of("[global]\nindex-url =", environ={"PIP_RETRIES": ""}) == IndexSettings()
+
+
+def test_certificates_of_requests_count() -> None:
+    """pip inherits these two variables from the library it uses."""
+    assert of(environ={"CURL_CA_BUNDLE": "c"}).cert == "c"
+    assert of(environ={"CURL_CA_BUNDLE": "c", "REQUESTS_CA_BUNDLE": "r"}).cert == "r"
+    assert of(environ={"REQUESTS_CA_BUNDLE": "r"}, flags={"cert": "f"}).cert == "f"
+
+
+def test_credentials_are_kept_apart() -> None:
+    """No URL holds them, and printing the settings does not tell them."""
+    found = of(
+        environ={
+            "PIP_INDEX_URL": "https://me:s%40cret@main.example/simple",
+            "PIP_EXTRA_INDEX_URL": "https://token@extra.example/simple",
+            "PIP_PROXY": "http://me:pr0xy@proxy.example",
+        }
+    )
+    assert found.index_url == "https://main.example/simple"
+    assert found.extra_index_urls == ("https://extra.example/simple",)
+    assert [(known.url, known.user, known.password) for known in found.credentials] == [
+        ("https://main.example/simple", "me", "s@cret"),
+        ("https://extra.example/simple", "token", None),
+    ]
+    assert not {"s@cret", "s%40cret", "token", "pr0xy"} & set(repr(found).replace("'", " ").replace("@", " ").split())
+    assert "cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("only", "no", "expected"),
+    [
+        pytest.param(["a,b"], ["b"], ({"a"}, {"b"}), id="the last word about a name"),
+        pytest.param([":all:"], ["b"], ({":all:"}, {"b"}), id="all but one"),
+        pytest.param(["a,:all:,b"], [], ({":all:", "b"}, set()), id="all clears what stood before"),
+        pytest.param(["a,:none:"], [], (set(), set()), id="none clears"),
+        pytest.param(["a"], [":all:"], (set(), {":all:"}), id="all clears the other side"),
+    ],
+)
+def test_binary_or_not(only: list[str], no: list[str], expected: tuple[set[str], set[str]]) -> None:
+    found = of(flags={"only-binary": only, "no-binary": no})
+    assert (set(found.only_binary), set(found.no_binary)) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("no-index", "perhaps"), ("timeout", "soon"), ("timeout", "-1"), ("retries", "inf"), ("keyring-provider", "x")],
+)
+def test_a_value_that_cannot_be_meant(key: str, value: str) -> None:
+    with pytest.raises(PipSettingInvalid) as caught:
+        of(flags={key: value})
+    assert (caught.value.key, caught.value.value) == (key, value)
+    assert key in str(caught.value)
+
+
+def test_a_switch_may_be_off() -> None:
+    assert not of("[global]\nno-index = off").no_index
+
+
+def test_a_broken_file_is_an_error() -> None:
+    with pytest.raises(PipConfigurationUnreadable) as caught:
+        of("timeout = 3")
+    assert caught.value.path == "0.conf"
+
+
+def test_a_file_in_another_encoding_is_an_error(home: Path) -> None:
+    (home / "pip.conf").write_bytes(b"[global]\ncert = \xff\xfe")
+    with pytest.raises(PipConfigurationUnreadable) as caught:
+        load(prefix=home)
+    assert caught.value.path == str(home / "pip.conf")
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the places of Linux")
+def test_places_of_files(home: Path) -> None:
+    """Global ones, the user's two, the environment's."""
+    assert config_files(os.environ, Path("/venv")) == (
+        home / "xdg/pip/pip.conf",
+        Path("/etc/pip.conf"),
+        home / ".pip/pip.conf",
+        home / ".config/pip/pip.conf",
+        Path("/venv/pip.conf"),
+    )
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the places of Linux")
+def test_a_file_named_by_the_variable(home: Path) -> None:
+    """It takes the place of the user's when it exists, wins over all, and as the null device forbids all."""
+    named = home / "named.conf"
+    assert len(config_files({"PIP_CONFIG_FILE": str(named)}, Path("/venv"))) == 6
+    named.touch()
+    assert config_files({"PIP_CONFIG_FILE": str(named)}, Path("/venv")) == (
+        home / "xdg/pip/pip.conf",
+        Path("/etc/pip.conf"),
+        Path("/venv/pip.conf"),
+        named,
+    )
+    assert config_files({"PIP_CONFIG_FILE": os.devnull}, Path("/venv")) == ()
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the places of Linux")
+def test_load_reads_what_pip_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip itself, asked for its configuration, names the same values."""
+    for number, folder in enumerate([home / "xdg/pip", home / ".pip", home / ".config/pip"]):
+        folder.mkdir(parents=True)
+        (folder / "pip.conf").write_text(f"[global]\nretries = {number}\n[install]\ntimeout = {number + 10}\n")
+    monkeypatch.setenv("PIP_CERT", "ca.pem")
+    found = load({"proxy": "http://proxy.example"}, prefix=home / "nothing")
+    assert (found.retries, found.timeout, found.cert, found.proxy) == (2, 12, "ca.pem", "http://proxy.example")
+    said = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "global.retries='2'" in said
+    assert "install.timeout='12'" in said
+    assert ":env:.cert='ca.pem'" in said
