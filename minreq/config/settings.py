@@ -99,20 +99,31 @@ class VerifySettings:
     cache_dir: Path
 
 
+_INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
+
+
 def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     """Join *flags* and *config*, both by field and of the fields' types; a flag wins.
 
     Flags that were not given are ``None`` or empty. ``cache_dir`` is one of the flags. Raises ``NothingToRun``
     and ``InvalidOptions``.
     """
-    values = {**config, **{name: value for name, value in flags.items() if value is not None and value != ()}}
-    index = IndexOptions(**{each.name: values.pop(each.name) for each in fields(IndexOptions) if each.name in values})
+    index, values = _joined(flags, config)
     joined = Settings(index=index, **values)
     if faults := list(_contradictions(joined)):
         raise InvalidOptions(faults)
     if not joined.providers and not joined.smokes:
         raise NothingToRun
     return joined
+
+
+def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
+    """Join *flags* and *config* as ``settings`` does; the lock is the configured output if no flag names one."""
+    shared = {name: config[name] for name in (*_INDEX_FIELDS, "jobs", "timeout") if name in config}
+    index, values = _joined(flags, {"lock": config.get("output", DEFAULT_OUTPUT), **shared})
+    if "path" in values and "python" in values:
+        raise InvalidOptions(["--path and --python name two things to verify; one at a time"])
+    return VerifySettings(index=index, **values)
 
 
 def command(settings: Settings) -> str:
@@ -130,11 +141,15 @@ def command(settings: Settings) -> str:
     return shlex.join(words)
 
 
+def _joined(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:
+    """The index options, and the other values."""
+    values = {**config, **{name: value for name, value in flags.items() if value is not None and value != ()}}
+    index = {name: values.pop(name) for name in _INDEX_FIELDS & values.keys()}
+    return IndexOptions(**index), values
+
+
 def _value(settings: Settings, option: Option) -> Any:
     return getattr(settings.index if option.field in _INDEX_FIELDS else settings, option.field)
-
-
-_INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
 
 
 def _words(option: Option, value: Any, default: Any) -> list[str]:

@@ -100,6 +100,12 @@ def parse(text: str, *, filename: str = DEFAULT_NAME) -> LockedFile:
     return LockedFile(pins=tuple(pins[name] for name in sorted(pins)), options=tuple(options))
 
 
+def grouped(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, str]]:
+    """Return versions and reason; neighbours passed over for the same reason are together: ``a 1.2, 1.1``."""
+    for (name, reason), members in groupby(passed_over, key=lambda each: (each.name, each.reason)):
+        yield f"{name} {', '.join(str(each.version) for each in members)}", reason
+
+
 def _header(lock: Lock, filename: str) -> Iterator[str]:
     require_hashes = " --require-hashes" if lock.hashes else ""
     yield "Made by minreq. To make it anew:"
@@ -138,7 +144,7 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
         yield "note", "without hashes an installer that follows dependencies brings back, unasked, what is left out"
     for note in resolution.notes:
         yield "note", note
-    for versions, reason in _passed_over(resolution.passed_over):
+    for versions, reason in grouped(resolution.passed_over):
         yield "passed over", f"{versions}: {reason}"
     for each in left_out:
         if each.degraded is not None:
@@ -162,12 +168,6 @@ def _stages(stages: Iterable[str]) -> str:
         features = [feature for feature in (stage.partition("/")[2] for stage in members) if feature]
         parts.append(f"{group} ({', '.join(features)})" if features else group)
     return ", ".join(parts)
-
-
-def _passed_over(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, str]]:
-    """Neighbours passed over for the same reason share a line."""
-    for (name, reason), members in groupby(passed_over, key=lambda each: (each.name, each.reason)):
-        yield f"{name} {', '.join(str(each.version) for each in members)}", reason
 
 
 def _difference(difference: Difference) -> str:

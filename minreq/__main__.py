@@ -1,0 +1,6 @@
+"""``python -m minreq``."""
+
+from minreq.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,33 @@
+"""``minreq cache``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from minreq.cli.engine import Engine
+from minreq.cli.options import cache_dir
+from minreq.cli.text import size
+
+
+@click.group("cache")
+def command() -> None:
+    """Where minreq keeps wheels and what it knows of them."""
+
+
+@command.command("dir")
+@click.option("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+def _dir(*, as_json: bool) -> None:
+    """Print the folder; MINREQ_CACHE_DIR names another."""
+    folder = cache_dir()
+    click.echo(json.dumps({"dir": str(folder)}) if as_json else folder)
+
+
+@command.command("prune")
+@click.option("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+@click.pass_obj
+def _prune(engine: Engine, /, *, as_json: bool) -> None:
+    """Make the folder smaller; what is needed again is fetched again."""
+    freed = engine.prune(cache_dir())
+    click.echo(json.dumps({"freed": freed}) if as_json else f"freed {size(freed)}")

@@ -1,0 +1,31 @@
+"""What the commands start: the one seam between the command line and the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from minreq.config import Settings, VerifySettings
+from minreq.model import Lock
+from minreq.reporting import Reporter
+
+
+class Engine:
+    """Does the work. Its imports are heavy and wait until then: ``minreq --help`` needs none of them."""
+
+    def lock(self, settings: Settings, reporter: Reporter) -> Lock:
+        """Make the lock, and write it unless it goes to standard output or nowhere."""
+        from minreq import locking  # noqa: PLC0415 # See above.
+
+        return locking.lock(settings, reporter)
+
+    def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
+        """Prove the lock on disk again, and return it."""
+        from minreq import verifying  # noqa: PLC0415 # See above.
+
+        return verifying.verify(settings, reporter)
+
+    def prune(self, cache_dir: Path) -> int:
+        """Make the store smaller and return the bytes that were freed."""
+        from minreq import store  # noqa: PLC0415 # See above.
+
+        return store.prune(cache_dir)

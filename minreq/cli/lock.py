@@ -1,0 +1,130 @@
+"""``minreq lock``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from minreq.cli.engine import Engine
+from minreq.cli.options import (
+    Function,
+    Group,
+    GroupedCommand,
+    cache_dir,
+    configured,
+    converting,
+    declared,
+    index_options,
+    report_options,
+    run_options,
+)
+from minreq.config import STDOUT
+from minreq.config.options import requirement
+from minreq.config.settings import settings
+
+_EXAMPLES = """\
+Examples:
+  minreq lock --providers openai,bedrock
+  minreq lock litellm==1.78.7 --providers openai --features chat,streaming
+  minreq lock mlflow-skinny --smoke my_smoke.py
+  minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0
+  minreq lock --check
+"""
+
+
+def _smoke_options(function: Function) -> Function:
+    group = Group("What is run")
+    return declared(
+        function,
+        group.option("providers", "The providers the program uses.", "-p", metavar="NAMES"),
+        group.option("features", "What it uses of them: chat, streaming, tools; all if not said.", metavar="NAMES"),
+        group.option("smoke", "A script that exercises the program.", metavar="FILE"),
+    )
+
+
+def _closure_options(function: Function) -> Function:
+    group = Group("What may be in the lock")
+    return declared(
+        function,
+        group.option("with", "Make it available; kept if the smoke needs it.", metavar="REQ"),
+        group.option("include", "Keep it, asked for or not.", metavar="NAME"),
+        group.option("exclude", "Leave it out; the proof decides whether that works.", metavar="NAME"),
+        group.option("requirement", "Keep the requirements of the file whole.", "-r", metavar="FILE"),
+        group.option("whole", "Keep it whole, with all its dependencies.", metavar="REQ"),
+        group.option("provided", "In the runtime already: used, not written.", metavar="NAME==VERSION"),
+        group.option("smallest", "Leave out what changes behaviour without breaking it."),
+    )
+
+
+def _version_options(function: Function) -> Function:
+    group = Group("Versions")
+    return declared(
+        function,
+        group.option("constraint", "Constrain versions by the file.", "-c", metavar="FILE"),
+        group.option("override", "Replace every requirement on that project.", metavar="REQ"),
+        group.option("upgrade", "Let all pins of the existing lock move.", "-U"),
+        group.option("upgrade-package", "Let this pin move.", "-P", metavar="NAME"),
+        group.option("exclude-newer", "Ignore files uploaded later, or younger: 2026-10-01, 7d.", metavar="WHEN"),
+        group.option("pre", "Consider pre-releases."),
+    )
+
+
+def _platform_options(function: Function) -> Function:
+    group = Group("Platform")
+    return declared(
+        function,
+        group.option("python", "The interpreter the program runs on; this one if not said.", metavar="EXE"),
+        group.option("platform", "Lock for this platform, such as lambda-python3.12-x86_64.", metavar="NAME"),
+        group.option("allow-unproven", "Accept platforms the smoke could not run on."),
+    )
+
+
+def _lock_options(function: Function) -> Function:
+    group = Group("The lock")
+    return declared(
+        function,
+        group.option("output", "Where it is written; requirements-minimal.txt if not said.", "-o", metavar="FILE|-"),
+        group.option("hashes", "Write hashes (the default)."),
+        group.option("annotate", "Write who imports each (the default)."),
+        group.option("budget", "Fail if it installs to more bytes.", metavar="BYTES"),
+        group.option("settle", "auto, or runs: a run of its own for every question.", metavar="METHOD"),
+        group.option("check", "Only tell whether the lock is stale, without a run."),
+        group.option("dry-run", "Write nothing."),
+    )
+
+
+@click.command(
+    "lock", cls=GroupedCommand, short_help="Make the smallest lock with which a program works.", epilog=_EXAMPLES
+)
+@click.argument("root", required=False, callback=converting(requirement))
+@_smoke_options
+@_closure_options
+@_version_options
+@_platform_options
+@_lock_options
+@run_options
+@index_options
+@report_options
+@click.pass_obj
+def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+    """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
+
+    Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
+    """
+    # Imported here, since a usage error or help needs nothing of them.
+    from minreq.cli import summary  # noqa: PLC0415
+    from minreq.cli.progress import watching  # noqa: PLC0415
+    from minreq.lockfile.requirements import render  # noqa: PLC0415
+
+    told = settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    with watching(quiet=quiet, verbose=verbose) as progress:
+        lock = engine.lock(told, progress)
+        progress.finished(() if as_json or told.check else summary.lines(lock, told, progress.seconds))
+    if as_json:
+        click.echo(json.dumps(summary.data(lock, told), indent=1))
+    elif told.check:
+        click.echo(f"{told.output} is up to date", err=True)
+    elif told.output == STDOUT:
+        click.echo(render(lock), nl=False)

@@ -1,0 +1,53 @@
+"""What happened while a lock was made, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packaging.utils import NormalizedName
+
+from minreq.cli.text import counted, size
+from minreq.model import Answer, Difference, Evidence, Failure, Need, Question, Request, Resolution
+
+
+def why_kept(evidence: Evidence) -> str:
+    """Return the evidence in a few words."""
+    match evidence:
+        case Failure(stage=stage, error=error):
+            # That its module is not found is what one expects; another error says something.
+            return f"{_named(stage)} fails without it" + (
+                "" if error.startswith("ModuleNotFoundError") else f": {error}"
+            )
+        case Difference(stage=stage, what=what):
+            return f"{_named(stage)} differs without it: {what}"
+        case Request(asked_by=asked_by):
+            return f"asked for: {asked_by}"
+
+
+def _named(stage: str) -> str:
+    return "the import" if stage == "import" else stage
+
+
+def why_answered(answer: Answer) -> str:
+    """Return why a distribution was added or declined, and where it was asked for."""
+    asked = place(answer.question)
+    return f"{answer.reason} ({asked})" if answer.reason else asked
+
+
+def place(question: Question) -> str:
+    """Return where and for which feature a name was asked for: ``litellm/utils.py:88, openai/chat``."""
+    where = f"{question.frames[0].file}:{question.frames[0].line}" if question.frames else question.name
+    kind = {Need.IMPORT: "", Need.PROBE: " probes", Need.METADATA: " looks up its metadata"}[question.need]
+    return f"{where}{kind}, {question.stage}"
+
+
+def resolved(resolution: Resolution) -> str:
+    """Return the size of the closure and what it is the closure of."""
+    return (
+        f"{counted(len(resolution.pins), 'distribution')}, {resolution.root} {resolution.pins[resolution.root].version}"
+    )
+
+
+def mapped(sizes: Mapping[NormalizedName, int]) -> str:
+    """Return how much a full install would bring."""
+    return f"{counted(len(sizes), 'wheel')}, {size(sum(sizes.values()))} unpacked"

@@ -1,0 +1,213 @@
+"""Progress on stderr: a calm display on a terminal, complete lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from threading import RLock
+from types import MappingProxyType
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from minreq.cli import narration, text
+from minreq.lockfile.requirements import grouped
+from minreq.model import Answer, Evidence, Resolution
+from minreq.reporting import Reporter, Step
+
+_DOING = {
+    Step.RESOLVE: "Resolving",
+    Step.MAP: "Mapping",
+    Step.TRACE: "Tracing",
+    Step.SETTLE: "Settling",
+    Step.COMPARE: "Comparing",
+    Step.PROVE: "Proving",
+    Step.WRITE: "Writing",
+}
+_DONE = {
+    Step.RESOLVE: "Resolved",
+    Step.MAP: "Mapped",
+    Step.TRACE: "Traced",
+    Step.SETTLE: "Settled",
+    Step.COMPARE: "Compared",
+    Step.PROVE: "Proved",
+    Step.WRITE: "Wrote",
+}
+_PASSED_OVER = "Passed over"
+_VERB_WIDTH = len(_PASSED_OVER) + 2
+_WHAT_WIDTH = 32
+_RECENT = 5
+
+
+@contextmanager
+def watching(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
+    """Show on stderr what the reporter given is told; at the end the display is gone and its lines remain."""
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    is_drawn = console.is_terminal and console.is_interactive and not quiet
+    progress = Progress(console, drawn=is_drawn, verbose=verbose)
+    with Live(progress, console=console, refresh_per_second=10, transient=True) if is_drawn else nullcontext():
+        yield progress
+
+
+class Progress(Reporter):
+    """Prints what it is told.
+
+    Where a display is *drawn*, the steps remain and the single events pass by in it; *verbose* lets them remain too,
+    as they do where nothing can be drawn.
+    """
+
+    def __init__(
+        self, console: Console, *, drawn: bool, verbose: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._drawn = drawn
+        self._verbose = verbose
+        self._clock = clock
+        # Events come from several threads, the display asks from one of its own.
+        self._lock = RLock()
+        self._began = clock()
+        self._step: Step | None = None
+        self._step_began = self._began
+        self._detail = ""
+        self._outcome = ""
+        #: Verbs and contents of lines that belong under the line of the step.
+        self._remarks: list[tuple[str, str]] = []
+        self._counts: Counter[str] = Counter()
+        self._versions: Mapping[NormalizedName, Version] = MappingProxyType({})
+        self._recent: deque[Text] = deque(maxlen=_RECENT)
+        self._spinner = Spinner("dots" if console.encoding.startswith("utf") else "line", style="cyan")
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return self._clock() - self._began
+
+    def finished(self, lines: Iterable[Text | str] = ()) -> None:
+        """Everything is done: the last step has ended, and *lines* sum it up."""
+        with self._lock:
+            self._end_step()
+        for line in lines:
+            # A terminal cuts a row of a table that is too long for it; a log has the whole of it.
+            content = Text(line) if isinstance(line, str) else line
+            self._console.print(content, soft_wrap=not self._console.is_terminal)
+
+    def began(self, step: Step, detail: str = "") -> None:
+        """End the step before, with what it came to."""
+        with self._lock:
+            self._end_step()
+            self._step, self._step_began, self._detail = step, self._clock(), detail
+            self._outcome = ""
+            self._counts.clear()
+            self._recent.clear()
+
+    def resolved(self, resolution: Resolution) -> None:
+        """Keep what was passed over or set aside for the end of the step."""
+        with self._lock:
+            self._versions = {name: candidate.version for name, candidate in resolution.pins.items()}
+            self._outcome = narration.resolved(resolution)
+            passed_over = [(_PASSED_OVER, f"{which}: {reason}") for which, reason in grouped(resolution.passed_over)]
+            self._remarks = [*passed_over, *(("Note", note) for note in resolution.notes)]
+
+    def mapped(self, sizes: Mapping[NormalizedName, int]) -> None:
+        """Keep what a full install would bring for the end of the step."""
+        with self._lock:
+            self._outcome = narration.mapped(sizes)
+
+    def fetched(self, filename: str, size: int) -> None:
+        """Count it; alone it is of no interest."""
+        with self._lock:
+            self._counts["fetched"] += 1
+            self._counts["fetched bytes"] += size
+            if self._verbose:
+                self._event("<", "blue", filename, text.size(size))
+
+    def answered(self, answer: Answer) -> None:
+        """Say what was added or declined, and why."""
+        with self._lock:
+            self._counts["added" if answer.accepted else "declined"] += 1
+            sign, style = ("+", "green") if answer.accepted else ("-", "red")
+            self._event(sign, style, self._versioned(answer.distribution), narration.why_answered(answer))
+
+    def settled(self, name: NormalizedName, evidence: Evidence | None) -> None:
+        """Say what is not needed after all; that the others are needed is what was expected."""
+        with self._lock:
+            self._counts["needed" if evidence else "not needed"] += 1
+            if evidence is None:
+                self._event("-", "red", self._versioned(name), "the smoke passes without it")
+            elif self._verbose or self._drawn:
+                self._event("=", "green", self._versioned(name), narration.why_kept(evidence))
+
+    def repeated(self, why: str) -> None:
+        """Begin to count anew."""
+        with self._lock:
+            self._counts["added"] = self._counts["declined"] = 0
+            self._milestone("Again", why, "yellow")
+
+    def note(self, sentence: str) -> None:
+        """Say it as it is."""
+        with self._lock:
+            self._milestone("Note", sentence, "yellow")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What moves: the step at hand, and what happened last in it."""
+        with self._lock:
+            if self._step is None:
+                return
+            tallies = ", ".join(part for part in (self._detail, *self._tallies()) if part)
+            line = _line(_DOING[self._step], "cyan", tallies, text.duration(self._clock() - self._step_began))
+            recent = [*self._recent]
+        self._spinner.update(text=line)
+        yield self._spinner
+        yield from recent
+
+    def _end_step(self) -> None:
+        if self._step is None:
+            return
+        outcome = self._outcome or ", ".join(self._tallies()) or self._detail
+        took = text.duration(self._clock() - self._step_began)
+        self._milestone(_DONE[self._step], outcome, "green", took)
+        for verb, content in self._remarks:
+            self._milestone(verb, content, "yellow")
+        self._remarks = []
+
+    def _tallies(self) -> list[str]:
+        counts = self._counts
+        tallies = [f"{counts[what]} {what}" for what in ("added", "declined", "needed", "not needed") if counts[what]]
+        if counts["fetched"]:
+            tallies.append(f"{text.counted(counts['fetched'], 'wheel')} fetched ({text.size(counts['fetched bytes'])})")
+        return tallies
+
+    def _versioned(self, name: NormalizedName) -> str:
+        return f"{name} {self._versions[name]}" if name in self._versions else name
+
+    def _milestone(self, verb: str, content: str, style: str, took: str = "") -> None:
+        """A line that remains."""
+        self._print(_line(verb, style, content, took))
+
+    def _event(self, sign: str, style: str, what: str, why: str) -> None:
+        """A line that passes by, where lines can."""
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"  {sign} ", style=style)
+        line.append(f"{text.printable(what):{_WHAT_WIDTH}}  ")
+        line.append(text.printable(why), style="dim")
+        if self._verbose or not self._drawn:
+            self._print(line)
+        else:
+            self._recent.append(line)
+
+    def _print(self, line: Text) -> None:
+        # Never folded, so that what reads a log finds the line whole.
+        self._console.print(line, soft_wrap=True)
+
+
+def _line(verb: str, style: str, content: str, took: str) -> Text:
+    line = Text(f"{verb:{_VERB_WIDTH}}", style="")
+    line.stylize(f"bold {style}")
+    line.append(text.printable(content))
+    return line.append(f"  {took}", style="dim") if took else line

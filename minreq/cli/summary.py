@@ -1,0 +1,116 @@
+"""The end of ``minreq lock``: what is in the lock, what is not, how large it is, and what to do with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from packaging.utils import NormalizedName
+from rich.text import Text
+
+from minreq.cli import narration
+from minreq.cli.text import columns, counted, duration, printable, size
+from minreq.config import STDOUT, Settings
+from minreq.lockfile.evidence import beside
+from minreq.lockfile.requirements import grouped, render
+from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
+
+_BAR_WIDTH = 40
+
+
+def lines(lock: Lock, settings: Settings, seconds: float) -> Iterator[Text]:
+    """Return the lines for a person: largest first, the totals last, where they are seen."""
+    kept, left_out = lock.selection.kept, lock.selection.left_out
+    rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
+    parts: dict[str, Sequence[Kept | LeftOut]] = {"Kept": kept, "Left out": left_out}
+    for heading, members in parts.items():
+        yield Text()
+        yield Text(f"{heading} {counted(len(members), 'distribution')}", style="bold")
+        for each in sorted(members, key=lambda each: (-each.bytes, each.candidate.name)):
+            yield Text(rows[each.candidate.name], no_wrap=True, overflow="ellipsis")
+    yield Text()
+    yield from _sizes(sum(each.bytes for each in kept), sum(each.bytes for each in left_out))
+    yield Text()
+    yield from _ending(lock, settings, seconds)
+
+
+def data(lock: Lock, settings: Settings) -> dict[str, Any]:
+    """Return the same for a program."""
+    kept, left_out = lock.selection.kept, lock.selection.left_out
+    is_written = settings.output != STDOUT and not settings.dry_run
+    return {
+        "root": lock.root,
+        "output": settings.output.as_posix() if is_written else None,
+        "evidence": beside(settings.output).as_posix() if is_written else None,
+        "requirements": render(lock),
+        "bytes": {
+            "kept": sum(each.bytes for each in kept),
+            "left_out": sum(each.bytes for each in left_out),
+            "lambda_limit": LAMBDA_LIMIT,
+        },
+        "kept": [
+            {
+                **_facts(each),
+                "evidence": each.evidence.kind,
+                "why": _why_kept(each),
+                "via": list(each.via),
+                "providers": list(each.providers),
+                "extra": each.extra,
+            }
+            for each in kept
+        ],
+        "left_out": [{**_facts(each), "why": _why_left_out(each)} for each in left_out],
+        "passed_over": [{"versions": versions, "why": why} for versions, why in grouped(lock.resolution.passed_over)],
+        "notes": list(lock.resolution.notes),
+    }
+
+
+def _facts(each: Kept | LeftOut) -> dict[str, Any]:
+    return {"name": each.candidate.name, "version": str(each.candidate.version), "bytes": each.bytes}
+
+
+def _why_kept(kept: Kept) -> str:
+    via = f"; imported by {', '.join(kept.via)}" if kept.via else ""
+    extra = f"; from {kept.extra}" if kept.extra else ""
+    return narration.why_kept(kept.evidence) + via + extra
+
+
+def _why_left_out(left_out: LeftOut) -> str:
+    asked = f" ({narration.place(left_out.question)})" if left_out.question else ""
+    return left_out.reason + asked
+
+
+def _rows(members: Sequence[tuple[Kept | LeftOut, str]]) -> Mapping[NormalizedName, str]:
+    """A row for each, all with the same columns."""
+    cells = [
+        (f"  {each.candidate.name}", str(each.candidate.version), size(each.bytes), printable(why))
+        for each, why in members
+    ]
+    names = (each.candidate.name for each, _ in members)
+    return dict(zip(names, columns(cells, right=frozenset({2})), strict=True))
+
+
+def _sizes(kept: int, left_out: int) -> Iterator[Text]:
+    yield Text(f"Unpacked, against the {LAMBDA_LIMIT:,} bytes of AWS Lambda", style="bold")
+    sizes = {"full closure": kept + left_out, "left out": left_out, "this lock": kept}
+    cells = [(f"  {label}", f"{count:,}", f"{count / LAMBDA_LIMIT:.1%}") for label, count in sizes.items()]
+    for row, count in zip(columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
+        yield Text(f"{row}  ").append(_bar(count), style="green" if count <= LAMBDA_LIMIT else "red")
+
+
+def _bar(count: int) -> str:
+    """The limit is the length of the bar; what is over it says the percentage."""
+    filled = min(_BAR_WIDTH, round(count / LAMBDA_LIMIT * _BAR_WIDTH))
+    return f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}]"
+
+
+def _ending(lock: Lock, settings: Settings, seconds: float) -> Iterator[Text]:
+    if settings.dry_run:
+        yield Text(f"Nothing written (--dry-run), in {duration(seconds)}")
+        return
+    if settings.output == STDOUT:
+        return
+    yield Text(f"Wrote {settings.output} and {beside(settings.output).name} in {duration(seconds)}. Install it with")
+    require_hashes = " --require-hashes" if lock.hashes else ""
+    yield Text(f"  pip install --no-deps{require_hashes} -r {shlex.quote(str(settings.output))} -t python/")

@@ -1,0 +1,46 @@
+"""Words and numbers for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_KIB, _MIB = 1 << 10, 1 << 20
+_MINUTE = 60
+
+
+def printable(text: str) -> str:
+    """Return *text* with everything a terminal would act upon spelled out; line breaks stay.
+
+    What is printed comes from wheels, indexes and programs, which may hold escape sequences.
+    """
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+def size(count: int) -> str:
+    """Return *count* bytes as ``197.3 MiB`` or ``18 KiB``."""
+    return f"{count / _MIB:.1f} MiB" if count >= _MIB else f"{count / _KIB:.0f} KiB"
+
+
+def duration(seconds: float) -> str:
+    """Return ``0.4 s``, ``12.3 s`` or ``2 min 05 s``."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest:02} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 wheel``, ``2 wheels``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Return *rows* with their cells under each other, those of the columns *right* flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
