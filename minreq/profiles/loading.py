@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Call:
     files: Mapping[str, str]
     #: The name of the exception that is right, "" where an answer is.
     expected: str
+    #: The features that make it; empty: all of its kind.
+    features: frozenset[str]
     #: The releases of the root that can do this.
     versions: SpecifierSet
     #: Why the others cannot, "" where all can.
@@ -117,7 +119,6 @@ def load(file: Path) -> Profile:
 
 def _profile(table: Table, folder: Path) -> Profile:
     features = tuple(_feature(name, each, folder) for name, each in table.table("features").named())
-    kinds = {feature.calls for feature in features}
     profile = Profile(
         name=table.text("name"),
         roots=tuple(canonicalize_name(name) for name in table.texts("roots")),
@@ -125,7 +126,7 @@ def _profile(table: Table, folder: Path) -> Profile:
         environment=table.strings("environment"),
         first=_script(table, "first", folder),
         features=features,
-        providers=_providers(table.table("providers"), kinds),
+        providers=_providers(table.table("providers"), features),
         folder=folder,
     )
     table.end()
@@ -154,12 +155,12 @@ def _script(table: Table, key: str, folder: Path) -> Path:
     return file
 
 
-def _providers(table: Table, kinds: set[str]) -> tuple[Provider, ...]:
+def _providers(table: Table, features: Sequence[Feature]) -> tuple[Provider, ...]:
     """The providers, each with the calls of those it includes."""
     own, includes = {}, {}
     for name, each in table.named():
         includes[name] = each.texts("includes")
-        own[name] = _provider(name, each, kinds)
+        own[name] = _provider(name, each, features)
     for name, others in includes.items():
         for other in others:
             if other not in own:
@@ -178,7 +179,7 @@ def _joined(provider: Provider, others: list[Provider]) -> Provider:
     )
 
 
-def _provider(name: str, table: Table, kinds: set[str]) -> Provider:
+def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
     requirements = (
         table.parsed(f"requirements[{index}]", text, Requirement, InvalidRequirement)
         for index, text in enumerate(table.texts("requirements"))
@@ -189,13 +190,13 @@ def _provider(name: str, table: Table, kinds: set[str]) -> Provider:
         aliases=table.texts("aliases"),
         requirements=tuple(requirement for requirement in requirements if requirement),
         environment=table.strings("environment"),
-        calls=tuple(_calls(table, shared, kinds)),
+        calls=tuple(_calls(table, shared, features)),
     )
     table.end()
     return provider
 
 
-def _calls(table: Table, shared: Mapping[str, Any], kinds: set[str]) -> Iterator[Call]:
+def _calls(table: Table, shared: Mapping[str, Any], features: Sequence[Feature]) -> Iterator[Call]:
     for each in table.tables("calls"):
         versions = each.parsed("versions", each.text("versions", ""), SpecifierSet, InvalidSpecifier)
         call = Call(
@@ -206,10 +207,14 @@ def _calls(table: Table, shared: Mapping[str, Any], kinds: set[str]) -> Iterator
             variables=each.strings("variables"),
             files=each.strings("files"),
             expected=each.text("expected", ""),
+            features=frozenset(each.texts("features")),
             versions=versions or SpecifierSet(),
             reason=each.text("reason", ""),
         )
-        if call.kind and call.kind not in kinds:
+        of_kind = {feature.name for feature in features if feature.calls == call.kind}
+        if call.kind and not of_kind:
             each.fault("kind", f"no feature makes calls of the kind {call.kind!r}")
+        for name in sorted(call.features - of_kind):
+            each.fault("features", f"no feature {name!r} makes calls of the kind {call.kind!r}")
         each.end()
         yield call

@@ -39,8 +39,8 @@ def plan(
     """What to run: a group per provider, sorted by name, then one per smoke of the user.
 
     *features* narrows what runs of each provider; ``None`` means all of them. *version* is the release of the root:
-    calls it cannot do are left out, see `skipped`; ``None`` leaves none out. Raises `UnknownProvider` and
-    `UnknownFeature`.
+    calls it cannot do are left out, see `skipped`; with ``None`` all that some release cannot do are left out.
+    Raises `UnknownProvider` and `UnknownFeature`.
     """
     groups = [_group(provider, wanted, version) for provider, wanted in _wanted(profile, providers, features) if wanted]
     return Plan(
@@ -65,7 +65,7 @@ def skipped(
         for provider, wanted in _wanted(profile, providers, features)
         for feature in wanted
         for call in provider.calls
-        if call.kind == feature.calls and not _able(call, version)
+        if _made(call, feature) and not _able(call, version)
     )
 
 
@@ -107,14 +107,13 @@ def _provider(profile: Profile | None, name: str) -> Provider:
 
 
 def _offered(profile: Profile, provider: Provider) -> list[Feature]:
-    kinds = {call.kind for call in provider.calls}
-    return [feature for feature in profile.features if feature.calls in kinds]
+    return [feature for feature in profile.features if any(_made(call, feature) for call in provider.calls)]
 
 
 def _group(provider: Provider, features: Sequence[Feature], version: Version | None) -> Group:
     scripts = []
     for feature in features:
-        calls = [_told(call) for call in provider.calls if call.kind == feature.calls and _able(call, version)]
+        calls = [_told(call) for call in provider.calls if _made(call, feature) and _able(call, version)]
         environment = {**provider.environment, "MINREQ_CALLS": json.dumps(calls, sort_keys=True)}
         if calls:
             stage = f"{provider.name}/{feature.name}"
@@ -123,7 +122,13 @@ def _group(provider: Provider, features: Sequence[Feature], version: Version | N
 
 
 def _able(call: Call, version: Version | None) -> bool:
-    return version is None or call.versions.contains(version, prereleases=True)
+    if version is None:
+        return not call.versions
+    return call.versions.contains(version, prereleases=True)
+
+
+def _made(call: Call, feature: Feature) -> bool:
+    return call.kind == feature.calls and (not call.features or feature.name in call.features)
 
 
 def _told(call: Call) -> dict[str, object]:

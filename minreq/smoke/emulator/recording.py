@@ -16,6 +16,9 @@ _VOLATILE = (
     (re.compile(r"(?<=Signature=)[0-9a-f]{64}\b"), "{signature}"),
 )
 
+#: What botocore tells of the features in use: a set, in the order of its hash table.
+_FEATURES = re.compile(r"(?<= m/)[A-Za-z0-9+,-]+")
+
 
 def recorded(request: Request, ports: Mapping[str, int]) -> dict[str, object]:
     """The fields of a recorded request, as JSON; *ports* are the listeners' own, by scheme."""
@@ -25,7 +28,7 @@ def recorded(request: Request, ports: Mapping[str, int]) -> dict[str, object]:
             text = text.replace(f"127.0.0.1:{port}", f"{{{scheme}}}").replace(f"localhost:{port}", f"{{{scheme}}}")
         for pattern, name in _VOLATILE:
             text = pattern.sub(name, text)
-        return text
+        return _FEATURES.sub(lambda match: ",".join(sorted(match[0].split(","))), text)
 
     return {
         "method": request.method,

@@ -4,7 +4,8 @@ import litellm
 from smoke_calls import ANSWER, MESSAGES, calls, run, told
 
 
-async def main():
+async def main() -> None:
+    """Make the calls."""
     for call in calls():
         answer = await litellm.acompletion(
             model=call.model, messages=MESSAGES, temperature=0, max_tokens=64, **call.arguments

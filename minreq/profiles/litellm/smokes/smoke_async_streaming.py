@@ -4,7 +4,8 @@ import litellm
 from smoke_calls import ANSWER, MESSAGES, calls, run, told
 
 
-async def main():
+async def main() -> None:
+    """Make the calls."""
     for call in calls():
         stream = await litellm.acompletion(
             model=call.model, messages=MESSAGES, stream=True, stream_options={"include_usage": True}, **call.arguments

@@ -1,8 +1,14 @@
-"""What the smokes share: the calls of a stage, and what is said in them."""
+"""What the smokes share: the calls of a stage, what is said in them, and the event loop."""
 
+import asyncio
+import atexit
+import functools
 import json
 import os
+import sys
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
+from typing import Any
 
 MESSAGES = [
     {"role": "system", "content": "Be brief."},
@@ -26,26 +32,37 @@ TOOLS = [
 ]
 
 
-def calls():
+def calls() -> list[SimpleNamespace]:
     """The calls of this stage: what stands in the environment, as objects."""
     return [SimpleNamespace(**call) for call in json.loads(os.environ["MINREQ_CALLS"])]
 
 
-def told(usage):
+def told(usage: Any) -> str:
     """Token counts in one form."""
     return f"{usage.prompt_tokens}+{usage.completion_tokens}={usage.total_tokens}"
 
 
-def run(main):
-    """Run a coroutine function, and close what litellm holds open for its event loop."""
-    import asyncio
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine function, and leave nothing of litellm behind on the event loop."""
+    _loop().run_until_complete(_tidied(main))
 
-    from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
-    async def closed():
-        try:
-            await main()
-        finally:
-            await close_litellm_async_clients()
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The one loop of a process, as a server has: litellm's queue of log records stays bound to its first."""
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop
 
-    asyncio.run(closed())
+
+async def _tidied(main: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await main()
+    finally:
+        worker = sys.modules.get("litellm.litellm_core_utils.logging_worker")
+        if worker:
+            await worker.GLOBAL_LOGGING_WORKER.flush()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)

@@ -3,21 +3,24 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import litellm
 from smoke_calls import ANSWER, MESSAGES, calls, run
 
 
 @contextlib.contextmanager
-def surroundings(call):
+def surroundings(call: SimpleNamespace) -> Iterator[None]:
     """The variables of *call*, an empty one taken away, and files with the contents it gives, named by variables."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(call.variables)
         for name, text in call.files.items():
-            os.environ[name] = os.path.join(folder, name)
-            with open(os.environ[name], "w", encoding="utf-8") as file:
-                file.write(text)
+            file = Path(folder, name)
+            file.write_text(text, encoding="utf-8")
+            os.environ[name] = str(file)
         for name, value in call.variables.items():
             if not value:
                 del os.environ[name]
@@ -28,23 +31,25 @@ def surroundings(call):
             os.environ.update(before)
 
 
-def sync():
-    for call in calls():
-        with surroundings(call):
-            answer = litellm.completion(model=call.model, messages=MESSAGES, **call.arguments)
-            assert answer.choices[0].message.content == ANSWER, answer
-            chunks = list(litellm.completion(model=call.model, messages=MESSAGES, stream=True, **call.arguments))
-            assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == ANSWER, chunks
-            print(call.name, answer.choices[0].finish_reason, len(chunks))
+def sync(call: SimpleNamespace) -> None:
+    """Ask for a whole answer, and for one in pieces."""
+    answer = litellm.completion(model=call.model, messages=MESSAGES, **call.arguments)
+    assert answer.choices[0].message.content == ANSWER, answer
+    chunks = list(litellm.completion(model=call.model, messages=MESSAGES, stream=True, **call.arguments))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == ANSWER, chunks
+    print(call.name, answer.choices[0].finish_reason, len(chunks))
 
 
-async def main():
+async def main() -> None:
+    """Ask in a coroutine."""
     for call in calls():
         with surroundings(call):
             answer = await litellm.acompletion(model=call.model, messages=MESSAGES, **call.arguments)
-            assert answer.choices[0].message.content == ANSWER, answer
-            print(call.name, answer.choices[0].finish_reason)
+        assert answer.choices[0].message.content == ANSWER, answer
+        print(call.name, answer.choices[0].finish_reason)
 
 
-sync()
+for call in calls():
+    with surroundings(call):
+        sync(call)
 run(main)

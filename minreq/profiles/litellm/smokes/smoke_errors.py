@@ -1,38 +1,46 @@
-"""What a refusal and a limit become, sync and async, and that a call is tried again."""
+"""What a refusal and a limit become, sync and async, and that a limited call is tried again."""
+
+from types import SimpleNamespace
+from typing import Any
 
 import litellm
 from smoke_calls import ANSWER, MESSAGES, calls, run
 
-
-def check(call, error):
-    assert type(error).__name__ == call.expected, repr(error)
-    print(call.name, type(error).__name__, error.status_code, error.llm_provider)
+MAPPED = (litellm.AuthenticationError, litellm.RateLimitError)
 
 
-def sync():
+def sync(call: SimpleNamespace) -> Any:
+    """The answer, or what litellm made of the refusal."""
+    try:
+        return litellm.completion(model=call.model, messages=MESSAGES, **call.arguments)
+    except MAPPED as error:
+        return error
+
+
+async def concurrent(call: SimpleNamespace) -> Any:
+    """The same of a coroutine."""
+    try:
+        return await litellm.acompletion(model=call.model, messages=MESSAGES, **call.arguments)
+    except MAPPED as error:
+        return error
+
+
+def check(call: SimpleNamespace, result: Any) -> None:
+    """The exception is the one expected, or there is an answer after all."""
+    if call.expected:
+        assert type(result).__name__ == call.expected, result
+        print(call.name, type(result).__name__, result.status_code, result.llm_provider)
+    else:
+        assert result.choices[0].message.content == ANSWER, result
+        print(call.name, "answered")
+
+
+async def main() -> None:
+    """Make the calls."""
     for call in calls():
-        try:
-            answer = litellm.completion(model=call.model, messages=MESSAGES, **call.arguments)
-        except litellm.exceptions.APIError as error:
-            check(call, error)
-        except (litellm.AuthenticationError, litellm.RateLimitError) as error:
-            check(call, error)
-        else:
-            assert not call.expected, answer
-            assert answer.choices[0].message.content == ANSWER, answer
-            print(call.name, "answered")
+        check(call, await concurrent(call))
 
 
-async def main():
-    for call in calls():
-        try:
-            answer = await litellm.acompletion(model=call.model, messages=MESSAGES, **call.arguments)
-        except (litellm.AuthenticationError, litellm.RateLimitError) as error:
-            check(call, error)
-        else:
-            assert not call.expected, answer
-            print(call.name, "answered")
-
-
-sync()
+for call in calls():
+    check(call, sync(call))
 run(main)
