@@ -23,6 +23,7 @@ from wheelhouse import Wheelhouse, project_json
 
 from minreq.errors import (
     ArchiveUnreadable,
+    DefaultIndexUnknown,
     HashMismatch,
     IndexAnswered,
     IndexNotTrusted,
@@ -34,7 +35,7 @@ from minreq.errors import (
     StoreUnwritable,
 )
 from minreq.index.client import IndexClient
-from minreq.index.defaultindex import default_index
+from minreq.index.defaultindex import default_in, default_index
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import file_at
 from minreq.model import Wheel
@@ -679,9 +680,22 @@ def test_a_download_that_is_refused(house: Wheelhouse, connect: Connect) -> None
     assert caught.value.status == 404
 
 
-def test_pip_names_the_default_index() -> None:
-    """The pip beside minreq says which index it asks when nothing else is said."""
-    assert re.fullmatch(r"https://[^/]+/simple/?", default_index())
+def test_pip_names_the_default_index(tmp_path: Path) -> None:
+    """The pip beside minreq says which index it asks when nothing else is said; once for each version of pip."""
+    found = default_index(tmp_path)
+    assert re.fullmatch(r"https://[^/]+/simple/?", found)
+    (remembered,) = tmp_path.iterdir()
+    assert remembered.read_text() == found
+    remembered.write_text("https://remembered.example/simple")
+    assert default_index(tmp_path) == "https://remembered.example/simple"
+
+
+def test_the_default_index_in_the_help_of_pip() -> None:
+    """Old and new versions of pip break the line differently."""
+    text = "  -i, --index-url <url>\n     Base URL of the Index\n     (default https://index.example/simple). This"
+    assert default_in(text) == "https://index.example/simple"
+    with pytest.raises(DefaultIndexUnknown, match="--index-url"):
+        default_in("--index-url <url>  Base URL. --other (default 3)")
 
 
 @pytest.mark.network

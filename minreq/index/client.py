@@ -50,6 +50,7 @@ class IndexClient:
         except OSError as error:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
+        self._cache = cache
         self._session = Session(settings, cache, pause=pause, clock=clock)
         self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
@@ -134,7 +135,7 @@ class IndexClient:
         settings = self._settings
         found: list[Place] = []
         if not settings.no_index:
-            found.append(place(settings.index_url or default_index(), self._session, extra=False))
+            found.append(place(settings.index_url or default_index(self._cache), self._session, extra=False))
             found += [place(url, self._session, extra=True) for url in settings.extra_index_urls]
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 

@@ -6,19 +6,34 @@ import os
 import re
 import subprocess
 import sys
-from functools import cache
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
 
 from minreq.errors import DefaultIndexUnknown
 
 
-@cache
-def default_index() -> str:
-    """Ask the pip installed beside minreq, by the one public way there is: the help of its option says the default.
+def default_index(cache: Path) -> str:
+    """The default of the pip installed beside minreq, remembered in the folder *cache* for each version of pip.
 
-    minreq names no index of its own, so that there is one place to change it: pip. Configuration is kept out
-    (``--isolated``, ``PIP_CONFIG_FILE``), since here the default below all configuration is wanted.
+    minreq names no index of its own, so that there is one place to change it: pip.
 
     Raises :class:`DefaultIndexUnknown`.
+    """
+    remembered = cache / f"default-index-of-pip-{version('pip')}"
+    with suppress(OSError):
+        if url := remembered.read_text(encoding="utf-8"):
+            return url
+    url = _ask_pip()
+    with suppress(OSError):
+        remembered.write_text(url, encoding="utf-8")
+    return url
+
+
+def _ask_pip() -> str:
+    """Read the help of ``--index-url``: the one public place where pip tells its default.
+
+    Configuration is kept out (``--isolated``, ``PIP_CONFIG_FILE``), since the default below all of it is wanted.
     """
     command = [sys.executable, "-I", "-m", "pip", "--isolated", "--no-color", "download", "--help"]
     # One line for each option, however long.
@@ -34,7 +49,15 @@ def default_index() -> str:
     )
     if answer.returncode:
         raise DefaultIndexUnknown((answer.stderr.strip().splitlines() or ["no words"])[-1])
-    match = re.search(r"--index-url\b[^(]*\(default (https://[^\s)]+)\)", answer.stdout)
+    return default_in(answer.stdout)
+
+
+def default_in(text: str) -> str:
+    """Find the default in the help of pip.
+
+    Raises :class:`DefaultIndexUnknown`.
+    """
+    match = re.search(r"--index-url\b[^(]*\(default (https://[^\s)]+)\)", text)
     if match is None:
         raise DefaultIndexUnknown("its help has changed")
     return match[1]

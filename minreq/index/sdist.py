@@ -69,13 +69,14 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
             check=False,
         )
         wheels = sorted(Path(out).glob("*.whl"))
+        lines = tuple(_without(settings, line) for line in answer.stdout.strip().splitlines()[-_LINES:])
         if answer.returncode or len(wheels) != 1:
-            lines = answer.stdout.strip().splitlines()[-_LINES:]
-            raise SdistBuildFailed(sdist.name, str(sdist.version), tuple(_without(settings, line) for line in lines))
-        final = wheels[0].replace(to / wheels[0].name)
-    wheel = file_at(final.as_uri())
-    if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
-        raise SdistBuildFailed(sdist.name, str(sdist.version), (f"the build made {final.name}",))
+            raise SdistBuildFailed(sdist.name, str(sdist.version), lines)
+        final = to / wheels[0].name
+        wheel = file_at(final.as_uri())
+        if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
+            raise SdistBuildFailed(sdist.name, str(sdist.version), (*lines, f"the build made {final.name}"))
+        wheels[0].replace(final)
     return hashed(wheel)
 
 
