@@ -337,6 +337,22 @@ class ProfileInvalid(UsageError):
         return f"the profile {self.file} is not valid: {'; '.join(self.faults)}"
 
 
+class RequirementsUnreadable(UsageError):
+    """A requirements or constraints file says something that cannot be read or meant here."""
+
+    reason = "requirements"
+
+    def __init__(self, path: Path, line: int | None, problem: str) -> None:
+        super().__init__(path, line, problem)
+        self.path, self.problem = path, problem
+        #: ``None`` where the whole file is meant.
+        self.line = line
+
+    def __str__(self) -> str:
+        place = str(self.path) if self.line is None else f"{self.path}, line {self.line}"
+        return f"{place}: {self.problem}"
+
+
 class BaselineFailure(MinreqError):
     """The smoke fails although nothing is left out: the smoke is at fault."""
 

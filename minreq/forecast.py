@@ -37,7 +37,7 @@ class StaticImport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Witness:
+class _Place:
     module: str
     path: str
 
@@ -51,8 +51,9 @@ class StaticForecast:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        #: Where a need was found last: older versions of the root are looked at there first.
-        self._witnesses: dict[NormalizedName, _Witness] = {}
+        #: Where a need was found first: other versions of the root are looked at there before all else.
+        self._witnesses: dict[NormalizedName, _Place] = {}
+        self._lines: dict[tuple[bytes, frozenset[str]], int | None] = {}
 
     def needs(self, root: Wheel, blocked: NormalizedName, sample: Wheel | None) -> str | None:
         """The place in *root* that imports a module of *blocked* as it is loaded (``a/b.py:8``), or ``None``.
@@ -66,11 +67,16 @@ class StaticForecast:
         paths = [member.path for member in self._reader.members(root)]
         known = self._witnesses.get(blocked)
         if known is not None and known.path in paths:
-            source = self._reader.read(root, [known.path])[known.path]
-            line = _first_import(source, known.module, known.path, owned)
+            line = self._line(self._reader.read(root, [known.path])[known.path], known, owned)
             if line is not None:
                 return f"{known.path}:{line}"
         return self._search(root, blocked, modules(paths), owned)
+
+    def _line(self, source: bytes, place: _Place, owned: frozenset[str]) -> int | None:
+        """As `_first_import`; a file seldom changes from one version to the next."""
+        if (source, owned) not in self._lines:
+            self._lines[source, owned] = _first_import(source, place, owned)
+        return self._lines[source, owned]
 
     def _search(
         self, root: Wheel, blocked: NormalizedName, files: Mapping[str, str], owned: frozenset[str]
@@ -81,11 +87,12 @@ class StaticForecast:
         while level:
             sources = self._reader.read(root, sorted({files[m] for m in level if files[m].endswith(".py")}))
             for module in level:
-                path = files[module]
-                line = _first_import(sources.get(path, b""), module, path, owned)
+                place = _Place(module=module, path=files[module])
+                line = _first_import(sources.get(place.path, b""), place, owned)
                 if line is not None:
-                    self._witnesses[blocked] = _Witness(module=module, path=path)
-                    return f"{path}:{line}"
+                    # Never replaced: what is told must not depend on which of several threads came last.
+                    self._witnesses.setdefault(blocked, place)
+                    return f"{place.path}:{line}"
             following = {
                 parent
                 for module in level
@@ -145,13 +152,13 @@ def _tops(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in known if known.isdisjoint(list(_parents(name))[:-1]))
 
 
-def _first_import(source: bytes, module: str, path: str, owned: frozenset[str]) -> int | None:
+def _first_import(source: bytes, place: _Place, owned: frozenset[str]) -> int | None:
     """The line at which the file imports one of the modules *owned*."""
     # Most files do not name any of them, and parsing is what takes the time. Only a file that is not ASCII can spell
     # an identifier in more than one way (PEP 3131).
     if source.isascii() and not any(name.rpartition(".")[2].encode() in source for name in owned):
         return None
-    imports = static_imports(source, module, path)
+    imports = static_imports(source, place.module, place.path)
     return next((found.line for found in imports if not owned.isdisjoint(_parents(found.module))), None)
 
 

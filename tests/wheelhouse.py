@@ -163,6 +163,8 @@ class Scenario:
     kept: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     releases: tuple[Release, ...] = ()
+    #: What `test_resolver` asks and expects.
+    resolve: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +253,7 @@ def parse(text: str) -> Scenario:
         program=data.pop("program", ""),
         kept=tuple(data.pop("kept", ())),
         dropped=tuple(data.pop("dropped", ())),
+        resolve=data.pop("resolve", {}),
         releases=tuple(_release(n, v, table) for n, versions in wheels.items() for v, table in versions.items()),
     )
     if data:

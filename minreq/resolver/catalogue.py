@@ -205,25 +205,29 @@ class Catalogue:
             for platform, tags in zip(self.demand.platforms, self._tags, strict=True)
             if not any(wheel.tags & tags for wheel in wheels)
         ]
-        if not lacking:
-            fitting = tuple(wheel for wheel in wheels if any(wheel.tags & tags for tags in self._tags))
-            wheel = min((w for w in fitting if w.tags & self._tags[0]), key=self._liking)
-            return Release(name=name, version=version, wheels=fitting, wheel=wheel)
-        none = f"has no wheel for {' and '.join(lacking)}"
+        if lacking:
+            return self._to_build(name, version, files, f"has no wheel for {' and '.join(lacking)}")
+        fitting = tuple(wheel for wheel in wheels if any(wheel.tags & tags for tags in self._tags))
+        liked = min((wheel for wheel in fitting if wheel.tags & self._tags[0]), key=self._liking)
+        return Release(name=name, version=version, wheels=fitting, wheel=liked)
+
+    def _to_build(
+        self, name: NormalizedName, version: Version, files: tuple[Wheel | Sdist, ...], lack: str
+    ) -> Release | Unfit:
         sdist = next((file for file in files if isinstance(file, Sdist)), None)
         if sdist is None:
-            return Unfit(why=none)
+            return Unfit(why=lack)
         if len(self.demand.platforms) > 1:
-            return Unfit(why=f"{none}, and its source is built for the host alone")
+            return Unfit(why=f"{lack}, and its source is built for the host alone")
         if self.demand.builder is None:
-            return Unfit(why=f"{none}, and building its source is not allowed")
+            return Unfit(why=f"{lack}, and building its source is not allowed")
         return Release(name=name, version=version, sdist=sdist)
 
-    def _liking(self, wheel: Wheel) -> tuple[int, tuple[int, int, str], str]:
+    def _liking(self, wheel: Wheel) -> tuple[int, tuple[int, str], str]:
         """Smallest first: the tag the host likes best, then the higher build number (binary distribution format)."""
         rank = min(self._ranks[tag] for tag in wheel.tags if tag in self._ranks)
         build: BuildTag = parse_wheel_filename(wheel.filename)[2]
-        return rank, (0, 0, "") if not build else (-1, -build[0], build[1]), wheel.filename
+        return rank, (-build[0], build[1]) if build else (1, ""), wheel.filename
 
 
 def place(platform: Platform) -> str:

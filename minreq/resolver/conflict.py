@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ProjectNotFound
 from minreq.resolver.catalogue import ANY, Catalogue, Unfit, place, supports
-from minreq.resolver.provider import Information, Pin, Provider, Trail
+from minreq.resolver.provider import Information, Pin, Provider, Trail, written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Teller:
                 )
         asked = [self._asks(cause, subject) for cause in self._decisive(conflict)]
         limits = [
-            f"{stated.origin} asks for {stated.requirement}"
+            f"{stated.place} asks for {written(stated.requirement)}"
             for stated in self._catalogue.demand.limits.get(conflict.name, ())
         ]
         return ", and ".join([*asked, *limits, self._available(conflict, many=len(asked) + len(limits) > 1)])

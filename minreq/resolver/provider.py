@@ -90,7 +90,7 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         requirement = stated.requirement
         if applies(requirement, self._catalogue.demand.platforms, ""):
             self._order.setdefault(canonicalize_name(requirement.name), len(self._order))
-            yield from self._parts(requirement, origin=stated.origin)
+            yield from self._parts(requirement, origin=stated.place)
 
     def root(self, requirement: Requirement, release: Release) -> Iterator[Wish]:
         """The wishes of the root, at one version of it."""

@@ -1,0 +1,81 @@
+"""An index that is a wheelhouse, read directly: what the stages ask of `IndexClient`, without HTTP."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from packaging.metadata import Metadata as CoreMetadata
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+from wheelhouse import Wheelhouse
+
+from minreq.errors import ProjectNotFound
+from minreq.model import Member, Metadata, Sdist, Wheel
+
+
+class FolderIndex:
+    """Files, metadata and contents of wheels; remembers what was asked of it."""
+
+    def __init__(self, wheelhouse: Wheelhouse) -> None:
+        self._wheelhouse = wheelhouse
+        #: Projects whose files were asked for.
+        self.projects: list[NormalizedName] = []
+        #: File names of the wheels whose metadata was asked for.
+        self.looked_into: list[str] = []
+        #: What was read out of wheels.
+        self.paths: list[str] = []
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
+        self.projects.append(name)
+        archives = self._wheelhouse.of(name)
+        if not archives:
+            raise ProjectNotFound(name, (f"{self._wheelhouse.url}/{name}/",))
+        return tuple(archive.value for archive in archives)
+
+    def metadata(self, wheel: Wheel) -> Metadata:
+        self.looked_into.append(wheel.filename)
+        with zipfile.ZipFile(_path(wheel)) as archive:
+            (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+            core = CoreMetadata.from_email(archive.read(name))
+        return Metadata(
+            name=canonicalize_name(core.name),
+            version=Version(str(core.version)),
+            requires=tuple(core.requires_dist or ()),
+            extras=frozenset(map(canonicalize_name, core.provides_extra or ())),
+            requires_python=core.requires_python,
+        )
+
+    def members(self, wheel: Wheel) -> tuple[Member, ...]:
+        with zipfile.ZipFile(_path(wheel)) as archive:
+            return tuple(Member(path=info.filename, size=info.file_size) for info in archive.infolist())
+
+    def read(self, wheel: Wheel, paths: Iterable[str]) -> dict[str, bytes]:
+        paths = list(paths)
+        self.paths += paths
+        with zipfile.ZipFile(_path(wheel)) as archive:
+            return {path: archive.read(path) for path in paths}
+
+    def build(self, sdist: Sdist) -> Wheel:
+        """The wheel that lies in the source distributions of a wheelhouse, without running a build."""
+        (archive,) = (a for a in self._wheelhouse.archives if a.path.name == sdist.filename)
+        folder = self._wheelhouse.folder / "built"
+        folder.mkdir(exist_ok=True)
+        release = archive.release
+        path = folder / f"{release.stem}-{release.tags[0]}.whl"
+        path.write_bytes(release.wheel(release.tags[0]))
+        return Wheel(
+            name=sdist.name,
+            version=sdist.version,
+            filename=path.name,
+            url=path.as_uri(),
+            sha256=None,
+            tags=frozenset(),
+        )
+
+
+def _path(wheel: Wheel) -> Path:
+    return Path(url2pathname(urlsplit(wheel.url).path))
