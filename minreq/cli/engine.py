@@ -28,4 +28,4 @@ class Engine:
         """Make the store smaller and return the bytes that were freed."""
         from minreq import store  # noqa: PLC0415 # See above.
 
-        return store.prune(cache_dir)
+        return store.prune(cache_dir / "wheels")

@@ -67,7 +67,6 @@ def _version_options(function: Function) -> Function:
         group.option("upgrade", "Let all pins of the existing lock move.", "-U"),
         group.option("upgrade-package", "Let this pin move.", "-P", metavar="NAME"),
         group.option("exclude-newer", "Ignore files uploaded later, or younger: 2026-10-01, 7d.", metavar="WHEN"),
-        group.option("pre", "Consider pre-releases."),
     )
 
 

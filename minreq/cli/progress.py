@@ -43,6 +43,7 @@ _PASSED_OVER = "Passed over"
 _VERB_WIDTH = len(_PASSED_OVER) + 2
 _WHAT_WIDTH = 32
 _RECENT = 5
+_FRAMES_PER_SECOND = 10
 
 
 @contextmanager
@@ -51,7 +52,11 @@ def watching(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
     console = Console(stderr=True, quiet=quiet, highlight=False)
     is_drawn = console.is_terminal and console.is_interactive and not quiet
     progress = Progress(console, drawn=is_drawn, verbose=verbose)
-    with Live(progress, console=console, refresh_per_second=10, transient=True) if is_drawn else nullcontext():
+    with (
+        Live(progress, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True)
+        if is_drawn
+        else nullcontext()
+    ):
         yield progress
 
 
@@ -81,7 +86,7 @@ class Progress(Reporter):
         self._counts: Counter[str] = Counter()
         self._versions: Mapping[NormalizedName, Version] = MappingProxyType({})
         self._recent: deque[Text] = deque(maxlen=_RECENT)
-        self._spinner = Spinner("dots" if console.encoding.startswith("utf") else "line", style="cyan")
+        self._frames = Spinner("dots" if console.encoding.startswith("utf") else "line").frames
 
     @property
     def seconds(self) -> float:
@@ -157,13 +162,16 @@ class Progress(Reporter):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What moves: the step at hand, and what happened last in it."""
         with self._lock:
-            if self._step is None:
+            step = self._step
+            if step is None:
                 return
             tallies = ", ".join(part for part in (self._detail, *self._tallies()) if part)
-            line = _line(_DOING[self._step], "cyan", tallies, text.duration(self._clock() - self._step_began))
+            seconds = self._clock() - self._step_began
             recent = [*self._recent]
-        self._spinner.update(text=line)
-        yield self._spinner
+        frame = self._frames[int(seconds * _FRAMES_PER_SECOND) % len(self._frames)]
+        line = _line(f"{_DOING[step]} {frame}", "cyan", tallies, text.duration(seconds))
+        line.no_wrap, line.overflow = True, "ellipsis"
+        yield line
         yield from recent
 
     def _end_step(self) -> None:

@@ -43,7 +43,7 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
         "root": lock.root,
         "output": settings.output.as_posix() if is_written else None,
         "evidence": beside(settings.output).as_posix() if is_written else None,
-        "requirements": render(lock),
+        "requirements": render(lock, filename=settings.output.name) if is_written else render(lock),
         "bytes": {
             "kept": sum(each.bytes for each in kept),
             "left_out": sum(each.bytes for each in left_out),

@@ -125,7 +125,6 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="exclude", field="exclude", convert=project, many=True),
         Option(name="constraint", field="constraints", convert=Path, many=True, path=True),
         Option(name="override", field="overrides", convert=requirement, many=True),
-        Option(name="pre", field="pre", switch=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
         Option(name="smallest", field="smallest", switch=True),
         Option(name="settle", field="settle", convert=settle, recorded=False),

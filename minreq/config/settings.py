@@ -56,7 +56,6 @@ class Settings:
     exclude: tuple[NormalizedName, ...] = ()
     constraints: tuple[Path, ...] = ()
     overrides: tuple[Requirement, ...] = ()
-    pre: bool = False
     #: A date or a duration, unread.
     exclude_newer: str | None = None
     smallest: bool = False
@@ -99,6 +98,7 @@ class VerifySettings:
     cache_dir: Path
 
 
+_UNORDERED = frozenset({"include", "exclude", "platforms"})
 _INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
 
 
@@ -109,6 +109,9 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     and ``InvalidOptions``.
     """
     index, values = _joined(flags, config)
+    # Their order says nothing, and so it shall not make another lock.
+    for name in _UNORDERED & values.keys():
+        values[name] = tuple(sorted({*values[name]}))
     joined = Settings(index=index, **values)
     if faults := list(_contradictions(joined)):
         raise InvalidOptions(faults)

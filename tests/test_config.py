@@ -1,0 +1,347 @@
+"""Settings: from flags and pyproject.toml, faults told at once, and back to a command line."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from minreq.cli import lock as lock_command
+from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings
+from minreq.config import options as o
+from minreq.config.pyproject import Configuration, find, values
+from minreq.config.settings import command, settings, verify_settings
+from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
+
+CACHE_DIR = Path("cache")
+CACHE = {"cache_dir": CACHE_DIR}
+OPENAI = {**CACHE, "providers": ("openai",)}
+
+
+def configured(table: Mapping[str, Any], name: str | None = None, file: str = "pyproject.toml") -> Mapping[str, Any]:
+    return values(Configuration(file=Path(file), table=table), name)
+
+
+class TestConversion:
+    """Texts become values, and what cannot is told in a sentence."""
+
+    def test_requirements_names_and_pins(self) -> None:
+        assert o.requirement("a[b]>1") == Requirement("a[b]>1")
+        assert o.project("Py_YAML") == "py-yaml"
+        assert o.provided("boto3 == 1.44.0") == o.Provided(name=canonicalize_name("boto3"), version=Version("1.44.0"))
+        assert str(o.provided("Boto3==1.44.0")) == "boto3==1.44.0"
+
+    def test_numbers(self) -> None:
+        assert o.count("3") == 3
+        assert o.byte_count("262,144_000") == 262_144_000
+        assert o.seconds("0.5") == 0.5
+        assert o.settle("runs") == "runs"
+
+    @pytest.mark.parametrize(
+        ("convert", "text", "sentence"),
+        [
+            (o.requirement, "a>>1", "'a>>1' is not a requirement: "),
+            (o.project, "a b", "'a b' is not the name of a project"),
+            (o.provided, "boto3>=1", "'boto3>=1' is not NAME==VERSION"),
+            (o.provided, "boto3==1.*", r"'boto3==1\.\*' is not NAME==VERSION"),
+            (o.count, "0", "'0' is not a whole number above zero"),
+            (o.count, "²", "'²' is not a whole number above zero"),
+            (o.byte_count, "250MB", "'250MB' is not a number of bytes, such as 262144000 for AWS Lambda"),
+            (o.seconds, "nan", "'nan' is not a number of seconds above zero"),
+            (o.seconds, "inf", "'inf' is not a number of seconds above zero"),
+            (o.seconds, "soon", "'soon' is not a number of seconds above zero"),
+            (o.settle, "fork", "'fork' is neither auto nor runs"),
+        ],
+    )
+    def test_what_cannot_be_meant(self, convert: Any, text: str, sentence: str) -> None:
+        with pytest.raises(ValueError, match=f"^{sentence}"):
+            convert(text)
+
+
+class TestPyproject:
+    """The table, checked as a whole."""
+
+    def test_every_kind_of_value(self) -> None:
+        table = {
+            "root": "litellm-core",
+            "providers": ["openai"],
+            "with": ["orjson>3"],
+            "provided": ["boto3==1.44.0"],
+            "budget": 1000,
+            "timeout": 2.5,
+            "exclude-newer": date(2026, 10, 1),
+            "hashes": False,
+        }
+        assert configured(table) == {
+            "root": Requirement("litellm-core"),
+            "providers": ("openai",),
+            "with_": (Requirement("orjson>3"),),
+            "provided": (o.provided("boto3==1.44.0"),),
+            "budget": 1000,
+            "timeout": 2.5,
+            "exclude_newer": "2026-10-01",
+            "hashes": False,
+            "output": Path("requirements-minimal.txt"),
+        }
+
+    def test_paths_are_relative_to_the_file(self) -> None:
+        table = {
+            "smoke": ["smoke.py"],
+            "output": "out/lock.txt",
+            "find-links": ["wheels", "https://index.example/links"],
+            "python": ".venv/bin/python",
+        }
+        assert configured(table, file="../../pyproject.toml") == {
+            "smokes": (Path("../../smoke.py"),),
+            "output": Path("../../out/lock.txt"),
+            "find_links": ("../../wheels", "https://index.example/links"),
+            "python": "../../.venv/bin/python",
+        }
+        table = {"output": "-", "python": "python3.12"}
+        assert configured(table, file="../pyproject.toml") == {"output": STDOUT, "python": "python3.12"}
+
+    def test_named_locks_share_and_override(self) -> None:
+        table = {"smallest": True, "locks": {"api": {"providers": ["openai"]}, "job": {"smallest": False}}}
+        assert configured(table, "api") == {
+            "smallest": True,
+            "providers": ("openai",),
+            "output": Path("requirements-minimal-api.txt"),
+        }
+        assert configured(table, "job") == {"smallest": False, "output": Path("requirements-minimal-job.txt")}
+
+    def test_the_only_lock_need_not_be_named(self) -> None:
+        assert configured({"locks": {"api": {"providers": ["openai"]}}})["providers"] == ("openai",)
+
+    def test_one_of_several_must_be_named(self) -> None:
+        table: dict[str, Any] = {"locks": {"api": {}, "job": {}}}
+        with pytest.raises(UnknownLock) as caught:
+            configured(table)
+        assert str(caught.value) == (
+            "several locks are configured; choose one with --name (configured in [tool.minreq.locks]: api, job)"
+        )
+
+    def test_an_unknown_name_has_a_suggestion(self) -> None:
+        with pytest.raises(UnknownLock, match=r"no lock is named 'apj'; did you mean 'api'\?"):
+            configured({"locks": {"api": {}}}, "apj")
+        with pytest.raises(UnknownLock, match=r"no lock is named 'api' \(none is configured\)"):
+            configured({}, "api")
+
+    def test_all_faults_at_once_each_with_its_key(self) -> None:
+        table = {
+            "provders": [],
+            "smoke": "smoke.py",
+            "hashes": "yes",
+            "jobs": True,
+            "timeout": "5",
+            "exclude-newer": 5,
+            "upgrade": True,
+            "locks": {"api": {"include": ["a b"], "jobs": -1}},
+        }
+        with pytest.raises(InvalidOptions) as caught:
+            configured(table)
+        assert caught.value.faults == (
+            "pyproject.toml: tool.minreq.provders: unknown key; did you mean 'providers'?",
+            "pyproject.toml: tool.minreq.smoke: is not an array of strings",
+            "pyproject.toml: tool.minreq.hashes: is not true or false",
+            "pyproject.toml: tool.minreq.jobs: is not an integer",
+            "pyproject.toml: tool.minreq.timeout: is not an integer or a number",
+            "pyproject.toml: tool.minreq.exclude-newer: is not a string or a date",
+            "pyproject.toml: tool.minreq.upgrade: is for the command line alone, as --upgrade",
+            "pyproject.toml: tool.minreq.locks.api.include: 'a b' is not the name of a project",
+            "pyproject.toml: tool.minreq.locks.api.jobs: '-1' is not a whole number above zero",
+        )
+        assert str(caught.value).startswith(
+            "9 options are wrong:\n  pyproject.toml: tool.minreq.provders: unknown key;"
+        )
+
+    @pytest.mark.parametrize("locks", [[], {"api": 1}])
+    def test_locks_are_tables(self, locks: Any) -> None:
+        with pytest.raises(InvalidOptions) as caught:
+            configured({"locks": locks})
+        assert str(caught.value) == "pyproject.toml: tool.minreq.locks: is not a table of tables, one for each lock"
+
+
+class TestFind:
+    """The nearest file that has the table, as ruff and black look for theirs."""
+
+    def test_above_and_past_files_of_others(self, tmp_path: Path) -> None:
+        inner = tmp_path / "a" / "b"
+        inner.mkdir(parents=True)
+        (tmp_path / "pyproject.toml").write_text('[tool.minreq]\nproviders = ["openai"]\n')
+        (tmp_path / "a" / "pyproject.toml").write_text("[tool.other]\n")
+        (inner / "pyproject.toml").write_text("tool = 1\n")
+        found = find(inner)
+        assert found == Configuration(file=Path("../../pyproject.toml"), table={"providers": ["openai"]})
+        assert find(tmp_path) == Configuration(file=Path("pyproject.toml"), table={"providers": ["openai"]})
+
+    def test_an_unreadable_file(self, tmp_path: Path) -> None:
+        """Something is there, and nobody can tell what it says."""
+        file = tmp_path / "pyproject.toml"
+        file.write_text("x = 1")
+        file.chmod(0)
+        if os.access(file, os.R_OK):
+            pytest.skip("this user reads everything")
+        with pytest.raises(ConfigurationUnreadable, match="Permission denied"):
+            find(tmp_path)
+
+    def test_there_is_none(self, tmp_path: Path) -> None:
+        assert find(tmp_path) is None
+
+    @pytest.mark.parametrize(
+        ("content", "why"),
+        [
+            (b"[tool.minreq", "Unexpected"),
+            (b"[tool.minreq]\na = '\xff'", "utf-8"),
+            (b"tool.minreq = 1", "tool.minreq is not a table"),
+        ],
+    )
+    def test_a_file_that_cannot_be_read_might_have_been_the_one(self, tmp_path: Path, content: bytes, why: str) -> None:
+        file = tmp_path / "pyproject.toml"
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationUnreadable, match=why) as caught:
+            find(tmp_path)
+        assert str(caught.value).startswith(f"cannot read the configuration {file}: ")
+
+
+class TestSettings:
+    """A flag wins, and contradictions are told."""
+
+    def test_a_flag_wins(self) -> None:
+        config = {"providers": ("openai",), "timeout": 5.0, "hashes": False, "no_index": True, "jobs": 2}
+        flags = {**CACHE, "providers": ("bedrock",), "timeout": None, "hashes": True, "smokes": (), "no_index": False}
+        told = settings(flags, config)
+        assert told == Settings(
+            cache_dir=CACHE_DIR,
+            providers=("bedrock",),
+            timeout=5.0,
+            hashes=True,
+            jobs=2,
+            index=IndexOptions(no_index=False),
+        )
+
+    def test_order_and_repetition_of_names_say_nothing(self) -> None:
+        told = settings({**OPENAI, "include": ("b", "a", "b"), "platforms": ("y", "x")}, {})
+        assert (told.include, told.platforms) == (("a", "b"), ("x", "y"))
+
+    def test_something_must_run(self) -> None:
+        with pytest.raises(NothingToRun, match=r"--providers openai,bedrock.*--smoke FILE.*pyproject\.toml"):
+            settings(CACHE, {})
+        assert settings({**CACHE, "smokes": (Path("s.py"),)}, {}).providers == ()
+
+    @pytest.mark.parametrize(
+        ("flags", "fault"),
+        [
+            ({"include": ("a",), "exclude": ("a",)}, "a stands in both --include and --exclude"),
+            ({"exclude": ("litellm",)}, "--exclude litellm: the root itself cannot be left out"),
+            ({"provided": (o.provided("litellm==1"),)}, "--provided litellm: the root itself is what the lock is for"),
+            ({"check": True, "output": STDOUT}, "--check needs a lock on disk, and --output - names none"),
+            (
+                {"providers": (), "features": ("chat",)},
+                "--features narrows the smokes of --providers, and none is named",
+            ),
+        ],
+    )
+    def test_contradictions(self, flags: Mapping[str, Any], fault: str) -> None:
+        with pytest.raises(InvalidOptions) as caught:
+            settings({**OPENAI, **flags}, {})
+        assert caught.value.faults == (fault,)
+
+
+class TestVerifySettings:
+    """What concerns verifying is taken from the same configuration."""
+
+    def test_the_configured_lock_is_verified(self) -> None:
+        config = {
+            "output": Path("x.txt"),
+            "jobs": 2,
+            "python": "python3.11",
+            "index_url": "u",
+            "providers": ("openai",),
+        }
+        told = verify_settings({**CACHE, "timeout": 3.0}, config)
+        assert told == VerifySettings(
+            cache_dir=CACHE_DIR, lock=Path("x.txt"), jobs=2, timeout=3.0, index=IndexOptions(index_url="u")
+        )
+
+    def test_without_configuration(self) -> None:
+        assert verify_settings(CACHE, {}).lock == Path("requirements-minimal.txt")
+        assert verify_settings({**CACHE, "lock": Path("y")}, {"output": Path("x")}).lock == Path("y")
+
+    def test_one_artifact_at_a_time(self) -> None:
+        with pytest.raises(InvalidOptions, match="--path and --python"):
+            verify_settings({**CACHE, "path": Path("a"), "python": "b"}, {})
+
+
+class TestCommand:
+    """What stands in the header of the lock."""
+
+    def test_defaults_are_not_said(self) -> None:
+        assert command(settings(OPENAI, {})) == "lock --providers openai"
+
+    def test_every_choice_is_said_once_wherever_it_was_made(self) -> None:
+        flags = {
+            **CACHE,
+            "root": Requirement("litellm==1.78.7"),
+            "providers": ("openai", "bedrock"),
+            "with_": (Requirement("a>1"), Requirement("b")),
+            "provided": (o.provided("boto3==1.44.0"),),
+            "smokes": (Path("smoke/check.py"),),
+            "hashes": False,
+            "budget": 5,
+        }
+        config = {"smallest": True, "output": Path("out.txt"), "only_binary": (":all:",)}
+        assert command(settings(flags, config)) == (
+            "lock litellm==1.78.7 --providers openai,bedrock --smoke smoke/check.py --with 'a>1' --with b "
+            "--provided boto3==1.44.0 --smallest --budget 5 --output out.txt --no-hashes --only-binary :all:"
+        )
+
+    def test_nothing_of_the_machine_or_of_indexes_is_said(self) -> None:
+        flags = {
+            **OPENAI,
+            "index_url": "https://user:secret@index.example/simple",
+            "trusted_hosts": ("index.example",),
+            "python": "bin/python",
+            "jobs": 7,
+            "timeout": 9.0,
+            "upgrade": True,
+            "check": True,
+            "requirement_files": (Path("/home/someone/requirements.in").absolute(),),
+        }
+        assert command(settings(flags, {})) == "lock --providers openai --requirement requirements.in"
+
+    def test_the_command_makes_the_same_settings(self) -> None:
+        """What the header tells is understood by the command line it names."""
+        flags = {**OPENAI, "with_": (Requirement("a>1"),), "smallest": True, "annotate": False}
+        told = settings(flags, {})
+        arguments = shlex.split(command(told))[1:]
+        context = lock_command.command.make_context("lock", arguments)
+        given = {
+            key: value for key, value in context.params.items() if key not in {"name", "as_json", "quiet", "verbose"}
+        }
+        assert settings({**given, **CACHE}, {}) == told
+
+
+def test_every_option_is_a_flag_of_its_name() -> None:
+    """What pyproject.toml can say, a flag can say, and the other way round."""
+    flags = {
+        name.removeprefix("--")
+        for parameter in lock_command.command.params
+        if isinstance(parameter, click.Option)
+        for name in parameter.opts
+        if name.startswith("--")
+    }
+    assert flags - {"name", "json", "quiet", "verbose"} == set(o.OPTIONS) - {"root"}
+
+
+def test_every_option_sets_a_field() -> None:
+    fields = {*Settings.__dataclass_fields__, *IndexOptions.__dataclass_fields__}
+    assert {option.field for option in o.OPTIONS.values()} == fields - {"index", "cache_dir"}
