@@ -109,7 +109,7 @@ def interpreter(python: Path | None = None) -> Interpreter:
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
     return Interpreter(
         executable=executable,
-        base_executable=Path(facts["base_executable"]),
+        base_executable=_base_executable(Path(facts["base_executable"]), Path(facts["base_prefix"])),
         base_prefix=Path(facts["base_prefix"]),
         platform=Platform(
             name="host",
@@ -130,6 +130,14 @@ def _executable(python: Path | None) -> Path:
         raise PythonNotFound(str(python))
     # Not resolved: the link is what makes a virtual environment.
     return Path(found).absolute()
+
+
+def _base_executable(named: Path, base_prefix: Path) -> Path:
+    """Python 3.10 names the interpreter of the virtual environment itself: a link to the one below it, or a copy."""
+    if not (named.parent.parent / "pyvenv.cfg").is_file():
+        return named
+    installed = base_prefix / "bin" / named.resolve().name
+    return installed if installed.is_file() else named.resolve()
 
 
 def presets() -> tuple[str, ...]:
