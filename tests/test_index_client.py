@@ -10,7 +10,9 @@ import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -305,6 +307,28 @@ def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
             assert next(minutes) < 60 * 20
 
 
+def test_what_nobody_wants_any_more_is_abandoned(tmp_path: Path) -> None:
+    """Closing ends the wait for the next try, and a page in the middle."""
+    waiting, reading = Event(), Event()
+
+    def answer(page: Asked) -> Told:
+        if page.path == "/a/":
+            waiting.set()
+            return Told(status=503, headers={"Retry-After": "30"})
+        return Told(body=chain([b" "], (b" " for _ in iter(reading.set, True))), headers={"Content-Type": JSON})
+
+    with answering(answer) as server:
+        client = IndexClient(IndexSettings(index_url=server.origin), tmp_path)
+        client.prefetch([A, B])
+        assert waiting.wait(10)
+        assert reading.wait(10)
+        client.close()
+        with pytest.raises(IndexUnreachable, match="abandoned"):
+            client.files(A)
+        with pytest.raises(IndexUnreachable, match="abandoned"):
+            client.files(B)
+
+
 def test_a_page_that_is_no_page(connect: Connect) -> None:
     with (
         answering(lambda _: Told(body=b"hello", headers={"Content-Type": "text/plain"})) as server,
@@ -320,6 +344,12 @@ def test_plain_http_to_another_machine_is_refused(connect: Connect) -> None:
         connect("http://index.example:8080/simple").files(A)
     assert caught.value.host == "index.example"
     assert "--trusted-host index.example" in str(caught.value)
+
+
+def test_loopback_has_names_too(house: Wheelhouse, connect: Connect) -> None:
+    """As in pip, nobody stands between us and this machine."""
+    with serve(house) as server:
+        assert len(connect(server.url.replace("127.0.0.1", "localhost")).files(A)) == 2
 
 
 @pytest.mark.parametrize("trusted", ["index.example", "index.example:8080"])

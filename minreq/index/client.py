@@ -42,7 +42,7 @@ class IndexClient:
         settings: IndexSettings,
         cache: Path,
         *,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         try:
@@ -69,7 +69,8 @@ class IndexClient:
         self.close()
 
     def close(self) -> None:
-        """Drop what still waits in the background, and close every connection."""
+        """Drop what is still under way in the background, and close every connection."""
+        self._session.abandon()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
         self._session.close()

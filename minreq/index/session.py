@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO, TypeVar
 
 import httpx
@@ -34,6 +35,8 @@ _PATIENCE = 20
 
 #: Seconds: no wait between two tries is longer, whatever the server asks.
 _LONGEST_WAIT = 30.0
+
+_ABANDONED = "the request was abandoned"
 
 T = TypeVar("T")
 
@@ -67,19 +70,24 @@ class Part:
 
 
 class Session:
-    """Sends requests; shared by threads. *pause* waits between two tries, *clock* tells the time, both in seconds."""
+    """Sends requests; shared by threads.
+
+    *pause* waits between two tries, by default until :meth:`abandon` at the longest; *clock* tells the time; both in
+    seconds.
+    """
 
     def __init__(
         self,
         settings: IndexSettings,
         cache: Path,
         *,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._retries = settings.retries
         self._patience = settings.timeout * _PATIENCE
-        self._pause = pause
+        self._abandoned = Event()
+        self._pause = pause or self._abandoned.wait
         self._clock = clock
         network = Network(settings)
         storage = SqliteStorage(database_path=cache / "pages.sqlite", max_size=512 << 20)
@@ -89,6 +97,10 @@ class Session:
         self._pages = httpx.Client(transport=cached, trust_env=False, timeout=timeout, follow_redirects=True)
         self._archives = httpx.Client(transport=network, trust_env=False, timeout=timeout, follow_redirects=True)
         self._archives.headers["Accept-Encoding"] = "identity"
+
+    def abandon(self) -> None:
+        """Let requests that are under way fail at the next byte or wait; nobody wants their answers any more."""
+        self._abandoned.set()
 
     def close(self) -> None:
         """Close connections and cache."""
@@ -158,6 +170,8 @@ class Session:
         for chunk in _within(chunks, url, limit):
             if self._clock() > deadline:
                 raise httpx.ReadTimeout("the answer came too slowly")
+            if self._abandoned.is_set():
+                raise httpx.ReadError(_ABANDONED)
             body.append(chunk)
         return b"".join(body)
 
@@ -178,6 +192,8 @@ class Session:
                 wait = _wait(tried, None)
             tried += 1
             self._pause(wait)
+            if self._abandoned.is_set():
+                raise IndexUnreachable(bare(url), _ABANDONED)
 
 
 def _expect(response: httpx.Response, statuses: Collection[int], url: str) -> None:
