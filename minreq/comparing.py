@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 
@@ -41,6 +41,15 @@ def deviations(first: Behaviour, second: Behaviour) -> tuple[Deviation, ...]:
         other = others.get(stage.stage, StageBehaviour(stage=stage.stage, status="did not run"))
         found.extend(_stage(stage, other))
     return tuple(found)
+
+
+def sentence(deviation: Deviation) -> str:
+    """Tell *deviation* to a person; the first behaviour is the expected one."""
+    if deviation.first and deviation.second:
+        return f"{deviation.what} of {deviation.stage} was {deviation.first!r} and is {deviation.second!r}"
+    if deviation.second:
+        return f"{deviation.what} of {deviation.stage} also has {deviation.second!r}"
+    return f"{deviation.what} of {deviation.stage} no longer has {deviation.first!r}"
 
 
 def without_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
@@ -95,3 +104,31 @@ def _values(request: RecordedRequest, name: str) -> str:
 def steady(text: str) -> str:
     """Return *text* without what is made anew each time."""
     return _DATE.sub("#", _VOLATILE.sub("#", text))
+
+
+def steady_behaviour(behaviour: Behaviour, noise: Iterable[Deviation] = ()) -> Behaviour:
+    """Return *behaviour* as it can be recorded: without what is made anew each time, without *noise*, in one order."""
+    noisy = {(deviation.stage, deviation.what) for deviation in noise}
+    return Behaviour(stages=tuple(_steady_stage(stage, noisy) for stage in behaviour.stages))
+
+
+def _steady_stage(stage: StageBehaviour, noisy: set[tuple[str, str]]) -> StageBehaviour:
+    def lines(what: str) -> tuple[str, ...]:
+        return () if (stage.stage, what) in noisy else tuple(sorted(map(steady, getattr(stage, what))))
+
+    requests = () if (stage.stage, "requests") in noisy else sorted(stage.requests, key=_order)
+    return replace(
+        stage,
+        output=() if (stage.stage, "output") in noisy else tuple(map(steady, stage.output)),
+        warnings=lines("warnings"),
+        logs=lines("logs"),
+        connections=lines("connections"),
+        requests=tuple(_steady_request(stage.stage, request, noisy) for request in requests),
+    )
+
+
+def _steady_request(stage: str, request: RecordedRequest, noisy: set[tuple[str, str]]) -> RecordedRequest:
+    headers = (
+        (name, steady(value)) for name, value in request.headers if (stage, f"request header {name}") not in noisy
+    )
+    return replace(request, target=steady(request.target), headers=tuple(headers), body=steady(request.body))

@@ -9,10 +9,10 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.comparing import Deviation, deviations, without_noise
-from minreq.errors import BaselineFailure, ExcludedNeeded, ModuleNotOffered, SmokeFails, SmokeNeverEnds, SmokeUnsteady
+from minreq.comparing import Deviation, deviations, sentence, without_noise
+from minreq.errors import BaselineFailure, ExcludedNeeded, ModuleNotOffered, ProofFailed, SmokeFails, SmokeNeverEnds, SmokeUnsteady
 from minreq.model import Difference, Evidence, Request
-from minreq.observing import Laboratory, Observation, observe_with
+from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
 from minreq.reporting import Reporter, Step
 from minreq.settling import difference, settle_by_forks, settle_by_runs
 from minreq.smoke.running import Run
@@ -47,15 +47,17 @@ class Minimum:
     #: The last trace: who asked for what.
     trace: Observation
     baseline: Observation
+    #: The run on the set alone.
+    proof: Observation
     #: What differs between two runs of one set.
     noise: tuple[Deviation, ...]
 
 
 def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Minimum:
-    """Find the smallest set on which the smoke behaves as on the baseline (section 2 of the design).
+    """Find the smallest set on which the smoke behaves as on the baseline, and prove it (section 2 of the design).
 
     Raises ``BaselineFailure`` when the smoke fails with nothing left out; ``NegativeAnswer`` when it needs what the user
-    excluded, or does not behave the same twice; and what index and store raise.
+    excluded, does not behave the same twice, or fails on the set alone; and what index and store raise.
     """
     with ThreadPoolExecutor(2) as pool:
         search = _Search(laboratory, wishes, reporter, pool)
@@ -64,7 +66,8 @@ def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Mini
             trace = search.trace()
             why = search.void(trace) or search.failed(trace) or search.deviates(trace) or search.unneeded(trace)
             if why is None:
-                return search.minimum(trace)
+                proof = search.prove(trace)
+                return search.minimum(trace, proof)
             reporter.repeated(why)
     stage = trace.behaviour.stages[-1]
     raise SmokeUnsteady(stage.stage, f"no end after {_MOST_TRACES} traces")
@@ -101,9 +104,10 @@ class _Search:
         self.decided = {name: Decision(accepted=False, reason="excluded") for name in self.wishes.excluded}
         self.baseline_to_be = self.pool.submit(self.observe_baseline, "baseline")
 
-    def observe_baseline(self, name: str) -> Observation:
+    def observe_baseline(self, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
-        observation = observe_with(self.laboratory, Trace(self.laboratory.closure, {}, eager=True), name)
+        oracle = Trace(self.laboratory.closure, {}, eager=True)
+        observation = observe_with(self.laboratory, oracle, name, seed=seed)
         if observation.failure is not None:
             raise _baseline_failure(observation, self.laboratory.world.limit)
         return observation
@@ -278,9 +282,23 @@ class _Search:
     def listen_for_noise(self) -> None:
         """Start a second baseline beside whatever runs next."""
         if self.again is None:
-            self.again = self.pool.submit(self.observe_baseline, "baseline-again")
+            self.again = self.pool.submit(self.observe_baseline, "baseline-again", PROOF_SEED)
 
-    def minimum(self, trace: Observation) -> Minimum:
+    def prove(self, trace: Observation) -> Observation:
+        """Run the smoke on the set alone; raises ``ProofFailed`` unless it behaves as the baseline did."""
+        self.reporter.began(Step.PROVE)
+        observation = observe_installed(self.laboratory, trace.accepted | self.laboratory.initial)
+        if observation.failure is not None:
+            behaviour = observation.failure.behaviour
+            raise ProofFailed("the lock", [f"{behaviour.stage} fails: {behaviour.status}"])
+        found = self.deviations_of(observation)
+        if found:
+            found = without_noise(found, self.noise())
+        if found:
+            raise ProofFailed("the lock", list(map(sentence, found)))
+        return observation
+
+    def minimum(self, trace: Observation, proof: Observation) -> Minimum:
         """Put together what was found."""
         found: dict[NormalizedName, Evidence] = {**self.certificates, **self.differences, **self.wishes.requested}
         return Minimum(
@@ -289,6 +307,7 @@ class _Search:
             spared=frozenset(self.spared - set(found)),
             trace=trace,
             baseline=self.baseline,
+            proof=proof,
             noise=self.noise() if self.again is not None else (),
         )
 

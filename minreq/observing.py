@@ -15,6 +15,9 @@ from minreq.model import Answer, Behaviour, Plan, Script
 from minreq.smoke.running import Run, StageResult, World
 from minreq.tracing import Asked, Trace
 
+#: The seed of hashes in the proof, another than that of baseline and trace: a set that depends on their order is no proof.
+PROOF_SEED = 20260229
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laboratory:
@@ -63,13 +66,17 @@ def observe_with(
     oracle: Trace,
     name: str,
     *,
+    seed: int = 0,
     then: Callable[[Run, Observation], None] = lambda _run, _observation: None,
 ) -> Observation:
-    """Run the smoke with only the initial distributions, *oracle* answering; *then* may use the run while it is alive."""
+    """Run the smoke with only the initial distributions, *oracle* answering; *then* may use the run while it is alive.
+
+    *seed* is that of the child's hashes.
+    """
     world, closure = laboratory.world, laboratory.closure
     shared = sorted(closure.import_map.shared)
     paths = laboratory.paths(laboratory.initial)
-    run = Run(world, name, paths=paths, oracle=oracle, shared=shared, forks=laboratory.jobs)
+    run = Run(world, name, paths=paths, oracle=oracle, shared=shared, seed=seed, forks=laboratory.jobs)
     oracle.bind(run.places)
     with run:
         results = stages(run, world.plan, jobs=laboratory.jobs)
@@ -103,7 +110,7 @@ def observe_alone(
     return _alone([order[stage] for stage in stages_in_order if stage in order])
 
 
-def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], name: str, *, seed: int) -> Observation:
+def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName]) -> Observation:
     """Run the smoke on *names* alone, copied into one folder as an installer would; the proof."""
     trees = laboratory.paths(names)
 
@@ -112,7 +119,7 @@ def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], n
             # Times are kept: compiled files stay valid.
             shutil.copytree(tree, folder, dirs_exist_ok=True)
 
-    with Run(laboratory.world, name, flat=fill, seed=seed) as run:
+    with Run(laboratory.world, "proof", flat=fill, seed=PROOF_SEED) as run:
         return _alone(stages(run, laboratory.world.plan, jobs=laboratory.jobs))
 
 

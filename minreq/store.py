@@ -19,7 +19,7 @@ from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 
 from minreq.errors import BrokenWheel, HashMismatch, HashMissing, HostileWheel, StoreUnwritable
-from minreq.model import Wheel
+from minreq.model import Sdist, Wheel
 
 #: Files at the root of a wheel that Python runs at start-up, without any import (``site`` in the standard library).
 START_UP_FILES = frozenset({"sitecustomize.py", "usercustomize.py"})
@@ -30,7 +30,7 @@ _CHUNK = 1 << 20
 class Source(Protocol):
     """Where the bytes of a wheel come from."""
 
-    def download(self, wheel: Wheel, to: BinaryIO) -> None:
+    def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
         """Write the archive to *to*; the store checks the hash."""
 
 
@@ -42,10 +42,12 @@ class Store:
 
     def __init__(self, folder: Path, source: Source, *, fetched: Callable[[str, int], None] | None = None) -> None:
         self._folder = folder
+        #: Each distribution lies here, in ``SHA-256/lib``.
+        self.unpacked_folder = folder / "unpacked"
         self._source = source
         self._fetched = fetched or (lambda _filename, _size: None)
 
-    def archive(self, wheel: Wheel) -> Path:
+    def archive(self, wheel: Wheel | Sdist) -> Path:
         """Return the path of the wheel's archive, fetched if need be; its hash has been checked.
 
         Raises ``HashMismatch``, ``HashMissing``, ``StoreUnwritable``, and what the source raises.
@@ -65,7 +67,7 @@ class Store:
         Raises ``HostileWheel``, ``BrokenWheel``, and what `archive` raises.
         """
         archive = self.archive(wheel)
-        final = self._folder / "unpacked" / str(wheel.sha256)
+        final = self.unpacked_folder / str(wheel.sha256)
         with self._lock(f"{wheel.sha256}-unpacked"):
             if not final.exists():
                 unfinished = self._temporary_folder()
@@ -77,7 +79,7 @@ class Store:
                     shutil.rmtree(unfinished, ignore_errors=True)
         return final / "lib"
 
-    def _fetch(self, wheel: Wheel, final: Path) -> None:
+    def _fetch(self, wheel: Wheel | Sdist, final: Path) -> None:
         unfinished = self._temporary_folder()
         try:
             partial = unfinished / wheel.filename

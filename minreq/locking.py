@@ -1,0 +1,119 @@
+"""The way of the data through a lock, from settings to a proven file; the only module that knows every stage."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from packaging.utils import canonicalize_name
+
+from minreq import preparing
+from minreq.closure import Closure
+from minreq.comparing import steady_behaviour
+from minreq.config import STDOUT, Settings
+from minreq.errors import OverBudget, Unproven
+from minreq.forecast import StaticForecast
+from minreq.index.client import IndexClient
+from minreq.lockfile import evidence as evidence_file
+from minreq.lockfile import requirements as requirements_file
+from minreq.lockfile import writing
+from minreq.minimizing import Wishes, minimize
+from minreq.model import Lock, Resolution
+from minreq.profiles import planning
+from minreq.reporting import Reporter, Step
+from minreq.resolver import Demand, extend, resolve
+from minreq.selecting import requests, select
+from minreq.store import Store
+from minreq.workplace import workplace
+
+#: How many of the largest distributions are named when a lock is over budget.
+_LARGEST = 5
+
+
+def lock(settings: Settings, reporter: Reporter) -> Lock:
+    """Make the lock that *settings* ask for, prove it, and write it with its evidence.
+
+    Until it is proven nothing is written. Raises every branch of ``MinreqError``.
+    """
+    task = preparing.task(settings)
+    index_settings = preparing.index_settings(settings.index)
+    with IndexClient(index_settings, settings.cache_dir / "index") as index:
+        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        demand = preparing.demand(task, index_settings, store)
+
+        reporter.began(Step.RESOLVE)
+        resolution = resolve(demand, index, StaticForecast(index))
+        reporter.resolved(resolution)
+        plan = task.plan(resolution.pins[task.root].version)
+        inputs = planning.inputs(plan)
+        known = preparing.unchanged(task, resolution, inputs)
+        if known is not None:
+            reporter.note("nothing changed since this lock was proven")
+            reporter.locked(known)
+            return known
+
+        reporter.began(Step.MAP)
+        closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
+        reporter.mapped({name: closure.bytes(name) for name in resolution.pins})
+
+        wishes = _wishes(settings, demand, resolution)
+        initial = frozenset(wishes.requested) | resolution.provided
+        with workplace(task.interpreter, plan, closure, store, initial, settings.jobs, settings.timeout) as laboratory:
+            minimum = minimize(laboratory, wishes, reporter)
+
+    behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
+    made = Lock(
+        root=str(settings.root),
+        command=task.command,
+        stages=tuple(stage.stage for stage in behaviour.stages),
+        resolution=closure.resolution,
+        selection=select(closure.resolution, minimum, size=closure.bytes, excluded=wishes.excluded),
+        platforms=task.targets,
+        proven_on=task.host,
+        behaviour=behaviour,
+        noise=tuple(sorted({f"{each.what} of {each.stage}" for each in minimum.noise})),
+        inputs=inputs,
+        hashes=settings.hashes,
+        annotate=settings.annotate,
+    )
+    _check(made, settings)
+    if not settings.dry_run and settings.output != STDOUT:
+        reporter.began(Step.WRITE)
+        _write(made, settings)
+    reporter.locked(made)
+    return made
+
+
+def _wishes(settings: Settings, demand: Demand, resolution: Resolution) -> Wishes:
+    """Return what the user decided beforehand: what is kept without being asked for, and what is never given."""
+    words = {canonicalize_name(each.requirement.name): each.origin for each in demand.whole}
+    words |= {name: f"--include {name}" for name in settings.include}
+    words[demand.root_name] = "root"
+    return Wishes(
+        requested=requests(resolution, words),
+        excluded=frozenset(settings.exclude),
+        smallest=settings.smallest,
+        settle=settings.settle,
+    )
+
+
+def _check(made: Lock, settings: Settings) -> None:
+    """Raise ``OverBudget`` or ``Unproven`` where the answer is no."""
+    kept = made.selection.kept
+    size = sum(each.bytes for each in kept)
+    if settings.budget is not None and size > settings.budget:
+        largest = sorted(kept, key=lambda each: (-each.bytes, each.candidate.name))[:_LARGEST]
+        raise OverBudget(size, settings.budget, [f"{each.candidate.name} {each.bytes:,}" for each in largest])
+    foreign = [platform.name for platform in made.platforms if platform != made.proven_on]
+    if foreign and not settings.allow_unproven:
+        raise Unproven(foreign, made.proven_on.name)
+
+
+def _write(made: Lock, settings: Settings) -> None:
+    output = settings.output
+    writing.write(
+        {
+            # The requirements come last: once they are there, the lock is.
+            evidence_file.beside(output): evidence_file.dump(made),
+            output: requirements_file.render(made, filename=output.name),
+        }
+    )

@@ -1,0 +1,212 @@
+"""From settings to what a lock needs before anything runs: interpreter, platforms, index settings, demand, plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from minreq import requirements, runtime
+from minreq.config import STDOUT, IndexOptions, Settings
+from minreq.config.settings import command
+from minreq.errors import EvidenceUnreadable
+from minreq.index import cutoff, pipconfig
+from minreq.index import sdist as building
+from minreq.index.settings import IndexSettings
+from minreq.lockfile import evidence
+from minreq.lockfile import requirements as lockfile
+from minreq.model import Candidate, Lock, Plan, Platform, Resolution, Sdist, Wheel
+from minreq.profiles import loading, planning
+from minreq.requirements import StatedRequirement
+from minreq.resolver import Demand
+from minreq.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be locked."""
+
+    settings: Settings
+    interpreter: runtime.Interpreter
+    #: The platforms the lock is for; the host when none is named.
+    targets: tuple[Platform, ...]
+    profile: loading.Profile | None
+    #: The command line that makes the lock anew.
+    command: str
+
+    @property
+    def root(self) -> NormalizedName:
+        """The project that is minimized."""
+        return canonicalize_name(self.settings.root.name)
+
+    @property
+    def host(self) -> Platform:
+        """The platform the smoke runs on."""
+        return self.interpreter.platform
+
+    def plan(self, version: Version) -> Plan:
+        """Return what runs for that *version* of the root; raises ``UnknownProvider`` and ``UnknownFeature``."""
+        settings = self.settings
+        return planning.plan(self.profile, settings.providers, settings.features or None, settings.smokes, version)
+
+
+def task(settings: Settings) -> Task:
+    """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
+    profile = loading.find(canonicalize_name(settings.root.name))
+    interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
+    prepared = Task(
+        settings=settings,
+        interpreter=interpreter,
+        targets=tuple(map(runtime.preset, settings.platforms)) or (interpreter.platform,),
+        profile=profile,
+        command=command(settings),
+    )
+    # Unknown names are said before anything is fetched.
+    planning.plan(profile, settings.providers, settings.features or None, settings.smokes)
+    return prepared
+
+
+def index_settings(options: IndexOptions) -> IndexSettings:
+    """Return pip's configuration with *options* over it."""
+    flags: dict[str, str | tuple[str, ...]] = {
+        name: value
+        for name, value in {
+            "index-url": options.index_url,
+            "extra-index-url": options.extra_index_urls,
+            "find-links": options.find_links,
+            "no-index": None if options.no_index is None else "yes" if options.no_index else "no",
+            "cert": options.cert,
+            "client-cert": options.client_cert,
+            "trusted-host": options.trusted_hosts,
+            "only-binary": ",".join(options.only_binary),
+            "no-binary": ",".join(options.no_binary),
+        }.items()
+        if value
+    }
+    return pipconfig.load(flags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SdistBuilder:
+    """Builds a wheel for the host where an index has no wheel; see `minreq.index.sdist`."""
+
+    task: Task
+    settings: IndexSettings
+    store: Store
+
+    def build(self, sdist: Sdist) -> Wheel:
+        """Fetch *sdist*, check its hash, build it; raises ``NoWheel`` where building is not allowed."""
+        refusal = building.refusal(sdist, self.settings, self.task.targets)
+        if refusal is not None:
+            raise refusal
+        archive = self.store.archive(sdist)
+        python = self.task.interpreter.executable
+        return building.build(sdist, archive, python=python, to=archive.parent / "built", settings=self.settings)
+
+
+def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
+    """Return what is to be resolved: the words of the user, pip's constraints, the pins of the lock that is there.
+
+    Raises ``UsageError`` where a file it reads cannot be read.
+    """
+    settings = task.settings
+    previous = _previous(settings)
+    files = [requirements.read_requirements(path, os.environ) for path in settings.requirement_files]
+    constraints = (*settings.constraints, *map(Path, index.constraints))
+    return Demand(
+        root=settings.root,
+        host=task.host,
+        targets=task.targets,
+        available=(
+            *_stated("--with", settings.with_),
+            *_stated("--include", map(Requirement, settings.include)),
+            *_stated("the profile", _of_providers(task)),
+        ),
+        whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
+        provided=_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
+        constraints=(
+            *(each for path in constraints for each in requirements.read_constraints(path, os.environ)),
+            *(each for file in files for each in file.constraints),
+        ),
+        overrides=_stated("--override", settings.overrides),
+        preferred=_preferred(settings),
+        passed_over=previous.resolution.passed_over if previous else (),
+        refused=_refused(task.profile),
+        exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
+        builder=SdistBuilder(task=task, settings=index, store=store),
+    )
+
+
+def unchanged(task: Task, resolution: Resolution, inputs: Mapping[str, str]) -> Lock | None:
+    """Return the lock on disk when it was proven from the very same things; then nothing needs to run."""
+    settings = task.settings
+    previous = _previous(settings)
+    if previous is None or settings.output == STDOUT or settings.dry_run:
+        return None
+    rendered = lockfile.render(previous, filename=settings.output.name)
+    declared = {name: pin for name, pin in previous.resolution.pins.items() if name not in previous.resolution.extras}
+    same = (
+        settings.output.read_text("utf-8") == rendered
+        and previous.command == task.command
+        and previous.inputs == inputs
+        and (previous.platforms, previous.proven_on) == (task.targets, task.host)
+        and {name: _identity(pin) for name, pin in declared.items()}
+        == {name: _identity(pin) for name, pin in resolution.pins.items()}
+    )
+    return previous if same else None
+
+
+def _identity(candidate: Candidate) -> tuple[Version, frozenset[str | None]]:
+    return candidate.version, frozenset(wheel.sha256 for wheel in candidate.wheels)
+
+
+def _previous(settings: Settings) -> Lock | None:
+    """Return what the evidence beside the lock says; ``None`` without a lock, or with evidence of another schema."""
+    if settings.output == STDOUT or not settings.output.exists():
+        return None
+    file = evidence.beside(settings.output)
+    try:
+        return evidence.load(file.read_text("utf-8"), filename=file.name)
+    except (OSError, UnicodeDecodeError, EvidenceUnreadable):
+        return None  # It will be written anew: a lock does not depend on the evidence of another.
+
+
+def _preferred(settings: Settings) -> Mapping[NormalizedName, Version]:
+    """Return the pins of the lock that is to be made anew, without those that may move.
+
+    Those of what was left out are in the evidence alone.
+    """
+    if settings.upgrade or settings.output == STDOUT or not settings.output.exists():
+        return {}
+    previous = _previous(settings)
+    pins = {name: pin.version for name, pin in previous.resolution.pins.items()} if previous else {}
+    text = settings.output.read_text("utf-8")
+    pins |= {pin.name: pin.version for pin in lockfile.parse(text, filename=settings.output.name).pins}
+    return {name: version for name, version in pins.items() if name not in settings.upgrade_packages}
+
+
+def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequirement, ...]:
+    return tuple(StatedRequirement(requirement=each, origin=f"{origin} {each}") for each in given)
+
+
+def _of_providers(task: Task) -> tuple[Requirement, ...]:
+    return planning.available(task.profile, task.settings.providers) if task.profile else ()
+
+
+def _refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
+    """Return the known-bad releases of the profile, each a pin by ``==``."""
+    found: dict[NormalizedName, frozenset[Version]] = {}
+    for each in profile.refused if profile else ():
+        versions = frozenset(Version(specifier.version) for specifier in each.versions)
+        found[each.name] = found.get(each.name, frozenset()) | versions
+    return found
+
+
+def _cutoff(text: str | None) -> datetime | None:
+    return cutoff.parse(text, datetime.now(timezone.utc)) if text else None
