@@ -60,10 +60,8 @@ class GroupedCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's.
         """Examples stay as they were written."""
-        if self.epilog:
-            formatter.write_paragraph()
-            for line in self.epilog.splitlines():
-                formatter.write(f"{line}\n")
+        formatter.write_paragraph()
+        formatter.write(self.epilog or "")
 
 
 class Group:

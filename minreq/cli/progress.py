@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,13 +51,14 @@ _FRAMES_PER_SECOND = 10
 def watching(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
     """Show on stderr what the reporter given is told; at the end the display is gone and its lines remain."""
     console = Console(stderr=True, quiet=quiet, highlight=False)
-    is_drawn = console.is_terminal and console.is_interactive and not quiet
+    # FORCE_COLOR makes a terminal of everything to rich; a log in colours is still a log.
+    is_drawn = sys.stderr.isatty() and console.is_interactive and not quiet
     progress = Progress(console, drawn=is_drawn, verbose=verbose)
-    with (
-        Live(progress, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True)
-        if is_drawn
-        else nullcontext()
-    ):
+    # Standard output is for the result alone, also while something is drawn.
+    display = Live(
+        progress, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True, redirect_stdout=False
+    )
+    with display if is_drawn else nullcontext():
         yield progress
 
 
@@ -100,7 +102,8 @@ class Progress(Reporter):
         for line in lines:
             # A terminal cuts a row of a table that is too long for it; a log has the whole of it.
             content = Text(line) if isinstance(line, str) else line
-            self._console.print(content, soft_wrap=not self._console.is_terminal)
+            is_folded = self._console.is_terminal
+            self._console.print(content, soft_wrap=not is_folded, no_wrap=content.no_wrap, overflow=content.overflow)
 
     def began(self, step: Step, detail: str = "") -> None:
         """End the step before, with what it came to."""
@@ -182,7 +185,7 @@ class Progress(Reporter):
         self._milestone(_DONE[self._step], outcome, "green", took)
         for verb, content in self._remarks:
             self._milestone(verb, content, "yellow")
-        self._remarks = []
+        self._remarks, self._step = [], None
 
     def _tallies(self) -> list[str]:
         counts = self._counts

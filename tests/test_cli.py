@@ -1,0 +1,365 @@
+"""The command line as a user meets it: `python -m minreq`, and `main` with an engine that only plays."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from packaging.requirements import Requirement
+from samplelock import EXPECTED, LOCK
+
+from minreq import errors
+from minreq.cli import main
+from minreq.cli.engine import Engine
+from minreq.config import STDOUT, Settings, VerifySettings
+from minreq.lockfile.requirements import render
+from minreq.model import Lock
+from minreq.reporting import Reporter, Step
+
+
+@pytest.fixture(autouse=True)
+def _a_quiet_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty working directory, and none of the variables that change what is printed."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
+
+
+class Played(Engine):
+    """Remembers what it was told and returns the sample, or raises."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.locked: list[Settings] = []
+        self.verified: list[VerifySettings] = []
+        self.pruned: list[Path] = []
+
+    def lock(self, settings: Settings, reporter: Reporter) -> Lock:
+        reporter.began(Step.RESOLVE)
+        reporter.resolved(LOCK.resolution)
+        self.locked.append(settings)
+        if self.error is not None:
+            raise self.error
+        return LOCK
+
+    def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
+        reporter.began(Step.PROVE, "6 distributions alone")
+        self.verified.append(settings)
+        return LOCK
+
+    def prune(self, cache_dir: Path) -> int:
+        self.pruned.append(cache_dir)
+        return 3 << 20
+
+
+def minreq(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "minreq", *arguments], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
+
+
+class TestAsAUser:
+    """The real program, in a process of its own."""
+
+    def test_version(self) -> None:
+        done = minreq("--version")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "minreq 0.1.0\n", "")
+
+    def test_help_names_every_command(self) -> None:
+        done = minreq("-h")
+        assert (done.returncode, done.stderr) == (0, "")
+        for line in (
+            "  lock    Make the smallest lock with which a program works.",
+            "  verify  Prove a lock again.",
+            "  cache   Where minreq keeps wheels and what it knows of them.",
+        ):
+            assert line in done.stdout.splitlines()
+
+    def test_without_arguments_there_is_help_on_stderr(self) -> None:
+        done = minreq()
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("Usage: minreq [OPTIONS] COMMAND [ARGS]...")
+
+    def test_help_of_a_command_has_headings_and_examples(self) -> None:
+        done = minreq("lock", "--help")
+        assert done.returncode == 0
+        lines = done.stdout.splitlines()
+        for heading in ("What is run:", "What may be in the lock:", "Versions:", "Platform:", "The lock:", "Runs:"):
+            assert heading in lines
+        assert lines[-5:] == [
+            "  minreq lock --providers openai,bedrock",
+            "  minreq lock litellm==1.78.7 --providers openai --features chat,streaming",
+            "  minreq lock mlflow-skinny --smoke my_smoke.py",
+            "  minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0",
+            "  minreq lock --check",
+        ]
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["lok"], "error: no such command 'lok'"),
+            (["lock", "--provders", "x"], "error: no such option"),
+            (["lock", "a>>1"], "error: invalid value for '[ROOT]': 'a>>1' is not a requirement: "),
+            (["lock", "--budget", "250MB"], "error: invalid value for '--budget': '250MB' is not a number of bytes"),
+            (["lock", "-P", "a b"], "error: invalid value for '-P' / '--upgrade-package': 'a b' is not the name"),
+            (["lock"], "error: nothing to run: name the providers the program uses (--providers openai,bedrock) or "),
+            (["lock", "--name", "api", "-p", "openai"], "error: no lock is named 'api' (none is configured)"),
+            (["verify", "--path", "a", "--python", "b"], "error: --path and --python name two things to verify"),
+        ],
+    )
+    def test_usage_errors(self, arguments: list[str], sentence: str) -> None:
+        done = minreq(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(sentence)
+        assert "Traceback" not in done.stderr
+
+    def test_help_needs_no_heavy_import(self) -> None:
+        program = """
+            import sys
+            from minreq.cli import main
+            main(["lock", "--help"])
+            heavy = {"hishel", "httpx", "installer", "resolvelib", "rich", "tomlkit"}
+            raise SystemExit(", ".join(sorted(heavy.intersection(sys.modules))) or 0)
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_where_the_cache_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert minreq("cache", "dir").stdout == f"{tmp_path / 'cache'}\n"
+        assert json.loads(minreq("cache", "dir", "--json").stdout) == {"dir": str(tmp_path / "cache")}
+        monkeypatch.delenv("MINREQ_CACHE_DIR")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+        assert minreq("cache", "dir").stdout.endswith("minreq\n")
+
+
+class TestLock:
+    """`minreq lock`."""
+
+    def test_flags_and_configuration_become_settings(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.toml").write_text('[tool.minreq]\nproviders = ["openai"]\ntimeout = 5\nhashes = false\n')
+        engine = Played()
+        arguments = ["-p", "bedrock,openai", "-p", "azure", "--include", "Py_YAML", "--hashes", "-j2", "-i", "u"]
+        assert main(["lock", "litellm==1.78.7", *arguments], engine=engine) == 0
+        (told,) = engine.locked
+        assert told.root == Requirement("litellm==1.78.7")
+        assert told.providers == ("bedrock", "openai", "azure")
+        assert told.include == ("py-yaml",)
+        assert (told.timeout, told.hashes, told.jobs, told.index.index_url) == (5.0, True, 2, "u")
+        assert told.cache_dir == tmp_path / "cache"
+
+    def test_it_ends_with_a_summary_on_stderr(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai"], engine=Played()) == 0
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.splitlines()[-1] == "  pip install --no-deps --require-hashes -r requirements-minimal.txt -t python/"
+
+    def test_the_lock_goes_to_stdout_when_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
+        engine = Played()
+        assert main(["lock", "-p", "openai", "-o", "-", "--quiet"], engine=engine) == 0
+        assert capsys.readouterr() == (render(LOCK), "")
+        assert engine.locked[0].output == STDOUT
+
+    def test_check_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai", "--check", "-q"], engine=Played()) == 0
+        assert capsys.readouterr() == ("", "requirements-minimal.txt is up to date\n")
+
+    def test_dry_run_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai", "--dry-run"], engine=Played()) == 0
+        assert "Nothing written (--dry-run), in 0." in capsys.readouterr().err
+
+    def test_json_is_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai", "--json", "-o", "lock.txt"], engine=Played()) == 0
+        out, err = capsys.readouterr()
+        assert out == (EXPECTED / "lock.json").read_text(encoding="utf-8")
+        assert "Kept" not in err
+
+    def test_json_names_no_file_that_is_not_written(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai", "--json", "-o", "-", "-q"], engine=Played()) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert (result["output"], result["evidence"]) == (None, None)
+        assert result["requirements"] == render(LOCK)
+
+
+class TestVerify:
+    """`minreq verify`."""
+
+    def test_it_holds(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "pyproject.toml").write_text('[tool.minreq.locks.api]\nproviders = ["openai"]\n')
+        engine = Played()
+        assert main(["verify", "--name", "api", "--path", "function.zip"], engine=engine) == 0
+        (told,) = engine.verified
+        assert (told.lock, told.path) == (Path("requirements-minimal-api.txt"), Path("function.zip"))
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.splitlines()[-1] == "requirements-minimal-api.txt holds: 6 distributions, proven again"
+
+    def test_json_is_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["verify", "other.txt", "--json", "-q"], engine=Played()) == 0
+        expected = {"lock": "other.txt", "holds": True, "stages": list(LOCK.stages)}
+        assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_prune_tells_what_it_freed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = Played()
+    assert main(["cache", "prune"], engine=engine) == 0
+    assert main(["cache", "prune", "--json"], engine=engine) == 0
+    assert capsys.readouterr().out == 'freed 3.0 MiB\n{"freed": 3145728}\n'
+    assert engine.pruned == [tmp_path / "cache"] * 2
+
+
+class TestErrors:
+    """One handler: an exit status and a sentence for each branch."""
+
+    @pytest.mark.parametrize(
+        ("error", "status", "reason"),
+        [
+            (errors.LockStale("requirements-minimal.txt", ["litellm is yanked"]), 1, "stale"),
+            (errors.ProofFailed("requirements-minimal.txt", ["openai/chat: no module named 'jiter'"]), 1, "proof"),
+            (errors.OverBudget(300, 200, ["litellm 150"]), 1, "budget"),
+            (errors.Unproven(["lambda-python3.12-x86_64"], "host"), 1, "unproven"),
+            (errors.NothingToRun(), 2, "usage"),
+            (errors.BaselineFailure("the smoke fails"), 3, "baseline"),
+            (errors.ResolutionFailure("conflict"), 4, "resolution"),
+            (errors.IndexFailure("no network"), 5, "index"),
+            (KeyboardInterrupt(), 130, "interrupted"),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+    )
+    def test_exit_status_and_sentence(
+        self, error: BaseException, status: int, reason: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        sentence = str(error) or "interrupted"
+        assert main(["lock", "-p", "openai", "-q"], engine=Played(error)) == status
+        assert capsys.readouterr() == ("", f"error: {sentence}\n")
+        assert main(["lock", "-p", "openai", "-q", "--json"], engine=Played(error)) == status
+        out = json.loads(capsys.readouterr().out)
+        assert out == {"error": sentence, "reason": reason, "exit_status": status}
+
+    def test_what_a_terminal_would_act_upon_is_spelled_out(self, capsys: pytest.CaptureFixture[str]) -> None:
+        error = errors.IndexFailure("bad \x1b[2Jwheel\nsecond line")
+        assert main(["lock", "-p", "openai", "-q"], engine=Played(error)) == 5
+        assert capsys.readouterr().err == "error: bad \\x1b[2Jwheel\nsecond line\n"
+
+    def test_no_color(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert main(["lock"]) == 2
+        assert capsys.readouterr().err.startswith("error: nothing to run")
+
+    def test_a_defect_is_not_hidden(self) -> None:
+        """What is not foreseen keeps its traceback: that is the report."""
+        with pytest.raises(ZeroDivisionError):
+            main(["lock", "-p", "openai", "-q"], engine=Played(ZeroDivisionError()))
+
+    def test_in_a_thread_signals_are_left_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
+        statuses: list[int] = []
+        thread = Thread(target=lambda: statuses.append(main(["cache", "dir"])))
+        thread.start()
+        thread.join()
+        assert statuses == [0]
+        assert capsys.readouterr().out
+
+
+ENGINE = """
+import sys
+sys.path.insert(0, TESTS)
+from pathlib import Path
+from minreq.cli import main
+from minreq.cli.engine import Engine
+from minreq.reporting import Step
+from samplelock import LOCK
+
+class Waiting(Engine):
+    def lock(self, settings, reporter):
+        reporter.began(Step.TRACE)
+        try:
+            print("ready", flush=True)
+            sys.stdin.readline()
+        finally:
+            Path("cleaned").touch()
+        return LOCK
+
+raise SystemExit(main(sys.argv[1:], engine=Waiting()))
+"""
+
+Start = Callable[[Sequence[str]], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start minreq with an engine that waits for a line on stdin; return once it does."""
+    running: list[subprocess.Popen[str]] = []
+
+    def started(arguments: Sequence[str]) -> subprocess.Popen[str]:
+        program = ENGINE.replace("TESTS", repr(str(EXPECTED.parent)))
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield started
+    for process in running:
+        with process:
+            process.kill()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_ends_it_after_cleaning_up(start: Start, number: signal.Signals) -> None:
+    process = start(["lock", "-p", "openai", "-q"])
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (130, "error: interrupted\n")
+    assert Path("cleaned").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are those of POSIX")
+def test_a_closed_pipe_is_no_noise(start: Start) -> None:
+    process = start(["lock", "-p", "openai", "-q", "-o", "-"])
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert (process.stderr.read(), process.wait()) == ("", 141)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the terminal is one of POSIX")
+def test_on_a_terminal_it_draws_and_cleans_up_after_itself() -> None:
+    parent, child = pty.openpty()
+    program = ENGINE.replace("TESTS", repr(str(EXPECTED.parent)))
+    done = subprocess.run(
+        [sys.executable, "-c", program, "lock", "-p", "openai"],
+        input="\n",
+        stdout=subprocess.PIPE,
+        stderr=child,
+        text=True,
+        check=True,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(child)
+    drawn = os.read(parent, 1 << 16).decode()
+    os.close(parent)
+    assert done.stdout == "ready\n"
+    assert "Tracing" in drawn
+    assert "\x1b[?25h" in drawn, "the cursor is back"
+    assert "Traced" in drawn

@@ -1,0 +1,175 @@
+"""Progress and summary: the lines of a log, the display of a terminal, and what remains of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from rich.console import Console
+from samplelock import ALL, DIFFERENCE, EXPECTED, KEPT, LEFT_OUT, LOCK, question, with_selection
+
+from minreq.cli import summary
+from minreq.cli.narration import place, why_kept
+from minreq.cli.progress import Progress
+from minreq.cli.text import columns, counted, duration, printable, size
+from minreq.config import STDOUT, Settings
+from minreq.model import Answer, Failure, Need
+from minreq.reporting import Step
+
+SETTINGS = Settings(cache_dir=Path("cache"), providers=("openai", "bedrock"))
+
+
+class Stage:
+    """A console of 100 columns that remembers, and a clock that stands still unless it is told."""
+
+    def __init__(self, *, terminal: bool, verbose: bool = False, encoding: str = "utf-8") -> None:
+        self._stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        self.console = Console(
+            file=self._stream, width=100, force_terminal=terminal, color_system=None, highlight=False, _environ={}
+        )
+        self.now = 0.0
+        self.progress = Progress(self.console, drawn=terminal, verbose=verbose, clock=lambda: self.now)
+
+    @property
+    def text(self) -> str:
+        self._stream.flush()
+        buffer = self._stream.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode()
+
+    def show_display(self) -> None:
+        """Print what the display shows at this moment."""
+        self.console.print("- display -")
+        self.console.print(self.progress)
+        self.console.print("- end -")
+
+
+def answers() -> Iterator[Answer]:
+    for kept in KEPT:
+        if kept.question is not None:
+            yield Answer(distribution=kept.candidate.name, accepted=True, question=kept.question, reason="")
+    for left_out in LEFT_OUT:
+        if left_out.question is not None:
+            name, reason = left_out.candidate.name, left_out.reason
+            yield Answer(distribution=name, accepted=False, question=left_out.question, reason=reason)
+
+
+def play(stage: Stage) -> None:
+    """A lock from its first event to its last."""
+    progress = stage.progress
+    progress.began(Step.RESOLVE, "litellm")
+    stage.now += 3.1
+    progress.resolved(LOCK.resolution)
+    progress.began(Step.MAP)
+    stage.now += 0.9
+    progress.mapped({each.candidate.name: each.bytes for each in ALL})
+    progress.began(Step.TRACE, "openai, bedrock")
+    progress.fetched("tiktoken-0.12.0-py3-none-any.whl", 1_100_000)
+    progress.answered(next(answers()))
+    progress.repeated("boto3 was declined at a.py:1 and is needed at b.py:2")
+    for answer in answers():
+        progress.answered(answer)
+    stage.now += 8.3
+    stage.show_display()
+    progress.began(Step.SETTLE)
+    for kept in KEPT[:-1]:
+        progress.settled(kept.candidate.name, kept.evidence)
+    progress.settled(KEPT[-1].candidate.name, None)
+    progress.settled(canonicalize_name("unheard-of"), None)
+    stage.now += 70
+    progress.began(Step.COMPARE, "two baselines")
+    progress.note("the first baseline\x1b[2J took long")
+    progress.began(Step.PROVE, "6 distributions alone")
+    stage.now += 2
+    progress.began(Step.WRITE, "requirements-minimal.txt")
+    progress.finished(summary.lines(LOCK, SETTINGS, progress.seconds))
+    stage.show_display()
+
+
+@pytest.mark.parametrize(
+    ("expected", "terminal", "verbose"),
+    [
+        ("progress-log.txt", False, False),
+        ("progress-log-verbose.txt", False, True),
+        ("progress-terminal.txt", True, False),
+        ("progress-terminal-verbose.txt", True, True),
+    ],
+)
+def test_a_whole_lock(expected: str, *, terminal: bool, verbose: bool) -> None:
+    """What a person sees, in a log and on a terminal of 100 columns."""
+    stage = Stage(terminal=terminal, verbose=verbose)
+    play(stage)
+    assert stage.text == (EXPECTED / expected).read_text(encoding="utf-8")
+
+
+def test_every_line_of_a_log_is_complete() -> None:
+    """However long: nothing is folded or cut where nobody can widen a window."""
+    stage = Stage(terminal=False)
+    stage.progress.note("word " * 100 + "end")
+    stage.progress.finished(["x" * 300])
+    first, second = stage.text.splitlines()
+    assert first.endswith("word end")
+    assert second == "x" * 300
+
+
+def test_without_unicode_the_spinner_is_ascii() -> None:
+    stage = Stage(terminal=True, encoding="ascii")
+    stage.progress.began(Step.TRACE)
+    stage.show_display()
+    assert stage.text.splitlines()[1].startswith("Tracing -")
+
+
+def test_a_failure_leaves_the_step_unfinished() -> None:
+    """A step that did not end has no line that says so: the error is what follows."""
+    stage = Stage(terminal=False)
+    stage.progress.began(Step.PROVE, "6 distributions alone")
+    assert stage.text == ""
+
+
+def test_the_ending_fits_what_was_asked_for() -> None:
+    def ending(settings: Settings) -> str:
+        *_, last = summary.lines(LOCK, settings, 4.0)
+        return last.plain
+
+    assert ending(replace(SETTINGS, dry_run=True)) == "Nothing written (--dry-run), in 4.0 s"
+    assert ending(replace(SETTINGS, output=Path("my locks/a.txt"))) == (
+        "  pip install --no-deps --require-hashes -r 'my locks/a.txt' -t python/"
+    )
+    assert ending(replace(SETTINGS, output=STDOUT)) == ""
+
+
+def test_what_is_over_the_limit_shows() -> None:
+    kept = (replace(KEPT[0], bytes=300_000_000),)
+    texts = list(summary.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0))
+    (row,) = (text for text in texts if text.plain.startswith("  this lock"))
+    assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
+    assert [span.style for span in row.spans] == ["red"]
+
+
+def test_why_something_is_kept() -> None:
+    """That its own module is missing goes without saying; another error does not."""
+    name = canonicalize_name("a")
+    failure = Failure(distribution=name, stage="openai/chat", error="TypeError: no", method="run")
+    assert why_kept(failure) == "openai/chat fails without it: TypeError: no"
+    assert why_kept(replace(failure, error="ModuleNotFoundError: No module named 'a'", stage="import")) == (
+        "the import fails without it"
+    )
+    assert why_kept(DIFFERENCE) == "the import differs without it: warnings"
+
+
+def test_where_something_was_asked_for() -> None:
+    assert place(question("a", "import", "b.py", Need.PROBE)) == "b.py:73 probes, import"
+    assert place(question("a", "import", "b.py", Need.METADATA)) == "b.py:73 looks up its metadata, import"
+    assert place(replace(question("a.b", "openai/chat"), frames=())) == "a.b, openai/chat"
+
+
+def test_numbers_and_words() -> None:
+    assert [size(count) for count in (0, 1500, 1 << 20, 206_889_123)] == ["0 KiB", "1 KiB", "1.0 MiB", "197.3 MiB"]
+    assert [duration(seconds) for seconds in (0.04, 59.9, 60, 125)] == ["0.0 s", "59.9 s", "1 min 00 s", "2 min 05 s"]
+    assert [counted(number, "wheel") for number in (0, 1, 2)] == ["0 wheels", "1 wheel", "2 wheels"]
+    assert columns([("a", "1", ""), ("bc", "23", "x")], right=frozenset({1})) == ["a    1", "bc  23  x"]
+    assert printable("a\tb\x1b[0m\u2028é\n") == "a\\tb\\x1b[0m\\u2028é\n"
