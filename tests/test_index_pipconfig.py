@@ -161,6 +161,16 @@ def test_a_value_that_cannot_be_meant(key: str, value: str) -> None:
     assert key in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://me:s3cret@[index.example/", "https://me:s3cret@index.example:port/"])
+@pytest.mark.parametrize("key", ["index-url", "extra-index-url", "find-links"])
+def test_a_url_that_is_none(key: str, url: str) -> None:
+    """The message tells no password."""
+    with pytest.raises(PipSettingInvalid) as caught:
+        of(flags={key: url})
+    assert caught.value.key == key
+    assert "s3cret" not in f"{caught.value} {caught.value!r}"
+
+
 def test_a_switch_may_be_off() -> None:
     assert not of("[global]\nno-index = off").no_index
 

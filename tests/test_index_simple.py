@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -228,6 +231,40 @@ def test_html_page() -> None:
 def test_html_without_base_is_relative_to_the_page() -> None:
     (found,) = from_html('<a href="../../files/a-1.0-py3-none-any.whl">a</a>')
     assert found.url == "https://index.example/files/a-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize("text", ["<![nonsense[", '<a href="https://[x/a-1.0-py3-none-any.whl">a</a>'])
+def test_broken_html_is_an_error_or_nothing(text: str) -> None:
+    """Newer versions of html.parser forgive a malformed declaration."""
+    with suppress(PageUnreadable):
+        assert from_html(text) == ()
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=8), values, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    facts=st.dictionaries(
+        st.sampled_from(
+            ["url", "filename", "hashes", "size", "yanked", "requires-python", "upload-time", "core-metadata"]
+        ),
+        JSON_VALUES,
+    )
+)
+def test_any_json_is_files_or_our_error(facts: Mapping[str, Any]) -> None:
+    with suppress(PageUnreadable):
+        for file in from_json({"filename": "a-1.0-py3-none-any.whl", "url": "x", "hashes": {}, **facts}):
+            assert isinstance(file, (Wheel, Sdist))
+
+
+@given(st.text(alphabet="<>a /=\"'!&;[]-#href", max_size=60))
+def test_any_html_is_files_or_our_error(text: str) -> None:
+    with suppress(PageUnreadable):
+        assert from_html(text) == ()
 
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-7-imaginary", "text/html; charset=ascii"])

@@ -144,8 +144,8 @@ def metadata_path(paths: Iterable[str], wheel: Wheel) -> str:
         for path in paths
         if path.endswith(".dist-info/METADATA")
         and path.count("/") == 1
-        # As in pip, the version in the folder's name is not compared: older tools escaped it in other ways.
-        and canonicalize_name(path.partition("-")[0]) == wheel.name
+        # As in pip, the beginning is enough: older tools escaped the rest in other ways.
+        and canonicalize_name(path).startswith(f"{wheel.name}-")
     ]
     if len(found) != 1:
         problem = f"it has {len(found)} folders for the metadata of {wheel.name}, not one"

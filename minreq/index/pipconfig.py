@@ -5,11 +5,13 @@ from __future__ import annotations
 import configparser
 import locale
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
 
 import platformdirs
 from packaging.utils import canonicalize_name
@@ -119,9 +121,9 @@ def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Fla
     if provider not in get_args(KeyringProvider):
         raise PipSettingInvalid("keyring-provider", provider, f"one of {', '.join(get_args(KeyringProvider))}")
     return IndexSettings.of(
-        index_url=from_setting(single["index-url"]) if "index-url" in single else None,
-        extra_index_urls=[from_setting(url) for url in several["extra-index-url"]],
-        find_links=[from_setting(location) for location in several["find-links"]],
+        index_url=_url("index-url", single["index-url"]) if "index-url" in single else None,
+        extra_index_urls=[_url("extra-index-url", url) for url in several["extra-index-url"]],
+        find_links=[_url("find-links", location) for location in several["find-links"]],
         no_index=_boolean("no-index", single.get("no-index", "no")),
         # requests, and so pip, look at these two when no --cert is given.
         cert=single.get("cert") or environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or None,
@@ -206,6 +208,16 @@ def _format_control(value: str, target: set[str], other: set[str]) -> None:
             name = canonicalize_name(word.strip())
             other.discard(name)
             target.add(name)
+
+
+def _url(key: str, location: str) -> str:
+    url = from_setting(location)
+    try:
+        # Both raise: brackets that do not match, and a port that is no number.
+        urlsplit(url).port  # noqa: B018 - a property that checks
+    except ValueError as error:
+        raise PipSettingInvalid(key, re.sub(r"//[^/]*@", "//", location), f"a URL or a path ({error})") from None
+    return url
 
 
 def _boolean(key: str, value: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import PageUnreadable
+from minreq.errors import ArchiveUnreadable, PageUnreadable
 from minreq.index import simple
 from minreq.index.session import Session
 from minreq.index.urls import local_path
@@ -98,7 +98,10 @@ class FindLinks:
             page = self._session.page(self._url, accept=simple.ACCEPT, absent=_ABSENT)
             return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
         if path.is_dir():
-            found = (simple.file_at(child.as_uri()) for child in sorted(path.iterdir()))
+            try:
+                found = [simple.file_at(child.as_uri()) for child in sorted(path.iterdir())]
+            except OSError as error:
+                raise PageUnreadable(self._url, str(error)) from error
             return tuple(file for file in found if file is not None)
         # A folder or page that is not there is normal: pip only warns.
         return _html_file(path) if path.is_file() else ()
@@ -126,8 +129,11 @@ def hashed(file: F) -> F:
     digest = file.sha256
     if digest is None:
         whole = hashlib.sha256()
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                whole.update(chunk)
+        try:
+            with path.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    whole.update(chunk)
+        except OSError as error:
+            raise ArchiveUnreadable(file.filename, file.url, str(error)) from error
         digest = whole.hexdigest()
     return dataclasses.replace(file, sha256=digest, size=path.stat().st_size)

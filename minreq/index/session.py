@@ -186,7 +186,7 @@ class Session:
                     if response.status_code not in RETRIED or tried >= self._retries:
                         return read(response)
                     wait = _wait(tried, response.headers.get("Retry-After"))
-            except (httpx.TransportError, httpx.TooManyRedirects, httpx.InvalidURL) as error:
+            except (httpx.RequestError, httpx.InvalidURL) as error:
                 if tried >= self._retries or not _may_pass(error):
                     raise IndexUnreachable(bare(url), str(error) or type(error).__name__) from error
                 wait = _wait(tried, None)

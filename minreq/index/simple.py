@@ -152,7 +152,7 @@ def _json_link(file: Mapping[str, Any], page: str) -> _Link:
         filename=str(file["filename"]),
         sha256=_digest(file.get("hashes") or {}) or _fragment_sha256(fragment),
         size=size if isinstance(size := file.get("size"), int) else None,
-        requires_python=file.get("requires-python"),
+        requires_python=text if isinstance(text := file.get("requires-python"), str) else None,
         upload_time=_upload_time(file.get("upload-time")),
         # PEP 592, 691: "either a boolean ... or an arbitrary string" that is the reason.
         yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
@@ -164,6 +164,8 @@ def _json_link(file: Mapping[str, Any], page: str) -> _Link:
 def _target(base: str, link: str) -> tuple[str, str]:
     """Where a link leads, without credentials, and its fragment."""
     # Pages list tens of thousands of files; nearly all links are absolute already, and joining was half of the time.
+    if "[" in link:
+        urlsplit(link)  # Raises where that is no address.
     target, _, fragment = (link if link.startswith("https://") else urljoin(base, link)).partition("#")
     return (bare(target) if "@" in target else target), fragment
 
@@ -205,13 +207,16 @@ def _html_links(body: bytes, charset: str, url: str) -> Iterable[_Link]:
     page = _Page()
     try:
         page.feed(body.decode(charset))
-    except (UnicodeDecodeError, LookupError) as error:
+        page.close()
+        base = urljoin(url, page.base) if page.base else url
+        links = [_anchor_link(anchor, base) for anchor in page.anchors if anchor.get("href")]
+    except (ValueError, LookupError, AssertionError) as error:
+        # Bytes that are not of the charset, a charset that does not exist, a URL that is none, and what html.parser
+        # raises of a malformed declaration.
         raise PageUnreadable(bare(url), str(error)) from error
-    page.close()
     if page.version is not None:
         _check_version(page.version, url)
-    base = urljoin(url, page.base) if page.base else url
-    return [_anchor_link(anchor, base) for anchor in page.anchors if anchor.get("href")]
+    return links
 
 
 def _anchor_link(anchor: Mapping[str, str | None], base: str) -> _Link:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
-from minreq.errors import ArchiveUnreadable, SizeMismatch
+from minreq.errors import ArchiveUnreadable, SizeMismatch, StoreUnwritable
 from minreq.index import archive
 from minreq.index.archive import RangedFile
 from minreq.index.once import Once
@@ -33,15 +33,15 @@ class WheelReader:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._folder = tempfile.TemporaryDirectory(prefix="minreq-whole-")
-        #: Archives that had to be fetched whole, each once.
+        self._temporary = ExitStack()
+        #: Archives that had to be fetched whole, each once; or that are whole on this machine.
         self._whole: Once[Wheel, Path] = Once(self._fetch_whole)
         #: Hosts that were seen to answer no range.
         self._rangeless: set[str] = set()
 
     def close(self) -> None:
         """Forget the archives that were fetched whole."""
-        self._folder.cleanup()
+        self._temporary.close()
 
     def outline(self, wheel: Wheel) -> tuple[bytes, tuple[Member, ...]]:
         """``METADATA`` and the directory of the archive.
@@ -85,10 +85,11 @@ class WheelReader:
             self._session.download(file.url, to, size=file.size)
             return
         try:
-            with path.open("rb") as stream:
-                shutil.copyfileobj(stream, to)
-        except FileNotFoundError as error:
-            raise ArchiveUnreadable(file.filename, file.url, "it is not there") from error
+            stream = path.open("rb")
+        except OSError as error:
+            raise ArchiveUnreadable(file.filename, file.url, error.strerror or str(error)) from error
+        with stream:
+            shutil.copyfileobj(stream, to)
 
     def _with(self, wheel: Wheel, read: Callable[[RangedFile | BinaryIO], T]) -> T:
         """Give *read* the archive to read in, ranges first where they may work."""
@@ -98,7 +99,11 @@ class WheelReader:
                 return read(self._ranged(wheel))
             except RangesRefused:
                 self._rangeless.add(host)
-        with self._whole.get(wheel).open("rb") as stream:
+        try:
+            stream = self._whole.get(wheel).open("rb")
+        except OSError as error:
+            raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
+        with stream:
             return read(stream)
 
     def _ranged(self, wheel: Wheel) -> RangedFile:
@@ -123,10 +128,12 @@ class WheelReader:
     def _fetch_whole(self, wheel: Wheel) -> Path:
         path = local_path(wheel.url)
         if path is not None:
-            if not path.is_file():
-                raise ArchiveUnreadable(wheel.filename, wheel.url, "it is not there")
             return path
-        whole = Path(self._folder.name) / hashlib.sha256(wheel.url.encode()).hexdigest()
-        with whole.open("w+b") as stream:
-            self.download(wheel, stream)
+        try:
+            folder = Path(self._temporary.enter_context(tempfile.TemporaryDirectory(prefix="minreq-")))
+            whole = folder / "wheel"
+            with whole.open("w+b") as stream:
+                self.download(wheel, stream)
+        except OSError as error:
+            raise StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
         return whole
