@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 
@@ -73,7 +74,7 @@ class TestAsAUser:
 
     def test_version(self) -> None:
         done = minreq("--version")
-        assert (done.returncode, done.stdout, done.stderr) == (0, "minreq 0.1.0\n", "")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"minreq {version('minreq')}\n", "")
 
     def test_help_names_every_command(self) -> None:
         done = minreq("-h")
@@ -274,6 +275,7 @@ class TestErrors:
 ENGINE = """
 import sys
 sys.path.insert(0, TESTS)
+from importlib.metadata import version
 from pathlib import Path
 from minreq.cli import main
 from minreq.cli.engine import Engine

@@ -50,6 +50,13 @@ def test_no_index_is_named() -> None:
     assert load(text).selection.kept == (KEPT[0],)
 
 
+def test_an_unknown_size_stays_unknown() -> None:
+    wheel = replace(KEPT[0].candidate.wheel, size=None)
+    kept = replace(KEPT[0], candidate=replace(KEPT[0].candidate, wheel=wheel, wheels=(wheel,)))
+    lock = with_selection(LOCK, (kept,), ())
+    assert load(dump(lock)) == lock
+
+
 def test_kept_and_left_out_are_the_closure() -> None:
     with pytest.raises(ValueError, match="do not partition the closure"):
         dump(replace(LOCK, selection=replace(LOCK.selection, left_out=())))
