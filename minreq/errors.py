@@ -433,22 +433,6 @@ class KnownBadRelease(ResolutionFailure):
         return f"{self.project} {self.version} is known to be malicious and is never installed; ask for another version"
 
 
-class DirectReference(ResolutionFailure):
-    """A package requires another by URL: the index cannot answer for it."""
-
-    reason = "direct-reference"
-
-    def __init__(self, requirement: str, by: str) -> None:
-        super().__init__(requirement, by)
-        self.requirement, self.by = requirement, by
-
-    def __str__(self) -> str:
-        return (
-            f"{self.by} requires {self.requirement}; a URL has no place in a lock of versions and hashes: "
-            "put the wheel in a folder for --find-links and ask for it by version with --override"
-        )
-
-
 class UnknownExtra(ResolutionFailure):
     """A package has no extra of that name."""
 

@@ -27,6 +27,8 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 #: Where the requirement of a line ends and options of its own begin.
 _OPTION = re.compile(r"\s+--?[a-z]")
 
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedRequirement:
@@ -177,13 +179,15 @@ def _parsed(text: str) -> Requirement:
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        path = "/" in text or "\\" in text or text.startswith(".") or text.endswith((".whl", ".gz", ".zip"))
-        if path and "@" not in text:
+        if "/" in text or "\\" in text:
             raise _Fault(f"{text!r} is a path or URL, which has no version to lock; use --find-links") from error
         first, *_ = str(error).splitlines()
         raise _Fault(f"{text!r} is no requirement: {first}") from error
     if requirement.url is not None:
         raise _Fault(f"{text!r} is a URL, which has no version to lock; use --find-links")
+    # A name may hold dots; pip takes what ends like an archive for a file.
+    if requirement.name.endswith(_ARCHIVES):
+        raise _Fault(f"{text!r} is a file, which has no version to lock; use --find-links")
     return requirement
 
 

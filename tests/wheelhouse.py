@@ -18,7 +18,7 @@ Keys of a release, all optional:
 ``extras``           a table, extra to requirements
 ``files``            a table, path to text; without it the release holds an empty package named like the project
 ``requires_python``  a specifier
-``tag``              one tag or a list, a wheel for each (``py3-none-any`` unless given)
+``tag``              one tag or a list, a wheel for each (``py3-none-any`` unless given); ``2-py3-none-any`` is build 2
 ``entry_points``     a table, group to a table of names and object references
 ``scripts``          a table, file name to text, in ``.data/scripts``
 ``yanked``           true, or the reason
@@ -194,7 +194,7 @@ class Archive:
         }
         if self.release.sdist:
             return Sdist(**common)
-        return Wheel(**common, tags=parse_tag(self.path.stem.split("-", 2)[2]))
+        return Wheel(**common, tags=parse_tag(_platform_part(self.path.stem)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,8 +346,13 @@ def _of_extra(requirement: str, extra: str) -> str:
 def _wheel_file(tag: str) -> str:
     lines = ["Wheel-Version: 1.0", "Generator: wheelhouse"]
     lines.append(f"Root-Is-Purelib: {'true' if tag.endswith('-none-any') else 'false'}")
-    lines += [f"Tag: {part}" for part in sorted(map(str, parse_tag(tag)))]
+    lines += [f"Tag: {part}" for part in sorted(map(str, parse_tag(_platform_part(tag))))]
     return "\n".join(lines) + "\n"
+
+
+def _platform_part(tag: str) -> str:
+    """The tag without what stands before it: the build number, or name and version of a file."""
+    return "-".join(tag.split("-")[-3:])
 
 
 def _entry_points(groups: Mapping[str, Mapping[str, str]]) -> str:

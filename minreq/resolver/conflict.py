@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
 from minreq.errors import ProjectNotFound
-from minreq.resolver.catalogue import ANY, Catalogue, Unfit, place, supports
+from minreq.resolver.catalogue import ANY, Catalogue, Unfit
 from minreq.resolver.provider import Information, Pin, Provider, Trail, written
 
 
@@ -27,6 +27,11 @@ class Conflict:
     def stated(self) -> bool:
         """Whether the user asked for the project."""
         return any(wish.origin is not None for wish, _ in self.causes)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether what is asked for is not the project of that name on the index."""
+        return any(wish.barrier is not None and wish.barrier.foreign for wish, _ in self.causes)
 
 
 def conflicts(causes: Iterable[Information]) -> tuple[Conflict, ...]:
@@ -50,25 +55,23 @@ class Teller:
 
     def why(self, conflict: Conflict, *, subject: str) -> str:
         """The clause that tells *conflict*; *subject* stands for the root: its name and version, or "it"."""
-        for wish, parent in conflict.causes:
-            if wish.python is not None and parent is not None:
-                platform = next(p for p in self._catalogue.demand.platforms if not supports(wish.python, p))
-                return (
-                    f"{self._who(parent, subject)} requires Python {wish.python}, and {place(platform)} has "
-                    f"{platform.python_version}"
-                )
-        asked = [self._asks(cause, subject) for cause in self._decisive(conflict)]
-        limits = [
-            f"{stated.place} asks for {written(stated.requirement)}"
-            for stated in self._catalogue.demand.limits.get(conflict.name, ())
-        ]
-        return ", and ".join([*asked, *limits, self._available(conflict, many=len(asked) + len(limits) > 1)])
+        for cause in conflict.causes:
+            if cause.requirement.barrier is not None:
+                return f"{self._asks(cause, subject)}, and {cause.requirement.barrier.why}"
+        causes = self._decisive(conflict)
+        clauses = [self._asks(cause, subject) for cause in causes]
+        if conflict.name != self._root:
+            limits = self._catalogue.demand.limits.get(conflict.name, ())
+            clauses += [f"{stated.place} asks for {written(stated.requirement)}" for stated in limits]
+            clauses.append(self._available(conflict, many=len(clauses) > 1))
+        return ", and ".join(clauses)
 
     def remedy(self, conflict: Conflict) -> str:
         """What the user can do about *conflict*."""
-        if any(wish.python is not None for wish, _ in conflict.causes):
-            return "name another interpreter with --python, or another version with --constraint"
-        newest = next(iter(self._provider.releases(conflict.name, ANY)), None)
+        for wish, _ in conflict.causes:
+            if wish.barrier is not None:
+                return wish.barrier.remedy
+        newest = self._catalogue.newest(conflict.name)
         if newest is None:
             return "check --index-url and --extra-index-url"
         if conflict.stated or conflict.name in self._catalogue.demand.limits:
@@ -80,8 +83,18 @@ class Teller:
         for cause in conflict.causes:
             if next(self._provider.releases(conflict.name, cause.requirement.specifier), None) is None:
                 return (cause,)
-        limiting = tuple(cause for cause in conflict.causes if cause.requirement.specifier)
-        return limiting or conflict.causes
+        limiting = [
+            cause
+            for cause in conflict.causes
+            # That the root is tried at one version is no news.
+            if cause.requirement.specifier and not (cause.parent is None and conflict.name == self._root)
+        ]
+        return tuple(sorted(limiting, key=self._order)) or conflict.causes
+
+    def _order(self, cause: Information) -> tuple[bool, int, str]:
+        """Packages before the user, the root before what it leads to."""
+        wish, parent = cause
+        return parent is None, 0 if parent is None else len(self._trail.chain(parent)), wish.text
 
     def _asks(self, cause: Information, subject: str) -> str:
         wish, parent = cause

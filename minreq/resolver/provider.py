@@ -16,9 +16,8 @@ from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.structs import RequirementInformation
 
-from minreq.errors import DirectReference
 from minreq.requirements import StatedRequirement
-from minreq.resolver.catalogue import ANY, Catalogue, Release, applies, is_pin, supports
+from minreq.resolver.catalogue import ANY, Catalogue, Release, applies, is_pin, place, supports
 
 
 class Key(NamedTuple):
@@ -27,6 +26,16 @@ class Key(NamedTuple):
     name: NormalizedName
     #: Empty for the project itself.
     extra: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """Why a wish cannot be granted by any version, as a clause, and what the user can do."""
+
+    why: str
+    remedy: str
+    #: What is meant is not on the index; a project of the same name there is another.
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +48,8 @@ class Wish:
     text: str
     #: The user's words, ``None`` where a package asks.
     origin: str | None = None
-    #: ``Requires-Python`` that the platform does not satisfy: nothing can grant such a wish.
-    python: SpecifierSet | None = None
+    #: Why no version can grant it.
+    barrier: Barrier | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +158,7 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         keys = {identifier, Key(identifier.name)}
         wishes = [wish for key in keys if key in requirements for wish in requirements[key]]
         excluded = {pin.version for key in keys if key in incompatibilities for pin in incompatibilities[key]}
-        if any(wish.python is not None for wish in wishes):
+        if any(wish.barrier is not None for wish in wishes):
             return lambda: iter(())
         specifier = reduce(and_, (wish.specifier for wish in wishes), ANY)
         asked = any(wish.origin is not None for wish in wishes)
@@ -163,7 +172,7 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
 
     def is_satisfied_by(self, requirement: Wish, candidate: Pin) -> bool:
         """Whether the version is one that the wish allows."""
-        return requirement.python is None and requirement.specifier.contains(candidate.version, prereleases=True)
+        return requirement.barrier is None and requirement.specifier.contains(candidate.version, prereleases=True)
 
     def get_dependencies(self, candidate: Pin) -> tuple[Wish, ...]:
         """What a pin requires; that of an extra starts with the project itself at the same version."""
@@ -188,27 +197,33 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
             yield Wish(key=Key(release.name), specifier=same, text=f"{release.name}=={release.version}")
         elif release.name in self._fixed:
             return
-        demand = self._catalogue.demand
         requires_python = self._catalogue.metadata(release).requires_python
-        if not all(supports(requires_python, platform) for platform in demand.platforms):
-            yield Wish(key=pin.key, specifier=ANY, text=f"Python {requires_python}", python=requires_python)
-            return
+        for platform in self._catalogue.demand.platforms:
+            if not supports(requires_python, platform):
+                barrier = Barrier(
+                    why=f"{place(platform)} has {platform.python_version}",
+                    remedy="name another interpreter with --python, or another version with --constraint",
+                )
+                yield Wish(key=pin.key, specifier=ANY, text=f"Python {requires_python}", barrier=barrier)
+                return
         requirements = list(self._catalogue.requires(release, pin.key.extra))
         for requirement in requirements:
             self._catalogue.look_ahead(requirement)
         for requirement in requirements:
-            yield from self._of_package(release, requirement)
+            yield from self._of_package(requirement)
 
-    def _of_package(self, release: Release, requirement: Requirement) -> Iterator[Wish]:
+    def _of_package(self, requirement: Requirement) -> Iterator[Wish]:
         name = canonicalize_name(requirement.name)
         aside = self._aside.get(name)
         if aside is Aside.ALTOGETHER:
             return
-        if requirement.url is not None:
-            raise DirectReference(str(requirement), str(release))
         overriding = self._catalogue.demand.overriding.get(name)
         if overriding is not None:
             yield from self._parts(requirement, specifier=overriding)
+        elif requirement.url is not None:
+            remedy = f"take it from the index by its version with --override '{name}==VERSION'"
+            barrier = Barrier(why="a URL has no place in a lock of versions", remedy=remedy, foreign=True)
+            yield Wish(key=Key(name), specifier=ANY, text=written(requirement), barrier=barrier)
         elif aside is Aside.VERSIONS:
             yield from self._parts(requirement, specifier=ANY)
         else:
@@ -248,4 +263,5 @@ class Trail(BaseReporter[Wish, Pin, Key]):
 def written(requirement: Requirement) -> str:
     """The requirement without its marker, ``a[x]>=1``."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return f"{requirement.name}{extras}{requirement.specifier}"
+    url = "" if requirement.url is None else f" @ {requirement.url}"
+    return f"{requirement.name}{extras}{requirement.specifier}{url}"

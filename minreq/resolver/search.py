@@ -50,14 +50,16 @@ class Solution:
         return frozenset(key.name for key in found)
 
 
-def solve(provider: Provider, trail: Trail, wishes: Iterable[Wish], asked: str) -> Solution | tuple[Conflict, ...]:
+def solve(
+    provider: Provider, trail: Trail, wishes: Iterable[Wish], asked: str, *, rounds: int = _ROUNDS
+) -> Solution | tuple[Conflict, ...]:
     """Grant *wishes*, or tell the conflicts that stand in the way, at least one.
 
     Raises `ResolutionTooDeep`, in which *asked* names the question.
     """
     resolver = resolvelib.Resolver[Wish, Pin, Key](provider, trail)
     try:
-        result = resolver.resolve(wishes, max_rounds=_ROUNDS)
+        result = resolver.resolve(wishes, max_rounds=rounds)
     except resolvelib.ResolutionImpossible as impossible:
         return conflicts(impossible.causes)
     except resolvelib.ResolutionTooDeep as too_deep:

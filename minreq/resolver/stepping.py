@@ -83,7 +83,7 @@ class Stepping:
             for conflict in outcome:
                 witness = self._needs(root, conflict.name) if self._negotiable(conflict, aside) else None
                 if witness is None and self._negotiable(conflict, aside):
-                    aside[conflict.name] = self._further(conflict.name, aside)
+                    aside[conflict.name] = self._further(conflict, aside)
                     break
                 verdicts.append((conflict, witness))
             else:
@@ -102,9 +102,10 @@ class Stepping:
         said = conflict.stated or name == demand.root_name or name in demand.limits
         return not said and aside.get(name) is not Aside.ALTOGETHER
 
-    def _further(self, name: NormalizedName, aside: Mapping[NormalizedName, Aside]) -> Aside:
+    def _further(self, conflict: Conflict, aside: Mapping[NormalizedName, Aside]) -> Aside:
         """How far to set aside what nothing needs: first its versions, then all of it."""
-        return Aside.ALTOGETHER if name in aside or self._newest(name) is None else Aside.VERSIONS
+        hopeless = conflict.foreign or conflict.name in aside or self._newest(conflict.name) is None
+        return Aside.ALTOGETHER if hopeless else Aside.VERSIONS
 
     def _needs(self, root: Release, name: NormalizedName) -> str | None:
         """Where *root* needs *name*; asked of the forecast once."""

@@ -1,0 +1,173 @@
+"""Requirement files: what pip reads in them, and what is wrong with one, by file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minreq.errors import RequirementsUnreadable
+from minreq.requirements import Requirements, StatedOption, read_constraints, read_requirements
+
+
+def write(folder: Path, **files: str) -> Path:
+    """Write files named by their stems; the first is returned."""
+    for stem, text in files.items():
+        (folder / f"{stem}.txt").write_text(text, encoding="utf-8")
+    return folder / f"{next(iter(files))}.txt"
+
+
+def told(requirements: Requirements) -> list[tuple[str, int | None]]:
+    return [(str(stated.requirement), stated.line) for stated in requirements.requirements]
+
+
+def test_requirements_comments_and_continued_lines(tmp_path: Path) -> None:
+    """Each requirement is told with the line it begins on."""
+    path = write(
+        tmp_path,
+        main="""# a file
+a>=1  # the floor
+b[x,y] ; python_version \\
+    >= '3.8'
+
+c==1.0 \\
+    --hash=sha256:aaaa \\
+    --hash=sha256:bbbb
+d \\
+# a comment ends what is continued
+e
+""",
+    )
+    assert told(read_requirements(path, {})) == [
+        ("a>=1", 2),
+        ('b[x,y]; python_version >= "3.8"', 3),
+        ("c==1.0", 6),
+        ("d", 9),
+        ("e", 11),
+    ]
+
+
+def test_origin_and_place(tmp_path: Path) -> None:
+    """A requirement knows the option that led to it."""
+    (stated,) = read_requirements(write(tmp_path, main="\na"), {}).requirements
+    assert stated.origin == f"-r {tmp_path / 'main.txt'}"
+    assert stated.place == f"-r {tmp_path / 'main.txt'} (line 2)"
+
+
+def test_variables(tmp_path: Path) -> None:
+    """Only ${UPPER_CASE} is a variable, and one that is not set stays as it is."""
+    path = write(tmp_path, main="a==${VERSION}\n--extra-index-url https://${USER}:${TOKEN}@index.example/simple")
+    read = read_requirements(path, {"VERSION": "1.5", "USER": "me", "TOKEN": ""})
+    assert told(read) == [("a==1.5", 1)]
+    assert read.options[0].value == "https://me:${TOKEN}@index.example/simple"
+
+
+def test_nested_files(tmp_path: Path) -> None:
+    """-r and -c are relative to the file that names them; what a constraints file names is constraints too."""
+    (tmp_path / "sub").mkdir()
+    main = write(tmp_path, main="-r sub/more.txt\n--constraint=sub/limits.txt\na")
+    write(tmp_path / "sub", more="b\n-rlast.txt", last="c", limits="d<2\n-r last.txt")
+    read = read_requirements(main, {})
+    assert told(read) == [("b", 1), ("c", 1), ("a", 3)]
+    assert [str(stated.requirement) for stated in read.constraints] == ["d<2", "c"]
+    assert read.constraints[0].origin == f"-c {tmp_path / 'sub' / 'limits.txt'}"
+
+
+def test_nested_file_url(tmp_path: Path) -> None:
+    """A file: URL names a file of this machine."""
+    write(tmp_path, more="b")
+    main = write(tmp_path, main=f"-r {(tmp_path / 'more.txt').as_uri()}")
+    assert told(read_requirements(main, {})) == [("b", 1)]
+
+
+def test_options_are_left_to_the_caller(tmp_path: Path) -> None:
+    """Index options and flags are returned with their place, long names, in the order of kinds."""
+    path = write(
+        tmp_path, main="-i https://index.example/simple --pre\n-f links -f more\n--no-binary=a --require-hashes"
+    )
+    origin = f"-r {path}"
+    assert read_requirements(path, {}).options == (
+        StatedOption(name="--index-url", value="https://index.example/simple", origin=origin, line=1),
+        StatedOption(name="--pre", value=None, origin=origin, line=1),
+        StatedOption(name="--find-links", value="links", origin=origin, line=2),
+        StatedOption(name="--find-links", value="more", origin=origin, line=2),
+        StatedOption(name="--no-binary", value="a", origin=origin, line=3),
+        StatedOption(name="--require-hashes", value=None, origin=origin, line=3),
+    )
+
+
+def test_declared_encoding(tmp_path: Path) -> None:
+    """A coding comment or a byte order mark says how to read the file."""
+    path = tmp_path / "latin.txt"
+    path.write_bytes("# -*- coding: latin-1 -*-\na # für alle\n".encode("latin-1"))
+    assert told(read_requirements(path, {})) == [("a", 2)]
+    path.write_bytes(b"\xef\xbb\xbfb\n")
+    assert told(read_requirements(path, {})) == [("b", 1)]
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    """Says nothing, which is allowed."""
+    assert read_requirements(write(tmp_path, main="\n# nothing\n"), {}) == Requirements()
+
+
+def test_constraints(tmp_path: Path) -> None:
+    """A file of -c read for itself."""
+    path = write(tmp_path, main="a<2\nb==1.0")
+    assert [(str(s.requirement), s.line) for s in read_constraints(path, {})] == [("a<2", 1), ("b==1.0", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("a\nb>=", 2, "'b>=' is no requirement: "),
+        ("a b", 1, "'a b' is no requirement: "),
+        ("\n./folder", 2, "'./folder' is a path or URL, which has no version to lock; use --find-links"),
+        ("a-1.0-py3-none-any.whl", 1, "'a-1.0-py3-none-any.whl' is a file, which has no version to lock"),
+        ("https://example.org/a-1.0.tar.gz", 1, "is a path or URL"),
+        ("a @ https://example.org/a-1.0.tar.gz", 1, "is a URL, which has no version to lock"),
+        ("-e .", 1, "'-e .' is editable and has no released version to lock; build a wheel for --find-links"),
+        ("--unheard-of x", 1, "unrecognized arguments: --unheard-of x"),
+        ("-r", 1, "expected one argument"),
+        ("-i 'open", 1, "No closing quotation"),
+        ("-r https://example.org/r.txt", 1, "is not on this machine; download it and name the file"),
+    ],
+)
+def test_faults_name_file_and_line(text: str, line: int, problem: str, tmp_path: Path) -> None:
+    """Every fault is found where it is."""
+    path = write(tmp_path, main=text)
+    with pytest.raises(RequirementsUnreadable) as caught:
+        read_requirements(path, {})
+    assert (caught.value.path, caught.value.line) == (path, line)
+    assert problem in caught.value.problem
+    assert str(caught.value).startswith(f"{path}, line {line}: ")
+
+
+def test_fault_in_a_nested_file_names_that_file(tmp_path: Path) -> None:
+    """Not the file that led there."""
+    main = write(tmp_path, main="-r more.txt", more="\n\n!")
+    with pytest.raises(RequirementsUnreadable) as caught:
+        read_requirements(main, {})
+    assert (caught.value.path.name, caught.value.line) == ("more.txt", 3)
+
+
+def test_constraint_with_extras(tmp_path: Path) -> None:
+    """pip refuses it, as nothing can be meant by it."""
+    with pytest.raises(RequirementsUnreadable, match="a constraint has no extras"):
+        read_constraints(write(tmp_path, main="a[x]<2"), {})
+
+
+def test_files_that_name_each_other(tmp_path: Path) -> None:
+    """A circle ends with an error instead of never."""
+    main = write(tmp_path, main="-r more.txt", more="-r main.txt")
+    with pytest.raises(RequirementsUnreadable, match=r"more.txt: names .*main.txt, which leads back to it"):
+        read_requirements(main, {})
+
+
+def test_missing_and_binary_files(tmp_path: Path) -> None:
+    """The whole file is at fault: no line."""
+    with pytest.raises(RequirementsUnreadable, match="No such file") as caught:
+        read_requirements(tmp_path / "missing.txt", {})
+    assert caught.value.line is None
+    (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RequirementsUnreadable, match="it is no text"):
+        read_requirements(tmp_path / "binary.txt", {})
