@@ -42,7 +42,7 @@ class Emulator:
         self._lock = threading.Lock()
         self._resources = ExitStack()
         self._process: subprocess.Popen[str] | None = None
-        self._complaints = Path()
+        self._folder = Path()
 
     def __enter__(self) -> Emulator:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         with ExitStack() as stack:
@@ -51,7 +51,7 @@ class Emulator:
             certificate, key = folder / "certificate.pem", folder / "key.pem"
             certificate.write_bytes(b"".join(blob.bytes() for blob in self._leaf.cert_chain_pems))
             key.write_bytes(self._leaf.private_key_pem.bytes())
-            self._complaints = folder / "stderr.txt"
+            self._folder = folder
             complaints = stack.enter_context(self._complaints.open("w", encoding="utf-8"))
             command = [sys.executable, "-I", "-m", "minreq.smoke.emulator"]
             self._process = subprocess.Popen(
@@ -70,6 +70,11 @@ class Emulator:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
         self._process = None
+
+    @property
+    def _complaints(self) -> Path:
+        """What the process writes on stderr."""
+        return self._folder / "stderr.txt"
 
     def open(self, name: str) -> Endpoints:
         """Listen under *name*, one run of one stage; raises `EmulatorStopped`."""

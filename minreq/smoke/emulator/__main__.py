@@ -33,12 +33,13 @@ async def _serve(context: ssl.SSLContext) -> None:
     loop = asyncio.get_running_loop()
     opened: dict[str, Listeners] = {}
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(await _obey(json.loads(line), opened, context)), flush=True)  # noqa: T201 - the protocol
+        print(json.dumps(await obey(json.loads(line), opened, context)), flush=True)  # noqa: T201 - the protocol
     for listeners in opened.values():
         listeners.close()
 
 
-async def _obey(command: dict[str, str], opened: dict[str, Listeners], context: ssl.SSLContext) -> dict[str, Any]:
+async def obey(command: dict[str, str], opened: dict[str, Listeners], context: ssl.SSLContext) -> dict[str, Any]:
+    """The answer to one command; *opened* are the names that listen now."""
     match command:
         case {"open": name} if name not in opened:
             opened[name] = Listeners(handler=answer)

@@ -72,11 +72,11 @@ def _operation(request: Request, model: str, operation: str) -> Response:
         raise _Failure(400, "ValidationException", f"Malformed input request: {error!r}") from error
 
 
-def _converse(model: str, body: Mapping[str, Any]) -> Response:  # noqa: ARG001 - Converse is the same for every model
+def _converse(_model: str, body: Mapping[str, Any]) -> Response:
     return json_response(bedrock_models.converse(body), headers=_REQUEST_ID)
 
 
-def _converse_stream(model: str, body: Mapping[str, Any]) -> Response:  # noqa: ARG001 - as above
+def _converse_stream(_model: str, body: Mapping[str, Any]) -> Response:
     events = [eventstream.event(kind, document) for kind, document in bedrock_models.converse_events(body)]
     return stream_response(eventstream.CONTENT_TYPE, events, _REQUEST_ID)
 

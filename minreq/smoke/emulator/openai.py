@@ -7,17 +7,19 @@ https://learn.microsoft.com/azure/ai-foundry/openai/reference
 from __future__ import annotations
 
 import base64
+import functools
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from minreq.smoke.emulator import content
 from minreq.smoke.emulator.message import Request, Response, encoded, json_response, stream_response
 
 _FINGERPRINT = "fp_0000000000"
-#: How long a limited client is told to wait: less than a second, so that retries cost no time.
 _HEADERS = {"x-request-id": "req_00000000000000000000000000000001", "openai-version": "2020-10-01"}
+#: How long a limited client is told to wait; clients take the first, so that retries cost no time.
 _RETRY = {"retry-after-ms": "20", "retry-after": "1"}
 _DIMENSIONS = 8
 _SAFE = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
@@ -95,7 +97,11 @@ def _operation(request: Request, call: _Call) -> Response:
         return json_response({"object": "list", "data": [_model("gpt-4o-mini"), _model("gpt-4o")]}, headers=_HEADERS)
     if request.method == "GET" and call.operation.startswith("models/"):
         return json_response(_model(call.operation.partition("/")[2]), headers=_HEADERS)
-    operations = {"chat/completions": _chat, "completions": _text, "embeddings": _embeddings}
+    operations: Mapping[str, Callable[[Mapping[str, Any], str], Response]] = {
+        "chat/completions": functools.partial(_chat, azure=call.azure),
+        "completions": _text,
+        "embeddings": _embeddings,
+    }
     if request.method != "POST" or call.operation not in operations:
         message = f"Invalid URL ({request.method} {request.raw_path})"
         raise _Failure(404, message, "invalid_request_error", "404" if call.azure else None)
@@ -112,7 +118,7 @@ def _operation(request: Request, call: _Call) -> Response:
     if content.LIMITED in model or (content.LIMITED_ONCE in model and first):
         message = f"Rate limit reached for {model} on requests per min (RPM): Limit 3, Used 3, Requested 1."
         raise _Failure(429, message, "requests", "429" if call.azure else "rate_limit_exceeded")
-    return operations[call.operation](body, model, azure=call.azure)
+    return operations[call.operation](body, model)
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -120,7 +126,7 @@ def _model(name: str) -> dict[str, Any]:
 
 
 def _error(error: _Failure, call: _Call) -> Response:
-    headers = {**_HEADERS, **(_RETRY if error.status == 429 else {})}  # noqa: PLR2004 - too many requests
+    headers = {**_HEADERS, **(_RETRY if error.status == HTTPStatus.TOO_MANY_REQUESTS else {})}
     document: dict[str, Any] = {"code": error.code, "message": error.message}
     if not call.azure:
         document = {"message": error.message, "type": error.kind, "param": None, "code": error.code}
@@ -219,7 +225,7 @@ def _events(documents: Sequence[object]) -> Response:
     return stream_response("text/event-stream; charset=utf-8", [b"data: " + each + b"\n\n" for each in data], _HEADERS)
 
 
-def _text(body: Mapping[str, Any], model: str, *, azure: bool) -> Response:  # noqa: ARG001 - both answer alike
+def _text(body: Mapping[str, Any], model: str) -> Response:
     prompt = body.get("prompt")
     prompt = prompt[0] if isinstance(prompt, list) and prompt else prompt
     if not isinstance(prompt, str):
@@ -242,7 +248,7 @@ def _text_choice(text: str, reason: str | None) -> dict[str, Any]:
     return {"text": text, "index": 0, "logprobs": None, "finish_reason": reason}
 
 
-def _embeddings(body: Mapping[str, Any], model: str, *, azure: bool) -> Response:  # noqa: ARG001 - both answer alike
+def _embeddings(body: Mapping[str, Any], model: str) -> Response:
     given = body.get("input")
     if not given:
         raise _Failure(400, "Missing required parameter: 'input'.", "invalid_request_error", "missing_param")

@@ -61,6 +61,13 @@ class Listeners:
             self._connections.discard(writer)
             writer.close()
 
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self.handler(request)
+        except Exception as error:  # noqa: BLE001 - what cannot be answered must not look like a lost connection
+            text = f"The emulator cannot answer {request.method} {request.target}: {error!r}"
+            return Response(status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=text.encode())
+
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
@@ -72,7 +79,7 @@ class Listeners:
                 return
             self.requests.append(recorded(request, self.ports))
             keep = request.header("connection").lower() != "close"
-            await _write(writer, self.handler(request), keep=keep)
+            await _write(writer, self._answer(request), keep=keep)
             if not keep:
                 return
 

@@ -1,0 +1,254 @@
+"""Listeners on real sockets, in this process, and what they record."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import socket
+import ssl
+import sys
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+
+import pytest
+import trustme
+
+from minreq.smoke.emulator import server
+from minreq.smoke.emulator.__main__ import obey
+from minreq.smoke.emulator.message import Request, Response, stream_response
+from minreq.smoke.emulator.recording import recorded
+from minreq.smoke.emulator.server import Listeners
+
+T = TypeVar("T")
+
+
+@dataclass
+class Loop:
+    """An event loop in a thread of its own, so that a test can be a client."""
+
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def do(self, awaitable: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(awaited(), self.loop).result()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    thread = Thread(target=loop.loop.run_forever)
+    thread.start()
+    yield loop
+    loop.do(settled())
+    loop.loop.call_soon_threadsafe(loop.loop.stop)
+    thread.join()
+    loop.loop.close()
+
+
+async def settled() -> None:
+    """Connections that were dropped have noticed."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def echo(request: Request) -> Response:
+    """Answer with the body, in parts where the path says so."""
+    if request.raw_path == "/parts":
+        return stream_response("text/plain", [b"one", b"two"])
+    if request.raw_path == "/fault":
+        message = "a fault of the emulator"
+        raise KeyError(message)
+    return Response(body=request.body)
+
+
+@pytest.fixture
+def listeners(loop: Loop, context: ssl.SSLContext) -> Iterator[Listeners]:
+    listeners = Listeners(handler=echo)
+    loop.do(listeners.open(context))
+
+    async def close() -> None:
+        listeners.close()
+
+    yield listeners
+    loop.do(close())
+
+
+@pytest.fixture
+def client(listeners: Listeners) -> Iterator[HTTPConnection]:
+    connection = HTTPConnection("127.0.0.1", listeners.ports["http"])
+    yield connection
+    connection.close()
+
+
+def ask(connection: HTTPConnection, *request: Any, **more: Any) -> tuple[int, bytes]:
+    connection.request(*request, **more)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def raw(listeners: Listeners, data: bytes) -> bytes:
+    """What comes back for *data*, until the server ends the connection."""
+    with socket.create_connection(("127.0.0.1", listeners.ports["http"])) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_connection_is_kept_for_the_next_request(client: HTTPConnection) -> None:
+    assert ask(client, "POST", "/", body=b"first") == (200, b"first")
+    kept = client.sock
+    assert ask(client, "POST", "/", body=b"second") == (200, b"second")
+    assert client.sock is kept
+
+
+def test_connection_is_closed_when_the_client_wants_it(client: HTTPConnection) -> None:
+    client.request("GET", "/", headers={"Connection": "close"})
+    response = client.getresponse()
+    assert (response.read(), response.getheader("connection"), client.sock) == (b"", "close", None)
+
+
+def test_body_comes_in_chunks(client: HTTPConnection) -> None:
+    assert ask(client, "POST", "/", body=iter([b"a", b"bc"]), encode_chunked=True) == (200, b"abc")
+
+
+def test_answer_goes_out_in_chunks(client: HTTPConnection) -> None:
+    client.request("GET", "/parts")
+    response = client.getresponse()
+    assert (response.getheader("transfer-encoding"), response.read()) == ("chunked", b"onetwo")
+
+
+def test_tls_with_the_certificate(listeners: Listeners, authority: trustme.CA) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    connection = HTTPSConnection("127.0.0.1", listeners.ports["https"], context=trusting)
+    assert ask(connection, "POST", "/", body=b"secret") == (200, b"secret")
+    connection.close()
+
+
+def test_client_that_does_not_trust_harms_nobody(listeners: Listeners, client: HTTPConnection) -> None:
+    stranger = HTTPSConnection("127.0.0.1", listeners.ports["https"], context=ssl.create_default_context())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        stranger.request("GET", "/")
+    stranger.close()
+    assert ask(client, "GET", "/") == (200, b"")
+
+
+def test_client_may_wait_for_leave_to_send(listeners: Listeners) -> None:
+    said = raw(listeners, b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")
+    assert said.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert said.endswith(b"hi")
+
+
+def test_trailers_of_a_chunked_body_are_passed_over(listeners: Listeners) -> None:
+    chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n0\r\nTrailer: x\r\n\r\n"
+    assert raw(listeners, chunked).endswith(b"hi")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", id="old version"),
+        pytest.param(b"nonsense\r\n\r\n", id="no request line"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n", id="length no number"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", id="negative length"),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", id="too long"),
+        pytest.param(b"GET /" + b"x" * 70000 + b" HTTP/1.1\r\n\r\n", id="head too long"),
+    ],
+)
+def test_what_is_no_request_is_refused(listeners: Listeners, data: bytes) -> None:
+    assert raw(listeners, data).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert not listeners.requests
+
+
+def test_half_a_request_is_forgotten(listeners: Listeners) -> None:
+    assert raw(listeners, b"POST / HTT") == b""
+    assert raw(listeners, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf") == b""
+    assert not listeners.requests
+
+
+def test_fault_is_an_answer_and_not_a_lost_connection(client: HTTPConnection) -> None:
+    status, body = ask(client, "GET", "/fault")
+    assert (status, b"a fault of the emulator" in body) == (500, True)
+
+
+def test_requests_are_recorded_in_order(listeners: Listeners, client: HTTPConnection) -> None:
+    ask(client, "POST", "/a?b=c", body=b"body", headers={"X-Name": "value"})
+    ask(client, "GET", "/parts")
+    first, second = listeners.requests
+    assert (first["method"], first["target"], first["body"]) == ("POST", "/a?b=c", "body")
+    assert first["headers"] == [
+        ["host", "{http}"],
+        ["accept-encoding", "identity"],
+        ["content-length", "4"],
+        ["x-name", "value"],
+    ]
+    assert second["target"] == "/parts"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("http://127.0.0.1:80/x https://localhost:443/", "http://{http}/x https://{https}/"),
+        ("id 01234567-89ab-4def-8123-456789abcdef.", "id {uuid}."),
+        ("20260102T030405Z", "{time}"),
+        ("Credential=KEY/20260102/us/sts/aws4_request", "Credential=KEY/{date}/us/sts/aws4_request"),
+        (f"Signature={'0a' * 32}", "Signature={signature}"),
+        ("Boto3/1 m/Z,b,E cfg/retry", "Boto3/1 m/E,Z,b cfg/retry"),
+    ],
+)
+def test_what_no_two_runs_share_is_recorded_by_name(sent: str, kept: str) -> None:
+    request = Request(method="POST", target="/", headers=(("x-it", sent),), body=sent.encode())
+    record = recorded(request, {"http": 80, "https": 443})
+    assert (record["headers"], record["body"]) == ([["x-it", kept]], kept)
+
+
+def test_body_that_is_no_text_is_recorded_by_its_digest() -> None:
+    record = recorded(Request(method="POST", target="/", headers=(), body=b"\xff"), {})
+    assert record["body"] == "sha256:a8100ae6aa1940d0b663bb31cd466142ebbdbd5187131b92d93818987832eb89"
+
+
+def test_commands_open_and_close_names(loop: Loop, context: ssl.SSLContext) -> None:
+    opened: dict[str, Listeners] = {}
+
+    def command(said: dict[str, str]) -> dict[str, Any]:
+        return loop.do(obey(said, opened, context))
+
+    ports = command({"open": "a"})
+    assert (ports["name"], set(ports)) == ("a", {"name", "http", "https"})
+    assert command({"open": "a"})["error"] == "'a' is open already"
+    connection = HTTPConnection("127.0.0.1", ports["http"])
+    assert ask(connection, "GET", "/nowhere")[0] == 404
+    closed = command({"close": "a"})
+    assert [each["target"] for each in closed["requests"]] == ["/nowhere"]
+    connection.close()
+    assert command({"close": "a"})["error"] == "'a' is not open"
+    assert command({"dance": "a"})["error"] == "no such command: ['dance']"
+
+
+@pytest.mark.parametrize("file", sorted(Path(server.__file__).parent.glob("*.py")), ids=lambda file: file.name)
+def test_only_the_standard_library_is_imported(file: Path) -> None:
+    """The process starts at once, and what it holds cannot differ between installations."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        imported = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            imported.append(str(node.module))
+        for name in imported:
+            assert name.partition(".")[0] in sys.stdlib_module_names or name.startswith("minreq.smoke.emulator"), name
