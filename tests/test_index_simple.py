@@ -125,7 +125,6 @@ def test_unreadable_requires_python_constrains_nothing() -> None:
         "a-1.0.egg",
         "a-1.0-py3-none-any.exe",
         "a-nonsense-py3-none-any.whl",
-        "a-1.0-py3--any.whl",
         "a-1.0-py3.whl",
         "a.tar.gz",
         "a-old!.zip",
