@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 from wheelhouse import Wheelhouse
 
-from minreq.errors import ProjectNotFound
+from minreq.errors import NoWheel, ProjectNotFound
 from minreq.model import Member, Metadata, Sdist, Wheel
 
 
@@ -22,6 +22,8 @@ class FolderIndex:
 
     def __init__(self, wheelhouse: Wheelhouse) -> None:
         self._wheelhouse = wheelhouse
+        #: Projects that may not be built.
+        self.only_binary: frozenset[str] = frozenset()
         #: Projects whose files were asked for.
         self.projects: list[NormalizedName] = []
         #: File names of the wheels whose metadata was asked for.
@@ -61,6 +63,8 @@ class FolderIndex:
 
     def build(self, sdist: Sdist) -> Wheel:
         """The wheel that lies in the source distributions of a wheelhouse, without running a build."""
+        if sdist.name in self.only_binary:
+            raise NoWheel(sdist.name, str(sdist.version), "--only-binary forbids it")
         (archive,) = (a for a in self._wheelhouse.archives if a.path.name == sdist.filename)
         folder = self._wheelhouse.folder / "built"
         folder.mkdir(exist_ok=True)

@@ -51,7 +51,7 @@ class UntoldIndex(FolderIndex):
 
 
 def stated(requirements: list[str], origin: str) -> tuple[StatedRequirement, ...]:
-    return tuple(StatedRequirement(requirement=Requirement(text), origin=origin) for text in requirements)
+    return tuple(StatedRequirement(requirement=Requirement(text), origin=f"{origin} {text}") for text in requirements)
 
 
 def demand_of(scenario: Scenario, asked: dict[str, Any], index: FolderIndex) -> Demand:
@@ -104,6 +104,7 @@ def test_scenario(path: Path, tmp_path: Path) -> None:
     house = write(scenario, tmp_path / "house")
     table = dict(scenario.resolve)
     index = UntoldIndex(house) if table.pop("metadata_only_requires_python", False) else FolderIndex(house)
+    index.only_binary = frozenset(table.pop("only_binary", ()))
     demand = demand_of(scenario, table, index)
     if "error" in table:
         with pytest.raises(errors.MinreqError) as caught:
@@ -162,7 +163,7 @@ def test_extend_conflicts_with_a_pin(make_wheelhouse: MakeWheelhouse) -> None:
         extend(base, Requirement("a[clash]"), demand, index)
     assert str(caught.value) == (
         "cannot resolve a[clash]: a 1.0 with its extra clash requires b>=2, and b 1.0 is pinned already; "
-        "to set it aside say --override 'b>=2.0'"
+        "to set that aside say --override 'b>=2.0'"
     )
 
 

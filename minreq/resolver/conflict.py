@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
 from minreq.errors import ProjectNotFound
-from minreq.resolver.catalogue import ANY, Catalogue, Unfit
-from minreq.resolver.provider import Information, Pin, Provider, Trail, written
+from minreq.resolver.catalogue import Catalogue, Release
+from minreq.resolver.provider import Information, Pin, Provider, Trail, said, written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +53,25 @@ class Teller:
 
     def why(self, conflict: Conflict, *, subject: str) -> str:
         """The clause that tells *conflict*; *subject* stands for the root: its name and version, or "it"."""
-        for cause in conflict.causes:
+        name, causes = conflict.name, sorted(conflict.causes, key=self._order)
+        for cause in causes:
             if cause.requirement.barrier is not None:
                 return f"{self._asks(cause, subject)}, and {cause.requirement.barrier.why}"
-        causes = self._decisive(conflict)
-        clauses = [self._asks(cause, subject) for cause in causes]
-        if conflict.name != self._root:
-            limits = self._catalogue.demand.limits.get(conflict.name, ())
-            clauses += [f"{stated.place} asks for {written(stated.requirement)}" for stated in limits]
-            clauses.append(self._available(conflict, many=len(clauses) > 1))
-        return ", and ".join(clauses)
+            if not self._exists(name, cause.requirement.specifier):
+                return f"{self._asks(cause, subject)}, and {self._available(name, cause.requirement.specifier)}"
+        limiting = [cause for cause in causes if cause.requirement.specifier] or causes
+        packages = [self._asks(cause, subject) for cause in limiting if cause.parent is not None]
+        if name == self._root:
+            # That the root is tried at one version is no news.
+            return " and ".join(packages)
+        if (fixed := self._provider.fixed(name)) is not None:
+            return f"{' and '.join(packages)}, and {fixed} is pinned already"
+        stated = [self._asks(cause, subject) for cause in limiting if cause.parent is None]
+        limits = self._catalogue.demand.limits.get(name, ())
+        stated += [said(limit.place, written(limit.requirement)) for limit in limits]
+        if packages and stated:
+            return f"{' and '.join(packages)}, against {' and '.join(stated)}"
+        return f"{' and '.join(packages or stated)}, and no version of {name} satisfies all of it"
 
     def remedy(self, conflict: Conflict) -> str:
         """What the user can do about *conflict*."""
@@ -76,20 +83,7 @@ class Teller:
             return "check --index-url and --extra-index-url"
         if conflict.stated or conflict.name in self._catalogue.demand.limits:
             return f"ask for another version of {conflict.name}, or set what packages say aside with --override"
-        return f"to set it aside say --override '{conflict.name}>={newest.version}'"
-
-    def _decisive(self, conflict: Conflict) -> tuple[Information, ...]:
-        """The one cause that nothing satisfies even alone, else all that limit the version."""
-        for cause in conflict.causes:
-            if next(self._provider.releases(conflict.name, cause.requirement.specifier), None) is None:
-                return (cause,)
-        limiting = [
-            cause
-            for cause in conflict.causes
-            # That the root is tried at one version is no news.
-            if cause.requirement.specifier and not (cause.parent is None and conflict.name == self._root)
-        ]
-        return tuple(sorted(limiting, key=self._order)) or conflict.causes
+        return f"to set that aside say --override '{conflict.name}>={newest.version}'"
 
     def _order(self, cause: Information) -> tuple[bool, int, str]:
         """Packages before the user, the root before what it leads to."""
@@ -99,7 +93,7 @@ class Teller:
     def _asks(self, cause: Information, subject: str) -> str:
         wish, parent = cause
         if parent is None:
-            return f"{wish.origin} asks for {wish.text}"
+            return said(str(wish.origin), wish.text)
         return f"{self._who(parent, subject)} requires {wish.text}"
 
     def _who(self, pin: Pin, subject: str) -> str:
@@ -111,21 +105,23 @@ class Teller:
         chain = f" (through {', '.join(names)})" if names else ""
         return f"{first}{extra}{chain}"
 
-    def _available(self, conflict: Conflict, *, many: bool) -> str:
-        name = conflict.name
-        if (fixed := self._provider.fixed(name)) is not None:
-            return f"{fixed} is pinned already"
+    def _exists(self, name: NormalizedName, specifier: SpecifierSet) -> bool:
+        """Whether the index has a version that could be used, whatever else is asked."""
         try:
-            shelf = self._catalogue.shelf(name)
+            versions = specifier.filter(self._catalogue.shelf(name).files)
+        except ProjectNotFound:
+            return False
+        return any(isinstance(self._catalogue.fitted(name, version), Release) for version in versions)
+
+    def _available(self, name: NormalizedName, specifier: SpecifierSet) -> str:
+        """What the index has of a project no version of which satisfies *specifier*."""
+        try:
+            versions = specifier.filter(self._catalogue.shelf(name).files)
         except ProjectNotFound:
             return f"the index has no project {name}"
-        specifier: SpecifierSet = reduce(and_, (wish.specifier for wish, _ in conflict.causes), ANY)
-        for version in specifier.filter(shelf.files):
-            if isinstance(unfit := self._catalogue.fitted(name, version), Unfit):
-                return f"{name} {version} {unfit}"
+        for version in versions:
+            return f"{name} {version} {self._catalogue.fitted(name, version)}"
         newest = self._catalogue.newest(name)
         if newest is None:
             return f"the index has no version of {name} that can be used"
-        return (
-            f"no version of {name} satisfies all of it" if many else f"the newest that can be used is {newest.version}"
-        )
+        return f"the newest that can be used is {newest.version}"

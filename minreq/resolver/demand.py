@@ -33,7 +33,7 @@ class Builder(Protocol):
     """Makes a wheel for the host out of a source distribution."""
 
     def build(self, sdist: Sdist, /) -> Wheel:
-        """Build it; the wheel's URL names a local file."""
+        """Build it; the wheel's URL names a local file. Raises `NoWheel` where that is not allowed."""
         ...
 
 

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Candidate
 from minreq.resolver.catalogue import Catalogue, Release
-from minreq.resolver.provider import Aside, written
+from minreq.resolver.provider import Aside, said, written
 from minreq.resolver.search import Solution
 
 
@@ -34,7 +34,7 @@ def notes(
 def _overridden(catalogue: Catalogue, solution: Solution, name: NormalizedName) -> Iterator[str]:
     overrides = [s for s in catalogue.demand.overrides if canonicalize_name(s.requirement.name) == name]
     if overrides and (asked := list(_asked(catalogue, solution, name))):
-        by = " and ".join(f"{written(stated.requirement)} ({stated.origin})" for stated in overrides)
+        by = " and ".join(said(stated.place, written(stated.requirement)) for stated in overrides)
         yield f"{by} replaces {', '.join(f'{written(r)} of {release}' for r, release in asked)}"
 
 

@@ -16,6 +16,7 @@ from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.structs import RequirementInformation
 
+from minreq.errors import NoWheel
 from minreq.requirements import StatedRequirement
 from minreq.resolver.catalogue import ANY, Catalogue, Release, applies, is_pin, place, supports
 
@@ -197,7 +198,15 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
             yield Wish(key=Key(release.name), specifier=same, text=f"{release.name}=={release.version}")
         elif release.name in self._fixed:
             return
-        requires_python = self._catalogue.metadata(release).requires_python
+        try:
+            requires_python = self._catalogue.metadata(release).requires_python
+        except NoWheel as refusal:
+            # The builder may refuse a project (--only-binary); an older version may have a wheel.
+            barrier = Barrier(
+                why=f"none can be built: {refusal.why}", remedy="allow it with --no-binary, or provide one"
+            )
+            yield Wish(key=pin.key, specifier=ANY, text="a wheel", barrier=barrier)
+            return
         for platform in self._catalogue.demand.platforms:
             if not supports(requires_python, platform):
                 barrier = Barrier(
@@ -265,3 +274,8 @@ def written(requirement: Requirement) -> str:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     url = "" if requirement.url is None else f" @ {requirement.url}"
     return f"{requirement.name}{extras}{requirement.specifier}{url}"
+
+
+def said(place: str, text: str) -> str:
+    """What the user said, with the place; the words of an option often hold it already."""
+    return place if text in place else f"{text} ({place})"
