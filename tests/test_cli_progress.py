@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from rich.console import Console
 from samplelock import ALL, DIFFERENCE, EXPECTED, KEPT, LEFT_OUT, LOCK, question, with_selection
 
-from minreq.cli import summary
+from minreq.cli import narration, summary
 from minreq.cli.narration import place, why_kept
 from minreq.cli.progress import Progress
 from minreq.cli.text import columns, counted, duration, printable, size
@@ -121,6 +122,21 @@ def test_without_unicode_the_spinner_is_ascii() -> None:
     stage.progress.began(Step.TRACE)
     stage.show_display()
     assert stage.text.splitlines()[1].startswith("Tracing -")
+
+
+def test_many_versions_are_a_range() -> None:
+    versions = [f"1.{minor}" for minor in range(9, 5, -1)]
+    passed_over = tuple(replace(LOCK.resolution.passed_over[0], version=Version(each)) for each in versions)
+    (sentence,) = narration.passed_over(replace(LOCK.resolution, passed_over=passed_over))
+    assert sentence.startswith("litellm 1.9 to 1.6, 4 versions: it needs certifi")
+
+
+def test_a_step_without_counts_says_something() -> None:
+    stage = Stage(terminal=False)
+    for step in Step:
+        stage.progress.began(step)
+    stage.progress.finished()
+    assert stage.text == (EXPECTED / "progress-bare.txt").read_text(encoding="utf-8")
 
 
 def test_a_failure_leaves_the_step_unfinished() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from packaging.utils import NormalizedName
 
 from minreq.cli.text import counted, size
+from minreq.lockfile.requirements import grouped
 from minreq.model import Answer, Difference, Evidence, Failure, Need, Question, Request, Resolution
+
+# Versions that are named one by one.
+_FEW = 3
 
 
 def why_kept(evidence: Evidence) -> str:
@@ -51,3 +55,10 @@ def resolved(resolution: Resolution) -> str:
 def mapped(sizes: Mapping[NormalizedName, int]) -> str:
     """Return how much a full install would bring."""
     return f"{counted(len(sizes), 'wheel')}, {size(sum(sizes.values()))} unpacked"
+
+
+def passed_over(resolution: Resolution) -> Iterator[str]:
+    """Return a sentence for each reason; many versions are told as a range, since the lock has them all."""
+    for name, versions, reason in grouped(resolution.passed_over):
+        several = f"{versions[0]} to {versions[-1]}, {len(versions)} versions"
+        yield f"{name} {several if len(versions) > _FEW else ', '.join(map(str, versions))}: {reason}"

@@ -18,7 +18,6 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from minreq.cli import narration, text
-from minreq.lockfile.requirements import grouped
 from minreq.model import Answer, Evidence, Resolution
 from minreq.reporting import Reporter, Step
 
@@ -39,6 +38,16 @@ _DONE = {
     Step.COMPARE: "Compared",
     Step.PROVE: "Proved",
     Step.WRITE: "Wrote",
+}
+# What is said where nothing was counted.
+_OUTCOMES = {
+    Step.RESOLVE: "the closure",
+    Step.MAP: "the closure",
+    Step.TRACE: "nothing was asked for",
+    Step.SETTLE: "nothing was left to try",
+    Step.COMPARE: "with the baseline",
+    Step.PROVE: "by the smoke, on nothing but the lock",
+    Step.WRITE: "the lock and its evidence",
 }
 _PASSED_OVER = "Passed over"
 _VERB_WIDTH = len(_PASSED_OVER) + 2
@@ -82,9 +91,6 @@ class Progress(Reporter):
         self._step: Step | None = None
         self._step_began = self._began
         self._detail = ""
-        self._outcome = ""
-        #: Verbs and contents of lines that belong under the line of the step.
-        self._remarks: list[tuple[str, str]] = []
         self._counts: Counter[str] = Counter()
         self._versions: Mapping[NormalizedName, Version] = MappingProxyType({})
         self._recent: deque[Text] = deque(maxlen=_RECENT)
@@ -100,32 +106,33 @@ class Progress(Reporter):
         with self._lock:
             self._end_step()
         for line in lines:
-            # A terminal cuts a row of a table that is too long for it; a log has the whole of it.
+            # A window cuts a row of a table that is too long for it; a log has the whole of it.
             content = Text(line) if isinstance(line, str) else line
-            is_folded = self._console.is_terminal
-            self._console.print(content, soft_wrap=not is_folded, no_wrap=content.no_wrap, overflow=content.overflow)
+            overflow = content.overflow if self._drawn else None
+            self._console.print(content, soft_wrap=not self._drawn, no_wrap=content.no_wrap, overflow=overflow)
 
     def began(self, step: Step, detail: str = "") -> None:
         """End the step before, with what it came to."""
         with self._lock:
             self._end_step()
             self._step, self._step_began, self._detail = step, self._clock(), detail
-            self._outcome = ""
             self._counts.clear()
             self._recent.clear()
 
     def resolved(self, resolution: Resolution) -> None:
-        """Keep what was passed over or set aside for the end of the step."""
+        """End the step, and say which versions were passed over and what was set aside."""
         with self._lock:
             self._versions = {name: candidate.version for name, candidate in resolution.pins.items()}
-            self._outcome = narration.resolved(resolution)
-            passed_over = [(_PASSED_OVER, f"{which}: {reason}") for which, reason in grouped(resolution.passed_over)]
-            self._remarks = [*passed_over, *(("Note", note) for note in resolution.notes)]
+            self._end_step(narration.resolved(resolution))
+            for sentence in narration.passed_over(resolution):
+                self._milestone(_PASSED_OVER, sentence, "yellow")
+            for note in resolution.notes:
+                self._milestone("Note", note, "yellow")
 
     def mapped(self, sizes: Mapping[NormalizedName, int]) -> None:
-        """Keep what a full install would bring for the end of the step."""
+        """End the step with what a full install would bring."""
         with self._lock:
-            self._outcome = narration.mapped(sizes)
+            self._end_step(narration.mapped(sizes))
 
     def fetched(self, filename: str, size: int) -> None:
         """Count it; alone it is of no interest."""
@@ -177,15 +184,13 @@ class Progress(Reporter):
         yield line
         yield from recent
 
-    def _end_step(self) -> None:
+    def _end_step(self, outcome: str = "") -> None:
         if self._step is None:
             return
-        outcome = self._outcome or ", ".join(self._tallies()) or self._detail
         took = text.duration(self._clock() - self._step_began)
-        self._milestone(_DONE[self._step], outcome, "green", took)
-        for verb, content in self._remarks:
-            self._milestone(verb, content, "yellow")
-        self._remarks, self._step = [], None
+        came_to = outcome or ", ".join(self._tallies()) or self._detail or _OUTCOMES[self._step]
+        self._milestone(_DONE[self._step], came_to, "green", took)
+        self._step = None
 
     def _tallies(self) -> list[str]:
         counts = self._counts

@@ -13,7 +13,7 @@ from minreq.cli import narration
 from minreq.cli.text import columns, counted, duration, printable, size
 from minreq.config import STDOUT, Settings
 from minreq.lockfile.evidence import beside
-from minreq.lockfile.requirements import grouped, render
+from minreq.lockfile.requirements import render
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
 _BAR_WIDTH = 40
@@ -61,7 +61,10 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
             for each in kept
         ],
         "left_out": [{**_facts(each), "why": _why_left_out(each)} for each in left_out],
-        "passed_over": [{"versions": versions, "why": why} for versions, why in grouped(lock.resolution.passed_over)],
+        "passed_over": [
+            {"name": each.name, "version": str(each.version), "why": each.reason}
+            for each in lock.resolution.passed_over
+        ],
         "notes": list(lock.resolution.notes),
     }
 

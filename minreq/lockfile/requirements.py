@@ -100,10 +100,10 @@ def parse(text: str, *, filename: str = DEFAULT_NAME) -> LockedFile:
     return LockedFile(pins=tuple(pins[name] for name in sorted(pins)), options=tuple(options))
 
 
-def grouped(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, str]]:
-    """Return versions and reason; neighbours passed over for the same reason are together: ``a 1.2, 1.1``."""
+def grouped(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, tuple[Version, ...], str]]:
+    """Return name, versions and reason; neighbours passed over for the same reason are together."""
     for (name, reason), members in groupby(passed_over, key=lambda each: (each.name, each.reason)):
-        yield f"{name} {', '.join(str(each.version) for each in members)}", reason
+        yield name, tuple(each.version for each in members), reason
 
 
 def _header(lock: Lock, filename: str) -> Iterator[str]:
@@ -144,8 +144,8 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
         yield "note", "without hashes an installer that follows dependencies brings back, unasked, what is left out"
     for note in resolution.notes:
         yield "note", note
-    for versions, reason in grouped(resolution.passed_over):
-        yield "passed over", f"{versions}: {reason}"
+    for name, versions, reason in grouped(resolution.passed_over):
+        yield "passed over", f"{name} {', '.join(map(str, versions))}: {reason}"
     for each in left_out:
         if each.degraded is not None:
             yield "degraded", f"without {each.candidate.name}: {_difference(each.degraded)}"
