@@ -91,7 +91,6 @@ def changed(key: str, value: Any) -> str:
         ("selection.kept", {}, "is not an array"),
         ("selection.kept[2].bytes", True, "is not an integer"),
         ("selection.kept[2].evidence.kind", "x", "is none of failure, difference, request"),
-        ("selection.kept[0].evidence.method", "x", "is none of fork, feature, run"),
         ("selection.kept[0].question.need", 1, "is none of import, probe, metadata"),
         ("selection.kept[0].question", [], "is not an object"),
         ("selection.kept[0].candidate.version", "x", "Invalid version: 'x'"),
@@ -107,6 +106,11 @@ def test_a_fault_is_told_with_its_place(key: str, value: Any, why: str) -> None:
         load(changed(key, value), filename="x.evidence.json")
     assert (caught.value.key, caught.value.why) == (key, why)
     assert str(caught.value) == f"x.evidence.json: {key}: {why}; restore the file, or move it away and lock again"
+
+
+def test_a_word_that_is_none_of_the_known_ones() -> None:
+    with pytest.raises(EvidenceUnreadable, match=r"selection\.kept\[0\]\.evidence\.method: is none of fork, "):
+        load(changed("selection.kept[0].evidence.method", "x"))
 
 
 def test_a_wheel_file_name_is_checked() -> None:
