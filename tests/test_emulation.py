@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +14,7 @@ import httpx
 import pytest
 
 from minreq.errors import EmulatorStopped
-from minreq.smoke.emulation import Emulator
+from minreq.smoke.emulation import Emulator, _end
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +86,19 @@ def test_death_of_the_process_is_told_with_its_facts() -> None:
     with Emulator() as emulator:
         emulator.open("stage")
         os.kill(running(emulator), signal.SIGKILL)
+        assert emulator._process
+        emulator._process.wait()
         with pytest.raises(EmulatorStopped) as caught:
             emulator.close("stage")
     assert caught.value.status == -signal.SIGKILL
     assert "ended with status -9 without a word" in str(caught.value)
+
+
+def test_process_that_does_not_end_is_ended() -> None:
+    program = [sys.executable, "-c", "import time; time.sleep(600)"]
+    process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    _end(process, patience=0.01)
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_last_words_of_the_process_are_told() -> None:

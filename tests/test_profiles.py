@@ -140,7 +140,6 @@ class TestLoading:
             ('includes = ["near"]', 'includes = ["nowhere"]', "providers.far.includes: no provider 'nowhere'"),
             ("[providers.far]\n", "[providers]\nfar = 3\n[x]\n", "providers.far: a table is wanted, not 3"),
             ('[[refused]]\nrelease = "example==1.2"\nreason = "it is bad"', "", None),
-            ('roots = ["Example"', 'refused = [3]\nroots = ["Example"', "refused"),
         ],
     )
     def test_fault_is_told_under_its_key(self, tmp_path: Path, old: str, new: str, fault: str | None) -> None:
@@ -158,6 +157,10 @@ class TestLoading:
         with pytest.raises(ProfileInvalid) as caught:
             load(write(tmp_path, text))
         assert len(caught.value.faults) == 2
+
+    def test_list_that_holds_no_tables(self, tmp_path: Path) -> None:
+        with pytest.raises(ProfileInvalid, match=r"providers\.far\.calls\[0\]: a table is wanted, not 3"):
+            load(write(tmp_path, PROFILE.replace('includes = ["near"]', "calls = [3]")))
 
     def test_file_that_is_no_toml(self, tmp_path: Path) -> None:
         with pytest.raises(ProfileInvalid):
@@ -223,6 +226,12 @@ class TestPlan:
         if left_out is not None:
             told = skipped(profile, ["near"], None, release)
             assert [f"{each.stage} {each.call}: {each.reason}" for each in told] == left_out
+
+    def test_stage_without_calls_is_left_out_and_a_group_without_stages(self, tmp_path: Path) -> None:
+        text = PROFILE.replace('model = "m1"', 'model = "m1"\nfeatures = ["chat"]')
+        profile = load(write(tmp_path, text))
+        assert stages(plan(profile, ["near"], None, [], Version("1"))) == ["near/chat", "near/errors"]
+        assert plan(profile, ["near"], ["tools"], [], Version("1")).groups == ()
 
     def test_unknown_release_gets_what_every_release_can_do(self, profile: Profile) -> None:
         assert [each["name"] for each in calls(plan(profile, ["near"], None, []), "near/tools")] == ["old"]

@@ -42,11 +42,11 @@ def plan(
     calls it cannot do are left out, see `skipped`; with ``None`` all that some release cannot do are left out.
     Raises `UnknownProvider` and `UnknownFeature`.
     """
-    groups = [_group(provider, wanted, version) for provider, wanted in _wanted(profile, providers, features) if wanted]
+    groups = [_group(provider, wanted, version) for provider, wanted in _wanted(profile, providers, features)]
     return Plan(
         environment=profile.environment if profile else EMPTY,
         first=Script(stage="import", file=profile.first) if profile else None,
-        groups=(*groups, *_own(smokes)),
+        groups=(*(group for group in groups if group.scripts), *_own(smokes)),
     )
 
 

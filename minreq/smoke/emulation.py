@@ -114,13 +114,13 @@ def _recorded(request: dict[str, Any]) -> RecordedRequest:
     )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str], patience: float = _PATIENCE) -> None:
     """End *process* by closing its stdin, by force where that does not help."""
     if process.stdin:
         with suppress(BrokenPipeError):
             process.stdin.close()
     try:
-        process.wait(_PATIENCE)
+        process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
