@@ -73,9 +73,10 @@ class StaticForecast:
         return self._search(root, blocked, modules(paths), owned)
 
     def _line(self, source: bytes, place: _Place, owned: frozenset[str]) -> int | None:
-        """As `_first_import`; a file seldom changes from one version to the next."""
+        """The line at which *place* imports one of *owned*; the file seldom changes from one version to the next."""
         if (source, owned) not in self._lines:
-            self._lines[source, owned] = _first_import(source, place, owned)
+            imports = static_imports(source, place.module, place.path) if _mentions(source, owned) else ()
+            self._lines[source, owned] = _first(imports, owned)
         return self._lines[source, owned]
 
     def _search(
@@ -86,17 +87,21 @@ class StaticForecast:
         seen = set(level)
         while level:
             sources = self._reader.read(root, sorted({files[m] for m in level if files[m].endswith(".py")}))
-            for module in level:
-                place = _Place(module=module, path=files[module])
-                line = _first_import(sources.get(place.path, b""), place, owned)
-                if line is not None:
-                    # Never replaced: what is told must not depend on which of several threads came last.
-                    self._witnesses.setdefault(blocked, place)
-                    return f"{place.path}:{line}"
+            places = [_Place(module=module, path=files[module]) for module in level]
+            # Parsing is what takes the time: first what names the modules in question, the rest only for what follows.
+            parsed: dict[_Place, tuple[StaticImport, ...]] = {}
+            for place in places:
+                if _mentions(source := sources.get(place.path, b""), owned):
+                    parsed[place] = tuple(static_imports(source, place.module, place.path))
+                    line = _first(parsed[place], owned)
+                    if line is not None:
+                        # Never replaced: what is told must not depend on which of several threads came last.
+                        self._witnesses.setdefault(blocked, place)
+                        return f"{place.path}:{line}"
             following = {
                 parent
-                for module in level
-                for found in static_imports(sources.get(files[module], b""), module, files[module])
+                for place in places
+                for found in parsed.get(place) or static_imports(sources.get(place.path, b""), place.module, place.path)
                 for parent in _parents(found.module)
                 if parent in files
             }
@@ -152,13 +157,13 @@ def _tops(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in known if known.isdisjoint(list(_parents(name))[:-1]))
 
 
-def _first_import(source: bytes, place: _Place, owned: frozenset[str]) -> int | None:
-    """The line at which the file imports one of the modules *owned*."""
-    # Most files do not name any of them, and parsing is what takes the time. Only a file that is not ASCII can spell
-    # an identifier in more than one way (PEP 3131).
-    if source.isascii() and not any(name.rpartition(".")[2].encode() in source for name in owned):
-        return None
-    imports = static_imports(source, place.module, place.path)
+def _mentions(source: bytes, owned: frozenset[str]) -> bool:
+    """Whether the text may import one of the modules *owned*: only what is not ASCII has other spellings (PEP 3131)."""
+    return not source.isascii() or any(name.rpartition(".")[2].encode() in source for name in owned)
+
+
+def _first(imports: Iterable[StaticImport], owned: frozenset[str]) -> int | None:
+    """The first line that imports one of the modules *owned*."""
     return next((found.line for found in imports if not owned.isdisjoint(_parents(found.module))), None)
 
 

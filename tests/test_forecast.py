@@ -115,19 +115,20 @@ def test_older_versions_are_looked_at_where_the_need_was_found(make_wheelhouse: 
         {"a/__init__.py": top, "a/http.py": "import certs"},
         {"a/__init__.py": top, "a/http.py": "import certs"},
         {"a/__init__.py": top, "a/http.py": "\nimport certs"},
+        {"a/__init__.py": top, "a/http.py": "import certs"},
         {"a/__init__.py": "import a.other", "a/other.py": "import certs", "a/http.py": ""},
         {"a/__init__.py": ""},
     )
     index = FolderIndex(house)
     forecast = StaticForecast(index)
     answers, read = [], []
-    for number in range(5):
+    for number in range(6):
         index.paths.clear()
         answers.append(forecast.needs(wheel(house, "a", number), CERTS, wheel(house, "python-certs")))
         read.append(sorted(index.paths))
-    assert answers == ["a/http.py:1", "a/http.py:1", "a/http.py:2", "a/other.py:1", None]
-    assert read[1] == read[2] == ["a/http.py"]
-    assert read[3] == ["a/__init__.py", "a/http.py", "a/other.py"]
+    assert answers == [*["a/http.py:1"] * 2, "a/http.py:2", "a/http.py:1", "a/other.py:1", None]
+    assert read[1] == read[2] == read[3] == ["a/http.py"]
+    assert read[4] == ["a/__init__.py", "a/http.py", "a/other.py"]
 
 
 def test_namespace_child_is_told_from_its_siblings(make_wheelhouse: MakeWheelhouse) -> None:

@@ -141,12 +141,14 @@ class Stepping:
         roots = tuple(self.catalogue.matches(demand.root_name, specifier))
         if roots:
             return roots
+        # Most indexes take such releases down; whoever asks for one is told why it is not there.
+        for version in sorted(demand.refused.get(demand.root_name, ())):
+            if is_pin(specifier) and specifier.contains(version, prereleases=True):
+                raise KnownBadRelease(demand.root_name, str(version))
         versions = specifier.filter(self.catalogue.shelf(demand.root_name).files)
         unfit = {v: why for v in versions if isinstance(why := self.catalogue.fitted(demand.root_name, v), Unfit)}
         asked = f"{demand.root_name}{specifier}"
         for version, why in unfit.items():
-            if is_pin(specifier) and version in demand.refused.get(demand.root_name, ()):
-                raise KnownBadRelease(demand.root_name, str(version))
             if why.requires_python is not None:
                 raise PythonNotSupported(asked, str(version), str(why.requires_python), str(why.python))
         newest = self.catalogue.newest(demand.root_name)
