@@ -172,6 +172,12 @@ class TestLock:
         assert capsys.readouterr() == (render(LOCK), "")
         assert engine.locked[0].output == STDOUT
 
+    def test_an_output_that_cannot_be_written_is_told_before_the_work(self, capsys: pytest.CaptureFixture[str]) -> None:
+        engine = Played()
+        assert main(["lock", "-p", "openai", "-o", "nowhere/lock.txt"], engine=engine) == 2
+        assert capsys.readouterr().err == "error: cannot write nowhere/lock.txt: No such file or directory\n"
+        assert engine.locked == []
+
     def test_check_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["lock", "-p", "openai", "--check", "-q"], engine=Played()) == 0
         assert capsys.readouterr() == ("", "requirements-minimal.txt is up to date\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minreq.errors import OutputUnwritable
-from minreq.lockfile.writing import write
+from minreq.lockfile.writing import check, write
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -80,7 +80,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, *, previous: bool) -> None:
 import resource, signal, sys
 from pathlib import Path
 from minreq.errors import OutputUnwritable
-from minreq.lockfile.writing import write
+from minreq.lockfile.writing import check, write
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -114,3 +114,14 @@ def test_a_failure_between_two_replacements_takes_back_the_first(
     with pytest.raises(seen):
         write({tmp_path / "a": "new", tmp_path / "b": "new"}, replace=failing)
     assert contents(tmp_path) == before
+
+
+def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    check(tmp_path / "a")
+    check(tmp_path / "b")
+    assert contents(tmp_path) == {"a": "old"}
+    with pytest.raises(OutputUnwritable, match="No such file or directory"):
+        check(tmp_path / "nowhere" / "a")
+    with pytest.raises(OutputUnwritable, match="it is not a regular file"):
+        check(tmp_path)

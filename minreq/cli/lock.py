@@ -66,7 +66,7 @@ def _version_options(function: Function) -> Function:
         group.option("override", "Replace every requirement on that project.", metavar="REQ"),
         group.option("upgrade", "Let all pins of the existing lock move.", "-U"),
         group.option("upgrade-package", "Let this pin move.", "-P", metavar="NAME"),
-        group.option("exclude-newer", "Ignore files uploaded later, or younger: 2026-10-01, 7d.", metavar="WHEN"),
+        group.option("exclude-newer", "Ignore files uploaded later, or younger: 2026-10-01, 3 days.", metavar="WHEN"),
     )
 
 
@@ -115,9 +115,12 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     # Imported here, since a usage error or help needs nothing of them.
     from minreq.cli import summary  # noqa: PLC0415
     from minreq.cli.progress import watching  # noqa: PLC0415
+    from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
     told = settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    if told.output != STDOUT and not told.dry_run and not told.check:
+        writing.check(told.output)
     with watching(quiet=quiet, verbose=verbose) as progress:
         lock = engine.lock(told, progress)
         progress.finished(() if as_json or told.check else summary.lines(lock, told, progress.seconds))

@@ -33,6 +33,16 @@ def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] 
             raise
 
 
+def check(path: Path) -> None:
+    """Raise ``OutputUnwritable`` if *path* cannot be written: better before the work than after it."""
+    target = _target(path)
+    with ExitStack() as temporary:
+        try:
+            _beside(target, temporary).touch(exist_ok=False)
+        except OSError as error:
+            raise OutputUnwritable(path, _why(error)) from error
+
+
 def _target(path: Path) -> Path:
     """Where the bytes go: a link stays a link, and a device or a folder is never replaced by a file."""
     try:
