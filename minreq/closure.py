@@ -57,7 +57,7 @@ class Closure:
         self._members: dict[NormalizedName, tuple[Member, ...]] = {}
         self._owner_by_hash: dict[str, NormalizedName] = {}
         self.resolution = resolution
-        self.import_map = ImportMap(owners={}, shared=frozenset())
+        self.import_map = ImportMap(owners={}, shared={})
         self._adopt(resolution)
 
     def candidate(self, name: NormalizedName) -> Candidate:

@@ -23,17 +23,14 @@ class ImportMap:
     #: The distributions that have the module, or the package with its ``__init__``, in the order given; empty for a bare
     #: namespace package (PEP 420).
     owners: Mapping[str, tuple[NormalizedName, ...]]
-    #: Packages whose children may lie in several distributions: `owners` holds those children too.
-    shared: frozenset[str]
+    #: Packages whose children may lie in several distributions, with all that have the folder: `owners` holds those
+    #: children too.
+    shared: Mapping[str, frozenset[NormalizedName]]
 
     def owner(self, name: str) -> NormalizedName | None:
-        """Return the distribution that is asked for *name*; ``None`` for a bare namespace or an unknown name."""
+        """Return the distribution that is asked first for *name*; ``None`` for a bare namespace or an unknown name."""
         owners = self.owners.get(name, ())
         return owners[0] if owners else None
-
-    def is_namespace(self, name: str) -> bool:
-        """Whether *name* is a package without ``__init__`` in any distribution."""
-        return name in self.owners and not self.owners[name]
 
 
 def modules(members: Iterable[Member]) -> dict[str, bool]:
@@ -72,7 +69,7 @@ def import_map(distributions: Mapping[NormalizedName, Modules]) -> ImportMap:
             holders.setdefault(name, []).append(distribution)
 
     owners: dict[str, tuple[NormalizedName, ...]] = {}
-    shared: set[str] = set()
+    shared: dict[str, frozenset[NormalizedName]] = {}
 
     waiting = [""]
     while waiting:
@@ -80,6 +77,6 @@ def import_map(distributions: Mapping[NormalizedName, Modules]) -> ImportMap:
         for name in children.get(package, ()):
             owners[name] = tuple(holder for holder in holders[name] if distributions[holder][name])
             if name in children and (len(holders[name]) > 1 or not owners[name]):
-                shared.add(name)
+                shared[name] = frozenset(holders[name])
                 waiting.append(name)
-    return ImportMap(owners=owners, shared=frozenset(shared))
+    return ImportMap(owners=owners, shared=shared)

@@ -1,4 +1,4 @@
-"""The fixed point: traces repeated until every yes has its evidence and every no changes nothing."""
+"""The fixed point: traces repeated until every yes has its evidence and every no changes nothing; then the proof."""
 
 from __future__ import annotations
 
@@ -10,12 +10,28 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.comparing import Deviation, deviations, sentence, without_noise
-from minreq.errors import BaselineFailure, ExcludedNeeded, ModuleNotOffered, ProofFailed, SmokeFails, SmokeNeverEnds, SmokeUnsteady
-from minreq.model import Difference, Evidence, Request
+from minreq.errors import (
+    BaselineFailure,
+    ExcludedNeeded,
+    ModuleNotOffered,
+    ProofFailed,
+    SmokeFails,
+    SmokeNeverEnds,
+    SmokeUnsteady,
+)
+from minreq.model import Difference, Evidence, Question, Request
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
 from minreq.reporting import Reporter, Step
-from minreq.settling import difference, settle_by_forks, settle_by_runs
-from minreq.smoke.running import Run
+from minreq.settling import (
+    Judge,
+    Verdict,
+    certificate,
+    difference,
+    settle_by_features,
+    settle_by_forks,
+    settle_by_runs,
+)
+from minreq.smoke.running import Run, StageResult
 from minreq.tracing import Decision, Trace
 
 #: More traces than this mean that the smoke does not behave the same twice.
@@ -61,21 +77,18 @@ def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Mini
     """
     with ThreadPoolExecutor(2) as pool:
         search = _Search(laboratory, wishes, reporter, pool)
-        reporter.began(Step.TRACE)
         for _ in range(_MOST_TRACES):
             trace = search.trace()
-            why = search.void(trace) or search.failed(trace) or search.deviates(trace) or search.unneeded(trace)
-            if why is None:
-                proof = search.prove(trace)
-                return search.minimum(trace, proof)
-            reporter.repeated(why)
-    stage = trace.behaviour.stages[-1]
-    raise SmokeUnsteady(stage.stage, f"no end after {_MOST_TRACES} traces")
+            again = search.learn(trace) or search.settle(trace)
+            if again is None:
+                return search.minimum(*search.prove(trace))
+            reporter.repeated(again)
+    raise SmokeUnsteady(trace.behaviour.stages[-1].stage, f"no end after {_MOST_TRACES} traces")
 
 
 @dataclass(slots=True)
 class _Search:
-    """What is known between two traces; each step returns why another trace is due, ``None`` to go on."""
+    """What is known between two traces."""
 
     laboratory: Laboratory
     wishes: Wishes
@@ -83,17 +96,20 @@ class _Search:
     pool: ThreadPoolExecutor
     #: Answers for the next trace.
     decided: dict[NormalizedName, Decision] = field(default_factory=dict)
-    differences: dict[NormalizedName, Difference] = field(default_factory=dict)
+    #: Verdicts by distribution, each with the first question it holds for.
+    verdicts: dict[NormalizedName, tuple[Question, Evidence]] = field(default_factory=dict)
     degraded: dict[NormalizedName, Difference] = field(default_factory=dict)
     spared: set[NormalizedName] = field(default_factory=set)
-    #: What the forks of the trace at hand proved.
-    certificates: dict[NormalizedName, Evidence] = field(default_factory=dict)
-    #: The distribution that the trace at hand brought back to see whether it makes the difference.
+    #: What the forks of the trace at hand found to be of no need.
+    unneeded: set[NormalizedName] = field(default_factory=set)
+    #: What the trace at hand declined first and then had to give, and where.
+    changed: Mapping[NormalizedName, str] = field(default_factory=dict)
+    #: The distribution that the trace at hand brings back to see whether it makes the difference.
     suspect: tuple[NormalizedName, Deviation] | None = None
+    #: Whether that trace differs from the one before in nothing else.
+    alone: bool = False
     innocent: set[tuple[NormalizedName, str, str]] = field(default_factory=set)
-    #: What the trace at hand declined first and then had to give.
-    changed: dict[NormalizedName, Decision] = field(default_factory=dict)
-    #: What the last step tried to leave out together.
+    #: What the trace at hand leaves out together for the first time.
     batch: tuple[NormalizedName, ...] = ()
     #: How many of the latest declines are taken back when a failure names nobody.
     guesses: int = 1
@@ -104,49 +120,92 @@ class _Search:
         self.decided = {name: Decision(accepted=False, reason="excluded") for name in self.wishes.excluded}
         self.baseline_to_be = self.pool.submit(self.observe_baseline, "baseline")
 
-    def observe_baseline(self, name: str, seed: int = 0) -> Observation:
-        """Run the smoke with all that the closure has."""
-        oracle = Trace(self.laboratory.closure, {}, eager=True)
-        observation = observe_with(self.laboratory, oracle, name, seed=seed)
-        if observation.failure is not None:
-            raise _baseline_failure(observation, self.laboratory.world.limit)
-        return observation
-
     @property
     def baseline(self) -> Observation:
         """The baseline, waited for."""
         return self.baseline_to_be.result()
 
+    @property
+    def judge(self) -> Judge:
+        """What a run without something is judged by."""
+        return Judge(expected=self.baseline.behaviour, noise=self.noise)
+
+    def observe_baseline(self, name: str, seed: int = 0) -> Observation:
+        """Run the smoke with all that the closure has."""
+        oracle = Trace(self.laboratory.closure, {}, eager=True)
+        observation = observe_with(self.laboratory, oracle, name, seed=seed)
+        if observation.failure is not None:
+            raise _baseline_failure(observation, observation.failure, self.laboratory.world.limit)
+        return observation
+
+    def listen_for_noise(self) -> Future[Observation]:
+        """Start a second baseline beside whatever runs next."""
+        if self.again is None:
+            self.again = self.pool.submit(self.observe_baseline, "baseline-again", PROOF_SEED)
+        return self.again
+
     def noise(self) -> tuple[Deviation, ...]:
         """Return what differs between two baselines; the second is run when it is first asked for."""
-        self.listen_for_noise()
-        assert self.again is not None  # noqa: S101 - the line above made it
-        return deviations(self.baseline.behaviour, self.again.result().behaviour)
+        return deviations(self.baseline.behaviour, self.listen_for_noise().result().behaviour)
+
+    def deviations_of(self, observation: Observation) -> tuple[Deviation, ...]:
+        """Return how *observation* differs from the baseline, what is accepted and known noise aside."""
+        accepted = {(evidence.stage, evidence.what) for evidence in self.degraded.values()}
+        found = deviations(self.baseline.behaviour, observation.behaviour)
+        if found and self.again is not None:
+            found = without_noise(found, self.noise())
+        return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in accepted)
+
+    # A trace, and what forks of it settle while it is alive.
 
     def trace(self) -> Observation:
         """Run a trace with what is decided, and settle by forks what it accepts."""
+        self.reporter.began(Step.TRACE)
         by_forks = self.wishes.settle == "auto"
-        certain = frozenset(self.differences) | {name for name, _ in filter(None, [self.suspect])}
+        certain = frozenset(self.verdicts) | {name for name, _ in filter(None, [self.suspect])}
         oracle = Trace(
             self.laboratory.closure, self.decided, forks=by_forks, certain=certain, answered=self.reporter.answered
         )
-        self.certificates = {}
 
         def settle(run: Run, observation: Observation) -> None:
-            final = observation.failure is None and not oracle.changed and not self.deviations_of(observation)
-            if by_forks and final:
+            if not by_forks:
+                return
+            if oracle.changed:
+                questions = oracle.changed.items()
+                self.record(observation, settle_by_features(run, questions, self.laboratory))
+            elif observation.failure is None and not self.deviations_of(observation):
                 self.reporter.began(Step.SETTLE)
-                names = observation.accepted - certain
+                names = observation.accepted - certain - self.laboratory.initial
                 told = self.reporter.settled
-                self.certificates.update(settle_by_forks(run, observation, names, self.laboratory, told))
+                self.record(observation, settle_by_forks(run, oracle, names, self.laboratory, self.judge, told))
 
+        self.unneeded = set()
         observation = observe_with(self.laboratory, oracle, "trace", then=settle)
-        self.changed = dict(oracle.changed)
+        self.changed = oracle.changed
         return observation
 
-    def void(self, _trace: Observation) -> str | None:
-        """A declined distribution is needed after all: the answers before that were given on a wrong footing."""
-        self.decided.update(self.changed)
+    def record(self, observation: Observation, verdicts: Mapping[NormalizedName, Verdict]) -> None:
+        """Keep *verdicts* with the question each is for."""
+        for name, verdict in verdicts.items():
+            if isinstance(verdict, Difference) and self.wishes.smallest:
+                self.degraded[name] = verdict
+            elif verdict is not None:
+                self.verdicts[name] = observation.answers[name].question, verdict
+                continue
+            self.unneeded.add(name)
+
+    # What a trace teaches: each lesson is a sentence on why another trace is due.
+
+    def learn(self, trace: Observation) -> str | None:
+        """Return why the answers of *trace* cannot stay, ``None`` when they can."""
+        reasons = [self.void(), self.failed(trace), self.deviates(trace)]
+        self.alone = not any(reasons[:2])
+        return "; ".join(filter(None, reasons)) or None
+
+    def void(self) -> str | None:
+        """A declined distribution is needed after all: the answers before that stood on a wrong footing."""
+        for name in self.changed:
+            self.decided[name] = Decision(accepted=True, reason="needed after all")
         return _sentence(self.changed, "is needed after all", "are needed after all")
 
     def failed(self, trace: Observation) -> str | None:
@@ -154,153 +213,164 @@ class _Search:
         if trace.failure is None:
             self.batch, self.guesses = (), 1
             return None
-        failure = trace.failure
-        self.baseline  # noqa: B018 - a baseline that fails explains more
+        self.baseline  # noqa: B018 - where the baseline fails too, that explains more
         if self.batch:
-            # Each could be left out, not all together: one at a time then.
+            # Each of them can be left out, not all together.
             first, *rest = self.batch
             self.batch = ()
             for name in rest:
                 self.decided[name] = Decision(accepted=True, reason=f"needed without {first}")
             return _sentence(rest, f"is needed without {first}", f"are needed without {first}")
-        blamed = [name for name in failure.declined if name in trace.declined][:1]
-        if not blamed:
-            latest = sorted(
-                trace.declined - self.wishes.excluded, key=lambda name: trace.answers[name].question.order, reverse=True
-            )
-            blamed = latest[: self.guesses]
-            self.guesses *= 2
-        excluded = self.wishes.excluded.intersection(failure.declined)
-        if excluded:
-            raise ExcludedNeeded(min(excluded), failure.behaviour.stage, failure.behaviour.status)
-        if not blamed:
-            raise SmokeUnsteady(failure.behaviour.stage, failure.behaviour.status)
+        blamed = self.blamed(trace)
         for name in blamed:
             self.decided[name] = Decision(accepted=True, reason="the smoke fails without it")
         return _sentence(blamed, "is needed", "may be needed")
 
+    def blamed(self, trace: Observation) -> list[NormalizedName]:
+        """Return the declines that the failures name, or else the latest ones, twice as many each time."""
+        blamed = []
+        for failure in trace.failures:
+            declined = [name for name in failure.declined if name in trace.declined][:1]
+            for name in self.wishes.excluded.intersection(declined):
+                raise ExcludedNeeded(name, failure.behaviour.stage, failure.behaviour.status)
+            if self.wishes.settle == "auto":
+                for name in declined:
+                    self.record(trace, certificate(name, failure, "trace"))
+            blamed += declined
+        if blamed:
+            return blamed
+        latest = sorted(
+            trace.declined - self.wishes.excluded, key=lambda name: trace.answers[name].question.order, reverse=True
+        )
+        if not latest:
+            behaviour = trace.failures[0].behaviour
+            raise SmokeUnsteady(behaviour.stage, behaviour.status)
+        self.guesses *= 2
+        return latest[: self.guesses // 2]
+
     def deviates(self, trace: Observation) -> str | None:
-        """The trace passes and behaves differently: find the distribution that makes the difference."""
+        """The trace behaves differently: find the distribution that makes the difference."""
+        if trace.failure is not None:
+            return None
         found = self.deviations_of(trace)
-        if self.suspect is not None:
-            name, deviation = self.suspect
-            self.suspect = None
-            keys = {(other.stage, other.what) for other in found}
-            if (deviation.stage, deviation.what) in keys:
-                self.innocent.add((name, deviation.stage, deviation.what))
-                del self.decided[name]
-            elif without_noise([deviation], self.noise()):
-                return self.guilty(name, deviation)
-            else:
-                del self.decided[name]
-                return f"{deviation.what} of {deviation.stage} differs from run to run"
+        again = self.judged(trace, found) if self.suspect is not None else None
         if not found:
-            return None
-        if self.again is not None:
-            found = without_noise(found, self.noise())
-        if not found:
-            return None
-        self.listen_for_noise()
+            return again
         self.reporter.began(Step.COMPARE)
+        self.listen_for_noise()
         deviation = found[0]
         suspects = self.suspects(trace, deviation)
         if not suspects:
-            raise SmokeUnsteady(deviation.stage, f"{deviation.what}: {deviation.second or deviation.first}")
+            if not without_noise([deviation], self.noise()):
+                return again
+            raise SmokeUnsteady(deviation.stage, sentence(deviation))
         self.suspect = suspects[0], deviation
         self.decided[suspects[0]] = Decision(accepted=True, reason=f"tried for a difference in {deviation.what}")
-        return f"{deviation.what} of {deviation.stage} differs: {suspects[0]} is tried"
+        return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
 
-    def guilty(self, name: NormalizedName, deviation: Deviation) -> str | None:
-        """Keep *name* for the difference it makes, or leave it out all the same where the user wants that."""
+    def judged(self, trace: Observation, found: Iterable[Deviation]) -> str | None:
+        """Acquit the suspect of this trace, or keep it for the difference it makes."""
+        assert self.suspect is not None  # noqa: S101 - the caller looked
+        name, deviation = self.suspect
+        self.suspect = None
+        if (deviation.stage, deviation.what) in {(each.stage, each.what) for each in found}:
+            self.innocent.add((name, deviation.stage, deviation.what))
+            del self.decided[name]
+            return f"{name} does not explain it"
+        if not without_noise([deviation], self.noise()):
+            del self.decided[name]
+            return f"{deviation.what} of {deviation.stage} differs from run to run"
         evidence = difference(name, deviation)
         if self.wishes.smallest or name in self.wishes.excluded:
             self.degraded[name] = evidence
             reason = "excluded" if name in self.wishes.excluded else "degraded"
             self.decided[name] = Decision(accepted=False, reason=reason)
-            return f"{name} is left out, although {deviation.what} of {deviation.stage} differs"
+            return f"{name} is left out although {deviation.what} of {deviation.stage} differs"
         self.decided[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} differs without it")
-        self.differences[name] = evidence
-        self.reporter.settled(name, evidence)
-        return f"{name} makes the difference"
+        if self.alone:
+            self.record(trace, {name: evidence})
+            self.reporter.settled(name, evidence)
+        return None
 
     def suspects(self, trace: Observation, deviation: Deviation) -> list[NormalizedName]:
         """Return the declined distributions that could make *deviation*, the likeliest first.
 
-        Likely is what the text names, then what was declined in the same stage, then what was declined late.
+        Likely is what the text names, then what a file named in the text asked for, then what was declined late.
         """
         text = f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
-        accepted_before = self.baseline.accepted
 
         def likelihood(name: NormalizedName) -> tuple[bool, bool, int, str]:
             question = trace.answers[name].question
-            asker = question.frames[0].file.partition("/")[0] if question.frames else ""
+            asker = question.frames[0].file.partition("/")[0].lower() if question.frames else ""
             named = name.replace("-", "_") in text or question.name.lower() in text
-            return not named, not asker or asker.lower() not in text, -question.order, name
+            return not named, not asker or asker not in text, -question.order, name
 
-        candidates = (trace.declined & accepted_before) - set(self.degraded)
+        candidates = (trace.declined & self.baseline.accepted) - set(self.degraded)
         return sorted(
             (name for name in candidates if (name, deviation.stage, deviation.what) not in self.innocent),
             key=likelihood,
         )
 
-    def unneeded(self, trace: Observation) -> str | None:
-        """Try in runs of their own what the forks did not settle; leave out what the smoke passes without."""
+    # What forks did not settle, and the end.
+
+    def settle(self, trace: Observation) -> str | None:
+        """Try in runs of their own what has no verdict yet; return why another trace is due, ``None`` at the fixed point."""
         self.reporter.began(Step.SETTLE)
-        initial = self.laboratory.initial
-        open_questions = trace.accepted - initial - set(self.certificates) - set(self.differences)
-        found = settle_by_runs(
-            self.laboratory,
-            trace,
-            open_questions,
-            self.baseline.behaviour,
-            self.noise,
-            self.reporter.settled,
-        )
-        passed = []
-        for name, evidence in sorted(found.items()):
-            if isinstance(evidence, Difference) and self.wishes.smallest:
-                self.degraded[name] = evidence
-            elif evidence is not None:
-                self.certificates[name] = evidence
-                continue
-            passed.append(name)
-        if not passed:
+        unsettled = trace.accepted - self.laboratory.initial - self.settled(trace) - self.unneeded
+        self.record(trace, settle_by_runs(self.laboratory, trace, unsettled, self.judge, self.reporter.settled))
+        self.spared |= self.unneeded - set(self.degraded)
+        if not self.unneeded or self.stands_without(trace):
             return None
         # What frees most comes first: it stays out when not all of them can.
-        self.batch = tuple(sorted(passed, key=lambda name: (-self.laboratory.closure.bytes(name), name)))
-        for name in passed:
-            self.spared.add(name)
+        size = self.laboratory.closure.bytes
+        self.batch = tuple(sorted(self.unneeded, key=lambda name: (-size(name), name)))
+        for name in self.batch:
             self.decided[name] = Decision(accepted=False, reason="the smoke passes without it")
-        return _sentence(passed, "can be left out", "can be left out")
+        return _sentence(self.batch, "can be left out", "can be left out")
 
-    def deviations_of(self, observation: Observation) -> tuple[Deviation, ...]:
-        """Return how *observation* differs from the baseline, what the user accepted aside."""
-        accepted = {(evidence.stage, evidence.what) for evidence in self.degraded.values()}
-        found = deviations(self.baseline.behaviour, observation.behaviour)
-        return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in accepted)
+    def settled(self, trace: Observation) -> set[NormalizedName]:
+        """Return what has a verdict that still holds: it was asked for in the same place."""
+        return {
+            name
+            for name, (question, _) in self.verdicts.items()
+            if name in trace.accepted and trace.answers[name].question == question
+        }
 
-    def listen_for_noise(self) -> None:
-        """Start a second baseline beside whatever runs next."""
-        if self.again is None:
-            self.again = self.pool.submit(self.observe_baseline, "baseline-again", PROOF_SEED)
+    def stands_without(self, trace: Observation) -> bool:
+        """Whether all other answers of *trace* stand when what it did not need is taken away.
 
-    def prove(self, trace: Observation) -> Observation:
-        """Run the smoke on the set alone; raises ``ProofFailed`` unless it behaves as the baseline did."""
+        That is so for a single distribution through which nothing else was asked for: the run that passed without it was
+        one on the very set that remains.
+        """
+        return len(self.unneeded) == 1 and not any(
+            self.unneeded.intersection(filter(None, asked.owners))
+            for name in trace.accepted - self.unneeded
+            for asked in trace.asked[name]
+        )
+
+    def prove(self, trace: Observation) -> tuple[Observation, Observation]:
+        """Run the smoke on the set alone; return *trace* and the proof.
+
+        Raises ``ProofFailed`` unless the smoke behaves as on the baseline.
+        """
         self.reporter.began(Step.PROVE)
-        observation = observe_installed(self.laboratory, trace.accepted | self.laboratory.initial)
-        if observation.failure is not None:
-            behaviour = observation.failure.behaviour
+        proof = observe_installed(self.laboratory, (trace.accepted - self.unneeded) | self.laboratory.initial)
+        if proof.failure is not None:
+            behaviour = proof.failure.behaviour
             raise ProofFailed("the lock", [f"{behaviour.stage} fails: {behaviour.status}"])
-        found = self.deviations_of(observation)
+        found = self.deviations_of(proof)
         if found:
             found = without_noise(found, self.noise())
         if found:
             raise ProofFailed("the lock", list(map(sentence, found)))
-        return observation
+        return trace, proof
 
     def minimum(self, trace: Observation, proof: Observation) -> Minimum:
         """Put together what was found."""
-        found: dict[NormalizedName, Evidence] = {**self.certificates, **self.differences, **self.wishes.requested}
+        found: dict[NormalizedName, Evidence] = {
+            **{name: self.verdicts[name][1] for name in self.settled(trace) - self.unneeded},
+            **self.wishes.requested,
+        }
         return Minimum(
             evidence={name: found[name] for name in sorted(found)},
             degraded=self.degraded,
@@ -318,9 +388,7 @@ def _sentence(names: Iterable[NormalizedName], one: str, many: str) -> str | Non
     return f"{', '.join(found)} {one if len(found) == 1 else many}" if found else None
 
 
-def _baseline_failure(observation: Observation, limit: float) -> BaselineFailure:
-    failure = observation.failure
-    assert failure is not None  # noqa: S101 - the caller looked
+def _baseline_failure(observation: Observation, failure: StageResult, limit: float) -> BaselineFailure:
     stage = failure.behaviour.stage
     for asked in observation.unowned:
         if asked.question.name in failure.missing:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.closure import Closure
-from minreq.model import Answer, Behaviour, Plan, Script
+from minreq.model import Answer, Behaviour, Plan
 from minreq.smoke.running import Run, StageResult, World
 from minreq.tracing import Asked, Trace
 
@@ -41,14 +41,19 @@ class Observation:
     """What a run of the smoke showed."""
 
     behaviour: Behaviour
-    #: The first stage that did not pass, ``None`` when all did.
-    failure: StageResult | None
+    #: The stages that did not pass, in plan order.
+    failures: tuple[StageResult, ...]
     #: Answers to the questions of an oracle, with names that do not depend on the machine.
     answers: Mapping[NormalizedName, Answer]
     #: Every question about each distribution.
     asked: Mapping[NormalizedName, tuple[Asked, ...]]
     #: Questions that nothing in the closure answers.
     unowned: tuple[Asked, ...] = ()
+
+    @property
+    def failure(self) -> StageResult | None:
+        """The first stage that did not pass, ``None`` when all did."""
+        return self.failures[0] if self.failures else None
 
     @property
     def accepted(self) -> frozenset[NormalizedName]:
@@ -79,11 +84,11 @@ def observe_with(
     run = Run(world, name, paths=paths, oracle=oracle, shared=shared, seed=seed, forks=laboratory.jobs)
     oracle.bind(run.places)
     with run:
-        results = stages(run, world.plan, jobs=laboratory.jobs)
+        results = stages(run, world.plan, laboratory.jobs)
         answers = oracle.answers()
         observation = Observation(
             behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
-            failure=next((result for result in results if not result.passed), None),
+            failures=tuple(result for result in results if not result.passed),
             answers=answers,
             asked={asked: oracle.asked(asked) for asked in answers},
             unowned=oracle.unowned,
@@ -92,22 +97,10 @@ def observe_with(
     return observation
 
 
-def observe_alone(
-    laboratory: Laboratory, names: Iterable[NormalizedName], name: str, *, first: Iterable[str] = ()
-) -> Observation:
-    """Run the smoke on *names* alone, each in the folder of its own; ends at the first failure.
-
-    Groups run one after the other, those named in *first* before the others: equal sets fail at equal places.
-    """
-    paths = laboratory.paths(names)
-    plan = laboratory.world.plan
-    early = set(first)
-    groups = sorted(plan.groups, key=lambda group: group.name not in early)
-    with Run(laboratory.world, name, paths=paths) as run:
-        results = stages(run, replace(plan, groups=tuple(groups)))
-    order = {result.behaviour.stage: result for result in results}
-    stages_in_order = [script.stage for script in scripts_of(plan)]
-    return _alone([order[stage] for stage in stages_in_order if stage in order])
+def observe_alone(laboratory: Laboratory, names: Iterable[NormalizedName], name: str) -> Observation:
+    """Run the smoke on *names* alone, each in the folder of its own."""
+    with Run(laboratory.world, name, paths=laboratory.paths(names)) as run:
+        return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
 
 def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName]) -> Observation:
@@ -120,44 +113,27 @@ def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName]) -
             shutil.copytree(tree, folder, dirs_exist_ok=True)
 
     with Run(laboratory.world, "proof", flat=fill, seed=PROOF_SEED) as run:
-        return _alone(stages(run, laboratory.world.plan, jobs=laboratory.jobs))
+        return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
 
 def _alone(results: Sequence[StageResult]) -> Observation:
     return Observation(
         behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
-        failure=next((result for result in results if not result.passed), None),
+        failures=tuple(result for result in results if not result.passed),
         answers={},
         asked={},
     )
 
 
-def stages(run: Run, plan: Plan, *, jobs: int | None = None) -> tuple[StageResult, ...]:
-    """Run all stages of *plan*; return the results in plan order.
+def stages(run: Run, plan: Plan, jobs: int) -> tuple[StageResult, ...]:
+    """Run all stages of *plan*, *jobs* groups at a time; return the results in plan order.
 
-    After a failure of the first stage nothing else runs, after one in a group the rest of that group does not. *jobs*
-    groups run at a time; without it they run one after the other, and the first failure ends all.
+    After a failure of the first stage nothing else runs, after one in a group the rest of that group does not: equal
+    sets fail at equal places.
     """
     first = run.first_stage()
     if first is not None and not first.passed:
         return (first,)
-
-    results = [] if first is None else [first]
-    if jobs is None:
-        for group in plan.groups:
-            results += run.run(group.scripts)
-            if not results[-1].passed:
-                break
-        return tuple(results)
     with ThreadPoolExecutor(jobs) as pool:
-        for found in pool.map(lambda group: run.run(group.scripts), plan.groups):
-            results += found
-    return tuple(results)
-
-
-def scripts_of(plan: Plan) -> Iterator[Script]:
-    """Yield every script of *plan* in its order."""
-    if plan.first is not None:
-        yield plan.first
-    for group in plan.groups:
-        yield from group.scripts
+        groups = pool.map(lambda group: run.run(group.scripts), plan.groups)
+        return (*filter(None, [first]), *(result for group in groups for result in group))

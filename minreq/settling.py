@@ -2,104 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.comparing import Deviation, deviations
+from minreq.comparing import Deviation, deviations, without_noise
 from minreq.model import Behaviour, Difference, Evidence, Failure, Script
 from minreq.observing import Laboratory, Observation, observe_alone
 from minreq.smoke.running import FORK_LIMIT, Run, StageResult
+from minreq.tracing import Trace
 
-#: Told of each verdict as it falls: ``None`` means that the smoke passed without the distribution.
-Told = Callable[[NormalizedName, Evidence | None], None]
+#: The evidence that keeps a distribution; ``None`` when the smoke passes without it and behaves the same.
+Verdict = Evidence | None
+
+#: Told of each verdict as it falls.
+Told = Callable[[NormalizedName, Verdict], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """What a behaviour is judged by."""
+
+    expected: Behaviour
+    #: What differs between two runs of one set; only asked for when something differs.
+    noise: Callable[[], tuple[Deviation, ...]]
+
+    def verdict(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
+        """Return how a run without *name* that passed behaved differently, ``None`` when it did not."""
+        found = deviations(self.expected, behaviour)
+        if found:
+            found = without_noise(found, self.noise())
+        return difference(name, found[0]) if found else None
 
 
 def settle_by_forks(
-    run: Run, observation: Observation, names: Iterable[NormalizedName], laboratory: Laboratory, told: Told
-) -> dict[NormalizedName, Failure]:
-    """Return a certificate for each of *names* that a fork shows to be needed, while *run* is alive.
+    run: Run,
+    oracle: Trace,
+    names: Iterable[NormalizedName],
+    laboratory: Laboratory,
+    judge: Judge,
+    told: Told,
+) -> dict[NormalizedName, Verdict]:
+    """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
 
-    A failure is one only if its cause is our own exception for that very distribution; all else is for a run of its own.
+    A failure counts only if its cause is our own exception for that very distribution; all else is for a run of its own.
     """
     scripts = {script.stage: script for group in laboratory.world.plan.groups for script in group.scripts}
+    answers = oracle.answers()
 
-    def settle(name: NormalizedName) -> tuple[NormalizedName, Failure | None]:
-        failure = _at_the_miss(run, name)
-        if failure is None:
-            failure = _in_a_feature(run, name, scripts.get(observation.answers[name].question.stage))
-        if failure is not None:
-            told(name, failure)
-        return name, failure
+    def settle(name: NormalizedName) -> dict[NormalizedName, Verdict]:
+        stage = answers[name].question.stage
+        found = _at_the_miss(run, name, oracle, laboratory, judge)
+        if not found and stage in scripts:
+            found = _in_a_feature(run, name, scripts[stage])
+        for verdict in found.values():
+            told(name, verdict)
+        return found
 
     with ThreadPoolExecutor(laboratory.jobs) as pool:
-        return {name: failure for name, failure in pool.map(settle, sorted(names)) if failure is not None}
+        return {name: verdict for found in pool.map(settle, sorted(names)) for name, verdict in found.items()}
 
 
-def _at_the_miss(run: Run, name: NormalizedName) -> Failure | None:
-    future = run.forks.get(name)
-    return None if future is None else _certificate(name, future.result(FORK_LIMIT * 2), "fork")
+def settle_by_features(
+    run: Run, questions: Iterable[tuple[NormalizedName, str]], laboratory: Laboratory
+) -> dict[NormalizedName, Verdict]:
+    """Return the verdicts on distributions that *run* declined first and had to give at the stage named with each."""
+    scripts = {script.stage: script for group in laboratory.world.plan.groups for script in group.scripts}
+    with ThreadPoolExecutor(laboratory.jobs) as pool:
+        found = pool.map(
+            lambda asked: _in_a_feature(run, asked[0], scripts[asked[1]]),
+            [asked for asked in sorted(questions) if asked[1] in scripts],
+        )
+        return {name: verdict for verdicts in found for name, verdict in verdicts.items()}
 
 
-def _in_a_feature(run: Run, name: NormalizedName, script: Script | None) -> Failure | None:
-    """Run the feature that asked first, in a fork of what the first stage left; without a first stage it is all there is."""
-    if script is None:
-        return None
-    return _certificate(name, run.run([script], without=name)[0], "feature")
+def _at_the_miss(run: Run, name: NormalizedName, laboratory: Laboratory, judge: Judge) -> dict[NormalizedName, Verdict]:
+    miss = run.forks.get(name)
+    if miss is None:
+        return {}
+    first = miss.result.result(FORK_LIMIT * 2)
+    if not first.passed:
+        return certificate(name, first, "fork")
+    if laboratory.world.plan.first is None or first.behaviour.stage != laboratory.world.plan.first.stage:
+        return {}
+    # It does without so far: it goes through the rest of the smoke.
+    stages = [first.behaviour]
+    for group in laboratory.world.plan.groups:
+        for result in run.run(group.scripts, without=name, template=miss.process):
+            if not result.passed:
+                return certificate(name, result, "fork")
+            stages.append(result.behaviour)
+    accepted = {given for given, answer in oracle.answers().items() if answer.accepted}
+    if oracle.given_without(name) - accepted:
+        return {}  # It passed with the help of something that the set does not have.
+    return {name: judge.verdict(name, Behaviour(stages=tuple(stages)))}
 
 
-def _certificate(name: NormalizedName, result: StageResult, method: Literal["fork", "feature"]) -> Failure | None:
-    if result.passed or result.ended != "itself" or name not in result.declined:
-        return None
-    return Failure(distribution=name, stage=result.behaviour.stage, error=result.behaviour.status, method=method)
+def _in_a_feature(run: Run, name: NormalizedName, script: Script) -> dict[NormalizedName, Verdict]:
+    """Run one feature without *name*, in a fork of what the first stage left; a pass alone says nothing."""
+    result = run.run([script], without=name)[0]
+    return {} if result.passed else certificate(name, result, "feature")
+
+
+def certificate(
+    name: NormalizedName, result: StageResult, method: Literal["fork", "feature", "trace"]
+) -> dict[NormalizedName, Verdict]:
+    """Return the failure of *result* as evidence for *name*, nothing when its cause is another."""
+    if result.ended != "itself" or name not in result.declined:
+        return {}
+    behaviour = result.behaviour
+    return {name: Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method=method)}
 
 
 def settle_by_runs(
-    laboratory: Laboratory,
-    trace: Observation,
-    names: Iterable[NormalizedName],
-    expected: Behaviour,
-    noise: Callable[[], tuple[Deviation, ...]],
-    told: Told,
-) -> dict[NormalizedName, Evidence | None]:
-    """Run the smoke on what *trace* accepted less each of *names*; ``None`` where it passes and behaves as *expected*.
+    laboratory: Laboratory, trace: Observation, names: Iterable[NormalizedName], judge: Judge, told: Told
+) -> dict[NormalizedName, Verdict]:
+    """Run the smoke on what *trace* accepted less each of *names*, each in a clean environment.
 
     A failure that repeats is evidence whatever its cause.
     """
 
-    def settle(name: NormalizedName) -> tuple[NormalizedName, Evidence | None]:
-        evidence = _without(laboratory, trace, name, expected, noise)
-        told(name, evidence)
-        return name, evidence
+    def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
+        rest = (trace.accepted | laboratory.initial) - {name}
+        observation = observe_alone(laboratory, rest, f"without-{name}")
+        if observation.failure is not None and not _misses(laboratory, observation.failure, name):
+            observation = observe_alone(laboratory, rest, f"without-{name}-again")
+        if observation.failure is None:
+            verdict: Verdict = judge.verdict(name, observation.behaviour)
+        else:
+            behaviour = observation.failure.behaviour
+            verdict = Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+        told(name, verdict)
+        return name, verdict
 
     with ThreadPoolExecutor(laboratory.jobs) as pool:
         return dict(pool.map(settle, sorted(names)))
-
-
-def _without(
-    laboratory: Laboratory,
-    trace: Observation,
-    name: NormalizedName,
-    expected: Behaviour,
-    noise: Callable[[], tuple[Deviation, ...]],
-) -> Evidence | None:
-    rest = (trace.accepted | laboratory.initial) - {name}
-    askers = {asked.question.stage.partition("/")[0] for asked in trace.asked[name]}
-    observe = partial(observe_alone, laboratory, rest, f"without-{name}", first=askers)
-    observation = observe()
-    if observation.failure is not None and not _misses(laboratory, observation.failure, name):
-        observation = observe()
-    if observation.failure is not None:
-        behaviour = observation.failure.behaviour
-        return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
-    found = deviations(expected, observation.behaviour)
-    if found:
-        noisy = {(deviation.stage, deviation.what) for deviation in noise()}
-        found = tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in noisy)
-    return difference(name, found[0]) if found else None
 
 
 def _misses(laboratory: Laboratory, result: StageResult, name: NormalizedName) -> bool:
@@ -117,8 +157,3 @@ def difference(name: NormalizedName, deviation: Deviation) -> Difference:
         with_it=deviation.first,
         without_it=deviation.second,
     )
-
-
-def evidence_of(found: Mapping[NormalizedName, Evidence | None]) -> dict[NormalizedName, Evidence]:
-    """Return only the verdicts that keep a distribution."""
-    return {name: evidence for name, evidence in found.items() if evidence is not None}

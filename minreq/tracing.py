@@ -66,9 +66,13 @@ class Trace:
         self._answers: dict[NormalizedName, Answer] = {}
         self._asked: dict[NormalizedName, list[Asked]] = {}
         self._unowned: list[Asked] = []
+        #: What processes that go without a distribution were given.
+        self._given_aside: dict[NormalizedName, set[NormalizedName]] = {}
         self._places: Places | None = None
-        #: Distributions that were declined and are needed after all, and why: the trace is void.
-        self.changed: dict[NormalizedName, Decision] = {}
+        #: Distributions that were declined and then asked for without a handler, and the stage that did: given all the same,
+        #: so that the rest of the stage is seen, but the trace is void. In the first stage they stay declined, since the
+        #: failure that follows comes soon and is evidence.
+        self.changed: dict[NormalizedName, str] = {}
 
     def ask(
         self,
@@ -79,23 +83,41 @@ class Trace:
         quiet: bool,
     ) -> Reply:
         """Answer *question*; see `minreq.smoke.running.Oracle`."""
-        known = self._closure.import_map
-        if question.need is not Need.METADATA and known.is_namespace(question.name):
-            return Reply(answer="namespace", shared=tuple(sorted(known.shared)))
         asked = Asked(question=self._neutral(question), owners=owners)
         why_optional = self._optional_because(question, owners)
-        name = self._distribution(asked, why_optional)
-        if name is None:
-            return Reply(answer="unknown")
-        if name == without:
-            return Reply(answer="no", distribution=name)
-        accepted, first = self._decide(name, asked, why_optional, aside=without is not None)
-        if not accepted:
-            return Reply(answer="no", distribution=name)
-        path = self._closure.unpacked(name)
-        fork = self._forks and quiet and first and without is None and name not in self._certain
-        shared = tuple(sorted(self._closure.import_map.shared))
-        return Reply(answer="yes", distribution=name, path=path, shared=shared, fork=fork)
+        names = self._distributions(asked, why_optional)
+        declined: list[NormalizedName] = []
+        for name in names:
+            accepted, first = name != without, False
+            if accepted:
+                accepted, first = self._decide(name, asked, why_optional, without)
+            if accepted:
+                fork = self._forks and quiet and first and without is None and name not in self._certain
+                return Reply(
+                    answer="yes",
+                    distribution=name,
+                    path=self._closure.unpacked(name),
+                    shared=tuple(sorted(self._closure.import_map.shared)),
+                    fork=fork,
+                )
+            declined.append(name)
+        return self._without(question, declined, without)
+
+    def _without(self, question: Question, declined: list[NormalizedName], without: NormalizedName | None) -> Reply:
+        """Answer what is not given: others may hold the folder of a package, which then is a namespace (PEP 420)."""
+        import_map = self._closure.import_map
+        holders = (
+            import_map.shared.get(question.name, frozenset()) if question.need is not Need.METADATA else frozenset()
+        )
+        gone = {name for name in holders if name == without or name in declined or self._answered_no(name)}
+        if holders - gone:
+            return Reply(answer="namespace", shared=tuple(sorted(import_map.shared)))
+        missed = [*declined, *([without] if without in gone else []), *sorted(gone)]
+        return Reply(answer="no", distribution=missed[0]) if missed else Reply(answer="unknown")
+
+    def _answered_no(self, name: NormalizedName) -> bool:
+        decision = self._answers.get(name) or self._decided.get(name)
+        return decision is not None and not decision.accepted
 
     def bind(self, places: Places) -> None:
         """Take the names of places from the run that will ask."""
@@ -111,6 +133,10 @@ class Trace:
         """Return every question about *name*."""
         return tuple(self._asked.get(name, ()))
 
+    def given_without(self, name: NormalizedName) -> frozenset[NormalizedName]:
+        """Return what processes that went without *name* were given."""
+        return frozenset(self._given_aside.get(name, ()))
+
     @property
     def unowned(self) -> tuple[Asked, ...]:
         """The questions that nothing in the closure answers, where nobody catches the failure near by."""
@@ -123,19 +149,20 @@ class Trace:
             key=lambda asked: (asked.question.stage != "import", asked.question.stage, asked.question.order),
         )
 
-    def _distribution(self, asked: Asked, why_optional: str | None) -> NormalizedName | None:
+    def _distributions(self, asked: Asked, why_optional: str | None) -> tuple[NormalizedName, ...]:
+        """The distributions that can satisfy the question, the first to be asked first."""
         question = asked.question
         if question.need is Need.METADATA:
             name = canonicalize_name(question.name)
-            return name if name in self._closure.resolution.pins else None
-        found = self._closure.import_map.owner(question.name)
-        if found is not None or why_optional is not None:
-            return found
+            return (name,) if name in self._closure.resolution.pins else ()
+        import_map = self._closure.import_map
+        if question.name in import_map.owners or why_optional is not None:
+            return import_map.owners.get(question.name, ())
         found = self._closure.supply(question.name, asked.owner)
         if found is None:
             with self._lock:
                 self._unowned.append(asked)
-        return found
+        return () if found is None else (found,)
 
     def _optional_because(self, question: Question, owners: tuple[NormalizedName | None, ...]) -> str | None:
         """What is decided to be there must load: a handler around its own import excuses nothing that it asks for."""
@@ -154,18 +181,21 @@ class Trace:
         return replace(question, frames=tuple(replace(frame, file=name(frame.file)) for frame in question.frames))
 
     def _decide(
-        self, name: NormalizedName, asked: Asked, why_optional: str | None, *, aside: bool
+        self, name: NormalizedName, asked: Asked, why_optional: str | None, without: NormalizedName | None
     ) -> tuple[bool, bool]:
         """Return whether *name* is accepted, and whether this is the first question about it.
 
-        A process that goes without something is *aside*: what it asks decides nothing.
+        What a process asks that goes *without* something decides nothing for the others.
         """
         if self._eager:
             why_optional = None
         with self._lock:
             answer = self._answers.get(name)
-            if aside:
-                return (why_optional is None if answer is None else answer.accepted), False
+            if without is not None:
+                accepted = why_optional is None if answer is None else answer.accepted
+                if accepted:
+                    self._given_aside.setdefault(without, set()).add(name)
+                return accepted, False
             self._asked.setdefault(name, []).append(asked)
             first = answer is None
             if answer is None:
@@ -173,10 +203,15 @@ class Trace:
                 answer = Answer(
                     distribution=name, accepted=decision.accepted, question=asked.question, reason=decision.reason
                 )
-            elif not answer.accepted and why_optional is None and name not in self._decided and not self._eager:
+            elif (
+                not answer.accepted
+                and why_optional is None
+                and name not in self._decided
+                and "/" in asked.question.stage
+            ):
                 reason = "needed after all"
-                self.changed[name] = Decision(accepted=True, reason=reason)
-                answer = replace(answer, accepted=True, question=asked.question, reason=reason)
+                self.changed[name] = asked.question.stage
+                answer = replace(answer, accepted=True, reason=reason)
             else:
                 return answer.accepted, False
             self._answers[name] = answer

@@ -124,7 +124,17 @@ class _Process:
     without: NormalizedName | None = None
     #: What it told: the result of a stage; ``None`` for its end; the word for any other end.
     events: queue.Queue[Mapping[str, Any] | Literal["death", "unsettled"] | None] = field(default_factory=queue.Queue)
+    #: What it shall run, once it is a template.
+    commands: queue.Queue[Mapping[str, Any]] = field(default_factory=queue.Queue)
     ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """A fork at a miss, which goes without a distribution; when it passes the first stage, it is a template."""
+
+    process: str
+    result: Future[StageResult] = field(default_factory=Future)
 
 
 class Run:
@@ -153,7 +163,6 @@ class Run:
         self._oracle = oracle
         self._shared = shared
         self._seed = seed
-        self._commands: queue.Queue[Mapping[str, Any]] = queue.Queue()
         self._processes: dict[str, _Process] = {}
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(max(forks, 1))
@@ -161,7 +170,7 @@ class Run:
         self._error: Exception | None = None
         self._first: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution they go without.
-        self.forks: dict[NormalizedName, Future[StageResult]] = {}
+        self.forks: dict[NormalizedName, Miss] = {}
         self.sandbox = Sandbox(world.executable, world.version)
         self.places = world.places(self.sandbox.folder)
 
@@ -193,7 +202,8 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._commands.put({"end": True})
+        for state in list(self._processes.values()):
+            state.commands.put({"end": True})
         if kind is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(_FAREWELL)
@@ -213,14 +223,16 @@ class Run:
         script = self._world.plan.first
         return None if script is None else self._await_stage(_MAIN, script, self._world.limit)
 
-    def run(self, scripts: Sequence[Script], *, without: NormalizedName | None = None) -> tuple[StageResult, ...]:
+    def run(
+        self, scripts: Sequence[Script], *, without: NormalizedName | None = None, template: str = _MAIN
+    ) -> tuple[StageResult, ...]:
         """Run *scripts* one after the other in a fork of what the first stage left; ends at the first that fails.
 
-        May be called from several threads.
+        *template* is the process to fork, a fork at a miss for one. May be called from several threads.
         """
         process = self._new_process("fork", without)
         commands = [self._open(process, script) for script in scripts]
-        self._commands.put({"run": process, "scripts": commands})
+        self._processes[template].commands.put({"run": process, "scripts": commands})
         found: list[StageResult] = []
         for script in scripts:
             if found and not found[-1].passed:
@@ -254,7 +266,7 @@ class Run:
         if "begin" in message:
             return {"first": self._first}
         if "next" in message:
-            return self._commands.get()
+            return state.commands.get()
         if "result" in message:
             state.events.put(message["result"])
             return {"go": True}
@@ -309,12 +321,13 @@ class Run:
     def _expect_fork(self, distribution: NormalizedName, stage: str) -> str:
         self._slots.acquire()
         process = self._new_process("miss", distribution)
-        future: Future[StageResult] = Future()
-        self.forks[distribution] = future
+        miss = self.forks[distribution] = Miss(process=process)
 
         def wait() -> None:
             try:
-                future.set_result(self._await_result(process, Script(stage=stage, file=Path()), FORK_LIMIT))
+                miss.result.set_result(self._await_result(process, Script(stage=stage, file=Path()), FORK_LIMIT))
+            except Exception as error:  # noqa: BLE001 - whoever waits for the result gets it
+                miss.result.set_exception(error)
             finally:
                 self._slots.release()
 

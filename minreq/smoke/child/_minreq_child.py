@@ -88,9 +88,27 @@ class State:
         self.fork = False
         #: File descriptors of the driver's own.
         self.descriptors = set()
+        #: The file that stands for stdout while a stage runs.
+        self.output = None
         self.warnings = []
         self.logs = []
         self.connections = []
+
+    def printed(self):
+        """What the stage has printed; the position of the file is shared with forks, so it stays where it is."""
+        sys.stdout.flush()
+        size = os.fstat(self.output.fileno()).st_size
+        return os.pread(self.output.fileno(), size, 0)
+
+    def continue_output(self):
+        """Give a fork a file of its own that begins with what was printed so far."""
+        if self.output is not None:
+            import tempfile
+
+            printed = self.printed()
+            self.output = tempfile.TemporaryFile(dir=os.path.dirname(__file__))
+            os.write(self.output.fileno(), printed)
+            os.dup2(self.output.fileno(), 1)
 
     def begin(self, stage):
         self.stage = os.environ["MINREQ_STAGE"] = stage
@@ -204,19 +222,18 @@ class Finder:
             return self.answered[key]
         state = self.state
         state.order += 1
-        answer = self.link.request(
-            {
-                "ask": need,
-                "name": name,
-                "frames": frames,
-                "stage": state.stage,
-                "order": state.order,
-                "quiet": not state.fork and is_quiet({self.link.descriptor(), *state.descriptors}),
-            }
-        )
-        self.shared.update(answer.get("shared", ()))
+        message = {
+            "ask": need,
+            "name": name,
+            "frames": frames,
+            "stage": state.stage,
+            "order": state.order,
+            "quiet": not state.fork and is_quiet({self.link.descriptor(), *state.descriptors}),
+        }
+        answer = self.link.request(message)
         if answer.get("fork") and self._fork(answer["fork"]):
-            answer = {"answer": "no", "distribution": answer["distribution"]}
+            answer = self.link.request({**message, "quiet": False})
+        self.shared.update(answer.get("shared", ()))
         if answer["answer"] in ("no", "unknown"):
             self.answered[key] = answer
         return answer
@@ -227,9 +244,10 @@ class Finder:
         return folder
 
     def _fork(self, process):
-        """Fork at the miss; true in the fork, which goes on as if the distribution were not there."""
+        """Fork at the miss; true in the fork, which asks again, and is told how it is without the distribution."""
         if fork_apart(process, self.link):
             return False
+        self.state.continue_output()
         self.state.fork = True
         sys.dont_write_bytecode = True
         return True

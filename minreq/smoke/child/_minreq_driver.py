@@ -21,64 +21,66 @@ from _minreq_child import DECLINED, LINK, STATE
 
 
 def main():
-    """The life of the first process: a template after its first stage."""
+    """The life of the first process: its first stage, then a template."""
     sys.path[:] = [entry for entry in sys.path if entry]  # What ``-c`` put in front is not part of any program.
     first = LINK.request({"begin": True})["first"]
-    if first is not None and not run(first):
-        return finish()
+    if first is None or run(first, template=True):
+        serve()
+    LINK.request({"end": True})
+
+
+def serve():
+    """Run in forks what the parent asks for, until it asks for no more."""
     while True:
         command = LINK.request({"next": True})
         if "run" not in command:
-            return finish()
+            return
         if not _minreq_child.fork_apart(command["run"], LINK):
             *scripts, last = command["scripts"]
             if all(run(script) for script in scripts):
-                run(last, leave)
+                run(last, then=leave)
             LINK.request({"end": True})
             os._exit(0)
 
 
-def run(script, then=lambda: None):
-    """Run *script* as ``__main__``, and *then*; tell the parent how it went; return whether to go on."""
+def run(script, *, template=False, then=lambda: None):
+    """Run *script* as ``__main__``, and *then*; tell the parent how it went; return whether to go on.
+
+    A fork at a miss ends here; after a *template* stage it serves as one first.
+    """
     os.environ.update(script["environment"])
     STATE.begin(script["stage"])
-    with tempfile.TemporaryFile(dir=os.path.dirname(_minreq_child.__file__)) as output:
-        kept = redirect(output)
-        STATE.descriptors = {kept, output.fileno()}
-        try:
-            error = execute(script)
-            then()
-        finally:
-            sys.stdout.flush()
-            os.dup2(kept, 1)
-            os.close(kept)
-        output.seek(0)
-        text = output.read().decode("utf-8", "replace")
+    sys.stdout.flush()
+    kept = os.dup(1)
+    STATE.output = tempfile.TemporaryFile(dir=os.path.dirname(_minreq_child.__file__))
+    STATE.descriptors = {kept, STATE.output.fileno()}
+    os.dup2(STATE.output.fileno(), 1)
+    error = execute(script)
+    then()
+    printed = STATE.printed().decode("utf-8", "replace")
+    os.dup2(kept, 1)
+    os.close(kept)
+    STATE.output.close()
+    STATE.output = None
     result = {
         "stage": script["stage"],
         "status": "passed" if error is None else describe(error),
         "declined": [] if error is None else declined(error),
         "missing": [] if error is None else missing(error),
         "traceback": "" if error is None else traceback_of(error),
-        "output": text,
+        "output": printed,
         "warnings": STATE.warnings,
         "logs": STATE.logs,
         "connections": STATE.connections,
     }
-    if STATE.fork:
-        STATE.fork = False
-        LINK.request({"result": result})
+    is_fork, STATE.fork = STATE.fork, False
+    go_on = LINK.request({"result": result})["go"] and error is None
+    if is_fork:
+        if go_on and template:
+            serve()
         LINK.request({"end": True})
         os._exit(0)
-    return LINK.request({"result": result})["go"] and error is None
-
-
-def redirect(output):
-    """Let file descriptor 1 write to *output*; returns a copy of the old one."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(output.fileno(), 1)
-    return kept
+    return go_on
 
 
 def execute(script):
@@ -138,10 +140,6 @@ def traceback_of(error):
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception as fault:  # An exception that cannot be printed must not hide that there was one.
         return f"{describe(error)} (its traceback cannot be printed: {fault})"
-
-
-def finish():
-    LINK.request({"end": True})
 
 
 def leave():
