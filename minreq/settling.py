@@ -79,7 +79,9 @@ def settle_by_features(
         return {name: verdict for verdicts in found for name, verdict in verdicts.items()}
 
 
-def _at_the_miss(run: Run, name: NormalizedName, laboratory: Laboratory, judge: Judge) -> dict[NormalizedName, Verdict]:
+def _at_the_miss(
+    run: Run, name: NormalizedName, oracle: Trace, laboratory: Laboratory, judge: Judge
+) -> dict[NormalizedName, Verdict]:
     miss = run.forks.get(name)
     if miss is None:
         return {}
