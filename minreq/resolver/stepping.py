@@ -18,7 +18,7 @@ from minreq.resolver.provider import Aside, Provider, Trail, Wish, written
 from minreq.resolver.search import Solution, solve
 
 #: Older versions of the root that are looked at while one is tried.
-_SCOUTED = 16
+_SCOUTED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
