@@ -12,9 +12,9 @@ A scenario says why it exists, what is asked for, what a program does, and which
     b."2.0" = {}
     unused."1.0" = {}
 
-Scenarios of the resolver (``scenarios/resolver``) have no program; their table ``[resolve]`` holds what is asked, under the
-names of `minreq.resolver.Demand`, and what is expected, under those of `minreq.model.Resolution` or as ``error`` and
-``says``; `test_resolver` reads it.
+Scenarios of the resolver (``scenarios/resolver``) have no program; their table ``[resolve]`` holds what is asked,
+under the names of `minreq.resolver.Demand`, and what is expected, under those of `minreq.model.Resolution` or as
+``error`` and ``says``; `test_resolver` reads it.
 
 Keys of a release, all optional:
 
