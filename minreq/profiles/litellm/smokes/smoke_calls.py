@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
+import litellm
+
 MESSAGES = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Where is Zürich?"},
@@ -51,8 +53,14 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 def _loop() -> asyncio.AbstractEventLoop:
     """The one loop of a process, as a server has: litellm's queue of log records stays bound to its first."""
     loop = asyncio.new_event_loop()
-    atexit.register(loop.close)
+    atexit.register(_close, loop)
     return loop
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Before litellm does it at exit, on another loop than the one its clients belong to."""
+    loop.run_until_complete(_tidied(litellm.close_litellm_async_clients))
+    loop.close()
 
 
 async def _tidied(main: Callable[[], Awaitable[None]]) -> None:
