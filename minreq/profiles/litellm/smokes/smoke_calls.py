@@ -60,6 +60,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 def _close(loop: asyncio.AbstractEventLoop) -> None:
     """Before litellm does it at exit, on another loop than the one its clients belong to."""
     loop.run_until_complete(_tidied(litellm.close_litellm_async_clients))
+    loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
 
 
