@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from packaging.requirements import Requirement
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import IndexFailure, ResolutionFailure
 from minreq.importmap import ImportMap, Modules, import_map, modules
@@ -36,6 +37,16 @@ class Store(Protocol):
         """Return the folder with what *wheel* installs."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Extension:
+    """What an extra would bring."""
+
+    requirement: str
+    resolution: Resolution
+    #: The distributions that are not there yet, sorted.
+    new: tuple[NormalizedName, ...]
+
+
 class Closure:
     """The distributions that may be asked for; grows by an extra at a hard miss. Usable from several threads.
 
@@ -54,7 +65,9 @@ class Closure:
         self._extend = extend
         self._lock = threading.RLock()
         self._supplied: dict[tuple[str, NormalizedName | None], NormalizedName | None] = {}
-        self._members: dict[NormalizedName, tuple[Member, ...]] = {}
+        self._extended: dict[tuple[str, frozenset[NormalizedName]], _Extension] = {}
+        self._modules_of: dict[Wheel, Modules] = {}
+        self._sizes: dict[Wheel, int] = {}
         self._owner_by_hash: dict[str, NormalizedName] = {}
         self.resolution = resolution
         self.import_map = ImportMap(owners={}, shared={})
@@ -70,7 +83,7 @@ class Closure:
 
     def bytes(self, name: NormalizedName) -> int:
         """Return what *name* installs to, in bytes."""
-        return sum(member.size for member in self._members[name])
+        return self._sizes[self.candidate(name).wheel]
 
     def owner_of(self, sha256: str) -> NormalizedName | None:
         """Return the distribution whose wheel has that hash."""
@@ -89,38 +102,60 @@ class Closure:
             return owner or self._supplied[key]
 
     def _look_into_extras(self, module: str, importer: NormalizedName | None) -> NormalizedName | None:
-        asked = dict.fromkeys(name for name in (importer, self.resolution.root) if name is not None)
-        requirements = [
-            Requirement(f"{name}[{extra}]")
-            for name in asked
-            for extra in sorted(self._index.metadata(self.candidate(name).wheel).extras)
-        ]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            extended = [found for found in pool.map(self._extended, requirements) if found is not None]
-        for new, _, resolution in sorted(extended, key=lambda item: (len(item[0]), str(item[1]))):
-            found = import_map(self._modules(resolution, [*self.resolution.pins, *new]))
-            owner = found.owner(module)
-            if owner is not None:
-                self._adopt(resolution)
-                return owner
+        asked = list(dict.fromkeys(name for name in (importer, self.resolution.root) if name is not None))
+        # An extra that names the project itself comes before one that brings it along: it never brings more.
+        for promising in (True, False):
+            extended = [found for name in asked for found in self._extensions(name, module, promising=promising)]
+            for extension in sorted(extended, key=lambda each: (len(each.new), each.requirement)):
+                for name in extension.new:
+                    if self._modules(extension.resolution, name).get(module):
+                        self._adopt(extension.resolution)
+                        return name
         return None
 
-    def _extended(self, requirement: Requirement) -> tuple[tuple[NormalizedName, ...], Requirement, Resolution] | None:
-        try:
-            resolution = self._extend(self.resolution, requirement)
-        except (ResolutionFailure, IndexFailure):
-            return None  # An extra that cannot be had supplies nothing; the smoke will say what it lacks.
-        return tuple(name for name in resolution.pins if name not in self.resolution.pins), requirement, resolution
+    def _extensions(self, name: NormalizedName, module: str, *, promising: bool) -> list[_Extension]:
+        """Resolve the extras of *name* on top of the pins that are there, those that name *module* or the others."""
+        metadata = self._index.metadata(self.candidate(name).wheel)
+        project = canonicalize_name(module.partition(".")[0])
+        extras = [extra for extra in sorted(metadata.extras) if (project in _required_by(metadata, extra)) is promising]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = pool.map(self._extension, [f"{name}[{extra}]" for extra in extras])
+            return [extension for extension in found if extension is not None]
+
+    def _extension(self, requirement: str) -> _Extension | None:
+        key = requirement, frozenset(self.resolution.pins)
+        if key not in self._extended:
+            try:
+                resolution = self._extend(self.resolution, Requirement(requirement))
+            except (ResolutionFailure, IndexFailure):
+                return None  # An extra that cannot be had supplies nothing; the smoke will say what it lacks.
+            new = tuple(name for name in resolution.pins if name not in self.resolution.pins)
+            self._extended[key] = _Extension(requirement=requirement, resolution=resolution, new=new)
+        return self._extended[key]
 
     def _adopt(self, resolution: Resolution) -> None:
-        self.import_map = import_map(self._modules(resolution, resolution.pins))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            names = list(resolution.pins)
+            modules = pool.map(lambda name: self._modules(resolution, name), names)
+            self.import_map = import_map(dict(zip(names, modules, strict=True)))
         self._owner_by_hash.update({str(pin.wheel.sha256): name for name, pin in resolution.pins.items()})
         self.resolution = resolution
 
-    def _modules(self, resolution: Resolution, names: Iterable[NormalizedName]) -> Mapping[NormalizedName, Modules]:
-        wanted = list(names)
-        unread = [name for name in wanted if name not in self._members]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            read = pool.map(lambda name: self._index.members(resolution.pins[name].wheel), unread)
-            self._members.update(zip(unread, read, strict=True))
-        return {name: modules(self._members[name]) for name in wanted}
+    def _modules(self, resolution: Resolution, name: NormalizedName) -> Modules:
+        wheel = resolution.pins[name].wheel
+        if wheel not in self._modules_of:
+            members = self._index.members(wheel)
+            self._sizes[wheel] = sum(member.size for member in members)
+            self._modules_of[wheel] = modules(members)
+        return self._modules_of[wheel]
+
+
+def _required_by(metadata: Metadata, extra: str) -> set[NormalizedName]:
+    """Return the projects that *extra* itself requires."""
+    return {
+        canonicalize_name(requirement.name)
+        for requirement in metadata.requires
+        if requirement.marker is not None
+        and requirement.marker.evaluate({"extra": extra})
+        and not requirement.marker.evaluate({"extra": ""})
+    }

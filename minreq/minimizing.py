@@ -9,6 +9,7 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
+from minreq.anticipating import imported_without_handler
 from minreq.comparing import Deviation, deviations, sentence, without_noise
 from minreq.errors import (
     BaselineFailure,
@@ -19,14 +20,13 @@ from minreq.errors import (
     SmokeNeverEnds,
     SmokeUnsteady,
 )
-from minreq.model import Difference, Evidence, Question, Request
+from minreq.model import Behaviour, Difference, Evidence, Question, Request
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
 from minreq.reporting import Reporter, Step
 from minreq.settling import (
     Judge,
     Verdict,
     certificate,
-    difference,
     settle_by_features,
     settle_by_forks,
     settle_by_runs,
@@ -77,6 +77,7 @@ def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Mini
     """
     with ThreadPoolExecutor(2) as pool:
         search = _Search(laboratory, wishes, reporter, pool)
+        search.anticipate()
         for _ in range(_MOST_TRACES):
             trace = search.trace()
             again = search.learn(trace) or search.settle(trace)
@@ -104,31 +105,36 @@ class _Search:
     unneeded: set[NormalizedName] = field(default_factory=set)
     #: What the trace at hand declined first and then had to give, and where.
     changed: Mapping[NormalizedName, str] = field(default_factory=dict)
+    outgrown: bool = False
     #: The distribution that the trace at hand brings back to see whether it makes the difference.
-    suspect: tuple[NormalizedName, Deviation] | None = None
-    #: Whether that trace differs from the one before in nothing else.
-    alone: bool = False
+    suspect: NormalizedName | None = None
+    #: The difference each suspect is tried for.
+    seen: dict[NormalizedName, Deviation] = field(default_factory=dict)
     innocent: set[tuple[NormalizedName, str, str]] = field(default_factory=set)
     #: What the trace at hand leaves out together for the first time.
     batch: tuple[NormalizedName, ...] = ()
     #: How many of the latest declines are taken back when a failure names nobody.
     guesses: int = 1
-    baseline_to_be: Future[Observation] = field(init=False)
+    baseline: Observation = field(init=False)
     again: Future[Observation] | None = None
 
     def __post_init__(self) -> None:
         self.decided = {name: Decision(accepted=False, reason="excluded") for name in self.wishes.excluded}
-        self.baseline_to_be = self.pool.submit(self.observe_baseline, "baseline")
-
-    @property
-    def baseline(self) -> Observation:
-        """The baseline, waited for."""
-        return self.baseline_to_be.result()
+        self.reporter.began(Step.BASELINE)
+        self.baseline = self.observe_baseline("baseline")
 
     @property
     def judge(self) -> Judge:
         """What a run without something is judged by."""
-        return Judge(expected=self.baseline.behaviour, noise=self.noise)
+        return Judge(expected=self.baseline.behaviour, noise=self.noise, seen=self.seen)
+
+    def anticipate(self) -> None:
+        """Begin with a yes for what code of the baseline imports without a handler."""
+        places = self.laboratory.world.places(self.laboratory.scratch)
+        for name, place in imported_without_handler(self.baseline, places.owner).items():
+            if name not in self.decided:
+                reason = f"{places.name(place)} imports it without a handler"
+                self.decided[name] = Decision(accepted=True, reason=reason)
 
     def observe_baseline(self, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
@@ -148,10 +154,12 @@ class _Search:
         """Return what differs between two baselines; the second is run when it is first asked for."""
         return deviations(self.baseline.behaviour, self.listen_for_noise().result().behaviour)
 
-    def deviations_of(self, observation: Observation) -> tuple[Deviation, ...]:
-        """Return how *observation* differs from the baseline, what is accepted and known noise aside."""
+    def deviations_of(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from the baseline in the stages that ran, accepted differences aside."""
         accepted = {(evidence.stage, evidence.what) for evidence in self.degraded.values()}
-        found = deviations(self.baseline.behaviour, observation.behaviour)
+        ran = {stage.stage for stage in behaviour.stages}
+        expected = tuple(stage for stage in self.baseline.behaviour.stages if stage.stage in ran)
+        found = deviations(Behaviour(stages=expected), behaviour)
         if found and self.again is not None:
             found = without_noise(found, self.noise())
         return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in accepted)
@@ -162,32 +170,33 @@ class _Search:
         """Run a trace with what is decided, and settle by forks what it accepts."""
         self.reporter.began(Step.TRACE)
         by_forks = self.wishes.settle == "auto"
-        certain = frozenset(self.verdicts) | {name for name, _ in filter(None, [self.suspect])}
-        oracle = Trace(
-            self.laboratory.closure, self.decided, forks=by_forks, certain=certain, answered=self.reporter.answered
-        )
+        closure = self.laboratory.closure
+        certain = frozenset(self.verdicts)
+        oracle = Trace(closure, self.decided, forks=by_forks, certain=certain, answered=self.reporter.answered)
+
+        def go_on(first: StageResult) -> bool:
+            return not self.deviations_of(Behaviour(stages=(first.behaviour,)))
 
         def settle(run: Run, observation: Observation) -> None:
             if not by_forks:
                 return
             if oracle.changed:
-                questions = oracle.changed.items()
-                self.record(observation, settle_by_features(run, questions, self.laboratory))
-            elif observation.failure is None and not self.deviations_of(observation):
+                self.record(observation, settle_by_features(run, oracle.changed.items(), self.laboratory))
+            elif observation.failure is None and not oracle.outgrown and not self.deviations_of(observation.behaviour):
                 self.reporter.began(Step.SETTLE)
                 names = observation.accepted - certain - self.laboratory.initial
                 told = self.reporter.settled
                 self.record(observation, settle_by_forks(run, oracle, names, self.laboratory, self.judge, told))
 
         self.unneeded = set()
-        observation = observe_with(self.laboratory, oracle, "trace", then=settle)
-        self.changed = oracle.changed
+        observation = observe_with(self.laboratory, oracle, "trace", go_on=go_on, then=settle)
+        self.changed, self.outgrown = oracle.changed, oracle.outgrown
         return observation
 
     def record(self, observation: Observation, verdicts: Mapping[NormalizedName, Verdict]) -> None:
         """Keep *verdicts* with the question each is for."""
         for name, verdict in verdicts.items():
-            if isinstance(verdict, Difference) and self.wishes.smallest:
+            if isinstance(verdict, Difference) and (self.wishes.smallest or name in self.wishes.excluded):
                 self.degraded[name] = verdict
             elif verdict is not None:
                 self.verdicts[name] = observation.answers[name].question, verdict
@@ -199,21 +208,20 @@ class _Search:
     def learn(self, trace: Observation) -> str | None:
         """Return why the answers of *trace* cannot stay, ``None`` when they can."""
         reasons = [self.void(), self.failed(trace), self.deviates(trace)]
-        self.alone = not any(reasons[:2])
         return "; ".join(filter(None, reasons)) or None
 
     def void(self) -> str | None:
-        """A declined distribution is needed after all: the answers before that stood on a wrong footing."""
+        """A declined distribution is needed after all, or an extra was taken in: the answers stood on a wrong footing."""
         for name in self.changed:
             self.decided[name] = Decision(accepted=True, reason="needed after all")
-        return _sentence(self.changed, "is needed after all", "are needed after all")
+        why = _sentence(self.changed, "is needed after all", "are needed after all")
+        return why or ("an extra was taken in" if self.outgrown else None)
 
     def failed(self, trace: Observation) -> str | None:
         """The trace fails and the baseline does not: some no was wrong."""
         if trace.failure is None:
             self.batch, self.guesses = (), 1
             return None
-        self.baseline  # noqa: B018 - where the baseline fails too, that explains more
         if self.batch:
             # Each of them can be left out, not all together.
             first, *rest = self.batch
@@ -239,6 +247,7 @@ class _Search:
             blamed += declined
         if blamed:
             return blamed
+        self.baseline  # noqa: B018 - where the baseline fails too, that explains more
         latest = sorted(
             trace.declined - self.wishes.excluded, key=lambda name: trace.answers[name].question.order, reverse=True
         )
@@ -249,48 +258,37 @@ class _Search:
         return latest[: self.guesses // 2]
 
     def deviates(self, trace: Observation) -> str | None:
-        """The trace behaves differently: find the distribution that makes the difference."""
+        """The trace behaves differently: bring back the distribution that may make the difference."""
         if trace.failure is not None:
             return None
-        found = self.deviations_of(trace)
-        again = self.judged(trace, found) if self.suspect is not None else None
+        found = self.deviations_of(trace.behaviour)
+        if self.suspect is not None:
+            name, self.suspect = self.suspect, None
+            stage, what = self.seen[name].stage, self.seen[name].what
+            if (stage, what) in {(each.stage, each.what) for each in found}:
+                self.innocent.add((name, stage, what))
+                self.take_back(name)
         if not found:
-            return again
+            return None
         self.reporter.began(Step.COMPARE)
-        self.listen_for_noise()
         deviation = found[0]
         suspects = self.suspects(trace, deviation)
         if not suspects:
-            if not without_noise([deviation], self.noise()):
-                return again
-            raise SmokeUnsteady(deviation.stage, sentence(deviation))
-        self.suspect = suspects[0], deviation
-        self.decided[suspects[0]] = Decision(accepted=True, reason=f"tried for a difference in {deviation.what}")
+            if without_noise([deviation], self.noise()):
+                raise SmokeUnsteady(deviation.stage, sentence(deviation))
+            return f"{deviation.what} of {deviation.stage} differs from run to run"
+        self.suspect = suspects[0]
+        self.seen[self.suspect] = deviation
+        self.decided[suspects[0]] = Decision(
+            accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ without it"
+        )
         return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
 
-    def judged(self, trace: Observation, found: Iterable[Deviation]) -> str | None:
-        """Acquit the suspect of this trace, or keep it for the difference it makes."""
-        assert self.suspect is not None  # noqa: S101 - the caller looked
-        name, deviation = self.suspect
-        self.suspect = None
-        if (deviation.stage, deviation.what) in {(each.stage, each.what) for each in found}:
-            self.innocent.add((name, deviation.stage, deviation.what))
-            del self.decided[name]
-            return f"{name} does not explain it"
-        if not without_noise([deviation], self.noise()):
-            del self.decided[name]
-            return f"{deviation.what} of {deviation.stage} differs from run to run"
-        evidence = difference(name, deviation)
-        if self.wishes.smallest or name in self.wishes.excluded:
-            self.degraded[name] = evidence
-            reason = "excluded" if name in self.wishes.excluded else "degraded"
-            self.decided[name] = Decision(accepted=False, reason=reason)
-            return f"{name} is left out although {deviation.what} of {deviation.stage} differs"
-        self.decided[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} differs without it")
-        if self.alone:
-            self.record(trace, {name: evidence})
-            self.reporter.settled(name, evidence)
-        return None
+    def take_back(self, name: NormalizedName) -> None:
+        """Let *name* be as if it had never been suspected."""
+        del self.seen[name], self.decided[name]
+        if name in self.wishes.excluded:
+            self.decided[name] = Decision(accepted=False, reason="excluded")
 
     def suspects(self, trace: Observation, deviation: Deviation) -> list[NormalizedName]:
         """Return the declined distributions that could make *deviation*, the likeliest first.
@@ -325,7 +323,8 @@ class _Search:
         size = self.laboratory.closure.bytes
         self.batch = tuple(sorted(self.unneeded, key=lambda name: (-size(name), name)))
         for name in self.batch:
-            self.decided[name] = Decision(accepted=False, reason="the smoke passes without it")
+            reason = "excluded" if name in self.wishes.excluded else "the smoke passes without it"
+            self.decided[name] = Decision(accepted=False, reason=reason)
         return _sentence(self.batch, "can be left out", "can be left out")
 
     def settled(self, trace: Observation) -> set[NormalizedName]:
@@ -358,7 +357,7 @@ class _Search:
         if proof.failure is not None:
             behaviour = proof.failure.behaviour
             raise ProofFailed("the lock", [f"{behaviour.stage} fails: {behaviour.status}"])
-        found = self.deviations_of(proof)
+        found = self.deviations_of(proof.behaviour)
         if found:
             found = without_noise(found, self.noise())
         if found:

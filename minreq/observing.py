@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.closure import Closure
-from minreq.model import Answer, Behaviour, Plan
+from minreq.model import Answer, Behaviour, Frame, Plan
 from minreq.smoke.running import Run, StageResult, World
 from minreq.tracing import Asked, Trace
 
@@ -29,6 +32,8 @@ class Laboratory:
     initial: frozenset[NormalizedName]
     #: Processes at a time.
     jobs: int
+    #: A folder on the file system of the store.
+    scratch: Path
 
     def paths(self, names: Iterable[NormalizedName]) -> list[Path]:
         """Return the folders of *names*, sorted by name, fetched if need be."""
@@ -49,6 +54,8 @@ class Observation:
     asked: Mapping[NormalizedName, tuple[Asked, ...]]
     #: Questions that nothing in the closure answers.
     unowned: tuple[Asked, ...] = ()
+    #: Source files of the modules that were loaded, each with the place that imported it first, as on this machine.
+    loaded: Mapping[str, Frame | None] = field(default_factory=dict)
 
     @property
     def failure(self) -> StageResult | None:
@@ -72,11 +79,12 @@ def observe_with(
     name: str,
     *,
     seed: int = 0,
+    go_on: Callable[[StageResult], bool] = lambda _first: True,
     then: Callable[[Run, Observation], None] = lambda _run, _observation: None,
 ) -> Observation:
     """Run the smoke with only the initial distributions, *oracle* answering; *then* may use the run while it is alive.
 
-    *seed* is that of the child's hashes.
+    *seed* is that of the child's hashes; *go_on* tells after the first stage whether the others are worth it.
     """
     world, closure = laboratory.world, laboratory.closure
     shared = sorted(closure.import_map.shared)
@@ -84,7 +92,7 @@ def observe_with(
     run = Run(world, name, paths=paths, oracle=oracle, shared=shared, seed=seed, forks=laboratory.jobs)
     oracle.bind(run.places)
     with run:
-        results = stages(run, world.plan, laboratory.jobs)
+        results = stages(run, world.plan, laboratory.jobs, go_on)
         answers = oracle.answers()
         observation = Observation(
             behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
@@ -92,6 +100,7 @@ def observe_with(
             answers=answers,
             asked={asked: oracle.asked(asked) for asked in answers},
             unowned=oracle.unowned,
+            loaded={file: importer for result in results for file, importer in result.loaded},
         )
         then(run, observation)
     return observation
@@ -104,16 +113,19 @@ def observe_alone(laboratory: Laboratory, names: Iterable[NormalizedName], name:
 
 
 def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName]) -> Observation:
-    """Run the smoke on *names* alone, copied into one folder as an installer would; the proof."""
-    trees = laboratory.paths(names)
+    """Run the smoke on *names* alone, in one folder as an installer would leave it; the proof."""
+    with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
+        for tree in laboratory.paths(names):
+            shutil.copytree(tree, folder, copy_function=_link, dirs_exist_ok=True)
+        with Run(laboratory.world, "proof", paths=[Path(folder)], seed=PROOF_SEED) as run:
+            return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
-    def fill(folder: Path) -> None:
-        for tree in trees:
-            # Times are kept: compiled files stay valid.
-            shutil.copytree(tree, folder, dirs_exist_ok=True)
 
-    with Run(laboratory.world, "proof", flat=fill, seed=PROOF_SEED) as run:
-        return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
+def _link(source: str, destination: str) -> None:
+    """Link a file, over one of the same name as an installer would; times are the same, so compiled files stay valid."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(destination)
+    os.link(source, destination)
 
 
 def _alone(results: Sequence[StageResult]) -> Observation:
@@ -125,14 +137,16 @@ def _alone(results: Sequence[StageResult]) -> Observation:
     )
 
 
-def stages(run: Run, plan: Plan, jobs: int) -> tuple[StageResult, ...]:
+def stages(
+    run: Run, plan: Plan, jobs: int, go_on: Callable[[StageResult], bool] = lambda _first: True
+) -> tuple[StageResult, ...]:
     """Run all stages of *plan*, *jobs* groups at a time; return the results in plan order.
 
-    After a failure of the first stage nothing else runs, after one in a group the rest of that group does not: equal
+    After a failure of the first stage, or when *go_on* says so, nothing else runs, after one in a group the rest of that group does not: equal
     sets fail at equal places.
     """
     first = run.first_stage()
-    if first is not None and not first.passed:
+    if first is not None and not (first.passed and go_on(first)):
         return (first,)
     with ThreadPoolExecutor(jobs) as pool:
         groups = pool.map(lambda group: run.run(group.scripts), plan.groups)

@@ -15,6 +15,7 @@ class Step(Enum):
 
     RESOLVE = "resolve"
     MAP = "map"
+    BASELINE = "baseline"
     TRACE = "trace"
     SETTLE = "settle"
     COMPARE = "compare"

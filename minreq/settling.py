@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from packaging.utils import NormalizedName
@@ -27,12 +27,16 @@ class Judge:
     """What a behaviour is judged by."""
 
     expected: Behaviour
-    #: What differs between two runs of one set; only asked for when something differs.
+    #: What differs between two runs of one set; only asked for when something differs that was not seen before.
     noise: Callable[[], tuple[Deviation, ...]]
+    #: What a trace without the distribution showed: seen again without it, and never with it, it is no noise.
+    seen: Mapping[NormalizedName, Deviation] = field(default_factory=dict)
 
     def verdict(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return how a run without *name* that passed behaved differently, ``None`` when it did not."""
         found = deviations(self.expected, behaviour)
+        if found and self.seen.get(name) in found:
+            return difference(name, self.seen[name])
         if found:
             found = without_noise(found, self.noise())
         return difference(name, found[0]) if found else None

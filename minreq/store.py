@@ -44,6 +44,8 @@ class Store:
         self._folder = folder
         #: Each distribution lies here, in ``SHA-256/lib``.
         self.unpacked_folder = folder / "unpacked"
+        #: On the same file system: a rename or a link out of here copies nothing.
+        self.scratch_folder = folder / "unfinished"
         self._source = source
         self._fetched = fetched or (lambda _filename, _size: None)
 
@@ -97,11 +99,9 @@ class Store:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def _temporary_folder(self) -> Path:
-        """Make a folder on the store's own file system, so that a rename is enough to publish it."""
         try:
-            parent = self._folder / "unfinished"
-            parent.mkdir(parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(dir=parent))
+            self.scratch_folder.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(dir=self.scratch_folder))
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
 

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from minreq.closure import Closure
 from minreq.handlers import optional_because
 from minreq.model import Answer, Need, Question
-from minreq.smoke.places import Places
+from minreq.smoke.places import STANDARD_LIBRARY, Places
 from minreq.smoke.running import Reply
 
 
@@ -23,6 +23,13 @@ class Asked:
     question: Question
     #: Whose file each frame is, ``None`` for the smoke's and the standard library's.
     owners: tuple[NormalizedName | None, ...]
+    #: Why the program seems to do without, ``None`` where nothing catches the absence.
+    why_optional: str | None
+
+    @property
+    def by_standard_library(self) -> bool:
+        """Whether Python itself asked: for a module of another platform, which no distribution has."""
+        return bool(self.question.frames) and self.question.frames[0].file.startswith(STANDARD_LIBRARY)
 
     @property
     def owner(self) -> NormalizedName | None:
@@ -73,6 +80,7 @@ class Trace:
         #: so that the rest of the stage is seen, but the trace is void. In the first stage they stay declined, since the
         #: failure that follows comes soon and is evidence.
         self.changed: dict[NormalizedName, str] = {}
+        self._closure_at_start = closure.resolution
 
     def ask(
         self,
@@ -83,14 +91,14 @@ class Trace:
         quiet: bool,
     ) -> Reply:
         """Answer *question*; see `minreq.smoke.running.Oracle`."""
-        asked = Asked(question=self._neutral(question), owners=owners)
         why_optional = self._optional_because(question, owners)
-        names = self._distributions(asked, why_optional)
+        asked = Asked(question=self._neutral(question), owners=owners, why_optional=why_optional)
+        names = self._distributions(asked)
         declined: list[NormalizedName] = []
         for name in names:
             accepted, first = name != without, False
             if accepted:
-                accepted, first = self._decide(name, asked, why_optional, without)
+                accepted, first = self._decide(name, asked, without)
             if accepted:
                 fork = self._forks and quiet and first and without is None and name not in self._certain
                 return Reply(
@@ -114,6 +122,14 @@ class Trace:
             return Reply(answer="namespace", shared=tuple(sorted(import_map.shared)))
         missed = [*declined, *([without] if without in gone else []), *sorted(gone)]
         return Reply(answer="no", distribution=missed[0]) if missed else Reply(answer="unknown")
+
+    def _may_change(self, name: NormalizedName, answer: Answer) -> bool:
+        return name in self.changed or not (answer.accepted or self._eager or name in self._decided)
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether an extra was taken in after the first question: what was unknown then may be known now."""
+        return self._closure.resolution is not self._closure_at_start
 
     def _answered_no(self, name: NormalizedName) -> bool:
         decision = self._answers.get(name) or self._decided.get(name)
@@ -149,14 +165,14 @@ class Trace:
             key=lambda asked: (asked.question.stage != "import", asked.question.stage, asked.question.order),
         )
 
-    def _distributions(self, asked: Asked, why_optional: str | None) -> tuple[NormalizedName, ...]:
+    def _distributions(self, asked: Asked) -> tuple[NormalizedName, ...]:
         """The distributions that can satisfy the question, the first to be asked first."""
         question = asked.question
         if question.need is Need.METADATA:
             name = canonicalize_name(question.name)
             return (name,) if name in self._closure.resolution.pins else ()
         import_map = self._closure.import_map
-        if question.name in import_map.owners or why_optional is not None:
+        if question.name in import_map.owners or asked.why_optional is not None or asked.by_standard_library:
             return import_map.owners.get(question.name, ())
         found = self._closure.supply(question.name, asked.owner)
         if found is None:
@@ -180,15 +196,12 @@ class Trace:
         name = self._places.name
         return replace(question, frames=tuple(replace(frame, file=name(frame.file)) for frame in question.frames))
 
-    def _decide(
-        self, name: NormalizedName, asked: Asked, why_optional: str | None, without: NormalizedName | None
-    ) -> tuple[bool, bool]:
+    def _decide(self, name: NormalizedName, asked: Asked, without: NormalizedName | None) -> tuple[bool, bool]:
         """Return whether *name* is accepted, and whether this is the first question about it.
 
         What a process asks that goes *without* something decides nothing for the others.
         """
-        if self._eager:
-            why_optional = None
+        why_optional = None if self._eager else asked.why_optional
         with self._lock:
             answer = self._answers.get(name)
             if without is not None:
@@ -203,15 +216,10 @@ class Trace:
                 answer = Answer(
                     distribution=name, accepted=decision.accepted, question=asked.question, reason=decision.reason
                 )
-            elif (
-                not answer.accepted
-                and why_optional is None
-                and name not in self._decided
-                and "/" in asked.question.stage
-            ):
-                reason = "needed after all"
-                self.changed[name] = asked.question.stage
-                answer = replace(answer, accepted=True, reason=reason)
+            elif why_optional is None and "/" in asked.question.stage and self._may_change(name, answer):
+                stage = asked.question.stage
+                self.changed[name] = min(stage, self.changed.get(name, stage))
+                answer = replace(answer, accepted=True, reason="needed after all")
             else:
                 return answer.accepted, False
             self._answers[name] = answer

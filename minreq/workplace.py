@@ -38,6 +38,7 @@ def workplace(
         return Places(
             unpacked=store.unpacked_folder,
             owner=closure.owner_of,
+            scratch=store.scratch_folder,
             sandbox=sandbox,
             smokes=smokes,
             standard_library=interpreter.base_prefix / "lib" / "python{}.{}".format(*python),
@@ -52,4 +53,4 @@ def workplace(
             limit=timeout,
             places=places,
         )
-        yield Laboratory(world=world, closure=closure, initial=initial, jobs=jobs)
+        yield Laboratory(world=world, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)

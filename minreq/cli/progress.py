@@ -24,6 +24,7 @@ from minreq.reporting import Reporter, Step
 _DOING = {
     Step.RESOLVE: "Resolving",
     Step.MAP: "Mapping",
+    Step.BASELINE: "Running",
     Step.TRACE: "Tracing",
     Step.SETTLE: "Settling",
     Step.COMPARE: "Comparing",
@@ -33,6 +34,7 @@ _DOING = {
 _DONE = {
     Step.RESOLVE: "Resolved",
     Step.MAP: "Mapped",
+    Step.BASELINE: "Ran",
     Step.TRACE: "Traced",
     Step.SETTLE: "Settled",
     Step.COMPARE: "Compared",
@@ -43,6 +45,7 @@ _DONE = {
 _OUTCOMES = {
     Step.RESOLVE: "the closure",
     Step.MAP: "the closure",
+    Step.BASELINE: "the smoke with nothing left out",
     Step.TRACE: "nothing was asked for",
     Step.SETTLE: "nothing was left to try",
     Step.COMPARE: "with the baseline",

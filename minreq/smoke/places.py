@@ -9,11 +9,15 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 
+#: Stands for the folder of the standard library.
+STANDARD_LIBRARY = "{python}/"
+
+
 class Places:
     """Tells paths of one run apart: distributions, the smoke, the standard library, the sandbox.
 
     *unpacked* is the folder under which the store keeps each distribution as ``SHA-256/lib``; *owner* names the distribution
-    of such a hash.
+    of such a hash. Under *scratch* sets of them are installed, each in a folder of its own.
     """
 
     def __init__(
@@ -21,20 +25,19 @@ class Places:
         *,
         unpacked: Path,
         owner: Callable[[str], NormalizedName | None],
+        scratch: Path,
         sandbox: Path,
         smokes: Mapping[Path, str],
         standard_library: Path,
     ) -> None:
         self._owner = owner
-        self._distribution = re.compile(re.escape(str(unpacked)) + r"/(?P<hash>[0-9a-f]{64})/lib/")
+        unpacked_folder, installed_folder = re.escape(str(unpacked)), re.escape(str(scratch))
+        self._distribution = re.compile(rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/")
         names = {str(folder) + "/": f"{name}/" for folder, name in smokes.items()}
-        names[f"{sandbox}/kept/"] = ""
         names[f"{sandbox}/"] = "{sandbox}/"
-        names[f"{standard_library}/"] = "{python}/"
+        names[f"{standard_library}/"] = STANDARD_LIBRARY
         self._names = names
-        # The longest first: the kept folder lies in the sandbox.
-        alternatives = sorted(names, key=lambda name: (-len(name), name))
-        self._other = re.compile("|".join(map(re.escape, alternatives)))
+        self._other = re.compile("|".join(map(re.escape, sorted(names, reverse=True))))
 
     def name(self, text: str) -> str:
         """Return *text* with every path in it made independent of the machine: ``litellm/main.py``."""
@@ -43,4 +46,4 @@ class Places:
     def owner(self, file: str) -> NormalizedName | None:
         """Return the distribution that *file* belongs to, ``None`` for any other file."""
         match = self._distribution.match(file)
-        return self._owner(match["hash"]) if match else None
+        return self._owner(match["hash"]) if match and match["hash"] else None

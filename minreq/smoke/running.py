@@ -91,6 +91,8 @@ class StageResult:
     #: Modules that a ModuleNotFoundError among the causes names.
     missing: tuple[str, ...] = ()
     traceback: str = ""
+    #: Source files of the modules it loaded, each with the place that imported it first, as on this machine.
+    loaded: tuple[tuple[str, Frame | None], ...] = ()
     #: Else it did not fail, and proves nothing: it took too long, its process died, or a fork did what it must not.
     ended: Literal["itself", "timeout", "death", "unsettled"] = "itself"
 
@@ -141,7 +143,7 @@ class Run:
     """One child interpreter with its forks; a context manager that ends them all.
 
     *paths* are importable from the start; what else is asked for, the *oracle* answers. Without an oracle, what is missing
-    is missing. *flat* fills a folder that is importable too, before the child starts.
+    is missing.
     """
 
     def __init__(
@@ -150,7 +152,6 @@ class Run:
         name: str,
         *,
         paths: Sequence[Path] = (),
-        flat: Callable[[Path], None] | None = None,
         oracle: Oracle | None = None,
         shared: Sequence[str] = (),
         seed: int = 0,
@@ -159,7 +160,6 @@ class Run:
         self._world = world
         self._name = name
         self._paths = paths
-        self._flat = flat
         self._oracle = oracle
         self._shared = shared
         self._seed = seed
@@ -176,12 +176,8 @@ class Run:
 
     def __enter__(self) -> Run:
         world, sandbox = self._world, self.sandbox
-        paths = list(self._paths)
-        if self._flat is not None:
-            self._flat(sandbox.kept)
-            paths.append(sandbox.kept)
         asks = self._oracle is not None
-        sandbox.prepare(paths=paths, asks=asks, shared=self._shared, authority=world.emulator.authority)
+        sandbox.prepare(paths=self._paths, asks=asks, shared=self._shared, authority=world.emulator.authority)
         if world.plan.first is not None:
             self._first = self._open(_MAIN, world.plan.first)
         self._processes[_MAIN] = _Process()
@@ -297,10 +293,7 @@ class Run:
         question = Question(
             need=Need(message["ask"]),
             name=str(message["name"]),
-            frames=tuple(
-                Frame(file=str(file), line=int(line), function=str(function))
-                for file, line, function in message["frames"]
-            ),
+            frames=tuple(_frame(*frame) for frame in message["frames"]),
             stage=str(message["stage"]),
             order=int(message["order"]),
         )
@@ -393,6 +386,7 @@ class Run:
             declined=tuple(map(canonicalize_name, event["declined"])),
             missing=tuple(event["missing"]),
             traceback=self._neutral(event["traceback"]),
+            loaded=tuple((file, _frame(*importer) if importer else None) for file, importer in event["loaded"]),
         )
 
     def _kill(self, state: _Process) -> None:
@@ -419,6 +413,10 @@ class Run:
 
 
 _PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
+
+
+def _frame(file: object, line: object, function: object) -> Frame:
+    return Frame(file=str(file), line=int(str(line)), function=str(function))
 
 
 def _no_result(

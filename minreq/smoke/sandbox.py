@@ -32,8 +32,6 @@ class Sandbox:
         self.folder = Path(tempfile.mkdtemp(prefix="minreq-"))
         self.socket = self.folder / "socket"
         self.python = self.folder / "bin" / "python"
-        #: For a flat tree of distributions, as pip would install it; not a site folder, so ``.pth`` files in it do nothing.
-        self.kept = self.folder / "kept"
 
     def __enter__(self) -> Sandbox:
         return self
@@ -45,7 +43,10 @@ class Sandbox:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def prepare(self, *, paths: Sequence[Path], asks: bool, shared: Sequence[str], authority: str) -> None:
-        """Write the environment: *paths* are importable, and with *asks* every miss is a question."""
+        """Write the environment: *paths* are importable, and with *asks* every miss is a question.
+
+        None of *paths* is a site folder: ``.pth`` files in them do nothing.
+        """
         site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
         for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
             folder.mkdir(parents=True)

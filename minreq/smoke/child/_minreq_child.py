@@ -93,6 +93,8 @@ class State:
         self.warnings = []
         self.logs = []
         self.connections = []
+        #: Module -> file, line and function of the first import of it.
+        self.importers = {}
 
     def printed(self):
         """What the stage has printed; the position of the file is shared with forks, so it stays where it is."""
@@ -253,11 +255,11 @@ class Finder:
         return True
 
 
-def importing_frames(frame):
+def importing_frames(frame, most=FRAMES):
     """The frames that led to an import, innermost first, without the machinery of import; and whether it is a probe."""
     found = []
     probing = False
-    while frame is not None and len(found) < FRAMES:
+    while frame is not None and len(found) < most:
         code = frame.f_code
         module = frame.f_globals.get("__name__", "")
         if module == "importlib.util" and code.co_name == "find_spec" and not found:
@@ -391,7 +393,11 @@ def watch_network_and_forks(link, state):
             state.fork = False
             link.request({"unsettled": event})
             os._exit(0)
-        if event in ("socket.connect", "socket.sendto"):
+        if event == "import":
+            if arguments[0] not in state.importers:
+                frames, _ = importing_frames(sys._getframe(1), 1)
+                state.importers[arguments[0]] = frames[0] if frames else None
+        elif event in ("socket.connect", "socket.sendto"):
             address = arguments[1]
             if isinstance(address, tuple) and not is_local(address[0]):
                 state.connections.append(f"{address[0]}:{address[1]}")

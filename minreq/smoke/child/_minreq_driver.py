@@ -6,7 +6,8 @@ Its messages, in version 1 of the protocol told there (SCRIPT is
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
     {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...], "missing": [MODULE...],
-                "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...], "connections": [...]}}
+                "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...], "connections": [...],
+                "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...]}}
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}
     {"end": true}                                     -> {}              the process ends now, of its own will
@@ -72,6 +73,7 @@ def run(script, *, template=False, then=lambda: None):
         "warnings": STATE.warnings,
         "logs": STATE.logs,
         "connections": STATE.connections,
+        "loaded": newly_loaded(),
     }
     is_fork, STATE.fork = STATE.fork, False
     go_on = LINK.request({"result": result})["go"] and error is None
@@ -81,6 +83,21 @@ def run(script, *, template=False, then=lambda: None):
         LINK.request({"end": True})
         os._exit(0)
     return go_on
+
+
+def newly_loaded():
+    """The source files that were loaded since the last call, each with the frame that imported it first."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name not in LOADED and isinstance(file, str) and file.endswith(".py"):
+            LOADED.add(name)
+            found.append((file, STATE.importers.get(name)))
+    return found
+
+
+#: Modules already told of; a fork begins with the template's.
+LOADED = set()
 
 
 def execute(script):

@@ -1,0 +1,67 @@
+"""What the code that the baseline loaded imports without a handler: asked for optionally first, needed all the same.
+
+A distribution that one module imports with a fallback and another without is needed; a trace that begins with a no would
+find out late and begin again. What is foretold here decides only what is tried first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from minreq.forecast import static_imports
+from minreq.handlers import frames_of_import, optional_because
+from minreq.model import Frame, Need, Question
+from minreq.observing import Observation
+
+
+def imported_without_handler(
+    baseline: Observation, owner: Callable[[str], NormalizedName | None]
+) -> dict[NormalizedName, str]:
+    """Return, for distributions that were first asked for optionally, a place that imports them without a handler.
+
+    *owner* tells whose a file is: what a distribution imports of its own counts for nothing.
+    """
+    modules = {
+        asked.question.name: name
+        for name, questions in baseline.asked.items()
+        for asked in questions[:1]
+        if asked.why_optional is not None and asked.question.need is Need.IMPORT
+    }
+    if not modules:
+        return {}
+    mention = re.compile(rb"\b(?:" + "|".join(map(re.escape, sorted(modules))).encode() + rb")\b")
+    found: dict[NormalizedName, str] = {}
+    for file in sorted(baseline.loaded):
+        whose = owner(file)
+        if whose is None:
+            continue
+        source = Path(file).read_bytes()
+        if not mention.search(source):
+            continue
+        for module, line in _static_imports(source, file):
+            name = modules.get(module)
+            if name is not None and name != whose and name not in found and _is_hard(file, line, baseline.loaded):
+                found[name] = f"{file}:{line}"
+    return found
+
+
+def _static_imports(source: bytes, file: str) -> Iterator[tuple[str, int]]:
+    for each in static_imports(source, "", file):
+        parts = each.module.split(".")
+        for length in range(1, len(parts) + 1):
+            yield ".".join(parts[:length]), each.line
+
+
+def _is_hard(file: str, line: int, importers: Mapping[str, Frame | None]) -> bool:
+    """Whether nothing would catch the failure of the import at *line* of *file*, on the way the file was loaded."""
+    frames = [Frame(file=file, line=line, function="<module>")]
+    while len(list(frames_of_import(frames))) == len(frames):
+        importer = importers.get(frames[-1].file)
+        if importer is None or importer in frames:
+            break
+        frames.append(importer)
+    return optional_because(Question(need=Need.IMPORT, name="", frames=tuple(frames), stage="")) is None
