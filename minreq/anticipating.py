@@ -14,22 +14,25 @@ from packaging.utils import NormalizedName
 
 from minreq.forecast import static_imports
 from minreq.handlers import frames_of_import, optional_because
+from minreq.importmap import ImportMap
 from minreq.model import Frame, Need, Question
 from minreq.observing import Observation
 
 
 def imported_without_handler(
-    baseline: Observation, owner: Callable[[str], NormalizedName | None]
+    baseline: Observation, import_map: ImportMap, owner: Callable[[str], NormalizedName | None]
 ) -> dict[NormalizedName, str]:
     """Return, for distributions that were first asked for optionally, a place that imports them without a handler.
 
     *owner* tells whose a file is: what a distribution imports of its own counts for nothing.
     """
+    # What was unknown when it was asked for may have come with an extra since.
+    first = (*(questions[0] for questions in baseline.asked.values() if questions), *baseline.unanswered)
     modules = {
         asked.question.name: name
-        for name, questions in baseline.asked.items()
-        for asked in questions[:1]
+        for asked in first
         if asked.why_optional is not None and asked.question.need is Need.IMPORT
+        for name in import_map.owners.get(asked.question.name, ())[:1]
     }
     if not modules:
         return {}

@@ -131,7 +131,9 @@ class _Search:
     def anticipate(self) -> None:
         """Begin with a yes for what code of the baseline imports without a handler."""
         places = self.laboratory.world.places(self.laboratory.scratch)
-        for name, place in imported_without_handler(self.baseline, places.owner).items():
+        for name, place in imported_without_handler(
+            self.baseline, self.laboratory.closure.import_map, places.owner
+        ).items():
             if name not in self.decided:
                 reason = f"{places.name(place)} imports it without a handler"
                 self.decided[name] = Decision(accepted=True, reason=reason)
@@ -389,7 +391,7 @@ def _sentence(names: Iterable[NormalizedName], one: str, many: str) -> str | Non
 
 def _baseline_failure(observation: Observation, failure: StageResult, limit: float) -> BaselineFailure:
     stage = failure.behaviour.stage
-    for asked in observation.unowned:
+    for asked in observation.unanswered:
         if asked.question.name in failure.missing:
             frame = asked.question.frames[0] if asked.question.frames else None
             importer = f"{frame.file}:{frame.line}" if frame else "the smoke"

@@ -52,8 +52,8 @@ class Observation:
     answers: Mapping[NormalizedName, Answer]
     #: Every question about each distribution.
     asked: Mapping[NormalizedName, tuple[Asked, ...]]
-    #: Questions that nothing in the closure answers.
-    unowned: tuple[Asked, ...] = ()
+    #: Questions about names that nothing in the closure owned at that moment.
+    unanswered: tuple[Asked, ...] = ()
     #: Source files of the modules that were loaded, each with the place that imported it first, as on this machine.
     loaded: Mapping[str, Frame | None] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ def observe_with(
             failures=tuple(result for result in results if not result.passed),
             answers=answers,
             asked={asked: oracle.asked(asked) for asked in answers},
-            unowned=oracle.unowned,
+            unanswered=oracle.unanswered,
             loaded={file: importer for result in results for file, importer in result.loaded},
         )
         then(run, observation)

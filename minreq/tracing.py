@@ -29,7 +29,7 @@ class Asked:
     @property
     def by_standard_library(self) -> bool:
         """Whether Python itself asked: for a module of another platform, which no distribution has."""
-        return bool(self.question.frames) and self.question.frames[0].file.startswith(STANDARD_LIBRARY)
+        return bool(self.question.frames) and self.question.frames[0].file.startswith((STANDARD_LIBRARY, "<frozen "))
 
     @property
     def owner(self) -> NormalizedName | None:
@@ -72,7 +72,7 @@ class Trace:
         self._lock = threading.Lock()
         self._answers: dict[NormalizedName, Answer] = {}
         self._asked: dict[NormalizedName, list[Asked]] = {}
-        self._unowned: list[Asked] = []
+        self._unanswered: list[Asked] = []
         #: What processes that go without a distribution were given.
         self._given_aside: dict[NormalizedName, set[NormalizedName]] = {}
         self._places: Places | None = None
@@ -94,6 +94,9 @@ class Trace:
         why_optional = self._optional_because(question, owners)
         asked = Asked(question=self._neutral(question), owners=owners, why_optional=why_optional)
         names = self._distributions(asked)
+        if not names:
+            with self._lock:
+                self._unanswered.append(asked)
         declined: list[NormalizedName] = []
         for name in names:
             accepted, first = name != without, False
@@ -154,9 +157,9 @@ class Trace:
         return frozenset(self._given_aside.get(name, ()))
 
     @property
-    def unowned(self) -> tuple[Asked, ...]:
-        """The questions that nothing in the closure answers, where nobody catches the failure near by."""
-        return tuple(self._unowned)
+    def unanswered(self) -> tuple[Asked, ...]:
+        """The questions about names that nothing in the closure owned at that moment."""
+        return tuple(self._unanswered)
 
     def _first(self, name: NormalizedName) -> Asked:
         """The first question in an order that does not depend on which process was faster."""
@@ -175,9 +178,6 @@ class Trace:
         if question.name in import_map.owners or asked.why_optional is not None or asked.by_standard_library:
             return import_map.owners.get(question.name, ())
         found = self._closure.supply(question.name, asked.owner)
-        if found is None:
-            with self._lock:
-                self._unowned.append(asked)
         return () if found is None else (found,)
 
     def _optional_because(self, question: Question, owners: tuple[NormalizedName | None, ...]) -> str | None:
