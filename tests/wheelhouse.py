@@ -16,6 +16,13 @@ Scenarios of the resolver (``scenarios/resolver``) have no program; their table 
 under the names of `minreq.resolver.Demand`, and what is expected, under those of `minreq.model.Resolution` or as
 ``error`` and ``says``; `test_resolver` reads it.
 
+Scenarios of a lock may have a table ``[lock]``, which `laboratory` and `test_scenarios` read. Asked: ``include``,
+``exclude``, ``whole``, ``provided``, ``smallest``, ``limit`` (seconds for one stage). Expected beside ``kept`` and
+``dropped``: ``evidence`` (name to kind), ``reasons`` (name to what the reason of its absence begins with), ``extras``
+(name to the extra that supplied it), ``error`` (the class that is raised) and ``says`` (parts of its sentence). A table
+``[smoke]`` stands in the place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to
+texts for each.
+
 Keys of a release, all optional:
 
 ``requires``         requirements, with markers where wanted
@@ -169,6 +176,10 @@ class Scenario:
     releases: tuple[Release, ...] = ()
     #: What `test_resolver` asks and expects.
     resolve: Mapping[str, Any] = field(default_factory=dict)
+    #: What else is asked of a lock, and expected of it.
+    lock: Mapping[str, Any] = field(default_factory=dict)
+    #: The stages of the smoke, where it is more than a program.
+    smoke: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +269,8 @@ def parse(text: str) -> Scenario:
         kept=tuple(data.pop("kept", ())),
         dropped=tuple(data.pop("dropped", ())),
         resolve=data.pop("resolve", {}),
+        lock=data.pop("lock", {}),
+        smoke=data.pop("smoke", {}),
         releases=tuple(_release(n, v, table) for n, versions in wheels.items() for v, table in versions.items()),
     )
     if data:

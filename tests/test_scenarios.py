@@ -1,0 +1,56 @@
+"""Scenarios of the trace, settling, proof and comparison: each file is a rule and says why it exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from laboratory import Found, find
+from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, write
+
+from minreq import errors
+
+PATHS = sorted(SCENARIOS.glob("*.toml"))
+Method = Literal["auto", "runs"]
+
+
+@pytest.mark.parametrize("settle", ["auto", "runs"])
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_scenario(path: Path, settle: Method, tmp_path: Path) -> None:
+    """Both methods find the set that the scenario expects, twice with the same evidence."""
+    scenario = load(path)
+    assert scenario.explanation
+    house = write(scenario, tmp_path / "house")
+    if "error" in scenario.lock:
+        check_error(house, settle)
+        return
+    found = find(house, settle)
+    check(scenario, found)
+    if settle == "auto":
+        again = find(house, settle)
+        assert again.selection == found.selection
+        assert again.fetched == frozenset()
+
+
+def check(scenario: Scenario, found: Found) -> None:
+    """Compare with what the scenario expects."""
+    expected = scenario.lock
+    assert found.kept == tuple(sorted(scenario.kept))
+    assert tuple(found.left_out) == tuple(sorted(scenario.dropped))
+    kinds = {each.candidate.name: each.evidence.kind for each in found.selection.kept}
+    assert {name: kinds[name] for name in expected.get("evidence", {})} == expected.get("evidence", {})
+    for name, reason in expected.get("reasons", {}).items():
+        assert found.left_out[name].startswith(reason)
+    if "extras" in expected:
+        assert dict(found.resolution.extras) == expected["extras"]
+
+
+def check_error(house: Wheelhouse, settle: Method) -> None:
+    """The scenario ends in the error it names."""
+    expected = house.scenario.lock
+    with pytest.raises(errors.MinreqError) as caught:
+        find(house, settle)
+    assert type(caught.value).__name__ == expected["error"]
+    for part in expected["says"]:
+        assert part in str(caught.value)
