@@ -174,7 +174,13 @@ class _Search:
         by_forks = self.wishes.settle == "auto"
         closure = self.laboratory.closure
         certain = frozenset(self.verdicts)
-        oracle = Trace(closure, self.decided, forks=by_forks, certain=certain, answered=self.reporter.answered)
+        oracle = Trace(
+            closure,
+            self.decided,
+            fork_stages=self.fork_stages() if by_forks else frozenset(),
+            certain=certain,
+            answered=self.reporter.answered,
+        )
 
         def go_on(first: StageResult) -> bool:
             return not self.deviations_of(Behaviour(stages=(first.behaviour,)))
@@ -194,6 +200,12 @@ class _Search:
         observation = observe_with(self.laboratory, oracle, "trace", go_on=go_on, then=settle)
         self.changed, self.outgrown = oracle.changed, oracle.outgrown
         return observation
+
+    def fork_stages(self) -> frozenset[str]:
+        """Return the stages whose misses fork at once: where it cannot depend on chance which process asks first."""
+        plan = self.laboratory.world.plan
+        alone = plan.groups[0].scripts if len(plan.groups) == 1 else ()
+        return frozenset(script.stage for script in (*filter(None, [plan.first]), *alone))
 
     def record(self, observation: Observation, verdicts: Mapping[NormalizedName, Verdict]) -> None:
         """Keep *verdicts* with the question each is for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
@@ -45,7 +45,7 @@ class Judge:
 def settle_by_forks(
     run: Run,
     oracle: Trace,
-    names: Iterable[NormalizedName],
+    names: Collection[NormalizedName],
     laboratory: Laboratory,
     judge: Judge,
     told: Told,
@@ -54,27 +54,35 @@ def settle_by_forks(
 
     A failure counts only if its cause is our own exception for that very distribution; all else is for a run of its own.
     """
-    scripts = {script.stage: script for group in laboratory.world.plan.groups for script in group.scripts}
-    answers = oracle.answers()
+    stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
+    scripts = _scripts(laboratory)
+    rehearsed = {name for name in names if name not in run.forks and stage_of[name] in scripts}
 
     def settle(name: NormalizedName) -> dict[NormalizedName, Verdict]:
-        stage = answers[name].question.stage
         found = _at_the_miss(run, name, oracle, laboratory, judge)
-        if not found and stage in scripts:
-            found = _in_a_feature(run, name, scripts[stage])
+        if not found and stage_of[name] in scripts:
+            found = _in_a_feature(run, name, scripts[stage_of[name]])
         for verdict in found.values():
             told(name, verdict)
         return found
 
     with ThreadPoolExecutor(laboratory.jobs) as pool:
+        # One run of a feature settles all that it asks for first, each in a fork at its miss.
+        oracle.rehearse(rehearsed)
+        list(pool.map(lambda stage: run.run([scripts[stage]]), sorted({stage_of[name] for name in rehearsed})))
         return {name: verdict for found in pool.map(settle, sorted(names)) for name, verdict in found.items()}
+
+
+def _scripts(laboratory: Laboratory) -> dict[str, Script]:
+    """Return the scripts of the groups by stage."""
+    return {script.stage: script for group in laboratory.world.plan.groups for script in group.scripts}
 
 
 def settle_by_features(
     run: Run, questions: Iterable[tuple[NormalizedName, str]], laboratory: Laboratory
 ) -> dict[NormalizedName, Verdict]:
     """Return the verdicts on distributions that *run* declined first and had to give at the stage named with each."""
-    scripts = {script.stage: script for group in laboratory.world.plan.groups for script in group.scripts}
+    scripts = _scripts(laboratory)
     with ThreadPoolExecutor(laboratory.jobs) as pool:
         found = pool.map(
             lambda asked: _in_a_feature(run, asked[0], scripts[asked[1]]),

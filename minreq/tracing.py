@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -49,7 +49,7 @@ class Trace:
     """The oracle of a run.
 
     With *eager* it says yes to all that the closure has: that is the baseline. Otherwise it says no first where an import is
-    optional. *decided* are answers from before; *forks* asks for a fork at each miss that allows one, except for
+    optional. *decided* are answers from before. A miss in one of *fork_stages* forks where that is safe, except for
     distributions that are *certain*.
     """
 
@@ -59,15 +59,16 @@ class Trace:
         decided: Mapping[NormalizedName, Decision],
         *,
         eager: bool = False,
-        forks: bool = False,
+        fork_stages: frozenset[str] = frozenset(),
         certain: frozenset[NormalizedName] = frozenset(),
         answered: Callable[[Answer], None] = lambda _answer: None,
     ) -> None:
         self._closure = closure
         self._decided = decided
         self._eager = eager
-        self._forks = forks
-        self._certain = certain
+        self._fork_stages = fork_stages
+        self._forked = set(certain)
+        self._rehearsing: frozenset[NormalizedName] = frozenset()
         self._answered = answered
         self._lock = threading.Lock()
         self._answers: dict[NormalizedName, Answer] = {}
@@ -99,11 +100,8 @@ class Trace:
                 self._unanswered.append(asked)
         declined: list[NormalizedName] = []
         for name in names:
-            accepted, first = name != without, False
-            if accepted:
-                accepted, first = self._decide(name, asked, without)
-            if accepted:
-                fork = self._forks and quiet and first and without is None and name not in self._certain
+            if name != without and self._decide(name, asked, without):
+                fork = quiet and without is None and self._forks_at(name, question.stage)
                 return Reply(
                     answer="yes",
                     distribution=name,
@@ -196,10 +194,10 @@ class Trace:
         name = self._places.name
         return replace(question, frames=tuple(replace(frame, file=name(frame.file)) for frame in question.frames))
 
-    def _decide(self, name: NormalizedName, asked: Asked, without: NormalizedName | None) -> tuple[bool, bool]:
-        """Return whether *name* is accepted, and whether this is the first question about it.
+    def _decide(self, name: NormalizedName, asked: Asked, without: NormalizedName | None) -> bool:
+        """Return whether *name* is accepted.
 
-        What a process asks that goes *without* something decides nothing for the others.
+        What a process asks that goes *without* something decides nothing for the others, nor what a rehearsal asks.
         """
         why_optional = None if self._eager else asked.why_optional
         with self._lock:
@@ -208,9 +206,10 @@ class Trace:
                 accepted = why_optional is None if answer is None else answer.accepted
                 if accepted:
                     self._given_aside.setdefault(without, set()).add(name)
-                return accepted, False
+                return accepted
+            if self._rehearsing:
+                return answer is not None and answer.accepted
             self._asked.setdefault(name, []).append(asked)
-            first = answer is None
             if answer is None:
                 decision = self._decided.get(name) or _first_try(why_optional, eager=self._eager)
                 answer = Answer(
@@ -221,10 +220,23 @@ class Trace:
                 self.changed[name] = min(stage, self.changed.get(name, stage))
                 answer = replace(answer, accepted=True, reason="needed after all")
             else:
-                return answer.accepted, False
+                return answer.accepted
             self._answers[name] = answer
         self._answered(answer)
-        return answer.accepted, first
+        return answer.accepted
+
+    def _forks_at(self, name: NormalizedName, stage: str) -> bool:
+        """Whether the miss is due for a fork, which it is once."""
+        with self._lock:
+            due = name in self._rehearsing if self._rehearsing else stage in self._fork_stages
+            if not due or name in self._forked:
+                return False
+            self._forked.add(name)
+            return True
+
+    def rehearse(self, names: Iterable[NormalizedName]) -> None:
+        """The trace is over: what runs from now on changes no answer, and each miss of one of *names* forks once."""
+        self._rehearsing = frozenset(names)
 
 
 def _first_try(why_optional: str | None, *, eager: bool) -> Decision:

@@ -28,10 +28,7 @@ from minreq.smoke.places import Places
 from minreq.smoke.sandbox import Sandbox
 
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
-FORK_LIMIT = 20.0
-#: Seconds a child gets to end by itself before it is killed.
-_FAREWELL = 5.0
-
+FORK_LIMIT = 60.0
 _MAIN = "main"
 
 
@@ -129,6 +126,8 @@ class _Process:
     #: What it shall run, once it is a template.
     commands: queue.Queue[Mapping[str, Any]] = field(default_factory=queue.Queue)
     ended: bool = False
+    #: What a fork at a miss did that it must not.
+    unsettled: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,13 +197,11 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for state in list(self._processes.values()):
-            state.commands.put({"end": True})
-        if kind is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(_FAREWELL)
+        # Whatever mattered has been told: templates, forks and what the smoke left running end here.
         self.stop()
         self._child.wait()
+        for state in list(self._processes.values()):
+            state.commands.put({"end": True})
         self._server.close()
         self._output.close()
         self.sandbox.__exit__(kind, error, traceback)
@@ -268,6 +265,7 @@ class Run:
             return {"go": True}
         if "unsettled" in message:
             state.ended = True
+            state.unsettled = str(message["unsettled"])
             state.events.put("unsettled")
         if "end" in message:
             state.ended = True
@@ -368,7 +366,7 @@ class Run:
             self._kill(state)
             return _no_result(script, f"did not end within {limit:g} seconds", "timeout")
         if event == "unsettled":
-            return _no_result(script, "did what a fork must not", "unsettled")
+            return _no_result(script, f"did what a fork must not: {state.unsettled}", "unsettled")
         if self._error is not None:
             raise self._error
         if event is None or isinstance(event, str):

@@ -86,6 +86,8 @@ class State:
         self.order = 0
         #: A fork at a miss: it may read and compute, nothing else.
         self.fork = False
+        #: Where a fork may write.
+        self.temporary = None
         #: File descriptors of the driver's own.
         self.descriptors = set()
         #: The file that stands for stdout while a stage runs.
@@ -111,6 +113,15 @@ class State:
             self.output = tempfile.TemporaryFile(dir=os.path.dirname(__file__))
             os.write(self.output.fileno(), printed)
             os.dup2(self.output.fileno(), 1)
+
+    def own_temporary_folder(self, process):
+        """Give a fork a temporary folder of its own, the one place where it may write."""
+        self.temporary = os.path.join(os.path.dirname(os.path.abspath(__file__)), "temporary-" + process)
+        os.mkdir(self.temporary)
+        os.environ["TMPDIR"] = self.temporary
+        tempfile = sys.modules.get("tempfile")
+        if getattr(tempfile, "tempdir", None) is not None:
+            tempfile.tempdir = self.temporary
 
     def begin(self, stage):
         self.stage = os.environ["MINREQ_STAGE"] = stage
@@ -250,6 +261,7 @@ class Finder:
         if fork_apart(process, self.link):
             return False
         self.state.continue_output()
+        self.state.own_temporary_folder(process)
         self.state.fork = True
         sys.dont_write_bytecode = True
         return True
@@ -369,7 +381,6 @@ FORBIDDEN_IN_FORK = (
     "os.rmdir",
     "os.system",
     "shutil.rmtree",
-    "socket.bind",
     "socket.connect",
     "socket.sendto",
     "subprocess.Popen",
@@ -390,8 +401,10 @@ def watch_network_and_forks(link, state):
         if state.fork and (event in FORBIDDEN_IN_FORK or (event == "open" and writes(arguments))):
             if event == "socket.connect" and arguments[1] == link.socket_path:
                 return
+            if isinstance(arguments[0], str) and arguments[0].startswith(state.temporary):
+                return
             state.fork = False
-            link.request({"unsettled": event})
+            link.request({"unsettled": f"{event} {arguments!r:.200}"})
             os._exit(0)
         if event == "import":
             if arguments[0] not in state.importers:
