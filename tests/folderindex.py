@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -37,6 +37,10 @@ class FolderIndex:
         if not archives:
             raise ProjectNotFound(name, (f"{self._wheelhouse.url}/{name}/",))
         return tuple(archive.value for archive in archives)
+
+    def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
+        files = self.files(name)
+        return {file.version: tuple(each for each in files if each.version == file.version) for file in files}
 
     def metadata(self, wheel: Wheel) -> Metadata:
         self.looked_into.append(wheel.filename)

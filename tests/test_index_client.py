@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import json
 import re
 import ssl
 from collections.abc import Callable, Iterator
@@ -161,13 +162,28 @@ def test_files_of_other_projects_on_a_page_do_not_count(house: Wheelhouse, conne
         assert {file.name for file in connect(server.origin).files(A)} == {A}
 
 
+def test_files_are_told_by_version(house: Wheelhouse, connect: Connect) -> None:
+    """The oldest first; a version none of whose files can be read has none."""
+    page = json.loads(project_json("a", house.of("a")))
+    page["files"].append({"filename": "a-3.0-py3-none.whl", "url": "x", "hashes": {}})
+    told = Told(body=json.dumps(page).encode(), headers={"Content-Type": JSON})
+    with answering(lambda _: told) as server:
+        found = connect(server.origin).releases(A)
+    assert {str(version): [file.filename for file in files] for version, files in found.items()} == {
+        "1.0": ["a-1.0-py3-none-any.whl"],
+        "2.0": ["a-2.0-py3-none-any.whl"],
+        "3.0": [],
+    }
+    assert len(found) == 3
+
+
 def test_each_page_is_asked_for_once(house: Wheelhouse, connect: Connect) -> None:
     """Also when several threads want it, or it was fetched beforehand; not even the failure is asked for again."""
     with serve(house) as server:
         client = connect(server.url)
         client.prefetch([A, B, A])
         client.prefetch([A])
-        assert client.files(A) is client.files(A)
+        assert client.releases(A) is client.releases(A)
         client.files(B)
         for _ in range(2):
             with pytest.raises(ProjectNotFound):

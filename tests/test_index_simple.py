@@ -23,9 +23,15 @@ JSON = "application/vnd.pypi.simple.v1+json"
 DIGEST = "AB" * 32
 
 
+def files_of(body: bytes, content_type: str, url: str = PAGE) -> tuple[Wheel | Sdist, ...]:
+    """All files of a page, understood."""
+    links = simple.parse(body, content_type=content_type, url=url)
+    return tuple(file for link in links if (file := simple.file_of(link)) is not None)
+
+
 def from_json(*files: Mapping[str, Any], version: object = "1.1") -> tuple[Wheel | Sdist, ...]:
     page = {"meta": {"api-version": version}, "name": "a", "files": files}
-    return simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE)
+    return files_of(json.dumps(page).encode(), JSON)
 
 
 def one_from_json(**facts: Any) -> Wheel | Sdist:
@@ -35,7 +41,7 @@ def one_from_json(**facts: Any) -> Wheel | Sdist:
 
 
 def from_html(text: str, content_type: str = "text/html") -> tuple[Wheel | Sdist, ...]:
-    return simple.parse(text.encode(), content_type=content_type, url=PAGE)
+    return files_of(text.encode(), content_type)
 
 
 def test_json_file_with_everything() -> None:
@@ -172,13 +178,14 @@ def test_newer_major_version_is_refused() -> None:
         b'{"meta": {"api-version": "1.0"}}',
         b'{"meta": {"api-version": "1.0"}, "files": ["a"]}',
         b'{"meta": {"api-version": "1.0"}, "files": [{"url": "x"}]}',
-        b'{"meta": {"api-version": "1.0"}, "files": [{"url": "x", "filename": "y", "hashes": 3}]}',
+        b'{"meta": {"api-version": "1.0"}, "files": [{"url": "x", "filename": "a-1.tar.gz", "hashes": 3}]}',
+        b'{"meta": {"api-version": "1.0"}, "files": [{"url": "http://[x", "filename": "a-1.tar.gz"}]}',
         b"\xff\xfe\x00",
     ],
 )
 def test_broken_json_is_an_error(body: bytes) -> None:
     with pytest.raises(PageUnreadable) as caught:
-        simple.parse(body, content_type=JSON, url="https://user:secret@index.example/simple/a/")
+        files_of(body, JSON, "https://user:secret@index.example/simple/a/")
     assert caught.value.url == PAGE
 
 
@@ -274,8 +281,30 @@ def test_html_in_an_unreadable_charset_is_an_error(content_type: str) -> None:
 
 def test_html_may_name_its_charset() -> None:
     body = '<a href="a-1.0-py3-none-any.whl" data-yanked="für">a</a>'.encode("latin-1")
-    (found,) = simple.parse(body, content_type='text/html; charset="ISO-8859-1"', url=PAGE)
+    (found,) = files_of(body, 'text/html; charset="ISO-8859-1"')
     assert found.yanked == "für"
+
+
+FILENAMES = st.text(alphabet="aB-_.10!+/", max_size=12).flatmap(
+    lambda stem: st.sampled_from([f"{stem}.whl", f"{stem}-py3-none-any.whl", f"{stem}.tar.gz", f"{stem}.zip", stem])
+)
+
+
+@given(FILENAMES)
+def test_a_quick_look_at_a_name_tells_what_a_long_one_does(filename: str) -> None:
+    """A file that is understood is of the release that its name seemed to be of."""
+    link = simple.Link(filename=filename, page=PAGE, facts={"url": "x"})
+    file = simple.file_of(link)
+    if file is not None:
+        assert simple.release_of(filename) == (file.name, file.version)
+
+
+def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
+    """A page is not thrown away for what it tells of one file."""
+    page = {"meta": {"api-version": "1.0"}, "files": [{"url": "x", "filename": "a-1.tar.gz", "hashes": 3}]}
+    (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE)
+    with pytest.raises(PageUnreadable, match=r"a-1\.tar\.gz"):
+        simple.file_of(link)
 
 
 def test_a_version_that_cannot_be_read_is_an_error() -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, final
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from minreq.errors import HashMismatch, ProjectNotFound, StoreUnwritable
 from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
+from minreq.index.listing import Listing
 from minreq.index.once import Once
 from minreq.index.places import FindLinks, Place, place
 from minreq.index.records import Records
@@ -56,7 +58,7 @@ class IndexClient:
         self._records = Records(cache / "wheels")
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")
         self._places: Once[None, tuple[Place, ...]] = Once(self._find_places)
-        self._files: Once[NormalizedName, tuple[Wheel | Sdist, ...]] = Once(self._find_files)
+        self._listings: Once[NormalizedName, Listing] = Once(self._list)
         self._metadata: Once[Wheel, Metadata] = Once(self._find_metadata)
         self._members: Once[Wheel, tuple[Member, ...]] = Once(self._find_members)
 
@@ -75,22 +77,23 @@ class IndexClient:
         self._reader.close()
         self._session.close()
 
-    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
-        """Every file of a project, over all indexes and folders, as pip merges them.
-
-        Sorted by version, then file name, then place: the index, extra indexes, find-links. A file that a later place
-        offers with the same hash is left out.
+    def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
+        """Every file of a project by version, over all indexes and folders, as pip merges them; see `Listing`.
 
         Raises :class:`ProjectNotFound` when no place knows the project; :class:`IndexUnreachable`,
         :class:`IndexAnswered`, :class:`IndexNotTrusted`, :class:`PageUnreadable`, :class:`IndexTooNew` when any place
         fails: an answer from the others alone would be another answer.
         """
-        return self._files.get(name)
+        return self._listings.get(name)
+
+    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
+        """Every file of a project, the oldest version first; raises as `releases` does."""
+        return tuple(file for files in self.releases(name).values() for file in files)
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Begin to read the pages of *names* in the background."""
         for name in names:
-            self._files.start(name, self._threads)
+            self._listings.start(name, self._threads)
 
     def metadata(self, wheel: Wheel) -> Metadata:
         """The core metadata of *wheel*, by the cheapest way its index allows, recorded for ever.
@@ -140,16 +143,11 @@ class IndexClient:
             found += [place(url, self._session, extra=True) for url in settings.extra_index_urls]
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
-    def _find_files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
-        places = self._places.get(None)
-        answers = [place.files(name) for place in places]
-        if all(answer is None for answer in answers):
-            raise ProjectNotFound(name, tuple(place.page_of(name) for place in places))
-        offered: dict[tuple[str, str | None], Wheel | Sdist] = {}
-        for file in (file for answer in answers for file in answer or ()):
-            offered.setdefault((file.filename, file.sha256), file)
-        # Sorting is stable: the order of the places decides among equals.
-        return tuple(sorted(offered.values(), key=lambda file: (file.version, file.filename)))
+    def _list(self, name: NormalizedName) -> Listing:
+        offers = [(place, place.links(name)) for place in self._places.get(None)]
+        if all(links is None for _, links in offers):
+            raise ProjectNotFound(name, tuple(place.page_of(name) for place, _ in offers))
+        return Listing(name, ((place, links or ()) for place, links in offers))
 
     def _find_metadata(self, wheel: Wheel) -> Metadata:
         text = self._records.metadata(wheel)

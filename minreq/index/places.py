@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName
 from minreq.errors import ArchiveUnreadable, PageUnreadable
 from minreq.index import simple
 from minreq.index.session import Session
+from minreq.index.simple import Link
 from minreq.index.urls import local_path
 from minreq.model import Sdist, Wheel
 
@@ -29,8 +30,11 @@ F = TypeVar("F", bound=Wheel | Sdist)
 class Place(Protocol):
     """Somewhere that files are looked for."""
 
-    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
-        """The files of a project, in no order; ``None`` when the place does not know the project."""
+    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
+        """The files of a project, and maybe of others, in no order; ``None`` when it is not known here."""
+
+    def file(self, link: Link) -> Wheel | Sdist | None:
+        """What one of them is, ``None`` when it is no distribution; raises `PageUnreadable` and `ArchiveUnreadable`."""
 
     def page_of(self, name: NormalizedName) -> str:
         """Where that was looked up, for a message."""
@@ -44,13 +48,14 @@ class Index:
         self._session = session
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
-    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
+    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
         """Read the project's page."""
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
-        if page is None:
-            return None
-        files = simple.parse(page.body, content_type=page.content_type, url=page.url)
-        return tuple(file for file in files if file.name == name)
+        return None if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
+
+    def file(self, link: Link) -> Wheel | Sdist | None:
+        """What the page tells."""
+        return simple.file_of(link)
 
     def page_of(self, name: NormalizedName) -> str:
         """The project's page: PEP 503 has "/<project>/", with a slash at the end."""
@@ -63,10 +68,14 @@ class FolderIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
+    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
         """Read the project's page, if there is one."""
         page = self._folder / name / "index.html"
-        return tuple(file for file in _html_file(page) if file.name == name) if page.is_file() else None
+        return _html_file(page) if page.is_file() else None
+
+    def file(self, link: Link) -> Wheel | Sdist | None:
+        """What the page tells, and what is to be seen where the archive lies."""
+        return _on_this_machine(link)
 
     def page_of(self, name: NormalizedName) -> str:
         """The project's folder."""
@@ -79,30 +88,34 @@ class FindLinks:
     def __init__(self, url: str, session: Session) -> None:
         self._url = url
         self._session = session
-        self._listed: tuple[Wheel | Sdist, ...] | None = None
+        self._listed: tuple[Link, ...] | None = None
 
-    def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...] | None:
-        """The archives of that project, hashed where they lie on this machine."""
+    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
+        """The archives of that project."""
         if self._listed is None:
             # Two threads may both come here; they find the same.
             self._listed = self._list()
-        return tuple(hashed(file) for file in self._listed if file.name == name) or None
+        found = ((link, simple.release_of(link.filename)) for link in self._listed)
+        return tuple(link for link, release in found if release is not None and release[0] == name) or None
+
+    def file(self, link: Link) -> Wheel | Sdist | None:
+        """What is told, and what is to be seen where the archive lies on this machine."""
+        return _on_this_machine(link)
 
     def page_of(self, name: NormalizedName) -> str:  # noqa: ARG002 - one page for all names
         """The folder or page itself."""
         return self._url
 
-    def _list(self) -> tuple[Wheel | Sdist, ...]:
+    def _list(self) -> tuple[Link, ...]:
         path = local_path(self._url)
         if path is None:
             page = self._session.page(self._url, accept=simple.ACCEPT, absent=_ABSENT)
             return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
         if path.is_dir():
             try:
-                found = [simple.file_at(child.as_uri()) for child in sorted(path.iterdir())]
+                return tuple(simple.link_at(child.as_uri()) for child in sorted(path.iterdir()))
             except OSError as error:
                 raise PageUnreadable(self._url, str(error)) from error
-            return tuple(file for file in found if file is not None)
         # A folder or page that is not there is normal: pip only warns.
         return _html_file(path) if path.is_file() else ()
 
@@ -113,12 +126,17 @@ def place(url: str, session: Session, *, extra: bool) -> Place:
     return Index(url, session, extra=extra) if path is None else FolderIndex(path)
 
 
-def _html_file(path: Path) -> tuple[Wheel | Sdist, ...]:
+def _html_file(path: Path) -> tuple[Link, ...]:
     try:
         body = path.read_bytes()
     except OSError as error:
         raise PageUnreadable(path.as_uri(), str(error)) from error
-    return tuple(hashed(file) for file in simple.parse(body, content_type="text/html", url=path.as_uri()))
+    return simple.parse(body, content_type="text/html", url=path.as_uri())
+
+
+def _on_this_machine(link: Link) -> Wheel | Sdist | None:
+    file = simple.file_of(link)
+    return None if file is None else hashed(file)
 
 
 def hashed(file: F) -> F:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.message import Message
 from functools import lru_cache
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, parse_tag
-from packaging.utils import (
-    NormalizedName,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from packaging.utils import NormalizedName, canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import IndexTooNew, PageUnreadable
@@ -32,27 +27,21 @@ _JSON = frozenset({"application/vnd.pypi.simple.v1+json", "application/vnd.pypi.
 _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html", "text/html"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Link:
-    """A file as a page lists it, before its name has been understood."""
+class Link(NamedTuple):
+    """A file as a page lists it; a large page has thousands, few of which anybody looks at."""
 
-    url: str
-    #: ``None``: taken from the URL.
-    filename: str | None
-    sha256: str | None
-    size: int | None = None
-    requires_python: str | None = None
-    upload_time: datetime | None = None
-    yanked: str | None = None
-    metadata_sha256: str | None = None
+    filename: str
+    #: Where it is listed; its URL is relative to that.
+    page: str
+    #: What is told about it, by the keys of PEP 691, unchecked.
+    facts: Mapping[str, Any]
 
 
-def parse(body: bytes, *, content_type: str, url: str) -> tuple[Wheel | Sdist, ...]:
-    """Read a project's page of the Simple API.
+def parse(body: bytes, *, content_type: str, url: str) -> tuple[Link, ...]:
+    """Read a page of the Simple API, of one project or several.
 
-    *url* is where the page was found in the end, after redirects; links are relative to it. Files are returned in the
-    order of the page. What is neither a wheel nor a source distribution by its name is left out, as PEP 503 asks of
-    clients.
+    *url* is where the page was found in the end, after redirects. Files are returned in the order of the page; what
+    they are is told by `release_of` and, with all facts checked, by `file_of`.
 
     Raises :class:`PageUnreadable` and :class:`IndexTooNew`.
     """
@@ -61,46 +50,93 @@ def parse(body: bytes, *, content_type: str, url: str) -> tuple[Wheel | Sdist, .
     # PEP 691: "the content type ... MUST be application/vnd.pypi.simple.$version+format"; parameters may follow.
     kind = header.get_content_type()
     if kind in _JSON:
-        links = _json_links(body, url)
-    elif kind in _HTML:
-        links = _html_links(body, header.get_content_charset("utf-8"), url)
-    else:
-        raise PageUnreadable(bare(url), f"its content type is {content_type or 'missing'!r}")
-    return tuple(file for link in links if (file := file_of(link)) is not None)
+        return _json_links(body, url)
+    if kind in _HTML:
+        return _html_links(body, header.get_content_charset("utf-8"), url)
+    raise PageUnreadable(bare(url), f"its content type is {content_type or 'missing'!r}")
+
+
+def link_at(url: str) -> Link:
+    """The file a bare URL names, as in a folder of archives."""
+    return Link(filename=unquote(urlsplit(url).path.rpartition("/")[2]), page=url, facts={"url": url})
 
 
 def file_at(url: str) -> Wheel | Sdist | None:
-    """The file a bare URL names, as in a folder of archives; ``None`` when it names no distribution."""
-    return file_of(_Link(url=url, filename=None, sha256=None))
+    """The file a bare URL names, ``None`` when it names no distribution."""
+    return file_of(link_at(url))
 
 
-def file_of(link: _Link) -> Wheel | Sdist | None:
-    """Understand the name of a file; ``None`` when it names no distribution."""
-    filename = link.filename or unquote(urlsplit(link.url).path.rpartition("/")[2])
+def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
+    """Name and version of a file by a quick look at its name; ``None`` when they cannot be read.
+
+    What it tells of a name that `file_of` understands is right; a name that `file_of` does not understand may pass.
+    """
+    if filename.endswith(".whl"):
+        name, _, rest = filename.partition("-")
+        version = rest.partition("-")[0]
+    else:
+        # The name of a source distribution may hold dashes, its version none.
+        name, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
+    understood = _version(version)
+    return None if understood is None else (_name(name), understood)
+
+
+def file_of(link: Link) -> Wheel | Sdist | None:
+    """Understand a file; ``None`` when its name is neither that of a wheel nor of a source distribution.
+
+    PEP 503 asks clients to ignore such files. Raises :class:`PageUnreadable` where the page tells nonsense about it.
+    """
+    filename, facts = link.filename, link.facts
     if "/" in filename or "\\" in filename:  # A name from outside becomes a path later on.
         return None
-    facts: dict[str, Any] = {
-        "filename": filename,
-        "url": link.url,
-        "sha256": link.sha256,
-        "size": link.size,
-        "requires_python": _requires_python(link.requires_python) if link.requires_python else None,
-        "upload_time": link.upload_time,
-        "yanked": link.yanked,
-    }
     try:
-        if filename.endswith(".whl"):
-            release, *tag = filename[: -len(".whl")].rsplit("-", 3)
-            name, version = _release(release)
-            tags = _tags("-".join(tag))
-            return Wheel(name=name, version=version, tags=tags, metadata_sha256=link.metadata_sha256, **facts)
-        name, version = parse_sdist_filename(filename)
-        return Sdist(name=name, version=version, **facts)
+        named = _named(filename)
     except ValueError:  # The name, the version or the tags cannot be read.
+        return None
+    try:
+        url, fragment = _target(link.page, facts["url"])
+        told: dict[str, Any] = {
+            "filename": filename,
+            "url": url,
+            "sha256": _digest(facts.get("hashes") or {}) or _fragment_sha256(fragment),
+            "size": size if isinstance(size := facts.get("size"), int) else None,
+            "requires_python": _requires_python(facts.get("requires-python")),
+            "upload_time": _upload_time(facts.get("upload-time")),
+            "yanked": _yanked(facts.get("yanked", False)),
+        }
+        # PEP 714: clients "MUST" read core-metadata, and dist-info-metadata where it is absent.
+        metadata = facts.get("core-metadata", facts.get("dist-info-metadata", False))
+        if "tags" in named:
+            return Wheel(**named, **told, metadata_sha256=_offered(metadata))
+        return Sdist(**named, **told)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise PageUnreadable(bare(link.page), f"what it tells of {filename} makes no sense ({error!r})") from error
+
+
+def _named(filename: str) -> dict[str, Any]:
+    """What the name of a file tells."""
+    if filename.endswith(".whl"):
+        release, *tag = filename[: -len(".whl")].rsplit("-", 3)
+        name, version = _release(release)
+        return {"name": name, "version": version, "tags": _tags("-".join(tag))}
+    name, version = parse_sdist_filename(filename)
+    return {"name": name, "version": version}
+
+
+# A page has dozens of files of each release, and the same few tags for all: each is understood once.
+@lru_cache(maxsize=1024)
+def _name(text: str) -> NormalizedName:
+    return canonicalize_name(text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
         return None
 
 
-# A page has dozens of wheels of each release, and the same few tags for all: each is understood once.
 @lru_cache(maxsize=4096)
 def _release(part: str) -> tuple[NormalizedName, Version]:
     """Name and version of a wheel, from its file name up to the tags."""
@@ -113,9 +149,13 @@ def _tags(part: str) -> frozenset[Tag]:
     return parse_tag(part)
 
 
-@lru_cache(maxsize=1024)
-def _requires_python(text: str) -> SpecifierSet | None:
+def _requires_python(text: object) -> SpecifierSet | None:
     """The constraint on Python; none where it cannot be read, as pip has it."""
+    return _specifier(text) if isinstance(text, str) and text else None
+
+
+@lru_cache(maxsize=1024)
+def _specifier(text: str) -> SpecifierSet | None:
     try:
         return SpecifierSet(text)
     except InvalidSpecifier:
@@ -132,42 +172,27 @@ def _check_version(version: str, url: str) -> None:
         raise IndexTooNew(bare(url), version)
 
 
-def _json_links(body: bytes, url: str) -> Iterable[_Link]:
+def _json_links(body: bytes, url: str) -> tuple[Link, ...]:
     try:
         page = json.loads(body)
         # PEP 691: "api-version: A required key".
         _check_version(str(page["meta"]["api-version"]), url)
-        return [_json_link(file, url) for file in page["files"] if isinstance(file.get("url"), str)]
+        return tuple(
+            [Link(str(file["filename"]), url, file) for file in page["files"] if isinstance(file.get("url"), str)]
+        )
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PageUnreadable(bare(url), f"it is not the JSON that PEP 691 describes ({error!r})") from error
 
 
-def _json_link(file: Mapping[str, Any], page: str) -> _Link:
-    yanked = file.get("yanked", False)
-    # PEP 714: clients "MUST" read core-metadata, and dist-info-metadata where it is absent.
-    metadata = file.get("core-metadata", file.get("dist-info-metadata", False))
-    target, fragment = _target(page, file["url"])
-    return _Link(
-        url=target,
-        filename=str(file["filename"]),
-        sha256=_digest(file.get("hashes") or {}) or _fragment_sha256(fragment),
-        size=size if isinstance(size := file.get("size"), int) else None,
-        requires_python=text if isinstance(text := file.get("requires-python"), str) else None,
-        upload_time=_upload_time(file.get("upload-time")),
-        # PEP 592, 691: "either a boolean ... or an arbitrary string" that is the reason.
-        yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
-        # PEP 658: "true", or the hashes of the metadata file.
-        metadata_sha256=_offered(metadata),
-    )
-
-
 def _target(base: str, link: str) -> tuple[str, str]:
     """Where a link leads, without credentials, and its fragment."""
-    # Pages list tens of thousands of files; nearly all links are absolute already, and joining was half of the time.
-    if "[" in link:
-        urlsplit(link)  # Raises where that is no address.
-    target, _, fragment = (link if link.startswith("https://") else urljoin(base, link)).partition("#")
-    return (bare(target) if "@" in target else target), fragment
+    target, _, fragment = urljoin(base, link).partition("#")
+    return bare(target), fragment
+
+
+def _yanked(told: object) -> str | None:
+    # PEP 592, 691: "either a boolean ... or an arbitrary string" that is the reason.
+    return told if isinstance(told, str) else ("" if told else None)
 
 
 def _digest(hashes: Mapping[str, Any]) -> str | None:
@@ -203,13 +228,13 @@ def _fragment_sha256(fragment: str) -> str | None:
     return None
 
 
-def _html_links(body: bytes, charset: str, url: str) -> Iterable[_Link]:
+def _html_links(body: bytes, charset: str, url: str) -> tuple[Link, ...]:
     page = _Page()
     try:
         page.feed(body.decode(charset))
         page.close()
         base = urljoin(url, page.base) if page.base else url
-        links = [_anchor_link(anchor, base) for anchor in page.anchors if anchor.get("href")]
+        links = tuple(_anchor_link(anchor, base) for anchor in page.anchors if anchor.get("href"))
     except (ValueError, LookupError, AssertionError) as error:
         # Bytes that are not of the charset, a charset that does not exist, a URL that is none, and what html.parser
         # raises of a malformed declaration.
@@ -219,20 +244,27 @@ def _html_links(body: bytes, charset: str, url: str) -> Iterable[_Link]:
     return links
 
 
-def _anchor_link(anchor: Mapping[str, str | None], base: str) -> _Link:
+def _anchor_link(anchor: Mapping[str, str | None], base: str) -> Link:
+    """A link of PEP 503, told as PEP 691 would."""
     target, fragment = _target(base, anchor["href"] or "")
-    # PEP 714: clients MUST read data-core-metadata, and data-dist-info-metadata where it is absent.
-    metadata = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
-    return _Link(
-        url=target,
-        filename=None,
-        sha256=_fragment_sha256(fragment),
-        requires_python=anchor.get("data-requires-python"),
+    facts: dict[str, Any] = {
+        "url": target,
+        "hashes": _hashes(fragment),
+        "requires-python": anchor.get("data-requires-python"),
+    }
+    if "data-yanked" in anchor:
         # PEP 592: "may have no value, or may have an arbitrary string as a value".
-        yanked=(anchor["data-yanked"] or "") if "data-yanked" in anchor else None,
-        # PEP 658: "true", or "<hashname>=<hashvalue>".
-        metadata_sha256=None if metadata is None else _fragment_sha256(metadata) or "",
-    )
+        facts["yanked"] = anchor["data-yanked"] or ""
+    for key in ("core-metadata", "dist-info-metadata"):
+        if f"data-{key}" in anchor:
+            # PEP 658: "true", or "<hashname>=<hashvalue>".
+            facts[key] = _hashes(anchor[f"data-{key}"] or "") or True
+    return Link(filename=unquote(urlsplit(target).path.rpartition("/")[2]), page=base, facts=facts)
+
+
+def _hashes(fragment: str) -> dict[str, str]:
+    digest = _fragment_sha256(fragment)
+    return {"sha256": digest} if digest else {}
 
 
 class _Page(HTMLParser):

@@ -1,0 +1,55 @@
+"""All files that the places of an index have of one project, understood version by version."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from minreq.index.places import Place
+from minreq.index.simple import Link, release_of
+from minreq.model import Sdist, Wheel
+
+
+class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
+    """The files of a project by version, the oldest first; shared by threads.
+
+    Large projects have thousands of files on their pages, of which a lock looks at a few dozen: the files of a version
+    are understood when somebody asks for them. Then they are sorted by file name, then in the order of the places; a
+    file that a later place offers with the same hash is left out. A version has no files where none of those that seem
+    to be of it can be read. Asking raises :class:`PageUnreadable` where a page tells nonsense about a file.
+    """
+
+    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, Iterable[Link]]]) -> None:
+        links: defaultdict[Version, list[tuple[Place, Link]]] = defaultdict(list)
+        for place, offered in offers:
+            for link in offered:
+                release = release_of(link.filename)
+                if release is not None and release[0] == name:
+                    links[release[1]].append((place, link))
+        self._links = {version: links[version] for version in sorted(links)}
+        self._files: dict[Version, tuple[Wheel | Sdist, ...]] = {}
+
+    def __getitem__(self, version: Version) -> tuple[Wheel | Sdist, ...]:
+        # Two threads may both come here; they find the same.
+        if version not in self._files:
+            self._files[version] = tuple(_understood(self._links[version]))
+        return self._files[version]
+
+    def __iter__(self) -> Iterator[Version]:
+        return iter(self._links)
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+
+def _understood(links: Iterable[tuple[Place, Link]]) -> list[Wheel | Sdist]:
+    offered: dict[tuple[str, str | None], Wheel | Sdist] = {}
+    for place, link in links:
+        file = place.file(link)
+        if file is not None:
+            offered.setdefault((file.filename, file.sha256), file)
+    # Sorting is stable: the order of the places decides among equals.
+    return sorted(offered.values(), key=lambda file: file.filename)
