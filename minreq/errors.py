@@ -175,6 +175,47 @@ class LockUnreadable(UsageError):
         return f"{lines[0]}; {ending}" if len(lines) == 1 else f"{self.lock} is not a lock; {ending}{_listed(lines)}"
 
 
+class LockMissing(UsageError):
+    """There is no lock at that place, or no evidence beside it."""
+
+    reason = "lock-missing"
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(path, what)
+        self.path = path
+        #: ``lock`` or ``evidence``.
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"no {self.what} at {self.path}; restore it, or make the lock with `minreq lock`"
+
+
+class SmokeMissing(UsageError):
+    """A script that a lock was made with lies neither beside the lock nor in the working directory."""
+
+    reason = "smoke-missing"
+
+    def __init__(self, smoke: str, lock: str) -> None:
+        super().__init__(smoke, lock)
+        self.smoke, self.lock = smoke, lock
+
+    def __str__(self) -> str:
+        return f"{self.lock} was made with the smoke {self.smoke}, which is not there; say where it is with --smoke"
+
+
+class ArtifactUnreadable(UsageError):
+    """What ``--path`` names is no tree of packages."""
+
+    reason = "artifact"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"cannot verify {self.path}: {self.why}"
+
+
 class EvidenceUnreadable(UsageError):
     """The evidence beside a lock cannot be read; *key* leads to the fault (``selection.kept[3].bytes``)."""
 

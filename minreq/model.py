@@ -109,6 +109,9 @@ class Candidate:
     wheel: Wheel
     #: Every wheel of this version that fits a target platform, sorted by file name; their hashes go into the lock.
     wheels: tuple[Wheel, ...]
+    #: What *wheel* was built from, where the index has no wheel that fits: an installer builds it again, so the lock
+    #: pins this file. Each build makes other bytes.
+    sdist: Sdist | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

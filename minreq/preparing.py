@@ -163,7 +163,7 @@ def unchanged(task: Task, resolution: Resolution, inputs: Mapping[str, str]) -> 
 
 
 def _identity(candidate: Candidate) -> tuple[Version, frozenset[str | None]]:
-    return candidate.version, frozenset(wheel.sha256 for wheel in candidate.wheels)
+    return candidate.version, frozenset(file.sha256 for file in lockfile.pinned(candidate))
 
 
 def _previous(settings: Settings) -> Lock | None:

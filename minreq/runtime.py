@@ -120,6 +120,39 @@ def interpreter(python: Path | None = None) -> Interpreter:
     )
 
 
+#: Run by an interpreter without ``site``, which then does not know its own virtual environment: the folder of that is
+#: the argument, empty where there is none.
+_SITE_QUESTION = """
+import json, sys, sysconfig
+known, folder = sysconfig.get_scheme_names(), sys.argv[1]
+scheme = ("venv" if "venv" in known else "posix_prefix") if folder else sysconfig.get_default_scheme()
+base = {"base": folder, "platbase": folder} if folder else {}
+print(json.dumps([sysconfig.get_path(name, scheme, base) for name in ("purelib", "platlib")]))
+"""
+
+
+def site_folders(interpreter: Interpreter) -> tuple[Path, ...]:
+    """The folders that installers put distributions into for *interpreter*: ``purelib`` and ``platlib``, often one.
+
+    No ``.pth`` file is executed to find out. Raises :class:`PythonUnusable`.
+    """
+    prefix = interpreter.executable.parent.parent
+    folder = str(prefix) if (prefix / "pyvenv.cfg").is_file() else ""
+    try:
+        answer = subprocess.run(
+            [interpreter.executable, "-I", "-S", "-c", _SITE_QUESTION, folder],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=_PATIENCE,
+            check=True,
+        )
+        return tuple(dict.fromkeys(map(Path, json.loads(answer.stdout))))
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise PythonUnusable(str(interpreter.executable), f"it does not tell its site-packages ({error})") from error
+
+
 def _executable(python: Path | None) -> Path:
     if python is None:
         return Path(sys.executable)

@@ -56,11 +56,15 @@ class Store:
         """
         if wheel.sha256 is None:
             raise HashMissing(wheel.filename)
-        final = self._folder / "wheels" / wheel.sha256[:2] / wheel.sha256 / wheel.filename
+        final = self._archive(wheel)
         with self._lock(wheel.sha256):
             if not final.exists():
                 self._fetch(wheel, final)
         return final
+
+    def holds(self, wheel: Wheel | Sdist) -> bool:
+        """Whether the archive is here, so that no source is asked for it."""
+        return wheel.sha256 is not None and self._archive(wheel).exists()
 
     def unpacked(self, wheel: Wheel) -> Path:
         """Return the folder that holds what the wheel installs into ``site-packages``, unpacking it if need be.
@@ -80,6 +84,10 @@ class Store:
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
         return final / "lib"
+
+    def _archive(self, wheel: Wheel | Sdist) -> Path:
+        digest = str(wheel.sha256)
+        return self._folder / "wheels" / digest[:2] / digest / wheel.filename
 
     def _fetch(self, wheel: Wheel | Sdist, final: Path) -> None:
         unfinished = self._temporary_folder()

@@ -269,7 +269,12 @@ class TestVerifySettings:
         }
         told = verify_settings({**CACHE, "timeout": 3.0}, config)
         assert told == VerifySettings(
-            cache_dir=CACHE_DIR, lock=Path("x.txt"), jobs=2, timeout=3.0, index=IndexOptions(index_url="u")
+            cache_dir=CACHE_DIR,
+            lock=Path("x.txt"),
+            interpreter="python3.11",
+            jobs=2,
+            timeout=3.0,
+            index=IndexOptions(index_url="u"),
         )
 
     def test_without_configuration(self) -> None:

@@ -38,6 +38,7 @@ def _artifact_options(function: Function) -> Function:
         function,
         group.declare("--path", type=Path, metavar="DIR|ZIP", help="What some other tool built from the lock."),
         group.declare("--python", metavar="EXE", help="The interpreter of an environment made from the lock."),
+        group.option("smoke", "Where a smoke script of the lock is now, if it was moved.", metavar="FILE"),
     )
 
 

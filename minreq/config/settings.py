@@ -91,6 +91,10 @@ class VerifySettings:
     path: Path | None = None
     #: The interpreter of an environment that some other tool built from the lock.
     python: str | None = None
+    #: What a fresh environment is made for; ``None``: the interpreter minreq runs on.
+    interpreter: str | None = None
+    #: Where smoke scripts are now, for those that are not where the lock was made.
+    smokes: tuple[Path, ...] = ()
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds one run of the smoke may take.
     timeout: float = 300.0
@@ -122,8 +126,9 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
     """Join *flags* and *config* as ``settings`` does; the lock is the configured output if no flag names one."""
-    shared = {name: config[name] for name in (*_INDEX_FIELDS, "jobs", "timeout") if name in config}
-    index, values = _joined(flags, {"lock": config.get("output", DEFAULT_OUTPUT), **shared})
+    shared = {name: config[name] for name in (*_INDEX_FIELDS, "jobs", "timeout", "smokes") if name in config}
+    defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
+    index, values = _joined(flags, {**defaults, **shared})
     if "path" in values and "python" in values:
         raise InvalidOptions(["--path and --python name two things to verify; one at a time"])
     return VerifySettings(index=index, **values)
@@ -142,6 +147,29 @@ def command(settings: Settings) -> str:
         if option.recorded and option.name != "root":
             words += _words(option, _value(settings, option), _value(Settings(cache_dir=settings.cache_dir), option))
     return shlex.join(words)
+
+
+def read_command(text: str) -> Mapping[str, Any]:
+    """Return by field what the command line that `command` wrote says; raises ``ValueError`` for any other."""
+    values: dict[str, Any] = {}
+    words = iter(shlex.split(text)[1:])
+    for word in words:
+        if not word.startswith("--"):
+            values["root"] = OPTIONS["root"].convert(word)
+            continue
+        name = word.removeprefix("--")
+        option = OPTIONS.get(name) or OPTIONS.get(name.removeprefix("no-"))
+        if option is None:
+            raise ValueError(f"{word} is no option of lock")
+        if option.switch:
+            values[option.field] = option.name == name
+            continue
+        value = next(words, None)
+        if value is None:
+            raise ValueError(f"{word} has no value")
+        converted = tuple(map(option.convert, value.split(",") if option.commas else [value]))
+        values[option.field] = (*values.get(option.field, ()), *converted) if option.many else converted[0]
+    return values
 
 
 def _joined(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 from packaging.tags import Tag
-from packaging.utils import parse_wheel_filename
+from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from minreq.errors import EvidenceUnreadable
 from minreq.lockfile.codec import Codec, Form, Malformed
-from minreq.model import Candidate, Kept, LeftOut, Lock, Selection, Wheel
+from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
 
 SCHEMA = 1
 
@@ -28,7 +28,7 @@ def beside(lock: Path) -> Path:
 def dump(lock: Lock) -> str:
     """Return the text of the evidence; the order of what has none changes nothing.
 
-    Of a wheel only file name, SHA-256 and size are written: a committed file names no index. The files of frames
+    Of a file only name, SHA-256 and size are written: a committed file names no index. The files of frames
     are written as they stand, so they are to be relative.
     """
     document = _CODEC.encode(Lock, _ordered(lock))
@@ -104,13 +104,13 @@ def _ordered(lock: Lock) -> Lock:
     kept = (
         replace(
             each,
-            candidate=_with_sorted_wheels(each.candidate),
+            candidate=_steady(each.candidate),
             via=_sorted(each.via),
             providers=_sorted(each.providers),
         )
         for each in lock.selection.kept
     )
-    left_out = (replace(each, candidate=_with_sorted_wheels(each.candidate)) for each in lock.selection.left_out)
+    left_out = (replace(each, candidate=_steady(each.candidate)) for each in lock.selection.left_out)
     return replace(
         lock,
         selection=Selection(
@@ -122,7 +122,11 @@ def _ordered(lock: Lock) -> Lock:
     )
 
 
-def _with_sorted_wheels(candidate: Candidate) -> Candidate:
+def _steady(candidate: Candidate) -> Candidate:
+    """*candidate* with its wheels sorted; of one that was built there is nothing that another build would not share."""
+    if candidate.sdist is not None:
+        built = replace(candidate.wheel, sha256=None, size=None)
+        return replace(candidate, wheel=built, wheels=(built,))
     return replace(candidate, wheels=tuple(sorted(candidate.wheels, key=lambda wheel: wheel.filename)))
 
 
@@ -144,6 +148,23 @@ def _decode_wheel(document: dict[str, Any]) -> Wheel:
         url="",
         sha256=_CODEC.decode(str | None, document.get("sha256"), ".sha256"),
         tags=tags,
+        size=_CODEC.decode(int | None, document.get("size"), ".size"),
+    )
+
+
+def _encode_sdist(sdist: Sdist) -> dict[str, Any]:
+    return {"filename": sdist.filename, "sha256": sdist.sha256, "size": sdist.size}
+
+
+def _decode_sdist(document: dict[str, Any]) -> Sdist:
+    filename = _CODEC.decode(str, document.get("filename"), ".filename")
+    name, version = parse_sdist_filename(filename)
+    return Sdist(
+        name=name,
+        version=version,
+        filename=filename,
+        url="",
+        sha256=_CODEC.decode(str | None, document.get("sha256"), ".sha256"),
         size=_CODEC.decode(int | None, document.get("size"), ".size"),
     )
 
@@ -172,6 +193,7 @@ def _decode_tags(runs: list[Any]) -> tuple[Tag, ...]:
 
 _CODEC = Codec(
     {
+        Sdist: Form(encode=_encode_sdist, decode=_decode_sdist, json=dict),
         Wheel: Form(encode=_encode_wheel, decode=_decode_wheel, json=dict),
         tuple[Tag, ...]: Form(encode=_encode_tags, decode=_decode_tags, json=list),
     }

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HashMissing, LockUnreadable
-from minreq.model import LAMBDA_LIMIT, Candidate, Difference, Kept, Lock, PassedOver, Platform, Request
+from minreq.model import LAMBDA_LIMIT, Candidate, Difference, Kept, Lock, PassedOver, Platform, Request, Sdist, Wheel
 
 DEFAULT_NAME = "requirements-minimal.txt"
 
@@ -81,6 +81,14 @@ def parse(text: str, *, filename: str = DEFAULT_NAME) -> LockedFile:
     Strict on purpose, since what is not understood cannot be verified: every line is a comment, an option of pip
     or ``name==version`` with SHA-256 hashes. All faults are raised at once, as ``LockUnreadable``.
     """
+    locked, faults = parse_damaged(text)
+    if faults:
+        raise LockUnreadable(filename, faults)
+    return locked
+
+
+def parse_damaged(text: str) -> tuple[LockedFile, tuple[tuple[int, str], ...]]:
+    """Read what can be read of a lock that may have been edited; the rest comes as pairs of line number and fault."""
     pins: dict[NormalizedName, LockedPin] = {}
     options: list[str] = []
     faults: list[tuple[int, str]] = []
@@ -95,9 +103,12 @@ def parse(text: str, *, filename: str = DEFAULT_NAME) -> LockedFile:
             pins[pin.name] = pin
         except ValueError as error:
             faults.append((number, str(error)))
-    if faults:
-        raise LockUnreadable(filename, faults)
-    return LockedFile(pins=tuple(pins[name] for name in sorted(pins)), options=tuple(options))
+    return LockedFile(pins=tuple(pins[name] for name in sorted(pins)), options=tuple(options)), tuple(faults)
+
+
+def pinned(candidate: Candidate) -> tuple[Wheel | Sdist, ...]:
+    """Return the files an installer may take for *candidate*: the wheels that fit, or the source one is built from."""
+    return candidate.wheels if candidate.sdist is None else (candidate.sdist,)
 
 
 def grouped(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, tuple[Version, ...], str]]:
@@ -142,6 +153,8 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
         yield "provided by the runtime, not written here", ", ".join(provided)
     if not lock.hashes:
         yield "note", "without hashes an installer that follows dependencies brings back, unasked, what is left out"
+    if built := sorted(each.candidate.name for each in kept if each.candidate.sdist is not None):
+        yield "note", f"built from source, which --only-binary :all: refuses: {', '.join(built)}"
     for note in resolution.notes:
         yield "note", note
     for name, versions, reason in grouped(resolution.passed_over):
@@ -206,7 +219,7 @@ def _pin(kept: Kept, lock: Lock) -> str:
 
 
 def _digests(candidate: Candidate) -> list[str]:
-    digests = {wheel.filename: wheel.sha256 for wheel in candidate.wheels} or {candidate.wheel.filename: None}
+    digests = {file.filename: file.sha256 for file in pinned(candidate)} or {candidate.wheel.filename: None}
     if unhashed := sorted(filename for filename, digest in digests.items() if digest is None):
         raise HashMissing(unhashed[0])
     return sorted({digest for digest in digests.values() if digest is not None})

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.lockfile.requirements import LockedFile
+from minreq.lockfile.requirements import LockedFile, pinned
 from minreq.model import EMPTY, Lock, Platform
 
 # They move with every update of a kernel or a patch release of Python.
@@ -50,7 +50,7 @@ def edits(lock: Lock, locked: LockedFile) -> tuple[str, ...]:
             sentences.append(f"{name} was added to the file by hand")
         elif found[name].version != expected[name].version:
             sentences.append(f"{_moved(name, expected[name].version, found[name].version)} by hand")
-        elif lock.hashes and found[name].hashes != {wheel.sha256 for wheel in expected[name].wheels}:
+        elif lock.hashes and found[name].hashes != {file.sha256 for file in pinned(expected[name])}:
             sentences.append(f"the hashes of {name} were changed by hand")
     return tuple(sentences)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from packaging.requirements import Requirement
@@ -50,28 +51,57 @@ class Unfit:
         return self.why
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """The files of one project by version, newest first; each file name once."""
+    """The files of one project by version, as far as they had been uploaded by *cutoff*."""
 
-    files: Mapping[Version, tuple[Wheel | Sdist, ...]]
-    #: Versions all files of which are yanked, and the reasons given.
-    yanked: Mapping[Version, str]
+    def __init__(self, releases: Mapping[Version, tuple[Wheel | Sdist, ...]], cutoff: datetime | None) -> None:
+        self._releases = releases
+        self._cutoff = cutoff
+        #: Newest first.
+        self.versions = tuple(
+            version
+            for version in sorted(releases, reverse=True)
+            # Without a cutoff nobody looks at the files of all versions: most are never needed.
+            if cutoff is None or any(self._existed(file) for file in releases[version])
+        )
+
+    def files(self, version: Version) -> tuple[Wheel | Sdist, ...]:
+        """The files of a version, each file name once, without yanked ones where there are others."""
+        offered: dict[str, Wheel | Sdist] = {}
+        for file in self._releases[version]:
+            if self._existed(file):
+                # The first index that offers a file name is believed.
+                offered.setdefault(file.filename, file)
+        return tuple(file for file in offered.values() if file.yanked is None) or tuple(offered.values())
+
+    def yanked(self, version: Version) -> str | None:
+        """The reason when all files of a version are yanked, which may be empty; else ``None``."""
+        files = self.files(version)
+        return files[0].yanked if files else None
+
+    def _existed(self, file: Wheel | Sdist) -> bool:
+        return self._cutoff is None or (file.upload_time is not None and file.upload_time <= self._cutoff)
 
 
 class Catalogue:
-    """The index as one demand sees it. Everything is asked of the index once, much of it before it is needed."""
+    """The index as one demand sees it. Everything is asked of the index once, much of it before it is needed.
 
-    def __init__(self, demand: Demand, index: Index, ahead: Ahead) -> None:
+    Of the projects *fixed* nothing is going to be chosen, so nothing is looked up beforehand.
+    """
+
+    def __init__(
+        self, demand: Demand, index: Index, ahead: Ahead, *, fixed: Collection[NormalizedName] = frozenset()
+    ) -> None:
         self.demand = demand
         self.ahead = ahead
         self._index = index
+        self._fixed = fixed
         self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(demand.host.tags)))}
         self._tags = tuple(frozenset(platform.tags) for platform in demand.platforms)
 
     def shelf(self, name: NormalizedName) -> Shelf:
         """The versions of a project; raises `ProjectNotFound` and the other index failures."""
-        return self.ahead.once(("shelf", name), lambda: self._sorted_into_shelf(name))
+        return self.ahead.once(("shelf", name), lambda: Shelf(self._index.releases(name), self.demand.exclude_newer))
 
     def fitted(self, name: NormalizedName, version: Version) -> Release | Unfit:
         """A version that the shelf has, as something to install."""
@@ -106,8 +136,13 @@ class Catalogue:
             shelf = self.shelf(name)
         except ProjectNotFound:
             return None
-        common = sorted(shelf.files, key=lambda version: (version in shelf.yanked, version.is_prerelease))
-        return next((r for version in common if isinstance(r := self.fitted(name, version), Release)), None)
+        common = sorted(shelf.versions, key=lambda version: version.is_prerelease)
+        for usable in (True, False):
+            for version in common:
+                release = self.fitted(name, version)
+                if isinstance(release, Release) and (shelf.yanked(version) is None) is usable:
+                    return release
+        return None
 
     def wheel(self, release: Release) -> Wheel:
         """The wheel the host installs, built if need be; raises `NoWheel`."""
@@ -118,22 +153,33 @@ class Catalogue:
     def candidate(self, release: Release) -> Candidate:
         """The release as other stages know it."""
         wheel = self.wheel(release)
-        return Candidate(name=release.name, version=release.version, wheel=wheel, wheels=release.wheels or (wheel,))
+        return Candidate(
+            name=release.name,
+            version=release.version,
+            wheel=wheel,
+            wheels=release.wheels or (wheel,),
+            sdist=release.sdist,
+        )
 
     def metadata(self, release: Release) -> Metadata:
         """What the release requires."""
         wheel = self.wheel(release)
         return self.ahead.once(("metadata", wheel.url), lambda: self._index.metadata(wheel))
 
-    def requires(self, release: Release, extra: str) -> Iterator[Requirement]:
+    def requires(self, release: Release, extra: str) -> tuple[Requirement, ...]:
         """The requirements that the release (``extra`` empty) or one extra of it has on any of the platforms."""
-        for requirement in self.metadata(release).requires:
-            if applies(requirement, self.demand.platforms, extra):
-                yield requirement
+
+        def work() -> tuple[Requirement, ...]:
+            platforms = self.demand.platforms
+            return tuple(each for each in self.metadata(release).requires if applies(each, platforms, extra))
+
+        return self.ahead.once(("requires", release.name, release.version, extra), work)
 
     def look_ahead(self, requirement: Requirement) -> None:
         """Begin to fetch what pinning *requirement* will most likely ask for, and what that will, and so on."""
         name = canonicalize_name(requirement.name)
+        if name in self._fixed:
+            return
         for extra in ("", *sorted(map(canonicalize_name, requirement.extras))):
             self.ahead.begin(("look", name, extra), partial(self._look, name, requirement.specifier, extra))
 
@@ -146,21 +192,20 @@ class Catalogue:
 
     def _versions(
         self, name: NormalizedName, specifier: SpecifierSet, *, prereleases: bool | None
-    ) -> tuple[Version, ...]:
+    ) -> Iterator[Version]:
         for stated in self.demand.limits.get(name, ()):
             specifier &= stated.requirement.specifier
 
         def work() -> tuple[Version, ...]:
-            shelf = self.shelf(name)
-            accepted = list(specifier.filter(shelf.files, prereleases=prereleases))
-            if not (is_pin(specifier) and all(version in shelf.yanked for version in accepted)):
-                usable = (version for version in shelf.files if version not in shelf.yanked)
-                accepted = list(specifier.filter(usable, prereleases=prereleases))
+            accepted = tuple(specifier.filter(shelf.versions, prereleases=prereleases))
             preferred = self.demand.preferred.get(name)
-            # Stable: newest first stays.
-            return tuple(sorted(accepted, key=lambda version: version != preferred))
+            return (preferred, *(v for v in accepted if v != preferred)) if preferred in accepted else accepted
 
-        return self.ahead.once(("versions", name, specifier, prereleases), work)
+        shelf = self.shelf(name)
+        accepted = self.ahead.once(("versions", name, specifier, prereleases), work)
+        if is_pin(specifier) and all(shelf.yanked(version) is not None for version in accepted):
+            return iter(accepted)
+        return (version for version in accepted if shelf.yanked(version) is None)
 
     def _build(self, release: Release) -> Wheel:
         builder = self.demand.builder
@@ -168,30 +213,12 @@ class Catalogue:
             raise NoWheel(release.name, str(release.version), "there is nothing to build it from")
         return builder.build(release.sdist)
 
-    def _sorted_into_shelf(self, name: NormalizedName) -> Shelf:
-        files: dict[Version, dict[str, Wheel | Sdist]] = {}
-        for file in self._index.files(name):
-            if self._existed(file):
-                # The first index that offers a file name is believed.
-                files.setdefault(file.version, {}).setdefault(file.filename, file)
-        shelved: dict[Version, tuple[Wheel | Sdist, ...]] = {}
-        yanked: dict[Version, str] = {}
-        for version in sorted(files, reverse=True):
-            offered = tuple(files[version].values())
-            usable = tuple(file for file in offered if file.yanked is None)
-            shelved[version] = usable or offered
-            if not usable:
-                yanked[version] = offered[0].yanked or ""
-        return Shelf(files=shelved, yanked=yanked)
-
-    def _existed(self, file: Wheel | Sdist) -> bool:
-        cutoff = self.demand.exclude_newer
-        return cutoff is None or (file.upload_time is not None and file.upload_time <= cutoff)
-
     def _fit(self, name: NormalizedName, version: Version) -> Release | Unfit:
         if version in self.demand.refused.get(name, ()):
             return Unfit(why="is known to be malicious")
-        files = self.shelf(name).files[version]
+        files = self.shelf(name).files(version)
+        if not files:
+            return Unfit(why="has no file whose name can be read")
         for platform in self.demand.platforms:
             suited = tuple(file for file in files if supports(file.requires_python, platform))
             if not suited:

@@ -41,7 +41,7 @@ def extend(resolution: Resolution, requirement: Requirement, demand: Demand, ind
     What it adds is in ``extras`` of the result. Raises as `resolve` does; a conflict with a pin is a failure.
     """
     with Ahead() as ahead:
-        catalogue = Catalogue(demand, index, ahead)
+        catalogue = Catalogue(demand, index, ahead, fixed=resolution.pins.keys())
         fixed = {name: _release(candidate) for name, candidate in resolution.pins.items()}
         provider, trail = Provider(catalogue, fixed=fixed), Trail()
         stated = StatedRequirement(requirement=requirement, origin=str(requirement))
@@ -92,4 +92,10 @@ def _check_extras(requirement: Requirement, solution: Solution, catalogue: Catal
 
 
 def _release(candidate: Candidate) -> Release:
-    return Release(name=candidate.name, version=candidate.version, wheels=candidate.wheels, wheel=candidate.wheel)
+    return Release(
+        name=candidate.name,
+        version=candidate.version,
+        wheels=candidate.wheels,
+        wheel=candidate.wheel,
+        sdist=candidate.sdist,
+    )

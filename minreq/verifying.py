@@ -1,0 +1,269 @@
+"""The way of the data through a verification: the smoke again, on nothing but what the lock on disk installs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from minreq import artifact, pinned, preparing, runtime, verdict
+from minreq.closure import Closure
+from minreq.config import VerifySettings
+from minreq.config.settings import read_command
+from minreq.errors import EvidenceUnreadable, LockMissing, ProofFailed, SmokeMissing
+from minreq.index import sdist as building
+from minreq.index.client import IndexClient
+from minreq.index.settings import IndexSettings
+from minreq.lockfile import edits as edited
+from minreq.lockfile import evidence as evidence_file
+from minreq.model import Behaviour, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
+from minreq.observing import PROOF_SEED, Laboratory, observe_installed, stages
+from minreq.profiles import loading, planning
+from minreq.reporting import Reporter, Step
+from minreq.runtime import Interpreter
+from minreq.smoke.running import Run
+from minreq.store import Store
+from minreq.workplace import workplace
+
+#: What tools that make an environment put into it beforehand.
+_SEEDS = frozenset({"pip", "setuptools", "wheel"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What is to be verified, read from disk."""
+
+    lock: Lock
+    #: The requirements file as it is.
+    text: str
+    settings: VerifySettings
+    #: Runs the smoke.
+    interpreter: Interpreter
+    plan: Plan
+    edits: tuple[edited.Edit, ...]
+
+
+def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
+    """Prove the lock on disk again and return it; nothing is written.
+
+    Raises ``ProofFailed`` with what behaves differently and what was changed; and every other branch of ``MinreqError``
+    but ``BaselineFailure``.
+    """
+    task = _task(settings)
+    circumstances = tuple(_circumstances(task))
+    for sentence in circumstances:
+        reporter.note(sentence)
+    index_settings = preparing.index_settings(settings.index)
+    with IndexClient(index_settings, settings.cache_dir / "index") as index:
+        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        finder = pinned.Finder(
+            index=index,
+            platform=task.interpreter.platform,
+            build=_Builder(interpreter=task.interpreter, settings=index_settings, store=store).build,
+            holds=store.holds,
+        )
+        bench = _Bench(task=task, store=store, finder=finder, reporter=reporter)
+        is_built = settings.path is not None or settings.python is not None
+        found = bench.artifact() if is_built else bench.fresh_environment()
+    # What is changed in the file without changing what is installed comes last.
+    found += tuple(edit.sentence for edit in task.edits if not edit.installs)
+    if found:
+        raise ProofFailed(str(settings.lock), [*found, *circumstances])
+    return task.lock
+
+
+def _task(settings: VerifySettings) -> _Task:
+    text = _read(settings.lock, "lock")
+    beside = evidence_file.beside(settings.lock)
+    lock = evidence_file.load(_read(beside, "evidence"), filename=beside.name)
+    python = settings.python or settings.interpreter
+    return _Task(
+        lock=lock,
+        text=text,
+        settings=settings,
+        interpreter=runtime.interpreter(Path(python) if python else None),
+        plan=_plan(lock, settings),
+        edits=edited.edits(lock, text, filename=settings.lock.name),
+    )
+
+
+def _read(path: Path, what: str) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise LockMissing(path, what) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EvidenceUnreadable(str(path), "", f"cannot be read: {error}") from error
+
+
+def _plan(lock: Lock, settings: VerifySettings) -> Plan:
+    """Return what ran when the lock was made, from the command that made it."""
+    try:
+        told = read_command(lock.command)
+    except ValueError as error:
+        name = evidence_file.beside(settings.lock).name
+        raise EvidenceUnreadable(name, "command", str(error)) from error
+    smokes = [_smoke(smoke, settings) for smoke in told.get("smokes", ())]
+    root = canonicalize_name(Requirement(lock.root).name)
+    version = lock.resolution.pins[lock.resolution.root].version
+    return planning.plan(loading.find(root), told.get("providers", ()), told.get("features") or None, smokes, version)
+
+
+def _smoke(recorded: Path, settings: VerifySettings) -> Path:
+    """Return where a script of the user is now: as told, as recorded, or beside the lock."""
+    told = [path for path in settings.smokes if path.name == recorded.name]
+    for path in (*told, recorded, settings.lock.parent / recorded):
+        if path.is_file():
+            return path.absolute()
+    raise SmokeMissing(str(recorded), str(settings.lock))
+
+
+def _circumstances(task: _Task) -> Iterator[str]:
+    """Tell what else is not as it was when the lock was proven, and may be why something differs."""
+    before, now = task.lock.inputs, planning.inputs(task.plan)
+    if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
+        yield f"the smoke is not the one the lock was proven with: {', '.join(changed)}"
+    if place := verdict.elsewhere(task.lock, task.interpreter.platform):
+        yield place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Builder:
+    """Builds a wheel again, as an installer does."""
+
+    interpreter: Interpreter
+    settings: IndexSettings
+    store: Store
+
+    def build(self, sdist: Sdist) -> Wheel:
+        """Fetch *sdist*, check its hash, build it; raises ``NoWheel`` where building is not allowed."""
+        refusal = building.refusal(sdist, self.settings, (self.interpreter.platform,))
+        if refusal is not None:
+            raise refusal
+        archive = self.store.archive(sdist)
+        to = archive.parent / "built"
+        return building.build(sdist, archive, python=self.interpreter.executable, to=to, settings=self.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """Where the smoke is run, on one thing or the other."""
+
+    task: _Task
+    store: Store
+    finder: pinned.Finder
+    reporter: Reporter
+
+    def fresh_environment(self) -> tuple[str, ...]:
+        """Run on what the file pins, from archives whose hashes are checked; return what is wrong."""
+        task = self.task
+        pins = pinned.pins(task.lock, task.text)
+        self.reporter.began(Step.MAP, _counted(len(pins)))
+        installation = self.finder.find(task.lock, pins)
+        causes = [edit.sentence for edit in task.edits if edit.installs]
+        if not installation.complete:
+            return (*installation.faults, *causes)
+        names = installation.candidates.keys()
+
+        def run(laboratory: Laboratory) -> Behaviour:
+            return observe_installed(laboratory, names).behaviour
+
+        out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
+        return (*self._answer(task.plan, installation, run, causes=causes, out=out), *installation.faults)
+
+    def artifact(self) -> tuple[str, ...]:
+        """Run on what another tool built from the lock; return what is wrong with it."""
+        task, lock = self.task, self.task.lock
+        self.store.scratch_folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            where, folders = self._tree(stack)
+            # Environments have tools that the lock knows nothing of, and the runtime's own distributions.
+            tolerated = _SEEDS | lock.resolution.provided if task.settings.python else frozenset()
+            there = artifact.installed(folders)
+            pins = {kept.candidate.name: kept.candidate.version for kept in lock.selection.kept}
+            wrong = dict(artifact.discrepancies(there, pins, where=where, tolerated=tolerated))
+            self.reporter.began(Step.MAP, f"{_counted(len(there))} in {where}")
+            provided = {name: pinned.recorded(lock, name) for name in lock.resolution.provided if name not in there}
+            installation = self.finder.find(lock, provided)
+            shelves = self._shelves(folders, stack)
+
+            def run(laboratory: Laboratory) -> Behaviour:
+                paths = [*shelves, *laboratory.paths(installation.candidates)]
+                with Run(laboratory.world, "proof", paths=paths, seed=PROOF_SEED) as run:
+                    results = stages(run, laboratory.world.plan, laboratory.jobs)
+                return Behaviour(stages=tuple(result.behaviour for result in results))
+
+            # The tree is the user's: nothing is written into it.
+            plan = replace(task.plan, environment={**task.plan.environment, "PYTHONDONTWRITEBYTECODE": "1"})
+            out = sorted(wrong.keys() - there.keys())
+            found = self._answer(plan, installation, run, causes=[*wrong.values()], out=out)
+        # Whatever the tool built it from: the file on disk is to hold too.
+        return (*found, *installation.faults, *(edit.sentence for edit in task.edits if edit.installs))
+
+    def _tree(self, stack: ExitStack) -> tuple[str, tuple[Path, ...]]:
+        """The name of what is verified, and its folders with packages; *stack* removes what was unpacked."""
+        settings, interpreter = self.task.settings, self.task.interpreter
+        if settings.path is None:
+            return str(settings.python), runtime.site_folders(interpreter)
+        version = interpreter.platform.python_version
+        folder = stack.enter_context(artifact.opened(settings.path, self.store.scratch_folder))
+        return str(settings.path), artifact.roots(folder, (version.major, version.minor), named=settings.path)
+
+    def _shelves(self, folders: Sequence[Path], stack: ExitStack) -> list[Path]:
+        """Links to *folders* in places that have names: what is observed must not depend on where a tree lies."""
+        shelves = [self.store.scratch_folder / f"tree-{secrets.token_hex(6)}" for _ in folders]
+        for shelf, folder in zip(shelves, folders, strict=True):
+            stack.callback(shelf.unlink, missing_ok=True)
+            shelf.symlink_to(folder.absolute(), target_is_directory=True)
+        return shelves
+
+    def _answer(
+        self,
+        plan: Plan,
+        installation: pinned.Installation,
+        run: Callable[[Laboratory], Behaviour],
+        *,
+        causes: Sequence[str],
+        out: Sequence[NormalizedName],
+    ) -> tuple[str, ...]:
+        """Tell what differs in a *run*, and that the smoke misses nothing of what is *out*.
+
+        Without a cause that can be named, it has to differ twice.
+        """
+        task, lock, settings = self.task, self.task.lock, self.task.settings
+        names = frozenset(installation.candidates)
+        resolution = Resolution(
+            pins=installation.candidates, root=lock.resolution.root, provided=lock.resolution.provided & names
+        )
+        closure = Closure(resolution, _Unread(), self.store, lambda grown, _requirement: grown)
+        with workplace(
+            task.interpreter, plan, closure, self.store, names, settings.jobs, settings.timeout
+        ) as laboratory:
+            self.reporter.began(Step.PROVE)
+            platform = task.interpreter.platform
+            found = verdict.differing(lock, run(laboratory), platform)
+            if found and not causes:
+                found = verdict.repeated(found, verdict.differing(lock, run(laboratory), platform))
+        return (*verdict.sentences(found, causes), *(() if found else verdict.unnoticed(lock, out)))
+
+
+class _Unread:
+    """The wheels of a closure in which nothing is looked for: a run without a finder asks nobody who owns a module."""
+
+    def members(self, wheel: Wheel) -> tuple[Member, ...]:  # noqa: ARG002 - as the closure asks it
+        """Return nothing."""
+        return ()
+
+    def metadata(self, wheel: Wheel) -> Metadata:
+        """Return what the file name says."""
+        return Metadata(name=wheel.name, version=wheel.version)
+
+
+def _counted(number: int) -> str:
+    """Return ``1 distribution``, ``2 distributions``."""
+    return f"{number} distribution" if number == 1 else f"{number} distributions"
