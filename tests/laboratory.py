@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ LIMIT = 60.0
 JOBS = 2
 
 
-@lru_cache(maxsize=None)
+@cache
 def interpreter() -> Interpreter:
     """The interpreter that runs the tests."""
     return runtime.interpreter()

@@ -18,10 +18,10 @@ under the names of `minreq.resolver.Demand`, and what is expected, under those o
 
 Scenarios of a lock may have a table ``[lock]``, which `laboratory` and `test_scenarios` read. Asked: ``include``,
 ``exclude``, ``whole``, ``provided``, ``smallest``, ``limit`` (seconds for one stage). Expected beside ``kept`` and
-``dropped``: ``evidence`` (name to kind), ``reasons`` (name to what the reason of its absence begins with), ``extras``
-(name to the extra that supplied it), ``error`` (the class that is raised) and ``says`` (parts of its sentence). A table
-``[smoke]`` stands in the place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to
-texts for each.
+``dropped``: ``evidence`` (name to kind), ``providers`` (name to those that asked), ``reasons`` (name to what the reason
+of its absence begins with), ``extras`` (name to the extra that supplied it), ``error`` (the class that is raised) and
+``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]`` stands in the
+place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to texts for each.
 
 Keys of a release, all optional:
 
