@@ -1,0 +1,192 @@
+"""Every error a user may meet: a sentence, an exit status, a reason, and its facts as fields."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minreq import errors
+from minreq.errors import MinreqError
+
+BRANCHES = {
+    errors.NegativeAnswer: 1,
+    errors.UsageError: 2,
+    errors.BaselineFailure: 3,
+    errors.ResolutionFailure: 4,
+    errors.IndexFailure: 5,
+}
+
+
+def subclasses(branch: type[MinreqError]) -> Iterator[type[MinreqError]]:
+    for each in branch.__subclasses__():
+        yield each
+        yield from subclasses(each)
+
+
+CLASSES = sorted(set(subclasses(MinreqError)) - set(BRANCHES), key=lambda kind: kind.__name__)
+TELLING = [kind for kind in CLASSES if kind.__init__ is not MinreqError.__init__]
+
+
+def sample(annotation: Any) -> Any:
+    """A value of a parameter's type, as an error may carry it."""
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return sample(arguments[0])
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return (sample(arguments[0]),)
+    if origin is tuple:
+        return tuple(map(sample, arguments))
+    if origin is Sequence:
+        return [sample(arguments[0])]
+    if origin is Mapping:
+        return {sample(arguments[0]): sample(arguments[1])}
+    simple: dict[Any, Any] = {str: "fact", int: 7, float: 7.0, bool: True, Path: Path("fact"), object: "fact"}
+    return simple[annotation]
+
+
+def instance(kind: type[MinreqError]) -> MinreqError:
+    if kind not in TELLING:
+        return kind()
+    hints = typing.get_type_hints(kind.__init__)
+    names = [name for name in inspect.signature(kind).parameters if name in hints]
+    return kind(*(sample(hints[name]) for name in names))
+
+
+def test_branches_have_the_designed_statuses() -> None:
+    """Exit statuses are a contract; a new branch would need one of its own."""
+    assert set(MinreqError.__subclasses__()) == set(BRANCHES)
+    assert {branch: branch.exit_status for branch in BRANCHES} == BRANCHES
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_error(kind: type[MinreqError]) -> None:
+    """It makes a sentence of its facts, belongs to one branch, and says what it is."""
+    error = instance(kind)
+    text = str(error)
+    assert text.strip()
+    assert text == text.strip()
+    assert not text.endswith(".")
+    assert kind.__doc__
+    (branch,) = BRANCHES.keys() & set(kind.__mro__)
+    assert kind.exit_status == BRANCHES[branch]
+    assert kind.reason.replace("-", "").isalpha()
+    assert kind.reason == kind.reason.lower()
+
+
+@pytest.mark.parametrize("kind", TELLING, ids=lambda kind: kind.__name__)
+def test_facts_are_fields(kind: type[MinreqError]) -> None:
+    """What it was made with can be read from it, under the same names."""
+    error = instance(kind)
+    for name in list(inspect.signature(kind).parameters):
+        assert hasattr(error, name)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            errors.OverBudget(1500, 1000, ()),
+            "the lock installs to 1,500 bytes, 500 over the budget of 1,000",
+        ),
+        (
+            errors.OverBudget(1500, 1000, ["a 900", "b 600"]),
+            "the lock installs to 1,500 bytes, 500 over the budget of 1,000; the largest: a 900, b 600",
+        ),
+        (
+            errors.EmulatorStopped(1, "Traceback\nOSError: no port\n"),
+            "the provider emulator ended with status 1: OSError: no port; nothing was written, try again",
+        ),
+        (
+            errors.EmulatorStopped(-9, ""),
+            "the provider emulator ended with status -9 without a word; nothing was written, try again",
+        ),
+        (
+            errors.InvalidOptions(["--jobs: not a number", "--budget: not a size"]),
+            "2 options are wrong:\n  --jobs: not a number\n  --budget: not a size",
+        ),
+        (errors.InvalidOptions(["--jobs: not a number"]), "--jobs: not a number"),
+        (
+            errors.UnknownLock(None, ["web", "jobs"]),
+            "several locks are configured; choose one with --name (configured in [tool.minreq.locks]: web, jobs)",
+        ),
+        (errors.UnknownLock("wob", []), "no lock is named 'wob' (none is configured)"),
+        (
+            errors.LockUnreadable("r.txt", [(3, "no pin")]),
+            "r.txt:3: no pin; mend it, or move it away and lock again",
+        ),
+        (
+            errors.LockUnreadable("r.txt", [(3, "no pin"), (4, "no hash")]),
+            "r.txt is not a lock; mend it, or move it away and lock again:\n  r.txt:3: no pin\n  r.txt:4: no hash",
+        ),
+        (
+            errors.EvidenceUnreadable("e.json", "", "no JSON"),
+            "e.json: no JSON; restore the file, or move it away and lock again",
+        ),
+        (
+            errors.UnknownPlatform("lambda", ("a", "b"), None),
+            "no platform 'lambda'; known are a, b",
+        ),
+        (errors.UnknownPlatform("lambda", ("a", "b"), "a"), "no platform 'lambda'; did you mean a?"),
+        (
+            errors.UnknownProvider("opanai", ()),
+            "no provider 'opanai': the root has no profile, give a script with --smoke instead",
+        ),
+        (
+            errors.UnknownProvider("opanai", ("bedrock", "openai")),
+            "no provider 'opanai' (did you mean openai?); there are: bedrock, openai",
+        ),
+        (
+            errors.UnknownProvider("zzz", ("bedrock", "openai")),
+            "no provider 'zzz'; there are: bedrock, openai",
+        ),
+        (errors.RequirementsUnreadable(Path("r.in"), None, "not text"), "r.in: not text"),
+        (errors.RequirementsUnreadable(Path("r.in"), 4, "not a name"), "r.in, line 4: not a name"),
+        (
+            errors.NoVersion("a>2", "a", None, {}),
+            "no version of a that can be used satisfies a>2; the index has none at all",
+        ),
+        (
+            errors.NoVersion("a>2", "a", "1.0", {"3.0": "is yanked"}),
+            "no version of a that can be used satisfies a>2: a 3.0 is yanked; the newest that can be used is 1.0",
+        ),
+        (
+            errors.NoVersion("a>2", "a", "1.0", {"4.0": "is yanked", "3.0": "is yanked"}),
+            (
+                "no version of a that can be used satisfies a>2: a 4.0 is yanked, and 1 more do not fit; "
+                "the newest that can be used is 1.0"
+            ),
+        ),
+        (errors.UnknownExtra("a 1.0", "x", []), "a 1.0 has no extra 'x'; it has none"),
+        (errors.UnknownExtra("a 1.0", "x", ["y", "z"]), "a 1.0 has no extra 'x'; it has y, z"),
+        (errors.VersionsConflict("a", "b", "why", "remedy", 1), "cannot resolve a: why; remedy"),
+        (
+            errors.VersionsConflict("a", "b", "why", "remedy", 3),
+            "cannot resolve a (none of 3 versions; this is the newest): why; remedy",
+        ),
+        (
+            errors.ProjectNotFound("a", ()),
+            (
+                "no project 'a' (no index and no folder is configured (--no-index)); "
+                "check the name, or name its index with --extra-index-url"
+            ),
+        ),
+        (
+            errors.IndexAnswered(403, "u"),
+            "u answered with status 403; give credentials in the index URL, in netrc or in keyring",
+        ),
+        (errors.IndexAnswered(503, "u"), "u answered with status 503; the server is at fault; try again later"),
+        (errors.IndexAnswered(410, "u"), "u answered with status 410; check the URL of the index"),
+        (errors.SizeMismatch("u", 10, 5), "u sent 5 bytes where 10 were expected"),
+        (errors.SizeMismatch("u", 10, 15), "u sent 15 or more bytes where 10 were expected"),
+    ],
+)
+def test_sentence_fits_the_facts(error: MinreqError, sentence: str) -> None:
+    """A sentence says what is known and leaves out what is not."""
+    assert str(error) == sentence
