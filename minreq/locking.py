@@ -6,7 +6,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import preparing
+from minreq import checking, preparing
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
@@ -32,8 +32,11 @@ _LARGEST = 5
 def lock(settings: Settings, reporter: Reporter) -> Lock:
     """Make the lock that *settings* ask for, prove it, and write it with its evidence.
 
-    Until it is proven nothing is written. Raises every branch of ``MinreqError``.
+    Until it is proven nothing is written; with ``--check`` the lock on disk is judged instead. Raises every branch of
+    ``MinreqError``.
     """
+    if settings.check:
+        return checking.check(settings, reporter)
     task = preparing.task(settings)
     index_settings = preparing.index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from packaging.utils import NormalizedName
-from packaging.version import Version
-
-from minreq.lockfile.requirements import LockedFile, pinned
+from minreq.lockfile.edits import edits
+from minreq.lockfile.requirements import DEFAULT_NAME
 from minreq.model import EMPTY, Lock, Platform
 
 # They move with every update of a kernel or a patch release of Python.
@@ -18,7 +16,8 @@ _PASSING_MARKERS = frozenset({"implementation_version", "platform_release", "pla
 def reasons(
     lock: Lock,
     *,
-    locked: LockedFile,
+    text: str,
+    filename: str = DEFAULT_NAME,
     command: str,
     platforms: Sequence[Platform],
     inputs: Mapping[str, str],
@@ -26,37 +25,19 @@ def reasons(
 ) -> tuple[str, ...]:
     """Return why *lock* is stale, a sentence each; empty when it is not. A newer release is no reason.
 
-    *locked* is the requirements file on disk, *lock* what the evidence beside it says. *command*, *platforms* and
-    *inputs* are today's, of the kind the lock holds. *withdrawn* tells of pinned files by name: ``yanked: broken``.
+    *text* is the requirements file on disk, named *filename*; *lock* is what the evidence beside it says. *command*,
+    *platforms* and *inputs* are today's, of the kind the lock holds. *withdrawn* tells of pinned files by name:
+    ``yanked: broken``.
     """
+    options = tuple(_moved_options(lock.command, command))
     return (
-        *_moved_options(lock.command, command),
+        *options,
         *_moved_platforms(lock, platforms),
-        *_moved_inputs(lock.inputs, inputs),
-        *edits(lock, locked),
+        # That other stages run follows from other options.
+        *_moved_inputs(lock.inputs, inputs, members=not options),
+        *(edit.sentence for edit in edits(lock, text, filename=filename)),
         *(f"{filename} is {state}" for filename, state in sorted(withdrawn.items())),
     )
-
-
-def edits(lock: Lock, locked: LockedFile) -> tuple[str, ...]:
-    """Return how the requirements file on disk differs from its evidence, a sentence each."""
-    expected = {kept.candidate.name: kept.candidate for kept in lock.selection.kept}
-    found = {pin.name: pin for pin in locked.pins}
-    sentences = []
-    for name in sorted(expected.keys() | found.keys()):
-        if name not in found:
-            sentences.append(f"{name} was taken out of the file")
-        elif name not in expected:
-            sentences.append(f"{name} was added to the file by hand")
-        elif found[name].version != expected[name].version:
-            sentences.append(f"{_moved(name, expected[name].version, found[name].version)} by hand")
-        elif lock.hashes and found[name].hashes != {file.sha256 for file in pinned(expected[name])}:
-            sentences.append(f"the hashes of {name} were changed by hand")
-    return tuple(sentences)
-
-
-def _moved(name: NormalizedName, old: Version, new: Version) -> str:
-    return f"{name} was moved from {old} to {new}"
 
 
 def _moved_options(old: str, new: str) -> Iterator[str]:
@@ -103,8 +84,8 @@ def _moved_platforms(lock: Lock, platforms: Sequence[Platform]) -> Iterator[str]
                 yield f"no pinned wheel of {kept.candidate.name} fits platform {platform.name} any more"
 
 
-def _moved_inputs(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(old.keys() | new.keys()):
+def _moved_inputs(old: Mapping[str, str], new: Mapping[str, str], *, members: bool) -> Iterator[str]:
+    for name in sorted(old.keys() | new.keys() if members else old.keys() & new.keys()):
         if name not in new:
             yield f"{name} is gone"
         elif name not in old:

@@ -1,0 +1,80 @@
+"""Whether a lock on disk still holds, without a run of the smoke (``minreq lock --check``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from minreq import pinned, preparing
+from minreq.config import Settings
+from minreq.errors import IndexFailure, LockStale
+from minreq.forecast import StaticForecast
+from minreq.index.client import IndexClient
+from minreq.lockfile import evidence as evidence_file
+from minreq.lockfile import staleness
+from minreq.model import Lock
+from minreq.preparing import Task
+from minreq.profiles import planning
+from minreq.reporting import Reporter, Step
+from minreq.resolver import resolve
+from minreq.store import Store
+
+
+def check(settings: Settings, reporter: Reporter) -> Lock:
+    """Return the lock on disk when it still says what is asked for; nothing is resolved, run or written.
+
+    With ``--upgrade`` or ``--upgrade-package`` it also has to be what a resolution finds today. Raises ``LockStale``
+    with all reasons; ``UsageError`` and, where something has to be resolved, every other failure of that.
+    """
+    task = preparing.task(settings)
+    lock, text = _read(settings.output)
+    output = settings.output
+    with IndexClient(preparing.index_settings(settings.index), settings.cache_dir / "index") as index:
+        reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+        reasons = staleness.reasons(
+            lock,
+            text=text,
+            filename=output.name,
+            command=task.command,
+            platforms=task.targets,
+            inputs=planning.inputs(task.plan(lock.resolution.pins[lock.resolution.root].version)),
+            withdrawn=_withdrawn(lock, index, reporter),
+        )
+        # Another root than the lock's would be no answer to what became of this one.
+        if not reasons and (settings.upgrade or settings.upgrade_packages):
+            reasons = tuple(_moves(lock, task, index, reporter))
+    if reasons:
+        raise LockStale(str(output), reasons)
+    return lock
+
+
+def _read(output: Path) -> tuple[Lock, str]:
+    beside = evidence_file.beside(output)
+    for file, what in ((output, "lock"), (beside, "evidence")):
+        if not file.exists():
+            raise LockStale(str(output), [f"there is no {what} at {file}"])
+    return evidence_file.load(beside.read_text("utf-8"), filename=beside.name), output.read_text("utf-8")
+
+
+def _withdrawn(lock: Lock, index: IndexClient, reporter: Reporter) -> dict[str, str]:
+    """Ask the pages of what is kept; an index that cannot be reached decides nothing."""
+    try:
+        return dict(pinned.withdrawn(index, (kept.candidate for kept in lock.selection.kept)))
+    except IndexFailure as error:
+        reporter.note(f"whether a pinned file was yanked or is gone could not be asked: {error}")
+        return {}
+
+
+def _moves(lock: Lock, task: Task, index: IndexClient, reporter: Reporter) -> Iterator[str]:
+    """Tell what a resolution with nothing preferred that may move pins otherwise."""
+    reporter.began(Step.RESOLVE)
+    settings = task.settings
+    store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+    demand = preparing.demand(task, preparing.index_settings(settings.index), store)
+    resolution = resolve(demand, index, StaticForecast(index))
+    reporter.resolved(resolution)
+    for kept in lock.selection.kept:
+        name, old = kept.candidate.name, kept.candidate.version
+        # What an extra brought is not in a first resolution.
+        if name in resolution.pins and (new := resolution.pins[name].version) != old:
+            yield f"{name} {old} would become {new}"
