@@ -108,7 +108,7 @@ class Teller:
     def _exists(self, name: NormalizedName, specifier: SpecifierSet) -> bool:
         """Whether the index has a version that could be used, whatever else is asked."""
         try:
-            versions = specifier.filter(self._catalogue.shelf(name).files)
+            versions = specifier.filter(self._catalogue.shelf(name).versions)
         except ProjectNotFound:
             return False
         return any(isinstance(self._catalogue.fitted(name, version), Release) for version in versions)
@@ -116,7 +116,7 @@ class Teller:
     def _available(self, name: NormalizedName, specifier: SpecifierSet) -> str:
         """What the index has of a project no version of which satisfies *specifier*."""
         try:
-            versions = specifier.filter(self._catalogue.shelf(name).files)
+            versions = specifier.filter(self._catalogue.shelf(name).versions)
         except ProjectNotFound:
             return f"the index has no project {name}"
         for version in versions:

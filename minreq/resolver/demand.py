@@ -20,8 +20,11 @@ from minreq.requirements import StatedRequirement
 class Index(Protocol):
     """Where files and metadata come from; called from several threads at once."""
 
-    def files(self, name: NormalizedName, /) -> tuple[Wheel | Sdist, ...]:
-        """Everything the index has of the project; raises `ProjectNotFound` and the other index failures."""
+    def releases(self, name: NormalizedName, /) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
+        """Everything the index has of the project; raises `ProjectNotFound` and the other index failures.
+
+        The files of a version are looked at one version after the other, most never: they may be read that late.
+        """
         ...
 
     def metadata(self, wheel: Wheel, /) -> Metadata:

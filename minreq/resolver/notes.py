@@ -56,7 +56,7 @@ def _refused(catalogue: Catalogue, chosen: Candidate | None) -> Iterator[str]:
     if chosen is None or chosen.name == catalogue.demand.root_name:
         return
     for version in sorted(catalogue.demand.refused.get(chosen.name, ())):
-        if version > chosen.version and version in catalogue.shelf(chosen.name).files:
+        if version > chosen.version and version in catalogue.shelf(chosen.name).versions:
             yield f"{chosen.name} {version} is known to be malicious and was not considered"
 
 

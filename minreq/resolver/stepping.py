@@ -145,7 +145,7 @@ class Stepping:
         for version in sorted(demand.refused.get(demand.root_name, ())):
             if is_pin(specifier) and specifier.contains(version, prereleases=True):
                 raise KnownBadRelease(demand.root_name, str(version))
-        versions = specifier.filter(self.catalogue.shelf(demand.root_name).files)
+        versions = specifier.filter(self.catalogue.shelf(demand.root_name).versions)
         unfit = {v: why for v in versions if isinstance(why := self.catalogue.fitted(demand.root_name, v), Unfit)}
         asked = f"{demand.root_name}{specifier}"
         for version, why in unfit.items():
@@ -176,13 +176,13 @@ class Stepping:
         if not self._refusals and chosen.version == demand.preferred.get(chosen.name):
             return tuple(passed for passed in demand.passed_over if passed.version > chosen.version)
         shelf, specifier = self.catalogue.shelf(chosen.name), self._specifier()
-        newer = [version for version in shelf.files if version > chosen.version]
+        newer = [version for version in shelf.versions if version > chosen.version]
         reasons: dict[Version, str] = {}
         for version in specifier.filter(newer, prereleases=bool(specifier.prereleases) or chosen.version.is_prerelease):
             if isinstance(unfit := self.catalogue.fitted(chosen.name, version), Unfit):
                 reasons[version] = f"it {unfit}"
-            elif version in shelf.yanked:
-                reasons[version] = f"it is yanked: {shelf.yanked[version]}".removesuffix(": ")
+            elif (why := shelf.yanked(version)) is not None:
+                reasons[version] = f"it is yanked: {why}".removesuffix(": ")
         reasons |= {refusal.root.version: refusal.reason("it") for refusal in self._refusals}
         return tuple(
             PassedOver(name=chosen.name, version=version, reason=reasons[version])
