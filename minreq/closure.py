@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,16 @@ class Store(Protocol):
 
     def unpacked(self, wheel: Wheel) -> Path:
         """Return the folder with what *wheel* installs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Extra:
+    """An extra that nobody asked for yet."""
+
+    #: ``litellm[mcp]``.
+    requirement: str
+    #: The projects that it requires itself.
+    requires: frozenset[NormalizedName]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +113,48 @@ class Closure:
 
     def _look_into_extras(self, module: str, importer: NormalizedName | None) -> NormalizedName | None:
         asked = list(dict.fromkeys(name for name in (importer, self.resolution.root) if name is not None))
+        extras = [extra for name in asked for extra in self._extras(name)]
+        project = canonicalize_name(module.partition(".")[0])
         # An extra that names the project itself comes before one that brings it along: it never brings more.
         for promising in (True, False):
-            extended = [found for name in asked for found in self._extensions(name, module, promising=promising)]
-            for extension in sorted(extended, key=lambda each: (len(each.new), each.requirement)):
-                for name in extension.new:
-                    if self._modules(extension.resolution, name).get(module):
-                        self._adopt(extension.resolution)
-                        return name
+            likely = [extra for extra in extras if (project in extra.requires) is promising]
+            found = self._smallest(likely, module)
+            if found is not None:
+                name, extension = found
+                self._adopt(extension.resolution)
+                return name
         return None
 
-    def _extensions(self, name: NormalizedName, module: str, *, promising: bool) -> list[_Extension]:
-        """Resolve the extras of *name* on top of the pins that are there, those that name *module* or the others."""
+    def _extras(self, name: NormalizedName) -> list[_Extra]:
         metadata = self._index.metadata(self.candidate(name).wheel)
-        project = canonicalize_name(module.partition(".")[0])
-        extras = [extra for extra in sorted(metadata.extras) if (project in _required_by(metadata, extra)) is promising]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = pool.map(self._extension, [f"{name}[{extra}]" for extra in extras])
-            return [extension for extension in found if extension is not None]
+        return [
+            _Extra(requirement=f"{name}[{extra}]", requires=_required_by(metadata, extra))
+            for extra in sorted(metadata.extras)
+        ]
+
+    def _smallest(self, extras: Iterable[_Extra], module: str) -> tuple[NormalizedName, _Extension] | None:
+        """Return who supplies *module*, and the extension that brings least of those in which somebody does.
+
+        An extra brings at least what it requires itself. So the one that requires least is resolved first, and of the
+        others only what could bring as little as it does.
+        """
+        at_least = {extra.requirement: len(extra.requires - self.resolution.pins.keys()) for extra in extras}
+        order = sorted(at_least, key=lambda each: (at_least[each], each))
+        found: list[tuple[int, str, NormalizedName, _Extension]] = []
+        for batch in (order[:1], order[1:]):
+            bound = min((size for size, *_ in found), default=None)
+            tried = [each for each in batch if bound is None or at_least[each] <= bound]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                extensions = [extension for extension in pool.map(self._extension, tried) if extension is not None]
+            for extension in extensions:
+                for name in extension.new:
+                    if self._modules(extension.resolution, name).get(module):
+                        found.append((len(extension.new), extension.requirement, name, extension))
+                        break
+        if not found:
+            return None
+        _, _, name, extension = min(found, key=lambda each: each[:2])
+        return name, extension
 
     def _extension(self, requirement: str) -> _Extension | None:
         key = requirement, frozenset(self.resolution.pins)
@@ -150,12 +184,12 @@ class Closure:
         return self._modules_of[wheel]
 
 
-def _required_by(metadata: Metadata, extra: str) -> set[NormalizedName]:
+def _required_by(metadata: Metadata, extra: str) -> frozenset[NormalizedName]:
     """Return the projects that *extra* itself requires."""
-    return {
+    return frozenset(
         canonicalize_name(requirement.name)
         for requirement in metadata.requires
         if requirement.marker is not None
         and requirement.marker.evaluate({"extra": extra})
         and not requirement.marker.evaluate({"extra": ""})
-    }
+    )

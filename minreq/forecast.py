@@ -23,7 +23,7 @@ class Reader(Protocol):
         ...
 
     def read(self, wheel: Wheel, paths: Iterable[str], /) -> Mapping[str, bytes]:
-        """The contents of some of them."""
+        """The contents of some files in *wheel*; what is not in it is left out."""
         ...
 
 
@@ -64,13 +64,12 @@ class StaticForecast:
         owned = frozenset({blocked.replace("-", "_")})
         if sample is not None:
             owned = _tops(modules(member.path for member in self._reader.members(sample)))
-        paths = [member.path for member in self._reader.members(root)]
         known = self._witnesses.get(blocked)
-        if known is not None and known.path in paths:
-            line = self._line(self._reader.read(root, [known.path])[known.path], known, owned)
+        if known is not None:
+            line = self._line(self._reader.read(root, [known.path]).get(known.path, b""), known, owned)
             if line is not None:
                 return f"{known.path}:{line}"
-        return self._search(root, blocked, modules(paths), owned)
+        return self._search(root, blocked, modules(member.path for member in self._reader.members(root)), owned)
 
     def _line(self, source: bytes, place: _Place, owned: frozenset[str]) -> int | None:
         """The line at which *place* imports one of *owned*; the file seldom changes from one version to the next."""

@@ -63,7 +63,7 @@ class FolderIndex:
         paths = list(paths)
         self.paths += paths
         with zipfile.ZipFile(_path(wheel)) as archive:
-            return {path: archive.read(path) for path in paths}
+            return {path: archive.read(path) for path in paths if path in archive.namelist()}
 
     def build(self, sdist: Sdist) -> Wheel:
         """The wheel that lies in the source distributions of a wheelhouse, without running a build."""

@@ -137,8 +137,7 @@ def test_damaged_and_missing_members() -> None:
     with archive.open_zip(io.BytesIO(body), wheel()) as opened:
         with pytest.raises(ArchiveUnreadable, match="damaged"):
             archive.contents(opened, ["a.py"], wheel())
-        with pytest.raises(ArchiveUnreadable, match="has no"):
-            archive.contents(opened, ["b.py"], wheel())
+        assert archive.contents(opened, ["b.py"], wheel()) == {}
         assert archive.stretches(opened, ["b.py"]) == []
 
 

@@ -176,14 +176,12 @@ def coalesce(ranges: Iterable[Range]) -> list[Range]:
 
 
 def contents(archive: ZipFile, paths: Sequence[str], wheel: Wheel) -> dict[str, bytes]:
-    """Unpack *paths*; the zip's own checksums are checked.
+    """Unpack those of *paths* that are there; the zip's own checksums are checked.
 
     Raises :class:`ArchiveUnreadable`.
     """
     try:
-        return {path: archive.read(path) for path in paths}
-    except KeyError as error:
-        raise ArchiveUnreadable(wheel.filename, wheel.url, f"it has no {error.args[0]}") from error
+        return {path: archive.read(path) for path in paths if path in archive.NameToInfo}
     except (BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"it is damaged ({error})") from error
 

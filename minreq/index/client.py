@@ -122,7 +122,7 @@ class IndexClient:
     def read(self, wheel: Wheel, paths: Iterable[str]) -> dict[str, bytes]:
         """The contents of some files in *wheel*, by path; fetched by range, neighbours together, side by side.
 
-        Not to be called from the background threads of this client.
+        What is not in it is left out. Not to be called from the background threads of this client.
 
         Raises :class:`ArchiveUnreadable` and what the network does.
         """

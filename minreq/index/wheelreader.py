@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 from minreq.errors import ArchiveUnreadable, SizeMismatch, StoreUnwritable
 from minreq.index import archive
@@ -25,7 +29,19 @@ _TAIL_SHARE = 48
 _TAIL_LEAST = 64 << 10
 _TAIL_MOST = 1 << 20
 
+#: Archives whose directory and fetched parts are kept, so that metadata, directory and contents cost one beginning.
+_KEPT = 32
+
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Opened:
+    """An archive read by range, by one thread at a time; nothing before the first has opened it."""
+
+    lock: Lock = field(default_factory=Lock)
+    file: RangedFile | None = None
+    archive: ZipFile | None = None
 
 
 class WheelReader:
@@ -38,6 +54,9 @@ class WheelReader:
         self._whole: Once[Wheel, Path] = Once(self._fetch_whole)
         #: Hosts that were seen to answer no range.
         self._rangeless: set[str] = set()
+        #: The latest used last.
+        self._opened: OrderedDict[Wheel, _Opened] = OrderedDict()
+        self._lock = Lock()
 
     def close(self) -> None:
         """Forget the archives that were fetched whole."""
@@ -49,29 +68,26 @@ class WheelReader:
         Raises :class:`ArchiveUnreadable` and what the network does.
         """
 
-        def read(file: RangedFile | BinaryIO) -> tuple[bytes, tuple[Member, ...]]:
-            with archive.open_zip(file, wheel) as opened:
-                return archive.read_metadata(opened, wheel), archive.members(opened)
+        def read(opened: ZipFile, _: RangedFile | None) -> tuple[bytes, tuple[Member, ...]]:
+            return archive.read_metadata(opened, wheel), archive.members(opened)
 
         return self._with(wheel, read)
 
     def contents(self, wheel: Wheel, paths: Sequence[str], threads: Executor) -> dict[str, bytes]:
-        """Unpack *paths*; what is not at hand is fetched by *threads*.
+        """Unpack *paths*, as far as they are there; what is not at hand is fetched by *threads*.
 
         Raises :class:`ArchiveUnreadable` and what the network does.
         """
 
-        def read(file: RangedFile | BinaryIO) -> dict[str, bytes]:
-            with archive.open_zip(file, wheel) as opened:
-                if isinstance(file, RangedFile):
-                    wanted = archive.stretches(opened, paths)
-                    missing = [gap for start, stop in wanted for gap in file.missing(start, stop)]
-                    ranges = archive.coalesce(missing)
-                    for (start, _), part in zip(
-                        ranges, threads.map(lambda gap: self._part(wheel, *gap), ranges), strict=True
-                    ):
-                        file.add(start, part)
-                return archive.contents(opened, paths, wheel)
+        def read(opened: ZipFile, file: RangedFile | None) -> dict[str, bytes]:
+            if file is not None:
+                wanted = archive.stretches(opened, paths)
+                missing = [gap for start, stop in wanted for gap in file.missing(start, stop)]
+                ranges = archive.coalesce(missing)
+                parts = threads.map(lambda gap: self._part(wheel, *gap), ranges)
+                for (start, _), part in zip(ranges, parts, strict=True):
+                    file.add(start, part)
+            return archive.contents(opened, paths, wheel)
 
         return self._with(wheel, read)
 
@@ -91,20 +107,32 @@ class WheelReader:
         with stream:
             shutil.copyfileobj(stream, to)
 
-    def _with(self, wheel: Wheel, read: Callable[[RangedFile | BinaryIO], T]) -> T:
+    def _with(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
         """Give *read* the archive to read in, ranges first where they may work."""
         host = urlsplit(wheel.url).netloc
         if local_path(wheel.url) is None and host not in self._rangeless:
             try:
-                return read(self._ranged(wheel))
+                return self._by_ranges(wheel, read)
             except RangesRefused:
                 self._rangeless.add(host)
         try:
             stream = self._whole.get(wheel).open("rb")
         except OSError as error:
             raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
-        with stream:
-            return read(stream)
+        with stream, archive.open_zip(stream, wheel) as opened:
+            return read(opened, None)
+
+    def _by_ranges(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
+        with self._lock:
+            kept = self._opened.setdefault(wheel, _Opened())
+            self._opened.move_to_end(wheel)
+            if len(self._opened) > _KEPT:
+                self._opened.popitem(last=False)
+        with kept.lock:
+            if kept.file is None or kept.archive is None:
+                kept.file = self._ranged(wheel)
+                kept.archive = archive.open_zip(kept.file, wheel)
+            return read(kept.archive, kept.file)
 
     def _ranged(self, wheel: Wheel) -> RangedFile:
         if wheel.size is None:

@@ -1,0 +1,86 @@
+"""The closure grows by the extra that brings least, and no other is resolved in vain."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from conftest import MakeWheelhouse
+from folderindex import FolderIndex
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from platforms import linux
+
+from minreq.closure import Closure
+from minreq.forecast import StaticForecast
+from minreq.model import Resolution, Sdist, Wheel
+from minreq.resolver import Demand, extend, resolve
+from minreq.store import Store
+
+A = canonicalize_name("a")
+
+SCENARIO = """
+explanation = "Three extras of `a` bring `tool`; one brings least. One brings `hidden` along, one cannot be had."
+requirements = ["a"]
+[wheels]
+tool."1.0" = { requires = ["below"] }
+below."1.0" = {}
+other."1.0" = {}
+third."1.0" = { requires = ["hidden"] }
+hidden."1.0" = {}
+[wheels.a."1.0".extras]
+tool = ["tool"]
+two = ["tool", "other"]
+all = ["tool", "other", "third"]
+third = ["third"]
+broken = ["nowhere"]
+"""
+
+
+class NoArchives:
+    """Of a wheel that nobody imports nothing is fetched."""
+
+    def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
+        raise AssertionError(wheel, to)
+
+
+def closure_of(make_wheelhouse: MakeWheelhouse, asked: list[str]) -> Closure:
+    """A closure of `a` alone; what it tries to extend itself by is added to *asked*."""
+    house = make_wheelhouse(SCENARIO)
+    index = FolderIndex(house)
+    demand = Demand(root=Requirement("a"), host=linux())
+
+    def extended(resolution: Resolution, requirement: Requirement) -> Resolution:
+        asked.append(str(requirement))
+        return extend(resolution, requirement, demand, index)
+
+    store = Store(house.folder / "store", NoArchives())
+    return Closure(resolve(demand, index, StaticForecast(index)), index, store, extended)
+
+
+def test_the_extra_that_requires_least_is_resolved_first(make_wheelhouse: MakeWheelhouse) -> None:
+    """What requires more than it brought is not resolved at all; what could bring as little is."""
+    asked: list[str] = []
+    closure = closure_of(make_wheelhouse, asked)
+    assert closure.supply("tool", A) == "tool"
+    assert (asked[0], sorted(asked)) == ("a[tool]", ["a[tool]", "a[two]"])
+    assert dict(closure.resolution.extras) == {"tool": "a[tool]", "below": "a[tool]"}
+    # Nothing is asked twice.
+    assert closure.supply("tool", A) == "tool"
+    assert len(asked) == 2
+
+
+def test_a_module_that_no_extra_names_may_be_brought_along(make_wheelhouse: MakeWheelhouse) -> None:
+    asked: list[str] = []
+    closure = closure_of(make_wheelhouse, asked)
+    assert closure.supply("hidden", A) == "hidden"
+    assert closure.resolution.extras[canonicalize_name("hidden")] == "a[third]"
+
+
+def test_a_module_that_no_extra_brings(make_wheelhouse: MakeWheelhouse) -> None:
+    """An extra that cannot be had supplies nothing; the closure stays as it is."""
+    asked: list[str] = []
+    closure = closure_of(make_wheelhouse, asked)
+    assert closure.supply("nonsense", A) is None
+    assert closure.supply("nonsense", A) is None
+    assert sorted(asked) == ["a[all]", "a[broken]", "a[third]", "a[tool]", "a[two]"]
+    assert list(closure.resolution.pins) == [A]
