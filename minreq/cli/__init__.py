@@ -9,17 +9,27 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
-from minreq.cli import cache, lock, verify
-from minreq.cli.engine import Engine
 from minreq.cli.text import printable
 from minreq.errors import MinreqError, UsageError
+
+if TYPE_CHECKING:
+    from minreq.cli.engine import Engine
 
 _INTERRUPTED = 130
 # What a shell reports for a program that ended at a closed pipe.
 _PIPE_CLOSED = 141
+
+#: The commands, each a module beside this one, and what the list of them says.
+_COMMANDS = {
+    "lock": "Make the smallest lock with which a program works.",
+    "verify": "Prove a lock again.",
+    "cache": "Where minreq keeps wheels and what it knows of them.",
+}
 
 
 def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> int:
@@ -40,7 +50,7 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
     as_json = "--json" in arguments
     try:
         with _terminable():
-            status = _run(arguments, engine or Engine())
+            status = _run(arguments, engine)
             sys.stdout.flush()
     except MinreqError as error:
         return _fail(str(error), error.reason, error.exit_status, as_json=as_json)
@@ -58,17 +68,43 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
     return status
 
 
+class _Commands(click.Group):
+    """The commands; one is imported when it is asked for, since most of what it needs is of no use to the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's.
+        """Their names, in the order of the help."""
+        return [*_COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's.
+        """One of them."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"minreq.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's.
+        """Their names, and a sentence each."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*_COMMANDS.items()])
+
+
 @click.group(
-    commands=[lock.command, verify.command, cache.command],
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`minreq COMMAND --help` tells more. Progress and errors go to stderr, results to stdout.",
 )
 @click.version_option(None, "-V", "--version", package_name="minreq", message="%(prog)s %(version)s")
-def _minreq() -> None:
+@click.pass_context
+def _minreq(context: click.Context) -> None:
     """Find the smallest set of pinned, hashed distributions with which a program provably works."""
+    if context.obj is None:
+        # Imported here, since help needs no engine.
+        from minreq.cli.engine import Engine  # noqa: PLC0415
+
+        context.obj = Engine()
 
 
-def _run(arguments: list[str], engine: Engine) -> int:
+def _run(arguments: list[str], engine: Engine | None) -> int:
     # Not click's own main(): it would turn errors into exits in places where they must pass.
     try:
         with _minreq.make_context("minreq", arguments, obj=engine) as context:

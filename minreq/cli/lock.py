@@ -94,9 +94,7 @@ def _lock_options(function: Function) -> Function:
     )
 
 
-@click.command(
-    "lock", cls=GroupedCommand, short_help="Make the smallest lock with which a program works.", epilog=_EXAMPLES
-)
+@click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("root", required=False, callback=converting(requirement))
 @_smoke_options
 @_closure_options
