@@ -1,7 +1,7 @@
 """What the code that the baseline loaded imports without a handler: asked for optionally first, needed all the same.
 
-A distribution that one module imports with a fallback and another without is needed; a trace that begins with a no would
-find out late and begin again. What is foretold here decides only what is tried first.
+A distribution that one module imports with a fallback and another without is needed; a trace that begins with a no
+would find out late and begin again. What is foretold here decides only what is tried first.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 
-#: What is made anew for each request, by the specifications of the things themselves: digests and signatures, UUIDs (RFC 9562),
-#: times of ISO 8601, random boundaries and names of temporary files.
+#: What is made anew for each request, by the specifications of the things themselves: digests and signatures, UUIDs
+#: (RFC 9562), times of ISO 8601, addresses of objects and names of temporary files.
 _VOLATILE = re.compile(
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
     r"|\b[0-9a-fA-F]{32,}\b"

@@ -812,7 +812,8 @@ class ExcludedNeeded(NegativeAnswer):
         self.name, self.stage, self.status = name, stage, status
 
     def __str__(self) -> str:
-        return f"{self.name} cannot be excluded: without it {self.stage} fails with {self.status}; drop --exclude {self.name}"
+        why = f"without it {self.stage} fails with {self.status}"
+        return f"{self.name} cannot be excluded: {why}; drop --exclude {self.name}"
 
 
 class SmokeUnsteady(NegativeAnswer):
@@ -826,6 +827,6 @@ class SmokeUnsteady(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"the smoke does not behave the same each time, and no distribution explains it: {self.stage}: {self.what}; "
-            "make the smoke deterministic"
+            "the smoke does not behave the same each time, and no distribution explains it: "
+            f"{self.stage}: {self.what}; make the smoke deterministic"
         )

@@ -6,7 +6,7 @@ import ast
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from minreq.model import Frame, Need, Question
 
@@ -26,7 +26,7 @@ class Handler:
     text: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_source(file: str) -> ast.Module | None:
     """Return the syntax tree of *file*; ``None`` where there is no readable Python. Files of the store never change."""
     try:
@@ -39,8 +39,8 @@ def read_source(file: str) -> ast.Module | None:
 def optional_because(question: Question, source: Callable[[str], ast.Module | None] = read_source) -> str | None:
     """Tell why the program seems to do without what *question* asks for; ``None`` when it does not seem so.
 
-    Looks at the frames of the import, outwards, up to the first function frame: a handler farther up was not written for
-    this import. The answer decides only what is tried first.
+    Looks at the frames of the import, outwards, up to the first function frame: a handler farther up was not written
+    for this import. The answer decides only what is tried first.
     """
     if question.need is Need.PROBE:
         return "a probe with find_spec"
@@ -95,7 +95,7 @@ def _spans(body: Sequence[ast.stmt], line: int) -> bool:
 
 
 def _names(expression: ast.expr | None) -> Iterator[str]:
-    """Yield the last name of each exception in an ``except`` clause: ``metadata.PackageNotFoundError`` gives the last word."""
+    """Yield the last part of each name in an ``except`` clause: of ``metadata.PackageNotFoundError`` the last word."""
     if isinstance(expression, ast.Tuple):
         for element in expression.elts:
             yield from _names(element)

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 
 from minreq.model import Member
 
-#: Endings of files that can be imported; those of extension modules have more in front (``.cpython-312-x86_64-linux-gnu``).
+#: Endings of files that can be imported; extension modules have more in front (``.cpython-312-x86_64-linux-gnu``).
 _MODULE_SUFFIXES = (".py", ".pyc", ".so", ".pyd")
 
 #: Dotted name of a module or package -> whether it is a module or has an ``__init__``; false for a bare folder.
@@ -20,8 +20,8 @@ Modules = Mapping[str, bool]
 class ImportMap:
     """The owners of top-level names, and of the children of every package that is nobody's alone."""
 
-    #: The distributions that have the module, or the package with its ``__init__``, in the order given; empty for a bare
-    #: namespace package (PEP 420).
+    #: The distributions that have the module, or the package with its ``__init__``, in the order given; empty for a
+    #: bare namespace package (PEP 420).
     owners: Mapping[str, tuple[NormalizedName, ...]]
     #: Packages whose children may lie in several distributions, with all that have the folder: `owners` holds those
     #: children too.
@@ -36,8 +36,8 @@ class ImportMap:
 def modules(members: Iterable[Member]) -> dict[str, bool]:
     """Return the modules that a wheel with these *members* makes importable.
 
-    Follows the binary distribution format: what lies at the root or in ``.data/purelib`` and ``.data/platlib`` goes into
-    ``site-packages``.
+    Follows the binary distribution format: what lies at the root or in ``.data/purelib`` and ``.data/platlib`` goes
+    into ``site-packages``.
     """
     found: dict[str, bool] = {}
     for member in members:

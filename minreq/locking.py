@@ -60,7 +60,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
 
         wishes = _wishes(settings, demand, resolution)
         initial = frozenset(wishes.requested) | resolution.provided
-        with workplace(task.interpreter, plan, closure, store, initial, settings.jobs, settings.timeout) as laboratory:
+        with workplace(
+            task.interpreter, plan, closure, store, initial=initial, jobs=settings.jobs, timeout=settings.timeout
+        ) as laboratory:
             minimum = minimize(laboratory, wishes, reporter)
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)

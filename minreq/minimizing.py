@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from packaging.utils import NormalizedName
 
@@ -72,11 +72,12 @@ class Minimum:
 def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Minimum:
     """Find the smallest set on which the smoke behaves as on the baseline, and prove it (section 2 of the design).
 
-    Raises ``BaselineFailure`` when the smoke fails with nothing left out; ``NegativeAnswer`` when it needs what the user
-    excluded, does not behave the same twice, or fails on the set alone; and what index and store raise.
+    Raises ``BaselineFailure`` when the smoke fails with nothing left out; ``NegativeAnswer`` when it needs what the
+    user excluded, does not behave the same twice, or fails on the set alone; and what index and store raise.
     """
     with ThreadPoolExecutor(2) as pool:
         search = _Search(laboratory, wishes, reporter, pool)
+        search.scout()
         search.anticipate()
         for _ in range(_MOST_TRACES):
             trace = search.trace()
@@ -115,13 +116,20 @@ class _Search:
     batch: tuple[NormalizedName, ...] = ()
     #: How many of the latest declines are taken back when a failure names nobody.
     guesses: int = 1
-    baseline: Observation = field(init=False)
+    baseline_to_be: Future[Observation] = field(init=False)
+    #: What the baseline did in the first stage, known before the rest.
+    first_to_be: Future[Behaviour] = field(default_factory=Future)
     again: Future[Observation] | None = None
 
     def __post_init__(self) -> None:
         self.decided = {name: Decision(accepted=False, reason="excluded") for name in self.wishes.excluded}
         self.reporter.began(Step.BASELINE)
-        self.baseline = self.observe_baseline("baseline")
+        self.baseline_to_be = self.pool.submit(self.observe_baseline, "baseline")
+
+    @property
+    def baseline(self) -> Observation:
+        """The baseline, waited for."""
+        return self.baseline_to_be.result()
 
     @property
     def judge(self) -> Judge:
@@ -140,8 +148,14 @@ class _Search:
 
     def observe_baseline(self, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
+
+        def tell(first: StageResult) -> bool:
+            if not self.first_to_be.done():
+                self.first_to_be.set_result(Behaviour(stages=(first.behaviour,)))
+            return True
+
         oracle = Trace(self.laboratory.closure, {}, eager=True)
-        observation = observe_with(self.laboratory, oracle, name, seed=seed)
+        observation = observe_with(self.laboratory, oracle, name, seed=seed, go_on=tell)
         if observation.failure is not None:
             raise _baseline_failure(observation, observation.failure, self.laboratory.world.limit)
         return observation
@@ -159,12 +173,33 @@ class _Search:
     def deviations_of(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from the baseline in the stages that ran, accepted differences aside."""
         accepted = {(evidence.stage, evidence.what) for evidence in self.degraded.values()}
-        ran = {stage.stage for stage in behaviour.stages}
-        expected = tuple(stage for stage in self.baseline.behaviour.stages if stage.stage in ran)
-        found = deviations(Behaviour(stages=expected), behaviour)
+        found = deviations(self.expected(behaviour), behaviour)
         if found and self.again is not None:
             found = without_noise(found, self.noise())
         return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in accepted)
+
+    def expected(self, behaviour: Behaviour) -> Behaviour:
+        """Return what the baseline did in the stages of *behaviour*; waits for no more of it than it needs."""
+        ran = {stage.stage for stage in behaviour.stages}
+        first = self.laboratory.world.plan.first
+        if first is not None and ran == {first.stage}:
+            either: list[Future[Any]] = [self.first_to_be, self.baseline_to_be]
+            wait(either, return_when=FIRST_COMPLETED)
+            if self.first_to_be.done():
+                return self.first_to_be.result()
+        return Behaviour(stages=tuple(stage for stage in self.baseline.behaviour.stages if stage.stage in ran))
+
+    def scout(self) -> None:
+        """Learn from first stages alone, beside the baseline: what they teach need not be learnt by whole traces."""
+        if self.laboratory.world.plan.first is None:
+            return
+        for _ in range(_MOST_TRACES):
+            oracle = Trace(self.laboratory.closure, self.decided)
+            trace = observe_with(self.laboratory, oracle, "scout", go_on=lambda _first: False)
+            again = self.failed(trace) or self.deviates(trace)
+            if again is None:
+                return
+            self.reporter.repeated(again)
 
     # A trace, and what forks of it settle while it is alive.
 
@@ -194,7 +229,10 @@ class _Search:
                 self.reporter.began(Step.SETTLE)
                 names = observation.accepted - certain - self.laboratory.initial
                 told = self.reporter.settled
-                self.record(observation, settle_by_forks(run, oracle, names, self.laboratory, self.judge, told))
+                self.record(
+                    observation,
+                    settle_by_forks(run, oracle, names, laboratory=self.laboratory, judge=self.judge, told=told),
+                )
 
         self.unneeded = set()
         observation = observe_with(self.laboratory, oracle, "trace", go_on=go_on, then=settle)
@@ -225,7 +263,7 @@ class _Search:
         return "; ".join(filter(None, reasons)) or None
 
     def void(self) -> str | None:
-        """A declined distribution is needed after all, or an extra was taken in: the answers stood on a wrong footing."""
+        """A declined distribution is needed, or an extra was taken in: the answers stood on a wrong footing."""
         for name in self.changed:
             self.decided[name] = Decision(accepted=True, reason="needed after all")
         why = _sentence(self.changed, "is needed after all", "are needed after all")
@@ -288,15 +326,25 @@ class _Search:
         deviation = found[0]
         suspects = self.suspects(trace, deviation)
         if not suspects:
-            if without_noise([deviation], self.noise()):
-                raise SmokeUnsteady(deviation.stage, sentence(deviation))
-            return f"{deviation.what} of {deviation.stage} differs from run to run"
+            return self.deviates_jointly(trace, deviation)
         self.suspect = suspects[0]
         self.seen[self.suspect] = deviation
         self.decided[suspects[0]] = Decision(
             accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ without it"
         )
         return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
+
+    def deviates_jointly(self, trace: Observation, deviation: Deviation) -> str:
+        """No single distribution makes the difference: bring back all of them; settling tells which were needed."""
+        if not without_noise([deviation], self.noise()):
+            return f"{deviation.what} of {deviation.stage} differs from run to run"
+        together = trace.declined - set(self.degraded)
+        if not together:
+            raise SmokeUnsteady(deviation.stage, sentence(deviation))
+        for name in together:
+            self.seen[name] = deviation
+            self.decided[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ")
+        return f"{deviation.what} of {deviation.stage} differs, {', '.join(sorted(together))} are tried together"
 
     def take_back(self, name: NormalizedName) -> None:
         """Let *name* be as if it had never been suspected."""
@@ -317,7 +365,7 @@ class _Search:
             named = name.replace("-", "_") in text or question.name.lower() in text
             return not named, not asker or asker not in text, -question.order, name
 
-        candidates = (trace.declined & self.baseline.accepted) - set(self.degraded)
+        candidates = trace.declined - set(self.degraded)
         return sorted(
             (name for name in candidates if (name, deviation.stage, deviation.what) not in self.innocent),
             key=likelihood,
@@ -326,7 +374,7 @@ class _Search:
     # What forks did not settle, and the end.
 
     def settle(self, trace: Observation) -> str | None:
-        """Try in runs of their own what has no verdict yet; return why another trace is due, ``None`` at the fixed point."""
+        """Try in runs of their own what has no verdict yet; return why another trace is due, ``None`` at the end."""
         self.reporter.began(Step.SETTLE)
         unsettled = trace.accepted - self.laboratory.initial - self.settled(trace) - self.unneeded
         self.record(trace, settle_by_runs(self.laboratory, trace, unsettled, self.judge, self.reporter.settled))
@@ -352,8 +400,8 @@ class _Search:
     def stands_without(self, trace: Observation) -> bool:
         """Whether all other answers of *trace* stand when what it did not need is taken away.
 
-        That is so for a single distribution through which nothing else was asked for: the run that passed without it was
-        one on the very set that remains.
+        That is so for a single distribution through which nothing else was asked for: the run that passed without it
+        was one on the very set that remains.
         """
         return len(self.unneeded) == 1 and not any(
             self.unneeded.intersection(filter(None, asked.owners))

@@ -271,8 +271,8 @@ class Failure:
     stage: str
     #: The type and first line of the exception that ended the run.
     error: str
-    #: ``fork``: by a fork at the very import; ``feature``: by a run of the feature; ``trace``: by a trace that declined it;
-    #: ``run``: by a run in a clean environment of its own.
+    #: ``fork``: by a fork at the very import; ``feature``: by a run of the feature; ``trace``: by a trace that declined
+    #: it; ``run``: by a run in a clean environment of its own.
     method: Literal["fork", "feature", "trace", "run"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from minreq.model import Answer, Behaviour, Frame, Plan
 from minreq.smoke.running import Run, StageResult, World
 from minreq.tracing import Asked, Trace
 
-#: The seed of hashes in the proof, another than that of baseline and trace: a set that depends on their order is no proof.
+#: The seed of hashes in the proof, another than that of baseline and trace: a set must not depend on their order.
 PROOF_SEED = 20260229
 
 
@@ -122,9 +121,8 @@ def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName]) -
 
 
 def _link(source: str, destination: str) -> None:
-    """Link a file, over one of the same name as an installer would; times are the same, so compiled files stay valid."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(destination)
+    """Link a file, over one of the same name as an installer would; times are equal, so compiled files stay valid."""
+    Path(destination).unlink(missing_ok=True)
     os.link(source, destination)
 
 
@@ -142,8 +140,8 @@ def stages(
 ) -> tuple[StageResult, ...]:
     """Run all stages of *plan*, *jobs* groups at a time; return the results in plan order.
 
-    After a failure of the first stage, or when *go_on* says so, nothing else runs, after one in a group the rest of that group does not: equal
-    sets fail at equal places.
+    After a failure of the first stage, or when *go_on* says so, nothing else runs; after one in a group the rest of that
+    group does not. So equal sets fail at equal places.
     """
     first = run.first_stage()
     if first is not None and not (first.passed and go_on(first)):

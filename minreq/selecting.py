@@ -65,7 +65,7 @@ def select(
 
 
 def _importers(minimum: Minimum, name: NormalizedName) -> tuple[str, ...]:
-    """The distributions whose code asked; the first in the stack that is one, since the machinery of Python asks too."""
+    """The distributions whose code asked; the first in the stack that is one, since Python's own code asks too."""
     askers = set()
     for asked in minimum.trace.asked.get(name, ()):
         askers.add(next((owner for owner in asked.owners if owner is not None), SMOKE))

@@ -46,13 +46,15 @@ def settle_by_forks(
     run: Run,
     oracle: Trace,
     names: Collection[NormalizedName],
+    *,
     laboratory: Laboratory,
     judge: Judge,
     told: Told,
 ) -> dict[NormalizedName, Verdict]:
     """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
 
-    A failure counts only if its cause is our own exception for that very distribution; all else is for a run of its own.
+    A failure counts only if its cause is our own exception for that very distribution; all else is for a run of its
+    own.
     """
     stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
     scripts = _scripts(laboratory)
@@ -109,9 +111,8 @@ def _at_the_miss(
             if not result.passed:
                 return certificate(name, result, "fork")
             stages.append(result.behaviour)
-    accepted = {given for given, answer in oracle.answers().items() if answer.accepted}
-    if oracle.given_without(name) - accepted:
-        return {}  # It passed with the help of something that the set does not have.
+    if not oracle.agrees_without(name):
+        return {}  # It was another set than the trace's less this one.
     return {name: judge.verdict(name, Behaviour(stages=tuple(stages)))}
 
 

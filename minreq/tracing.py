@@ -48,8 +48,8 @@ class Decision:
 class Trace:
     """The oracle of a run.
 
-    With *eager* it says yes to all that the closure has: that is the baseline. Otherwise it says no first where an import is
-    optional. *decided* are answers from before. A miss in one of *fork_stages* forks where that is safe, except for
+    With *eager* it says yes to all that the closure has: that is the baseline. Otherwise it says no first where an
+    import is optional. *decided* are answers from before. A miss in one of *fork_stages* forks where that is safe, except for
     distributions that are *certain*.
     """
 
@@ -74,12 +74,12 @@ class Trace:
         self._answers: dict[NormalizedName, Answer] = {}
         self._asked: dict[NormalizedName, list[Asked]] = {}
         self._unanswered: list[Asked] = []
-        #: What processes that go without a distribution were given.
-        self._given_aside: dict[NormalizedName, set[NormalizedName]] = {}
+        #: What processes that go without a distribution were told of others.
+        self._answered_aside: dict[NormalizedName, dict[NormalizedName, bool]] = {}
         self._places: Places | None = None
-        #: Distributions that were declined and then asked for without a handler, and the stage that did: given all the same,
-        #: so that the rest of the stage is seen, but the trace is void. In the first stage they stay declined, since the
-        #: failure that follows comes soon and is evidence.
+        #: Distributions that were declined and then asked for without a handler, and the stage that did: given all the
+        #: same, so that the rest of the stage is seen, but the trace is void. In the first stage they stay declined,
+        #: since the failure that follows comes soon and is evidence.
         self.changed: dict[NormalizedName, str] = {}
         self._closure_at_start = closure.resolution
 
@@ -150,9 +150,12 @@ class Trace:
         """Return every question about *name*."""
         return tuple(self._asked.get(name, ()))
 
-    def given_without(self, name: NormalizedName) -> frozenset[NormalizedName]:
-        """Return what processes that went without *name* were given."""
-        return frozenset(self._given_aside.get(name, ()))
+    def agrees_without(self, name: NormalizedName) -> bool:
+        """Whether processes that went without *name* were told of all others what the trace was told in the end."""
+        return all(
+            accepted == (other in self._answers and self._answers[other].accepted)
+            for other, accepted in self._answered_aside.get(name, {}).items()
+        )
 
     @property
     def unanswered(self) -> tuple[Asked, ...]:
@@ -203,15 +206,14 @@ class Trace:
         with self._lock:
             answer = self._answers.get(name)
             if without is not None:
-                accepted = why_optional is None if answer is None else answer.accepted
-                if accepted:
-                    self._given_aside.setdefault(without, set()).add(name)
+                accepted = (answer or self._decision(name, why_optional)).accepted
+                self._answered_aside.setdefault(without, {})[name] = accepted
                 return accepted
             if self._rehearsing:
                 return answer is not None and answer.accepted
             self._asked.setdefault(name, []).append(asked)
             if answer is None:
-                decision = self._decided.get(name) or _first_try(why_optional, eager=self._eager)
+                decision = self._decision(name, why_optional)
                 answer = Answer(
                     distribution=name, accepted=decision.accepted, question=asked.question, reason=decision.reason
                 )
@@ -225,6 +227,16 @@ class Trace:
         self._answered(answer)
         return answer.accepted
 
+    def _decision(self, name: NormalizedName, why_optional: str | None) -> Decision:
+        """Return the answer to a first question."""
+        if name in self._decided:
+            return self._decided[name]
+        if self._eager:
+            return Decision(accepted=True, reason="the closure has it")
+        if why_optional is None:
+            return Decision(accepted=True, reason="nothing catches its absence")
+        return Decision(accepted=False, reason=f"optional: {why_optional}")
+
     def _forks_at(self, name: NormalizedName, stage: str) -> bool:
         """Whether the miss is due for a fork, which it is once."""
         with self._lock:
@@ -237,11 +249,3 @@ class Trace:
     def rehearse(self, names: Iterable[NormalizedName]) -> None:
         """The trace is over: what runs from now on changes no answer, and each miss of one of *names* forks once."""
         self._rehearsing = frozenset(names)
-
-
-def _first_try(why_optional: str | None, *, eager: bool) -> Decision:
-    if eager:
-        return Decision(accepted=True, reason="the closure has it")
-    if why_optional is None:
-        return Decision(accepted=True, reason="nothing catches its absence")
-    return Decision(accepted=False, reason=f"optional: {why_optional}")

@@ -24,11 +24,15 @@ def workplace(
     plan: Plan,
     closure: Closure,
     store: Store,
+    *,
     initial: frozenset[NormalizedName],
     jobs: int,
     timeout: float,
 ) -> Iterator[Laboratory]:
-    """Open what the runs of one lock share; *initial* is importable from the start, *timeout* is for one stage in seconds."""
+    """Open what the runs of one lock share.
+
+    *initial* is importable from the start; *timeout* is for one stage, in seconds.
+    """
     version = interpreter.platform.python_version
     python = (version.major, version.minor)
     scripts = [script.file for group in plan.groups for script in group.scripts]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-
 #: Stands for the folder of the standard library.
 STANDARD_LIBRARY = "{python}/"
 
@@ -16,8 +15,8 @@ STANDARD_LIBRARY = "{python}/"
 class Places:
     """Tells paths of one run apart: distributions, the smoke, the standard library, the sandbox.
 
-    *unpacked* is the folder under which the store keeps each distribution as ``SHA-256/lib``; *owner* names the distribution
-    of such a hash. Under *scratch* sets of them are installed, each in a folder of its own.
+    *unpacked* is the folder under which the store keeps each distribution as ``SHA-256/lib``; *owner* names the
+    distribution of such a hash. Under *scratch* sets of them are installed, each in a folder of its own.
     """
 
     def __init__(

@@ -72,9 +72,10 @@ class Oracle(Protocol):
         without: NormalizedName | None,
         quiet: bool,
     ) -> Reply:
-        """Answer *question*, whose frames belong to *owners*, in a process that goes *without* a distribution, if in any.
+        """Answer *question*, whose frames belong to *owners*.
 
-        *quiet* tells that a fork at this moment would be safe.
+        The process that asks goes *without* a distribution, unless that is ``None``; *quiet* tells that a fork at this
+        moment would be safe.
         """
 
 
@@ -141,8 +142,8 @@ class Miss:
 class Run:
     """One child interpreter with its forks; a context manager that ends them all.
 
-    *paths* are importable from the start; what else is asked for, the *oracle* answers. Without an oracle, what is missing
-    is missing.
+    *paths* are importable from the start; what else is asked for, the *oracle* answers. Without an oracle, what is
+    missing is missing.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class Run:
         self.sandbox = Sandbox(world.executable, world.version)
         self.places = world.places(self.sandbox.folder)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Run:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         world, sandbox = self._world, self.sandbox
         asks = self._oracle is not None
         sandbox.prepare(paths=self._paths, asks=asks, shared=self._shared, authority=world.emulator.authority)

@@ -21,8 +21,8 @@ _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 class Sandbox:
     """An environment like a virtual environment whose only site hook is ours; a context manager.
 
-    Subprocesses of the same interpreter find the hook too, since it lies in ``site-packages`` and ``pyvenv.cfg`` leads there
-    (PEP 405). The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
+    Subprocesses of the same interpreter find the hook too, since it lies in ``site-packages`` and ``pyvenv.cfg`` leads
+    there (PEP 405). The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
     """
 
     def __init__(self, executable: Path, version: tuple[int, int]) -> None:
@@ -33,7 +33,7 @@ class Sandbox:
         self.socket = self.folder / "socket"
         self.python = self.folder / "bin" / "python"
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Sandbox:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         return self
 
     def __exit__(
