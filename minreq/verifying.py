@@ -242,7 +242,13 @@ class _Bench:
         )
         closure = Closure(resolution, _Unread(), self.store, lambda grown, _requirement: grown)
         with workplace(
-            task.interpreter, plan, closure, self.store, names, settings.jobs, settings.timeout
+            task.interpreter,
+            plan,
+            closure,
+            self.store,
+            initial=names,
+            jobs=settings.jobs,
+            timeout=settings.timeout,
         ) as laboratory:
             self.reporter.began(Step.PROVE)
             platform = task.interpreter.platform
