@@ -258,9 +258,11 @@ class _Search:
     # What a trace teaches: each lesson is a sentence on why another trace is due.
 
     def learn(self, trace: Observation) -> str | None:
-        """Return why the answers of *trace* cannot stay, ``None`` when they can."""
-        reasons = [self.void(), self.failed(trace), self.deviates(trace)]
-        return "; ".join(filter(None, reasons)) or None
+        """Return why the answers of *trace* cannot stay, ``None`` when they can.
+
+        A void trace teaches nothing else: its failure may come of an answer that changed on the way.
+        """
+        return self.void() or self.failed(trace) or self.deviates(trace)
 
     def void(self) -> str | None:
         """A declined distribution is needed, or an extra was taken in: the answers stood on a wrong footing."""

@@ -177,7 +177,9 @@ def opened(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JOBS) -> 
     closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
     initial = frozenset(wishes_of(house.scenario, resolution, "auto").requested) | resolution.provided
     limit = float(house.scenario.lock.get("limit", LIMIT))
-    with workplace(interpreter(), plan or plan_of(house), closure, store, initial, jobs, limit) as laboratory:
+    with workplace(
+        interpreter(), plan or plan_of(house), closure, store, initial=initial, jobs=jobs, timeout=limit
+    ) as laboratory:
         yield Opened(house=house, laboratory=laboratory, index=index, copier=copier)
 
 
