@@ -10,9 +10,11 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
+#: Of what the child reads and says; the child refuses another than its own.
 PROTOCOL = 1
 
-_CHILD_FILES = ("_minreq_child.py", "_minreq_driver.py")
+#: All of the child's files begin so, and nothing else in its ``site-packages`` does.
+_CHILD_PREFIX = "_minreq_"
 
 #: What a program may expect of any environment.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -53,9 +55,9 @@ class Sandbox:
         self.python.symlink_to(self._executable)
         home = self._executable.parent
         self.folder.joinpath("pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n", "utf-8")
-        for name in _CHILD_FILES:
-            source = resources.files("minreq.smoke") / "child" / name
-            site_packages.joinpath(name).write_bytes(source.read_bytes())
+        for file in resources.files("minreq.smoke").joinpath("child").iterdir():
+            if file.name.startswith(_CHILD_PREFIX):
+                site_packages.joinpath(file.name).write_bytes(file.read_bytes())
         site_packages.joinpath("_minreq_child.pth").write_text("import _minreq_child\n", "utf-8")
         configuration = {
             "protocol": PROTOCOL,

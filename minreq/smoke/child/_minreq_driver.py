@@ -5,23 +5,44 @@ Its messages, in version 1 of the protocol told there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
-    {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...], "missing": [MODULE...],
-                "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...], "connections": [...],
-                "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...]}}
+    {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...],
+                "missing": [MODULE...], "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...],
+                "connections": [...], "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...]}}
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}
     {"end": true}                                     -> {}              the process ends now, of its own will
 """
 
+from __future__ import annotations
+
+import atexit
 import os
 import sys
-import tempfile
+import threading
+import types
 
-import _minreq_child
-from _minreq_child import DECLINED, LINK, STATE
+from _minreq_child import LINK, STATE
+from _minreq_failure import declined, describe, missing, traceback_of
+from _minreq_fork import fork_apart
+from _minreq_state import flush
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypedDict
+
+    from _minreq_frames import Place
+
+    class Script(TypedDict):
+        """A stage to run, as the protocol words it."""
+
+        stage: str
+        file: str
+        environment: dict[str, str]
+        arguments: list[str]
 
 
-def main():
+def main() -> None:
     """The life of the first process: its first stage, then a template."""
     sys.path[:] = [entry for entry in sys.path if entry]  # What ``-c`` put in front is not part of any program.
     first = LINK.request({"begin": True})["first"]
@@ -30,13 +51,13 @@ def main():
     LINK.request({"end": True})
 
 
-def serve():
+def serve() -> None:
     """Run in forks what the parent asks for, until it asks for no more."""
     while True:
         command = LINK.request({"next": True})
         if "run" not in command:
             return
-        if not _minreq_child.fork_apart(command["run"], LINK):
+        if not fork_apart(command["run"], LINK):
             *scripts, last = command["scripts"]
             if all(run(script) for script in scripts):
                 run(last, then=leave)
@@ -44,25 +65,21 @@ def serve():
             os._exit(0)
 
 
-def run(script, *, template=False, then=lambda: None):
+def run(script: Script, *, template: bool = False, then: Callable[[], None] = lambda: None) -> bool:
     """Run *script* as ``__main__``, and *then*; tell the parent how it went; return whether to go on.
 
     A fork at a miss ends here; after a *template* stage it serves as one first.
     """
     os.environ.update(script["environment"])
     STATE.begin(script["stage"])
-    sys.stdout.flush()
+    flush()
     kept = os.dup(1)
-    STATE.output = tempfile.TemporaryFile(dir=os.path.dirname(_minreq_child.__file__))
-    STATE.descriptors = {kept, STATE.output.fileno()}
-    os.dup2(STATE.output.fileno(), 1)
+    STATE.capture_output()
+    STATE.descriptors = {kept, *([] if STATE.output is None else [STATE.output])}
     error = execute(script)
     then()
     printed = STATE.printed().decode("utf-8", "replace")
-    os.dup2(kept, 1)
-    os.close(kept)
-    STATE.output.close()
-    STATE.output = None
+    STATE.release_output(kept)
     result = {
         "stage": script["stage"],
         "status": "passed" if error is None else describe(error),
@@ -75,8 +92,8 @@ def run(script, *, template=False, then=lambda: None):
         "connections": STATE.connections,
         "loaded": newly_loaded(),
     }
-    is_fork, STATE.fork = STATE.fork, False
-    go_on = LINK.request({"result": result})["go"] and error is None
+    is_fork, STATE.fork_folder = STATE.fork_folder is not None, None
+    go_on = bool(LINK.request({"result": result})["go"]) and error is None
     if is_fork:
         if go_on and template:
             serve()
@@ -85,84 +102,51 @@ def run(script, *, template=False, then=lambda: None):
     return go_on
 
 
-def newly_loaded():
+#: Modules already told of; a fork begins with the template's.
+_told: set[str] = set()
+
+
+def newly_loaded() -> list[tuple[str, Place | None]]:
     """The source files that were loaded since the last call, each with the frame that imported it first."""
     found = []
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name not in LOADED and isinstance(file, str) and file.endswith(".py"):
-            LOADED.add(name)
+        file = file_of(module)
+        if name not in _told and file is not None and file.endswith(".py"):
+            _told.add(name)
             found.append((file, STATE.importers.get(name)))
     return found
 
 
-#: Modules already told of; a fork begins with the template's.
-LOADED = set()
+def file_of(module: object) -> str | None:
+    """Return the ``__file__`` of *module* without asking it: a lazy module would load itself, and may fail."""
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")
+    except AttributeError:
+        return None
+    return file if isinstance(file, str) else None
 
 
-def execute(script):
-    """Run the file of *script* as Python runs a script; returns what ended it, or ``None``."""
-    import types
-
+def execute(script: Script) -> BaseException | None:
+    """Run the file of *script* as Python runs a script; return what ended it, or ``None``."""
     file = script["file"]
+    folder = os.path.dirname(file)
     module = types.ModuleType("__main__")
-    module.__file__ = file
-    module.__builtins__ = __builtins__
+    vars(module).update(__file__=file, __builtins__=__builtins__)
     sys.modules["__main__"] = module
     sys.argv[:] = [file, *script["arguments"]]
-    sys.path[:] = [os.path.dirname(file), *[entry for entry in sys.path if entry != os.path.dirname(file)]]
+    sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
     try:
         with open(file, "rb") as source:
             code = compile(source.read(), file, "exec", dont_inherit=True)
-        exec(code, module.__dict__)
-    except SystemExit as exit:
-        return None if exit.code in (None, 0) else exit
-    except BaseException as error:
+        exec(code, vars(module))  # noqa: S102 - To run the script is what this process is for.
+    except SystemExit as end:
+        return None if end.code in {None, 0} else end
+    except BaseException as error:  # noqa: BLE001 - As the interpreter does: whatever it is, it ends the stage.
         return error
     return None
 
 
-def chain(error):
-    """*error*, and whatever led to it: causes, contexts, members of groups; the outermost first."""
-    found, waiting = [], [error]
-    while waiting:
-        error = waiting.pop(0)
-        if error is None or any(error is other for other in found):
-            continue
-        found.append(error)
-        waiting += [error.__cause__, error.__context__, *getattr(error, "exceptions", ())]
-    return found
-
-
-def declined(error):
-    names = [getattr(link, DECLINED) for link in chain(error) if hasattr(link, DECLINED)]
-    return list(dict.fromkeys(names))
-
-
-def missing(error):
-    """Modules that a ModuleNotFoundError on the way names."""
-    names = [link.name for link in chain(error) if isinstance(link, ModuleNotFoundError) and link.name]
-    return list(dict.fromkeys(names))
-
-
-def describe(error):
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0]}".rstrip(": ")
-
-
-def traceback_of(error):
-    import traceback
-
-    try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception as fault:  # An exception that cannot be printed must not hide that there was one.
-        return f"{describe(error)} (its traceback cannot be printed: {fault})"
-
-
-def leave():
-    """End as an interpreter ends: threads joined, ``atexit`` run."""
-    import atexit
-    import threading
-
-    threading._shutdown()
-    atexit._run_exitfuncs()
+def leave() -> None:
+    """End as an interpreter ends: threads joined, ``atexit`` run; ``sys.exit`` does neither in a fork that goes on."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - Nothing public joins all threads as the end does.
+    atexit._run_exitfuncs()  # noqa: SLF001 - Nothing public runs them before the result is told.

@@ -1,0 +1,58 @@
+"""What ended a stage: its exception, and those that led to it."""
+
+from __future__ import annotations
+
+import traceback
+
+#: Marks an exception as ours; its value is the name of the distribution that was declined.
+DECLINED = "_minreq_declined"
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """Return *error*, and whatever led to it: causes, contexts, members of groups; the outermost first."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if not isinstance(each, BaseException) or any(each is other for other in found):
+            continue
+        found.append(each)
+        # Groups of 3.11, and of the backport; any other exception may have an attribute of that name, for anything.
+        members = getattr(each, "exceptions", ())
+        waiting += [each.__cause__, each.__context__, *(members if isinstance(members, (list, tuple)) else ())]
+    return found
+
+
+def declined(error: BaseException) -> list[str]:
+    """Return the distributions whose declined import or look-up is among what led to *error*."""
+    # Not `hasattr`: some exceptions pass attributes on to something else, which has any.
+    names = [each.__dict__[DECLINED] for each in chain(error) if DECLINED in each.__dict__]
+    return list(dict.fromkeys(names))
+
+
+def missing(error: BaseException) -> list[str]:
+    """Return the modules that a ModuleNotFoundError on the way to *error* names."""
+    names = [each.name for each in chain(error) if isinstance(each, ModuleNotFoundError) and each.name]
+    return list(dict.fromkeys(names))
+
+
+def text_of(value: object) -> str:
+    """Return ``str(value)``, which fails in some exceptions."""
+    try:
+        return str(value)
+    except Exception as fault:  # noqa: BLE001 - Whatever it is, it must not hide what happened first.
+        return f"(no text: {type(fault).__name__})"
+
+
+def describe(error: BaseException) -> str:
+    """Return the type and the first line of *error*."""
+    lines = text_of(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}".rstrip(": ")
+
+
+def traceback_of(error: BaseException) -> str:
+    """Return the traceback as the interpreter would print it."""
+    try:
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception as fault:  # noqa: BLE001 - An exception that cannot be printed must not hide that there was one.
+        return f"{describe(error)} (its traceback cannot be printed: {describe(fault)})"

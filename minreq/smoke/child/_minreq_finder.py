@@ -1,0 +1,158 @@
+"""The last finder on ``sys.meta_path``: an import or a look-up that nothing satisfied is a question to the parent."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+
+from _minreq_failure import DECLINED
+from _minreq_fork import fork_apart, is_quiet
+from _minreq_frames import importing_frames, look_up_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from importlib.metadata import Distribution, DistributionFinder
+    from types import ModuleType
+    from typing import Any
+
+    from _minreq_frames import Place
+    from _minreq_link import Link
+    from _minreq_state import State
+
+
+class Finder:
+    """Asks the parent; *shared* are packages whose submodules belong to several distributions."""
+
+    def __init__(self, link: Link, state: State, shared: Iterable[str]) -> None:
+        self._link = link
+        self._state = state
+        self._shared = set(shared)
+        #: Answers that end in an exception, for those who ask again and again.
+        self._declined: dict[tuple[str, str, tuple[Place, ...]], dict[str, Any]] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module (PEP 451) where the parent says that it is."""
+        parent, _, _ = fullname.rpartition(".")
+        if parent and parent not in self._shared:
+            return None  # A submodule of a distribution that is here: its own business.
+        spec = self._later_finders(fullname, path, target)
+        if spec is not None:
+            return spec
+        frames, probing = importing_frames(sys._getframe(1))  # noqa: SLF001 - The documented way to frames.
+        answer = self._ask("probe" if probing else "import", fullname, frames)
+        if answer["answer"] == "yes":
+            folder = make_importable(answer["path"])
+            return PathFinder.find_spec(fullname, [os.path.join(folder, *parent.split("."))] if parent else [folder])
+        if answer["answer"] == "namespace":
+            self._shared.add(fullname)
+            return namespace_spec(fullname)
+        if answer["answer"] == "no" and not probing:
+            raise marked(ModuleNotFoundError(f"No module named {fullname!r}", name=fullname), answer)
+        return None
+
+    def find_distributions(self, context: DistributionFinder.Context) -> list[Distribution]:
+        """Answer a look-up of one project; a look-up of all of them is no evidence for any."""
+        name: str | None = getattr(context, "name", None)
+        if name is None or "path" in vars(context):
+            return []
+        frame = sys._getframe(1)  # noqa: SLF001 - The documented way to frames.
+        frames, _ = importing_frames(frame)
+        answer = self._ask("metadata", name, frames)
+        if answer["answer"] == "yes":
+            from importlib import metadata  # noqa: PLC0415 - Costly, and at hand in a program that asks for it.
+
+            folder = make_importable(answer["path"])
+            where = metadata.DistributionFinder.Context(name=name, path=[folder])
+            return list(metadata.MetadataPathFinder.find_distributions(where))
+        error = look_up_error(frame)
+        if answer["answer"] == "no" and error is not None:
+            raise marked(error(name), answer)
+        return []
+
+    def invalidate_caches(self) -> None:
+        """Ask again, as ``importlib.invalidate_caches`` wants it."""
+        self._declined.clear()
+
+    def _later_finders(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        """A program that installs a finder of its own after us is asked before the parent is."""
+        finders = list(sys.meta_path)
+        position = finders.index(self) if self in finders else len(finders)
+        for finder in finders[position + 1 :]:
+            find_spec = getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find_spec(fullname, path, target) if find_spec is not None else None
+            if spec is not None:
+                return spec
+        return None
+
+    def _ask(self, need: str, name: str, frames: list[Place]) -> dict[str, Any]:
+        key = (need, name, tuple(frames[:3]))
+        if key in self._declined:
+            return self._declined[key]
+        state = self._state
+        state.order += 1
+        question = {"ask": need, "name": name, "frames": frames, "stage": state.stage, "order": state.order}
+        quiet = state.fork_folder is None and is_quiet(state.descriptors | {self._link.descriptor})
+        answer = self._link.request({**question, "quiet": quiet})
+        if answer.get("fork") and not fork_apart(answer["fork"], self._link):
+            # In the fork, which asks again and is told how it is without the distribution.
+            state.become_fork(answer["fork"])
+            answer = self._link.request({**question, "quiet": False})
+        self._shared.update(answer.get("shared", ()))
+        if answer["answer"] in {"no", "unknown"}:
+            self._declined[key] = answer
+        return answer
+
+
+def make_importable(folder: str) -> str:
+    """Put *folder* on ``sys.path``, return it."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return folder
+
+
+def marked(error: ModuleNotFoundError, answer: dict[str, Any]) -> ModuleNotFoundError:
+    """Return *error*, known as ours wherever it comes up again."""
+    setattr(error, DECLINED, answer["distribution"])
+    return error
+
+
+def namespace_spec(name: str) -> ModuleSpec:
+    """Return the spec of an empty namespace package (PEP 420)."""
+    spec = ModuleSpec(name, None, is_package=True)
+    path: Any = NamespacePath(name)  # Declared as a list; the interpreter's own is none either.
+    spec.submodule_search_locations = path
+    return spec
+
+
+class NamespacePath:
+    """The path of a namespace package: its folder in each entry of ``sys.path`` that has one, as PEP 420 wants it."""
+
+    def __init__(self, name: str) -> None:
+        self._parts = name.split(".")
+
+    def _folders(self) -> list[str]:
+        folders = (os.path.join(entry, *self._parts) for entry in sys.path)
+        return [folder for folder in folders if os.path.isdir(folder)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._folders())
+
+    def __len__(self) -> int:
+        return len(self._folders())
+
+    def __getitem__(self, index: int) -> str:
+        return self._folders()[index]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._folders()
+
+    def __repr__(self) -> str:
+        return f"NamespacePath({self._folders()!r})"
+
+    def append(self, folder: str) -> None:
+        """Programs append to ``__path__``; a folder that is no entry of ``sys.path`` becomes one."""
+        sys.path.append(folder)

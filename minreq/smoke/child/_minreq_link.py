@@ -1,0 +1,79 @@
+"""The connection of a process to the parent: one line of JSON out, one line back."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+
+TYPE_CHECKING = False  # What mypy takes for true; `typing` itself costs every interpreter of a smoke some milliseconds.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+#: Exit status of a process that lost its parent, or cannot become one of its children.
+NO_PARENT = 70
+
+
+class Link:
+    """Connects when there is something to say, and anew in every fork; may be used by several threads."""
+
+    def __init__(self, address: str, protocol: int) -> None:
+        self._address = address
+        self._protocol = protocol
+        self._socket: socket.socket | None = None
+        self._rest = b""
+        self._lock = threading.Lock()
+        # A lock that another thread of the parent holds would stay locked in the fork for ever.
+        os.register_at_fork(after_in_child=self._forget)
+
+    def request(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send *message*, return the parent's answer."""
+        with self._lock:
+            if self._socket is None:
+                self._connect()
+            line = self._exchange(message)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def connect(self) -> None:
+        """Say now which process this is."""
+        with self._lock:
+            self._connect()
+
+    @property
+    def descriptor(self) -> int | None:
+        """The file descriptor of the connection, ``None`` without one."""
+        return None if self._socket is None else self._socket.fileno()
+
+    def _forget(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._rest = b""
+        self._lock = threading.Lock()
+
+    def _connect(self) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(self._address)
+        except OSError:
+            os._exit(NO_PARENT)
+        self._socket = connection
+        process = os.environ.get("MINREQ_PROCESS", "main")
+        self._exchange({"hello": process, "pid": os.getpid(), "protocol": self._protocol})
+
+    def _exchange(self, message: Mapping[str, Any]) -> bytes:
+        assert self._socket is not None  # noqa: S101 - Both callers have just made sure; this tells mypy.
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+            while b"\n" not in self._rest:
+                received = self._socket.recv(65536)
+                if not received:
+                    os._exit(NO_PARENT)  # Nobody wants the rest of this run.
+                self._rest += received
+        except OSError:
+            os._exit(NO_PARENT)
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line

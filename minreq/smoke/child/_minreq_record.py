@@ -1,0 +1,80 @@
+"""What a stage does that its output does not show: warnings, log records, lost exceptions, first imports."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import warnings
+
+from _minreq_failure import text_of
+from _minreq_frames import importing_frames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from _minreq_state import State
+
+
+def record_first_imports(state: State) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that notes who imported a module first."""
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import" and arguments[0] not in state.importers:
+            frames, _ = importing_frames(sys._getframe(1), 1)  # noqa: SLF001 - The documented way to frames.
+            state.importers[arguments[0]] = frames[0] if frames else None
+
+    return hook
+
+
+def record_warnings(state: State) -> None:
+    """Note each warning that passes the filters.
+
+    ``warnings.showwarning`` is for programs to replace. What the C and the Python part both call is private; from 3.14
+    on a context may keep the warning, but only after this.
+    """
+    show: Callable[[warnings.WarningMessage], None] = warnings._showwarnmsg  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def show_and_record(message: warnings.WarningMessage) -> None:
+        state.warnings.append(f"{message.category.__name__}: {message.message} ({message.filename})")
+        show(message)
+
+    warnings._showwarnmsg = show_and_record  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def record_logs(state: State) -> None:
+    """Note each log record at WARNING and above, whatever handlers a program has."""
+    handle = logging.Logger.handle
+
+    def handle_and_record(self: logging.Logger, entry: logging.LogRecord) -> None:
+        if entry.levelno >= logging.WARNING:
+            try:
+                message = entry.getMessage()
+            except Exception:  # noqa: BLE001 - The program's own fault, of any type, and logging says so.
+                message = str(entry.msg)
+            state.logs.append(f"{entry.levelname} {entry.name}: {message}")
+        handle(self, entry)
+
+    logging.Logger.handle = handle_and_record  # type: ignore[method-assign,assignment]  # A class of its own would not reach all.
+
+
+def record_uncaught(state: State) -> None:
+    """Note exceptions that end a thread, or are raised where nobody can catch them."""
+
+    def note(arguments: Any) -> None:
+        state.logs.append(f"ERROR uncaught: {arguments.exc_type.__name__}: {text_of(arguments.exc_value)}")
+
+    unraisable, in_thread = sys.unraisablehook, threading.excepthook
+
+    def unraisable_and_note(arguments: sys.UnraisableHookArgs) -> None:
+        note(arguments)
+        unraisable(arguments)
+
+    def in_thread_and_note(arguments: threading.ExceptHookArgs) -> None:
+        note(arguments)
+        in_thread(arguments)
+
+    sys.unraisablehook = unraisable_and_note
+    threading.excepthook = in_thread_and_note

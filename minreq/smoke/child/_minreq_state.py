@@ -1,0 +1,87 @@
+"""What a process has seen and printed since its stage began."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _minreq_frames import Place
+
+#: The ``site-packages`` of the sandbox: files of our own lie here, where no smoke looks.
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+class State:
+    """What this process has seen; the driver begins it anew with each stage."""
+
+    def __init__(self) -> None:
+        self.stage = os.environ.get("MINREQ_STAGE", "start")
+        #: Questions asked so far.
+        self.order = 0
+        #: The one folder where a fork at a miss may write; ``None`` in any other process.
+        self.fork_folder: str | None = None
+        #: File descriptors of the driver's own.
+        self.descriptors: set[int] = set()
+        #: The descriptor of the file that stands for stdout while a stage runs.
+        self.output: int | None = None
+        self.warnings: list[str] = []
+        self.logs: list[str] = []
+        #: ``HOST:PORT`` of what was out of reach.
+        self.connections: list[str] = []
+        #: Module -> where it was imported first.
+        self.importers: dict[str, Place | None] = {}
+
+    def begin(self, stage: str) -> None:
+        """Forget what the stage before this one did."""
+        self.stage = os.environ["MINREQ_STAGE"] = stage
+        self.warnings, self.logs, self.connections = [], [], []
+
+    def capture_output(self, printed: bytes = b"") -> None:
+        """Let a file without a name, which begins with *printed*, stand for stdout."""
+        path = os.path.join(FOLDER, f"output-{os.getpid()}")
+        self.output = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.remove(path)
+        os.write(self.output, printed)
+        os.dup2(self.output, 1)
+
+    def release_output(self, descriptor: int) -> None:
+        """Let *descriptor* be stdout again, and close both it and the file that stood for it."""
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
+        if self.output is not None:
+            os.close(self.output)
+            self.output = None
+
+    def printed(self) -> bytes:
+        """Return what the stage has printed; the position of the file is shared with forks, so it stays where it is."""
+        flush()
+        if self.output is None:
+            return b""
+        return os.pread(self.output, os.fstat(self.output).st_size, 0)
+
+    def become_fork(self, process: str) -> None:
+        """Give a fork at a miss, named *process*, output and a temporary folder of its own, and hold it to them."""
+        if self.output is not None:
+            shared, printed = self.output, self.printed()
+            os.close(shared)
+            self.capture_output(printed)
+        folder = os.path.join(FOLDER, f"temporary-{process}")
+        os.mkdir(folder)
+        os.environ["TMPDIR"] = folder
+        tempfile = sys.modules.get("tempfile")
+        if getattr(tempfile, "tempdir", None) is not None:
+            vars(tempfile)["tempdir"] = folder
+        sys.dont_write_bytecode = True
+        self.fork_folder = folder
+
+
+def flush() -> None:
+    """Let the system have what was printed, wherever the program has put ``sys.stdout`` by now."""
+    for stream in (sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (AttributeError, OSError, ValueError):  # noqa: PERF203 - The program closed it, or put something else there.
+            continue
