@@ -29,7 +29,7 @@ def check(settings: Settings, reporter: Reporter) -> Lock:
     task = preparing.task(settings)
     lock, text = _read(settings.output)
     output = settings.output
-    with IndexClient(preparing.index_settings(settings.index), settings.cache_dir / "index") as index:
+    with IndexClient(preparing.index_settings(task.settings.index, task.files), settings.cache_dir / "index") as index:
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
         reasons = staleness.reasons(
             lock,
@@ -70,7 +70,7 @@ def _moves(lock: Lock, task: Task, index: IndexClient, reporter: Reporter) -> It
     reporter.began(Step.RESOLVE)
     settings = task.settings
     store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
-    demand = preparing.demand(task, preparing.index_settings(settings.index), store)
+    demand = preparing.demand(task, preparing.index_settings(task.settings.index, task.files), store)
     resolution = resolve(demand, index, StaticForecast(index))
     reporter.resolved(resolution)
     for kept in lock.selection.kept:

@@ -239,6 +239,19 @@ class OutputUnwritable(UsageError):
         return f"cannot write {self.path}: {self.why}"
 
 
+class SmokeUnusable(UsageError):
+    """What ``--smoke`` names is no script that could be run."""
+
+    reason = "smoke-unusable"
+
+    def __init__(self, smoke: str, problem: str) -> None:
+        super().__init__(smoke, problem)
+        self.smoke, self.problem = smoke, problem
+
+    def __str__(self) -> str:
+        return f"--smoke {self.smoke}: {self.problem}"
+
+
 class PipConfigurationUnreadable(UsageError):
     """A configuration file of pip cannot be read."""
 

@@ -38,7 +38,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     if settings.check:
         return checking.check(settings, reporter)
     task = preparing.task(settings)
-    index_settings = preparing.index_settings(settings.index)
+    index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
         demand = preparing.demand(task, index_settings, store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from packaging.version import Version
 from minreq import requirements, runtime
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
-from minreq.errors import EvidenceUnreadable
+from minreq.errors import EvidenceUnreadable, SmokeUnusable
 from minreq.index import cutoff, pipconfig
 from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
@@ -23,9 +24,12 @@ from minreq.lockfile import evidence
 from minreq.lockfile import requirements as lockfile
 from minreq.model import Candidate, Lock, Plan, Platform, Resolution, Sdist, Wheel
 from minreq.profiles import loading, planning
-from minreq.requirements import StatedRequirement
+from minreq.requirements import Requirements, StatedRequirement
 from minreq.resolver import Demand
 from minreq.store import Store
+
+#: How many scripts of a folder are named in an error.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class Task:
     profile: loading.Profile | None
     #: The command line that makes the lock anew.
     command: str
+    #: What the files of ``-r`` say.
+    files: tuple[Requirements, ...] = ()
 
     @property
     def root(self) -> NormalizedName:
@@ -53,11 +59,16 @@ class Task:
     def plan(self, version: Version) -> Plan:
         """Return what runs for that *version* of the root; raises ``UnknownProvider`` and ``UnknownFeature``."""
         settings = self.settings
-        return planning.plan(self.profile, settings.providers, settings.features or None, settings.smokes, version)
+        # The smoke runs in another folder.
+        smokes = [smoke.absolute() for smoke in settings.smokes]
+        return planning.plan(self.profile, settings.providers, settings.features or None, smokes, version)
 
 
 def task(settings: Settings) -> Task:
     """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
+    for smoke in settings.smokes:
+        _check_smoke(smoke)
+    files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
     profile = loading.find(canonicalize_name(settings.root.name))
     interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
     prepared = Task(
@@ -66,14 +77,35 @@ def task(settings: Settings) -> Task:
         targets=tuple(map(runtime.preset, settings.platforms)) or (interpreter.platform,),
         profile=profile,
         command=command(settings),
+        files=files,
     )
     # Unknown names are said before anything is fetched.
     planning.plan(profile, settings.providers, settings.features or None, settings.smokes)
     return prepared
 
 
-def index_settings(options: IndexOptions) -> IndexSettings:
-    """Return pip's configuration with *options* over it."""
+def _check_smoke(smoke: Path) -> None:
+    """Raise ``SmokeUnusable`` unless *smoke* is a file."""
+    if smoke.is_file():
+        return
+    if smoke.is_dir():
+        inside = sorted(each.name for each in smoke.glob("*.py"))[:_NAMED]
+        named = f", such as {', '.join(inside)}" if inside else ""
+        raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{named}")
+    beside = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
+    nearest = difflib.get_close_matches(smoke.name, sorted(beside), n=1)
+    program, *arguments = str(smoke).split()
+    if arguments and not nearest:
+        problem = (
+            f"it is a command line, which cannot be run yet; name a script of Python that does what {program} does"
+        )
+        raise SmokeUnusable(repr(str(smoke)), problem)
+    suggestion = f"; did you mean {smoke.with_name(nearest[0])}?" if nearest else ""
+    raise SmokeUnusable(str(smoke), f"there is no such file{suggestion}")
+
+
+def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) -> IndexSettings:
+    """Return pip's configuration with *options* over it, and over both what requirement *files* say."""
     flags: dict[str, str | tuple[str, ...]] = {
         name: value
         for name, value in {
@@ -89,7 +121,7 @@ def index_settings(options: IndexOptions) -> IndexSettings:
         }.items()
         if value
     }
-    return pipconfig.load(flags)
+    return pipconfig.with_options(pipconfig.load(flags), (option for file in files for option in file.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +149,8 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
     """
     settings = task.settings
     previous = _previous(settings)
-    files = [requirements.read_requirements(path, os.environ) for path in settings.requirement_files]
-    constraints = (*settings.constraints, *map(Path, index.constraints))
+    files = task.files
+    constraints = (*settings.constraints, *map(requirements.constraint_file, index.constraints))
     return Demand(
         root=settings.root,
         host=task.host,
@@ -139,6 +171,8 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
         passed_over=previous.resolution.passed_over if previous else (),
         refused=_refused(task.profile),
         exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
+        only_binary=index.only_binary,
+        no_binary=index.no_binary,
         builder=SdistBuilder(task=task, settings=index, store=store),
     )
 

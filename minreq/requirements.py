@@ -7,6 +7,7 @@ do not tell the line a requirement stands on, which is what a person with a wron
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import shlex
 import tokenize
@@ -19,13 +20,22 @@ from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from minreq.errors import RequirementsUnreadable
+from minreq.errors import PipSettingInvalid, RequirementsUnreadable
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 #: Only this spelling is a variable to pip: it is the same in every shell.
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 #: Where the requirement of a line ends and options of its own begin.
 _OPTION = re.compile(r"\s+--?[a-z]")
+
+#: What is said about options of pip that would change what is chosen, and that have another way here.
+_REFUSED = {
+    "pre": "is not known here; ask for pre-releases of single projects, as in a>=2.0rc1",
+    "prefer_binary": "is not known here; --only-binary forbids source distributions",
+    "use_feature": "is about pip itself and has no meaning here",
+}
+#: What holds for every lock.
+_WITHOUT_EFFECT = frozenset({"require-hashes"})
 
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
@@ -48,11 +58,11 @@ class StatedRequirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedOption:
-    """An option of pip in a file, about the index (``--extra-index-url``) or how to choose (``--pre``)."""
+    """An option of pip in a file, about the places of files (``--extra-index-url``) or their formats."""
 
     #: Its long name.
     name: str
-    #: ``None`` for a flag.
+    #: ``None`` for a flag. A path is relative to the working directory or absolute.
     value: str | None
     origin: str
     line: int
@@ -80,10 +90,22 @@ def read_requirements(path: Path, environ: Mapping[str, str]) -> Requirements:
 
 
 def read_constraints(path: Path, environ: Mapping[str, str]) -> tuple[StatedRequirement, ...]:
-    """Read a file of ``-c``; as `read_requirements`, without extras."""
+    """Read a file of ``-c``; as `read_requirements`, without extras; its options are passed over."""
     reading = _Reading(environ=environ)
     reading.file(path, constraint=True, within=())
     return reading.result().constraints
+
+
+def constraint_file(setting: str) -> Path:
+    """The file that ``constraint`` in the configuration of pip names, by path or URL.
+
+    Raises `PipSettingInvalid` for one that is not on this machine.
+    """
+    try:
+        return _nested(Path(), setting)
+    except _Fault as fault:
+        expected = "a file on this machine; download it and name that"
+        raise PipSettingInvalid("constraint", setting, expected) from fault
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,8 +137,8 @@ class _Reading:
                     if option in {"requirement", "constraint"}:
                         nested = _nested(path, value)
                         self.file(nested, constraint=constraint or option == "constraint", within=(*within, path))
-                    else:
-                        said = value if isinstance(value, str) else None
+                    elif option not in _WITHOUT_EFFECT:
+                        said = _beside(path, option, value)
                         self._options.append(StatedOption(name=f"--{option}", value=said, origin=origin, line=number))
             except _Fault as fault:
                 raise RequirementsUnreadable(path, number, str(fault)) from fault
@@ -161,8 +183,18 @@ def _options(text: str) -> Iterator[tuple[str, Any]]:
     for name, value in vars(_OPTION_PARSER.parse_args(words)).items():
         if name == "editable":
             raise _Fault(f"{text!r} is editable and has no released version to lock; build a wheel for --find-links")
+        if name in _REFUSED:
+            raise _Fault(f"--{name.replace('_', '-')} {_REFUSED[name]}")
         for single in value if isinstance(value, list) else (value,):
             yield name.replace("_", "-"), single
+
+
+def _beside(path: Path, option: str, value: object) -> str | None:
+    """The value of an option in *path*; a folder of find-links is looked for beside that file first, as pip does."""
+    if not isinstance(value, str):
+        return None
+    beside = path.parent / value
+    return str(beside) if option == "find-links" and beside.exists() else value
 
 
 def _nested(path: Path, named: str) -> Path:
@@ -196,10 +228,21 @@ def _text(path: Path) -> str:
     try:
         with tokenize.open(path) as file:
             return file.read()
+    except FileNotFoundError as error:
+        nearest = difflib.get_close_matches(path.name, _names_beside(path), n=1)
+        suggestion = f"; did you mean {path.with_name(nearest[0])}?" if nearest else ""
+        raise RequirementsUnreadable(path, None, f"there is no such file{suggestion}") from error
     except OSError as error:
         raise RequirementsUnreadable(path, None, error.strerror or str(error)) from error
     except (SyntaxError, UnicodeDecodeError) as error:
         raise RequirementsUnreadable(path, None, f"it is no text: {error}") from error
+
+
+def _names_beside(path: Path) -> list[str]:
+    try:
+        return sorted(each.name for each in path.parent.iterdir() if each.is_file())
+    except OSError:
+        return []
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

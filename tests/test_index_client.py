@@ -10,6 +10,7 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -330,6 +331,25 @@ def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
             with pytest.raises(IndexUnreachable, match="slowly"):
                 client.files(A)
             assert next(minutes) < 60 * 20
+
+
+def test_a_read_that_waits_ends_with_the_client(tmp_path: Path) -> None:
+    """An interrupted program does not wait for a server that says nothing: its sockets are shut down."""
+    reached, over = Event(), Event()
+
+    def silent(_: Asked) -> Told:
+        reached.set()
+        over.wait()
+        return Told()
+
+    with answering(silent) as server, ThreadPoolExecutor(1) as thread:
+        client = IndexClient(IndexSettings(index_url=server.origin, timeout=1000.0), tmp_path)
+        reading = thread.submit(client.files, A)
+        reached.wait()
+        client.close()
+        with pytest.raises(IndexUnreachable, match="abandoned"):
+            reading.result()
+        over.set()
 
 
 def test_what_nobody_wants_any_more_is_abandoned(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from minreq.errors import PipConfigurationUnreadable, PipSettingInvalid
-from minreq.index.pipconfig import ConfigFile, Flags, config_files, load, settings
-from minreq.index.settings import IndexSettings
+from minreq.index.pipconfig import ConfigFile, Flags, config_files, load, settings, with_options
+from minreq.index.settings import Credentials, IndexSettings
+from minreq.requirements import StatedOption
 
 
 def of(*texts: str, environ: Mapping[str, str] | None = None, flags: Flags | None = None) -> IndexSettings:
@@ -230,3 +231,45 @@ def test_load_reads_what_pip_reads(home: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "global.retries='2'" in said
     assert "install.timeout='12'" in said
     assert ":env:.cert='ca.pem'" in said
+
+
+def in_file(configured: IndexSettings, *options: tuple[str, str | None]) -> IndexSettings:
+    stated = (StatedOption(name=name, value=value, origin="-r a.in", line=1) for name, value in options)
+    return with_options(configured, stated)
+
+
+def test_options_of_a_requirements_file() -> None:
+    """As in pip: an index replaces all that were named before, anything else is added."""
+    configured = IndexSettings(
+        index_url="https://one.example",
+        extra_index_urls=("https://two.example",),
+        find_links=("file:///links",),
+        only_binary=frozenset({":all:"}),
+        credentials=(Credentials(url="https://one.example", user="me", password=None),),
+    )
+    assert in_file(configured) == configured
+    told = in_file(
+        configured,
+        ("--index-url", "https://you:secret@index.example"),
+        ("--extra-index-url", "https://more.example"),
+        ("--find-links", "/more"),
+        ("--trusted-host", "index.example"),
+        ("--no-binary", "a"),
+    )
+    assert (told.index_url, told.extra_index_urls) == ("https://index.example", ("https://more.example",))
+    assert told.find_links == ("file:///links", "file:///more")
+    assert (told.trusted_hosts, told.only_binary, told.no_binary) == (
+        ("index.example",),
+        frozenset({":all:"}),
+        frozenset({"a"}),
+    )
+    assert [known.user for known in told.credentials] == ["me", "you"]
+    assert not told.no_index
+
+
+def test_no_index_in_a_requirements_file() -> None:
+    told = in_file(IndexSettings(), ("--no-index", None), ("--only-binary", ":all:"))
+    assert told.no_index
+    assert told.only_binary == {":all:"}
+    with pytest.raises(PipSettingInvalid, match="index-url"):
+        in_file(IndexSettings(), ("--index-url", "https://[x"))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from minreq.errors import RequirementsUnreadable
-from minreq.requirements import Requirements, StatedOption, read_constraints, read_requirements
+from minreq.errors import PipSettingInvalid, RequirementsUnreadable
+from minreq.requirements import Requirements, StatedOption, constraint_file, read_constraints, read_requirements
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -81,19 +81,37 @@ def test_nested_file_url(tmp_path: Path) -> None:
 
 
 def test_options_are_left_to_the_caller(tmp_path: Path) -> None:
-    """Index options and flags are returned with their place, long names, in the order of kinds."""
+    """Options about places and formats are returned with their place, by long names; what always holds is not."""
+    (tmp_path / "links").mkdir()
     path = write(
-        tmp_path, main="-i https://index.example/simple --pre\n-f links -f more\n--no-binary=a --require-hashes"
+        tmp_path, main="-i https://index.example/simple --no-index\n-f links -f more\n--no-binary=a --require-hashes"
     )
     origin = f"-r {path}"
     assert read_requirements(path, {}).options == (
         StatedOption(name="--index-url", value="https://index.example/simple", origin=origin, line=1),
-        StatedOption(name="--pre", value=None, origin=origin, line=1),
-        StatedOption(name="--find-links", value="links", origin=origin, line=2),
+        StatedOption(name="--no-index", value=None, origin=origin, line=1),
+        # As in pip: beside the file, if there.
+        StatedOption(name="--find-links", value=str(tmp_path / "links"), origin=origin, line=2),
         StatedOption(name="--find-links", value="more", origin=origin, line=2),
         StatedOption(name="--no-binary", value="a", origin=origin, line=3),
-        StatedOption(name="--require-hashes", value=None, origin=origin, line=3),
     )
+
+
+@pytest.mark.parametrize("option", ["--pre", "--prefer-binary", "--use-feature=x"])
+def test_other_options_are_refused_by_name(tmp_path: Path, option: str) -> None:
+    """What would change the choice and is not done must not be passed over."""
+    path = write(tmp_path, main=f"a\n{option}")
+    with pytest.raises(RequirementsUnreadable, match=rf"main.txt, line 2: {option.partition('=')[0]} ") as caught:
+        read_requirements(path, {})
+    assert caught.value.line == 2
+
+
+def test_files_of_the_configuration(tmp_path: Path) -> None:
+    """A constraint file may be named by path or URL, if it is on this machine."""
+    assert constraint_file((tmp_path / "c.txt").as_uri()) == tmp_path / "c.txt"
+    assert constraint_file("c.txt") == Path("c.txt")
+    with pytest.raises(PipSettingInvalid, match=r"https://index\.example/c\.txt.*; download it and name that"):
+        constraint_file("https://index.example/c.txt")
 
 
 def test_declared_encoding(tmp_path: Path) -> None:
@@ -165,9 +183,16 @@ def test_files_that_name_each_other(tmp_path: Path) -> None:
 
 def test_missing_and_binary_files(tmp_path: Path) -> None:
     """The whole file is at fault: no line."""
-    with pytest.raises(RequirementsUnreadable, match="No such file") as caught:
+    with pytest.raises(RequirementsUnreadable, match=r"there is no such file$") as caught:
         read_requirements(tmp_path / "missing.txt", {})
     assert caught.value.line is None
+    write(tmp_path, main="")
+    with pytest.raises(RequirementsUnreadable, match=r"there is no such file; did you mean .*main\.txt\?"):
+        read_requirements(tmp_path / "mian.txt", {})
+    with pytest.raises(RequirementsUnreadable, match=r"there is no such file$"):
+        read_requirements(tmp_path / "nowhere" / "main.txt", {})
+    with pytest.raises(RequirementsUnreadable, match="directory"):
+        read_requirements(tmp_path, {})
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RequirementsUnreadable, match="it is no text"):
         read_requirements(tmp_path / "binary.txt", {})

@@ -76,6 +76,8 @@ def demand_of(scenario: Scenario, asked: dict[str, Any], index: FolderIndex) -> 
             for name, versions in asked.pop("refused", {}).items()
         },
         exclude_newer=asked.pop("exclude_newer", None),
+        only_binary=frozenset(asked.pop("only_binary", ())),
+        no_binary=frozenset(asked.pop("no_binary", ())),
         builder=index if asked.pop("sdists", False) else None,
     )
 
@@ -104,7 +106,7 @@ def test_scenario(path: Path, tmp_path: Path) -> None:
     house = write(scenario, tmp_path / "house")
     table = dict(scenario.resolve)
     index = UntoldIndex(house) if table.pop("metadata_only_requires_python", False) else FolderIndex(house)
-    index.only_binary = frozenset(table.pop("only_binary", ()))
+    index.only_binary = frozenset(table.pop("refused_by_builder", ()))
     demand = demand_of(scenario, table, index)
     if "error" in table:
         with pytest.raises(errors.MinreqError) as caught:

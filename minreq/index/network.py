@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import socket
 import ssl
 import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from typing import Any
+from weakref import WeakSet
 
 import certifi
 import httpx
@@ -33,6 +38,7 @@ class Network(httpx.BaseTransport):
         self._credentials = CredentialStore(settings.credentials, keyring_provider=settings.keyring_provider)
         self._pools: dict[tuple[str | None, bool], httpx.HTTPTransport] = {}
         self._lock = Lock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, with credentials where its host is known; once more after a 401 that keyring can answer."""
@@ -40,12 +46,29 @@ class Network(httpx.BaseTransport):
         trusted = _is_trusted(request.url, self._settings.trusted_hosts)
         if request.url.scheme == "http" and not (trusted or _is_loopback(request.url.host)):
             raise IndexNotTrusted(bare(url), request.url.host)
+        request.extensions["trace"] = self._notice
         pool = self._pool(_proxy(request.url, self._settings.proxy), verified=not trusted)
         response = pool.handle_request(_with(request, self._credentials.known(url)))
         if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.after_refusal(url)):
             response.close()
             response = pool.handle_request(_with(request, found))
         return response
+
+    def abandon(self) -> None:
+        """End every connection at once: whoever waits for a byte of one, on any thread, fails now."""
+        with self._lock:
+            sockets = [*self._sockets]
+        for each in sockets:
+            # Closing it would leave a thread that reads from it waiting. Of a TLS connection the socket below is meant.
+            with suppress(OSError):
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+    def _notice(self, event: str, told: Mapping[str, Any]) -> None:
+        """Remember the sockets of new connections, which httpcore tells of in its extension "trace"."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            opened = told["return_value"].get_extra_info("socket")
+            with self._lock:
+                self._sockets.add(opened)
 
     def close(self) -> None:
         """Close every connection."""

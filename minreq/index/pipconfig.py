@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from minreq.errors import PipConfigurationUnreadable, PipSettingInvalid
 from minreq.index.settings import IndexSettings, KeyringProvider
 from minreq.index.urls import from_setting
+from minreq.requirements import StatedOption
 
 #: A flag of the command line under pip's long name without dashes: ``yes`` for a switch that was given, several values
 #: for what pip takes several times.
@@ -137,6 +138,43 @@ def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Fla
         no_binary=frozenset(choices.no_binary),
         constraints=tuple(several["constraint"]),
         uploaded_prior_to=single.get("uploaded-prior-to"),
+    )
+
+
+def with_options(settings: IndexSettings, options: Iterable[StatedOption]) -> IndexSettings:
+    """Apply what requirement files say about places and formats, as pip does: in their order, over all the rest.
+
+    ``--index-url`` replaces all indexes named before it. Raises :class:`PipSettingInvalid`.
+    """
+    index_url, extra = settings.index_url, [*settings.extra_index_urls]
+    find_links, trusted = [*settings.find_links], [*settings.trusted_hosts]
+    no_index = settings.no_index
+    only_binary, no_binary = {*settings.only_binary}, {*settings.no_binary}
+    for option in options:
+        value = option.value or ""
+        match option.name:
+            case "--no-index":
+                no_index = True
+            case "--index-url":
+                index_url, extra = _url("index-url", value), []
+            case "--extra-index-url":
+                extra.append(_url("extra-index-url", value))
+            case "--find-links":
+                find_links.append(_url("find-links", value))
+            case "--trusted-host":
+                trusted.append(value)
+            case "--only-binary":
+                _format_control(value, only_binary, no_binary)
+            case "--no-binary":
+                _format_control(value, no_binary, only_binary)
+    return settings.but(
+        index_url=index_url,
+        extra_index_urls=extra,
+        find_links=find_links,
+        no_index=no_index,
+        trusted_hosts=tuple(trusted),
+        only_binary=frozenset(only_binary),
+        no_binary=frozenset(no_binary),
     )
 
 

@@ -89,7 +89,7 @@ class Session:
         self._abandoned = Event()
         self._pause = pause or self._abandoned.wait
         self._clock = clock
-        network = Network(settings)
+        self._network = network = Network(settings)
         storage = SqliteStorage(database_path=cache / "pages.sqlite", max_size=512 << 20)
         # A private cache (RFC 9111): it is one user's.
         cached = CacheTransport(Storable(network), storage=storage, rfc=CacheOptions(shared=False))
@@ -99,8 +99,9 @@ class Session:
         self._archives.headers["Accept-Encoding"] = "identity"
 
     def abandon(self) -> None:
-        """Let requests that are under way fail at the next byte or wait; nobody wants their answers any more."""
+        """Let requests that are under way fail; nobody wants their answers any more."""
         self._abandoned.set()
+        self._network.abandon()
 
     def close(self) -> None:
         """Close connections and cache."""
@@ -187,6 +188,8 @@ class Session:
                         return read(response)
                     wait = _wait(tried, response.headers.get("Retry-After"))
             except (httpx.RequestError, httpx.InvalidURL) as error:
+                if self._abandoned.is_set():
+                    raise IndexUnreachable(bare(url), _ABANDONED) from error
                 if tried >= self._retries or not _may_pass(error):
                     raise IndexUnreachable(bare(url), str(error) or type(error).__name__) from error
                 wait = _wait(tried, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from minreq.index.urls import split_userinfo
@@ -60,7 +60,13 @@ class IndexSettings:
         cls, *, index_url: str | None, extra_index_urls: Iterable[str], find_links: Iterable[str], **others: Any
     ) -> IndexSettings:
         """Make settings of URLs that may hold credentials."""
-        credentials: list[Credentials] = []
+        return cls().but(index_url=index_url, extra_index_urls=extra_index_urls, find_links=find_links, **others)
+
+    def but(
+        self, *, index_url: str | None, extra_index_urls: Iterable[str], find_links: Iterable[str], **others: Any
+    ) -> IndexSettings:
+        """Make the same settings with these URLs, which may hold credentials; what is known of others stays known."""
+        credentials = [*self.credentials]
 
         def bare(url: str) -> str:
             url, user, password = split_userinfo(url)
@@ -68,7 +74,8 @@ class IndexSettings:
                 credentials.append(Credentials(url=url, user=user, password=password or None))
             return url
 
-        return cls(
+        return replace(
+            self,
             index_url=None if index_url is None else bare(index_url),
             extra_index_urls=tuple(map(bare, extra_index_urls)),
             find_links=tuple(map(bare, find_links)),

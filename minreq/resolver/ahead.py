@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar, final
@@ -33,7 +34,8 @@ class Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # What is under way may wait for the network; nobody waits for it, an interrupted program least of all.
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def once(self, key: Hashable, work: Callable[[], Result]) -> Result:
         """The result of *work*, done by the first thread that asks for *key*; others wait for it."""
@@ -56,4 +58,6 @@ class Ahead:
             if key in self._begun:
                 return
             self._begun.add(key)
-        self._pool.submit(work)
+        # Work that goes on after the end begins nothing new.
+        with suppress(RuntimeError):
+            self._pool.submit(work)

@@ -219,6 +219,11 @@ class Catalogue:
         files = self.shelf(name).files(version)
         if not files:
             return Unfit(why="has no file whose name can be read")
+        forbidden = self.demand.forbids(name)
+        files = tuple(file for file in files if forbidden is None or not isinstance(file, forbidden))
+        if not files:
+            kind, option = ("source", "--only-binary") if forbidden is Sdist else ("wheels", "--no-binary")
+            return Unfit(why=f"has only {kind}, which {option} forbids")
         for platform in self.demand.platforms:
             suited = tuple(file for file in files if supports(file.requires_python, platform))
             if not suited:

@@ -77,6 +77,9 @@ class Demand:
     refused: Mapping[NormalizedName, frozenset[Version]] = field(default_factory=dict)
     #: Files uploaded later, or at a time the index does not tell, do not exist.
     exclude_newer: datetime | None = None
+    #: Projects of which no source distribution (or no wheel) is taken: names, or ``:all:``, as pip has them.
+    only_binary: frozenset[str] = frozenset()
+    no_binary: frozenset[str] = frozenset()
     #: ``None``: source distributions are not built.
     builder: Builder | None = None
 
@@ -103,6 +106,15 @@ class Demand:
             name = canonicalize_name(stated.requirement.name)
             limits[name] = (*limits.get(name, ()), stated)
         return limits
+
+    def forbids(self, name: NormalizedName) -> type[Wheel | Sdist] | None:
+        """The kind of file of a project that is not to be taken; a name says more than ``:all:``."""
+        for word in (name, ":all:"):
+            if word in self.only_binary:
+                return Sdist
+            if word in self.no_binary:
+                return Wheel
+        return None
 
 
 def _combined(requirements: tuple[StatedRequirement, ...]) -> Mapping[NormalizedName, SpecifierSet]:
