@@ -171,6 +171,8 @@ def test_why_something_is_kept() -> None:
     name = canonicalize_name("a")
     failure = Failure(distribution=name, stage="openai/chat", error="TypeError: no", method="run")
     assert why_kept(failure) == "openai/chat fails without it: TypeError: no"
+    wrapped = replace(failure, error="APIError: No module named 'jiter'")
+    assert why_kept(wrapped) == "openai/chat fails without it"
     assert why_kept(replace(failure, error="ModuleNotFoundError: No module named 'a'", stage="import")) == (
         "the import fails without it"
     )

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -175,6 +176,23 @@ def test_extend_by_an_unknown_extra(make_wheelhouse: MakeWheelhouse) -> None:
     base = resolve(demand, index, StaticForecast(index))
     with pytest.raises(errors.UnknownExtra, match=r"a 1\.0 has no extra 'mcp'; it has clash, none, tools"):
         extend(base, Requirement("a[mcp]"), demand, index)
+
+
+class StrangeIndex(FolderIndex):
+    """An index with a version none of whose files can be read after all."""
+
+    def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
+        return {**super().releases(name), Version("9"): ()}
+
+
+def test_a_version_without_a_readable_file(make_wheelhouse: MakeWheelhouse) -> None:
+    """It is passed over, which the result says of the root."""
+    index = StrangeIndex(make_wheelhouse(BROKEN.replace('"b<2"', '"b"').replace('requires = ["broken"]', "")))
+    resolution = resolve(Demand(root=Requirement("a"), host=linux()), index, StaticForecast(index))
+    assert {name: str(pin.version) for name, pin in resolution.pins.items()} == {"a": "2.0", "b": "2.0"}
+    assert [(str(p.version), p.reason) for p in resolution.passed_over] == [
+        ("9", "it has no file whose name can be read")
+    ]
 
 
 class BrokenIndex(FolderIndex):

@@ -18,10 +18,9 @@ def why_kept(evidence: Evidence) -> str:
     """Return the evidence in a few words."""
     match evidence:
         case Failure(stage=stage, error=error):
-            # That its module is not found is what one expects; another error says something.
-            return f"{_named(stage)} fails without it" + (
-                "" if error.startswith("ModuleNotFoundError") else f": {error}"
-            )
+            # That a module is not found is what one expects, however it is wrapped; another error says something.
+            is_expected = error.startswith("ModuleNotFoundError") or "No module named" in error
+            return f"{_named(stage)} fails without it" + ("" if is_expected else f": {error}")
         case Difference(stage=stage, what=what):
             return f"{_named(stage)} differs without it: {what}"
         case Request(asked_by=asked_by):
