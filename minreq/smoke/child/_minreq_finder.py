@@ -97,10 +97,12 @@ class Finder:
         question = {"ask": need, "name": name, "frames": frames, "stage": state.stage, "order": state.order}
         quiet = state.fork_folder is None and is_quiet(state.descriptors | {self._link.descriptor})
         answer = self._link.request({**question, "quiet": quiet})
-        if answer.get("fork") and not fork_apart(answer["fork"], self._link):
-            # In the fork, which asks again and is told how it is without the distribution.
-            state.become_fork(answer["fork"])
-            answer = self._link.request({**question, "quiet": False})
+        if answer.get("fork"):
+            printed = state.printed()  # Now: the fork would find what this process prints meanwhile.
+            if not fork_apart(answer["fork"], self._link):
+                # In the fork, which asks again and is told how it is without the distribution.
+                state.become_fork(answer["fork"], printed)
+                answer = self._link.request({**question, "quiet": False})
         self._shared.update(answer.get("shared", ()))
         if answer["answer"] in {"no", "unknown"}:
             self._declined[key] = answer

@@ -141,4 +141,5 @@ def is_within(path: object, folder: str) -> bool:
     """Whether *path* lies in *folder*; in doubt, as with the number of a descriptor, it does not."""
     if not isinstance(path, (str, bytes, os.PathLike)):
         return False
-    return os.path.abspath(os.fsdecode(path)).startswith(folder + os.sep)
+    # The folder itself too: a file without a name is opened by the name of its folder (``O_TMPFILE``).
+    return os.path.join(os.path.abspath(os.fsdecode(path)), "").startswith(os.path.join(folder, ""))

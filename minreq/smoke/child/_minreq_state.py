@@ -61,11 +61,10 @@ class State:
             return b""
         return os.pread(self.output, os.fstat(self.output).st_size, 0)
 
-    def become_fork(self, process: str) -> None:
-        """Give a fork at a miss, named *process*, output and a temporary folder of its own, and hold it to them."""
+    def become_fork(self, process: str, printed: bytes) -> None:
+        """Give a fork at a miss output that begins with *printed*, and a temporary folder; hold it to them."""
         if self.output is not None:
-            shared, printed = self.output, self.printed()
-            os.close(shared)
+            os.close(self.output)
             self.capture_output(printed)
         folder = os.path.join(FOLDER, f"temporary-{process}")
         os.mkdir(folder)
