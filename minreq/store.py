@@ -6,13 +6,15 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
@@ -25,6 +27,12 @@ from minreq.model import Sdist, Wheel
 START_UP_FILES = frozenset({"sitecustomize.py", "usercustomize.py"})
 
 _CHUNK = 1 << 20
+
+_DAY = 24 * 60 * 60
+#: Seconds after which nobody will finish what lies there: no run takes that long.
+_LEFTOVER_AGE = _DAY
+#: Seconds after which something that was not used is removed.
+_UNUSED_AGE = 30 * _DAY
 
 
 class Source(Protocol):
@@ -60,6 +68,7 @@ class Store:
         with self._lock(wheel.sha256):
             if not final.exists():
                 self._fetch(wheel, final)
+            _mark_as_used(final.parent)
         return final
 
     def holds(self, wheel: Wheel | Sdist) -> bool:
@@ -83,6 +92,7 @@ class Store:
                     unfinished.replace(final)
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
+            _mark_as_used(final)
         return final / "lib"
 
     def _archive(self, wheel: Wheel | Sdist) -> Path:
@@ -114,12 +124,83 @@ class Store:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
 
     def _lock(self, name: str) -> FileLock:
-        locks = self._folder / "locks"
         try:
-            locks.mkdir(parents=True, exist_ok=True)
+            return _lock(self._folder, name)
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
-        return FileLock(locks / name)
+
+
+def prune(folder: Path) -> int:
+    """Remove from the store *folder* what nobody will miss; return the bytes that were freed.
+
+    That is what was left unfinished more than a day ago, and archives and unpacked trees that were not used for 30
+    days. The time of last use is the modification time of the folder that bears the hash: the store sets it at every
+    use, since file systems need not record access. What another process has locked is in use. Raises
+    ``StoreUnwritable``.
+    """
+    now = time.time()
+    try:
+        freed = sum(
+            _removed(leftover)
+            for leftover in _children(folder / "unfinished")
+            if now - leftover.lstat().st_mtime > _LEFTOVER_AGE
+        )
+        for tree in _children(folder / "unpacked"):
+            freed += _withdrawn(folder, tree, f"{tree.name}-unpacked", now)
+        for group in _children(folder / "wheels"):
+            for archive in _children(group):
+                freed += _withdrawn(folder, archive, archive.name, now)
+    except OSError as error:
+        raise StoreUnwritable(folder, error.strerror or str(error)) from error
+    return freed
+
+
+def _withdrawn(folder: Path, stored: Path, name: str, now: float) -> int:
+    """Remove *stored*, an archive or a tree with the lock *name*, if it has not been used lately; return its bytes."""
+    if now - stored.stat().st_mtime <= _UNUSED_AGE:
+        return 0
+    try:
+        with _lock(folder, name).acquire(blocking=False):
+            # It may have been used, or removed by another, before the lock was ours.
+            if not stored.exists() or now - stored.stat().st_mtime <= _UNUSED_AGE:
+                return 0
+            # What has its final name is complete, also while it goes.
+            grave = Path(tempfile.mkdtemp(dir=_made(folder / "unfinished")))
+            stored.replace(grave / stored.name)
+    except Timeout:
+        return 0
+    return _removed(grave)
+
+
+def _removed(path: Path) -> int:
+    """Remove *path* and return the bytes that this frees: a file with another link stays."""
+    if path.is_symlink() or path.is_file():
+        status = path.lstat()
+        path.unlink(missing_ok=True)
+        return status.st_size if status.st_nlink == 1 else 0
+    files = (each.lstat() for each in path.rglob("*") if each.is_file() and not each.is_symlink())
+    size = sum(status.st_size for status in files if status.st_nlink == 1)
+    shutil.rmtree(path, ignore_errors=True)
+    return size
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _mark_as_used(path: Path) -> None:
+    # A store that can only be read is not pruned either.
+    with suppress(OSError):
+        os.utime(path)
+
+
+def _lock(folder: Path, name: str) -> FileLock:
+    return FileLock(_made(folder / "locks") / name)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def sha256(file: Path) -> str:

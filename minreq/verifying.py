@@ -67,6 +67,8 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
             build=_Builder(interpreter=task.interpreter, settings=index_settings, store=store).build,
             holds=store.holds,
         )
+        # A new store has none yet.
+        store.scratch_folder.mkdir(parents=True, exist_ok=True)
         bench = _Bench(task=task, store=store, finder=finder, reporter=reporter)
         is_built = settings.path is not None or settings.python is not None
         found = bench.artifact() if is_built else bench.fresh_environment()
@@ -179,7 +181,6 @@ class _Bench:
     def artifact(self) -> tuple[str, ...]:
         """Run on what another tool built from the lock; return what is wrong with it."""
         task, lock = self.task, self.task.lock
-        self.store.scratch_folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             where, folders = self._tree(stack)
             # Environments have tools that the lock knows nothing of, and the runtime's own distributions.

@@ -13,6 +13,7 @@ from minreq.model import Plan
 from minreq.observing import Laboratory
 from minreq.runtime import Interpreter
 from minreq.smoke.emulation import Emulator
+from minreq.smoke.interrupting import ending_runs
 from minreq.smoke.places import Places
 from minreq.smoke.running import World
 from minreq.store import Store
@@ -48,7 +49,7 @@ def workplace(
             standard_library=interpreter.base_prefix / "lib" / "python{}.{}".format(*python),
         )
 
-    with Emulator() as emulator:
+    with ending_runs(), Emulator() as emulator:
         world = World(
             executable=interpreter.base_executable,
             version=python,

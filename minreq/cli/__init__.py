@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
     ::
 
         0    done
-        1    the answer is no: stale, over budget, proof failed, unproven platform
+        1    the answer is no: stale, over budget, proof failed, unproven platform; or the system refuses
         2    the command line, the configuration or a file of the user is wrong
         3    the smoke fails although nothing is left out
         4    no set of versions satisfies what is needed
@@ -53,18 +53,21 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
             status = _run(arguments, engine)
             sys.stdout.flush()
     except MinreqError as error:
-        return _fail(str(error), error.reason, error.exit_status, as_json=as_json)
+        status = _fail(str(error), error.reason, error.exit_status, as_json=as_json)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return UsageError.exit_status
+        status = UsageError.exit_status
     except click.ClickException as error:
-        return _fail(_usage(error), UsageError.reason, UsageError.exit_status, as_json=as_json)
+        status = _fail(_usage(error), UsageError.reason, UsageError.exit_status, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted", "interrupted", _INTERRUPTED, as_json=as_json)
+        status = _fail("interrupted", "interrupted", _INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         # Else the interpreter, flushing at its end, would complain after all.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_CLOSED
+        status = _PIPE_CLOSED
+    except OSError as error:
+        # What fails where nobody foresaw it: a disk that is full, a folder that is gone, no process to be had.
+        status = _fail(_refusal(error), "system", MinreqError.exit_status, as_json=as_json)
     return status
 
 
@@ -125,6 +128,12 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _refusal(error: OSError) -> str:
+    why = error.strerror or str(error) or type(error).__name__
+    where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+    return f"the system refuses to go on: {why}{where}; what was written before still stands"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -25,7 +25,8 @@ class Engine:
         return verifying.verify(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
-        """Make the store smaller and return the bytes that were freed."""
+        """Make the cache smaller and return the bytes that were freed."""
         from minreq import store  # noqa: PLC0415 # See above.
+        from minreq.index import records  # noqa: PLC0415
 
-        return store.prune(cache_dir / "wheels")
+        return store.prune(cache_dir / "wheels") + records.prune(cache_dir / "index" / "wheels")

@@ -6,10 +6,15 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from minreq.model import Member, Wheel
+
+#: Seconds after which a record that was not used is removed.
+_UNUSED_AGE = 30 * 24 * 60 * 60
 
 
 class Records:
@@ -53,10 +58,15 @@ class Records:
 
     def _read(self, wheel: Wheel, what: str) -> bytes | None:
         path = self._path(wheel, what)
+        if path is None:
+            return None
         try:
-            return None if path is None else path.read_bytes()
+            text = path.read_bytes()
         except OSError:
             return None
+        with suppress(OSError):
+            os.utime(path)  # The time of last use, for `prune`.
+        return text
 
     def _write(self, wheel: Wheel, what: str, text: bytes) -> None:
         path = self._path(wheel, what)
@@ -73,3 +83,19 @@ class Records:
                 Path(temporary).unlink(missing_ok=True)
         except OSError:
             return
+
+
+def prune(folder: Path) -> int:
+    """Remove records of *folder* that were not used for 30 days; return the bytes that were freed.
+
+    Safe while others use them: what is removed is read anew. Pages are not of these: their cache limits itself.
+    """
+    oldest = time.time() - _UNUSED_AGE
+    freed = 0
+    for record in sorted(folder.glob("*/*")):
+        with suppress(OSError):
+            status = record.stat()
+            if status.st_mtime < oldest:
+                record.unlink()
+                freed += status.st_size
+    return freed

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakSet
 
 #: A message longer than this is no message of ours.
 _LONGEST = 64 * 1024 * 1024
@@ -26,6 +27,20 @@ class Listener(Protocol):
     def closed(self, process: str) -> None:
         """The own connection of *process* is gone."""
 
+    def stop(self) -> None:
+        """End every process that may connect."""
+
+
+#: Those that are open. Signals are a matter of the whole process, and so is this.
+_SERVERS: WeakSet[Server] = WeakSet()
+_SERVERS_LOCK = threading.Lock()
+
+
+def open_servers() -> list[Server]:
+    """Return every server of this process that is open."""
+    with _SERVERS_LOCK:
+        return list(_SERVERS)
+
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Listens on the Unix socket *address* until it is closed."""
@@ -36,11 +51,15 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, address: Path, listener: Listener) -> None:
         super().__init__(str(address), _Connection)
         self.listener = listener
+        with _SERVERS_LOCK:
+            _SERVERS.add(self)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop listening."""
+        with _SERVERS_LOCK:
+            _SERVERS.discard(self)
         self.shutdown()
         self.server_close()
 

@@ -47,8 +47,16 @@ class Sandbox:
     def prepare(self, *, paths: Sequence[Path], asks: bool, shared: Sequence[str], authority: str) -> None:
         """Write the environment: *paths* are importable, and with *asks* every miss is a question.
 
-        None of *paths* is a site folder: ``.pth`` files in them do nothing.
+        None of *paths* is a site folder: ``.pth`` files in them do nothing. What cannot be written whole, as
+        on a full disk, is removed.
         """
+        try:
+            self._write(paths, asks=asks, shared=shared, authority=authority)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _write(self, paths: Sequence[Path], *, asks: bool, shared: Sequence[str], authority: str) -> None:
         site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
         for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
             folder.mkdir(parents=True)

@@ -1,0 +1,113 @@
+"""`minreq lock --check`: stale or not, without a run of the smoke."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from answering import Told, answering
+from commanding import Project, project
+from wheelhouse import project_html
+
+SCENARIO = """
+explanation = "A root with one need, of which there are two versions, the newer excluded by a constraint at first."
+requirements = ["app"]
+program = "import app"
+[wheels]
+app."1.0" = { requires = ["needed"], files = { "app/__init__.py" = "import needed" } }
+needed."1.0" = {}
+needed."2.0" = {}
+"""
+LOCK = ("lock", "app", "--smoke", "smoke.py", "--constraint", "constraints.txt", "-q")
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A lock with a newer release of `needed` than it pins; not to be changed."""
+    made = project(SCENARIO, tmp_path_factory.mktemp("locked"))
+    constraints = made.folder / "constraints.txt"
+    constraints.write_text("needed<2\n")
+    made.make_lock("--constraint", "constraints.txt")
+    constraints.write_text("needed<3\n")
+    return made
+
+
+@pytest.fixture
+def own(locked: Project, tmp_path: Path) -> Project:
+    """A copy of lock and index, to be changed."""
+    shutil.copytree(locked.folder, tmp_path / "own")
+    shutil.copytree(locked.wheelhouse.folder, tmp_path / "index")
+    return replace(locked, folder=tmp_path / "own", wheelhouse=replace(locked.wheelhouse, folder=tmp_path / "index"))
+
+
+def test_a_newer_release_does_not_make_it_stale(locked: Project) -> None:
+    done = locked.minreq(*LOCK, "--check")
+    assert (done.status, done.out, done.err) == (0, "", "requirements-minimal.txt is up to date\n")
+
+
+@pytest.mark.parametrize("flags", [["-U"], ["-P", "needed"]], ids=" ".join)
+def test_asked_for_newer_releases_it_is(locked: Project, flags: list[str]) -> None:
+    done = locked.minreq(*LOCK, "--check", *flags)
+    assert (done.status, done.sentences) == (
+        1,
+        ["requirements-minimal.txt is stale; make it anew with `minreq lock`:", "needed 1.0 would become 2.0"],
+    )
+
+
+def test_another_may_move_and_does_not(locked: Project) -> None:
+    assert locked.minreq(*LOCK, "--check", "-P", "app").status == 0
+
+
+def test_another_command(locked: Project) -> None:
+    done = locked.minreq(*LOCK, "--check", "--include", "needed")
+    assert (done.status, done.sentences[1:]) == (1, ["the lock was made without --include needed"])
+
+
+def test_another_smoke(own: Project) -> None:
+    (own.folder / "smoke.py").write_text("import app, needed")
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["smoke/smoke.py has changed"]
+
+
+def test_an_edited_file(own: Project) -> None:
+    own.lock.write_text(own.lock.read_text().replace("    #   app\n", ""))
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["the comment '#   app' of needed was taken out of the file"]
+
+
+def test_a_file_that_is_damaged_is_stale_too(own: Project) -> None:
+    own.lock.write_text(own.lock.read_text() + "<<<<<<< HEAD\n")
+    assert own.minreq(*LOCK, "--check").status == 1
+
+
+def test_no_lock_and_no_evidence(own: Project) -> None:
+    own.evidence.unlink()
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["there is no evidence at requirements-minimal.evidence.json"]
+    own.lock.unlink()
+    done = own.minreq(*LOCK, "--check")
+    assert (done.status, done.sentences[1:]) == (1, ["there is no lock at requirements-minimal.txt"])
+
+
+def test_a_yanked_file(own: Project) -> None:
+    archives = [replace(a, release=replace(a.release, yanked="")) for a in own.wheelhouse.of("needed")]
+    (own.wheelhouse.simple / "needed" / "index.html").write_text(project_html(archives))
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["needed-1.0-py3-none-any.whl is yanked"]
+
+
+def test_a_file_that_is_gone(own: Project) -> None:
+    (own.wheelhouse.simple / "needed" / "index.html").write_text(project_html(own.wheelhouse.of("needed")[1:]))
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["needed-1.0-py3-none-any.whl is gone from the index"]
+
+
+def test_an_index_that_does_not_answer_decides_nothing(own: Project) -> None:
+    with answering(lambda _asked: Told(status=500)) as server:
+        done = replace(own, index=f"{server.origin}/simple/").minreq(*LOCK[:-1], "--check")
+    assert done.status == 0
+    assert "whether a pinned file was yanked or is gone could not be asked: http://127.0.0.1:" in done.err
+
+
+def test_nothing_is_run_and_nothing_written(own: Project) -> None:
+    shutil.rmtree(own.wheelhouse.files)
+    before = {path: path.read_bytes() for path in own.folder.iterdir()}
+    assert own.minreq(*LOCK, "--check").status == 0
+    assert {path: path.read_bytes() for path in own.folder.iterdir()} == before
