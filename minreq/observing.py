@@ -140,8 +140,8 @@ def stages(
 ) -> tuple[StageResult, ...]:
     """Run all stages of *plan*, *jobs* groups at a time; return the results in plan order.
 
-    After a failure of the first stage, or when *go_on* says so, nothing else runs; after one in a group the rest of that
-    group does not. So equal sets fail at equal places.
+    After a failure of the first stage, or when *go_on* says so, nothing else runs; after one in a group the rest of
+    that group does not. So equal sets fail at equal places.
     """
     first = run.first_stage()
     if first is not None and not (first.passed and go_on(first)):

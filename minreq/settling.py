@@ -62,8 +62,10 @@ def settle_by_forks(
 
     def settle(name: NormalizedName) -> dict[NormalizedName, Verdict]:
         found = _at_the_miss(run, name, oracle, laboratory, judge)
-        if not found and stage_of[name] in scripts:
-            found = _in_a_feature(run, name, scripts[stage_of[name]])
+        # Whichever feature asked first in this trace, all that asked are tried, in one order.
+        for stage in sorted({asked.question.stage for asked in oracle.asked(name)}):
+            if not found and stage in scripts:
+                found = _in_a_feature(run, name, scripts[stage])
         for verdict in found.values():
             told(name, verdict)
         return found

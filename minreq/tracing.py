@@ -49,8 +49,8 @@ class Trace:
     """The oracle of a run.
 
     With *eager* it says yes to all that the closure has: that is the baseline. Otherwise it says no first where an
-    import is optional. *decided* are answers from before. A miss in one of *fork_stages* forks where that is safe, except for
-    distributions that are *certain*.
+    import is optional. *decided* are answers from before. A miss in one of *fork_stages* forks where that is safe,
+    except for distributions that are *certain*.
     """
 
     def __init__(
@@ -141,10 +141,14 @@ class Trace:
         self._places = places
 
     def answers(self) -> Mapping[NormalizedName, Answer]:
-        """Return the answers by name, each with its first question in the order of the plan."""
-        return {
-            name: replace(answer, question=self._first(name).question) for name, answer in sorted(self._answers.items())
-        }
+        """Return the answers by name, each with its first question, in the order of the plan, and its reason."""
+        answers = {}
+        for name, answer in sorted(self._answers.items()):
+            first = self._first(name)
+            decision = self._decision(name, None if self._eager else first.why_optional)
+            reason = decision.reason if decision.accepted is answer.accepted else answer.reason
+            answers[name] = replace(answer, question=first.question, reason=reason)
+        return answers
 
     def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
         """Return every question about *name*."""

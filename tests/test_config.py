@@ -19,7 +19,7 @@ from minreq.cli import lock as lock_command
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings
 from minreq.config import options as o
 from minreq.config.pyproject import Configuration, find, values
-from minreq.config.settings import command, settings, verify_settings
+from minreq.config.settings import command, read_command, settings, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
 
 CACHE_DIR = Path("cache")
@@ -350,3 +350,35 @@ def test_every_option_is_a_flag_of_its_name() -> None:
 def test_every_option_sets_a_field() -> None:
     fields = {*Settings.__dataclass_fields__, *IndexOptions.__dataclass_fields__}
     assert {option.field for option in o.OPTIONS.values()} == fields - {"index", "cache_dir"}
+
+
+class TestReadCommand:
+    """The command line in a lock says again what it was made from."""
+
+    def test_what_was_written_is_read(self) -> None:
+        told = settings(
+            {
+                **CACHE,
+                "root": Requirement("a[b]>=1"),
+                "providers": ("bedrock", "openai"),
+                "features": ("chat",),
+                "smokes": (Path("smoke/a b.py"), Path("c.py")),
+                "with_": (Requirement("x>1"),),
+                "provided": (o.provided("boto3==1.44.0"),),
+                "smallest": True,
+                "hashes": False,
+                "budget": 7,
+                "output": Path("x.txt"),
+                "platforms": ("lambda-python3.12-x86_64",),
+            },
+            {},
+        )
+        read = read_command(command(told))
+        assert settings({**CACHE, **read}, {}) == told
+
+    @pytest.mark.parametrize(
+        ("text", "why"), [("lock --smock x", "--smock is no option of lock"), ("lock --smoke", "--smoke has no value")]
+    )
+    def test_what_was_not_written_by_minreq_is_refused(self, text: str, why: str) -> None:
+        with pytest.raises(ValueError, match=why):
+            read_command(text)

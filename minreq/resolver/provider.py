@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
@@ -78,8 +78,8 @@ Information = RequirementInformation[Wish, Pin]
 class Provider(AbstractProvider[Wish, Pin, Key]):
     """Answers resolvelib from a catalogue.
 
-    *aside* names the distributions whose requirements are set aside; *fixed* are pins that stay, of which nothing is
-    asked but further extras.
+    *aside* names the distributions whose requirements are set aside, but for what the *firm* ones say; *fixed* are pins
+    that stay, of which nothing is asked but further extras.
     """
 
     def __init__(
@@ -87,10 +87,12 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         catalogue: Catalogue,
         *,
         aside: Mapping[NormalizedName, Aside] | None = None,
+        firm: Collection[NormalizedName] = frozenset(),
         fixed: Mapping[NormalizedName, Release] | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._aside = aside or {}
+        self._firm = firm
         self._fixed = fixed or {}
         self._wishes: dict[Pin, tuple[Wish, ...]] = {}
         self._order: dict[NormalizedName, int] = {}
@@ -187,6 +189,10 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
             return iter((fixed,) if specifier.contains(fixed.version, prereleases=True) else ())
         return self._catalogue.matches(name, specifier) if asked else self._catalogue.known_matches(name, specifier)
 
+    def whole(self) -> frozenset[Key]:
+        """What the user wants whole, as it is pinned."""
+        return frozenset(wish.key for stated in self._catalogue.demand.whole for wish in self.stated(stated))
+
     def fixed(self, name: NormalizedName) -> Release | None:
         """The pin that stays."""
         return self._fixed.get(name)
@@ -219,11 +225,11 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         for requirement in requirements:
             self._catalogue.look_ahead(requirement)
         for requirement in requirements:
-            yield from self._of_package(requirement)
+            yield from self._of_package(requirement, release.name)
 
-    def _of_package(self, requirement: Requirement) -> Iterator[Wish]:
+    def _of_package(self, requirement: Requirement, package: NormalizedName) -> Iterator[Wish]:
         name = canonicalize_name(requirement.name)
-        aside = self._aside.get(name)
+        aside = None if package in self._firm else self._aside.get(name)
         if aside is Aside.ALTOGETHER:
             return
         overriding = self._catalogue.demand.overriding.get(name)

@@ -68,12 +68,10 @@ def extend(resolution: Resolution, requirement: Requirement, demand: Demand, ind
 def _resolution(step: Step, catalogue: Catalogue) -> Resolution:
     demand, solution = catalogue.demand, step.solution
     pins = solution.candidates(catalogue)
-    provider = Provider(catalogue)
-    whole = {wish.key for stated in demand.whole for wish in provider.stated(stated)}
     return Resolution(
         pins=pins,
         root=demand.root_name,
-        whole=solution.closure(whole, without=demand.root_name),
+        whole=solution.closure(Provider(catalogue).whole(), without=demand.root_name),
         provided=frozenset(canonicalize_name(stated.requirement.name) for stated in demand.provided) & pins.keys(),
         requires=solution.requires(),
         passed_over=step.passed_over,

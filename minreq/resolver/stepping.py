@@ -74,11 +74,17 @@ class Stepping:
 
     def _attempt(self, root: Release, aside: dict[NormalizedName, Aside]) -> Solution | _Refusal:
         """Resolve with one version of the root; fills *aside* with what nothing needs until all the rest holds."""
+        # What is kept whole is taken at its word.
+        firm: frozenset[NormalizedName] = frozenset()
         while True:
-            provider, trail = Provider(self.catalogue, aside=aside), Trail()
+            provider, trail = Provider(self.catalogue, aside=aside, firm=firm), Trail()
             outcome = solve(provider, trail, self._wishes(provider, root), written(self.catalogue.demand.root))
             if isinstance(outcome, Solution):
-                return outcome
+                whole = outcome.closure(provider.whole(), without=root.name) if aside else firm
+                if whole <= firm:
+                    return outcome
+                firm |= whole
+                continue
             verdicts: list[tuple[Conflict, str | None]] = []
             for conflict in outcome:
                 witness = self._needs(root, conflict.name) if self._negotiable(conflict, aside) else None

@@ -39,14 +39,18 @@ class Finder:
         parent, _, _ = fullname.rpartition(".")
         if parent and parent not in self._shared:
             return None  # A submodule of a distribution that is here: its own business.
-        spec = self._later_finders(fullname, path, target)
+        # A program that installs a finder of its own after us is asked before the parent is.
+        spec = ask_finders(sys.meta_path[self._position() + 1 :], fullname, path, target)
         if spec is not None:
             return spec
         frames, probing = importing_frames(sys._getframe(1))  # noqa: SLF001 - The documented way to frames.
         answer = self._ask("probe" if probing else "import", fullname, frames)
         if answer["answer"] == "yes":
             folder = make_importable(answer["path"])
-            return PathFinder.find_spec(fullname, [os.path.join(folder, *parent.split("."))] if parent else [folder])
+            # Finders that come first see it now as if it had been there; only a package laid over another they miss.
+            found = ask_finders(sys.meta_path[: self._position()], fullname, path, target)
+            where = os.path.join(folder, *parent.split(".")) if parent else folder
+            return found or PathFinder.find_spec(fullname, [where])
         if answer["answer"] == "namespace":
             self._shared.add(fullname)
             return namespace_spec(fullname)
@@ -77,16 +81,8 @@ class Finder:
         """Ask again, as ``importlib.invalidate_caches`` wants it."""
         self._declined.clear()
 
-    def _later_finders(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
-        """A program that installs a finder of its own after us is asked before the parent is."""
-        finders = list(sys.meta_path)
-        position = finders.index(self) if self in finders else len(finders)
-        for finder in finders[position + 1 :]:
-            find_spec = getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find_spec(fullname, path, target) if find_spec is not None else None
-            if spec is not None:
-                return spec
-        return None
+    def _position(self) -> int:
+        return sys.meta_path.index(self) if self in sys.meta_path else len(sys.meta_path)
 
     def _ask(self, need: str, name: str, frames: list[Place]) -> dict[str, Any]:
         key = (need, name, tuple(frames[:3]))
@@ -158,3 +154,15 @@ class NamespacePath:
     def append(self, folder: str) -> None:
         """Programs append to ``__path__``; a folder that is no entry of ``sys.path`` becomes one."""
         sys.path.append(folder)
+
+
+def ask_finders(
+    finders: Sequence[object], fullname: str, path: Sequence[str] | None, target: ModuleType | None
+) -> ModuleSpec | None:
+    """Return what the first of *finders* finds, as the import system would (PEP 451)."""
+    for finder in finders:
+        find_spec = getattr(finder, "find_spec", None)
+        spec: ModuleSpec | None = find_spec(fullname, path, target) if find_spec is not None else None
+        if spec is not None:
+            return spec
+    return None

@@ -23,7 +23,8 @@ def record_first_imports(state: State) -> Callable[[str, tuple[Any, ...]], None]
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import" and arguments[0] not in state.importers:
-            frames, _ = importing_frames(sys._getframe(1), 1)  # noqa: SLF001 - The documented way to frames.
+            # ``python -m`` imports runpy without a frame of Python.
+            frames, _ = importing_frames(sys._getframe().f_back, 1)  # noqa: SLF001 - The documented way to frames.
             state.importers[arguments[0]] = frames[0] if frames else None
 
     return hook
