@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from packaging.utils import NormalizedName
@@ -22,6 +22,7 @@ from minreq.errors import (
 )
 from minreq.model import Behaviour, Difference, Evidence, Question, Request
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
+from minreq.profiles.planning import without_template
 from minreq.reporting import Reporter, Step
 from minreq.settling import (
     Judge,
@@ -75,6 +76,24 @@ def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Mini
     Raises ``BaselineFailure`` when the smoke fails with nothing left out; ``NegativeAnswer`` when it needs what the
     user excluded, does not behave the same twice, or fails on the set alone; and what index and store raise.
     """
+    try:
+        return _minimize(laboratory, wishes, reporter)
+    except _TemplateStuckError as stuck:
+        reporter.note(f"{stuck.stage} goes on in no fork of the first stage: every group begins with a run of its own")
+        plan = without_template(laboratory.world.plan)
+        laboratory = replace(laboratory, world=replace(laboratory.world, plan=plan))
+        return _minimize(laboratory, wishes, reporter)
+
+
+class _TemplateStuckError(Exception):
+    """A stage of the baseline hung or died in a fork: what the first stage left (threads, locks) may be why."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+
+def _minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Minimum:
     with ThreadPoolExecutor(2) as pool:
         search = _Search(laboratory, wishes, reporter, pool)
         search.scout()
@@ -157,6 +176,10 @@ class _Search:
         oracle = Trace(self.laboratory.closure, {}, eager=True)
         observation = observe_with(self.laboratory, oracle, name, seed=seed, go_on=tell)
         if observation.failure is not None:
+            stage = observation.failure.behaviour.stage
+            first = self.laboratory.world.plan.first
+            if first is not None and stage != first.stage and observation.failure.ended in {"timeout", "death"}:
+                raise _TemplateStuckError(stage)
             raise _baseline_failure(observation, observation.failure, self.laboratory.world.limit)
         return observation
 

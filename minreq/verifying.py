@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,6 +45,8 @@ class _Task:
     #: Runs the smoke.
     interpreter: Interpreter
     plan: Plan
+    #: What decides what the plan does, as the lock records it.
+    inputs: Mapping[str, str]
     edits: tuple[edited.Edit, ...]
 
 
@@ -84,12 +86,15 @@ def _task(settings: VerifySettings) -> _Task:
     beside = evidence_file.beside(settings.lock)
     lock = evidence_file.load(_read(beside, "evidence"), filename=beside.name)
     python = settings.python or settings.interpreter
+    plan = _plan(lock, settings)
+    shared = plan.first is None or plan.first.stage in lock.stages
     return _Task(
         lock=lock,
         text=text,
         settings=settings,
         interpreter=runtime.interpreter(Path(python) if python else None),
-        plan=_plan(lock, settings),
+        plan=plan if shared else planning.without_template(plan),
+        inputs=planning.inputs(plan),
         edits=edited.edits(lock, text, filename=settings.lock.name),
     )
 
@@ -127,7 +132,7 @@ def _smoke(recorded: Path, settings: VerifySettings) -> Path:
 
 def _circumstances(task: _Task) -> Iterator[str]:
     """Tell what else is not as it was when the lock was proven, and may be why something differs."""
-    before, now = task.lock.inputs, planning.inputs(task.plan)
+    before, now = task.lock.inputs, task.inputs
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
         yield f"the smoke is not the one the lock was proven with: {', '.join(changed)}"
     if place := verdict.elsewhere(task.lock, task.interpreter.platform):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -67,6 +67,18 @@ def skipped(
         for call in provider.calls
         if _made(call, feature) and not _able(call, version)
     )
+
+
+def without_template(plan: Plan) -> Plan:
+    """*plan* with the first stage as the beginning of every group, for what does not survive a fork."""
+    first = plan.first
+    if first is None:
+        return plan
+    groups = tuple(
+        replace(group, scripts=(replace(first, stage=f"{group.name}/{first.stage}"), *group.scripts))
+        for group in plan.groups
+    )
+    return replace(plan, first=None, groups=groups)
 
 
 def inputs(plan: Plan) -> Mapping[str, str]:
