@@ -14,7 +14,10 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 def main() -> int:
     """Run minreq as a process of its own, and return the exit status."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    return cli.main()
+    status = cli.main()
+    # Python would look through all of them once more before it ends, which takes a second.
+    gc.freeze()
+    return status
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ would find out late and begin again. What is foretold here decides only what is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -21,10 +20,11 @@ from minreq.observing import Observation
 
 def imported_without_handler(
     baseline: Observation, import_map: ImportMap, owner: Callable[[str], NormalizedName | None]
-) -> dict[NormalizedName, str]:
+) -> dict[NormalizedName, Frame]:
     """Return, for distributions that were first asked for optionally, a place that imports them without a handler.
 
-    *owner* tells whose a file is: what a distribution imports of its own counts for nothing.
+    The place is as on this machine. *owner* tells whose a file is: what a distribution imports of its own counts for
+    nothing.
     """
     # What was unknown when it was asked for may have come with an extra since.
     first = (*(questions[0] for questions in baseline.asked.values() if questions), *baseline.unanswered)
@@ -36,19 +36,19 @@ def imported_without_handler(
     }
     if not modules:
         return {}
-    mention = re.compile(rb"\b(?:" + "|".join(map(re.escape, sorted(modules))).encode() + rb")\b")
-    found: dict[NormalizedName, str] = {}
+    tops = sorted({module.partition(".")[0].encode() for module in modules})
+    found: dict[NormalizedName, Frame] = {}
     for file in sorted(baseline.loaded):
         whose = owner(file)
         if whose is None:
             continue
         source = Path(file).read_bytes()
-        if not mention.search(source):
+        if not any(b"import " + top in source or b"from " + top in source for top in tops):
             continue
         for module, line in _static_imports(source, file):
             name = modules.get(module)
             if name is not None and name != whose and name not in found and _is_hard(file, line, baseline.loaded):
-                found[name] = f"{file}:{line}"
+                found[name] = Frame(file=file, line=line, function="<module>")
     return found
 
 

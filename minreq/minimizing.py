@@ -28,6 +28,7 @@ from minreq.settling import (
     Judge,
     Verdict,
     certificate,
+    passed_at_the_miss,
     settle_by_features,
     settle_by_forks,
     settle_by_runs,
@@ -123,6 +124,13 @@ class _Search:
     spared: set[NormalizedName] = field(default_factory=set)
     #: What the forks of the trace at hand found to be of no need.
     unneeded: set[NormalizedName] = field(default_factory=set)
+    #: Those of them without which only one stage passed, and all that were such before: nobody hopes twice.
+    hoped: frozenset[NormalizedName] = frozenset()
+    hoped_once: frozenset[NormalizedName] = frozenset()
+    #: The stage that will most likely fail without a distribution, where code of the baseline says so.
+    foretold: dict[NormalizedName, str] = field(default_factory=dict)
+    #: A set, and its proof that runs already.
+    proof_to_be: tuple[frozenset[NormalizedName], Future[Observation]] | None = None
     #: What the trace at hand declined first and then had to give, and where.
     changed: Mapping[NormalizedName, str] = field(default_factory=dict)
     outgrown: bool = False
@@ -162,7 +170,8 @@ class _Search:
             self.baseline, self.laboratory.closure.import_map, places.owner
         ).items():
             if name not in self.decided:
-                reason = f"{places.name(place)} imports it without a handler"
+                reason = f"{places.name(place.file)}:{place.line} imports it without a handler"
+                self.foretold[name] = self.baseline.loaded_in[place.file]
                 self.decided[name] = Decision(accepted=True, reason=reason)
 
     def observe_baseline(self, name: str, seed: int = 0) -> Observation:
@@ -219,10 +228,13 @@ class _Search:
         for _ in range(_MOST_TRACES):
             oracle = Trace(self.laboratory.closure, self.decided)
             trace = observe_with(self.laboratory, oracle, "scout", go_on=lambda _first: False)
-            again = self.failed(trace) or self.deviates(trace)
-            if again is None:
+            failed = self.failed(trace)
+            # Whether a difference is gone, the trace tells by its first stage as soon as another scout would.
+            again = failed or self.deviates(trace)
+            if again is not None:
+                self.reporter.repeated(again)
+            if failed is None:
                 return
-            self.reporter.repeated(again)
 
     # A trace, and what forks of it settle while it is alive.
 
@@ -252,15 +264,41 @@ class _Search:
                 self.reporter.began(Step.SETTLE)
                 names = observation.accepted - certain - self.laboratory.initial
                 told = self.reporter.settled
+                self.hope(observation, passed_at_the_miss(run, oracle, names & self.hopeful(observation)))
+                if not self.stands(observation):
+                    names &= run.forks.keys()
+                elif names:
+                    self.begin_proof(observation)
+                names -= self.hoped
+                judge = self.judge
                 self.record(
                     observation,
-                    settle_by_forks(run, oracle, names, laboratory=self.laboratory, judge=self.judge, told=told),
+                    settle_by_forks(
+                        run, oracle, names, laboratory=self.laboratory, judge=judge, told=told, foretold=self.foretold
+                    ),
                 )
 
-        self.unneeded = set()
+        self.unneeded, self.hoped = set(), frozenset()
         observation = observe_with(self.laboratory, oracle, "trace", go_on=go_on, then=settle)
         self.changed, self.outgrown = oracle.changed, oracle.outgrown
         return observation
+
+    def hopeful(self, trace: Observation) -> set[NormalizedName]:
+        """Return what nothing but its own import in *trace* spoke for; what asked for it is no better off."""
+        assumed = self.decided.keys() - self.verdicts.keys()
+        return {
+            name
+            for name in trace.accepted - assumed - self.verdicts.keys() - self.hoped_once
+            if not any(assumed & set(asked.owners) for asked in trace.asked[name])
+        }
+
+    def hope(self, observation: Observation, names: Iterable[NormalizedName]) -> None:
+        """Take *names* for unneeded, since the stage that asks passed without each: what comes next tells."""
+        self.hoped = frozenset(names)
+        self.hoped_once |= self.hoped
+        self.record(observation, dict.fromkeys(sorted(self.hoped)))
+        for name in sorted(self.hoped):
+            self.reporter.settled(name, None)
 
     def fork_stages(self) -> frozenset[str]:
         """Return the stages whose misses fork at once: where it cannot depend on chance which process asks first."""
@@ -400,12 +438,19 @@ class _Search:
 
     def settle(self, trace: Observation) -> str | None:
         """Try in runs of their own what has no verdict yet; return why another trace is due, ``None`` at the end."""
+        if not self.stands(trace):
+            return self.leave_out()
         self.reporter.began(Step.SETTLE)
         unsettled = trace.accepted - self.laboratory.initial - self.settled(trace) - self.unneeded
         self.record(trace, settle_by_runs(self.laboratory, trace, unsettled, self.judge, self.reporter.settled))
+        if not self.stands(trace):
+            return self.leave_out()
         self.spared |= self.unneeded - set(self.degraded)
-        if not self.unneeded or self.stands_without(trace):
-            return None
+        return None
+
+    def leave_out(self) -> str | None:
+        """Decide what is unneeded as no."""
+        self.spared |= self.unneeded - set(self.degraded)
         # What frees most comes first: it stays out when not all of them can.
         size = self.laboratory.closure.bytes
         self.batch = tuple(sorted(self.unneeded, key=lambda name: (-size(name), name)))
@@ -422,12 +467,14 @@ class _Search:
             if name in trace.accepted and trace.answers[name].question == question
         }
 
-    def stands_without(self, trace: Observation) -> bool:
+    def stands(self, trace: Observation) -> bool:
         """Whether all other answers of *trace* stand when what it did not need is taken away.
 
         That is so for a single distribution through which nothing else was asked for: the run that passed without it
         was one on the very set that remains.
         """
+        if not self.unneeded:
+            return True
         return len(self.unneeded) == 1 and not any(
             self.unneeded.intersection(filter(None, asked.owners))
             for name in trace.accepted - self.unneeded
@@ -440,16 +487,37 @@ class _Search:
         Raises ``ProofFailed`` unless the smoke behaves as on the baseline.
         """
         self.reporter.began(Step.PROVE)
-        proof = observe_installed(self.laboratory, (trace.accepted - self.unneeded) | self.laboratory.initial)
+        wanted = self.wanted(trace)
+        names, begun = self.proof_to_be or (wanted, None)
+        proof = begun.result() if begun and names == wanted else observe_installed(self.laboratory, wanted)
+        wrong = self.wrong(proof)
+        if wrong and self.hoped:
+            # Nothing but hope said that these can be left out.
+            doubtful, self.hoped = self.hoped, frozenset()
+            self.unneeded -= doubtful
+            told = self.reporter.settled
+            self.record(trace, settle_by_runs(self.laboratory, trace, doubtful, self.judge, told))
+            return self.prove(trace)
+        if wrong:
+            raise ProofFailed("the lock", wrong)
+        return trace, proof
+
+    def wanted(self, trace: Observation) -> frozenset[NormalizedName]:
+        """Return the set that *trace* stands for."""
+        return (trace.accepted - self.unneeded) | self.laboratory.initial
+
+    def begin_proof(self, trace: Observation) -> None:
+        """Prove beside the settling, which seldom finds that there is something else to be proven."""
+        wanted = self.wanted(trace)
+        self.proof_to_be = wanted, self.pool.submit(observe_installed, self.laboratory, wanted)
+
+    def wrong(self, proof: Observation) -> list[str]:
+        """Return how *proof* is not as the baseline was, a sentence each."""
         if proof.failure is not None:
             behaviour = proof.failure.behaviour
-            raise ProofFailed("the lock", [f"{behaviour.stage} fails: {behaviour.status}"])
+            return [f"{behaviour.stage} fails: {behaviour.status}"]
         found = self.deviations_of(proof.behaviour)
-        if found:
-            found = without_noise(found, self.noise())
-        if found:
-            raise ProofFailed("the lock", list(map(sentence, found)))
-        return trace, proof
+        return list(map(sentence, without_noise(found, self.noise()))) if found else []
 
     def minimum(self, trace: Observation, proof: Observation) -> Minimum:
         """Put together what was found."""

@@ -55,6 +55,8 @@ class Observation:
     unanswered: tuple[Asked, ...] = ()
     #: Source files of the modules that were loaded, each with the place that imported it first, as on this machine.
     loaded: Mapping[str, Frame | None] = field(default_factory=dict)
+    #: The first stage, in plan order, that loaded each.
+    loaded_in: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failure(self) -> StageResult | None:
@@ -100,6 +102,7 @@ def observe_with(
             asked={asked: oracle.asked(asked) for asked in answers},
             unanswered=oracle.unanswered,
             loaded={file: importer for result in results for file, importer in result.loaded},
+            loaded_in={file: result.behaviour.stage for result in reversed(results) for file, _ in result.loaded},
         )
         then(run, observation)
     return observation

@@ -10,9 +10,9 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.comparing import Deviation, deviations, without_noise
-from minreq.model import Behaviour, Difference, Evidence, Failure, Script
+from minreq.model import Behaviour, Difference, Evidence, Failure, Plan, Script, StageBehaviour
 from minreq.observing import Laboratory, Observation, observe_alone
-from minreq.smoke.running import FORK_LIMIT, Run, StageResult
+from minreq.smoke.running import FORK_LIMIT, Miss, Run, StageResult
 from minreq.tracing import Trace
 
 #: The evidence that keeps a distribution; ``None`` when the smoke passes without it and behaves the same.
@@ -41,6 +41,14 @@ class Judge:
             found = without_noise(found, self.noise())
         return difference(name, found[0]) if found else None
 
+    def seen_again(self, name: NormalizedName, stage: StageBehaviour) -> Difference | None:
+        """Return the difference that was seen without *name*, if one *stage* shows it again."""
+        if name not in self.seen:
+            return None
+        expected = Behaviour(stages=tuple(each for each in self.expected.stages if each.stage == stage.stage))
+        found = deviations(expected, Behaviour(stages=(stage,)))
+        return difference(name, self.seen[name]) if self.seen[name] in found else None
+
 
 def settle_by_forks(
     run: Run,
@@ -50,22 +58,19 @@ def settle_by_forks(
     laboratory: Laboratory,
     judge: Judge,
     told: Told,
+    foretold: Mapping[NormalizedName, str],
 ) -> dict[NormalizedName, Verdict]:
     """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
 
-    A failure counts only if its cause is our own exception for that very distribution; all else is for a run of its
-    own.
+    *foretold* are stages that will fail without a distribution, if any does. A failure counts only if its cause is our
+    own exception for that very distribution; all else is for a run of its own.
     """
+    forks = _Forks(run=run, oracle=oracle, plan=laboratory.world.plan, judge=judge, foretold=foretold)
     stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
-    scripts = _scripts(laboratory)
-    rehearsed = {name for name in names if name not in run.forks and stage_of[name] in scripts}
+    rehearsed = {name for name in names if name not in run.forks and stage_of[name] in forks.scripts}
 
     def settle(name: NormalizedName) -> dict[NormalizedName, Verdict]:
-        found = _at_the_miss(run, name, oracle, laboratory, judge)
-        # Whichever feature asked first in this trace, all that asked are tried, in one order.
-        for stage in sorted({asked.question.stage for asked in oracle.asked(name)}):
-            if not found and stage in scripts:
-                found = _in_a_feature(run, name, scripts[stage])
+        found = forks.settle(name)
         for verdict in found.values():
             told(name, verdict)
         return found
@@ -73,49 +78,90 @@ def settle_by_forks(
     with ThreadPoolExecutor(laboratory.jobs) as pool:
         # One run of a feature settles all that it asks for first, each in a fork at its miss.
         oracle.rehearse(rehearsed)
-        list(pool.map(lambda stage: run.run([scripts[stage]]), sorted({stage_of[name] for name in rehearsed})))
+        list(pool.map(lambda stage: run.run([forks.scripts[stage]]), sorted({stage_of[name] for name in rehearsed})))
         return {name: verdict for found in pool.map(settle, sorted(names)) for name, verdict in found.items()}
 
 
-def _scripts(laboratory: Laboratory) -> dict[str, Script]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Forks:
+    """What a trace left: forks at its misses, and a template to fork features from."""
+
+    run: Run
+    oracle: Trace
+    plan: Plan
+    judge: Judge
+    foretold: Mapping[NormalizedName, str]
+
+    @property
+    def scripts(self) -> dict[str, Script]:
+        """The scripts of the groups by stage."""
+        return _scripts(self.plan)
+
+    def settle(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
+        """Return the verdict on *name*; nothing where no fork tells."""
+        found = self.at_the_miss(name)
+        # Whichever feature asked first in this trace, all that asked are tried, in one order.
+        for stage in sorted({asked.question.stage for asked in self.oracle.asked(name)}):
+            if not found and stage in self.scripts:
+                found = _in_a_feature(self.run, name, self.scripts[stage])
+        return found
+
+    def at_the_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
+        """Return what the fork at the first miss of *name* told, or tells now that it goes on."""
+        miss = self.run.forks.get(name)
+        if miss is None:
+            return {}
+        first = miss.result.result(FORK_LIMIT * 2)
+        if not first.passed:
+            return certificate(name, first, "fork")
+        if self.plan.first is None or first.behaviour.stage != self.plan.first.stage:
+            return {}
+        seen = self.judge.seen_again(name, first.behaviour)
+        return {name: seen} if seen else self.rest(name, miss, first)
+
+    def rest(self, name: NormalizedName, miss: Miss, first: StageResult) -> dict[NormalizedName, Verdict]:
+        """Let a fork that does without *name* so far go through the rest of the smoke, the likeliest failure first."""
+        stages = [first.behaviour]
+        # What asked for it, and is foretold to be needed, needs it there.
+        askers = (owner for asked in self.oracle.asked(name) for owner in asked.owners if owner is not None)
+        foretold = next((self.foretold[each] for each in (name, *askers) if each in self.foretold), None)
+        likely = [self.scripts[foretold]] if foretold in self.scripts else []
+        for scripts in filter(None, [likely, *(group.scripts for group in self.plan.groups)]):
+            for result in self.run.run(scripts, without=name, template=miss.process):
+                if not result.passed:
+                    return certificate(name, result, "fork")
+                if scripts is not likely:
+                    stages.append(result.behaviour)
+        if not self.oracle.agrees_without(name):
+            return {}  # It was another set than the trace's less this one.
+        return {name: self.judge.verdict(name, Behaviour(stages=tuple(stages)))}
+
+
+def passed_at_the_miss(run: Run, oracle: Trace, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
+    """Return those of *names* without which the first stage passed, as forks of *run* at their misses found."""
+    return frozenset(
+        name
+        for name in names
+        if name in run.forks and run.forks[name].result.result(FORK_LIMIT * 2).passed and oracle.agrees_without(name)
+    )
+
+
+def _scripts(plan: Plan) -> dict[str, Script]:
     """Return the scripts of the groups by stage."""
-    return {script.stage: script for group in laboratory.world.plan.groups for script in group.scripts}
+    return {script.stage: script for group in plan.groups for script in group.scripts}
 
 
 def settle_by_features(
     run: Run, questions: Iterable[tuple[NormalizedName, str]], laboratory: Laboratory
 ) -> dict[NormalizedName, Verdict]:
     """Return the verdicts on distributions that *run* declined first and had to give at the stage named with each."""
-    scripts = _scripts(laboratory)
+    scripts = _scripts(laboratory.world.plan)
     with ThreadPoolExecutor(laboratory.jobs) as pool:
         found = pool.map(
             lambda asked: _in_a_feature(run, asked[0], scripts[asked[1]]),
             [asked for asked in sorted(questions) if asked[1] in scripts],
         )
         return {name: verdict for verdicts in found for name, verdict in verdicts.items()}
-
-
-def _at_the_miss(
-    run: Run, name: NormalizedName, oracle: Trace, laboratory: Laboratory, judge: Judge
-) -> dict[NormalizedName, Verdict]:
-    miss = run.forks.get(name)
-    if miss is None:
-        return {}
-    first = miss.result.result(FORK_LIMIT * 2)
-    if not first.passed:
-        return certificate(name, first, "fork")
-    if laboratory.world.plan.first is None or first.behaviour.stage != laboratory.world.plan.first.stage:
-        return {}
-    # It does without so far: it goes through the rest of the smoke.
-    stages = [first.behaviour]
-    for group in laboratory.world.plan.groups:
-        for result in run.run(group.scripts, without=name, template=miss.process):
-            if not result.passed:
-                return certificate(name, result, "fork")
-            stages.append(result.behaviour)
-    if not oracle.agrees_without(name):
-        return {}  # It was another set than the trace's less this one.
-    return {name: judge.verdict(name, Behaviour(stages=tuple(stages)))}
 
 
 def _in_a_feature(run: Run, name: NormalizedName, script: Script) -> dict[NormalizedName, Verdict]:
