@@ -230,7 +230,7 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
 
 
 def _of_providers(task: Task) -> tuple[Requirement, ...]:
-    return planning.available(task.profile, task.settings.providers) if task.profile else ()
+    return planning.available(task.profile, task.root, task.settings.providers) if task.profile else ()
 
 
 def _refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:

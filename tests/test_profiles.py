@@ -18,10 +18,15 @@ from minreq.model import Plan
 from minreq.profiles.loading import Profile, find, load
 from minreq.profiles.planning import available, inputs, plan, skipped
 
+EXAMPLE, SLIM = canonicalize_name("example"), canonicalize_name("example-core")
+
 PROFILE = """
 name = "example"
 roots = ["Example", "example-core"]
 first = "smokes/first.py"
+
+[undeclared]
+example-core = ["missing"]
 
 [[refused]]
 release = "example==1.2"
@@ -131,6 +136,7 @@ class TestLoading:
             ('roots = ["Example", "example-core"]', "roots = [3]", "roots[0]: a string is wanted, not 3"),
             ('LEVEL = "3"', "LEVEL = 3", "environment.LEVEL: a string is wanted, not 3"),
             ('release = "example==1.2"', 'release = "!"', "refused[0].release: "),
+            ('["missing"]', '["!"]', "undeclared.example-core[0]: "),
             ('reason = "it is bad"', 'reasons = "it is bad"', "refused[0].reasons: no such key"),
             ("smokes/chat.py", "smokes/dance.py", "features.chat.file: no such file"),
             ('["helper>=2"]', '["!"]', "providers.near.requirements[0]: "),
@@ -247,7 +253,8 @@ class TestPlan:
         assert (made.first, dict(made.environment), stages(made)) == (None, {}, ["smoke/check.py"])
 
     def test_what_is_made_available_is_said_once(self, profile: Profile) -> None:
-        assert [str(each) for each in available(profile, ["far", "near"])] == ["helper>=2"]
+        assert [str(each) for each in available(profile, EXAMPLE, ["far", "near"])] == ["helper>=2"]
+        assert [str(each) for each in available(profile, SLIM, ["near"])] == ["helper>=2", "missing"]
 
 
 class TestUnknown:
@@ -258,7 +265,7 @@ class TestUnknown:
 
     def test_provider_that_looks_like_none(self, profile: Profile) -> None:
         with pytest.raises(UnknownProvider) as caught:
-            available(profile, ["xyz"])
+            available(profile, EXAMPLE, ["xyz"])
         assert str(caught.value) == "no provider 'xyz'; there are: far, near"
 
     def test_root_without_profile_has_no_providers(self) -> None:

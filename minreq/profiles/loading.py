@@ -83,6 +83,8 @@ class Profile:
     #: Distributions the profile is for.
     roots: tuple[NormalizedName, ...]
     refused: tuple[Refused, ...]
+    #: By root, what it uses and does not declare: made available to the smoke, kept only where it needs it.
+    undeclared: Mapping[NormalizedName, tuple[Requirement, ...]]
     #: Variables of the environment of every stage.
     environment: Mapping[str, str]
     #: The script of the first stage.
@@ -123,6 +125,7 @@ def _profile(table: Table, folder: Path) -> Profile:
         name=table.text("name"),
         roots=tuple(canonicalize_name(name) for name in table.texts("roots")),
         refused=tuple(refused for each in table.tables("refused") if (refused := _refused(each))),
+        undeclared=_undeclared(table.table("undeclared")),
         environment=table.strings("environment"),
         first=_script(table, "first", folder),
         features=features,
@@ -179,16 +182,24 @@ def _joined(provider: Provider, others: list[Provider]) -> Provider:
     )
 
 
-def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
-    requirements = (
-        table.parsed(f"requirements[{index}]", text, Requirement, InvalidRequirement)
-        for index, text in enumerate(table.texts("requirements"))
+def _undeclared(table: Table) -> dict[NormalizedName, tuple[Requirement, ...]]:
+    return {canonicalize_name(name): _requirements(table, name) for name in table}
+
+
+def _requirements(table: Table, key: str) -> tuple[Requirement, ...]:
+    found = (
+        table.parsed(f"{key}[{index}]", text, Requirement, InvalidRequirement)
+        for index, text in enumerate(table.texts(key))
     )
+    return tuple(requirement for requirement in found if requirement)
+
+
+def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
     shared = table.anything("arguments")
     provider = Provider(
         name=name,
         aliases=table.texts("aliases"),
-        requirements=tuple(requirement for requirement in requirements if requirement),
+        requirements=_requirements(table, "requirements"),
         environment=table.strings("environment"),
         calls=tuple(_calls(table, shared, features)),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.errors import UnknownFeature, UnknownProvider
@@ -50,9 +51,10 @@ def plan(
     )
 
 
-def available(profile: Profile, providers: Sequence[str]) -> tuple[Requirement, ...]:
-    """What is resolved with the root so that *providers* can ask for it; raises `UnknownProvider`."""
+def available(profile: Profile, root: NormalizedName, providers: Sequence[str]) -> tuple[Requirement, ...]:
+    """What is resolved with *root* so that it and *providers* can ask for it; raises `UnknownProvider`."""
     found = {str(each): each for name in providers for each in _provider(profile, name).requirements}
+    found |= {str(each): each for each in profile.undeclared.get(root, ())}
     return tuple(found[text] for text in sorted(found))
 
 

@@ -54,6 +54,9 @@ class Table:
         for key in self._content:
             yield key, self.table(key)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
     def parsed(self, key: str, text: str, parse: Callable[[str], _T], error: type[ValueError]) -> _T | None:
         """What *parse* makes of the *text* at *key*; `None` and a fault where it raises *error*."""
         try:
