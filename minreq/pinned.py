@@ -8,6 +8,7 @@ from typing import Protocol
 
 from packaging.tags import Tag
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from minreq.errors import ProjectNotFound
 from minreq.lockfile.requirements import LockedPin, parse_damaged, pinned
@@ -17,8 +18,8 @@ from minreq.model import Candidate, Lock, Platform, Sdist, Wheel
 class Index(Protocol):
     """What is asked of the index."""
 
-    def files(self, name: NormalizedName, /) -> tuple[Wheel | Sdist, ...]:
-        """Return every file of a project; raises `ProjectNotFound` and the other index failures."""
+    def releases(self, name: NormalizedName, /) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
+        """Return every file of a project by version; raises `ProjectNotFound` and the other index failures."""
         ...
 
     def prefetch(self, names: Iterable[NormalizedName], /) -> None:
@@ -71,9 +72,9 @@ class Finder:
 
     def _file(self, pin: LockedPin, known: Candidate | None) -> tuple[Wheel | Sdist | None, str]:
         """The file to install, and what is wrong with it."""
-        offered = _offered(self.index, pin.name)
+        offered = _offered(self.index, pin.name, pin.version)
         if known is None:
-            chosen = (file for file in offered if file.version == pin.version and file.sha256 in pin.hashes)
+            chosen = (file for file in offered if file.sha256 in pin.hashes)
             file = _liked(chosen, self.platform)
             lack = f"the index has no file of {pin.name} {pin.version} that fits and has a hash of the lock"
             return file, _yanked(file) if file else lack
@@ -115,7 +116,7 @@ def withdrawn(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str
     index.prefetch(sorted(candidate.name for candidate in candidates))
     found: dict[str, str] = {}
     for candidate in candidates:
-        files = _offered(index, candidate.name)
+        files = _offered(index, candidate.name, candidate.version)
         for file in pinned(candidate):
             there = _same(files, file)
             if there is None:
@@ -125,10 +126,10 @@ def withdrawn(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str
     return found
 
 
-def _offered(index: Index, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
-    """The files of a project, none where the index has no such project (any more)."""
+def _offered(index: Index, name: NormalizedName, version: Version) -> tuple[Wheel | Sdist, ...]:
+    """The files of a version, none where the index has no such version or project (any more)."""
     try:
-        return index.files(name)
+        return index.releases(name).get(version, ())
     except ProjectNotFound:
         return ()
 
