@@ -120,6 +120,8 @@ def test_lock(user: User) -> None:
     assert "unused==" not in text
     assert "lock app --smoke check.py" in text
     assert str(user.folder) not in text
+    again = user.run("app", "--smoke", "check.py", *user.index)
+    assert "Left requirements-minimal.txt and requirements-minimal.evidence.json as they were" in again.stderr
 
 
 def test_lock_to_standard_output(user: User) -> None:

@@ -121,7 +121,8 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
         writing.check(told.output)
     with watching(quiet=quiet, verbose=verbose) as progress:
         lock = engine.lock(told, progress)
-        progress.finished(() if as_json or told.check else summary.lines(lock, told, progress.seconds))
+        words = summary.lines(lock, told, progress.seconds, wrote=progress.wrote)
+        progress.finished(() if as_json or told.check else words)
     if as_json:
         click.echo(json.dumps(summary.data(lock, told), indent=1))
     elif told.check:

@@ -104,6 +104,11 @@ class Progress(Reporter):
         """How long it has taken so far."""
         return self._clock() - self._began
 
+    @property
+    def wrote(self) -> bool:
+        """Whether it came to writing."""
+        return self._step is Step.WRITE
+
     def finished(self, lines: Iterable[Text | str] = ()) -> None:
         """Everything is done: the last step has ended, and *lines* sum it up."""
         with self._lock:

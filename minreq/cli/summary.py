@@ -19,8 +19,11 @@ from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 _BAR_WIDTH = 40
 
 
-def lines(lock: Lock, settings: Settings, seconds: float) -> Iterator[Text]:
-    """Return the lines for a person: largest first, the totals last, where they are seen."""
+def lines(lock: Lock, settings: Settings, seconds: float, *, wrote: bool = True) -> Iterator[Text]:
+    """Return the lines for a person: largest first, the totals last, where they are seen.
+
+    *wrote* is false where the lock that was there still held.
+    """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
     parts: dict[str, Sequence[Kept | LeftOut]] = {"Kept": kept, "Left out": left_out}
@@ -32,7 +35,7 @@ def lines(lock: Lock, settings: Settings, seconds: float) -> Iterator[Text]:
     yield Text()
     yield from _sizes(sum(each.bytes for each in kept), sum(each.bytes for each in left_out))
     yield Text()
-    yield from _ending(lock, settings, seconds)
+    yield from _ending(lock, settings, seconds, wrote=wrote)
 
 
 def data(lock: Lock, settings: Settings) -> dict[str, Any]:
@@ -108,12 +111,13 @@ def _bar(count: int) -> str:
     return f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}]"
 
 
-def _ending(lock: Lock, settings: Settings, seconds: float) -> Iterator[Text]:
+def _ending(lock: Lock, settings: Settings, seconds: float, *, wrote: bool) -> Iterator[Text]:
     if settings.dry_run:
         yield Text(f"Nothing written (--dry-run), in {duration(seconds)}")
         return
     if settings.output == STDOUT:
         return
-    yield Text(f"Wrote {settings.output} and {beside(settings.output).name} in {duration(seconds)}. Install it with")
+    files, took = f"{settings.output} and {beside(settings.output).name}", duration(seconds)
+    yield Text(f"{f'Wrote {files}' if wrote else f'Left {files} as they were'} in {took}. Install it with")
     require_hashes = " --require-hashes" if lock.hashes else ""
     yield Text(f"  pip install --no-deps{require_hashes} -r {shlex.quote(str(settings.output))} -t python/")
