@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from minreq import pinned, preparing
@@ -11,10 +11,10 @@ from minreq.errors import IndexFailure, LockStale
 from minreq.forecast import StaticForecast
 from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
+from minreq.lockfile import requirements as requirements_file
 from minreq.lockfile import staleness
 from minreq.model import Lock
 from minreq.preparing import Task
-from minreq.profiles import planning
 from minreq.reporting import Reporter, Step
 from minreq.resolver import resolve
 from minreq.store import Store
@@ -37,8 +37,8 @@ def check(settings: Settings, reporter: Reporter) -> Lock:
             filename=output.name,
             command=task.command,
             platforms=task.targets,
-            inputs=planning.inputs(task.plan(lock.resolution.pins[lock.resolution.root].version)),
-            withdrawn=_withdrawn(lock, index, reporter),
+            inputs=task.inputs(lock.resolution.pins[lock.resolution.root].version),
+            withdrawn=_known_withdrawn(lock, index, reporter),
         )
         # Another root than the lock's would be no answer to what became of this one.
         if not reasons and (settings.upgrade or settings.upgrade_packages):
@@ -46,6 +46,25 @@ def check(settings: Settings, reporter: Reporter) -> Lock:
     if reasons:
         raise LockStale(str(output), reasons)
     return lock
+
+
+def unchanged(task: Task, index: IndexClient) -> Lock | None:
+    """Return the lock on disk when it was proven from the very same things; then nothing needs to be done.
+
+    What it pins would be preferred by a resolution anyway. Raises the index failures.
+    """
+    settings = task.settings
+    before = None if settings.upgrade or settings.upgrade_packages or settings.dry_run else preparing.previous(settings)
+    if before is None:
+        return None
+    same = (
+        settings.output.read_text("utf-8") == requirements_file.render(before, filename=settings.output.name)
+        and before.command == task.command
+        and before.inputs == task.inputs(before.resolution.pins[before.resolution.root].version)
+        and (before.platforms, before.proven_on) == (task.targets, task.host)
+        and not any(preparing.is_refused(task.profile, pin) for pin in before.resolution.pins.values())
+    )
+    return before if same and not _withdrawn(before, index) else None
 
 
 def _read(output: Path) -> tuple[Lock, str]:
@@ -56,10 +75,14 @@ def _read(output: Path) -> tuple[Lock, str]:
     return evidence_file.load(beside.read_text("utf-8"), filename=beside.name), output.read_text("utf-8")
 
 
-def _withdrawn(lock: Lock, index: IndexClient, reporter: Reporter) -> dict[str, str]:
+def _withdrawn(lock: Lock, index: IndexClient) -> Mapping[str, str]:
+    return pinned.withdrawn(index, (kept.candidate for kept in lock.selection.kept))
+
+
+def _known_withdrawn(lock: Lock, index: IndexClient, reporter: Reporter) -> Mapping[str, str]:
     """Ask the pages of what is kept; an index that cannot be reached decides nothing."""
     try:
-        return dict(pinned.withdrawn(index, (kept.candidate for kept in lock.selection.kept)))
+        return _withdrawn(lock, index)
     except IndexFailure as error:
         reporter.note(f"whether a pinned file was yanked or is gone could not be asked: {error}")
         return {}

@@ -18,7 +18,6 @@ from minreq.lockfile import requirements as requirements_file
 from minreq.lockfile import writing
 from minreq.minimizing import Wishes, minimize
 from minreq.model import Lock, Resolution
-from minreq.profiles import planning
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
 from minreq.selecting import requests, select
@@ -40,19 +39,19 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     task = preparing.task(settings)
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
+        known = checking.unchanged(task, index)
+        if known is not None:
+            reporter.note("nothing changed since this lock was proven")
+            reporter.locked(known)
+            return known
+
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
         demand = preparing.demand(task, index_settings, store)
 
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
-        plan = task.plan(resolution.pins[task.root].version)
-        inputs = planning.inputs(plan)
-        known = preparing.unchanged(task, resolution, inputs)
-        if known is not None:
-            reporter.note("nothing changed since this lock was proven")
-            reporter.locked(known)
-            return known
+        version = resolution.pins[task.root].version
 
         reporter.began(Step.MAP)
         closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
@@ -61,7 +60,13 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         wishes = _wishes(settings, demand, resolution)
         initial = frozenset(wishes.requested) | resolution.provided
         with workplace(
-            task.interpreter, plan, closure, store, initial=initial, jobs=settings.jobs, timeout=settings.timeout
+            task.interpreter,
+            task.plan(version),
+            closure,
+            store,
+            initial=initial,
+            jobs=settings.jobs,
+            timeout=settings.timeout,
         ) as laboratory:
             minimum = minimize(laboratory, wishes, reporter)
 
@@ -76,7 +81,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         proven_on=task.host,
         behaviour=behaviour,
         noise=tuple(sorted({f"{each.what} of {each.stage}" for each in minimum.noise})),
-        inputs=inputs,
+        inputs=task.inputs(version),
         hashes=settings.hashes,
         annotate=settings.annotate,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
 from minreq.lockfile import evidence
 from minreq.lockfile import requirements as lockfile
-from minreq.model import Candidate, Lock, Plan, Platform, Resolution, Sdist, Wheel
+from minreq.model import Candidate, Lock, Plan, Platform, Sdist, Wheel
 from minreq.profiles import loading, planning
 from minreq.requirements import Requirements, StatedRequirement
 from minreq.resolver import Demand
@@ -45,6 +46,8 @@ class Task:
     command: str
     #: What the files of ``-r`` say.
     files: tuple[Requirements, ...] = ()
+    #: What the files of ``--constraint`` say.
+    constraints: tuple[StatedRequirement, ...] = ()
 
     @property
     def root(self) -> NormalizedName:
@@ -63,6 +66,23 @@ class Task:
         smokes = [smoke.absolute() for smoke in settings.smokes]
         return planning.plan(self.profile, settings.providers, settings.features or None, smokes, version)
 
+    def inputs(self, version: Version) -> Mapping[str, str]:
+        """Return digests, by name, of what decides the lock beside its command line and the index.
+
+        That is the smoke for that *version* of the root, and what the files of requirements and constraints say.
+        """
+        said: dict[str, list[str]] = {}
+        for each in (
+            *(each for file in self.files for each in (*file.requirements, *file.constraints)),
+            *self.constraints,
+        ):
+            said.setdefault(each.origin, []).append(str(each.requirement))
+        digests = {origin: hashlib.sha256("\n".join(sorted(texts)).encode()) for origin, texts in said.items()}
+        return {
+            **planning.inputs(self.plan(version)),
+            **{origin: digest.hexdigest() for origin, digest in sorted(digests.items())},
+        }
+
 
 def task(settings: Settings) -> Task:
     """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
@@ -78,6 +98,9 @@ def task(settings: Settings) -> Task:
         profile=profile,
         command=command(settings),
         files=files,
+        constraints=tuple(
+            each for path in settings.constraints for each in requirements.read_constraints(path, os.environ)
+        ),
     )
     # Unknown names are said before anything is fetched.
     planning.plan(profile, settings.providers, settings.features or None, settings.smokes)
@@ -148,9 +171,9 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
     Raises ``UsageError`` where a file it reads cannot be read.
     """
     settings = task.settings
-    previous = _previous(settings)
+    before = previous(settings)
     files = task.files
-    constraints = (*settings.constraints, *map(requirements.constraint_file, index.constraints))
+    of_pip = (requirements.constraint_file(path) for path in index.constraints)
     return Demand(
         root=settings.root,
         host=task.host,
@@ -163,12 +186,13 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
         whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
         provided=_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
         constraints=(
-            *(each for path in constraints for each in requirements.read_constraints(path, os.environ)),
+            *task.constraints,
+            *(each for path in of_pip for each in requirements.read_constraints(path, os.environ)),
             *(each for file in files for each in file.constraints),
         ),
         overrides=_stated("--override", settings.overrides),
         preferred=_preferred(settings),
-        passed_over=previous.resolution.passed_over if previous else (),
+        passed_over=before.resolution.passed_over if before else (),
         refused=_refused(task.profile),
         exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
         only_binary=index.only_binary,
@@ -177,30 +201,7 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
     )
 
 
-def unchanged(task: Task, resolution: Resolution, inputs: Mapping[str, str]) -> Lock | None:
-    """Return the lock on disk when it was proven from the very same things; then nothing needs to run."""
-    settings = task.settings
-    previous = _previous(settings)
-    if previous is None or settings.output == STDOUT or settings.dry_run:
-        return None
-    rendered = lockfile.render(previous, filename=settings.output.name)
-    declared = {name: pin for name, pin in previous.resolution.pins.items() if name not in previous.resolution.extras}
-    same = (
-        settings.output.read_text("utf-8") == rendered
-        and previous.command == task.command
-        and previous.inputs == inputs
-        and (previous.platforms, previous.proven_on) == (task.targets, task.host)
-        and {name: _identity(pin) for name, pin in declared.items()}
-        == {name: _identity(pin) for name, pin in resolution.pins.items()}
-    )
-    return previous if same else None
-
-
-def _identity(candidate: Candidate) -> tuple[Version, frozenset[str | None]]:
-    return candidate.version, frozenset(file.sha256 for file in lockfile.pinned(candidate))
-
-
-def _previous(settings: Settings) -> Lock | None:
+def previous(settings: Settings) -> Lock | None:
     """Return what the evidence beside the lock says; ``None`` without a lock, or with evidence of another schema."""
     if settings.output == STDOUT or not settings.output.exists():
         return None
@@ -218,8 +219,8 @@ def _preferred(settings: Settings) -> Mapping[NormalizedName, Version]:
     """
     if settings.upgrade or settings.output == STDOUT or not settings.output.exists():
         return {}
-    previous = _previous(settings)
-    pins = {name: pin.version for name, pin in previous.resolution.pins.items()} if previous else {}
+    before = previous(settings)
+    pins = {name: pin.version for name, pin in before.resolution.pins.items()} if before else {}
     text = settings.output.read_text("utf-8")
     pins |= {pin.name: pin.version for pin in lockfile.parse(text, filename=settings.output.name).pins}
     return {name: version for name, version in pins.items() if name not in settings.upgrade_packages}
@@ -231,6 +232,11 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
 
 def _of_providers(task: Task) -> tuple[Requirement, ...]:
     return planning.available(task.profile, task.root, task.settings.providers) if task.profile else ()
+
+
+def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:
+    """Whether *candidate* is a known-bad release of the *profile*."""
+    return candidate.version in _refused(profile).get(candidate.name, frozenset())
 
 
 def _refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:

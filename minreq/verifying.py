@@ -132,7 +132,9 @@ def _smoke(recorded: Path, settings: VerifySettings) -> Path:
 
 def _circumstances(task: _Task) -> Iterator[str]:
     """Tell what else is not as it was when the lock was proven, and may be why something differs."""
-    before, now = task.lock.inputs, task.inputs
+    # Files of requirements, whose names begin as options do, decided what was resolved.
+    before = {name: digest for name, digest in task.lock.inputs.items() if not name.startswith("-")}
+    now = task.inputs
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
         yield f"the smoke is not the one the lock was proven with: {', '.join(changed)}"
     if place := verdict.elsewhere(task.lock, task.interpreter.platform):

@@ -12,7 +12,7 @@ from commanding import Project, project
 from wheelhouse import project_html
 
 SCENARIO = """
-explanation = "A root with one need, of which there are two versions, the newer excluded by a constraint at first."
+explanation = "A root with one need, of which there are two versions, the newer not there at first."
 requirements = ["app"]
 program = "import app"
 [wheels]
@@ -27,10 +27,11 @@ LOCK = ("lock", "app", "--smoke", "smoke.py", "--constraint", "constraints.txt",
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A lock with a newer release of `needed` than it pins; not to be changed."""
     made = project(SCENARIO, tmp_path_factory.mktemp("locked"))
-    constraints = made.folder / "constraints.txt"
-    constraints.write_text("needed<2\n")
+    (made.folder / "constraints.txt").write_text("needed<3\n")
+    page, archives = made.wheelhouse.simple / "needed" / "index.html", made.wheelhouse.of("needed")
+    page.write_text(project_html(archives[:1]))
     made.make_lock("--constraint", "constraints.txt")
-    constraints.write_text("needed<3\n")
+    page.write_text(project_html(archives))
     return made
 
 
@@ -68,6 +69,16 @@ def test_another_command(locked: Project) -> None:
 def test_another_smoke(own: Project) -> None:
     (own.folder / "smoke.py").write_text("import app, needed")
     assert own.minreq(*LOCK, "--check").sentences[1:] == ["smoke/smoke.py has changed"]
+
+
+def test_another_constraint(own: Project) -> None:
+    (own.folder / "constraints.txt").write_text("needed<2  # Only this says something.\n")
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["-c constraints.txt has changed"]
+
+
+def test_another_comment_beside_a_constraint(own: Project) -> None:
+    (own.folder / "constraints.txt").write_text("# Nothing newer.\nneeded <3\n")
+    assert own.minreq(*LOCK, "--check").status == 0
 
 
 def test_an_edited_file(own: Project) -> None:
