@@ -131,6 +131,7 @@ class _Search:
     foretold: dict[NormalizedName, str] = field(default_factory=dict)
     #: A set, and its proof that runs already.
     proof_to_be: tuple[frozenset[NormalizedName], Future[Observation]] | None = None
+    proofs: int = 0
     #: What the trace at hand declined first and then had to give, and where.
     changed: Mapping[NormalizedName, str] = field(default_factory=dict)
     outgrown: bool = False
@@ -268,7 +269,7 @@ class _Search:
                 if not self.stands(observation):
                     names &= run.forks.keys()
                 elif names:
-                    self.begin_proof(observation)
+                    self.begin_proof(self.wanted(observation))
                 names -= self.hoped
                 judge = self.judge
                 self.record(
@@ -489,7 +490,9 @@ class _Search:
         self.reporter.began(Step.PROVE)
         wanted = self.wanted(trace)
         names, begun = self.proof_to_be or (wanted, None)
-        proof = begun.result() if begun and names == wanted else observe_installed(self.laboratory, wanted)
+        if begun is None or names != wanted:
+            begun = self.begin_proof(wanted)
+        proof = begun.result()
         wrong = self.wrong(proof)
         if wrong and self.hoped:
             # Nothing but hope said that these can be left out.
@@ -506,10 +509,12 @@ class _Search:
         """Return the set that *trace* stands for."""
         return (trace.accepted - self.unneeded) | self.laboratory.initial
 
-    def begin_proof(self, trace: Observation) -> None:
-        """Prove beside the settling, which seldom finds that there is something else to be proven."""
-        wanted = self.wanted(trace)
-        self.proof_to_be = wanted, self.pool.submit(observe_installed, self.laboratory, wanted)
+    def begin_proof(self, wanted: frozenset[NormalizedName]) -> Future[Observation]:
+        """Begin a run on *wanted* alone: beside the settling, which seldom finds that it should be another set."""
+        self.proofs += 1
+        begun = self.pool.submit(observe_installed, self.laboratory, wanted, f"proof-{self.proofs}")
+        self.proof_to_be = wanted, begun
+        return begun
 
     def wrong(self, proof: Observation) -> list[str]:
         """Return how *proof* is not as the baseline was, a sentence each."""

@@ -114,12 +114,12 @@ def observe_alone(laboratory: Laboratory, names: Iterable[NormalizedName], name:
         return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
 
-def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName]) -> Observation:
-    """Run the smoke on *names* alone, in one folder as an installer would leave it; the proof."""
+def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], name: str = "proof") -> Observation:
+    """Run the smoke on *names* alone, in one folder as an installer would leave it; the proof, under a *name*."""
     with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
         for tree in laboratory.paths(names):
             shutil.copytree(tree, folder, copy_function=_link, dirs_exist_ok=True)
-        with Run(laboratory.world, "proof", paths=[Path(folder)], seed=PROOF_SEED) as run:
+        with Run(laboratory.world, name, paths=[Path(folder)], seed=PROOF_SEED) as run:
             return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
 

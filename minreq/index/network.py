@@ -7,10 +7,10 @@ import ipaddress
 import socket
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 from weakref import WeakSet
 
@@ -21,6 +21,9 @@ from minreq.errors import IndexNotTrusted, PipSettingInvalid
 from minreq.index.credentials import CredentialStore
 from minreq.index.settings import Credentials, IndexSettings
 from minreq.index.urls import bare
+
+#: Why a request failed that nobody waits for any more.
+ABANDONED = "the request was abandoned"
 
 #: Connections open at once, to all hosts together.
 CONNECTIONS = 32
@@ -39,6 +42,7 @@ class Network(httpx.BaseTransport):
         self._pools: dict[tuple[str | None, bool], httpx.HTTPTransport] = {}
         self._lock = Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._abandoned = Event()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, with credentials where its host is known; once more after a 401 that keyring can answer."""
@@ -52,10 +56,13 @@ class Network(httpx.BaseTransport):
         if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.after_refusal(url)):
             response.close()
             response = pool.handle_request(_with(request, found))
+        if isinstance(response.stream, httpx.SyncByteStream):
+            response.stream = _Wanted(response.stream, self._abandoned)
         return response
 
     def abandon(self) -> None:
         """End every connection at once: whoever waits for a byte of one, on any thread, fails now."""
+        self._abandoned.set()
         with self._lock:
             sockets = [*self._sockets]
         for each in sockets:
@@ -100,6 +107,22 @@ class Network(httpx.BaseTransport):
         except (ValueError, ImportError) as error:
             # An unknown scheme, or SOCKS without its library.
             raise PipSettingInvalid("proxy", bare(proxy or ""), f"the URL of a proxy ({error})") from error
+
+
+class _Wanted(httpx.SyncByteStream):
+    """A body that does not end because nobody wants it: else a cache would take what had come for the whole."""
+
+    def __init__(self, body: httpx.SyncByteStream, abandoned: Event) -> None:
+        self._body = body
+        self._abandoned = abandoned
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._body
+        if self._abandoned.is_set():
+            raise httpx.ReadError(ABANDONED)
+
+    def close(self) -> None:
+        self._body.close()
 
 
 class Storable(httpx.BaseTransport):

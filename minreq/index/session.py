@@ -17,7 +17,7 @@ from hishel import CacheOptions, SqliteStorage
 from hishel.httpx import CacheTransport
 
 from minreq.errors import IndexAnswered, IndexUnreachable, SizeMismatch
-from minreq.index.network import Network, Storable
+from minreq.index.network import ABANDONED, Network, Storable
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import bare
 
@@ -35,8 +35,6 @@ _PATIENCE = 20
 
 #: Seconds: no wait between two tries is longer, whatever the server asks.
 _LONGEST_WAIT = 30.0
-
-_ABANDONED = "the request was abandoned"
 
 T = TypeVar("T")
 
@@ -172,7 +170,7 @@ class Session:
             if self._clock() > deadline:
                 raise httpx.ReadTimeout("the answer came too slowly")
             if self._abandoned.is_set():
-                raise httpx.ReadError(_ABANDONED)
+                raise httpx.ReadError(ABANDONED)
             body.append(chunk)
         return b"".join(body)
 
@@ -189,14 +187,14 @@ class Session:
                     wait = _wait(tried, response.headers.get("Retry-After"))
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 if self._abandoned.is_set():
-                    raise IndexUnreachable(bare(url), _ABANDONED) from error
+                    raise IndexUnreachable(bare(url), ABANDONED) from error
                 if tried >= self._retries or not _may_pass(error):
                     raise IndexUnreachable(bare(url), str(error) or type(error).__name__) from error
                 wait = _wait(tried, None)
             tried += 1
             self._pause(wait)
             if self._abandoned.is_set():
-                raise IndexUnreachable(bare(url), _ABANDONED)
+                raise IndexUnreachable(bare(url), ABANDONED)
 
 
 def _expect(response: httpx.Response, statuses: Collection[int], url: str) -> None:
