@@ -47,6 +47,8 @@ def _target(path: Path) -> Path:
     """Where the bytes go: a link stays a link, and a device or a folder is never replaced by a file."""
     try:
         target = path.resolve()
+        if target.is_symlink():  # From Python 3.13 on nothing else tells of a loop.
+            raise OutputUnwritable(path, "its links lead in a circle")
         if target.exists() and not target.is_file():
             raise OutputUnwritable(path, "it is not a regular file")
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, up to Python 3.12.
