@@ -20,7 +20,7 @@ from minreq.minimizing import Wishes, minimize
 from minreq.model import Lock, Resolution
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
-from minreq.selecting import requests, select
+from minreq.selecting import loaded_files, requests, select
 from minreq.store import Store
 from minreq.workplace import workplace
 
@@ -69,6 +69,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             timeout=settings.timeout,
         ) as laboratory:
             minimum = minimize(laboratory, wishes, reporter)
+            loaded = loaded_files(minimum.trace, laboratory.world.places(laboratory.scratch))
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(
@@ -76,7 +77,14 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         command=task.command,
         stages=tuple(stage.stage for stage in behaviour.stages),
         resolution=closure.resolution,
-        selection=select(closure.resolution, minimum, size=closure.bytes, excluded=wishes.excluded),
+        selection=select(
+            closure.resolution,
+            minimum,
+            size=closure.bytes,
+            import_map=closure.import_map,
+            loaded=loaded,
+            excluded=wishes.excluded,
+        ),
         platforms=task.targets,
         proven_on=task.host,
         behaviour=behaviour,

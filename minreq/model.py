@@ -213,6 +213,23 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """A place in code that asked for a distribution."""
+
+    need: Need
+    #: What it asked for: a module, or a project for ``Need.METADATA``.
+    name: str
+    #: The innermost frame of a distribution, else the innermost; ``None`` where no Python asked.
+    frame: Frame | None = None
+    #: Whose file that is, ``None`` for the smoke's and Python's own.
+    distribution: NormalizedName | None = None
+    #: The handler or probe that makes it optional: ``except ImportError at a/b.py:3``; ``None``: nothing does.
+    why_optional: str | None = None
+    #: The stages in which it asked, sorted.
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the trace said to the first question about a distribution."""
 
@@ -316,6 +333,10 @@ class Kept:
     providers: tuple[str, ...] = ()
     #: The first question about it, ``None`` when nothing asked (kept on request).
     question: Question | None = None
+    #: Every place that asked for it, sorted by place.
+    askers: tuple[Asker, ...] = ()
+    #: Its files of Python that the trace loaded, sorted, as paths below ``site-packages``.
+    loaded: tuple[str, ...] = ()
     #: The extra that supplied it, ``litellm[mcp]``.
     extra: str | None = None
 
@@ -330,6 +351,10 @@ class LeftOut:
     reason: str
     #: The first question about it that was declined, ``None`` when nothing asked.
     question: Question | None = None
+    #: Every place that asked for it, sorted by place.
+    askers: tuple[Asker, ...] = ()
+    #: What no longer can be imported: its modules that nothing kept has, sorted; what lies below them is left unsaid.
+    modules: tuple[str, ...] = ()
     #: With ``--smallest``: the difference that was accepted.
     degraded: Difference | None = None
 
@@ -340,6 +365,29 @@ class Selection:
 
     kept: tuple[Kept, ...]
     left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run in a clean environment showed that lacked one distribution of the lock."""
+
+    distribution: NormalizedName
+    #: ``None``: the smoke passed and behaved the same.
+    result: Failure | Difference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What ``--certify`` checked, without the shortcuts that found the set."""
+
+    #: SHA-256 over what was run: the wheels of the lock, the scripts, the profile.
+    subject: str
+    #: One for each distribution of the lock, sorted by name.
+    outcomes: tuple[Outcome, ...]
+    #: Other ways in which all of the lock was run, each beside all of the baseline: ``features in reverse order``.
+    orders: tuple[str, ...] = ()
+    #: What the smoke does by itself, nothing left out: sentences.
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,5 +411,7 @@ class Lock:
     noise: tuple[str, ...] = ()
     #: What the lock was made from: digests of smoke scripts and profile, by name. What ``--check`` compares.
     inputs: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    #: With ``--certify``.
+    certificate: Certificate | None = None
     hashes: bool = True
     annotate: bool = True

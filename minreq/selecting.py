@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
+from minreq.importmap import ImportMap
 from minreq.minimizing import Minimum
-from minreq.model import Answer, Kept, LeftOut, Request, Resolution, Selection
+from minreq.model import Answer, Asker, Kept, LeftOut, Request, Resolution, Selection
+from minreq.observing import Observation
+from minreq.smoke.places import Places
+from minreq.tracing import Asked
 
 #: Stands for the smoke where a distribution would be named.
 SMOKE = "smoke"
@@ -32,9 +37,14 @@ def select(
     minimum: Minimum,
     *,
     size: Callable[[NormalizedName], int],
+    import_map: ImportMap,
+    loaded: Mapping[NormalizedName, tuple[str, ...]],
     excluded: frozenset[NormalizedName],
 ) -> Selection:
-    """Return the partition of the closure that *minimum* stands for, sorted by name; *size* gives unpacked bytes."""
+    """Return the partition of the closure that *minimum* stands for, sorted by name.
+
+    *size* gives unpacked bytes, *loaded* the files of each distribution that the trace loaded.
+    """
     kept: list[Kept] = []
     left_out: list[LeftOut] = []
     for name, candidate in sorted(resolution.pins.items()):
@@ -48,6 +58,8 @@ def select(
                     via=_importers(minimum, name),
                     providers=_providers(minimum, name),
                     question=answer.question if answer else None,
+                    askers=_askers(minimum.trace.asked.get(name, ())),
+                    loaded=loaded.get(name, ()),
                     extra=resolution.extras.get(name),
                 )
             )
@@ -58,10 +70,58 @@ def select(
                     bytes=size(name),
                     reason=_reason(name, answer, resolution, minimum, excluded),
                     question=answer.question if answer else None,
+                    askers=_askers(minimum.trace.asked.get(name, ())),
+                    modules=_modules(name, import_map, frozenset(minimum.evidence)),
                     degraded=minimum.degraded.get(name),
                 )
             )
     return Selection(kept=tuple(kept), left_out=tuple(left_out))
+
+
+def loaded_files(trace: Observation, places: Places) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """Return the files of each distribution that *trace* loaded, sorted, with names that do not depend on the machine."""
+    found: dict[NormalizedName, set[str]] = {}
+    for file in trace.loaded:
+        owner = places.owner(file)
+        if owner is not None:
+            found.setdefault(owner, set()).add(places.name(file))
+    return {name: tuple(sorted(files)) for name, files in found.items()}
+
+
+def _askers(questions: tuple[Asked, ...]) -> tuple[Asker, ...]:
+    """The places of *questions*, each once, whichever process was there first."""
+    stages: dict[Asker, set[str]] = {}
+    for asked in questions:
+        question, frames = asked.question, asked.question.frames
+        # Python's own code asks too, on behalf of a distribution.
+        position = next((index for index, owner in enumerate(asked.owners) if owner is not None), 0)
+        asker = Asker(
+            need=question.need,
+            name=question.name,
+            frame=frames[position] if position < len(frames) else None,
+            distribution=asked.owners[position] if position < len(asked.owners) else None,
+            why_optional=asked.why_optional,
+        )
+        stages.setdefault(asker, set()).add(question.stage)
+    return tuple(sorted((replace(asker, stages=tuple(sorted(where))) for asker, where in stages.items()), key=_place))
+
+
+def _place(asker: Asker) -> tuple[str, int, str, str, str]:
+    file, line = (asker.frame.file, asker.frame.line) if asker.frame else ("", 0)
+    return file, line, asker.name, asker.need.value, asker.why_optional or ""
+
+
+def _modules(name: NormalizedName, import_map: ImportMap, kept: frozenset[NormalizedName]) -> tuple[str, ...]:
+    """The outermost modules that *name* has and nothing of *kept*."""
+    gone = {module for module, owners in import_map.owners.items() if name in owners and kept.isdisjoint(owners)}
+    # A package that something kept has a part of stays importable: only what lies below it is gone.
+    gone = {module for module in gone if kept.isdisjoint(import_map.shared.get(module, ()))}
+    return tuple(sorted(module for module in gone if not any(parent in gone for parent in _parents(module))))
+
+
+def _parents(module: str) -> Iterator[str]:
+    while module := module.rpartition(".")[0]:
+        yield module
 
 
 def _importers(minimum: Minimum, name: NormalizedName) -> tuple[str, ...]:

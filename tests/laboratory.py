@@ -28,7 +28,7 @@ from minreq.reporting import Reporter, Step
 from minreq.requirements import StatedRequirement
 from minreq.resolver import Demand, extend, resolve
 from minreq.runtime import Interpreter
-from minreq.selecting import requests, select
+from minreq.selecting import loaded_files, requests, select
 from minreq.store import Store
 from minreq.workplace import workplace
 
@@ -189,7 +189,15 @@ def find(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") -> Found:
         closure, recorder = bench.laboratory.closure, Recorder()
         wishes = wishes_of(house.scenario, closure.resolution, settle)
         minimum = minimize(bench.laboratory, wishes, recorder)
-    selection = select(closure.resolution, minimum, size=closure.bytes, excluded=wishes.excluded)
+        loaded = loaded_files(minimum.trace, bench.laboratory.world.places(bench.laboratory.scratch))
+    selection = select(
+        closure.resolution,
+        minimum,
+        size=closure.bytes,
+        import_map=closure.import_map,
+        loaded=loaded,
+        excluded=wishes.excluded,
+    )
     return Found(
         resolution=closure.resolution,
         minimum=minimum,

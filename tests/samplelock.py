@@ -13,8 +13,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq.model import (
+    Asker,
     Behaviour,
     Candidate,
+    Certificate,
     Difference,
     Evidence,
     Failure,
@@ -23,6 +25,7 @@ from minreq.model import (
     LeftOut,
     Lock,
     Need,
+    Outcome,
     PassedOver,
     Platform,
     Question,
@@ -90,6 +93,17 @@ def failure(name: str, stage: str = "import") -> Failure:
     return Failure(distribution=canonicalize_name(name), stage=stage, error=error, method="fork")
 
 
+def asker(name: str, owner: str, file: str, *stages: str, why_optional: str | None = None) -> Asker:
+    return Asker(
+        need=Need.IMPORT,
+        name=name,
+        frame=Frame(file=file, line=73, function="<module>"),
+        distribution=canonicalize_name(owner),
+        why_optional=why_optional,
+        stages=stages,
+    )
+
+
 DIFFERENCE = Difference(
     distribution=canonicalize_name("charset-normalizer"),
     stage="import",
@@ -106,6 +120,8 @@ KEPT = (
         via=("litellm",),
         providers=("bedrock",),
         question=question("boto3", "bedrock/chat", "litellm/llms/bedrock/base_aws_llm.py"),
+        askers=(asker("boto3", "litellm", "litellm/llms/bedrock/base_aws_llm.py", "bedrock/chat"),),
+        loaded=("boto3/__init__.py", "boto3/session.py"),
     ),
     Kept(
         candidate=candidate("charset-normalizer", "3.4.0", "py3-none-any", "cp312-cp312-manylinux_2_28_x86_64"),
@@ -151,6 +167,17 @@ LEFT_OUT = (
         bytes=9_000_000,
         reason="optional: ImportError is caught near the import",
         question=question("tokenizers", "openai/token-counting", "litellm/utils.py"),
+        askers=(
+            asker(
+                "tokenizers",
+                "litellm",
+                "litellm/utils.py",
+                "bedrock/tokens",
+                "openai/token-counting",
+                why_optional="except ImportError at litellm/utils.py:75",
+            ),
+        ),
+        modules=("tokenizers",),
     ),
 )
 ALL: tuple[Kept | LeftOut, ...] = (*KEPT, *LEFT_OUT)
@@ -199,6 +226,15 @@ LOCK = Lock(
     behaviour=BEHAVIOUR,
     noise=("request header date",),
     inputs={"profile litellm": "ab" * 32, "smoke openai/chat": "cd" * 32},
+    certificate=Certificate(
+        subject="ef" * 32,
+        outcomes=(
+            Outcome(distribution=canonicalize_name("boto3"), result=failure("boto3", "bedrock/chat")),
+            Outcome(distribution=canonicalize_name("charset-normalizer"), result=DIFFERENCE),
+            Outcome(distribution=canonicalize_name("litellm")),
+        ),
+        orders=("features in reverse order",),
+    ),
 )
 
 
@@ -229,6 +265,18 @@ _QUESTIONS = st.builds(
     stage=_TEXTS,
     order=st.integers(),
 )
+_ASKERS = st.lists(
+    st.builds(
+        Asker,
+        need=_NEEDS,
+        name=_TEXTS,
+        frame=st.none() | _FRAMES,
+        distribution=st.none() | _NAMES,
+        why_optional=st.none() | _TEXTS,
+        stages=st.lists(_TEXTS, max_size=2).map(tuple),
+    ),
+    max_size=2,
+).map(tuple)
 
 
 def _sorted_texts() -> st.SearchStrategy[tuple[str, ...]]:
@@ -236,14 +284,14 @@ def _sorted_texts() -> st.SearchStrategy[tuple[str, ...]]:
 
 
 def _evidence(name: NormalizedName) -> st.SearchStrategy[Evidence]:
-    distribution = st.just(name)
+    request = st.builds(Request, kind=st.just("request"), distribution=st.just(name), asked_by=_TEXTS)
+    return st.one_of(_failures(name), _differences(name), request)
+
+
+def _failures(name: NormalizedName) -> st.SearchStrategy[Failure]:
     methods = st.sampled_from(["fork", "feature", "run"])
-    return st.one_of(
-        st.builds(
-            Failure, kind=st.just("failure"), distribution=distribution, stage=_TEXTS, error=_TEXTS, method=methods
-        ),
-        _differences(name),
-        st.builds(Request, kind=st.just("request"), distribution=distribution, asked_by=_TEXTS),
+    return st.builds(
+        Failure, kind=st.just("failure"), distribution=st.just(name), stage=_TEXTS, error=_TEXTS, method=methods
     )
 
 
@@ -266,6 +314,8 @@ def _kept(draw: st.DrawFn, name: NormalizedName) -> Kept:
         via=draw(_sorted_texts()),
         providers=draw(_sorted_texts()),
         question=draw(st.none() | _QUESTIONS),
+        askers=draw(_ASKERS),
+        loaded=draw(_sorted_texts()),
         extra=draw(st.none() | _TEXTS),
     )
 
@@ -277,6 +327,8 @@ def _left_out(draw: st.DrawFn, name: NormalizedName) -> LeftOut:
         bytes=draw(st.integers(min_value=0)),
         reason=draw(_TEXTS),
         question=draw(st.none() | _QUESTIONS),
+        askers=draw(_ASKERS),
+        modules=draw(_sorted_texts()),
         degraded=draw(st.none() | _differences(name)),
     )
 
@@ -318,6 +370,16 @@ def _resolutions(draw: st.DrawFn, pins: Mapping[NormalizedName, Candidate]) -> R
     )
 
 
+_OUTCOMES = _NAMES.flatmap(
+    lambda name: st.builds(
+        Outcome, distribution=st.just(name), result=st.none() | _differences(name) | _failures(name)
+    )
+)
+_CERTIFICATES = st.builds(
+    Certificate, subject=_TEXTS, outcomes=st.lists(_OUTCOMES, max_size=2).map(tuple), notes=_sorted_texts()
+)
+
+
 @st.composite
 def locks(draw: st.DrawFn) -> Lock:
     """Any lock, ordered as the model says."""
@@ -340,6 +402,7 @@ def locks(draw: st.DrawFn) -> Lock:
         behaviour=Behaviour(stages=tuple(draw(st.lists(_STAGES, max_size=2)))),
         noise=draw(_sorted_texts()),
         inputs=draw(_mappings()),
+        certificate=draw(st.none() | _CERTIFICATES),
         hashes=draw(st.booleans()),
         annotate=draw(st.booleans()),
     )

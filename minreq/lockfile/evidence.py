@@ -17,7 +17,8 @@ from minreq.errors import EvidenceUnreadable
 from minreq.lockfile.codec import Codec, Form, Malformed
 from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
 
-SCHEMA = 1
+#: Told in ``docs/evidence.md``.
+SCHEMA = 2
 
 
 def beside(lock: Path) -> Path:
