@@ -190,6 +190,21 @@ class LockMissing(UsageError):
         return f"no {self.what} at {self.path}; restore it, or make the lock with `minreq lock`"
 
 
+class UnknownDistribution(UsageError):
+    """A name that is neither a project of the closure of a lock nor a module that anything asked it for."""
+
+    reason = "unknown-distribution"
+
+    def __init__(self, name: str, lock: str, known: Sequence[str]) -> None:
+        super().__init__(name, lock, known)
+        self.name, self.lock, self.known = name, lock, tuple(known)
+
+    def __str__(self) -> str:
+        nearest = difflib.get_close_matches(self.name.lower(), self.known, n=1, cutoff=0.7)
+        suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
+        return f"{self.name} is not in the closure that {self.lock} was made from, kept or left out{suggestion}"
+
+
 class SmokeMissing(UsageError):
     """A script that a lock was made with lies neither beside the lock nor in the working directory."""
 

@@ -79,7 +79,7 @@ def select(
 
 
 def loaded_files(trace: Observation, places: Places) -> Mapping[NormalizedName, tuple[str, ...]]:
-    """Return the files of each distribution that *trace* loaded, sorted, with names that do not depend on the machine."""
+    """Return the files of each distribution that *trace* loaded, sorted, named alike on every machine."""
     found: dict[NormalizedName, set[str]] = {}
     for file in trace.loaded:
         owner = places.owner(file)

@@ -15,12 +15,13 @@ from minreq import artifact, pinned, preparing, runtime, verdict
 from minreq.closure import Closure
 from minreq.config import VerifySettings
 from minreq.config.settings import read_command
-from minreq.errors import EvidenceUnreadable, LockMissing, ProofFailed, SmokeMissing
+from minreq.errors import EvidenceUnreadable, ProofFailed, SmokeMissing
 from minreq.index import sdist as building
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lockfile import edits as edited
 from minreq.lockfile import evidence as evidence_file
+from minreq.lockfile import reading
 from minreq.model import Behaviour, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
 from minreq.observing import PROOF_SEED, Laboratory, observe_installed, stages
 from minreq.profiles import loading, planning
@@ -82,9 +83,8 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
 
 
 def _task(settings: VerifySettings) -> _Task:
-    text = _read(settings.lock, "lock")
-    beside = evidence_file.beside(settings.lock)
-    lock = evidence_file.load(_read(beside, "evidence"), filename=beside.name)
+    text = reading.read_text(settings.lock, "lock")
+    lock = reading.read_evidence(settings.lock)
     python = settings.python or settings.interpreter
     plan = _plan(lock, settings)
     shared = plan.first is None or plan.first.stage in lock.stages
@@ -97,15 +97,6 @@ def _task(settings: VerifySettings) -> _Task:
         inputs=planning.inputs(plan),
         edits=edited.edits(lock, text, filename=settings.lock.name),
     )
-
-
-def _read(path: Path, what: str) -> str:
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        raise LockMissing(path, what) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvidenceUnreadable(str(path), "", f"cannot be read: {error}") from error
 
 
 def _plan(lock: Lock, settings: VerifySettings) -> Plan:

@@ -371,9 +371,7 @@ def _resolutions(draw: st.DrawFn, pins: Mapping[NormalizedName, Candidate]) -> R
 
 
 _OUTCOMES = _NAMES.flatmap(
-    lambda name: st.builds(
-        Outcome, distribution=st.just(name), result=st.none() | _differences(name) | _failures(name)
-    )
+    lambda name: st.builds(Outcome, distribution=st.just(name), result=st.none() | _differences(name) | _failures(name))
 )
 _CERTIFICATES = st.builds(
     Certificate, subject=_TEXTS, outcomes=st.lists(_OUTCOMES, max_size=2).map(tuple), notes=_sorted_texts()

@@ -28,6 +28,7 @@ _PIPE_CLOSED = 141
 _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
+    "explain": "Why a distribution is in a lock, or out of it.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

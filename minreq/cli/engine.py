@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minreq.config import Settings, VerifySettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
+
+if TYPE_CHECKING:
+    from minreq.explaining import Branch, Explanation
 
 
 class Engine:
@@ -23,6 +27,21 @@ class Engine:
         from minreq import verifying  # noqa: PLC0415 # See above.
 
         return verifying.verify(settings, reporter)
+
+    def explain(self, lock: Path, name: str) -> tuple[Lock, Explanation]:
+        """Return what the evidence beside *lock* says, and what of it is about *name*."""
+        from minreq import explaining  # noqa: PLC0415 # See above.
+        from minreq.lockfile import reading  # noqa: PLC0415
+
+        read = reading.read_evidence(lock)
+        return read, explaining.explain(read, name, filename=str(lock))
+
+    def tree(self, lock: Path) -> tuple[Branch, ...]:
+        """Return who imports whom in *lock*."""
+        from minreq import explaining  # noqa: PLC0415 # See above.
+        from minreq.lockfile import reading  # noqa: PLC0415
+
+        return tuple(explaining.tree(reading.read_evidence(lock)))
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""
