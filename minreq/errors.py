@@ -60,6 +60,33 @@ class ProofFailed(NegativeAnswer):
         return f"{self.lock} is not proven{_listed(self.sentences)}"
 
 
+class Exposed(NegativeAnswer):
+    """Code that the smoke loads leads to imports of what is left out, and nothing catches their failure."""
+
+    reason = "exposed"
+
+    def __init__(self, lock: str, places: Sequence[str]) -> None:
+        super().__init__(lock, places)
+        self.lock, self.places = lock, tuple(places)
+
+    def __str__(self) -> str:
+        first = f"unguarded imports of what {self.lock} leaves out: {len(self.places)}, the first at {self.places[0]}"
+        return f"{first}; keep what the program needs with --include, or cover it with a smoke"
+
+
+class PinnedFileGone(NegativeAnswer):
+    """Files that a lock pins are neither in the store nor at the index."""
+
+    reason = "pinned-file-gone"
+
+    def __init__(self, lock: str, faults: Sequence[str]) -> None:
+        super().__init__(lock, faults)
+        self.lock, self.faults = lock, tuple(faults)
+
+    def __str__(self) -> str:
+        return f"not all that {self.lock} pins can be had; lock again{_listed(self.faults)}"
+
+
 class OverBudget(NegativeAnswer):
     """What the lock installs is larger than ``--budget`` allows; sizes are unpacked bytes."""
 

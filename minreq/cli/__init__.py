@@ -29,6 +29,7 @@ _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
     "explain": "Why a distribution is in a lock, or out of it.",
+    "exposure": "Where kept code would import what is left out.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

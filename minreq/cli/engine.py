@@ -11,6 +11,7 @@ from minreq.reporting import Reporter
 
 if TYPE_CHECKING:
     from minreq.explaining import Branch, Explanation
+    from minreq.exposing import Exposure
 
 
 class Engine:
@@ -42,6 +43,12 @@ class Engine:
         from minreq.lockfile import reading  # noqa: PLC0415
 
         return tuple(explaining.tree(reading.read_evidence(lock)))
+
+    def expose(self, settings: VerifySettings, reporter: Reporter) -> Exposure:
+        """Return where the code of the lock on disk would import what is left out."""
+        from minreq import exposing  # noqa: PLC0415 # See above.
+
+        return exposing.expose(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

@@ -1,0 +1,150 @@
+"""Imports in kept code that would reach what is left out, found in source that is not run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from samplelock import LOCK, asker, candidate, with_selection
+
+from minreq.exposure import Site, sites
+from minreq.model import Kept, LeftOut, Lock, Request
+
+APP = canonicalize_name("app")
+
+
+def lock_of(*, loaded: tuple[str, ...] = ("app/__init__.py",), declined_at: str = "") -> Lock:
+    """`app` is kept, `gone` and the part `shared.gone` of a namespace are not."""
+    kept = Kept(
+        candidate=candidate("app", "1.0"),
+        evidence=Request(distribution=APP, asked_by="root"),
+        bytes=1,
+        loaded=loaded,
+    )
+    askers = (asker("gone", "app", declined_at, "import"),) if declined_at else ()
+    left_out = tuple(
+        LeftOut(candidate=candidate(name, "1.0"), bytes=1, reason="never asked for", modules=modules, askers=askers)
+        for name, modules in (("gone", ("gone",)), ("gone-too", ("shared.gone",)))
+    )
+    return with_selection(replace(LOCK, certificate=None), (kept,), left_out)
+
+
+def found(folder: Path, files: Mapping[str, str], lock: Lock | None = None) -> tuple[Site, ...]:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return sites(lock or lock_of(), {APP: folder})
+
+
+@pytest.mark.parametrize(
+    ("text", "module", "function", "handler"),
+    [
+        ("import gone", "gone", "<module>", None),
+        ("import os, gone.deep as g", "gone", "<module>", None),
+        ("def f():\n    from gone.deep import x", "gone", "f", None),
+        ("class C:\n    async def f(self):\n        def g():\n            import gone", "gone", "C.f.g", None),
+        ("class C:\n    import gone", "gone", "<class C>", None),
+        ("from shared import gone, kept", "shared.gone", "<module>", None),
+        ("import shared.gone.deep", "shared.gone", "<module>", None),
+        ("try:\n    import gone\nexcept ImportError:\n    pass", "gone", "<module>", "except ImportError at"),
+        ("try:\n    import gone\nexcept ImportError as e:\n    raise OSError from e", "gone", "<module>", None),
+        ("with suppress(Exception):\n    import gone", "gone", "<module>", "suppress(Exception) at"),
+        ("def f():\n    return importlib.import_module('gone.deep')", "gone", "f", None),
+        ("x = __import__('gone')", "gone", "<module>", None),
+        ("x = ensure_optional_import('gone')", "gone", "<module>", None),
+        ("x = find_spec('gone')", "gone", "<module>", "a probe with find_spec"),
+    ],
+)
+def test_an_import_is_found(text: str, module: str, function: str, handler: str | None, tmp_path: Path) -> None:
+    (site,) = found(tmp_path, {"app/__init__.py": text})
+    assert (site.module, site.frame.function, site.reach) == (module, function, "traced")
+    assert site.frame.file == "app/__init__.py"
+    assert site.frame.line == 1 + text[: text.index("gone")].count("\n")
+    assert (site.handler or "").startswith(handler or "")
+    assert (site.handler is None) is (handler is None)
+    assert site.unguarded is (handler is None)
+    if handler and "at" in handler:
+        assert "app/__init__.py:" in str(site.handler)
+        assert str(tmp_path) not in str(site.handler)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from .gone import x",
+        "import gone_not",
+        "# import gone",
+        "'''\nimport gone\n'''",
+        "if TYPE_CHECKING:\n    import gone",
+        "if typing.TYPE_CHECKING:\n    def f():\n        import gone",
+        "import shared.kept",
+        "print('gone')",
+        "import gone as",
+    ],
+)
+def test_what_is_no_import_of_it_is_not(text: str, tmp_path: Path) -> None:
+    assert found(tmp_path, {"app/__init__.py": text, "app/gone.py": "x = 1"}) == ()
+
+
+def test_the_way_from_traced_code_is_told(tmp_path: Path) -> None:
+    """The nearest place in what was loaded, and how many imports lie between."""
+    files = {
+        "app/__init__.py": "def start():\n    from app import middle",
+        "app/middle.py": "from . import (\n    far,\n)",
+        "app/far.py": "import gone",
+        "app/apart.py": "import gone",
+    }
+    far, apart = found(tmp_path, files)
+    assert (far.frame.file, far.reach, far.steps) == ("app/far.py", "led to", 2)
+    assert far.led_by is not None
+    assert (far.led_by.file, far.led_by.line, far.led_by.function) == ("app/__init__.py", 2, "start")
+    assert far.unguarded
+    assert (apart.frame.file, apart.reach, apart.unguarded) == ("app/apart.py", "apart", False)
+
+
+def test_a_handler_on_the_way_catches_what_fails_as_it_is_loaded(tmp_path: Path) -> None:
+    """But not what fails later, when it is called."""
+    files = {
+        "app/__init__.py": "def start():\n    try:\n        from app import far\n    except ImportError:\n        pass",
+        "app/far.py": "def f():\n    import gone\nimport gone",
+    }
+    lazy, eager = found(tmp_path, files)
+    assert (lazy.frame.line, lazy.reach, lazy.unguarded) == (2, "led to", True)
+    assert (eager.frame.line, eager.unguarded) == (3, False)
+    assert eager.handler == "except ImportError at app/__init__.py:4"
+
+
+def test_another_way_without_a_handler_counts(tmp_path: Path) -> None:
+    guarded = "try:\n    from app import far\nexcept ImportError:\n    pass\n"
+    files = {
+        "app/__init__.py": guarded + "def f():\n    import app.other",
+        "app/other.py": "import app.far",
+        "app/far.py": "import gone",
+    }
+    (site,) = found(tmp_path, files)
+    assert (site.reach, site.steps, site.unguarded) == ("led to", 2, True)
+
+
+def test_what_is_only_imported_for_types_leads_nowhere(tmp_path: Path) -> None:
+    files = {"app/__init__.py": "if TYPE_CHECKING:\n    import app.far", "app/far.py": "import gone"}
+    (site,) = found(tmp_path, files)
+    assert site.reach == "apart"
+
+
+def test_what_the_trace_declined_comes_last(tmp_path: Path) -> None:
+    lines = ["" for _ in range(72)]
+    files = {"app/__init__.py": "\n".join([*lines, "import gone"]), "app/b.py": "import gone"}
+    other, declined = found(tmp_path, files, lock_of(declined_at="app/__init__.py"))
+    assert (declined.declined, declined.unguarded, declined.frame.line) == (True, False, 73)
+    assert not other.declined
+
+
+def test_what_the_runtime_provides_is_not_missed(tmp_path: Path) -> None:
+    lock = lock_of()
+    provided = frozenset({canonicalize_name("gone")})
+    lock = replace(lock, resolution=replace(lock.resolution, provided=provided))
+    assert found(tmp_path, {"app/__init__.py": "import gone"}, lock) == ()
