@@ -62,6 +62,7 @@ def unchanged(task: Task, index: IndexClient) -> Lock | None:
         and before.command == task.command
         and before.inputs == task.inputs(before.resolution.pins[before.resolution.root].version)
         and (before.platforms, before.proven_on) == (task.targets, task.host)
+        and (before.certificate is not None or not settings.certify)
         and not any(preparing.is_refused(task.profile, pin) for pin in before.resolution.pins.values())
     )
     return before if same and not _withdrawn(before, index) else None

@@ -60,6 +60,22 @@ class ProofFailed(NegativeAnswer):
         return f"{self.lock} is not proven{_listed(self.sentences)}"
 
 
+class RunsDisagree(NegativeAnswer):
+    """``--certify``: a run contradicts what the shortcuts found, or the order of the features matters to the set."""
+
+    reason = "disagreement"
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        super().__init__(sentences)
+        self.sentences = tuple(sentences)
+
+    def __str__(self) -> str:
+        what = (
+            "runs of the lock disagree, which is a defect of minreq unless the smoke is unsteady; nothing was written"
+        )
+        return f"{what}{_listed(self.sentences)}"
+
+
 class Exposed(NegativeAnswer):
     """Code that the smoke loads leads to imports of what is left out, and nothing catches their failure."""
 

@@ -7,6 +7,7 @@ from functools import partial
 from packaging.utils import canonicalize_name
 
 from minreq import checking, preparing
+from minreq.certifying import certify, subject
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
@@ -69,27 +70,34 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             timeout=settings.timeout,
         ) as laboratory:
             minimum = minimize(laboratory, wishes, reporter)
-            loaded = loaded_files(minimum.trace, laboratory.world.places(laboratory.scratch))
+            # Before it is certified: that may ask for more, and so let the closure grow.
+            selection = select(
+                resolution := closure.resolution,
+                minimum,
+                size=closure.bytes,
+                import_map=closure.import_map,
+                loaded=loaded_files(minimum.trace, laboratory.world.places(laboratory.scratch)),
+                excluded=wishes.excluded,
+            )
+            inputs = task.inputs(version)
+            certificate = None
+            if settings.certify:
+                pins = [kept.candidate for kept in selection.kept]
+                certificate = certify(laboratory, minimum, subject(pins, inputs), reporter)
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(
         root=str(settings.root),
         command=task.command,
         stages=tuple(stage.stage for stage in behaviour.stages),
-        resolution=closure.resolution,
-        selection=select(
-            closure.resolution,
-            minimum,
-            size=closure.bytes,
-            import_map=closure.import_map,
-            loaded=loaded,
-            excluded=wishes.excluded,
-        ),
+        resolution=resolution,
+        selection=selection,
         platforms=task.targets,
         proven_on=task.host,
         behaviour=behaviour,
         noise=tuple(sorted({f"{each.what} of {each.stage}" for each in minimum.noise})),
-        inputs=task.inputs(version),
+        inputs=inputs,
+        certificate=certificate,
         hashes=settings.hashes,
         annotate=settings.annotate,
     )

@@ -20,6 +20,7 @@ class Step(Enum):
     SETTLE = "settle"
     COMPARE = "compare"
     PROVE = "prove"
+    CERTIFY = "certify"
     WRITE = "write"
 
 

@@ -80,9 +80,11 @@ class TestAsAUser:
         done = minreq("-h")
         assert (done.returncode, done.stderr) == (0, "")
         for line in (
-            "  lock    Make the smallest lock with which a program works.",
-            "  verify  Prove a lock again.",
-            "  cache   Where minreq keeps wheels and what it knows of them.",
+            "  lock      Make the smallest lock with which a program works.",
+            "  verify    Prove a lock again.",
+            "  explain   Why a distribution is in a lock, or out of it.",
+            "  exposure  Where kept code would import what is left out.",
+            "  cache     Where minreq keeps wheels and what it knows of them.",
         ):
             assert line in done.stdout.splitlines()
 

@@ -89,6 +89,7 @@ def _lock_options(function: Function) -> Function:
         group.option("annotate", "Write who imports each (the default)."),
         group.option("budget", "Fail if it installs to more bytes.", metavar="BYTES"),
         group.option("settle", "auto, or runs: a run of its own for every question.", metavar="METHOD"),
+        group.option("certify", "Leave each out once more, alone and in clean environments; try other orders."),
         group.option("check", "Only tell whether the lock is stale, without a run."),
         group.option("dry-run", "Write nothing."),
     )

@@ -29,6 +29,7 @@ _DOING = {
     Step.SETTLE: "Settling",
     Step.COMPARE: "Comparing",
     Step.PROVE: "Proving",
+    Step.CERTIFY: "Certifying",
     Step.WRITE: "Writing",
 }
 _DONE = {
@@ -39,6 +40,7 @@ _DONE = {
     Step.SETTLE: "Settled",
     Step.COMPARE: "Compared",
     Step.PROVE: "Proved",
+    Step.CERTIFY: "Certified",
     Step.WRITE: "Wrote",
 }
 # What is said where nothing was counted.
@@ -50,6 +52,7 @@ _OUTCOMES = {
     Step.SETTLE: "nothing was left to try",
     Step.COMPARE: "with the baseline",
     Step.PROVE: "by the smoke, on nothing but the lock",
+    Step.CERTIFY: "each left out once",
     Step.WRITE: "the lock and its evidence",
 }
 _PASSED_OVER = "Passed over"

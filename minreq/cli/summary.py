@@ -14,7 +14,7 @@ from minreq.cli.text import columns, counted, duration, printable, size
 from minreq.config import STDOUT, Settings
 from minreq.lockfile.evidence import beside
 from minreq.lockfile.requirements import render
-from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
+from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
 
 _BAR_WIDTH = 40
 
@@ -33,6 +33,9 @@ def lines(lock: Lock, settings: Settings, seconds: float, *, wrote: bool = True)
         for each in sorted(members, key=lambda each: (-each.bytes, each.candidate.name)):
             yield Text(rows[each.candidate.name], no_wrap=True, overflow="ellipsis")
     yield Text()
+    if lock.certificate is not None:
+        yield _certified(lock.certificate)
+        yield Text()
     yield from _sizes(sum(each.bytes for each in kept), sum(each.bytes for each in left_out))
     yield Text()
     yield from _ending(lock, settings, seconds, wrote=wrote)
@@ -95,6 +98,11 @@ def _rows(members: Sequence[tuple[Kept | LeftOut, str]]) -> Mapping[NormalizedNa
     ]
     names = (each.candidate.name for each, _ in members)
     return dict(zip(names, columns(cells, right=frozenset({2})), strict=True))
+
+
+def _certified(certificate: Certificate) -> Text:
+    runs = counted(len(certificate.outcomes), "run")
+    return Text(f"Certified: {runs} that lacked one each, {', '.join(certificate.orders)}: no disagreement")
 
 
 def _sizes(kept: int, left_out: int) -> Iterator[Text]:

@@ -128,6 +128,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
         Option(name="smallest", field="smallest", switch=True),
         Option(name="settle", field="settle", convert=settle, recorded=False),
+        Option(name="certify", field="certify", switch=True, recorded=False),
         Option(name="budget", field="budget", convert=byte_count, toml=(int,)),
         Option(name="upgrade", field="upgrade", switch=True, configurable=False, recorded=False),
         Option(

@@ -60,6 +60,8 @@ class Settings:
     exclude_newer: str | None = None
     smallest: bool = False
     settle: Literal["auto", "runs"] = "auto"
+    #: Check the set once more without shortcuts, and record it.
+    certify: bool = False
     #: Unpacked bytes the lock may install to.
     budget: int | None = None
     upgrade: bool = False
