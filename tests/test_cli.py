@@ -84,6 +84,7 @@ class TestAsAUser:
             "  verify    Prove a lock again.",
             "  explain   Why a distribution is in a lock, or out of it.",
             "  exposure  Where kept code would import what is left out.",
+            "  guard     Write a module with which a miss in production tells itself.",
             "  cache     Where minreq keeps wheels and what it knows of them.",
         ):
             assert line in done.stdout.splitlines()

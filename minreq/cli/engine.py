@@ -50,6 +50,26 @@ class Engine:
 
         return exposing.expose(settings, reporter)
 
+    def guard(self, lock: Path, folder: Path) -> Path:
+        """Write the module that tells misses of *lock* into *folder*, which is made if need be; return its path."""
+        from minreq import guard  # noqa: PLC0415 # See above.
+        from minreq.errors import OutputUnwritable  # noqa: PLC0415
+        from minreq.lockfile import reading, writing  # noqa: PLC0415
+
+        text = guard.render(reading.read_evidence(lock), filename=lock.name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputUnwritable(folder, error.strerror or str(error)) from error
+        writing.write({folder / guard.FILENAME: text})
+        return folder / guard.FILENAME
+
+    def misses(self, settings: Settings, text: str) -> tuple[Settings, tuple[str, ...]]:
+        """Return *settings* that keep what the log *text* misses, and a sentence on each."""
+        from minreq import misses  # noqa: PLC0415 # See above.
+
+        return misses.include(settings, text)
+
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""
         from minreq import store  # noqa: PLC0415 # See above.

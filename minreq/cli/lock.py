@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -51,6 +51,12 @@ def _closure_options(function: Function) -> Function:
         group.option("with", "Make it available; kept if the smoke needs it.", metavar="REQ"),
         group.option("include", "Keep it, asked for or not.", metavar="NAME"),
         group.option("exclude", "Leave it out; the proof decides whether that works.", metavar="NAME"),
+        group.declare(
+            "--misses",
+            type=click.File("r", encoding="utf-8", errors="replace"),
+            metavar="FILE|-",
+            help="Keep what a log of `minreq guard` tells was missed.",
+        ),
         group.option("requirement", "Keep the requirements of the file whole.", "-r", metavar="FILE"),
         group.option("whole", "Keep it whole, with all its dependencies.", metavar="REQ"),
         group.option("provided", "In the runtime already: used, not written.", metavar="NAME==VERSION"),
@@ -106,7 +112,17 @@ def _lock_options(function: Function) -> Function:
 @index_options
 @report_options
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(
+    engine: Engine,
+    /,
+    *,
+    misses: TextIO | None,
+    name: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> None:
     """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
 
     Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
@@ -118,9 +134,14 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
     told = settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    notes: tuple[str, ...] = ()
+    if misses is not None:
+        told, notes = engine.misses(told, misses.read())
     if told.output != STDOUT and not told.dry_run and not told.check:
         writing.check(told.output)
     with watching(quiet=quiet, verbose=verbose) as progress:
+        for note in notes:
+            progress.note(note)
         lock = engine.lock(told, progress)
         words = summary.lines(lock, told, progress.seconds, wrote=progress.wrote)
         progress.finished(() if as_json or told.check else words)

@@ -1,0 +1,51 @@
+"""A module for programs that run on a minimal lock: an import of what is left out tells itself."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+from minreq.model import Lock, Need
+
+FILENAME = "minreq_guard.py"
+_BEGIN, _END = "# <data>\n", "# </data>\n"
+
+
+def render(lock: Lock, *, filename: str) -> str:
+    """Return the source of the module for *lock*, whose requirements file is called *filename*.
+
+    The text of ``minreq_guard.py`` beside this file, with data.
+    """
+    source = resources.files(__name__).joinpath(FILENAME).read_text("utf-8")
+    before, _, rest = source.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return before + _data(lock, filename) + after
+
+
+def _data(lock: Lock, filename: str) -> str:
+    left_out = [each for each in lock.selection.left_out if each.candidate.name not in lock.resolution.provided]
+    modules = {module: each.candidate.name for each in left_out for module in each.modules}
+    declined: dict[str, set[tuple[str, int]]] = {}
+    for each in left_out:
+        for asker in each.askers:
+            if asker.need is Need.IMPORT and asker.frame is not None:
+                declined.setdefault(asker.name, set()).add((asker.frame.file, asker.frame.line))
+    lines = [
+        f"LOCK = {_text(filename)}",
+        f"COMMAND = {_text(f'minreq {lock.command}')}",
+        "MODULES: Mapping[str, str] = {",
+        *(f"    {_text(module)}: {_text(name)}," for module, name in sorted(modules.items())),
+        "}",
+        "DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {",
+        *(
+            f"    {_text(module)}: [{', '.join(f'({_text(file)}, {line})' for file, line in sorted(places))}],"
+            for module, places in sorted(declined.items())
+        ),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """A literal of Python: what JSON writes in ASCII is one."""
+    return json.dumps(text)

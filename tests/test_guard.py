@@ -1,0 +1,121 @@
+"""The module that tells a miss in production, in an interpreter of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from samplelock import LOCK
+
+from minreq.guard import FILENAME, render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A folder as it is deployed."""
+
+    folder: Path
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def run(self, text: str) -> tuple[str, list[dict[str, object]]]:
+        """What it prints, and the misses it tells."""
+        self.write("main.py", f"import minreq_guard\n{text}")
+        done = subprocess.run(
+            [sys.executable, "-IB", "-c", f"import sys, runpy; sys.path.insert(0, {str(self.folder)!r})\nimport main"],
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        lines = [line for line in done.stderr.splitlines() if line.startswith("minreq-miss ")]
+        assert "Traceback" not in done.stderr or lines, done.stderr
+        return done.stdout, [json.loads(line.removeprefix("minreq-miss ")) for line in lines]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    made = Program(folder=tmp_path)
+    made.write(FILENAME, render(LOCK, filename="requirements-minimal.txt"))
+    return made
+
+
+CAUGHT = "try:\n    {}\nexcept ImportError as error:\n    print(type(error).__name__, error.name, error)\n"
+
+
+def test_a_miss_tells_itself(program: Program) -> None:
+    """In the exception, for a person; on stderr, for a collector of logs: each place once."""
+    out, misses = program.run(
+        "for _ in range(2):\n    " + CAUGHT.format("import tokenizers.models").replace("\n", "\n    ")
+    )
+    assert out.splitlines()[0] == (
+        "ModuleNotFoundError tokenizers No module named 'tokenizers': requirements-minimal.txt leaves out the "
+        f"distribution tokenizers; to keep it, run: minreq {LOCK.command} --include tokenizers"
+    )
+    (miss,) = misses
+    assert str(miss.pop("file")).endswith("main.py")
+    assert miss == {
+        "module": "tokenizers",
+        "distribution": "tokenizers",
+        "lock": "requirements-minimal.txt",
+        "line": 4,
+        "function": "<module>",
+    }
+
+
+def test_what_the_trace_declined_is_silent(program: Program) -> None:
+    """At the very line of the very file alone."""
+    lines = ["" for _ in range(72)]
+    program.write("litellm/__init__.py", "")
+    program.write("litellm/utils.py", "\n".join([*lines, "try: import tokenizers", "except ImportError: pass"]))
+    program.write("litellm/other.py", "\n".join([*lines, "try: import tokenizers", "except ImportError: pass"]))
+    assert program.run("import litellm.utils")[1] == []
+    assert len(program.run("import litellm.other")[1]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from importlib.util import find_spec\nprint(find_spec('tokenizers'))",
+        "try:\n    import nobody_knows_it\nexcept ImportError as error:\n    print('minreq' in str(error) or None)",
+        "import importlib.metadata\nlist(importlib.metadata.distributions())\nprint(None)",
+    ],
+)
+def test_what_is_no_miss(text: str, program: Program) -> None:
+    assert program.run(text) == ("None\n", [])
+
+
+def test_a_module_that_is_there_after_all(program: Program) -> None:
+    program.write("tokenizers.py", "print('here')")
+    assert program.run("import tokenizers") == ("here\n", [])
+
+
+def test_an_import_by_the_standard_library_is_told_with_who_asked(program: Program) -> None:
+    _, misses = program.run(CAUGHT.format("__import__('importlib').import_module('tokenizers')"))
+    assert [(str(miss["file"]).rpartition("/")[2], miss["line"]) for miss in misses] == [("main.py", 3)]
+
+
+def test_stderr_may_be_gone(program: Program) -> None:
+    out, misses = program.run("import sys\nsys.stderr = None\n" + CAUGHT.format("import tokenizers"))
+    assert out.startswith("ModuleNotFoundError")
+    assert misses == []
+
+
+def test_it_is_installed_once(program: Program) -> None:
+    text = "import importlib, sys\nimportlib.reload(minreq_guard)\n"
+    counted = "print([type(finder).__name__ for finder in sys.meta_path].count('Guard'))"
+    assert program.run(text + counted)[0] == "1\n"
+
+
+def test_the_module_of_the_package_guards_nothing() -> None:
+    """As it stands it is a template; equal locks make equal modules."""
+    text = render(LOCK, filename="x.txt")
+    assert text == render(LOCK, filename="x.txt")
+    assert '"tokenizers": [("litellm/utils.py", 73)],' in text
+    assert "botocore" not in text.partition("MODULES")[2]

@@ -1,0 +1,167 @@
+"""`minreq explain`, `exposure`, `guard` and `lock --misses` as a user runs them, on one lock."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commanding import Project, project
+
+SCENARIO = '''
+explanation = "One that is needed, one that makes a difference, two that are left out."
+requirements = ["app"]
+program = "import app; app.run()"
+[wheels.app."1.0"]
+requires = ["needed", "colour", "rare", "optional"]
+[wheels.app."1.0".files]
+"app/__init__.py" = """
+import needed
+try:
+    import colour
+    MODE = "colours"
+except ImportError:
+    MODE = "plain"
+try:
+    import optional
+except ImportError:
+    pass
+
+def run():
+    print(MODE)
+
+def export():
+    from app import exporting
+"""
+"app/exporting.py" = "import rare"
+[wheels]
+needed."1.0" = {}
+colour."1.0" = {}
+rare."1.0" = { requires = ["heavy"] }
+heavy."1.0" = {}
+optional."1.0" = {}
+'''
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = project(SCENARIO, tmp_path_factory.mktemp("trust"))
+    made.make_lock("--certify")
+    return made
+
+
+def test_the_certificate_is_in_the_evidence_and_stays(made: Project) -> None:
+    """A lock that is not certified is made again where one is asked for, one that is stays."""
+    certificate = json.loads(made.evidence.read_text())["certificate"]
+    assert [outcome["distribution"] for outcome in certificate["outcomes"]] == ["app", "colour", "needed"]
+    assert [outcome["result"]["kind"] for outcome in certificate["outcomes"]] == ["failure", "difference", "failure"]
+    assert len(certificate["subject"]) == 64
+    before = made.evidence.read_bytes()
+    made.make_lock("--certify")
+    made.make_lock()
+    assert made.evidence.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("needed", ["failure", "app/__init__.py:1", "import needed", "declared by  app", "certified"]),
+        ("colour", ["difference", "without it   plain", "except ImportError at app/__init__.py:5"]),
+        ("rare", ["never asked for", "declared by    app", "heavy"]),
+        ("optional", ["optional: except ImportError at app/__init__.py:9", "smoke/smoke.py:1"]),
+    ],
+)
+def test_explain(name: str, lines: list[str], made: Project) -> None:
+    done = _run(made, "explain", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"is {'' if name in ('needed', 'colour') else 'not '}in the lock" in done.stdout.splitlines()[0]
+    for line in lines:
+        assert line in done.stdout
+
+
+def test_explain_as_data(made: Project) -> None:
+    told = json.loads(_run(made, "explain", "optional", "--json").stdout)
+    assert (told["in"], told["asked"][0]["optional"]) == (False, "except ImportError at app/__init__.py:9")
+    assert told["chain"][-1]["distribution"] == "app"
+
+
+def test_the_tree(made: Project) -> None:
+    lines = _run(made, "explain", "--tree").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["app", "colour", "needed"]
+    assert [each["depth"] for each in json.loads(_run(made, "explain", "--tree", "--json").stdout)] == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nobody"], "nobody is not in the closure that requirements-minimal.txt was made from"),
+        ([], "name a distribution, or ask for the whole lock with --tree"),
+        (["needed", "--tree"], "name a distribution, or ask for the whole lock with --tree"),
+        (["needed", "--lock", "elsewhere.txt"], "no evidence at elsewhere.evidence.json"),
+    ],
+)
+def test_explain_what_cannot_be_meant(arguments: list[str], sentence: str, made: Project) -> None:
+    done = _run(made, "explain", *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+
+
+def test_exposure(made: Project) -> None:
+    """The one place a person has to read comes first; what was declined is not held against the lock."""
+    done = made.minreq("exposure", "-q")
+    assert done.status == 0
+    head, first, *_ = done.out.splitlines()
+    assert head.startswith("2 imports in the kept code would reach what is left out: 1 unguarded, 0 caught, 1 declined")
+    assert first.split()[:4] == ["1", "rare", "app/exporting.py:1", "<module>"]
+    assert first.endswith("1 import from traced code: app/__init__.py:16 export")
+    data = json.loads(made.minreq("exposure", "-q", "--json").out)
+    assert [site["unguarded"] for site in data["sites"]] == [True, False]
+
+
+def test_exposure_for_ci(made: Project) -> None:
+    done = made.minreq("exposure", "-q", "--fail-on", "unguarded")
+    assert done.status == 1
+    assert "the first at app/exporting.py:1" in done.err
+    assert made.minreq("exposure", "-q", "--fail-on", "unguarded", "--json").status == 1
+
+
+def test_code_that_the_store_lacks_is_fetched(made: Project) -> None:
+    """On another machine, or after a prune."""
+    other = Project(wheelhouse=made.wheelhouse, folder=made.folder, cache=made.folder.parent / "another-cache")
+    assert other.minreq("exposure", "-q").out == made.minreq("exposure", "-q").out
+
+
+def test_a_miss_leads_to_a_lock_that_has_it(made: Project, tmp_path: Path) -> None:
+    """From production to the next lock; what else a log says brings nothing in."""
+    assert _run(made, "guard", "-o", str(tmp_path / "python")).returncode == 0
+    text = f"import sys; sys.path[:0] = [{str(tmp_path / 'python')!r}]; import minreq_guard, rare"
+    program = subprocess.run([sys.executable, "-c", text], capture_output=True, encoding="utf-8", check=False)
+    assert "minreq lock app --smoke smoke.py --include rare" in program.stderr
+    log = tmp_path / "log"
+    log.write_text(program.stderr + program.stderr.replace('"rare"', '"evil"'))
+    lock = ("lock", "app", "--smoke", "smoke.py", "--misses", str(log), "-o", "other.txt")
+    done = made.minreq(*lock)
+    assert done.status == 2  # Misses are those of the lock that is made anew.
+    made.folder.joinpath("other.txt").write_bytes(made.lock.read_bytes())
+    made.folder.joinpath("other.evidence.json").write_bytes(made.evidence.read_bytes())
+    done = made.minreq(*lock)
+    assert done.status == 0, done.err
+    assert "rare was missed once" in done.err
+    assert "evil was missed once, and is nothing this lock ever left out" in done.err
+    assert "evil" not in (made.folder / "other.txt").read_text()
+    assert "rare==1.0" in (made.folder / "other.txt").read_text()
+    assert "--include rare" in (made.folder / "other.txt").read_text()
+
+
+def _run(made: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that asks no index."""
+    return subprocess.run(
+        [sys.executable, "-m", "minreq", *arguments],
+        cwd=made.folder,
+        env=made.environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
