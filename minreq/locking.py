@@ -6,7 +6,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import checking, preparing
+from minreq import checking, preparing, scanning
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
@@ -34,6 +34,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     Until it is proven nothing is written; with ``--check`` the lock on disk is judged instead. Raises every branch of
     ``MinreqError``.
     """
+    settings = scanning.applied(settings, reporter)
     if settings.check:
         return checking.check(settings, reporter)
     task = preparing.task(settings)

@@ -28,6 +28,7 @@ _PIPE_CLOSED = 141
 _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
+    "scan": "Find the providers that a code base uses.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from minreq.config import Settings, VerifySettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
+from minreq.usage import Usage
 
 
 class Engine:
@@ -23,6 +24,12 @@ class Engine:
         from minreq import verifying  # noqa: PLC0415 # See above.
 
         return verifying.verify(settings, reporter)
+
+    def scan(self, settings: Settings, reporter: Reporter) -> Usage:
+        """Return which providers and features a code base uses."""
+        from minreq import scanning  # noqa: PLC0415 # See above.
+
+        return scanning.usage(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

@@ -30,6 +30,7 @@ Examples:
   minreq lock litellm==1.78.7 --providers openai --features chat,streaming
   minreq lock mlflow-skinny --smoke my_smoke.py
   minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0
+  minreq lock --scan src
   minreq lock --check
 """
 
@@ -39,6 +40,8 @@ def _smoke_options(function: Function) -> Function:
     return declared(
         function,
         group.option("providers", "The providers the program uses.", "-p", metavar="NAMES"),
+        group.option("scan", "Use the providers that the code in this file or folder uses.", metavar="PATH"),
+        group.option("allow-unknown", "Accept calls whose model the code does not tell."),
         group.option("features", "What it uses of them: chat, streaming, tools; all if not said.", metavar="NAMES"),
         group.option("smoke", "A script that exercises the program.", metavar="FILE"),
     )

@@ -44,6 +44,10 @@ class Settings:
     root: Requirement = field(default_factory=lambda: Requirement("litellm"))
     providers: tuple[str, ...] = ()
     smokes: tuple[Path, ...] = ()
+    #: Files and folders of programs; what they use joins *providers*.
+    scan: tuple[Path, ...] = ()
+    #: Calls whose model cannot be known are no reason to stop.
+    allow_unknown: bool = False
     #: Empty: all.
     features: tuple[str, ...] = ()
     #: Made available; kept only if needed.
@@ -119,9 +123,16 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     joined = Settings(index=index, **values)
     if faults := list(_contradictions(joined)):
         raise InvalidOptions(faults)
-    if not joined.providers and not joined.smokes:
+    if not joined.providers and not joined.smokes and not joined.scan:
         raise NothingToRun
     return joined
+
+
+def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """Join *flags* and *config* as ``settings`` does, for a scan alone: what would be run or written is no matter."""
+    without = {"providers", "smokes", "features", "check", "allow_unknown", "platforms"}
+    index, values = _joined(flags, {name: value for name, value in config.items() if name not in without})
+    return Settings(index=index, **{"scan": (Path(),), **values})
 
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
@@ -211,5 +222,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"--provided {root}: the root itself is what the lock is for"
     if settings.check and settings.output == STDOUT:
         yield "--check needs a lock on disk, and --output - names none"
-    if settings.features and not settings.providers:
+    if settings.features and not settings.providers and not settings.scan:
         yield "--features narrows the smokes of --providers, and none is named"
+    if settings.allow_unknown and not settings.scan:
+        yield "--allow-unknown is about what --scan finds, and no path is named"
