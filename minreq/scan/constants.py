@@ -476,7 +476,9 @@ def owner_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Scope | None
         return found
     for binding, where in bindings_of(expression, scope, depth + 1):
         if binding.kind == "import":
-            module = imported(where, f"{binding.module}.{binding.name}" if binding.name else binding.module)
+            # Of ``from . import name`` the dot is all of the module.
+            dot = "" if binding.module.endswith(".") or not binding.name else "."
+            module = imported(where, f"{binding.module}{dot}{binding.name}")
             if module is not None:
                 return module.scope
         elif isinstance(binding.expression, ast.Call):

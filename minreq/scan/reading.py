@@ -113,7 +113,7 @@ class _Reader:
     _modules: dict[str, Module | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._sieve = sieve(self.vocabulary.module, self.vocabulary.prefixes)
+        self._sieve = sieve(self.vocabulary.module, self.vocabulary.prefixes, self.vocabulary.functions)
 
     def read(self, files: Iterable[str]) -> Findings:
         """Return what *files* say."""

@@ -65,10 +65,14 @@ class Sieve:
     module: bytes
     #: The prefixes of models, with their slashes.
     prefixes: tuple[bytes, ...]
+    #: Calls of its functions, which another module of the code base may hand on.
+    calls: tuple[bytes, ...]
 
     def holds(self, content: bytes, *, python: bool) -> bool:
         """Whether there is the root, a prefix, or a name for models with a text behind it (in Python) or anything."""
         if any(prefix in content for prefix in self.prefixes):
+            return True
+        if python and any(call in content for call in self.calls):
             return True
         lower = content.lower()
         if self.module in lower:
@@ -78,6 +82,12 @@ class Sieve:
         return any(word in lower and pattern.search(lower) for word, pattern in zip(_WORDS, patterns, strict=True))
 
 
-def sieve(module: str, prefixes: Iterable[str]) -> Sieve:
-    """Return the sieve for the root *module* and the *prefixes* of models."""
-    return Sieve(module.lower().encode(), tuple(f"{prefix}/".encode() for prefix in sorted(prefixes)))
+def sieve(module: str, prefixes: Iterable[str], functions: Iterable[str]) -> Sieve:
+    """Return the sieve for the root *module*, the *prefixes* of models and the *functions* that take them."""
+    calls = sorted(f"{name}(" for name in functions)
+    ends = [each for each in calls if not any(each != other and each.endswith(other) for other in calls)]
+    return Sieve(
+        module.lower().encode(),
+        tuple(f"{prefix}/".encode() for prefix in sorted(prefixes)),
+        tuple(map(str.encode, ends)),
+    )
