@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import checking, preparing, scanning
+from minreq import checking, preparing, scanning, tooling
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
@@ -16,12 +17,14 @@ from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
 from minreq.lockfile import requirements as requirements_file
 from minreq.lockfile import writing
-from minreq.minimizing import Wishes, minimize
+from minreq.minimizing import Minimum, Wishes, minimize
 from minreq.model import Lock, Resolution
+from minreq.observing import Laboratory
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
 from minreq.selecting import requests, select
 from minreq.store import Store
+from minreq.tooling import Tools
 from minreq.workplace import workplace
 
 #: How many of the largest distributions are named when a lock is over budget.
@@ -52,14 +55,16 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
-        version = resolution.pins[task.root].version
+        version = resolution.pins[task.subject].version
 
         reporter.began(Step.MAP)
-        closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
+        more = partial(extend, demand=demand, index=index)
+        tools = tooling.tools(resolution, settings.smoke_with, more)
+        closure = Closure(tools.resolution, index, store, more)
         reporter.mapped({name: closure.bytes(name) for name in resolution.pins})
 
         wishes = _wishes(settings, demand, resolution)
-        initial = frozenset(wishes.requested) | resolution.provided
+        initial = frozenset(wishes.requested) | resolution.provided | tools.names
         with workplace(
             task.interpreter,
             task.plan(version),
@@ -69,20 +74,22 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             jobs=settings.jobs,
             timeout=settings.timeout,
         ) as laboratory:
-            minimum = minimize(laboratory, wishes, reporter)
+            minimum = _unmasked(minimize(laboratory, wishes, reporter), tools, laboratory)
 
+    found = tools.without(closure.resolution)
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(
-        root=str(settings.root),
+        root=", ".join(map(str, settings.roots)),
         command=task.command,
         stages=tuple(stage.stage for stage in behaviour.stages),
-        resolution=closure.resolution,
-        selection=select(closure.resolution, minimum, size=closure.bytes, excluded=wishes.excluded),
+        resolution=found,
+        selection=select(found, minimum, size=closure.bytes, excluded=wishes.excluded),
         platforms=task.targets,
         proven_on=task.host,
         behaviour=behaviour,
         noise=tuple(sorted({f"{each.what} of {each.stage}" for each in minimum.noise})),
         inputs=task.inputs(version),
+        tools=tuple(closure.candidate(name) for name in sorted(tools.names)),
         hashes=settings.hashes,
         annotate=settings.annotate,
     )
@@ -94,11 +101,25 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     return made
 
 
+def _unmasked(minimum: Minimum, tools: Tools, laboratory: Laboratory) -> Minimum:
+    """Return *minimum* with what only the tools of the smoke made importable and kept code imports."""
+    places = laboratory.world.places(laboratory.scratch)
+    masked = tooling.unmasked(
+        tools.masked,
+        frozenset(minimum.evidence),
+        loaded=minimum.trace.loaded,
+        import_map=laboratory.closure.import_map,
+        owner=places.owner,
+        name_place=places.name,
+    )
+    return replace(minimum, evidence={**minimum.evidence, **masked})
+
+
 def _wishes(settings: Settings, demand: Demand, resolution: Resolution) -> Wishes:
     """Return what the user decided beforehand: what is kept without being asked for, and what is never given."""
     words = {canonicalize_name(each.requirement.name): each.origin for each in demand.whole}
     words |= {name: f"--include {name}" for name in settings.include}
-    words[demand.root_name] = "root"
+    words |= {canonicalize_name(each.name): "root" for each in settings.roots}
     return Wishes(
         requested=requests(resolution, words),
         excluded=frozenset(settings.exclude),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,7 +24,7 @@ from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
 from minreq.lockfile import evidence
 from minreq.lockfile import requirements as lockfile
-from minreq.model import Candidate, Lock, Plan, Platform, Sdist, Wheel
+from minreq.model import Candidate, Command, Lock, Plan, Platform, Sdist, Wheel
 from minreq.profiles import loading, planning
 from minreq.requirements import Requirements, StatedRequirement
 from minreq.resolver import Demand
@@ -55,6 +56,13 @@ class Task:
         return canonicalize_name(self.settings.root.name)
 
     @property
+    def subject(self) -> NormalizedName:
+        """What the profile is for: the first of the roots that has one."""
+        names = [canonicalize_name(each.name) for each in self.settings.roots]
+        of_profile = self.profile.roots if self.profile else ()
+        return next((name for name in names if name in of_profile), self.root)
+
+    @property
     def host(self) -> Platform:
         """The platform the smoke runs on."""
         return self.interpreter.platform
@@ -62,8 +70,7 @@ class Task:
     def plan(self, version: Version) -> Plan:
         """Return what runs for that *version* of the root; raises ``UnknownProvider`` and ``UnknownFeature``."""
         settings = self.settings
-        # The smoke runs in another folder.
-        smokes = [smoke.absolute() for smoke in settings.smokes]
+        smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
         return planning.plan(self.profile, settings.providers, settings.features or None, smokes, version)
 
     def inputs(self, version: Version) -> Mapping[str, str]:
@@ -86,10 +93,10 @@ class Task:
 
 def task(settings: Settings) -> Task:
     """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
-    for smoke in settings.smokes:
-        _check_smoke(smoke)
+    smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
-    profile = loading.find(canonicalize_name(settings.root.name))
+    found = (loading.find(canonicalize_name(each.name)) for each in settings.roots)
+    profile = next((each for each in found if each is not None), None)
     interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
     prepared = Task(
         settings=settings,
@@ -103,26 +110,31 @@ def task(settings: Settings) -> Task:
         ),
     )
     # Unknown names are said before anything is fetched.
-    planning.plan(profile, settings.providers, settings.features or None, settings.smokes)
+    planning.plan(profile, settings.providers, settings.features or None, smokes)
     return prepared
 
 
-def _check_smoke(smoke: Path) -> None:
-    """Raise ``SmokeUnusable`` unless *smoke* is a file."""
-    if smoke.is_file():
-        return
+def smoke_at(smoke: Path, folder: Path) -> Path | Command:
+    """Return the script, with an absolute path since it is run elsewhere, or the command line that *smoke* is.
+
+    A command line is run in *folder*, or in that which stands before its program. Raises ``SmokeUnusable``.
+    """
+    if (folder / smoke).is_file():
+        return (folder / smoke).absolute()
     if smoke.is_dir():
         inside = sorted(each.name for each in smoke.glob("*.py"))[:_NAMED]
         named = f", such as {', '.join(inside)}" if inside else ""
         raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{named}")
     beside = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
     nearest = difflib.get_close_matches(smoke.name, sorted(beside), n=1)
-    program, *arguments = str(smoke).split()
+    try:
+        program, *arguments = shlex.split(str(smoke))
+    except ValueError as error:
+        raise SmokeUnusable(repr(str(smoke)), f"it is neither a file nor a command line: {error}") from error
     if arguments and not nearest:
-        problem = (
-            f"it is a command line, which cannot be run yet; name a script of Python that does what {program} does"
-        )
-        raise SmokeUnusable(repr(str(smoke)), problem)
+        # A file of configuration in another folder makes paths of command lines too: `../pytest -q`.
+        inner = Path(program)
+        return Command(words=(inner.name, *arguments), folder=(folder / inner.parent).absolute())
     suggestion = f"; did you mean {smoke.with_name(nearest[0])}?" if nearest else ""
     raise SmokeUnusable(str(smoke), f"there is no such file{suggestion}")
 
@@ -179,6 +191,7 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
         host=task.host,
         targets=task.targets,
         available=(
+            *_stated("--also", settings.also),
             *_stated("--with", settings.with_),
             *_stated("--include", map(Requirement, settings.include)),
             *_stated("the profile", _of_providers(task)),
@@ -231,7 +244,7 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
 
 
 def _of_providers(task: Task) -> tuple[Requirement, ...]:
-    return planning.available(task.profile, task.root, task.settings.providers) if task.profile else ()
+    return planning.available(task.profile, task.subject, task.settings.providers) if task.profile else ()
 
 
 def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:

@@ -75,7 +75,7 @@ def _models(settings: Settings, guide: guides.Guide, reporter: Reporter) -> Mapp
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
         demand = preparing.demand(task, index_settings, store)
-        wheel = resolve(demand, index, StaticForecast(index)).pins[task.root].wheel
+        wheel = resolve(demand, index, StaticForecast(index)).pins[task.subject].wheel
         content = index.read(wheel, [guide.models]).get(guide.models)
     try:
         table = json.loads(content or b"{}")

@@ -1,6 +1,9 @@
 """A run with parameters and metrics, written to a folder and read back."""
 
+import os
 import tempfile
+
+os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
 
 import mlflow
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import click
+from packaging.requirements import Requirement
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
@@ -30,6 +31,7 @@ Examples:
   minreq lock litellm==1.78.7 --providers openai --features chat,streaming
   minreq lock mlflow-skinny --smoke my_smoke.py
   minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0
+  minreq lock langchain-openai sentry-sdk --smoke my_smoke.py
   minreq lock --scan src
   minreq lock --check
 """
@@ -43,7 +45,10 @@ def _smoke_options(function: Function) -> Function:
         group.option("scan", "Use the providers that the code in this file or folder uses.", metavar="PATH"),
         group.option("allow-unknown", "Accept calls whose model the code does not tell."),
         group.option("features", "What it uses of them: chat, streaming, tools; all if not said.", metavar="NAMES"),
-        group.option("smoke", "A script that exercises the program.", metavar="FILE"),
+        group.option(
+            "smoke", "A script that exercises the program, or a command such as 'pytest -q tests'.", metavar="FILE"
+        ),
+        group.option("smoke-with", "What the smoke needs beside the program: pytest.", metavar="REQ"),
     )
 
 
@@ -51,6 +56,7 @@ def _closure_options(function: Function) -> Function:
     group = Group("What may be in the lock")
     return declared(
         function,
+        group.option("also", "Another root, minimized with it.", metavar="REQ"),
         group.option("with", "Make it available; kept if the smoke needs it.", metavar="REQ"),
         group.option("include", "Keep it, asked for or not.", metavar="NAME"),
         group.option("exclude", "Leave it out; the proof decides whether that works.", metavar="NAME"),
@@ -98,7 +104,7 @@ def _lock_options(function: Function) -> Function:
 
 
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("root", required=False, callback=converting(requirement))
+@click.argument("roots", required=False, nargs=-1, callback=converting(requirement), metavar="[ROOT]...")
 @_smoke_options
 @_closure_options
 @_version_options
@@ -108,8 +114,20 @@ def _lock_options(function: Function) -> Function:
 @index_options
 @report_options
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(
+    engine: Engine,
+    /,
+    *,
+    roots: tuple[Requirement, ...],
+    name: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> None:
     """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
+
+    Several ROOTs are minimized together, in one lock.
 
     Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
     """
@@ -119,7 +137,8 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    told = settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    flags |= {"root": roots[0] if roots else None, "also": (*roots[1:], *flags["also"]), "cache_dir": cache_dir()}
+    told = settings(flags, configured(name))
     if told.output != STDOUT and not told.dry_run and not told.check:
         writing.check(told.output)
     with watching(quiet=quiet, verbose=verbose) as progress:

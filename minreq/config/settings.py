@@ -42,8 +42,13 @@ class Settings:
     """Everything ``minreq lock`` was told. Paths are relative to the working directory or absolute."""
 
     root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    #: Other roots, minimized with it.
+    also: tuple[Requirement, ...] = ()
     providers: tuple[str, ...] = ()
+    #: Scripts, and command lines whose first word is a program: ``pytest -q tests/smoke``.
     smokes: tuple[Path, ...] = ()
+    #: What smokes need beside the program: there in every run, never in the lock.
+    smoke_with: tuple[Requirement, ...] = ()
     #: Files and folders of programs; what they use joins *providers*.
     scan: tuple[Path, ...] = ()
     #: Calls whose model cannot be known are no reason to stop.
@@ -84,6 +89,11 @@ class Settings:
     timeout: float = 300.0
     index: IndexOptions = IndexOptions()
     cache_dir: Path
+
+    @property
+    def roots(self) -> tuple[Requirement, ...]:
+        """Everything that is minimized, as it was asked for."""
+        return (self.root, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +225,11 @@ def _spelled(value: Any) -> str:
 def _contradictions(settings: Settings) -> Iterator[str]:
     for name in sorted({*settings.include} & {*settings.exclude}):
         yield f"{name} stands in both --include and --exclude"
-    root = canonicalize_name(settings.root.name)
-    if root in settings.exclude:
-        yield f"--exclude {root}: the root itself cannot be left out"
-    if root in {each.name for each in settings.provided}:
-        yield f"--provided {root}: the root itself is what the lock is for"
+    for root in (canonicalize_name(each.name) for each in settings.roots):
+        if root in settings.exclude:
+            yield f"--exclude {root}: the root itself cannot be left out"
+        if root in {each.name for each in settings.provided}:
+            yield f"--provided {root}: the root itself is what the lock is for"
     if settings.check and settings.output == STDOUT:
         yield "--check needs a lock on disk, and --output - names none"
     if settings.features and not settings.providers and not settings.scan:
