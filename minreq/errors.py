@@ -874,6 +874,20 @@ class SdistBuildFailed(IndexFailure):
         return f"cannot build a wheel from the source of {self.project} {self.version}; pip said:{said}"
 
 
+class ProjectBuildFailed(UsageError):
+    """No wheel could be made from a folder."""
+
+    reason = "project-build-failed"
+
+    def __init__(self, project: Path, lines: Sequence[str]) -> None:
+        super().__init__(project, lines)
+        self.project, self.lines = project, tuple(lines)
+
+    def __str__(self) -> str:
+        said = "".join(f"\n  {line}" for line in self.lines)
+        return f"cannot build a wheel from the project in {self.project}; mend it, or name a root; pip said:{said}"
+
+
 class ExcludedNeeded(NegativeAnswer):
     """The smoke fails without what the user excluded."""
 

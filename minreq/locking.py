@@ -41,6 +41,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     if settings.check:
         return checking.check(settings, reporter)
     task = preparing.task(settings)
+    settings = task.settings
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         known = checking.unchanged(task, index)
@@ -79,7 +80,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     found = tools.without(closure.resolution)
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(
-        root=", ".join(map(str, settings.roots)),
+        root=task.title,
         command=task.command,
         stages=tuple(stage.stage for stage in behaviour.stages),
         resolution=found,
@@ -106,7 +107,7 @@ def _unmasked(minimum: Minimum, tools: Tools, laboratory: Laboratory) -> Minimum
     places = laboratory.world.places(laboratory.scratch)
     masked = tooling.unmasked(
         tools.masked,
-        frozenset(minimum.evidence),
+        frozenset(minimum.evidence) | laboratory.closure.resolution.provided,
         loaded=minimum.trace.loaded,
         import_map=laboratory.closure.import_map,
         owner=places.owner,

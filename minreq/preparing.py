@@ -7,7 +7,7 @@ import hashlib
 import os
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from packaging.version import Version
 from minreq import requirements, runtime
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
-from minreq.errors import EvidenceUnreadable, SmokeUnusable
+from minreq.errors import EvidenceUnreadable, ProjectBuildFailed, SmokeUnusable
 from minreq.index import cutoff, pipconfig
 from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
+from minreq.index.urls import local_path
 from minreq.lockfile import evidence
 from minreq.lockfile import requirements as lockfile
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Sdist, Wheel
@@ -45,6 +46,8 @@ class Task:
     profile: loading.Profile | None
     #: The command line that makes the lock anew.
     command: str
+    #: What the root is built from a folder, if it is.
+    project: Wheel | None = None
     #: What the files of ``-r`` say.
     files: tuple[Requirements, ...] = ()
     #: What the files of ``--constraint`` say.
@@ -54,6 +57,13 @@ class Task:
     def root(self) -> NormalizedName:
         """The project that is minimized."""
         return canonicalize_name(self.settings.root.name)
+
+    @property
+    def title(self) -> str:
+        """The roots, as they were asked for; a project by its name."""
+        return ", ".join(
+            (self.root if self.settings.project else str(self.settings.root), *map(str, self.settings.also))
+        )
 
     @property
     def subject(self) -> NormalizedName:
@@ -88,22 +98,31 @@ class Task:
         return {
             **planning.inputs(self.plan(version)),
             **{origin: digest.hexdigest() for origin, digest in sorted(digests.items())},
+            **({"the project": str(self.project.sha256)} if self.project else {}),
         }
 
 
 def task(settings: Settings) -> Task:
-    """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
+    """Look at what *settings* name, and build a project; raises ``UsageError`` where it does not exist."""
     smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
+    words = command(settings)
+    interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
+    project = None
+    if settings.project is not None:
+        project = build_project(
+            settings.project, interpreter, index_settings(settings.index, files), settings.cache_dir
+        )
+        settings = with_project(settings, project)
     found = (loading.find(canonicalize_name(each.name)) for each in settings.roots)
     profile = next((each for each in found if each is not None), None)
-    interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
     prepared = Task(
         settings=settings,
         interpreter=interpreter,
         targets=tuple(map(runtime.preset, settings.platforms)) or (interpreter.platform,),
         profile=profile,
-        command=command(settings),
+        command=words,
+        project=project,
         files=files,
         constraints=tuple(
             each for path in settings.constraints for each in requirements.read_constraints(path, os.environ)
@@ -112,6 +131,25 @@ def task(settings: Settings) -> Task:
     # Unknown names are said before anything is fetched.
     planning.plan(profile, settings.providers, settings.features or None, smokes)
     return prepared
+
+
+def build_project(project: Path, interpreter: runtime.Interpreter, index: IndexSettings, cache_dir: Path) -> Wheel:
+    """Make a wheel of the *project* in a folder; raises ``ProjectBuildFailed``."""
+    if not any((project / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        raise ProjectBuildFailed(project, ["there is neither a pyproject.toml nor a setup.py in it"])
+    return building.build_project(project, python=interpreter.executable, to=cache_dir / "projects", settings=index)
+
+
+def with_project(settings: Settings, wheel: Wheel) -> Settings:
+    """Return *settings* with the project of that *wheel* as the root, found where it was built."""
+    root = Requirement(f"{wheel.name}=={wheel.version}")
+    return replace(settings, root=root, index=found_at(settings.index, wheel))
+
+
+def found_at(options: IndexOptions, wheel: Wheel) -> IndexOptions:
+    """Return *options* with the place of a *wheel* that was built."""
+    built = local_path(wheel.url)
+    return replace(options, find_links=(*options.find_links, *([str(built.parent)] if built else [])))
 
 
 def smoke_at(smoke: Path, folder: Path) -> Path | Command:
@@ -197,7 +235,10 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
             *_stated("the profile", _of_providers(task)),
         ),
         whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
-        provided=_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
+        provided=(
+            *_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
+            *_stated("--project", [settings.root] if settings.project else []),
+        ),
         constraints=(
             *task.constraints,
             *(each for path in of_pip for each in requirements.read_constraints(path, os.environ)),

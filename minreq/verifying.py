@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq import artifact, pinned, preparing, runtime, verdict
 from minreq.closure import Closure
-from minreq.config import VerifySettings
+from minreq.config import IndexOptions, VerifySettings
 from minreq.config.settings import read_command
 from minreq.errors import EvidenceUnreadable, LockMissing, ProofFailed, SmokeMissing
 from minreq.index import sdist as building
@@ -60,7 +60,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
     circumstances = tuple(_circumstances(task))
     for sentence in circumstances:
         reporter.note(sentence)
-    index_settings = preparing.index_settings(settings.index)
+    index_settings = preparing.index_settings(_with_project(task))
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
         finder = pinned.Finder(
@@ -97,6 +97,19 @@ def _task(settings: VerifySettings) -> _Task:
         inputs=planning.inputs(plan),
         edits=edited.edits(lock, text, filename=settings.lock.name),
     )
+
+
+def _with_project(task: _Task) -> IndexOptions:
+    """Return where to look for files: a project that is the root is built again, and found where that is done."""
+    settings = task.settings
+    recorded = read_command(task.lock.command).get("project")
+    if recorded is None:
+        return settings.index
+    folder = next((each for each in (recorded, settings.lock.parent / recorded) if each.is_dir()), recorded)
+    wheel = preparing.build_project(
+        folder, task.interpreter, preparing.index_settings(settings.index), settings.cache_dir
+    )
+    return preparing.found_at(settings.index, wheel)
 
 
 def _read(path: Path, what: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +26,7 @@ from minreq.cli.options import (
 from minreq.config import STDOUT
 from minreq.config.options import requirement
 from minreq.config.settings import settings
+from minreq.errors import InvalidOptions
 
 _EXAMPLES = """\
 Examples:
@@ -32,6 +35,7 @@ Examples:
   minreq lock mlflow-skinny --smoke my_smoke.py
   minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0
   minreq lock langchain-openai sentry-sdk --smoke my_smoke.py
+  minreq lock . --smoke 'pytest -q tests/smoke' --smoke-with pytest
   minreq lock --scan src
   minreq lock --check
 """
@@ -56,6 +60,7 @@ def _closure_options(function: Function) -> Function:
     group = Group("What may be in the lock")
     return declared(
         function,
+        group.option("project", "The folder of a project that is the root; not written itself.", metavar="DIR"),
         group.option("also", "Another root, minimized with it.", metavar="REQ"),
         group.option("with", "Make it available; kept if the smoke needs it.", metavar="REQ"),
         group.option("include", "Keep it, asked for or not.", metavar="NAME"),
@@ -103,8 +108,14 @@ def _lock_options(function: Function) -> Function:
     )
 
 
+def _root(text: str) -> Requirement | Path:
+    """Convert a requirement, or the folder of a project: ``.``, ``../program``."""
+    is_path = text in {".", ".."} or os.sep in text.partition("[")[0]
+    return Path(text) if is_path and " @ " not in text else requirement(text)
+
+
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("roots", required=False, nargs=-1, callback=converting(requirement), metavar="[ROOT]...")
+@click.argument("roots", required=False, nargs=-1, callback=converting(_root), metavar="[ROOT]...")
 @_smoke_options
 @_closure_options
 @_version_options
@@ -118,7 +129,7 @@ def command(
     engine: Engine,
     /,
     *,
-    roots: tuple[Requirement, ...],
+    roots: tuple[Requirement | Path, ...],
     name: str | None,
     as_json: bool,
     quiet: bool,
@@ -127,7 +138,8 @@ def command(
 ) -> None:
     """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
 
-    Several ROOTs are minimized together, in one lock.
+    Several ROOTs are minimized together, in one lock. ROOT may be the folder of a project: the lock then holds what it
+    needs, and not the project itself.
 
     Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
     """
@@ -137,7 +149,15 @@ def command(
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    flags |= {"root": roots[0] if roots else None, "also": (*roots[1:], *flags["also"]), "cache_dir": cache_dir()}
+    named = [each for each in roots if isinstance(each, Requirement)]
+    projects = [each for each in roots if isinstance(each, Path)]
+    if len(projects) > 1:
+        raise InvalidOptions([f"{projects[0]} and {projects[1]} are two projects; one at a time"])
+    if projects:
+        flags |= {"project": projects[0], "also": (*named, *flags["also"])}
+    else:
+        flags |= {"root": named[0] if named else None, "also": (*named[1:], *flags["also"])}
+    flags["cache_dir"] = cache_dir()
     told = settings(flags, configured(name))
     if told.output != STDOUT and not told.dry_run and not told.check:
         writing.check(told.output)

@@ -114,6 +114,7 @@ OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
         Option(name="root", field="root", convert=requirement),
+        Option(name="project", field="project", convert=Path, path=True),
         Option(name="also", field="also", convert=requirement, many=True),
         Option(name="providers", field="providers", many=True, commas=True),
         Option(name="smoke", field="smokes", convert=Path, many=True, path=True),

@@ -42,6 +42,8 @@ class Settings:
     """Everything ``minreq lock`` was told. Paths are relative to the working directory or absolute."""
 
     root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    #: A folder whose project is the root instead: what it needs is minimized, itself it is not written.
+    project: Path | None = None
     #: Other roots, minimized with it.
     also: tuple[Requirement, ...] = ()
     providers: tuple[str, ...] = ()
@@ -230,6 +232,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield f"--exclude {root}: the root itself cannot be left out"
         if root in {each.name for each in settings.provided}:
             yield f"--provided {root}: the root itself is what the lock is for"
+    if settings.project is not None and settings.root != Settings(cache_dir=settings.cache_dir).root:
+        yield f"--project {settings.project} and the root {settings.root}: one of them at a time; use --also"
     if settings.check and settings.output == STDOUT:
         yield "--check needs a lock on disk, and --output - names none"
     if settings.features and not settings.providers and not settings.scan:
