@@ -98,7 +98,7 @@ class Task:
         return {
             **planning.inputs(self.plan(version)),
             **{origin: digest.hexdigest() for origin, digest in sorted(digests.items())},
-            **({"the project": str(self.project.sha256)} if self.project else {}),
+            **({"--project": str(self.project.sha256)} if self.project else {}),
         }
 
 

@@ -17,10 +17,12 @@ from minreq.errors import UnknownFeature, UnknownProvider
 from minreq.model import EMPTY, Command, Group, Plan, Script
 from minreq.profiles.loading import Call, Feature, Profile, Provider
 
-#: Runs a command line.
-_COMMAND = Path(__file__).parent / "commands" / "smoke_command.py"
 #: What a user's own smoke is told: where the emulator listens.
 _ADDRESSES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
+#: A command runs where the user's files are, several times at once: what pytest remembers would be in the way.
+_FOR_COMMANDS: Mapping[str, str] = {**_ADDRESSES, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+#: Runs a command line.
+_COMMAND = Path(__file__).parent / "commands" / "smoke_command.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,9 @@ def _own(smokes: Sequence[Path | Command]) -> Iterable[Group]:
         name = f"smoke/{title}" if count == 1 else f"smoke/{title}#{count}"
         if isinstance(smoke, Command):
             arguments = (str(smoke.folder), *smoke.words)
-            script = Script(stage=name, file=_COMMAND, environment=_ADDRESSES, arguments=arguments, folder=smoke.folder)
+            script = Script(
+                stage=name, file=_COMMAND, environment=_FOR_COMMANDS, arguments=arguments, folder=smoke.folder
+            )
         else:
             script = Script(stage=name, file=smoke, environment=_ADDRESSES)
         yield Group(name=name, scripts=(script,))
