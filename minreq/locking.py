@@ -64,6 +64,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         closure = Closure(tools.resolution, index, store, more)
         reporter.mapped({name: closure.bytes(name) for name in resolution.pins})
 
+        preparing.check_names(settings.smokes, closure.import_map)
         wishes = _wishes(settings, demand, resolution)
         initial = frozenset(wishes.requested) | resolution.provided | tools.names
         with workplace(

@@ -19,6 +19,7 @@ from minreq import requirements, runtime
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
 from minreq.errors import EvidenceUnreadable, ProjectBuildFailed, SmokeUnusable
+from minreq.importmap import ImportMap
 from minreq.index import cutoff, pipconfig
 from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
@@ -131,6 +132,15 @@ def task(settings: Settings) -> Task:
     # Unknown names are said before anything is fetched.
     planning.plan(profile, settings.providers, settings.features or None, smokes)
     return prepared
+
+
+def check_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
+    """Raise ``SmokeUnusable`` for a script that Python would import in the place of a distribution's module."""
+    for smoke in smokes:
+        owners = import_map.owners.get(smoke.stem) if smoke.is_file() else None
+        if owners:
+            problem = f"it has the name of a module of {owners[0]}, and would be imported in its place; rename it"
+            raise SmokeUnusable(str(smoke), problem)
 
 
 def build_project(project: Path, interpreter: runtime.Interpreter, index: IndexSettings, cache_dir: Path) -> Wheel:
