@@ -45,21 +45,22 @@ def imported_without_handler(
         source = Path(file).read_bytes()
         if not any(b"import " + top in source or b"from " + top in source for top in tops):
             continue
-        for module, line in _static_imports(source, file):
+        for module, line in dotted_imports(source, file):
             name = modules.get(module)
-            if name is not None and name != whose and name not in found and _is_hard(file, line, baseline.loaded):
+            if name is not None and name != whose and name not in found and is_hard(file, line, baseline.loaded):
                 found[name] = Frame(file=file, line=line, function="<module>")
     return found
 
 
-def _static_imports(source: bytes, file: str) -> Iterator[tuple[str, int]]:
+def dotted_imports(source: bytes, file: str) -> Iterator[tuple[str, int]]:
+    """Yield what *source* imports as it is loaded, each name with those of its packages, and the line."""
     for each in static_imports(source, "", file):
         parts = each.module.split(".")
         for length in range(1, len(parts) + 1):
             yield ".".join(parts[:length]), each.line
 
 
-def _is_hard(file: str, line: int, importers: Mapping[str, Frame | None]) -> bool:
+def is_hard(file: str, line: int, importers: Mapping[str, Frame | None]) -> bool:
     """Whether nothing would catch the failure of the import at *line* of *file*, on the way the file was loaded."""
     frames = [Frame(file=file, line=line, function="<module>")]
     while len(list(frames_of_import(frames))) == len(frames):

@@ -14,7 +14,18 @@ from packaging.utils import NormalizedName
 from minreq.comparing import Deviation, deviations, sentence, without_noise
 from minreq.errors import RunsDisagree
 from minreq.minimizing import Minimum
-from minreq.model import Behaviour, Candidate, Certificate, Difference, Evidence, Failure, Outcome, Plan, Request
+from minreq.model import (
+    Behaviour,
+    Candidate,
+    Certificate,
+    Difference,
+    Evidence,
+    Failure,
+    Masked,
+    Outcome,
+    Plan,
+    Request,
+)
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
 from minreq.profiles.planning import without_template
 from minreq.reporting import Reporter, Step
@@ -190,9 +201,9 @@ class _Certifier:
 
 
 def _contradiction(evidence: Evidence, outcome: Outcome) -> str | None:
-    """Tell how *outcome* contradicts *evidence*; what was asked for is kept whatever a run says."""
+    """Tell how *outcome* contradicts *evidence*; what was asked for, or is masked, is kept whatever a run says."""
     name, result = evidence.distribution, outcome.result
-    if isinstance(evidence, Request) or (isinstance(evidence, Failure) and isinstance(result, Failure)):
+    if isinstance(evidence, Request | Masked) or (isinstance(evidence, Failure) and isinstance(result, Failure)):
         return None
     if isinstance(evidence, Failure):
         expected = f"{evidence.stage} fails ({evidence.error}), as a {evidence.method} showed"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from packaging.version import Version
+
 from minreq import pinned, preparing
 from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
@@ -37,7 +39,7 @@ def check(settings: Settings, reporter: Reporter) -> Lock:
             filename=output.name,
             command=task.command,
             platforms=task.targets,
-            inputs=task.inputs(lock.resolution.pins[lock.resolution.root].version),
+            inputs=task.inputs(_version(lock, task)),
             withdrawn=_known_withdrawn(lock, index, reporter),
         )
         # Another root than the lock's would be no answer to what became of this one.
@@ -60,12 +62,18 @@ def unchanged(task: Task, index: IndexClient) -> Lock | None:
     same = (
         settings.output.read_text("utf-8") == requirements_file.render(before, filename=settings.output.name)
         and before.command == task.command
-        and before.inputs == task.inputs(before.resolution.pins[before.resolution.root].version)
+        and before.inputs == task.inputs(_version(before, task))
         and (before.platforms, before.proven_on) == (task.targets, task.host)
         and (before.certificate is not None or not settings.certify)
         and not any(preparing.is_refused(task.profile, pin) for pin in before.resolution.pins.values())
     )
     return before if same and not _withdrawn(before, index) else None
+
+
+def _version(lock: Lock, task: Task) -> Version:
+    """The version of what the profile is for, or of the root if the lock has no such thing: then it is stale anyway."""
+    pins = lock.resolution.pins
+    return pins[task.subject if task.subject in pins else lock.resolution.root].version
 
 
 def _read(output: Path) -> tuple[Lock, str]:

@@ -17,6 +17,8 @@ _VOLATILE = re.compile(
     r"|\b\d{4}-?\d{2}-?\d{2}T\d{2}:?\d{2}:?\d{2}(?:\.\d+)?Z?"
     r"|(?<=/tmp)[a-z0-9_]{8}\b"
     r"|\b0x[0-9a-f]{6,}\b"
+    # What tools of tests end with: `3 passed in 0.12s`.
+    r"|(?<=\bin )\d+\.\d+(?= ?s(?:ec|econds)?\b)"
 )
 _DATE = re.compile(r"(?<=/)\d{8}(?=/)")
 

@@ -135,6 +135,51 @@ class Unproven(NegativeAnswer):
         )
 
 
+class ScanInterrupted(NegativeAnswer):
+    """A process that read files was ended from outside."""
+
+    reason = "scan-interrupted"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"the scan did not end: {self.why}; try again, with fewer processes: -j 1"
+
+
+class UnknownModels(NegativeAnswer):
+    """A code base calls models whose names are not in it."""
+
+    reason = "unknown-models"
+
+    def __init__(self, calls: Sequence[str]) -> None:
+        super().__init__(calls)
+        self.calls = tuple(calls)
+
+    def __str__(self) -> str:
+        return (
+            "what these calls need cannot be known; name their providers with --providers and accept the rest with "
+            f"--allow-unknown{_listed(self.calls)}"
+        )
+
+
+class NothingSeen(NegativeAnswer):
+    """A code base calls no model, as far as its files show."""
+
+    reason = "nothing-seen"
+
+    def __init__(self, paths: Sequence[str], files: int) -> None:
+        super().__init__(paths, files)
+        self.paths, self.files = tuple(paths), files
+
+    def __str__(self) -> str:
+        return (
+            f"no provider is used in {', '.join(self.paths)} ({self.files} files); name the providers with "
+            "--providers, or a script that exercises the program with --smoke"
+        )
+
+
 class EmulatorStopped(NegativeAnswer):
     """The local provider server ended while a smoke needed it."""
 
@@ -200,9 +245,23 @@ class NothingToRun(UsageError):
 
     def __str__(self) -> str:
         return (
-            "nothing to run: name the providers the program uses (--providers openai,bedrock) or a script that "
-            "exercises it (--smoke FILE), here or in [tool.minreq] of pyproject.toml (providers = [...], smoke = [...])"
+            "nothing to run: name the providers the program uses (--providers openai,bedrock), its code (--scan PATH) "
+            "or a script that exercises it (--smoke FILE), here or in [tool.minreq] of pyproject.toml "
+            "(providers = [...], scan = [...], smoke = [...])"
         )
+
+
+class NothingToScan(UsageError):
+    """There is nothing at the path to scan, or nothing is known about how the root is used."""
+
+    reason = "nothing-to-scan"
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what, why)
+        self.what, self.why = what, why
+
+    def __str__(self) -> str:
+        return f"cannot scan {self.what}: {self.why}"
 
 
 class LockUnreadable(UsageError):
@@ -871,6 +930,20 @@ class SdistBuildFailed(IndexFailure):
     def __str__(self) -> str:
         said = "".join(f"\n  {line}" for line in self.lines)
         return f"cannot build a wheel from the source of {self.project} {self.version}; pip said:{said}"
+
+
+class ProjectBuildFailed(UsageError):
+    """No wheel could be made from a folder."""
+
+    reason = "project-build-failed"
+
+    def __init__(self, project: Path, lines: Sequence[str]) -> None:
+        super().__init__(project, lines)
+        self.project, self.lines = project, tuple(lines)
+
+    def __str__(self) -> str:
+        said = "".join(f"\n  {line}" for line in self.lines)
+        return f"cannot build a wheel from the project in {self.project}; mend it, or name a root; pip said:{said}"
 
 
 class ExcludedNeeded(NegativeAnswer):

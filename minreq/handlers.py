@@ -40,16 +40,24 @@ def optional_because(question: Question, source: Callable[[str], ast.Module | No
     """Tell why the program seems to do without what *question* asks for; ``None`` when it does not seem so.
 
     Looks at the frames of the import, outwards, up to the first function frame: a handler farther up was not written
-    for this import. The answer decides only what is tried first.
+    for this import, unless it names what a handler there raised instead: `except ImportError: raise DidNotEnable`.
+    The answer decides only what is tried first.
     """
     if question.need is Need.PROBE:
         return "a probe with find_spec"
     caught = _METADATA_ERRORS if question.need is Need.METADATA else _IMPORT_ERRORS
-    for frame in frames_of_import(question.frames):
-        found = source(frame.file)
-        handler = None if found is None else _handler(found, frame, caught)
+    near = [*frames_of_import(question.frames)]
+    instead: frozenset[str] = frozenset()
+    for position, frame in enumerate(question.frames):
+        looked_for = caught | instead if position < len(near) else instead
+        found = source(frame.file) if looked_for else None
+        if found is None:
+            continue
+        raised: set[str] = set()
+        handler = _handler(found, frame, looked_for, raised)
         if handler is not None:
             return f"{handler.text} at {handler.file}:{handler.line}"
+        instead |= raised - _IMPORT_ERRORS
     return None
 
 
@@ -61,15 +69,22 @@ def frames_of_import(frames: Sequence[Frame]) -> Iterator[Frame]:
             return
 
 
-def _handler(tree: ast.Module, frame: Frame, caught: frozenset[str]) -> Handler | None:
-    """Return the innermost handler around the line of *frame*, within its function."""
+def _handler(tree: ast.Module, frame: Frame, caught: frozenset[str], raised: set[str]) -> Handler | None:
+    """Return the innermost handler around the line of *frame*, within its function.
+
+    Where there is none, *raised* holds the exceptions that handlers raise instead.
+    """
     found: Handler | None = None
     for node in _around(tree, frame.line):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            found = None  # Only what stands in the frame's own function counts; the innermost function comes last.
+            # Only what stands in the frame's own function counts; the innermost function comes last.
+            found = None
+            raised.clear()
         elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
             clause = next((clause for clause in node.handlers if _catches(clause.type, caught)), None)
-            if clause is not None and not _reraises(clause):
+            if clause is not None and _reraises(clause):
+                raised.update(_raised(clause))
+            elif clause is not None:
                 kind = f" {ast.unparse(clause.type)}" if clause.type else ""
                 found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
         elif isinstance(node, (ast.With, ast.AsyncWith)) and _spans(node.body, frame.line):
@@ -106,12 +121,19 @@ def _names(expression: ast.expr | None) -> Iterator[str]:
 
 
 def _catches(expression: ast.expr | None, caught: frozenset[str]) -> bool:
-    return expression is None or not caught.isdisjoint(_names(expression))
+    return (expression is None and not _IMPORT_ERRORS.isdisjoint(caught)) or not caught.isdisjoint(_names(expression))
 
 
 def _reraises(clause: ast.ExceptHandler) -> bool:
     """Whether the handler always raises; one that raises only if its own fallback fails does not count."""
     return any(isinstance(statement, ast.Raise) for statement in clause.body)
+
+
+def _raised(clause: ast.ExceptHandler) -> Iterator[str]:
+    for statement in clause.body:
+        if isinstance(statement, ast.Raise) and statement.exc is not None:
+            exception = statement.exc
+            yield from _names(exception.func if isinstance(exception, ast.Call) else exception)
 
 
 def _suppresses(expression: ast.expr, caught: frozenset[str]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import checking, preparing
+from minreq import checking, preparing, scanning, tooling
 from minreq.certifying import certify, subject
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
@@ -17,12 +18,14 @@ from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
 from minreq.lockfile import requirements as requirements_file
 from minreq.lockfile import writing
-from minreq.minimizing import Wishes, minimize
+from minreq.minimizing import Minimum, Wishes, minimize
 from minreq.model import Lock, Resolution
+from minreq.observing import Laboratory
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
 from minreq.selecting import loaded_files, requests, select
 from minreq.store import Store
+from minreq.tooling import Tools
 from minreq.workplace import workplace
 
 #: How many of the largest distributions are named when a lock is over budget.
@@ -35,9 +38,11 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     Until it is proven nothing is written; with ``--check`` the lock on disk is judged instead. Raises every branch of
     ``MinreqError``.
     """
+    settings = scanning.applied(settings, reporter)
     if settings.check:
         return checking.check(settings, reporter)
     task = preparing.task(settings)
+    settings = task.settings
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         known = checking.unchanged(task, index)
@@ -52,14 +57,17 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
-        version = resolution.pins[task.root].version
+        version = resolution.pins[task.subject].version
 
         reporter.began(Step.MAP)
-        closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
+        more = partial(extend, demand=demand, index=index)
+        tools = tooling.tools(resolution, settings.smoke_with, more)
+        closure = Closure(tools.resolution, index, store, more)
         reporter.mapped({name: closure.bytes(name) for name in resolution.pins})
 
+        preparing.check_names(settings.smokes, closure.import_map)
         wishes = _wishes(settings, demand, resolution)
-        initial = frozenset(wishes.requested) | resolution.provided
+        initial = frozenset(wishes.requested) | resolution.provided | tools.names
         with workplace(
             task.interpreter,
             task.plan(version),
@@ -69,10 +77,10 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             jobs=settings.jobs,
             timeout=settings.timeout,
         ) as laboratory:
-            minimum = minimize(laboratory, wishes, reporter)
+            minimum = _unmasked(minimize(laboratory, wishes, reporter), tools, laboratory)
             # Before it is certified: that may ask for more, and so let the closure grow.
             selection = select(
-                resolution := closure.resolution,
+                resolution := tools.without(closure.resolution),
                 minimum,
                 size=closure.bytes,
                 import_map=closure.import_map,
@@ -87,7 +95,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(
-        root=str(settings.root),
+        root=task.title,
         command=task.command,
         stages=tuple(stage.stage for stage in behaviour.stages),
         resolution=resolution,
@@ -98,6 +106,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         noise=tuple(sorted({f"{each.what} of {each.stage}" for each in minimum.noise})),
         inputs=inputs,
         certificate=certificate,
+        tools=tuple(closure.candidate(name) for name in sorted(tools.names)),
         hashes=settings.hashes,
         annotate=settings.annotate,
     )
@@ -109,11 +118,25 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     return made
 
 
+def _unmasked(minimum: Minimum, tools: Tools, laboratory: Laboratory) -> Minimum:
+    """Return *minimum* with what only the tools of the smoke made importable and kept code imports."""
+    places = laboratory.world.places(laboratory.scratch)
+    masked = tooling.unmasked(
+        tools.masked,
+        frozenset(minimum.evidence) | laboratory.closure.resolution.provided,
+        loaded=minimum.trace.loaded,
+        import_map=laboratory.closure.import_map,
+        owner=places.owner,
+        name_place=places.name,
+    )
+    return replace(minimum, evidence={**minimum.evidence, **masked})
+
+
 def _wishes(settings: Settings, demand: Demand, resolution: Resolution) -> Wishes:
     """Return what the user decided beforehand: what is kept without being asked for, and what is never given."""
     words = {canonicalize_name(each.requirement.name): each.origin for each in demand.whole}
     words |= {name: f"--include {name}" for name in settings.include}
-    words[demand.root_name] = "root"
+    words |= {canonicalize_name(each.name): "root" for each in settings.roots}
     return Wishes(
         requested=requests(resolution, words),
         excluded=frozenset(settings.exclude),

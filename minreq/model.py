@@ -157,6 +157,16 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A smoke that is a command line: ``pytest -q tests/smoke``."""
+
+    #: The program first.
+    words: tuple[str, ...]
+    #: Absolute: where it is run.
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """One stage of a smoke: a file of Python that a child interpreter runs as ``__main__``."""
 
@@ -166,6 +176,8 @@ class Script:
     #: Added to the plan's environment. ``{http}`` and ``{https}`` stand for the emulator's addresses of this stage.
     environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: tuple[str, ...] = ()
+    #: Of a command line: where it is run, and its first argument.
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +328,17 @@ class Request:
     asked_by: str
 
 
-Evidence = Failure | Difference | Request
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """No evidence, but a reason: the tools of the smoke have it too, so that no run could go without it."""
+
+    kind: Literal["masked"] = "masked"
+    distribution: NormalizedName
+    #: The line of a kept distribution that imports it with nothing to catch a failure: ``app/main.py:3``.
+    place: str
+
+
+Evidence = Failure | Difference | Request | Masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -413,5 +435,7 @@ class Lock:
     inputs: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     #: With ``--certify``.
     certificate: Certificate | None = None
+    #: What the smoke ran with beside the lock (``--smoke-with``), sorted by name.
+    tools: tuple[Candidate, ...] = ()
     hashes: bool = True
     annotate: bool = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,13 +18,15 @@ from packaging.version import Version
 from minreq import requirements, runtime
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
-from minreq.errors import EvidenceUnreadable, SmokeUnusable
+from minreq.errors import EvidenceUnreadable, ProjectBuildFailed, SmokeUnusable
+from minreq.importmap import ImportMap
 from minreq.index import cutoff, pipconfig
 from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
+from minreq.index.urls import local_path
 from minreq.lockfile import evidence
 from minreq.lockfile import requirements as lockfile
-from minreq.model import Candidate, Lock, Plan, Platform, Sdist, Wheel
+from minreq.model import Candidate, Command, Lock, Plan, Platform, Sdist, Wheel
 from minreq.profiles import loading, planning
 from minreq.requirements import Requirements, StatedRequirement
 from minreq.resolver import Demand
@@ -44,6 +47,8 @@ class Task:
     profile: loading.Profile | None
     #: The command line that makes the lock anew.
     command: str
+    #: What the root is built from a folder, if it is.
+    project: Wheel | None = None
     #: What the files of ``-r`` say.
     files: tuple[Requirements, ...] = ()
     #: What the files of ``--constraint`` say.
@@ -55,6 +60,20 @@ class Task:
         return canonicalize_name(self.settings.root.name)
 
     @property
+    def title(self) -> str:
+        """The roots, as they were asked for; a project by its name."""
+        return ", ".join(
+            (self.root if self.settings.project else str(self.settings.root), *map(str, self.settings.also))
+        )
+
+    @property
+    def subject(self) -> NormalizedName:
+        """What the profile is for: the first of the roots that has one."""
+        names = [canonicalize_name(each.name) for each in self.settings.roots]
+        of_profile = self.profile.roots if self.profile else ()
+        return next((name for name in names if name in of_profile), self.root)
+
+    @property
     def host(self) -> Platform:
         """The platform the smoke runs on."""
         return self.interpreter.platform
@@ -62,8 +81,7 @@ class Task:
     def plan(self, version: Version) -> Plan:
         """Return what runs for that *version* of the root; raises ``UnknownProvider`` and ``UnknownFeature``."""
         settings = self.settings
-        # The smoke runs in another folder.
-        smokes = [smoke.absolute() for smoke in settings.smokes]
+        smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
         return planning.plan(self.profile, settings.providers, settings.features or None, smokes, version)
 
     def inputs(self, version: Version) -> Mapping[str, str]:
@@ -81,48 +99,90 @@ class Task:
         return {
             **planning.inputs(self.plan(version)),
             **{origin: digest.hexdigest() for origin, digest in sorted(digests.items())},
+            **({"--project": str(self.project.sha256)} if self.project else {}),
         }
 
 
 def task(settings: Settings) -> Task:
-    """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
-    for smoke in settings.smokes:
-        _check_smoke(smoke)
+    """Look at what *settings* name, and build a project; raises ``UsageError`` where it does not exist."""
+    smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
-    profile = loading.find(canonicalize_name(settings.root.name))
+    words = command(settings)
     interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
+    project = None
+    if settings.project is not None:
+        project = build_project(
+            settings.project, interpreter, index_settings(settings.index, files), settings.cache_dir
+        )
+        settings = with_project(settings, project)
+    found = (loading.find(canonicalize_name(each.name)) for each in settings.roots)
+    profile = next((each for each in found if each is not None), None)
     prepared = Task(
         settings=settings,
         interpreter=interpreter,
         targets=tuple(map(runtime.preset, settings.platforms)) or (interpreter.platform,),
         profile=profile,
-        command=command(settings),
+        command=words,
+        project=project,
         files=files,
         constraints=tuple(
             each for path in settings.constraints for each in requirements.read_constraints(path, os.environ)
         ),
     )
     # Unknown names are said before anything is fetched.
-    planning.plan(profile, settings.providers, settings.features or None, settings.smokes)
+    planning.plan(profile, settings.providers, settings.features or None, smokes)
     return prepared
 
 
-def _check_smoke(smoke: Path) -> None:
-    """Raise ``SmokeUnusable`` unless *smoke* is a file."""
-    if smoke.is_file():
-        return
+def check_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
+    """Raise ``SmokeUnusable`` for a script that Python would import in the place of a distribution's module."""
+    for smoke in smokes:
+        owners = import_map.owners.get(smoke.stem) if smoke.is_file() else None
+        if owners:
+            problem = f"it has the name of a module of {owners[0]}, and would be imported in its place; rename it"
+            raise SmokeUnusable(str(smoke), problem)
+
+
+def build_project(project: Path, interpreter: runtime.Interpreter, index: IndexSettings, cache_dir: Path) -> Wheel:
+    """Make a wheel of the *project* in a folder; raises ``ProjectBuildFailed``."""
+    if not any((project / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        raise ProjectBuildFailed(project, ["there is neither a pyproject.toml nor a setup.py in it"])
+    return building.build_project(project, python=interpreter.executable, to=cache_dir / "projects", settings=index)
+
+
+def with_project(settings: Settings, wheel: Wheel) -> Settings:
+    """Return *settings* with the project of that *wheel* as the root, found where it was built."""
+    root = Requirement(f"{wheel.name}=={wheel.version}")
+    return replace(settings, root=root, index=found_at(settings.index, wheel))
+
+
+def found_at(options: IndexOptions, wheel: Wheel) -> IndexOptions:
+    """Return *options* with the place of a *wheel* that was built."""
+    built = local_path(wheel.url)
+    return replace(options, find_links=(*options.find_links, *([str(built.parent)] if built else [])))
+
+
+def smoke_at(smoke: Path, folder: Path) -> Path | Command:
+    """Return the script, with an absolute path since it is run elsewhere, or the command line that *smoke* is.
+
+    A command line is run in *folder*, or in that which stands before its program. Raises ``SmokeUnusable``.
+    """
+    if (folder / smoke).is_file():
+        return (folder / smoke).absolute()
     if smoke.is_dir():
         inside = sorted(each.name for each in smoke.glob("*.py"))[:_NAMED]
         named = f", such as {', '.join(inside)}" if inside else ""
         raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{named}")
     beside = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
     nearest = difflib.get_close_matches(smoke.name, sorted(beside), n=1)
-    program, *arguments = str(smoke).split()
+    try:
+        program, *arguments = shlex.split(str(smoke))
+    except ValueError as error:
+        raise SmokeUnusable(repr(str(smoke)), f"it is neither a file nor a command line: {error}") from error
     if arguments and not nearest:
-        problem = (
-            f"it is a command line, which cannot be run yet; name a script of Python that does what {program} does"
-        )
-        raise SmokeUnusable(repr(str(smoke)), problem)
+        # A file of configuration in another folder makes paths of command lines too: `../pytest -q`.
+        inner = Path(program)
+        return Command(words=(inner.name, *arguments), folder=(folder / inner.parent).absolute())
     suggestion = f"; did you mean {smoke.with_name(nearest[0])}?" if nearest else ""
     raise SmokeUnusable(str(smoke), f"there is no such file{suggestion}")
 
@@ -179,12 +239,16 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
         host=task.host,
         targets=task.targets,
         available=(
+            *_stated("--also", settings.also),
             *_stated("--with", settings.with_),
             *_stated("--include", map(Requirement, settings.include)),
             *_stated("the profile", _of_providers(task)),
         ),
         whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
-        provided=_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
+        provided=(
+            *_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
+            *_stated("--project", [settings.root] if settings.project else []),
+        ),
         constraints=(
             *task.constraints,
             *(each for path in of_pip for each in requirements.read_constraints(path, os.environ)),
@@ -231,7 +295,7 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
 
 
 def _of_providers(task: Task) -> tuple[Requirement, ...]:
-    return planning.available(task.profile, task.root, task.settings.providers) if task.profile else ()
+    return planning.available(task.profile, task.subject, task.settings.providers) if task.profile else ()
 
 
 def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:

@@ -13,6 +13,7 @@ from minreq.model import Answer, Evidence, Lock, Resolution
 class Step(Enum):
     """The steps of a lock, in order; a step may come again when an answer changes."""
 
+    SCAN = "scan"
     RESOLVE = "resolve"
     MAP = "map"
     BASELINE = "baseline"
@@ -38,6 +39,9 @@ class Reporter:
 
     def fetched(self, filename: str, size: int) -> None:
         """A wheel of *size* bytes was downloaded and its hash checked."""
+
+    def scanned(self, done: int, files: int) -> None:
+        """*done* of so many *files* of a code base are read."""
 
     def answered(self, answer: Answer) -> None:
         """The trace answered the first question about a distribution."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from packaging.utils import NormalizedName
 
 from minreq.comparing import Deviation, deviations, sentence, steady_behaviour
-from minreq.model import Behaviour, Difference, Evidence, Failure, Lock, Platform, Request, StageBehaviour
+from minreq.model import Behaviour, Difference, Evidence, Failure, Lock, Masked, Platform, Request, StageBehaviour
 
 #: Markers whose values clients write into the headers of their requests (``user-agent``).
 _IN_HEADERS = (
@@ -90,6 +90,8 @@ def _reason(evidence: Evidence) -> str:
             return f"{what} of {stage} differed without it"
         case Request(asked_by=asked_by):
             return f"it was asked for: {asked_by}"
+        case Masked(place=place):
+            return f"{place} imports it, and the tools of the smoke hide whether that matters"
 
 
 def _system(platform: Platform) -> str:

@@ -8,12 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq import artifact, pinned, preparing, runtime, verdict
 from minreq.closure import Closure
-from minreq.config import VerifySettings
+from minreq.config import IndexOptions, VerifySettings
 from minreq.config.settings import read_command
 from minreq.errors import EvidenceUnreadable, ProofFailed, SmokeMissing
 from minreq.index import sdist as building
@@ -22,7 +21,8 @@ from minreq.index.settings import IndexSettings
 from minreq.lockfile import edits as edited
 from minreq.lockfile import evidence as evidence_file
 from minreq.lockfile import reading
-from minreq.model import Behaviour, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
+from minreq.lockfile.requirements import LockedPin
+from minreq.model import Behaviour, Command, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
 from minreq.observing import PROOF_SEED, Laboratory, observe_installed, stages
 from minreq.profiles import loading, planning
 from minreq.reporting import Reporter, Step
@@ -61,7 +61,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
     circumstances = tuple(_circumstances(task))
     for sentence in circumstances:
         reporter.note(sentence)
-    index_settings = preparing.index_settings(settings.index)
+    index_settings = preparing.index_settings(_with_project(task))
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
         finder = pinned.Finder(
@@ -99,6 +99,19 @@ def _task(settings: VerifySettings) -> _Task:
     )
 
 
+def _with_project(task: _Task) -> IndexOptions:
+    """Return where to look for files: a project that is the root is built again, and found where that is done."""
+    settings = task.settings
+    recorded = read_command(task.lock.command).get("project")
+    if recorded is None:
+        return settings.index
+    folder = next((each for each in (recorded, settings.lock.parent / recorded) if each.is_dir()), recorded)
+    wheel = preparing.build_project(
+        folder, task.interpreter, preparing.index_settings(settings.index), settings.cache_dir
+    )
+    return preparing.found_at(settings.index, wheel)
+
+
 def _plan(lock: Lock, settings: VerifySettings) -> Plan:
     """Return what ran when the lock was made, from the command that made it."""
     try:
@@ -107,17 +120,21 @@ def _plan(lock: Lock, settings: VerifySettings) -> Plan:
         name = evidence_file.beside(settings.lock).name
         raise EvidenceUnreadable(name, "command", str(error)) from error
     smokes = [_smoke(smoke, settings) for smoke in told.get("smokes", ())]
-    root = canonicalize_name(Requirement(lock.root).name)
-    version = lock.resolution.pins[lock.resolution.root].version
-    return planning.plan(loading.find(root), told.get("providers", ()), told.get("features") or None, smokes, version)
+    roots = [lock.resolution.root, *(canonicalize_name(each.name) for each in told.get("also", ()))]
+    profile = next((found for root in roots if (found := loading.find(root)) is not None), None)
+    subject = next((root for root in roots if profile and root in profile.roots), lock.resolution.root)
+    version = lock.resolution.pins[subject].version
+    return planning.plan(profile, told.get("providers", ()), told.get("features") or None, smokes, version)
 
 
-def _smoke(recorded: Path, settings: VerifySettings) -> Path:
+def _smoke(recorded: Path, settings: VerifySettings) -> Path | Command:
     """Return where a script of the user is now: as told, as recorded, or beside the lock."""
     told = [path for path in settings.smokes if path.name == recorded.name]
     for path in (*told, recorded, settings.lock.parent / recorded):
         if path.is_file():
             return path.absolute()
+    if len(str(recorded).split()) > 1:
+        return preparing.smoke_at(recorded, settings.lock.parent)
     raise SmokeMissing(str(recorded), str(settings.lock))
 
 
@@ -164,7 +181,7 @@ class _Bench:
         task = self.task
         pins = pinned.pins(task.lock, task.text)
         self.reporter.began(Step.MAP, _counted(len(pins)))
-        installation = self.finder.find(task.lock, pins)
+        installation = self.finder.find(*_with_tools(task.lock, pins))
         causes = [edit.sentence for edit in task.edits if edit.installs]
         if not installation.complete:
             return (*installation.faults, *causes)
@@ -188,7 +205,7 @@ class _Bench:
             wrong = dict(artifact.discrepancies(there, pins, where=where, tolerated=tolerated))
             self.reporter.began(Step.MAP, f"{_counted(len(there))} in {where}")
             provided = {name: pinned.recorded(lock, name) for name in lock.resolution.provided if name not in there}
-            installation = self.finder.find(lock, provided)
+            installation = self.finder.find(*_with_tools(lock, provided))
             shelves = self._shelves(folders, stack)
 
             def run(laboratory: Laboratory) -> Behaviour:
@@ -255,6 +272,16 @@ class _Bench:
             if found and not causes:
                 found = verdict.repeated(found, verdict.differing(lock, run(laboratory), platform))
         return (*verdict.sentences(found, causes), *(() if found else verdict.unnoticed(lock, out)))
+
+
+def _with_tools(
+    lock: Lock, pins: Mapping[NormalizedName, LockedPin]
+) -> tuple[Lock, Mapping[NormalizedName, LockedPin]]:
+    """Return *lock* and *pins* with the tools of the smoke, where nothing else is pinned."""
+    own = {each.name: each for each in lock.tools if each.name not in lock.resolution.pins}
+    with_tools = replace(lock, resolution=replace(lock.resolution, pins={**lock.resolution.pins, **own}))
+    names = (each.name for each in lock.tools if each.name not in pins)
+    return with_tools, {**pins, **{name: pinned.recorded(with_tools, name) for name in names}}
 
 
 class _Unread:

@@ -38,6 +38,7 @@ def workplace(
     python = (version.major, version.minor)
     scripts = [script.file for group in plan.groups for script in group.scripts]
     smokes = {file.parent: "smoke" for file in ([plan.first.file] if plan.first else []) + scripts}
+    smokes |= {script.folder: "smoke" for group in plan.groups for script in group.scripts if script.folder is not None}
 
     def places(sandbox: Path) -> Places:
         return Places(

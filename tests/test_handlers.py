@@ -275,3 +275,15 @@ def test_frames_of_import_end_at_the_first_function(functions: list[str]) -> Non
     in_functions = [frame for frame in found if not frame.function.startswith(("<module>", "<class "))]
     assert in_functions in ([], found[-1:])
     assert len(found) == len(frames) or in_functions
+
+
+def test_what_a_handler_raises_instead_may_be_caught_farther_out() -> None:
+    inner = handled("except ImportError:", "raise DidNotEnable('needed is not installed')")
+    outer = f"def enable():\n    try:\n        {HERE}\n    except (DidNotEnable, SyntaxError):\n        pass\n"
+    other = f"def enable():\n    try:\n        {HERE}\n    except SyntaxError:\n        pass\n"
+    assert why(inner, outer, functions=("<module>", "enable")) == "except (DidNotEnable, SyntaxError) at 1.py:4"
+    assert why(inner, other, functions=("<module>", "enable")) is None
+    within = f"def set_up():\n    try:\n        {HERE}\n    except ImportError:\n        raise DidNotEnable\n"
+    broad = f"def enable():\n    try:\n        {HERE}\n    except Exception:\n        pass\n"
+    assert why(within, outer, functions=("set_up", "enable")) == "except (DidNotEnable, SyntaxError) at 1.py:4"
+    assert why(within, broad, functions=("set_up", "enable")) is None

@@ -31,6 +31,7 @@ _COMMANDS = {
     "explain": "Why a distribution is in a lock, or out of it.",
     "exposure": "Where kept code would import what is left out.",
     "guard": "Write a module with which a miss in production tells itself.",
+    "scan": "Find the providers that a code base uses.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from minreq.config import Settings, VerifySettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
+from minreq.usage import Usage
 
 if TYPE_CHECKING:
     from minreq.explaining import Branch, Explanation
@@ -69,6 +70,12 @@ class Engine:
         from minreq import misses  # noqa: PLC0415 # See above.
 
         return misses.include(settings, text)
+
+    def scan(self, settings: Settings, reporter: Reporter) -> Usage:
+        """Return which providers and features a code base uses."""
+        from minreq import scanning  # noqa: PLC0415 # See above.
+
+        return scanning.usage(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

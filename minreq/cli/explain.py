@@ -13,7 +13,7 @@ from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, configured, declared
 from minreq.cli.text import columns, counted, printable, size
 from minreq.config.settings import DEFAULT_OUTPUT
-from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Need, Request
+from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, Need, Request
 
 if TYPE_CHECKING:
     from minreq.explaining import Branch, Explanation, Step
@@ -92,6 +92,8 @@ def _why_in(kept: Kept) -> Iterator[tuple[str, str]]:
             yield "without it", _one_line(without_it)
         case Request(asked_by=asked_by):
             yield "request", asked_by
+        case Masked(place=place):
+            yield "masked", f"{place} imports it; the tools of the smoke have it too, so no run could go without it"
     if kept.extra is not None:
         yield "extra", f"{kept.extra} supplied it: no base dependency has it"
     if kept.providers:
@@ -203,6 +205,8 @@ def _short(kept: Kept) -> str:
             return f"{what} of {stage} differ without it"
         case Request(asked_by=asked_by):
             return f"asked for: {asked_by}"
+        case Masked(place=place):
+            return f"masked: {place} imports it"
 
 
 def _branch_data(branch: Branch) -> dict[str, Any]:

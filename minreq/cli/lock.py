@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from packaging.requirements import Requirement
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
@@ -23,6 +26,7 @@ from minreq.cli.options import (
 from minreq.config import STDOUT
 from minreq.config.options import requirement
 from minreq.config.settings import settings
+from minreq.errors import InvalidOptions
 
 _EXAMPLES = """\
 Examples:
@@ -30,6 +34,9 @@ Examples:
   minreq lock litellm==1.78.7 --providers openai --features chat,streaming
   minreq lock mlflow-skinny --smoke my_smoke.py
   minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0
+  minreq lock langchain-openai sentry-sdk --smoke my_smoke.py
+  minreq lock . --smoke 'pytest -q tests/smoke' --smoke-with pytest
+  minreq lock --scan src
   minreq lock --check
 """
 
@@ -39,8 +46,13 @@ def _smoke_options(function: Function) -> Function:
     return declared(
         function,
         group.option("providers", "The providers the program uses.", "-p", metavar="NAMES"),
+        group.option("scan", "Use the providers that the code in this file or folder uses.", metavar="PATH"),
+        group.option("allow-unknown", "Accept calls whose model the code does not tell."),
         group.option("features", "What it uses of them: chat, streaming, tools; all if not said.", metavar="NAMES"),
-        group.option("smoke", "A script that exercises the program.", metavar="FILE"),
+        group.option(
+            "smoke", "A script that exercises the program, or a command such as 'pytest -q tests'.", metavar="FILE"
+        ),
+        group.option("smoke-with", "What the smoke needs beside the program: pytest.", metavar="REQ"),
     )
 
 
@@ -48,6 +60,8 @@ def _closure_options(function: Function) -> Function:
     group = Group("What may be in the lock")
     return declared(
         function,
+        group.option("project", "The folder of a project that is the root; not written itself.", metavar="DIR"),
+        group.option("also", "Another root, minimized with it.", metavar="REQ"),
         group.option("with", "Make it available; kept if the smoke needs it.", metavar="REQ"),
         group.option("include", "Keep it, asked for or not.", metavar="NAME"),
         group.option("exclude", "Leave it out; the proof decides whether that works.", metavar="NAME"),
@@ -101,8 +115,14 @@ def _lock_options(function: Function) -> Function:
     )
 
 
+def _root(text: str) -> Requirement | Path:
+    """Convert a requirement, or the folder of a project: ``.``, ``../program``."""
+    is_path = text in {".", ".."} or os.sep in text.partition("[")[0]
+    return Path(text) if is_path and " @ " not in text else requirement(text)
+
+
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("root", required=False, callback=converting(requirement))
+@click.argument("roots", required=False, nargs=-1, callback=converting(_root), metavar="[ROOT]...")
 @_smoke_options
 @_closure_options
 @_version_options
@@ -117,6 +137,7 @@ def command(
     /,
     *,
     misses: TextIO | None,
+    roots: tuple[Requirement | Path, ...],
     name: str | None,
     as_json: bool,
     quiet: bool,
@@ -124,6 +145,9 @@ def command(
     **flags: Any,
 ) -> None:
     """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
+
+    Several ROOTs are minimized together, in one lock. ROOT may be the folder of a project: the lock then holds what it
+    needs, and not the project itself.
 
     Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
     """
@@ -133,7 +157,16 @@ def command(
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    told = settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    named = [each for each in roots if isinstance(each, Requirement)]
+    projects = [each for each in roots if isinstance(each, Path)]
+    if len(projects) > 1:
+        raise InvalidOptions([f"{projects[0]} and {projects[1]} are two projects; one at a time"])
+    if projects:
+        flags |= {"project": projects[0], "also": (*named, *flags["also"])}
+    else:
+        flags |= {"root": named[0] if named else None, "also": (*named[1:], *flags["also"])}
+    flags["cache_dir"] = cache_dir()
+    told = settings(flags, configured(name))
     notes: tuple[str, ...] = ()
     if misses is not None:
         told, notes = engine.misses(told, misses.read())

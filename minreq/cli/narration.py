@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from minreq.cli.text import counted, size
 from minreq.lockfile.requirements import grouped
-from minreq.model import Answer, Difference, Evidence, Failure, Need, Question, Request, Resolution
+from minreq.model import Answer, Difference, Evidence, Failure, Masked, Need, Question, Request, Resolution
 
 # Versions that are named one by one.
 _FEW = 3
@@ -25,6 +25,8 @@ def why_kept(evidence: Evidence) -> str:
             return f"{_named(stage)} differs without it: {what}"
         case Request(asked_by=asked_by):
             return f"asked for: {asked_by}"
+        case Masked(place=place):
+            return f"masked by the tools of the smoke, not certified: {place} imports it"
 
 
 def _named(stage: str) -> str:

@@ -22,6 +22,7 @@ from minreq.model import Answer, Evidence, Resolution
 from minreq.reporting import Reporter, Step
 
 _DOING = {
+    Step.SCAN: "Scanning",
     Step.RESOLVE: "Resolving",
     Step.MAP: "Mapping",
     Step.BASELINE: "Running",
@@ -33,6 +34,7 @@ _DOING = {
     Step.WRITE: "Writing",
 }
 _DONE = {
+    Step.SCAN: "Scanned",
     Step.RESOLVE: "Resolved",
     Step.MAP: "Mapped",
     Step.BASELINE: "Ran",
@@ -45,6 +47,7 @@ _DONE = {
 }
 # What is said where nothing was counted.
 _OUTCOMES = {
+    Step.SCAN: "no file that could call a model",
     Step.RESOLVE: "the closure",
     Step.MAP: "the closure",
     Step.BASELINE: "the smoke with nothing left out",
@@ -152,6 +155,11 @@ class Progress(Reporter):
             self._counts["fetched bytes"] += size
             if self._verbose:
                 self._event("<", "blue", filename, text.size(size))
+
+    def scanned(self, done: int, files: int) -> None:
+        """Show how far it is."""
+        with self._lock:
+            self._detail = f"{done:,} of {text.counted(files, 'file')}" if done < files else text.counted(files, "file")
 
     def answered(self, answer: Answer) -> None:
         """Say what was added or declined, and why."""

@@ -114,8 +114,13 @@ OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
         Option(name="root", field="root", convert=requirement),
+        Option(name="project", field="project", convert=Path, path=True),
+        Option(name="also", field="also", convert=requirement, many=True),
         Option(name="providers", field="providers", many=True, commas=True),
         Option(name="smoke", field="smokes", convert=Path, many=True, path=True),
+        Option(name="smoke-with", field="smoke_with", convert=requirement, many=True),
+        Option(name="scan", field="scan", convert=Path, many=True, path=True, recorded=False),
+        Option(name="allow-unknown", field="allow_unknown", switch=True, recorded=False),
         Option(name="features", field="features", many=True, commas=True),
         Option(name="with", field="with_", convert=requirement, many=True),
         Option(name="whole", field="whole", convert=requirement, many=True),

@@ -42,8 +42,19 @@ class Settings:
     """Everything ``minreq lock`` was told. Paths are relative to the working directory or absolute."""
 
     root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    #: A folder whose project is the root instead: what it needs is minimized, itself it is not written.
+    project: Path | None = None
+    #: Other roots, minimized with it.
+    also: tuple[Requirement, ...] = ()
     providers: tuple[str, ...] = ()
+    #: Scripts, and command lines whose first word is a program: ``pytest -q tests/smoke``.
     smokes: tuple[Path, ...] = ()
+    #: What smokes need beside the program: there in every run, never in the lock.
+    smoke_with: tuple[Requirement, ...] = ()
+    #: Files and folders of programs; what they use joins *providers*.
+    scan: tuple[Path, ...] = ()
+    #: Calls whose model cannot be known are no reason to stop.
+    allow_unknown: bool = False
     #: Empty: all.
     features: tuple[str, ...] = ()
     #: Made available; kept only if needed.
@@ -83,6 +94,11 @@ class Settings:
     index: IndexOptions = IndexOptions()
     cache_dir: Path
 
+    @property
+    def roots(self) -> tuple[Requirement, ...]:
+        """Everything that is minimized, as it was asked for."""
+        return (self.root, *self.also)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySettings:
@@ -121,9 +137,16 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     joined = Settings(index=index, **values)
     if faults := list(_contradictions(joined)):
         raise InvalidOptions(faults)
-    if not joined.providers and not joined.smokes:
+    if not joined.providers and not joined.smokes and not joined.scan:
         raise NothingToRun
     return joined
+
+
+def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """Join *flags* and *config* as ``settings`` does, for a scan alone: what would be run or written is no matter."""
+    without = {"providers", "smokes", "features", "check", "allow_unknown", "platforms"}
+    index, values = _joined(flags, {name: value for name, value in config.items() if name not in without})
+    return Settings(index=index, **{"scan": (Path(),), **values})
 
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
@@ -206,12 +229,16 @@ def _spelled(value: Any) -> str:
 def _contradictions(settings: Settings) -> Iterator[str]:
     for name in sorted({*settings.include} & {*settings.exclude}):
         yield f"{name} stands in both --include and --exclude"
-    root = canonicalize_name(settings.root.name)
-    if root in settings.exclude:
-        yield f"--exclude {root}: the root itself cannot be left out"
-    if root in {each.name for each in settings.provided}:
-        yield f"--provided {root}: the root itself is what the lock is for"
+    for root in (canonicalize_name(each.name) for each in settings.roots):
+        if root in settings.exclude:
+            yield f"--exclude {root}: the root itself cannot be left out"
+        if root in {each.name for each in settings.provided}:
+            yield f"--provided {root}: the root itself is what the lock is for"
+    if settings.project is not None and settings.root != Settings(cache_dir=settings.cache_dir).root:
+        yield f"--project {settings.project} and the root {settings.root}: one of them at a time; use --also"
     if settings.check and settings.output == STDOUT:
         yield "--check needs a lock on disk, and --output - names none"
-    if settings.features and not settings.providers:
+    if settings.features and not settings.providers and not settings.scan:
         yield "--features narrows the smokes of --providers, and none is named"
+    if settings.allow_unknown and not settings.scan:
+        yield "--allow-unknown is about what --scan finds, and no path is named"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from minreq.errors import NoWheel, SdistBuildFailed
+from minreq.errors import NoWheel, ProjectBuildFailed, SdistBuildFailed
 from minreq.index.credentials import CredentialStore
 from minreq.index.places import hashed
 from minreq.index.settings import IndexSettings
@@ -53,11 +56,54 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
     # pip runs in another folder.
     archive, python, to = archive.absolute(), python.absolute(), to.absolute()
     to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="minreq-build-") as home, tempfile.TemporaryDirectory(dir=to) as out:
+    with tempfile.TemporaryDirectory(dir=to) as out:
+        made, lines = _pip_wheel(archive, python=python, out=Path(out), settings=settings)
+        if made is None:
+            raise SdistBuildFailed(sdist.name, str(sdist.version), lines)
+        final = to / made.name
+        wheel = file_at(final.as_uri())
+        if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
+            raise SdistBuildFailed(sdist.name, str(sdist.version), (*lines, f"the build made {final.name}"))
+        made.replace(final)
+    return hashed(wheel)
+
+
+def build_project(project: Path, *, python: Path, to: Path, settings: IndexSettings) -> Wheel:
+    """Let pip make a wheel from a copy of the folder *project*, as `build` does, in a folder of its own below *to*.
+
+    Of equal projects it makes equal wheels, if the project's own tools do. Raises :class:`ProjectBuildFailed`.
+    """
+    python, to = python.absolute(), to.absolute()
+    to.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to) as folder:
+        copy, out = Path(folder, "project"), Path(folder, "out")
+        # Some tools write beside what they build.
+        shutil.copytree(project, copy, symlinks=True, ignore=_not_of_the_project)
+        made, lines = _pip_wheel(copy, python=python, out=out, settings=settings)
+        wheel = file_at(made.as_uri()) if made else None
+        if made is None or not isinstance(wheel, Wheel):
+            raise ProjectBuildFailed(project, lines)
+        digest = hashlib.sha256(made.read_bytes()).hexdigest()
+        final = to / digest / made.name
+        final.parent.mkdir(exist_ok=True)
+        made.replace(final)
+    return replace(wheel, url=final.as_uri(), sha256=digest)
+
+
+def _not_of_the_project(folder: str, names: list[str]) -> set[str]:
+    environments = {name for name in names if Path(folder, name, "pyvenv.cfg").is_file()}
+    return environments | ({"__pycache__", ".tox", ".nox", "node_modules"} & {*names})
+
+
+def _pip_wheel(
+    source: Path, *, python: Path, out: Path, settings: IndexSettings
+) -> tuple[Path | None, tuple[str, ...]]:
+    """Return the wheel that pip makes in *out*, ``None`` if it makes none, and the last lines it says."""
+    with tempfile.TemporaryDirectory(prefix="minreq-build-") as home:
         command = [sys.executable, "-I", "-m", "pip", "--python", str(python), "wheel"]
-        options = ["--no-deps", "--no-input", "--progress-bar", "off", "--wheel-dir", out]
+        options = ["--no-deps", "--no-input", "--progress-bar", "off", "--wheel-dir", str(out)]
         answer = subprocess.run(
-            [*command, *options, str(archive)],
+            [*command, *options, str(source)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -68,16 +114,9 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
             env=_environment(settings, os.environ, home),
             check=False,
         )
-        wheels = sorted(Path(out).glob("*.whl"))
+        wheels = sorted(out.glob("*.whl"))
         lines = tuple(_without(settings, line) for line in answer.stdout.strip().splitlines()[-_LINES:])
-        if answer.returncode or len(wheels) != 1:
-            raise SdistBuildFailed(sdist.name, str(sdist.version), lines)
-        final = to / wheels[0].name
-        wheel = file_at(final.as_uri())
-        if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
-            raise SdistBuildFailed(sdist.name, str(sdist.version), (*lines, f"the build made {final.name}"))
-        wheels[0].replace(final)
-    return hashed(wheel)
+        return (None if answer.returncode or len(wheels) != 1 else wheels[0]), lines
 
 
 def _environment(settings: IndexSettings, environ: Mapping[str, str], home: str) -> dict[str, str]:
@@ -93,6 +132,8 @@ def _environment(settings: IndexSettings, environ: Mapping[str, str], home: str)
         return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
 
     told = {
+        # Archives hold times; equal sources shall make equal wheels. Zip begins in 1980.
+        "SOURCE_DATE_EPOCH": "315532800",
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_INDEX_URL": full(settings.index_url) if settings.index_url else "",

@@ -13,7 +13,19 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HashMissing, LockUnreadable
-from minreq.model import LAMBDA_LIMIT, Candidate, Difference, Kept, Lock, PassedOver, Platform, Request, Sdist, Wheel
+from minreq.model import (
+    LAMBDA_LIMIT,
+    Candidate,
+    Difference,
+    Kept,
+    Lock,
+    Masked,
+    PassedOver,
+    Platform,
+    Request,
+    Sdist,
+    Wheel,
+)
 
 DEFAULT_NAME = "requirements-minimal.txt"
 
@@ -151,6 +163,8 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     if resolution.provided:
         provided = (f"{name}=={resolution.pins[name].version}" for name in sorted(resolution.provided))
         yield "provided by the runtime, not written here", ", ".join(provided)
+    if lock.tools:
+        yield "tools of the smoke, not written here", ", ".join(f"{each.name}=={each.version}" for each in lock.tools)
     if not lock.hashes:
         yield "note", "without hashes an installer that follows dependencies brings back, unasked, what is left out"
     if built := sorted(each.candidate.name for each in kept if each.candidate.sdist is not None):
@@ -235,6 +249,8 @@ def _via(kept: Kept) -> list[str]:
             via.append(asked_by)
         case Difference() as difference:
             via.append(f"difference: {_difference(difference)}")
+        case Masked(place=place):
+            via.append(f"masked, not certified: {place}")
         case _:
             pass
     return [_one_line(each) for each in via]

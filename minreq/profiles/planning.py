@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,15 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.errors import UnknownFeature, UnknownProvider
-from minreq.model import EMPTY, Group, Plan, Script
+from minreq.model import EMPTY, Command, Group, Plan, Script
 from minreq.profiles.loading import Call, Feature, Profile, Provider
 
 #: What a user's own smoke is told: where the emulator listens.
 _ADDRESSES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
+#: A command runs where the user's files are, several times at once: what pytest remembers would be in the way.
+_FOR_COMMANDS: Mapping[str, str] = {**_ADDRESSES, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+#: Runs a command line.
+_COMMAND = Path(__file__).parent / "commands" / "smoke_command.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ def plan(
     profile: Profile | None,
     providers: Sequence[str],
     features: Sequence[str] | None,
-    smokes: Sequence[Path],
+    smokes: Sequence[Path | Command],
     version: Version | None = None,
 ) -> Plan:
     """What to run: a group per provider, sorted by name, then one per smoke of the user.
@@ -91,6 +96,10 @@ def inputs(plan: Plan) -> Mapping[str, str]:
         folder = plan.first.file.parent
         found.update((f"{folder.parent.name}/{file.name}", _file_digest(file)) for file in folder.glob("*.py"))
     for script in (script for group in plan.groups for script in group.scripts):
+        if script.folder is not None:
+            words = script.arguments[1:]
+            found[script.stage] = _digest([_digests(script.folder, words), dict(script.environment), words])
+            continue
         content = "" if plan.first and script.file.parent == plan.first.file.parent else _file_digest(script.file)
         found[script.stage] = _digest([content, dict(script.environment), script.arguments])
     return dict(sorted(found.items()))
@@ -157,13 +166,28 @@ def _told(call: Call) -> dict[str, object]:
     }
 
 
-def _own(smokes: Sequence[Path]) -> Iterable[Group]:
+def _own(smokes: Sequence[Path | Command]) -> Iterable[Group]:
     """A group for each script of the user; a file name that comes again is counted."""
     seen: dict[str, int] = {}
-    for file in smokes:
-        count = seen[file.name] = seen.get(file.name, 0) + 1
-        name = f"smoke/{file.name}" if count == 1 else f"smoke/{file.name}#{count}"
-        yield Group(name=name, scripts=(Script(stage=name, file=file, environment=_ADDRESSES),))
+    for smoke in smokes:
+        title = shlex.join(smoke.words) if isinstance(smoke, Command) else smoke.name
+        count = seen[title] = seen.get(title, 0) + 1
+        name = f"smoke/{title}" if count == 1 else f"smoke/{title}#{count}"
+        if isinstance(smoke, Command):
+            arguments = (str(smoke.folder), *smoke.words)
+            script = Script(
+                stage=name, file=_COMMAND, environment=_FOR_COMMANDS, arguments=arguments, folder=smoke.folder
+            )
+        else:
+            script = Script(stage=name, file=smoke, environment=_ADDRESSES)
+        yield Group(name=name, scripts=(script,))
+
+
+def _digests(folder: Path, words: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of the files, and of those of Python in the folders, that a command line names."""
+    named = [folder / word for word in words if not word.startswith("-")]
+    files = {file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])}
+    return {file.relative_to(folder).as_posix(): _file_digest(file) for file in sorted(files) if file.is_file()}
 
 
 def _digest(content: object) -> str:

@@ -20,6 +20,11 @@ class Table:
         value = self._value(key, default, str)
         return value if isinstance(value, str) else ""
 
+    def number(self, key: str, default: int) -> int:
+        """A whole number, *default* where it is missing."""
+        value = self._value(key, default, int)
+        return value if isinstance(value, int) else default
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings, empty where it is missing."""
         value = self._value(key, [], list)
@@ -93,4 +98,4 @@ class Table:
         return f"{self._path}.{key}" if self._path else key
 
 
-_KINDS: Mapping[type, str] = {str: "a string", list: "a list", dict: "a table"}
+_KINDS: Mapping[type, str] = {str: "a string", int: "a whole number", list: "a list", dict: "a table"}

@@ -1,0 +1,178 @@
+"""Locks of other things than one root: several roots, a project in a folder, a code base, smokes that are commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from commanding import Project, project
+from wheelhouse import Release
+
+from minreq.lockfile import evidence
+from minreq.model import Lock, Masked
+
+SCENARIO = """
+explanation = "Two programs, and a tool that runs checks and shares a dependency with one of them."
+requirements = ["first"]
+[wheels.first."1.0"]
+requires = ["needed", "shared", "fallback", "unused"]
+files = { "first/__init__.py" = '''
+import needed
+import shared
+try:
+    import fallback
+except ImportError:
+    fallback = None
+''' }
+[wheels.second."1.0"]
+requires = ["other", "unused"]
+files = { "second/__init__.py" = "import other" }
+[wheels.tool."2.0"]
+requires = ["shared", "fallback", "part"]
+entry_points = { console_scripts = { check = "tool:main" } }
+files = { "tool/__init__.py" = '''
+import os, sys, runpy
+import part, shared, fallback
+
+def main():
+    for name in sorted(os.listdir(sys.argv[1])):
+        if name.startswith("check_") and name.endswith(".py"):
+            runpy.run_path(os.path.join(sys.argv[1], name), run_name="checked")
+            print(name, "passed in 0.%dsec" % (os.getpid() % 10))
+''' }
+[wheels]
+needed."1.0" = {}
+other."1.0" = {}
+unused."1.0" = {}
+shared."1.0" = {}
+fallback."1.0" = {}
+part."1.0" = {}
+"""
+
+#: A backend that copies the wheel beside it.
+BACKEND = """
+import pathlib, shutil
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    (wheel,) = pathlib.Path(__file__).parent.glob("*.whl")
+    shutil.copy(wheel, wheel_directory)
+    return wheel.name
+"""
+PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Project:
+    return project(SCENARIO, tmp_path)
+
+
+def lock_of(made: Project) -> Lock:
+    return evidence.load(made.evidence.read_text())
+
+
+def kept(made: Project) -> dict[str, str]:
+    return {each.candidate.name: each.evidence.kind for each in lock_of(made).selection.kept}
+
+
+def test_several_roots_in_one_lock(made: Project) -> None:
+    made.folder.joinpath("smoke.py").write_text("import first, second\n")
+    done = made.minreq("lock", "first", "second", "--smoke", "smoke.py", "-q")
+    assert done.status == 0, done.err
+    assert kept(made) == {
+        "first": "request",
+        "needed": "failure",
+        "other": "failure",
+        "second": "request",
+        "shared": "failure",
+    }
+    text = made.lock.read_text()
+    assert "minreq lock first --also second --smoke smoke.py" in text
+    assert "# root: first, second" in text
+    assert made.minreq("lock", "first", "--smoke", "smoke.py", "--check").status == 1
+    assert made.minreq("verify").status == 0
+    refused = made.minreq("lock", "first", "second", "--exclude", "second", "--smoke", "smoke.py")
+    assert (refused.status, refused.sentences) == (2, ["--exclude second: the root itself cannot be left out"])
+
+
+def test_a_command_with_tools_that_are_never_in_the_lock(made: Project) -> None:
+    checks = made.folder / "checks"
+    checks.mkdir()
+    checks.joinpath("check_first.py").write_text("import first\nassert first\n")
+    command = ("lock", "first", "--smoke", "check checks", "--smoke-with", "tool")
+    done = made.minreq(*command, "-q")
+    assert done.status == 0, done.err
+    # What the tool has too is there in every run: kept where the program imports it with nothing to catch a failure.
+    assert kept(made) == {"first": "request", "needed": "failure", "shared": "masked"}
+    lock = lock_of(made)
+    assert [f"{each.name} {each.version}" for each in lock.tools] == [
+        "fallback 1.0",
+        "part 1.0",
+        "shared 1.0",
+        "tool 2.0",
+    ]
+    assert {each.candidate.name for each in lock.selection.left_out} == {"fallback", "unused"}
+    (shared,) = (each.evidence for each in lock.selection.kept if each.candidate.name == "shared")
+    assert isinstance(shared, Masked)
+    assert shared.place == "first/__init__.py:2"
+    assert "# via masked, not certified: first/__init__.py:2" in made.lock.read_text()
+    assert made.minreq(*command, "--check").status == 0
+    assert made.minreq("verify").status == 0
+    checks.joinpath("check_first.py").write_text("import first\n")
+    stale = made.minreq(*command, "--check")
+    assert stale.status == 1
+    assert "check checks" in stale.err
+
+
+def test_a_command_that_nobody_has(made: Project) -> None:
+    done = made.minreq("lock", "first", "--smoke", "chekc checks", "-q")
+    assert done.status == 3
+    assert "has the command 'chekc'; name the project that has it with --smoke-with" in done.err
+
+
+@pytest.mark.parametrize("command", ["python -m checks.run", "python checks/run.py"])
+def test_a_command_of_python(command: str, made: Project) -> None:
+    made.folder.joinpath("checks").mkdir()
+    made.folder.joinpath("checks", "run.py").write_text("import first, sys\nassert sys.argv[1:] == ['a b']\n")
+    done = made.minreq("lock", "first", "--smoke", f"{command} 'a b'", "-q")
+    assert done.status == 0, done.err
+    assert kept(made) == {"first": "request", "needed": "failure", "shared": "failure"}
+
+
+def test_a_project_in_a_folder(made: Project) -> None:
+    folder = made.folder / "program"
+    folder.mkdir()
+    program = Release(
+        name="program", version="0.1", requires=("first",), files={"program/__init__.py": "import first\nname = 'p'\n"}
+    )
+    folder.joinpath("pyproject.toml").write_text(PYPROJECT)
+    folder.joinpath("backend.py").write_text(BACKEND)
+    folder.joinpath("program-0.1-py3-none-any.whl").write_bytes(program.wheel("py3-none-any"))
+    made.folder.joinpath("smoke.py").write_text("import program\nprint(program.name)\n")
+    command = ("lock", "./program", "--smoke", "smoke.py")
+    done = made.minreq(*command, "-q")
+    assert done.status == 0, done.err
+    assert kept(made) == {"first": "failure", "needed": "failure", "shared": "failure"}
+    text = made.lock.read_text()
+    assert "minreq lock --project program --smoke smoke.py" in text
+    assert "program==0.1 \\" not in text
+    assert made.minreq(*command, "--check").status == 0
+    assert made.minreq("verify").status == 0
+    assert {each.name for each in folder.iterdir()} == {
+        "backend.py",
+        "program-0.1-py3-none-any.whl",
+        "pyproject.toml",
+    }
+
+
+def test_a_folder_without_a_project(made: Project) -> None:
+    done = made.minreq("lock", ".", "--smoke", "smoke.py")
+    assert done.status == 2
+    assert "there is neither a pyproject.toml nor a setup.py in it" in done.err
+    assert made.minreq("lock", ".", "./a", "--smoke", "smoke.py").status == 2
+
+
+def test_a_smoke_with_the_name_of_a_module(made: Project) -> None:
+    made.folder.joinpath("needed.py").write_text("import first\n")
+    done = made.minreq("lock", "first", "--smoke", "needed.py")
+    assert done.status == 2
+    assert "it has the name of a module of needed, and would be imported in its place; rename it" in done.err
