@@ -100,11 +100,14 @@ class TestAsAUser:
         lines = done.stdout.splitlines()
         for heading in ("What is run:", "What may be in the lock:", "Versions:", "Platform:", "The lock:", "Runs:"):
             assert heading in lines
-        assert lines[-5:] == [
+        assert lines[-8:] == [
             "  minreq lock --providers openai,bedrock",
             "  minreq lock litellm==1.78.7 --providers openai --features chat,streaming",
             "  minreq lock mlflow-skinny --smoke my_smoke.py",
             "  minreq lock -r requirements.in --providers bedrock --provided boto3==1.44.0",
+            "  minreq lock langchain-openai sentry-sdk --smoke my_smoke.py",
+            "  minreq lock . --smoke 'pytest -q tests/smoke' --smoke-with pytest",
+            "  minreq lock --scan src",
             "  minreq lock --check",
         ]
 
@@ -113,10 +116,10 @@ class TestAsAUser:
         [
             (["lok"], "error: no such command 'lok'"),
             (["lock", "--provders", "x"], "error: no such option"),
-            (["lock", "a>>1"], "error: invalid value for '[ROOT]': 'a>>1' is not a requirement: "),
+            (["lock", "a>>1"], "error: invalid value for '[ROOT]...': 'a>>1' is not a requirement: "),
             (["lock", "--budget", "250MB"], "error: invalid value for '--budget': '250MB' is not a number of bytes"),
             (["lock", "-P", "a b"], "error: invalid value for '-P' / '--upgrade-package': 'a b' is not the name"),
-            (["lock"], "error: nothing to run: name the providers the program uses (--providers openai,bedrock) or "),
+            (["lock"], "error: nothing to run: name the providers the program uses (--providers openai,bedrock), "),
             (["lock", "--name", "api", "-p", "openai"], "error: no lock is named 'api' (none is configured)"),
             (["verify", "--path", "a", "--python", "b"], "error: --path and --python name two things to verify"),
         ],

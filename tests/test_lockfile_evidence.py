@@ -90,7 +90,7 @@ def changed(key: str, value: Any) -> str:
         ("resolution.root", "A_b", "'A_b' is not a normalized project name"),
         ("selection.kept", {}, "is not an array"),
         ("selection.kept[2].bytes", True, "is not an integer"),
-        ("selection.kept[2].evidence.kind", "x", "is none of failure, difference, request"),
+        ("selection.kept[2].evidence.kind", "x", "is none of failure, difference, request, masked"),
         ("selection.kept[0].question.need", 1, "is none of import, probe, metadata"),
         ("selection.kept[0].question", [], "is not an object"),
         ("selection.kept[0].candidate.version", "x", "Invalid version: 'x'"),
