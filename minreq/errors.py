@@ -601,7 +601,7 @@ class BrokenWheel(IndexFailure):
 
 
 class HostileWheel(NegativeAnswer):
-    """A wheel holds what would run without being imported."""
+    """A wheel does what no wheel should: it would run unasked, write elsewhere, or is not what it says."""
 
     reason = "hostile"
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import checking, preparing
+from minreq import checking, preparing, wheelrules
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
@@ -21,7 +21,7 @@ from minreq.model import Lock, Resolution
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
 from minreq.selecting import requests, select
-from minreq.store import Store
+from minreq.store import Store, record_of
 from minreq.workplace import workplace
 
 #: How many of the largest distributions are named when a lock is over budget.
@@ -45,7 +45,13 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             reporter.locked(known)
             return known
 
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        store = Store(
+            settings.cache_dir / "wheels",
+            index,
+            fetched=reporter.fetched,
+            allow_pth=settings.allow_pth,
+            remarked=reporter.note,
+        )
         demand = preparing.demand(task, index_settings, store)
 
         reporter.began(Step.RESOLVE)
@@ -69,6 +75,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             timeout=settings.timeout,
         ) as laboratory:
             minimum = minimize(laboratory, wishes, reporter)
+        kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
+        for sentence in wheelrules.overlapping(kept):
+            reporter.note(sentence)
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(

@@ -62,7 +62,12 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
         reporter.note(sentence)
     index_settings = preparing.index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        store = Store(
+            settings.cache_dir / "wheels",
+            index,
+            fetched=reporter.fetched,
+            allow_pth=read_command(task.lock.command).get("allow_pth", ()),
+        )
         finder = pinned.Finder(
             index=index,
             platform=task.interpreter.platform,

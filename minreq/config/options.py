@@ -123,6 +123,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="provided", field="provided", convert=provided, many=True),
         Option(name="include", field="include", convert=project, many=True),
         Option(name="exclude", field="exclude", convert=project, many=True),
+        Option(name="allow-pth", field="allow_pth", convert=project, many=True),
         Option(name="constraint", field="constraints", convert=Path, many=True, path=True),
         Option(name="override", field="overrides", convert=requirement, many=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),

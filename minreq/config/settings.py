@@ -54,6 +54,8 @@ class Settings:
     provided: tuple[Provided, ...] = ()
     include: tuple[NormalizedName, ...] = ()
     exclude: tuple[NormalizedName, ...] = ()
+    #: May ship files that run at every start of Python.
+    allow_pth: tuple[NormalizedName, ...] = ()
     constraints: tuple[Path, ...] = ()
     overrides: tuple[Requirement, ...] = ()
     #: A date or a duration, unread.
@@ -102,7 +104,7 @@ class VerifySettings:
     cache_dir: Path
 
 
-_UNORDERED = frozenset({"include", "exclude", "platforms"})
+_UNORDERED = frozenset({"allow_pth", "include", "exclude", "platforms"})
 _INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
 
 
