@@ -73,9 +73,14 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             initial=initial,
             jobs=settings.jobs,
             timeout=settings.timeout,
+            require_sandbox=settings.require_sandbox,
+            reporter=reporter,
         ) as laboratory:
             minimum = minimize(laboratory, wishes, reporter)
         kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
+        tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
+        for each in sorted(tried):
+            reporter.note(f"the smoke tried to reach what it cannot: {each}")
         for sentence in wheelrules.overlapping(kept):
             reporter.note(sentence)
 

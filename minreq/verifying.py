@@ -262,6 +262,8 @@ class _Bench:
             initial=names,
             jobs=settings.jobs,
             timeout=settings.timeout,
+            require_sandbox=settings.require_sandbox,
+            reporter=self.reporter,
         ) as laboratory:
             self.reporter.began(Step.PROVE)
             platform = task.interpreter.platform

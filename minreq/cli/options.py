@@ -118,6 +118,7 @@ def run_options(function: Function) -> Function:
         function,
         group.option("jobs", "How many runs at once; as many as processors if not said.", "-j", metavar="N"),
         group.option("timeout", "What one run of the smoke may take; 300 if not said.", metavar="SECONDS"),
+        group.option("require-sandbox", "Run nothing unless the kernel walls it off."),
     )
 
 

@@ -149,6 +149,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="allow-unproven", field="allow_unproven", switch=True),
         Option(name="jobs", field="jobs", convert=count, toml=(int,), recorded=False),
         Option(name="timeout", field="timeout", convert=seconds, toml=(int, float), recorded=False),
+        Option(name="require-sandbox", field="require_sandbox", switch=True, recorded=False),
         Option(name="index-url", field="index_url", recorded=False),
         Option(name="extra-index-url", field="extra_index_urls", many=True, recorded=False),
         Option(name="find-links", field="find_links", many=True, path=True, recorded=False),

@@ -80,6 +80,8 @@ class Settings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds one run of the smoke may take.
     timeout: float = 300.0
+    #: Run nothing unless the kernel walls it off.
+    require_sandbox: bool = False
     index: IndexOptions = IndexOptions()
     cache_dir: Path
 
@@ -100,6 +102,8 @@ class VerifySettings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds one run of the smoke may take.
     timeout: float = 300.0
+    #: Run nothing unless the kernel walls it off.
+    require_sandbox: bool = False
     index: IndexOptions = IndexOptions()
     cache_dir: Path
 
@@ -128,7 +132,11 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
     """Join *flags* and *config* as ``settings`` does; the lock is the configured output if no flag names one."""
-    shared = {name: config[name] for name in (*_INDEX_FIELDS, "jobs", "timeout", "smokes") if name in config}
+    shared = {
+        name: config[name]
+        for name in (*_INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes")
+        if name in config
+    }
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
     index, values = _joined(flags, {**defaults, **shared})
     if "path" in values and "python" in values:
