@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from functools import partial
 
 from packaging.utils import canonicalize_name
@@ -12,6 +13,7 @@ from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
 from minreq.errors import OverBudget, Unproven
 from minreq.forecast import StaticForecast
+from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
 from minreq.lockfile import requirements as requirements_file
@@ -26,6 +28,8 @@ from minreq.workplace import workplace
 
 #: How many of the largest distributions are named when a lock is over budget.
 _LARGEST = 5
+
+_COOLDOWN = "`--exclude-newer '3 days'` waits"
 
 
 def lock(settings: Settings, reporter: Reporter) -> Lock:
@@ -57,6 +61,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
+        young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
+        if young:
+            reporter.note(f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}")
         version = resolution.pins[task.root].version
 
         reporter.began(Step.MAP)

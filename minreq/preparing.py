@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -144,7 +144,8 @@ def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) ->
         }.items()
         if value
     }
-    return pipconfig.with_options(pipconfig.load(flags), (option for file in files for option in file.options))
+    loaded = replace(pipconfig.load(flags), first_index=options.index_strategy == "first-index")
+    return pipconfig.with_options(loaded, (option for file in files for option in file.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ _PIPE_CLOSED = 141
 _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
+    "doctor": "What protects this machine from what is locked.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

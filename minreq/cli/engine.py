@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minreq.config import Settings, VerifySettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
+
+if TYPE_CHECKING:
+    from minreq.doctor import Diagnosis
 
 
 class Engine:
@@ -23,6 +27,12 @@ class Engine:
         from minreq import verifying  # noqa: PLC0415 # See above.
 
         return verifying.verify(settings, reporter)
+
+    def diagnose(self, cache_dir: Path) -> Diagnosis:
+        """Tell what holds on this machine."""
+        from minreq import doctor  # noqa: PLC0415 # See above.
+
+        return doctor.diagnose(cache_dir)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

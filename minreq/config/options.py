@@ -83,6 +83,13 @@ def settle(text: str) -> str:
     return text
 
 
+def index_strategy(text: str) -> str:
+    """Convert how several indexes are joined."""
+    if text not in {"first-index", "unsafe-best-match"}:
+        raise ValueError(f"{text!r} is neither first-index nor unsafe-best-match")
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """A flag of ``lock`` and, where *configurable*, a key of ``[tool.minreq]``, both of the same name.
@@ -153,6 +160,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="index-url", field="index_url", recorded=False),
         Option(name="extra-index-url", field="extra_index_urls", many=True, recorded=False),
         Option(name="find-links", field="find_links", many=True, path=True, recorded=False),
+        Option(name="index-strategy", field="index_strategy", convert=index_strategy),
         Option(name="no-index", field="no_index", switch=True, recorded=False),
         Option(name="cert", field="cert", path=True, recorded=False),
         Option(name="client-cert", field="client_cert", path=True, recorded=False),

@@ -35,7 +35,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any, NoReturn
 
 #: Exit status where the world cannot be made.
@@ -45,6 +45,7 @@ NO_WORLD = 71
 _NEW_MOUNTS, _NEW_IPC, _NEW_USER, _NEW_PROCESSES, _NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 _BIND, _RECURSIVE, _PRIVATE = 0x1000, 0x4000, 0x40000
 _NO_SUID, _NO_DEVICES, _NO_EXECUTION = 0x2, 0x4, 0x8
+_DETACH = 0x2
 _MOUNT_SETATTR, _WHOLE_TREE, _READ_ONLY = 442, 0x8000, 0x1
 _AT_WORKING_FOLDER = -100
 _DIE_WITH_PARENT, _DROP_FROM_BOUND, _NO_NEW_PRIVILEGES = 1, 24, 38
@@ -118,7 +119,7 @@ def _enter_user() -> None:
     user, group = os.getuid(), os.getgid()
     _call(_LIBC.unshare, _NEW_USER, what="a user namespace")
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - Cheap to start is all.
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
 
 
@@ -146,6 +147,7 @@ def _enter_files(files: Mapping[str, Any]) -> None:
         if path not in shown:
             _mount(path, path, None, _BIND | _RECURSIVE)
     os.close(kept)
+    _LIBC.umount2(os.fsencode(stage), _DETACH)
     _change_tree("/", set_=_READ_ONLY, recursive=True)
     for path in (*hidden, *writable):
         _change_tree(path, clear=_READ_ONLY)
@@ -162,7 +164,7 @@ def _enter_files(files: Mapping[str, Any]) -> None:
 _OVERLAY = (("lowerdir", "folder"), ("upperdir", "upper"), ("workdir", "work"))
 
 
-def _become_first(command: Sequence[str]) -> NoReturn:
+def _become_first(command: list[str]) -> NoReturn:
     """Stand between: the first process of the new world ends it, and takes in whom nobody waits for."""
     first = os.fork()
     if first:
@@ -203,7 +205,7 @@ def _make_place(path: str, *, like: str) -> None:
         os.makedirs(path, exist_ok=True)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "ab"):  # noqa: PTH123 - As above.
+    with open(path, "ab"):
         pass
 
 
@@ -226,11 +228,9 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
 
 def _change_tree(path: str, *, set_: int = 0, clear: int = 0, recursive: bool = False) -> None:
     change = _MountAttributes(set_, clear, 0, 0)
-    size = ctypes.sizeof(change)
-    _call(
-        _LIBC.syscall, _MOUNT_SETATTR, _AT_WORKING_FOLDER, os.fsencode(path), _WHOLE_TREE if recursive else 0, ctypes.byref(change), size,
-        what=f"to change what may be written at {path}",
-    )  # fmt: skip
+    place = (_AT_WORKING_FOLDER, os.fsencode(path), _WHOLE_TREE if recursive else 0)
+    what = f"to change what may be written at {path}"
+    _call(_LIBC.syscall, _MOUNT_SETATTR, *place, ctypes.byref(change), ctypes.sizeof(change), what=what)
 
 
 def _call(function: Any, *arguments: object, what: str) -> None:

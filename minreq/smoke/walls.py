@@ -71,8 +71,10 @@ class Walls:
     def sentence(self) -> str:
         """Say which protection holds."""
         if self.kernel:
-            return "the smoke is walled off by the kernel: no network but loopback, one folder to write in, no other process"
-        return f"the smoke is held by hooks of Python alone, which compiled code can pass by: {self.why}"
+            return (
+                "the kernel walls the smoke off: loopback, one folder to write in, no private file or process in sight"
+            )
+        return f"hooks of Python alone hold the smoke, and compiled code can pass them by: {self.why}"
 
     def server(self, command: Sequence[str]) -> list[str]:
         """Return the command line that starts *command*, the emulator, in a network of its own."""
@@ -101,7 +103,7 @@ class Walls:
             configuration["files"] = {
                 "hidden": [str(folder) for folder in hidden_folders()],
                 "readable": self._seen(readable),
-                "writable": [str(writable)],
+                "writable": [str(writable), *([] if upper is None else [str(upper)])],
                 "overlay": overlay,
             }
         return _launch(configuration, command)
@@ -119,6 +121,19 @@ class Walls:
         hidden = hidden_folders()
         seen = {*map(_absolute, (*self.readable, *readable, self.unpacked.parent))}
         return sorted(str(path) for path in seen if path not in hidden and path.exists())
+
+    def keeps_compiled(self) -> bool:
+        """Try whether what is written among the unpacked wheels lands where it can be kept."""
+        if not self.kernel:
+            return True
+        with tempfile.TemporaryDirectory(prefix="minreq-") as name:
+            folder, upper = Path(name), self.upper()
+            try:
+                made = ["/bin/mkdir", str(self.unpacked / "trial")]
+                command = self.command(made, writable=folder, readable=(), network=None, upper=upper)
+                return subprocess.run(command, capture_output=True, cwd=folder, env={}, check=False).returncode == 0
+            finally:
+                self.keep_compiled(upper)
 
     def upper(self) -> Path | None:
         """Make the folder in which a run's compiled files land; ``None`` where the kernel has no part in it."""

@@ -13,6 +13,7 @@ from _minreq_fork import WRITING, opens_for_writing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
@@ -31,63 +32,63 @@ def keep_to_folders(
 
     *folders* are those that are ``hidden``, ``readable`` all the same, and ``writable``; *home* is the user's.
     """
-    hidden = tuple(folder + "/" for folder in folders["hidden"])
-    readable = tuple(folder + "/" for folder in (*folders["readable"], *folders["writable"]))
-    files = frozenset(folders["readable"])
-    writable = (*(folder + "/" for folder in folders["writable"]), *_NO_FILES)
+    place = _Place(folders)
 
     def refuse(word: str, path: str, number: int) -> None:
-        place = "~" + path[len(home) :] if path.startswith(home + "/") else path
-        state.connections.append(f"{word} {place}{caller()}")
+        name = "~" + path[len(home) :] if path.startswith(home + "/") else path
+        state.connections.append(f"{word} {name}{caller()}")
         raise OSError(number, os.strerror(number), path)
 
-    def look(path: object) -> None:
-        name = absolute(path)
-        if name is not None and (name + "/").startswith(hidden) and not (name + "/").startswith(readable):
-            # Where one looks for what is shown is no secret.
-            if name not in files and not any(each.startswith(name + "/") for each in readable):
-                refuse("read", name, errno.ENOENT)
-
-    def change(path: object) -> None:
-        name = absolute(path)
-        # Compiled files fail silently where they cannot be kept.
-        if name is not None and not (name + "/").startswith(writable) and "__pycache__" not in name:
-            refuse("write", name, errno.EROFS)
-
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            if opens_for_writing(arguments):
-                change(arguments[0])
-            else:
-                look(arguments[0])
-        elif event in _LISTING:
-            look(arguments[0])
-        elif event in WRITING:
-            for path in arguments[: WRITING[event]]:
-                change(path)
+        if event in _LISTING or (event == "open" and not opens_for_writing(arguments)):
+            path = absolute(arguments[0])
+            if path is not None and place.is_hidden(path):
+                refuse("read", path, errno.ENOENT)
+        elif event == "open" or event in WRITING:
+            for argument in arguments[: WRITING.get(event, 1)]:
+                path = absolute(argument)
+                if path is not None and place.is_fixed(path):
+                    refuse("write", path, errno.EROFS)
 
     return hook
 
 
-def absolute(path: object) -> str | None:
+class _Place:
+    """Tells paths apart, all of them absolute and without dots."""
+
+    def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
+        self._hidden = tuple(folder + "/" for folder in folders["hidden"])
+        self._shown = tuple(folder + "/" for folder in (*folders["readable"], *folders["writable"]))
+        self._writable = (*(folder + "/" for folder in folders["writable"]), *_NO_FILES)
+
+    def is_hidden(self, path: str) -> bool:
+        """Whether nothing is seen at *path*. Where one looks for what is shown is no secret."""
+        name = path + "/"
+        if not name.startswith(self._hidden) or name.startswith(self._shown):
+            return False
+        return not any(each.startswith(name) for each in self._shown)
+
+    def is_fixed(self, path: str) -> bool:
+        """Whether *path* cannot be changed. Compiled files fail silently where they cannot be kept."""
+        return not (path + "/").startswith(self._writable) and "__pycache__" not in path
+
+
+def absolute(path: Any) -> str | None:
     """Return *path* without dots and relative parts; ``None`` for what is no path, such as a descriptor."""
-    if isinstance(path, bytes):
-        path = os.fsdecode(path)
-    elif not isinstance(path, str):
-        path = os.fspath(path) if isinstance(path, os.PathLike) else None
-    if not isinstance(path, str):
+    if not isinstance(path, (str, bytes, os.PathLike)):
         return None
-    # Most paths are absolute and plain: what that costs, every import pays.
-    return path if path[:1] == "/" and "/." not in path and "//" not in path else os.path.abspath(path)
+    name: str = os.fsdecode(path)
+    # Most paths are absolute and plain: what the rest costs, every import would pay.
+    return name if name[:1] == "/" and "/." not in name and "//" not in name else os.path.abspath(name)
 
 
 def caller() -> str:
     """Tell which code is to blame: the innermost that is neither ours nor of the standard library."""
     library = os.path.dirname(os.__file__)
-    frame = sys._getframe(1)  # noqa: SLF001 - Documented.
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - Documented.
     while frame is not None:
         file = frame.f_code.co_filename
         if file[:1] == "/" and "/_minreq_" not in file and (not file.startswith(library) or "/site-packages/" in file):
             return f" ({file}:{frame.f_lineno})"
-        frame = frame.f_back  # type: ignore[assignment]  # None at the end.
+        frame = frame.f_back
     return ""

@@ -75,7 +75,8 @@ def fork_apart(process: str, link: Link) -> bool:
     return False
 
 
-#: Audit events that change files. A fork at a miss may raise them only for paths in its own folder: how many of the arguments are paths.
+#: Audit events that change files, and how many of the arguments are paths. A fork at a miss may raise them only for
+#: paths in its own folder.
 WRITING = {
     "os.chmod": 1,
     "os.chown": 1,
