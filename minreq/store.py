@@ -74,6 +74,8 @@ class Store:
         #: Told each remark about a wheel once, as a sentence.
         self._remarked = remarked or (lambda _sentence: None)
         self._told: set[str] = set()
+        #: Trees that were found to be whole.
+        self._whole: set[Path] = set()
         #: Each distribution lies here, in ``SHA-256/lib``.
         self.unpacked_folder = folder / "unpacked"
         #: On the same file system: a rename or a link out of here copies nothing.
@@ -108,7 +110,10 @@ class Store:
         archive = self.archive(wheel)
         final = self.unpacked_folder / str(wheel.sha256)
         with self._lock(f"{wheel.sha256}-unpacked"):
+            if final.exists() and not self._is_whole(final):
+                shutil.rmtree(final)
             if not final.exists():
+                archive = self._verified(wheel, archive)
                 unfinished = self._temporary_folder()
                 try:
                     allowed = wheel.name in self._allow_pth
@@ -123,6 +128,32 @@ class Store:
             _mark_as_used(final)
         self._judge(wheel, final)
         return final / "lib"
+
+    def _verified(self, wheel: Wheel, archive: Path) -> Path:
+        """Return the archive, fetched again where something damaged it since."""
+        if sha256(archive) != wheel.sha256:
+            archive.unlink()
+            return self.archive(wheel)
+        return archive
+
+    def _is_whole(self, tree: Path) -> bool:
+        """Whether the files of an unpacked wheel are as long as RECORD says; looked at once for each tree.
+
+        That finds what a full disk or a crash leaves. To hash them all would take longer than many a lock.
+        """
+        if tree not in self._whole:
+            lib = tree / "lib"
+            rows = record_of(lib)
+            try:
+                whole = bool(rows) and all(
+                    (lib / path).stat().st_size == int(size) for path, _, size in rows if size and path[:3] != "../"
+                )
+            except (OSError, ValueError):
+                whole = False
+            if not whole:
+                return False
+            self._whole.add(tree)
+        return True
 
     def _judge(self, wheel: Wheel, final: Path) -> None:
         """Tell the remarks about *wheel*; raise ``HostileWheel`` where one of them is not allowed.

@@ -19,8 +19,8 @@ _CHILD_PREFIX = "_minreq_"
 #: What a program may expect of any environment.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
-#: Folders that are hidden, readable all the same, and writable, where nothing is withheld.
-_ANYTHING: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",)}
+#: What `Walls.folders` says, where nothing is withheld.
+_ANYTHING: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",), "temporary": ()}
 
 
 class Sandbox:

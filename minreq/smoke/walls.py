@@ -114,7 +114,8 @@ class Walls:
         return {
             "hidden": [str(folder) for folder in hidden_folders() if str(folder) not in temporary],
             "readable": self._seen(readable),
-            "writable": [str(writable), *sorted(temporary), "/dev/shm"],  # noqa: S108 - Semaphores.
+            "writable": [str(writable)],
+            "temporary": [*sorted(temporary), "/dev/shm"],  # noqa: S108 - Semaphores.
         }
 
     def _seen(self, readable: Iterable[Path]) -> list[str]:

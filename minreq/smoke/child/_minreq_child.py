@@ -12,8 +12,8 @@ The protocol, version 1
 ``_minreq_child.json`` beside this file tells how to begin::
 
     {"protocol": 1, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
-     "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...]},
-     "home": FOLDER}
+     "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
+     "temporary": [FOLDER...]}, "home": FOLDER}
 
 A process that cannot begin so, for one since the number is another, says why on stderr and ends with the status 70:
 without the hook it would ask nothing, and reach anything.

@@ -30,7 +30,8 @@ def keep_to_folders(
 ) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that refuses the rest, and writes down what was tried.
 
-    *folders* are those that are ``hidden``, ``readable`` all the same, and ``writable``; *home* is the user's.
+    *folders* are those that are ``hidden``, ``readable`` all the same, ``writable``, and writable as ``temporary`` ones where
+    nothing readable lies; *home* is the user's.
     """
     place = _Place(folders)
 
@@ -59,7 +60,9 @@ class _Place:
     def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
         self._hidden = tuple(folder + "/" for folder in folders["hidden"])
         self._shown = tuple(folder + "/" for folder in (*folders["readable"], *folders["writable"]))
+        self._readable = tuple(folder + "/" for folder in folders["readable"])
         self._writable = (*(folder + "/" for folder in folders["writable"]), *_NO_FILES)
+        self._temporary = tuple(folder + "/" for folder in folders["temporary"])
 
     def is_hidden(self, path: str) -> bool:
         """Whether nothing is seen at *path*. Where one looks for what is shown is no secret."""
@@ -70,7 +73,10 @@ class _Place:
 
     def is_fixed(self, path: str) -> bool:
         """Whether *path* cannot be changed. Compiled files fail silently where they cannot be kept."""
-        return not (path + "/").startswith(self._writable) and "__pycache__" not in path
+        name = path + "/"
+        if name.startswith(self._writable) or "/__pycache__/" in name:
+            return False
+        return name.startswith(self._readable) or not name.startswith(self._temporary)
 
 
 def absolute(path: Any) -> str | None:
