@@ -46,7 +46,7 @@ def named(folder: Path) -> list[str]:
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = entry.read_bytes().decode(errors="replace")
-        except OSError:  # noqa: PERF203 - It ended while we looked.
+        except OSError:
             continue
         if str(folder) in command:
             found.append(command)

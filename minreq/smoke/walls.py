@@ -37,7 +37,7 @@ class Limits:
     #: Bytes of private memory.
     memory: int
     #: Bytes of one file.
-    file: int = 2 << 30
+    file: int = 256 << 20
     #: Processes and threads of all runs of a lock together; the kernel counts them where it walls off.
     processes: int = 4096
 

@@ -30,7 +30,7 @@ def keep_to_folders(
 ) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that refuses the rest, and writes down what was tried.
 
-    *folders* are those that are ``hidden``, ``readable`` all the same, ``writable``, and writable as ``temporary`` ones where
+    *folders* are those that are ``hidden``, ``readable`` all the same, ``writable``, and ``temporary``, writable where
     nothing readable lies; *home* is the user's.
     """
     place = _Place(folders)
