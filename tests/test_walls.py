@@ -107,7 +107,7 @@ def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.
     done = locked(made, monkeypatch)
     assert done.status == 0, done.err
     assert ("the kernel walls the smoke off" in done.err) == walled
-    assert " ".join(done.err.split()).count("the smoke tried to reach what it cannot: ") == 7
+    assert " ".join(done.err.split()).count("the smoke tried to reach what it cannot: ") == 6
     assert "read ~/.aws/credentials (smoke/smoke.py:6)" in done.err
     found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]
     assert found["output"] == [
@@ -121,7 +121,7 @@ def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.
         "open worked",
         "None False",
     ]
-    assert len(found["connections"]) == 7
+    assert len(found["connections"]) == 6
     assert not Path("/etc/minreq-was-here").exists()
     files = made.lock.read_bytes(), made.evidence.read_bytes()
     made.lock.unlink()
