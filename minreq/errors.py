@@ -195,6 +195,22 @@ class EmulatorStopped(NegativeAnswer):
         return f"the provider emulator ended with status {self.status}{last}; nothing was written, try again"
 
 
+class SandboxMissing(NegativeAnswer):
+    """The kernel does not wall the smoke off, and that was required."""
+
+    reason = "sandbox"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return (
+            f"the smoke cannot be walled off here: {self.why}; nothing was run; `minreq doctor` tells more, "
+            "and without --require-sandbox hooks of Python hold it"
+        )
+
+
 class UsageError(MinreqError):
     """The command line or the configuration asks for something that cannot be meant."""
 
@@ -718,7 +734,7 @@ class BrokenWheel(IndexFailure):
 
 
 class HostileWheel(NegativeAnswer):
-    """A wheel holds what would run without being imported."""
+    """A wheel does what no wheel should: it would run unasked, write elsewhere, or is not what it says."""
 
     reason = "hostile"
 

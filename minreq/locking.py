@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import checking, preparing, scanning, tooling
+from minreq import checking, preparing, scanning, tooling, wheelrules
 from minreq.certifying import certify, subject
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import STDOUT, Settings
 from minreq.errors import OverBudget, Unproven
 from minreq.forecast import StaticForecast
+from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
 from minreq.lockfile import requirements as requirements_file
@@ -24,12 +26,14 @@ from minreq.observing import Laboratory
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
 from minreq.selecting import loaded_files, requests, select
-from minreq.store import Store
+from minreq.store import Store, record_of
 from minreq.tooling import Tools
 from minreq.workplace import workplace
 
 #: How many of the largest distributions are named when a lock is over budget.
 _LARGEST = 5
+
+_COOLDOWN = "`--exclude-newer '3 days'` waits"
 
 
 def lock(settings: Settings, reporter: Reporter) -> Lock:
@@ -51,12 +55,21 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             reporter.locked(known)
             return known
 
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        store = Store(
+            settings.cache_dir / "wheels",
+            index,
+            fetched=reporter.fetched,
+            allow_pth=settings.allow_pth,
+            remarked=reporter.note,
+        )
         demand = preparing.demand(task, index_settings, store)
 
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
+        young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
+        if young:
+            reporter.note(f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}")
         version = resolution.pins[task.subject].version
 
         reporter.began(Step.MAP)
@@ -76,6 +89,8 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             initial=initial,
             jobs=settings.jobs,
             timeout=settings.timeout,
+            require_sandbox=settings.require_sandbox,
+            reporter=reporter,
         ) as laboratory:
             minimum = _unmasked(minimize(laboratory, wishes, reporter), tools, laboratory)
             # Before it is certified: that may ask for more, and so let the closure grow.
@@ -92,6 +107,12 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             if settings.certify:
                 pins = [kept.candidate for kept in selection.kept]
                 certificate = certify(laboratory, minimum, subject(pins, inputs), reporter)
+        kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
+        tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
+        for each in sorted(tried):
+            reporter.note(f"the smoke tried to reach what it cannot: {each}")
+        for sentence in wheelrules.overlapping(kept):
+            reporter.note(sentence)
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
     made = Lock(

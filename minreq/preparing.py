@@ -204,7 +204,8 @@ def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) ->
         }.items()
         if value
     }
-    return pipconfig.with_options(pipconfig.load(flags), (option for file in files for option in file.options))
+    loaded = replace(pipconfig.load(flags), first_index=options.index_strategy == "first-index")
+    return pipconfig.with_options(loaded, (option for file in files for option in file.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import hashlib
+import io
+import json
 import os
 import shutil
 import tempfile
 import time
 import warnings
 import zipfile
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -18,15 +24,20 @@ from filelock import FileLock, Timeout
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
+from installer.records import RecordEntry
 from installer.sources import WheelFile
+from installer.utils import Scheme
+from packaging.utils import NormalizedName, parse_wheel_filename
 
+from minreq import wheelrules
 from minreq.errors import BrokenWheel, HashMismatch, HashMissing, HostileWheel, StoreUnwritable
 from minreq.model import Sdist, Wheel
-
-#: Files at the root of a wheel that Python runs at start-up, without any import (``site`` in the standard library).
-START_UP_FILES = frozenset({"sitecustomize.py", "usercustomize.py"})
+from minreq.wheelrules import Remark
 
 _CHUNK = 1 << 20
+
+#: Beside what a wheel installs: what there is to say about it.
+_REMARKS = "remarks.json"
 
 _DAY = 24 * 60 * 60
 #: Seconds after which nobody will finish what lies there: no run takes that long.
@@ -48,8 +59,23 @@ class Store:
     Several processes may use one store at once: what has its final name is complete.
     """
 
-    def __init__(self, folder: Path, source: Source, *, fetched: Callable[[str, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        *,
+        fetched: Callable[[str, int], None] | None = None,
+        allow_pth: Iterable[NormalizedName] = (),
+        remarked: Callable[[str], None] | None = None,
+    ) -> None:
         self._folder = folder
+        #: Distributions whose start-up files are kept. Nothing here ever runs them.
+        self._allow_pth = frozenset(allow_pth)
+        #: Told each remark about a wheel once, as a sentence.
+        self._remarked = remarked or (lambda _sentence: None)
+        self._told: set[str] = set()
+        #: Trees that were found to be whole.
+        self._whole: set[Path] = set()
         #: Each distribution lies here, in ``SHA-256/lib``.
         self.unpacked_folder = folder / "unpacked"
         #: On the same file system: a rename or a link out of here copies nothing.
@@ -84,16 +110,65 @@ class Store:
         archive = self.archive(wheel)
         final = self.unpacked_folder / str(wheel.sha256)
         with self._lock(f"{wheel.sha256}-unpacked"):
+            if final.exists() and not self._is_whole(final):
+                shutil.rmtree(final)
             if not final.exists():
+                archive = self._verified(wheel, archive)
                 unfinished = self._temporary_folder()
                 try:
-                    unpack(archive, unfinished)
+                    allowed = wheel.name in self._allow_pth
+                    remarks = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256, allow_pth=allowed)
+                    (unfinished / _REMARKS).write_text(json.dumps([asdict(each) for each in remarks]), "utf-8")
                     final.parent.mkdir(parents=True, exist_ok=True)
                     unfinished.replace(final)
+                except OSError as error:
+                    raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
             _mark_as_used(final)
+        self._judge(wheel, final)
         return final / "lib"
+
+    def _verified(self, wheel: Wheel, archive: Path) -> Path:
+        """Return the archive, fetched again where something damaged it since."""
+        if sha256(archive) != wheel.sha256:
+            archive.unlink()
+            return self.archive(wheel)
+        return archive
+
+    def _is_whole(self, tree: Path) -> bool:
+        """Whether the files of an unpacked wheel are as long as RECORD says; looked at once for each tree.
+
+        That finds what a full disk or a crash leaves. To hash them all would take longer than many a lock.
+        """
+        if tree not in self._whole:
+            lib = tree / "lib"
+            rows = record_of(lib)
+            try:
+                whole = bool(rows) and all(
+                    (lib / path).stat().st_size == int(size) for path, _, size in rows if size and path[:3] != "../"
+                )
+            except (OSError, ValueError):
+                whole = False
+            if not whole:
+                return False
+            self._whole.add(tree)
+        return True
+
+    def _judge(self, wheel: Wheel, final: Path) -> None:
+        """Tell the remarks about *wheel*; raise ``HostileWheel`` where one of them is not allowed.
+
+        What is in the store was unpacked for another lock, perhaps, with other permissions.
+        """
+        file = final / _REMARKS
+        remarks = [Remark(**each) for each in json.loads(file.read_text("utf-8"))] if file.exists() else []
+        if wheel.name not in self._allow_pth:
+            wheelrules.check_start_up(wheel.filename, wheel.name, remarks)
+        for remark in remarks:
+            sentence = f"{wheel.filename} has {remark.path}: {remark.sentence}"
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self._remarked(sentence)
 
     def _archive(self, wheel: Wheel | Sdist) -> Path:
         digest = str(wheel.sha256)
@@ -212,10 +287,13 @@ def sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack(
+    archive: Path, folder: Path, *, metadata_sha256: str | None = None, allow_pth: bool = False
+) -> tuple[Remark, ...]:
     """Unpack the wheel *archive* below *folder*: ``lib`` for modules and metadata, ``bin``, ``include``, ``data``.
 
-    Nothing of it is run and nothing compiled. Follows the binary distribution format, which wants RECORD checked.
+    Nothing of it is run and nothing compiled. *metadata_sha256* is that of the metadata the index showed for it, where
+    it did (PEP 658). Returns what is legitimate and remarkable. Raises ``HostileWheel`` and ``BrokenWheel``.
     """
     schemes = {
         "purelib": str(folder / "lib"),
@@ -225,34 +303,98 @@ def unpack(archive: Path, folder: Path) -> None:
         "data": str(folder / "data"),
     }
     (folder / "lib").mkdir()
-    destination = SchemeDictionaryDestination(schemes, interpreter="python", script_kind="posix")
     try:
         with zipfile.ZipFile(archive) as file, warnings.catch_warnings():
-            look_into(archive.name, file.namelist())
+            remarks = wheelrules.look_into(archive.name, file.infolist(), archive.stat().st_size)
+            name, version, _, _ = parse_wheel_filename(archive.name)
+            if not allow_pth:
+                wheelrules.check_start_up(archive.name, name, remarks)
             warnings.simplefilter("ignore", RuntimeWarning)  # Compiled files in a wheel are skipped, which is right.
             source = WheelFile(file)
-            source.validate_record(validate_contents=False)  # The archive's own hash covers the contents.
+            record = _described(archive.name, file, source, metadata_sha256)
+            metadata = source.read_dist_info("METADATA")
+            place = f"{source.dist_info_dir}/METADATA"
+            wheelrules.check_metadata(archive.name, place, metadata, name=name, version=version)
+            destination = _Destination(schemes, interpreter="python", script_kind="posix")
+            destination.expect(archive.name, record)
             install(source, destination, additional_metadata={})
-    except (zipfile.BadZipFile, InstallerError, ValueError, KeyError, EOFError) as error:
-        raise BrokenWheel(archive.name, str(error)) from error
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        InstallerError,
+        ValueError,
+        KeyError,
+        IndexError,
+        AssertionError,  # installer's, of a file whose columns are not those of the format.
+        EOFError,
+        NotImplementedError,
+        FileExistsError,
+        NotADirectoryError,
+        IsADirectoryError,
+    ) as error:
+        raise BrokenWheel(archive.name, str(error) or type(error).__name__) from error
+    return remarks
 
 
-def look_into(filename: str, paths: Iterable[str]) -> None:
-    """Refuse a wheel that would run code at every start of Python, before anything of it is unpacked.
-
-    Raises ``HostileWheel`` with the file and the rule.
-    """
-    for path in paths:
-        name = _installed_path(path)
-        if name in START_UP_FILES:
-            raise HostileWheel(filename, path, "it runs at every start of Python, without any import")
-        if "/" not in name and name.endswith(".pth"):
-            raise HostileWheel(filename, path, "lines of a .pth file run at every start of Python, without any import")
+def record_of(tree: Path) -> Sequence[Sequence[str]]:
+    """Return the rows of the RECORD in *tree*, an unpacked wheel; none where it cannot be read."""
+    try:
+        (file,) = tree.glob("*.dist-info/RECORD")
+        return _rows(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return ()
 
 
-def _installed_path(path: str) -> str:
-    """Return where *path* of a wheel lands in ``site-packages``: ``x-1.data/purelib/y`` is ``y``."""
-    first, _, rest = path.partition("/")
-    if first.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
-        return rest.partition("/")[2]
-    return path
+def _rows(text: str) -> list[list[str]]:
+    return [row for row in csv.reader(io.StringIO(text)) if row]
+
+
+def _described(
+    filename: str, file: zipfile.ZipFile, source: WheelFile, metadata_sha256: str | None
+) -> Sequence[Sequence[str]]:
+    """Check what the wheel says of itself; return the rows of its RECORD."""
+    folder = source.dist_info_dir
+    for needed in ("RECORD", "METADATA", "WHEEL"):
+        if f"{folder}/{needed}" not in file.NameToInfo:
+            raise HostileWheel(filename, f"{folder}/{needed}", "every wheel has it, and it is not there")
+        if file.getinfo(f"{folder}/{needed}").file_size > wheelrules.MOST_METADATA:
+            raise HostileWheel(filename, f"{folder}/{needed}", "it is larger than any of its kind")
+    metadata = file.read(f"{folder}/METADATA")
+    if metadata_sha256 and hashlib.sha256(metadata).hexdigest() != metadata_sha256:
+        raise HostileWheel(filename, f"{folder}/METADATA", "it is not the metadata that the index shows for this wheel")
+    rows = _rows(source.read_dist_info("RECORD"))
+    wheelrules.check_record(filename, (each.filename for each in file.infolist() if not each.is_dir()), rows)
+    if "entry_points.txt" in source.dist_info_filenames:
+        points = source.read_dist_info("entry_points.txt")
+        wheelrules.check_entry_points(filename, f"{folder}/entry_points.txt", points)
+    return rows
+
+
+class _Destination(SchemeDictionaryDestination):
+    """Writes files, and holds RECORD to its word: hashes are made while writing anyway."""
+
+    def expect(self, filename: str, record: Sequence[Sequence[str]]) -> None:
+        """Know what the RECORD of the wheel *filename* promises."""
+        self._filename = filename
+        self._promised = {wheelrules.installed_path(path): (path, digest) for path, digest, _ in record}
+
+    def finalize_installation(
+        self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
+    ) -> None:
+        """Raise ``HostileWheel`` where a file is not what RECORD says."""
+        written = list(records)
+        for of, entry in written:
+            path, promised = self._promised.get(entry.path, ("", ""))
+            counts = of in {"purelib", "platlib"} and path and entry.hash_ is not None  # RECORD has no hash of itself.
+            if counts and promised != self._found(of, entry, promised):
+                raise HostileWheel(self._filename, path, "it is not the file whose hash RECORD has")
+        super().finalize_installation(scheme, record_file_path, written)
+
+    def _found(self, scheme: Scheme, entry: RecordEntry, promised: str) -> str:
+        """The hash of what was written, as RECORD spells it."""
+        algorithm = promised.partition("=")[0]
+        if entry.hash_ is not None and entry.hash_.name == algorithm:
+            return f"{algorithm}={entry.hash_.value}"
+        content = Path(self.scheme_dict[scheme], entry.path).read_bytes()
+        digest = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=").decode()
+        return f"{algorithm}={digest}"

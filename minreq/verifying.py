@@ -63,7 +63,12 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
         reporter.note(sentence)
     index_settings = preparing.index_settings(_with_project(task))
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        store = Store(
+            settings.cache_dir / "wheels",
+            index,
+            fetched=reporter.fetched,
+            allow_pth=read_command(task.lock.command).get("allow_pth", ()),
+        )
         finder = pinned.Finder(
             index=index,
             platform=task.interpreter.platform,
@@ -265,6 +270,8 @@ class _Bench:
             initial=names,
             jobs=settings.jobs,
             timeout=settings.timeout,
+            require_sandbox=settings.require_sandbox,
+            reporter=self.reporter,
         ) as laboratory:
             self.reporter.began(Step.PROVE)
             platform = task.interpreter.platform

@@ -9,14 +9,19 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.closure import Closure
+from minreq.errors import SandboxMissing
 from minreq.model import Plan
 from minreq.observing import Laboratory
+from minreq.reporting import Reporter
 from minreq.runtime import Interpreter
 from minreq.smoke.emulation import Emulator
 from minreq.smoke.interrupting import ending_runs
 from minreq.smoke.places import Places
 from minreq.smoke.running import World
+from minreq.smoke.walls import hidden_folders, walls
 from minreq.store import Store
+
+_NOBODY = Reporter()
 
 
 @contextmanager
@@ -29,15 +34,19 @@ def workplace(
     initial: frozenset[NormalizedName],
     jobs: int,
     timeout: float,
+    require_sandbox: bool = False,
+    reporter: Reporter = _NOBODY,
 ) -> Iterator[Laboratory]:
     """Open what the runs of one lock share.
 
-    *initial* is importable from the start; *timeout* is for one stage, in seconds.
+    *initial* is importable from the start; *timeout* is for one stage, in seconds. The *reporter* is told what keeps
+    the children in; raises ``SandboxMissing`` where the kernel does not and *require_sandbox* wants it.
     """
     version = interpreter.platform.python_version
     python = (version.major, version.minor)
     scripts = [script.file for group in plan.groups for script in group.scripts]
-    smokes = {file.parent: "smoke" for file in ([plan.first.file] if plan.first else []) + scripts}
+    first = [plan.first.file] if plan.first else []
+    smokes = {file.parent: "smoke" for file in first + scripts}
     smokes |= {script.folder: "smoke" for group in plan.groups for script in group.scripts if script.folder is not None}
 
     def places(sandbox: Path) -> Places:
@@ -50,7 +59,18 @@ def workplace(
             standard_library=interpreter.base_prefix / "lib" / "python{}.{}".format(*python),
         )
 
-    with ending_runs(), Emulator() as emulator:
+    hidden = hidden_folders()
+    seen = [file.parent if file.parent.resolve() not in hidden else file for file in [*scripts, *first]]
+    guard = walls(
+        store.unpacked_folder,
+        store.scratch_folder,
+        [Path.cwd(), *seen, *_installation(interpreter)],
+    )
+    if require_sandbox and not guard.kernel:
+        raise SandboxMissing(guard.why)
+    reporter.note(guard.sentence)
+
+    with ending_runs(), Emulator(guard.server) as emulator:
         world = World(
             executable=interpreter.base_executable,
             version=python,
@@ -58,5 +78,13 @@ def workplace(
             emulator=emulator,
             limit=timeout,
             places=places,
+            walls=guard,
         )
         yield Laboratory(world=world, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)
+
+
+def _installation(interpreter: Interpreter) -> list[Path]:
+    """Where the interpreter lies, by its own name and by what links lead to."""
+    executable = interpreter.base_executable
+    prefix = interpreter.base_prefix
+    return [prefix, prefix.resolve(), executable.parent.parent, executable.resolve().parent.parent]

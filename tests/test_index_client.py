@@ -117,7 +117,10 @@ def test_a_folder_and_links_are_places_too(house: Wheelhouse, connect: Connect) 
 
 
 def test_all_places_are_merged(house: Wheelhouse, make_wheelhouse: MakeWheelhouse, connect: Connect) -> None:
-    """As pip does: what only an extra index has counts; one file of two contents stays twice, the main index first."""
+    """As pip does: what only an extra index has counts; one file of two contents stays twice, the main index first.
+
+    Unless told so, nobody can offer a version of what another index has (dependency confusion).
+    """
     other = make_wheelhouse(
         """
         explanation = "Another a 1.0, and a newer one."
@@ -128,10 +131,17 @@ def test_all_places_are_merged(house: Wheelhouse, make_wheelhouse: MakeWheelhous
         """
     )
     with serve(house) as main, serve(other) as extra:
-        found = connect(main.url, extra_index_urls=(extra.url,)).files(A)
+        found = connect(main.url, extra_index_urls=(extra.url,), first_index=False).files(A)
+        extra.seen.clear()
+        first = connect(main.url, extra_index_urls=(extra.url,)).files(A)
+        asked = [*extra.seen]
+        missing = connect(extra.url, extra_index_urls=(main.url,)).files(B)
     one, another = house.of("a")[0].sha256, other.of("a")[0].sha256
     assert [str(file.version) for file in found] == ["1.0", "1.0", "2.0", "3.0"]
     assert [file.sha256 for file in found[:2]] == [one, another]
+    assert [str(file.version) for file in first] == ["1.0", "2.0"]
+    assert not asked, "it is not even told the name"
+    assert len(missing) == 1, "what the first does not have, the next may"
 
 
 def test_a_project_that_only_one_place_knows(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minreq.errors import CutoffUnreadable
-from minreq.index.cutoff import before, parse
+from minreq.index.cutoff import before, parse, young
 from minreq.model import Sdist
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
@@ -91,3 +91,11 @@ def test_before_keeps_order_and_names_what_has_no_date() -> None:
     cut = before([undated, local, new, old], NOW)
     assert cut.files == (local, old)
     assert cut.undated == ("a-1.tar.gz",)
+
+
+def test_young_files_are_told_with_their_age() -> None:
+    """1.107.0 of litellm was taken down after 1 h 44 min."""
+    taken_down = datetime(2026, 10, 21, 13, 23, tzinfo=timezone.utc)
+    ages = {"1": timedelta(hours=1, minutes=44), "2": timedelta(days=2, hours=3), "3": timedelta(days=3)}
+    files = [sdist(version, taken_down - age) for version, age in ages.items()]
+    assert young([*files, sdist("4", None)], taken_down) == ("a 1 (1 h old)", "a 2 (2 d 3 h old)")

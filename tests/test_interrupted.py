@@ -22,9 +22,8 @@ app."1.0" = { requires = ["needed"], files = { "app/__init__.py" = "import neede
 needed."1.0" = {}
 """
 WAITING = """
-import app, pathlib, subprocess, sys, time
-pathlib.Path({marker!r}).touch()
-subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"])
+import app, subprocess, sys
+subprocess.run([sys.executable, "-c", "import time; time.sleep(600)", {marker!r}])
 """
 
 
@@ -43,7 +42,7 @@ def locked(tmp_path: Path) -> Project:
     return made
 
 
-def processes(folder: Path) -> list[str]:
+def processes(folder: Path | str) -> list[str]:
     """The command lines of processes that name *folder*."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
@@ -62,8 +61,8 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
     locked: Project, temporary: Path, number: signal.Signals
 ) -> None:
     before = {path: path.read_bytes() for path in (locked.lock, locked.evidence)}
-    marker = locked.folder / "running"
-    (locked.folder / "smoke.py").write_text(WAITING.format(marker=str(marker)))
+    marker = str(locked.folder / "running")
+    (locked.folder / "smoke.py").write_text(WAITING.format(marker=marker))
     command = locked.command("lock", "app", "--smoke", "smoke.py", "-q")
     with subprocess.Popen(
         command,
@@ -73,7 +72,7 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
         text=True,
     ) as process:
         try:
-            while not marker.exists():
+            while not processes(marker):
                 assert process.poll() is None
                 time.sleep(0.02)
             assert processes(temporary), "the child and the emulator"

@@ -17,7 +17,8 @@ under the names of `minreq.resolver.Demand`, and what is expected, under those o
 ``error`` and ``says``; `test_resolver` reads it.
 
 Scenarios of a lock may have a table ``[lock]``, which `laboratory` and `test_scenarios` read. Asked: ``include``,
-``exclude``, ``whole``, ``provided``, ``smallest``, ``limit`` (seconds for one stage). Expected beside ``kept`` and
+``exclude``, ``whole``, ``provided``, ``smallest``,
+``limit`` (seconds for one stage), ``unwalled`` (hooks alone). Expected beside ``kept`` and
 ``dropped``: ``evidence`` (name to kind), ``providers`` (name to those that asked), ``reasons`` (name to what the reason
 of its absence begins with), ``extras`` (name to the extra that supplied it), ``error`` (the class that is raised) and
 ``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]`` stands in the

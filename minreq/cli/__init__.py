@@ -32,6 +32,7 @@ _COMMANDS = {
     "exposure": "Where kept code would import what is left out.",
     "guard": "Write a module with which a miss in production tells itself.",
     "scan": "Find the providers that a code base uses.",
+    "doctor": "What protects this machine from what is locked.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

@@ -11,6 +11,7 @@ from minreq.reporting import Reporter
 from minreq.usage import Usage
 
 if TYPE_CHECKING:
+    from minreq.doctor import Diagnosis
     from minreq.explaining import Branch, Explanation
     from minreq.exposing import Exposure
 
@@ -76,6 +77,12 @@ class Engine:
         from minreq import scanning  # noqa: PLC0415 # See above.
 
         return scanning.usage(settings, reporter)
+
+    def diagnose(self, cache_dir: Path) -> Diagnosis:
+        """Tell what holds on this machine."""
+        from minreq import doctor  # noqa: PLC0415 # See above.
+
+        return doctor.diagnose(cache_dir)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

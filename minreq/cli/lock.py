@@ -74,6 +74,7 @@ def _closure_options(function: Function) -> Function:
         group.option("requirement", "Keep the requirements of the file whole.", "-r", metavar="FILE"),
         group.option("whole", "Keep it whole, with all its dependencies.", metavar="REQ"),
         group.option("provided", "In the runtime already: used, not written.", metavar="NAME==VERSION"),
+        group.option("allow-pth", "Accept files of it that run at every start of Python.", metavar="NAME"),
         group.option("smallest", "Leave out what changes behaviour without breaking it."),
     )
 

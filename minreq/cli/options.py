@@ -102,6 +102,11 @@ def index_options(function: Function) -> Function:
         group.option("index-url", "Base URL of the index.", "-i", metavar="URL"),
         group.option("extra-index-url", "Another index beside it.", metavar="URL"),
         group.option("find-links", "A folder of archives, or a page that links to them.", "-f", metavar="LOCATION"),
+        group.option(
+            "index-strategy",
+            "first-index (the default): take a project from the first that has it; unsafe-best-match: as pip does.",
+            metavar="STRATEGY",
+        ),
         group.option("no-index", "Look in --find-links alone."),
         group.option("cert", "Certificate authorities to trust.", metavar="PATH"),
         group.option("client-cert", "Certificate to show, with its key.", metavar="PATH"),
@@ -118,6 +123,7 @@ def run_options(function: Function) -> Function:
         function,
         group.option("jobs", "How many runs at once; as many as processors if not said.", "-j", metavar="N"),
         group.option("timeout", "What one run of the smoke may take; 300 if not said.", metavar="SECONDS"),
+        group.option("require-sandbox", "Run nothing unless the kernel walls it off."),
     )
 
 

@@ -83,6 +83,13 @@ def settle(text: str) -> str:
     return text
 
 
+def index_strategy(text: str) -> str:
+    """Convert how several indexes are joined."""
+    if text not in {"first-index", "unsafe-best-match"}:
+        raise ValueError(f"{text!r} is neither first-index nor unsafe-best-match")
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """A flag of ``lock`` and, where *configurable*, a key of ``[tool.minreq]``, both of the same name.
@@ -128,6 +135,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="provided", field="provided", convert=provided, many=True),
         Option(name="include", field="include", convert=project, many=True),
         Option(name="exclude", field="exclude", convert=project, many=True),
+        Option(name="allow-pth", field="allow_pth", convert=project, many=True),
         Option(name="constraint", field="constraints", convert=Path, many=True, path=True),
         Option(name="override", field="overrides", convert=requirement, many=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
@@ -154,9 +162,11 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="allow-unproven", field="allow_unproven", switch=True),
         Option(name="jobs", field="jobs", convert=count, toml=(int,), recorded=False),
         Option(name="timeout", field="timeout", convert=seconds, toml=(int, float), recorded=False),
+        Option(name="require-sandbox", field="require_sandbox", switch=True, recorded=False),
         Option(name="index-url", field="index_url", recorded=False),
         Option(name="extra-index-url", field="extra_index_urls", many=True, recorded=False),
         Option(name="find-links", field="find_links", many=True, path=True, recorded=False),
+        Option(name="index-strategy", field="index_strategy", convert=index_strategy),
         Option(name="no-index", field="no_index", switch=True, recorded=False),
         Option(name="cert", field="cert", path=True, recorded=False),
         Option(name="client-cert", field="client_cert", path=True, recorded=False),

@@ -29,6 +29,7 @@ class IndexOptions:
     extra_index_urls: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     no_index: bool | None = None
+    index_strategy: str = "first-index"
     cert: str | None = None
     client_cert: str | None = None
     trusted_hosts: tuple[str, ...] = ()
@@ -65,6 +66,8 @@ class Settings:
     provided: tuple[Provided, ...] = ()
     include: tuple[NormalizedName, ...] = ()
     exclude: tuple[NormalizedName, ...] = ()
+    #: May ship files that run at every start of Python.
+    allow_pth: tuple[NormalizedName, ...] = ()
     constraints: tuple[Path, ...] = ()
     overrides: tuple[Requirement, ...] = ()
     #: A date or a duration, unread.
@@ -91,6 +94,8 @@ class Settings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds one run of the smoke may take.
     timeout: float = 300.0
+    #: Run nothing unless the kernel walls it off.
+    require_sandbox: bool = False
     index: IndexOptions = IndexOptions()
     cache_dir: Path
 
@@ -116,11 +121,13 @@ class VerifySettings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: Seconds one run of the smoke may take.
     timeout: float = 300.0
+    #: Run nothing unless the kernel walls it off.
+    require_sandbox: bool = False
     index: IndexOptions = IndexOptions()
     cache_dir: Path
 
 
-_UNORDERED = frozenset({"include", "exclude", "platforms"})
+_UNORDERED = frozenset({"allow_pth", "include", "exclude", "platforms"})
 _INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
 
 
@@ -151,7 +158,11 @@ def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settin
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
     """Join *flags* and *config* as ``settings`` does; the lock is the configured output if no flag names one."""
-    shared = {name: config[name] for name in (*_INDEX_FIELDS, "jobs", "timeout", "smokes") if name in config}
+    shared = {
+        name: config[name]
+        for name in (*_INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes")
+        if name in config
+    }
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
     index, values = _joined(flags, {**defaults, **shared})
     if "path" in values and "python" in values:

@@ -22,6 +22,7 @@ from minreq.index.places import FindLinks, Place, place
 from minreq.index.records import Records
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
+from minreq.index.simple import Link
 from minreq.index.urls import local_path
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
@@ -144,7 +145,12 @@ class IndexClient:
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
     def _list(self, name: NormalizedName) -> Listing:
-        offers = [(place, place.links(name)) for place in self._places.get(None)]
+        offers: list[tuple[Place, tuple[Link, ...] | None]] = []
+        for each in self._places.get(None):
+            # The other indexes are not even told the name. Archives and pages in --find-links the user has chosen.
+            known = self._settings.first_index and any(links is not None for _, links in offers)
+            if isinstance(each, FindLinks) or not known:
+                offers.append((each, each.links(name)))
         if all(links is None for _, links in offers):
             raise ProjectNotFound(name, tuple(place.page_of(name) for place, _ in offers))
         return Listing(name, ((place, links or ()) for place, links in offers))

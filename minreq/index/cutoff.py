@@ -41,6 +41,26 @@ class Cut:
     undated: tuple[str, ...]
 
 
+#: Most malicious releases were found and taken down within it.
+YOUNG = timedelta(days=3)
+
+
+def young(files: Iterable[Wheel | Sdist], now: datetime) -> tuple[str, ...]:
+    """Tell which of *files* were uploaded less than three days before *now*, and how long ago, sorted."""
+    return tuple(
+        sorted(
+            f"{file.name} {file.version} ({_age(now - file.upload_time)} old)"
+            for file in files
+            if file.upload_time is not None and now - file.upload_time < YOUNG
+        )
+    )
+
+
+def _age(age: timedelta) -> str:
+    hours = max(int(age.total_seconds() // 3600), 0)
+    return f"{hours // 24} d {hours % 24} h" if hours >= 24 else f"{hours} h"  # noqa: PLR2004 - A day.
+
+
 def parse(text: str, now: datetime) -> datetime:
     """Turn *text* into the moment from which on files are left out; durations count back from *now*.
 

@@ -21,7 +21,8 @@ class Records:
     """Metadata and directories of wheels; shared by threads and processes.
 
     The key is URL and SHA-256 together: what was read by range has not been checked against the hash, so an index can
-    only deceive about what it serves itself. A wheel without a hash is not recorded. A full disk costs time, no result.
+    only deceive about what it serves itself. A wheel without a hash is not recorded. A full disk costs time, no result;
+    so does a damaged record, as each begins with its own SHA-256.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,8 +62,10 @@ class Records:
         if path is None:
             return None
         try:
-            text = path.read_bytes()
+            digest, _, text = path.read_bytes().partition(b"\n")
         except OSError:
+            return None
+        if digest != _digest(text):
             return None
         with suppress(OSError):
             os.utime(path)  # The time of last use, for `prune`.
@@ -77,12 +80,16 @@ class Records:
             handle, temporary = tempfile.mkstemp(dir=path.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(text)
+                    file.write(_digest(text) + b"\n" + text)
                 Path(temporary).replace(path)
             except OSError:
                 Path(temporary).unlink(missing_ok=True)
         except OSError:
             return
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
 
 
 def prune(folder: Path) -> int:

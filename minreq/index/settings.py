@@ -32,6 +32,9 @@ class IndexSettings:
     #: Folders (``file:``), or pages that link to archives.
     find_links: tuple[str, ...] = ()
     no_index: bool = False
+    #: Take each project from the first index that has it, so that no other can offer a version of it; else, as pip
+    #: does, the best of all of them.
+    first_index: bool = True
     #: File or folder of certificate authorities; ``None``: the system's and certifi's.
     cert: str | None = None
     #: A file with the client's certificate and its key.

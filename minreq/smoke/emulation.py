@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,13 @@ class Endpoints:
 
 
 class Emulator:
-    """The provider server, running while the context is open; usable from several threads."""
+    """The provider server, running while the context is open; usable from several threads.
 
-    def __init__(self) -> None:
+    *start* says how its command line is started: in a network of its own, for one.
+    """
+
+    def __init__(self, start: Callable[[Sequence[str]], list[str]] = list) -> None:
+        self._start = start
         authority = trustme.CA()
         self._leaf = authority.issue_cert("127.0.0.1", "localhost")
         #: The certificate of the authority that signed for the emulator, PEM; it is made anew for each emulator.
@@ -55,7 +60,7 @@ class Emulator:
             complaints = stack.enter_context(self._complaints.open("w", encoding="utf-8"))
             command = [sys.executable, "-I", "-m", "minreq.smoke.emulator"]
             self._process = subprocess.Popen(
-                [*command, f"--certificate={certificate}", f"--key={key}"],
+                self._start([*command, f"--certificate={certificate}", f"--key={key}"]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
@@ -70,6 +75,14 @@ class Emulator:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
         self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process that listens."""
+        if self._process is None:
+            message = "the emulator is not running: use it as a context manager"
+            raise RuntimeError(message)
+        return self._process.pid
 
     @property
     def _complaints(self) -> Path:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,10 +78,21 @@ class _Connection(socketserver.StreamRequestHandler):
                 message = json.loads(line)
                 if "hello" in message:
                     process = str(message["hello"])
-                    own = listener.hello(process, int(message["pid"]))
+                    own = listener.hello(process, self._peer(int(message["pid"])))
                     answer: Mapping[str, Any] = {}
                 else:
                     answer = listener.receive(process, message)
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
         if own:
             listener.closed(process)
+
+    def _peer(self, told: int) -> int:
+        """The process at the other end, as the kernel numbers it here: it may count otherwise, and may lie.
+
+        One that the kernel does not know is none that could be ended, or mixed up with another.
+        """
+        if not hasattr(socket, "SO_PEERCRED"):
+            return told
+        size = struct.calcsize("3i")
+        pid, _, _ = struct.unpack("3i", self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        return int(pid)

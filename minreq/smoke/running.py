@@ -26,6 +26,7 @@ from minreq.smoke.emulation import Endpoints
 from minreq.smoke.listening import Server
 from minreq.smoke.places import Places
 from minreq.smoke.sandbox import Sandbox
+from minreq.smoke.walls import Walls
 
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
 FORK_LIMIT = 60.0
@@ -38,6 +39,10 @@ class Emulation(Protocol):
     @property
     def authority(self) -> str:
         """The throw-away authority, PEM."""
+
+    @property
+    def pid(self) -> int:
+        """The process that listens."""
 
     def open(self, name: str) -> Endpoints:
         """Listen for one stage of one run."""
@@ -113,6 +118,7 @@ class World:
     limit: float
     #: Makes the names of places for a run in the sandbox folder given.
     places: Callable[[Path], Places]
+    walls: Walls
 
 
 @dataclass(slots=True)
@@ -177,14 +183,29 @@ class Run:
     def __enter__(self) -> Run:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         world, sandbox = self._world, self.sandbox
         asks = self._oracle is not None
-        sandbox.prepare(paths=self._paths, asks=asks, shared=self._shared, authority=world.emulator.authority)
+        # What links lead to, too.
+        readable = [each for path in self._paths for each in {path, path.resolve()}]
+        sandbox.prepare(
+            paths=self._paths,
+            asks=asks,
+            shared=self._shared,
+            authority=world.emulator.authority,
+            folders=world.walls.folders(writable=sandbox.folder, readable=readable),
+        )
         if world.plan.first is not None:
             self._first = self._open(_MAIN, world.plan.first)
         self._processes[_MAIN] = _Process()
         self._server = Server(sandbox.socket, self)
         self._output = (sandbox.folder / "output").open("wb")
+        self._upper = world.walls.upper()
         self._child = subprocess.Popen(
-            sandbox.command(),
+            world.walls.command(
+                sandbox.command(),
+                writable=sandbox.folder,
+                readable=readable,
+                network=world.emulator.pid,
+                upper=self._upper,
+            ),
             env=sandbox.environment(world.plan.environment, seed=self._seed),
             cwd=sandbox.work,
             stdin=subprocess.DEVNULL,
@@ -205,6 +226,7 @@ class Run:
             state.commands.put({"end": True})
         self._server.close()
         self._output.close()
+        self._world.walls.keep_compiled(self._upper)
         self.sandbox.__exit__(kind, error, traceback)
 
     def stop(self) -> None:
@@ -378,7 +400,7 @@ class Run:
             output=tuple(self._neutral(event["output"]).splitlines()),
             warnings=tuple(map(self._neutral, event["warnings"])),
             logs=tuple(map(self._neutral, event["logs"])),
-            connections=tuple(event["connections"]),
+            connections=tuple(map(self._neutral, event["connections"])),
         )
         return StageResult(
             behaviour=behaviour,

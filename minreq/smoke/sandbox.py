@@ -19,6 +19,9 @@ _CHILD_PREFIX = "_minreq_"
 #: What a program may expect of any environment.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
+#: What `Walls.folders` says, where nothing is withheld.
+_ANYTHING: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",), "temporary": ()}
+
 
 class Sandbox:
     """An environment like a virtual environment whose only site hook is ours; a context manager.
@@ -44,19 +47,36 @@ class Sandbox:
         # A process that was killed may still be writing; what is left then lies in the system's temporary folder.
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def prepare(self, *, paths: Sequence[Path], asks: bool, shared: Sequence[str], authority: str) -> None:
+    def prepare(
+        self,
+        *,
+        paths: Sequence[Path],
+        asks: bool,
+        shared: Sequence[str],
+        authority: str,
+        folders: Mapping[str, Sequence[str]] = _ANYTHING,
+    ) -> None:
         """Write the environment: *paths* are importable, and with *asks* every miss is a question.
 
-        None of *paths* is a site folder: ``.pth`` files in them do nothing. What cannot be written whole, as
+        None of *paths* is a site folder: ``.pth`` files in them do nothing. *folders* are which files it may see and
+        change. What cannot be written whole, as
         on a full disk, is removed.
         """
         try:
-            self._write(paths, asks=asks, shared=shared, authority=authority)
+            self._write(paths, asks=asks, shared=shared, authority=authority, folders=folders)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def _write(self, paths: Sequence[Path], *, asks: bool, shared: Sequence[str], authority: str) -> None:
+    def _write(
+        self,
+        paths: Sequence[Path],
+        *,
+        asks: bool,
+        shared: Sequence[str],
+        authority: str,
+        folders: Mapping[str, Sequence[str]],
+    ) -> None:
         site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
         for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
             folder.mkdir(parents=True)
@@ -74,6 +94,8 @@ class Sandbox:
             "asks": asks,
             "shared": sorted(shared),
             "authority": authority,
+            "folders": {name: list(each) for name, each in folders.items()},
+            "home": str(Path.home()),
         }
         site_packages.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
 

@@ -3,7 +3,8 @@
 This file and the others of its folder are copied into the ``site-packages`` of a throw-away environment, where a
 ``.pth`` file of one line imports this one; so a subprocess of the same interpreter carries the hook along. Only the
 standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child`` >
-``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` >
+``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``, ``_minreq_record`` > ``_minreq_link``,
+``_minreq_state`` >
 ``_minreq_failure``, ``_minreq_frames``.
 
 The protocol, version 1
@@ -11,7 +12,8 @@ The protocol, version 1
 ``_minreq_child.json`` beside this file tells how to begin::
 
     {"protocol": 1, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
-     "authority": PEM}
+     "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
+     "temporary": [FOLDER...]}, "home": FOLDER}
 
 A process that cannot begin so, for one since the number is another, says why on stderr and ends with the status 70:
 without the hook it would ask nothing, and reach anything.
@@ -39,6 +41,7 @@ import json
 import os
 import sys
 
+from _minreq_files import keep_to_folders
 from _minreq_finder import Finder
 from _minreq_fork import end_what_harms
 from _minreq_link import NO_PARENT, Link
@@ -72,7 +75,12 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     """Do what *configuration* says to this process."""
     sys.path.extend(configuration["paths"])
     link, state = Link(configuration["socket"], PROTOCOL), State()
-    for hook in (end_what_harms(link, state), record_first_imports(state), keep_to_loopback(state)):
+    for hook in (
+        end_what_harms(link, state),
+        record_first_imports(state),
+        keep_to_loopback(state),
+        keep_to_folders(state, configuration["folders"], configuration["home"]),
+    ):
         sys.addaudithook(hook)
     trust(configuration["authority"])
     record_warnings(state)

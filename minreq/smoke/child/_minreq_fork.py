@@ -75,8 +75,9 @@ def fork_apart(process: str, link: Link) -> bool:
     return False
 
 
-#: Audit events that a fork at a miss may raise only for paths in its own folder: how many of the arguments are paths.
-_WRITING = {
+#: Audit events that change files, and how many of the arguments are paths. A fork at a miss may raise them only for
+#: paths in its own folder.
+WRITING = {
     "os.chmod": 1,
     "os.chown": 1,
     "os.link": 2,
@@ -126,8 +127,8 @@ def does_harm(event: str, arguments: tuple[Any, ...], folder: str) -> bool:
     """Whether an event in a fork at a miss may reach outside of the process and its *folder*."""
     if event == "open":
         return opens_for_writing(arguments) and not is_within(arguments[0], folder)
-    if event in _WRITING:
-        return not all(is_within(path, folder) for path in arguments[: _WRITING[event]])
+    if event in WRITING:
+        return not all(is_within(path, folder) for path in arguments[: WRITING[event]])
     return event in _FORBIDDEN
 
 

@@ -1,0 +1,345 @@
+"""Wheels as enemies: each attack refused, or kept and told, with the wheel's name, the file and the rule."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import stat
+import struct
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from commanding import project
+from hypothesis import given
+from hypothesis import strategies as st
+from laboratory import Copier
+from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from minreq import wheelrules
+from minreq.errors import BrokenWheel, HostileWheel
+from minreq.model import Wheel
+from minreq.store import Store, sha256
+
+NAME = "evil-1.0-py3-none-any.whl"
+INFO = "evil-1.0.dist-info"
+METADATA = "Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A member of an archive, as an attacker writes it."""
+
+    path: str
+    content: bytes = b""
+    mode: int = stat.S_IFREG | 0o644
+    #: In RECORD, in the place of the right row; "" for none.
+    row: str | None = None
+    compression: int = zipfile.ZIP_DEFLATED
+
+
+def digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def archive(folder: Path, *entries: Entry, **changes: bytes | None) -> Path:
+    """Write a wheel with *entries*; *changes* are to the files of its ``.dist-info``, ``None`` leaves one out."""
+    own: Mapping[str, bytes | None] = {
+        "METADATA": METADATA.encode(),
+        "WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **changes,
+    }
+    members = [
+        *entries,
+        *(Entry(path=f"{INFO}/{name}", content=text) for name, text in own.items() if text is not None),
+    ]
+    if "RECORD" not in own:
+        rows = [
+            f"{each.path},sha256={digest(each.content)},{len(each.content)}" if each.row is None else each.row
+            for each in members
+        ]
+        record = "\n".join([*filter(None, rows), f"{INFO}/RECORD,,", ""])
+        members.append(Entry(path=f"{INFO}/RECORD", content=record.encode()))
+    path = folder / NAME
+    twice = len({each.path for each in members}) < len(members)
+    with pytest.warns() if twice else nullcontext(), zipfile.ZipFile(path, "w") as file:
+        for each in members:
+            info = zipfile.ZipInfo("x")
+            info.filename = info.orig_filename = each.path
+            info.external_attr = each.mode << 16
+            info.compress_type = each.compression
+            file.writestr(info, each.content)
+    return path
+
+
+def wheel_of(path: Path, name: str = "evil") -> Wheel:
+    return Wheel(
+        name=canonicalize_name(name),
+        version=Version("1.0"),
+        filename=path.name,
+        url=path.as_uri(),
+        sha256=sha256(path),
+        tags=frozenset(parse_tag("py3-none-any")),
+    )
+
+
+def unpacked(path: Path, folder: Path, *allowed: str, remarks: list[str] | None = None) -> Path:
+    told: Callable[[str], None] = (lambda _sentence: None) if remarks is None else remarks.append
+    store = Store(folder / "store", Copier(), allow_pth=map(canonicalize_name, allowed), remarked=told)
+    return store.unpacked(wheel_of(path))
+
+
+FINE = Entry(path="evil/__init__.py", content=b"x = 1\n")
+BOMB = b"\0" * (80 << 20)
+
+#: What is in the wheel, beside what is fine; the file that the refusal names, and a part of the rule.
+REFUSED: Mapping[str, tuple[tuple[Entry, ...], Mapping[str, bytes | None], str, str]] = {
+    "traversal": ((Entry(path="../out.py"),), {}, "../out.py", "leads out of the wheel"),
+    "traversal in the middle": ((Entry(path="evil/../../out.py"),), {}, "evil/../../out.py", "leads out of the wheel"),
+    "absolute": ((Entry(path="/out.py"),), {}, "/out.py", "path is absolute"),
+    "drive": ((Entry(path="C:/out.py"),), {}, "C:/out.py", "path is absolute"),
+    "backslash": ((Entry(path="evil\\..\\out.py"),), {}, "evil\\..\\out.py", "another place on another system"),
+    "dot": ((Entry(path="./evil/x.py"),), {}, "./evil/x.py", "another place on another system"),
+    "doubled slash": ((Entry(path="evil//x.py"),), {}, "evil//x.py", "another place on another system"),
+    "newline": ((Entry(path="evil/x\n.py"),), {}, "evil/x\n.py", "another place on another system"),
+    "link": ((Entry(path="evil/key", content=b"/etc/shadow", mode=stat.S_IFLNK | 0o777),), {}, "evil/key", "is a link"),
+    "pipe": ((Entry(path="evil/pipe", mode=stat.S_IFIFO | 0o666),), {}, "evil/pipe", "is no file"),
+    "device": ((Entry(path="evil/disk", mode=stat.S_IFBLK | 0o666),), {}, "evil/disk", "is no file"),
+    "duplicate": ((FINE, Entry(path="evil/__init__.py", content=b"x = 2")), {}, "evil/__init__.py", "more than once"),
+    "duplicate by scheme": (
+        (Entry(path="evil-1.0.data/purelib/evil/__init__.py", content=b"x = 2"),),
+        {},
+        "evil/__init__.py",
+        "more than once",
+    ),
+    "bomb": ((Entry(path="evil/bomb", content=BOMB),), {}, "evil/bomb", "would unpack to 83,88"),
+    "lzma": ((Entry(path="evil/x", compression=zipfile.ZIP_LZMA),), {}, "evil/x", "compressed in a way"),
+    "no RECORD": ((), {"RECORD": None}, f"{INFO}/RECORD", "not there"),
+    "no METADATA": ((), {"METADATA": None}, f"{INFO}/METADATA", "not there"),
+    "no WHEEL": ((), {"WHEEL": None}, f"{INFO}/WHEEL", "not there"),
+    "unlisted": ((Entry(path="evil/x.py", row=""),), {}, "evil/x.py", "RECORD does not list it"),
+    "listed and absent": (
+        (Entry(path="evil/x.py", row=f"evil/x.py,sha256={digest(b'')},0\nevil/y.py,sha256=0,0"),),
+        {},
+        "evil/y.py",
+        "not there",
+    ),
+    "no hash": ((Entry(path="evil/x.py", row="evil/x.py,,"),), {}, "evil/x.py", "no hash of it that counts (none)"),
+    "weak hash": ((Entry(path="evil/x.py", row="evil/x.py,md5=0,0"),), {}, "evil/x.py", "that counts (md5)"),
+    "hash that lies": (
+        (Entry(path="evil/x.py", content=b"x", row=f"evil/x.py,sha256={digest(b'y')},1"),),
+        {},
+        "evil/x.py",
+        "not the file whose hash RECORD has",
+    ),
+    "SHA-512 that lies": (
+        (Entry(path="evil/x.py", content=b"x", row="evil/x.py,sha512=AAAA,1"),),
+        {},
+        "evil/x.py",
+        "not the file whose hash RECORD has",
+    ),
+    "other name": ((), {"METADATA": METADATA.replace("evil", "good").encode()}, f"{INFO}/METADATA", "it is good 1.0"),
+    "other version": ((), {"METADATA": METADATA.replace("1.0", "2").encode()}, f"{INFO}/METADATA", "it is evil 2"),
+    "no name": ((), {"METADATA": b"Metadata-Version: 2.1\n"}, f"{INFO}/METADATA", "it is nothing"),
+    "scheme": ((Entry(path="evil-1.0.data/stdlib/os.py"),), {}, "evil-1.0.data/stdlib/os.py", "stdlib is no place"),
+    "scheme of another": ((Entry(path="x.data/y/os.py"),), {}, "x.data/y/os.py", "y is no place"),
+    "data into site-packages": (
+        (Entry(path="evil-1.0.data/data/lib/python3.12/site-packages/x.pth"),),
+        {},
+        "evil-1.0.data/data/lib/python3.12/site-packages/x.pth",
+        "into the environment of others",
+    ),
+    "data over the environment": (
+        (Entry(path="evil-1.0.data/data/pyvenv.cfg"),),
+        {},
+        "evil-1.0.data/data/pyvenv.cfg",
+        "into the environment of others",
+    ),
+    "data over the interpreter": (
+        (Entry(path="evil-1.0.data/data/bin/python3"),),
+        {},
+        "evil-1.0.data/data/bin/python3",
+        "into the environment of others",
+    ),
+    "script over the interpreter": (
+        (Entry(path="evil-1.0.data/scripts/python3.12"),),
+        {},
+        "evil-1.0.data/scripts/python3.12",
+        "take the place of the interpreter",
+    ),
+    "entry point that leads out": (
+        (),
+        {"entry_points.txt": b"[console_scripts]\n../../x = evil:main\n"},
+        f"{INFO}/entry_points.txt",
+        "outside of the folder of scripts",
+    ),
+    "entry point over the interpreter": (
+        (),
+        {"entry_points.txt": b"[console_scripts]\npython = evil:main\n"},
+        f"{INFO}/entry_points.txt",
+        "take the place of the interpreter",
+    ),
+    "sitecustomize": ((Entry(path="sitecustomize.py"),), {}, "sitecustomize.py", "every start of Python"),
+    "sitecustomize as a package": (
+        (Entry(path="sitecustomize/__init__.py"),),
+        {},
+        "sitecustomize/__init__.py",
+        "every start of Python",
+    ),
+    "sitecustomize compiled": (
+        (Entry(path="sitecustomize.cpython-312-x86_64-linux-gnu.so"),),
+        {},
+        "sitecustomize.cpython-312-x86_64-linux-gnu.so",
+        "every start of Python",
+    ),
+    "usercustomize by a scheme": (
+        (Entry(path="evil-1.0.data/platlib/usercustomize.py"),),
+        {},
+        "evil-1.0.data/platlib/usercustomize.py",
+        "every start of Python",
+    ),
+    "pth": ((Entry(path="evil.pth", content=b"import os"),), {}, "evil.pth", "say --allow-pth evil"),
+    "pth by a scheme": (
+        (Entry(path="evil-1.0.data/purelib/evil.pth"),),
+        {},
+        "evil-1.0.data/purelib/evil.pth",
+        "say --allow-pth evil",
+    ),
+    "start file": ((Entry(path="evil.start", content=b"evil:main"),), {}, "evil.start", "say --allow-pth evil"),
+    "path configuration": ((Entry(path="python312._pth"),), {}, "python312._pth", "where Python looks for modules"),
+    "environment": ((Entry(path="pyvenv.cfg"),), {}, "pyvenv.cfg", "where Python looks for modules"),
+}
+
+
+@pytest.mark.parametrize("attack", REFUSED)
+def test_an_attack_is_refused(attack: str, tmp_path: Path) -> None:
+    """And nothing of it is in the store, or anywhere else; a second look says the same."""
+    entries, changes, path, rule = REFUSED[attack]
+    first = () if FINE in entries else (FINE,)
+    evil = archive(tmp_path, *first, *entries, **changes)
+    for _ in range(2):
+        with pytest.raises(HostileWheel) as caught:
+            unpacked(evil, tmp_path)
+        assert caught.value.filename == NAME
+        assert caught.value.path == path
+        assert rule in caught.value.rule
+    assert not list(tmp_path.rglob("out.py"))
+    assert not list((tmp_path / "store" / "unfinished").iterdir())
+
+
+def test_a_directory_that_shares_bytes_is_a_bomb(tmp_path: Path) -> None:
+    """Entries that all point at one body: the quoted bomb needs no ratio."""
+    path = archive(tmp_path, FINE, Entry(path="evil/second.py", content=b"x = 1\n"))
+    data = bytearray(path.read_bytes())
+    # The offset of the second entry's local header stands at byte 42 of its entry in the directory.
+    entries = [at for at in range(len(data)) if data[at : at + 4] == b"PK\x01\x02"]
+    struct.pack_into("<I", data, entries[1] + 42, struct.unpack_from("<I", data, entries[0] + 42)[0])
+    path.write_bytes(data)
+    with pytest.raises((HostileWheel, BrokenWheel)) as caught:
+        unpacked(path, tmp_path)
+    assert "shares its bytes" in str(caught.value) or "overlap" in str(caught.value).lower()
+
+
+def test_encrypted_and_countless_entries_are_refused() -> None:
+    info = zipfile.ZipInfo("evil/x.py")
+    info.flag_bits, info.header_offset = 1, 0
+    with pytest.raises(HostileWheel, match="encrypted"):
+        wheelrules.look_into(NAME, [info], 100)
+    many = [zipfile.ZipInfo("evil/x.py")] * (wheelrules.MOST_ENTRIES + 1)
+    with pytest.raises(HostileWheel, match="entries, more than"):
+        wheelrules.look_into(NAME, many, 1 << 30)
+
+
+def test_metadata_that_contradicts_the_index_is_refused(tmp_path: Path) -> None:
+    """What was resolved from was not what would be installed (PEP 658 wants one content)."""
+    path = archive(tmp_path, FINE)
+    store = Store(tmp_path / "store", Copier())
+    with pytest.raises(HostileWheel, match="not the metadata that the index shows"):
+        store.unpacked(replace(wheel_of(path), metadata_sha256=hashlib.sha256(b"other").hexdigest()))
+    shown = hashlib.sha256(METADATA.encode()).hexdigest()
+    assert store.unpacked(replace(wheel_of(path), metadata_sha256=shown)).is_dir()
+
+
+def test_what_is_legitimate_is_kept_and_told(tmp_path: Path) -> None:
+    """A backport has the name of the standard library's; a wheel for one system may spell as it likes."""
+    path = archive(
+        tmp_path, FINE, Entry(path="dataclasses.py"), Entry(path="evil/A.h"), Entry(path="evil/a.h", content=b"1")
+    )
+    remarks: list[str] = []
+    tree = unpacked(path, tmp_path, remarks=remarks)
+    assert (tree / "dataclasses.py").is_file()
+    assert remarks == [
+        f"{NAME} has dataclasses.py: it has the name of the standard library's dataclasses, which comes first",
+        f"{NAME} has evil/a.h: where case does not count it takes the place of evil/A.h",
+    ]
+
+
+def test_a_pth_file_is_kept_for_whom_it_is_allowed_and_for_nobody_else(tmp_path: Path) -> None:
+    """Also where it lies unpacked in the store already."""
+    path = archive(tmp_path, FINE, Entry(path="evil.pth", content=b"import os\n"))
+    remarks: list[str] = []
+    tree = unpacked(path, tmp_path, "evil", remarks=remarks)
+    assert (tree / "evil.pth").read_bytes() == b"import os\n"
+    assert remarks == [f"{NAME} has evil.pth: lines of it run: it runs at every start of Python, without any import"]
+    with pytest.raises(HostileWheel, match="--allow-pth evil"):
+        unpacked(path, tmp_path, "good")
+
+
+def test_sha512_in_record_is_checked(tmp_path: Path) -> None:
+    content = b"x = 5\n"
+    right = base64.urlsafe_b64encode(hashlib.sha512(content).digest()).rstrip(b"=").decode()
+    row = f"evil/x.py,sha512={right},{len(content)}"
+    path = archive(tmp_path, FINE, Entry(path="evil/x.py", content=content, row=row))
+    assert (unpacked(path, tmp_path) / "evil/x.py").read_bytes() == content
+
+
+@given(st.binary(min_size=1, max_size=8), st.floats(0, 1, exclude_max=True), st.sampled_from(["cut", "flip", "insert"]))
+def test_a_damaged_archive_is_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: float, how: str
+) -> None:
+    """Whatever is done to the bytes of a wheel, it is refused or it is the same files."""
+    folder = tmp_path_factory.mktemp("damaged")
+    path = archive(
+        folder, FINE, Entry(path="evil/x.py", content=b"y = 2\n" * 20), Entry(path="evil-1.0.data/scripts/go")
+    )
+    data = path.read_bytes()
+    place = int(at * len(data))
+    rest = {"cut": b"", "flip": junk + data[place + len(junk) :], "insert": junk + data[place:]}[how]
+    path.write_bytes(data[:place] + rest)
+    with suppress(HostileWheel, BrokenWheel):
+        tree = unpacked(path, folder)
+        assert (tree / "evil/__init__.py").read_bytes() == FINE.content
+        assert (tree / "evil/x.py").read_bytes() == b"y = 2\n" * 20
+
+
+SCENARIO = """
+explanation = "Two distributions lay one file, and one has a start-up file that the user allows."
+requirements = ["app"]
+program = "import app"
+[wheels]
+a."1.0" = { files = { "a/__init__.py" = "", "common.py" = "x = 1", "a.pth" = "import os; os._exit(3)" } }
+b."1.0" = { files = { "b/__init__.py" = "", "common.py" = "x = 2" } }
+[wheels.app."1.0"]
+requires = ["a", "b"]
+files = { "app/__init__.py" = "import a, b" }
+"""
+
+
+def test_the_command_tells_what_was_kept(tmp_path: Path) -> None:
+    """Refused with the way out; with it, the lock is made, the file is never run, and verify takes it too."""
+    made = project(SCENARIO, tmp_path)
+    refused = made.minreq("lock", "app", "--smoke", "smoke.py", "--json")
+    assert refused.status == 1
+    assert '"reason": "hostile"' in refused.out
+    assert "a-1.0-py3-none-any.whl is refused because of a.pth" in refused.err
+    assert "--allow-pth a" in refused.err
+    done = made.minreq("lock", "app", "--smoke", "smoke.py", "--allow-pth", "a")
+    assert done.status == 0, done.err
+    assert "a-1.0-py3-none-any.whl has a.pth" in done.err
+    assert "b overwrites common.py of a: what is installed last counts" in done.err
+    assert made.minreq("verify").status == 0

@@ -1,0 +1,223 @@
+"""What a hostile package can do while its smoke runs, by Python and past it, and what the user is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commanding import Done, Project, project
+
+from minreq.cli import main
+from minreq.doctor import diagnose
+from minreq.smoke.walls import SWITCH, hidden_folders
+
+SCENARIO = """
+explanation = "A package that looks for keys, writes where it should not, and calls home."
+requirements = ["app"]
+program = "import app"
+[wheels]
+needed."1.0" = {}
+[wheels.app."1.0"]
+requires = ["needed"]
+files = { "app/__init__.py" = "import needed" }
+"""
+
+#: By the means of Python, so that hooks see it.
+THIEF = """
+import app, os, pwd, socket
+home = pwd.getpwuid(os.getuid()).pw_dir
+def tried(what, *arguments):
+    try:
+        what(*arguments)
+    except OSError as error:
+        print(what.__name__, type(error).__name__, error.strerror)
+    else:
+        print(what.__name__, "worked")
+tried(open, home + "/.aws/credentials")
+tried(os.listdir, home + "/.ssh")
+tried(open, "/etc/minreq-was-here", "w")
+tried(os.mkdir, "/etc/minreq-was-here")
+tried(open, __file__, "a")
+tried(open, app.__file__, "a")
+tried(socket.create_connection, ("203.0.113.7", 443), 1)
+tried(open, "own", "w")
+print(os.environ.get("AWS_SECRET_ACCESS_KEY"), os.path.expanduser("~") == home)
+"""
+
+#: Past it: compiled code raises no audit event.
+BURGLAR = """
+import app, ctypes, os, pathlib, resource, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+READ, APPEND, CREATE = os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_CREAT
+def opens(path, flags):
+    descriptor = libc.open(str(path).encode(), flags, 0o644)
+    return descriptor >= 0 and (os.close(descriptor) or True)
+assert opens(app.__file__, READ), "it can be read"
+assert not opens({secret!r}, READ), "what lies beside is not there"
+assert not opens("/etc/minreq-was-here", CREATE)
+assert not opens(__file__, APPEND), "the project"
+assert not opens({store!r}, APPEND), "the archives"
+address = struct.pack("=HH4s8x", socket.AF_INET, socket.htons({port}), socket.inet_aton("127.0.0.1"))
+descriptor = libc.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
+assert libc.connect(descriptor, address, len(address)) != 0, "the loopback of others"
+seen = [name for name in os.listdir("/proc") if name.isdigit()]
+assert len(seen) < 20 and not pathlib.Path("/proc/{pid}/cmdline").exists() or {pid} < 20, seen
+assert libc.unshare(0x20000) != 0 or os.getuid() != 0, "no capability is left"
+status = pathlib.Path("/proc/self/status").read_text()
+assert "NoNewPrivs:\\t1" in status and "CapEff:\\t0000000000000000" in status, status
+assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
+try:
+    bytearray(1 << 44)
+except MemoryError:
+    pass
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv("/bin/sh", ["sh", "-c", "sleep 600", {mark!r}])
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def walled(tmp_path_factory: pytest.TempPathFactory) -> bool:
+    return diagnose(tmp_path_factory.mktemp("doctor")).kernel
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Project:
+    return project(SCENARIO, tmp_path)
+
+
+def locked(made: Project, monkeypatch: pytest.MonkeyPatch, *arguments: str, switch: str = "") -> Done:
+    environment = {**made.environment(), "AWS_SECRET_ACCESS_KEY": "secret", SWITCH: switch}
+    with monkeypatch.context() as context:
+        context.setattr(Project, "environment", lambda _project: environment)
+        return made.minreq("lock", "app", "--smoke", "smoke.py", *arguments)
+
+
+def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.MonkeyPatch, *, walled: bool) -> None:
+    """With the kernel and with hooks alone: the same lock, byte for byte; one line says which protection holds."""
+    (made.folder / "smoke.py").write_text(THIEF)
+    done = locked(made, monkeypatch)
+    assert done.status == 0, done.err
+    assert ("the kernel walls the smoke off" in done.err) == walled
+    assert " ".join(done.err.split()).count("the smoke tried to reach what it cannot: ") == 6
+    assert "read ~/.aws/credentials (smoke/smoke.py:6)" in done.err
+    found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]
+    assert found["output"] == [
+        "open FileNotFoundError No such file or directory",
+        "listdir FileNotFoundError No such file or directory",
+        "open OSError Read-only file system",
+        "mkdir OSError Read-only file system",
+        "open OSError Read-only file system",
+        "open OSError Read-only file system",
+        "create_connection gaierror Name or service not known",
+        "open worked",
+        "None False",
+    ]
+    assert len(found["connections"]) == 6
+    assert not Path("/etc/minreq-was-here").exists()
+    files = made.lock.read_bytes(), made.evidence.read_bytes()
+    made.lock.unlink()
+    made.evidence.unlink()
+    by_hooks = locked(made, monkeypatch, switch="hooks")
+    assert by_hooks.status == 0, by_hooks.err
+    assert "hooks of Python alone hold the smoke" in by_hooks.err
+    assert (made.lock.read_bytes(), made.evidence.read_bytes()) == files
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A server of somebody else on this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_compiled_code_gets_nothing_either(
+    made: Project, monkeypatch: pytest.MonkeyPatch, port: int, *, walled: bool
+) -> None:
+    """And what it leaves running ends with the run."""
+    if not walled:
+        pytest.skip("the kernel allows no walls here")
+    first = locked(made, monkeypatch)
+    assert first.status == 0, first.err
+    (archive,) = (made.cache / "wheels" / "wheels").rglob("app-*.whl")
+    secret = made.cache.parent / "secret"
+    secret.write_text("key")
+    mark = f"mark-{made.folder}"
+    (made.folder / "smoke.py").write_text(
+        BURGLAR.format(secret=str(secret), store=str(archive), port=port, pid=os.getpid(), mark=mark)
+    )
+    done = locked(made, monkeypatch, "--require-sandbox")
+    assert done.status == 0, done.err
+    assert not _running(mark)
+    assert secret.read_text() == "key"
+
+
+def test_what_is_compiled_is_kept_and_nothing_else(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package may write beside itself, for all it knows; the next run sees nothing of it."""
+    smoke = (
+        "import app, ctypes, os\nctypes.CDLL(None).open((os.path.dirname(app.__file__) + '/evil.py').encode(), 65, 420)"
+    )
+    (made.folder / "smoke.py").write_text(smoke)
+    assert locked(made, monkeypatch).status == 0
+    unpacked = made.cache / "wheels" / "unpacked"
+    assert list(unpacked.rglob("app/__pycache__/*.pyc"))
+    if diagnose(made.cache).kernel:
+        assert not list(unpacked.rglob("evil.py"))
+    assert not list((made.cache / "wheels" / "unfinished").iterdir())
+
+
+def test_the_fallback_can_be_refused(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = locked(made, monkeypatch, "--require-sandbox", "--json", switch="hooks")
+    assert done.status == 1
+    assert json.loads(done.out)["reason"] == "sandbox"
+    assert "nothing was run" in done.err
+    assert not made.lock.exists()
+
+
+def test_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["writable"]
+    assert found["kernel"] == (not found["why"])
+    monkeypatch.setenv(SWITCH, "hooks")
+    assert main(["doctor", "--require-sandbox"]) == 1
+    told = capsys.readouterr()
+    assert "Protection  hooks of Python alone hold the smoke" in told.out
+    assert "the smoke cannot be walled off here: MINREQ_SANDBOX says so" in told.err
+
+
+def test_a_store_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    found = diagnose(tmp_path / "file")
+    assert not found.writable
+    assert "the store cannot be written" in found.sentence
+    assert capsys.readouterr().err == ""
+
+
+def test_homes_and_temporary_folders_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    hidden = hidden_folders()
+    assert any(tmp_path.resolve().is_relative_to(folder) for folder in hidden)
+    assert Path("/") not in hidden
+    assert not [folder for folder in hidden for other in hidden if folder != other and folder.is_relative_to(other)]
+
+
+def _running(mark: str) -> bool:
+    """Whether a process with *mark* in its command line is there, a moment after it was told to end."""
+    time.sleep(0.1)
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mark.encode() in entry.read_bytes():
+                return True
+        except OSError:  # noqa: PERF203 - It ended while we looked.
+            continue
+    return False
