@@ -76,6 +76,23 @@ class OverBudget(NegativeAnswer):
         return f"{over}; the largest: {', '.join(self.largest)}" if self.largest else over
 
 
+class TreeOverBudget(NegativeAnswer):
+    """A tree, with what else is deployed, is larger than ``--budget`` allows; sizes are unpacked bytes."""
+
+    reason = "budget"
+
+    def __init__(self, path: Path, size: int, budget: int, largest: Sequence[str]) -> None:
+        super().__init__(path, size, budget, largest)
+        self.path, self.size, self.budget, self.largest = path, size, budget, tuple(largest)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} comes to {self.size:,} bytes, {self.size - self.budget:,} over the budget of "
+            f"{self.budget:,}; the largest: {', '.join(self.largest)}; leave out what the program does not need "
+            "(`minreq lock`) and slim the rest (`minreq build`)"
+        )
+
+
 class Unproven(NegativeAnswer):
     """The smoke ran on the host alone, and the lock is for other platforms."""
 
@@ -214,6 +231,19 @@ class ArtifactUnreadable(UsageError):
 
     def __str__(self) -> str:
         return f"cannot verify {self.path}: {self.why}"
+
+
+class TreeUnreadable(UsageError):
+    """What is to be looked at is no folder and no zip, or a file in it cannot be read."""
+
+    reason = "tree"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path}: {self.why}"
 
 
 class EvidenceUnreadable(UsageError):

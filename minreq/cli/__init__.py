@@ -28,6 +28,7 @@ _PIPE_CLOSED = 141
 _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
+    "analyze": "What a tree of packages is made of, and what could go.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

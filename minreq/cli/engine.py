@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from minreq.config import Settings, VerifySettings
+from minreq.config import AnalyzeSettings, Settings, VerifySettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
+
+if TYPE_CHECKING:
+    from minreq.analyzing import Analysis
 
 
 class Engine:
@@ -23,6 +27,12 @@ class Engine:
         from minreq import verifying  # noqa: PLC0415 # See above.
 
         return verifying.verify(settings, reporter)
+
+    def analyze(self, settings: AnalyzeSettings) -> Analysis:
+        """Look at a tree of packages."""
+        from minreq import analyzing  # noqa: PLC0415 # See above.
+
+        return analyzing.analyze(settings)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""
