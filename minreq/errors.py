@@ -93,6 +93,43 @@ class TreeOverBudget(NegativeAnswer):
         )
 
 
+class BuildFails(NegativeAnswer):
+    """What was built from a lock does not behave as the lock does."""
+
+    reason = "build"
+
+    def __init__(self, lock: str, slim: str, bytecode: str, sentences: Sequence[str], advice: str) -> None:
+        super().__init__(lock, slim, bytecode, sentences, advice)
+        self.lock, self.slim, self.bytecode = lock, slim, bytecode
+        self.sentences, self.advice = tuple(sentences), advice
+
+    def __str__(self) -> str:
+        how = f"--slim {self.slim} --bytecode {self.bytecode}"
+        return (
+            f"{self.lock} built with {how} does not work, nothing was written; {self.advice}{_listed(self.sentences)}"
+        )
+
+
+class BuildOverBudget(NegativeAnswer):
+    """What was built, with what is reserved beside it, is larger than allowed; sizes are unpacked bytes."""
+
+    reason = "budget"
+
+    def __init__(self, what: str, size: int, reserve: int, budget: int, advice: Sequence[str]) -> None:
+        super().__init__(what, size, reserve, budget, advice)
+        #: ``the build``, or the name of a function.
+        self.what = what
+        self.size, self.reserve, self.budget, self.advice = size, reserve, budget, tuple(advice)
+
+    def __str__(self) -> str:
+        beside = f" and {self.reserve:,} reserved" if self.reserve else ""
+        over = self.size + self.reserve - self.budget
+        return (
+            f"{self.what} comes to {self.size:,} bytes{beside}, {over:,} over the budget of {self.budget:,}; "
+            f"nothing was written. What may help{_listed(self.advice)}"
+        )
+
+
 class Unproven(NegativeAnswer):
     """The smoke ran on the host alone, and the lock is for other platforms."""
 
@@ -244,6 +281,50 @@ class TreeUnreadable(UsageError):
 
     def __str__(self) -> str:
         return f"cannot read {self.path}: {self.why}"
+
+
+class TracedUnasked(UsageError):
+    """``--slim traced`` without a smoke of the user's own, and without the word that this is meant."""
+
+    reason = "traced"
+
+    def __str__(self) -> str:
+        return (
+            "--slim traced keeps the files that the smoke opens and no others, and production does more than the "
+            "smokes of minreq: exercise your program with --smoke FILE, or say --yes-traced"
+        )
+
+
+class TargetUnclear(UsageError):
+    """A lock is for several platforms, or not for the one that was named."""
+
+    reason = "target"
+
+    def __init__(self, lock: str, named: str | None, platforms: Sequence[str]) -> None:
+        super().__init__(lock, named, platforms)
+        self.lock, self.named, self.platforms = lock, named, tuple(platforms)
+
+    def __str__(self) -> str:
+        listed = ", ".join(self.platforms)
+        if self.named is None:
+            return f"{self.lock} is for several platforms; choose one with --platform: {listed}"
+        return f"{self.lock} is not for {self.named} but for {listed}; lock again with --platform {self.named}"
+
+
+class BytecodeForOther(UsageError):
+    """Compiled files are for one version of Python, and no interpreter of it is at hand."""
+
+    reason = "bytecode"
+
+    def __init__(self, target: str, wanted: str, found: str) -> None:
+        super().__init__(target, wanted, found)
+        self.target, self.wanted, self.found = target, wanted, found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.target} loads the bytecode of Python {self.wanted}, and this is Python {self.found}; "
+            f"name a Python {self.wanted} with --python, or build with --bytecode none"
+        )
 
 
 class EvidenceUnreadable(UsageError):

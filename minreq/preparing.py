@@ -67,7 +67,7 @@ class Task:
 def task(settings: Settings) -> Task:
     """Look at what *settings* name; raises ``UsageError`` where it does not exist."""
     for smoke in settings.smokes:
-        _check_smoke(smoke)
+        check_smoke(smoke)
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
     profile = loading.find(canonicalize_name(settings.root.name))
     interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
@@ -84,7 +84,7 @@ def task(settings: Settings) -> Task:
     return prepared
 
 
-def _check_smoke(smoke: Path) -> None:
+def check_smoke(smoke: Path) -> None:
     """Raise ``SmokeUnusable`` unless *smoke* is a file."""
     if smoke.is_file():
         return

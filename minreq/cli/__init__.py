@@ -28,6 +28,7 @@ _PIPE_CLOSED = 141
 _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
+    "build": "Install a lock, make it smaller, and prove the result.",
     "analyze": "What a tree of packages is made of, and what could go.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }

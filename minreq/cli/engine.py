@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minreq.config import AnalyzeSettings, Settings, VerifySettings
+from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
 
 if TYPE_CHECKING:
     from minreq.analyzing import Analysis
+    from minreq.building import Built
 
 
 class Engine:
@@ -33,6 +34,12 @@ class Engine:
         from minreq import analyzing  # noqa: PLC0415 # See above.
 
         return analyzing.analyze(settings)
+
+    def build(self, settings: BuildSettings, reporter: Reporter) -> Built:
+        """Build a tree from the lock on disk, prove it, and write it."""
+        from minreq import building  # noqa: PLC0415 # See above.
+
+        return building.build(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

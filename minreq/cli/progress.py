@@ -28,6 +28,8 @@ _DOING = {
     Step.TRACE: "Tracing",
     Step.SETTLE: "Settling",
     Step.COMPARE: "Comparing",
+    Step.WATCH: "Watching",
+    Step.BUILD: "Building",
     Step.PROVE: "Proving",
     Step.WRITE: "Writing",
 }
@@ -38,6 +40,8 @@ _DONE = {
     Step.TRACE: "Traced",
     Step.SETTLE: "Settled",
     Step.COMPARE: "Compared",
+    Step.WATCH: "Watched",
+    Step.BUILD: "Built",
     Step.PROVE: "Proved",
     Step.WRITE: "Wrote",
 }
@@ -49,6 +53,8 @@ _OUTCOMES = {
     Step.TRACE: "nothing was asked for",
     Step.SETTLE: "nothing was left to try",
     Step.COMPARE: "with the baseline",
+    Step.WATCH: "the files that the smoke opens",
+    Step.BUILD: "the tree",
     Step.PROVE: "by the smoke, on nothing but the lock",
     Step.WRITE: "the lock and its evidence",
 }

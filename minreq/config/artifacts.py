@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
+
+from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, merged
+from minreq.errors import InvalidOptions
+
+#: What a build takes of ``[tool.minreq]``, beside the options of the index.
+_SHARED = ("jobs", "timeout", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +28,54 @@ class AnalyzeSettings:
     function_bytes: int = 0
     #: Where the page is written.
     html: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSettings:
+    """Everything ``minreq build`` was told."""
+
+    lock: Path = DEFAULT_OUTPUT
+    #: A folder, or a zip where it ends so.
+    output: Path
+    slim: Literal["none", "safe", "unused", "traced"] = "safe"
+    bytecode: Literal["add", "none", "only"] = "add"
+    #: Patterns of paths that stay whatever a rule says, and of such that go.
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    #: Scripts of the user that are run too; or, by their names, scripts of the lock that were moved.
+    smokes: tuple[Path, ...] = ()
+    yes_traced: bool = False
+    #: Which of the lock's platforms; ``None`` for the only one.
+    platform: str | None = None
+    #: Where in the output the packages lie; ``None``: ``python`` in a zip, at the top of a folder.
+    prefix: str | None = None
+    budget: int | None = None
+    #: What else counts against the budget: the function itself, other layers.
+    reserve: int = 0
+    python: str | None = None
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    #: Seconds one run of the smoke may take.
+    timeout: float = 300.0
+    index: IndexOptions = field(default_factory=IndexOptions)
+    cache_dir: Path
+
+    @property
+    def is_zip(self) -> bool:
+        """Whether a zip is written."""
+        return self.output.suffix == ".zip"
+
+
+def build_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> BuildSettings:
+    """Join *flags* and *config*; a flag wins. Raises ``InvalidOptions``."""
+    index_fields = IndexOptions.__dataclass_fields__
+    shared = {name: config[name] for name in (*index_fields, *_SHARED, "python") if name in config}
+    defaults = {"lock": config["output"]} if "output" in config else {}
+    index, values = merged(flags, {**defaults, **shared})
+    settings = BuildSettings(index=index, **values)
+    if settings.prefix is not None and not _is_inside(settings.prefix):
+        raise InvalidOptions([f"--prefix {settings.prefix}: it has to be a folder in the output, such as python"])
+    return settings
+
+
+def _is_inside(prefix: str) -> bool:
+    return bool(prefix) and not prefix.startswith("/") and ".." not in prefix.split("/") and "\\" not in prefix

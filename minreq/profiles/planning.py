@@ -81,6 +81,12 @@ def without_template(plan: Plan) -> Plan:
     return replace(plan, first=None, groups=groups)
 
 
+def with_own(plan: Plan, smokes: Sequence[Path]) -> Plan:
+    """*plan* and scripts of the user; one with the name of a script of the plan is that one."""
+    known = {script.file.name for group in plan.groups for script in group.scripts}
+    return replace(plan, groups=(*plan.groups, *_own([file.absolute() for file in smokes if file.name not in known])))
+
+
 def inputs(plan: Plan) -> Mapping[str, str]:
     """The SHA-256 of everything that decides what *plan* does, by name: when one of them differs, a lock is stale."""
     found = {"environment": _digest(plan.environment)}

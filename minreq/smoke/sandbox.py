@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 #: Of what the child reads and says; the child refuses another than its own.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: All of the child's files begin so, and nothing else in its ``site-packages`` does.
 _CHILD_PREFIX = "_minreq_"
@@ -44,19 +44,23 @@ class Sandbox:
         # A process that was killed may still be writing; what is left then lies in the system's temporary folder.
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def prepare(self, *, paths: Sequence[Path], asks: bool, shared: Sequence[str], authority: str) -> None:
+    def prepare(
+        self, *, paths: Sequence[Path], asks: bool, shared: Sequence[str], authority: str, opens: bool = False
+    ) -> None:
         """Write the environment: *paths* are importable, and with *asks* every miss is a question.
+
+        With *opens* the files that are opened are recorded.
 
         None of *paths* is a site folder: ``.pth`` files in them do nothing. What cannot be written whole, as
         on a full disk, is removed.
         """
         try:
-            self._write(paths, asks=asks, shared=shared, authority=authority)
+            self._write(paths, asks=asks, shared=shared, authority=authority, opens=opens)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def _write(self, paths: Sequence[Path], *, asks: bool, shared: Sequence[str], authority: str) -> None:
+    def _write(self, paths: Sequence[Path], *, asks: bool, shared: Sequence[str], authority: str, opens: bool) -> None:
         site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
         for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
             folder.mkdir(parents=True)
@@ -74,6 +78,7 @@ class Sandbox:
             "asks": asks,
             "shared": sorted(shared),
             "authority": authority,
+            "opens": opens,
         }
         site_packages.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
 

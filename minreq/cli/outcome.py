@@ -1,0 +1,69 @@
+"""The end of ``minreq build``: what each step saved, at what risk, and how large the result is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.text import Text
+
+from minreq.building import Built
+from minreq.cli.text import columns, counted, duration, printable
+from minreq.model import LAMBDA_LIMIT
+
+
+def lines(built: Built, seconds: float) -> Iterator[Text]:
+    """Return the lines for a person; the totals last, where they are seen."""
+    yield Text()
+    proof = f"{counted(len(built.stages), 'stage')} of the smoke, on the built tree"
+    yield Text(f"What each step saved; proven together by {proof}", style="bold")
+    cells = [("  step", "bytes", "files", "risk", "why")]
+    cells += [
+        (f"  {each.step}", f"{each.bytes:,}", f"{each.files:,}" if each.files else "", each.risk, each.why)
+        for each in built.savings
+    ]
+    for row in columns(cells, right=frozenset({1, 2})):
+        yield Text(row, no_wrap=True, overflow="ellipsis")
+    yield Text()
+    yield from (Text(row) for row in columns([*_sizes(built)], right=frozenset({1})))
+    yield Text()
+    yield Text(
+        f"Wrote {built.output} in {duration(seconds)}: {printable(built.root)}, --slim {built.slim} "
+        f"--bytecode {built.bytecode}"
+    )
+
+
+def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
+    yield "  unpacked", f"{built.bytes:,}", f"bytes in {counted(built.files, 'file')}"
+    if built.opened is not None:
+        yield "  opened", f"{built.opened:,}", "bytes of the installed files are what the smoke opens"
+    if built.zip_bytes is not None:
+        yield "  zip", f"{built.zip_bytes:,}", f"bytes, SHA-256 {built.sha256}"
+    if built.first_import is not None:
+        yield "  first import", f"{built.first_import:.1f}", "seconds, in a new interpreter that writes nothing"
+    limit = LAMBDA_LIMIT if built.budget is None else built.budget
+    left = limit - built.bytes - built.reserve
+    beside = f", with {built.reserve:,} reserved" if built.reserve else ""
+    yield "  left", f"{left:,}", f"of {limit:,} bytes{beside}"
+
+
+def data(built: Built) -> dict[str, Any]:
+    """Return the same for a program."""
+    return {
+        "output": built.output.as_posix(),
+        "root": built.root,
+        "slim": built.slim,
+        "bytecode": built.bytecode,
+        "target": built.target,
+        "bytes": built.bytes,
+        "files": built.files,
+        "zip_bytes": built.zip_bytes,
+        "sha256": built.sha256,
+        "opened_bytes": built.opened,
+        "first_import_seconds": built.first_import,
+        "stages": list(built.stages),
+        "reserve": built.reserve,
+        "budget": built.budget,
+        "savings": [{**asdict(each), "proven_by": "the smoke on the built tree"} for each in built.savings],
+    }
