@@ -169,7 +169,7 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
         overrides=_stated("--override", settings.overrides),
         preferred=_preferred(settings),
         passed_over=previous.resolution.passed_over if previous else (),
-        refused=_refused(task.profile),
+        refused=refused(task.profile),
         exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
         only_binary=index.only_binary,
         no_binary=index.no_binary,
@@ -233,7 +233,7 @@ def _of_providers(task: Task) -> tuple[Requirement, ...]:
     return planning.available(task.profile, task.settings.providers) if task.profile else ()
 
 
-def _refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
+def refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
     """Return the known-bad releases of the profile, each a pin by ``==``."""
     found: dict[NormalizedName, frozenset[Version]] = {}
     for each in profile.refused if profile else ():

@@ -30,6 +30,7 @@ _COMMANDS = {
     "verify": "Prove a lock again.",
     "build": "Install a lock, make it smaller, and prove the result.",
     "analyze": "What a tree of packages is made of, and what could go.",
+    "versions": "How large recent releases are, and where they load.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings
+from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
 
 if TYPE_CHECKING:
     from minreq.analyzing import Analysis
     from minreq.building import Built
+    from minreq.surveying import Survey
 
 
 class Engine:
@@ -40,6 +41,12 @@ class Engine:
         from minreq import building  # noqa: PLC0415 # See above.
 
         return building.build(settings, reporter)
+
+    def versions(self, settings: VersionsSettings, reporter: Reporter) -> Survey:
+        """Read the newest releases of a root."""
+        from minreq import surveying  # noqa: PLC0415 # See above.
+
+        return surveying.survey(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

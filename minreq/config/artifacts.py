@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, merged
+from packaging.requirements import Requirement
+
+from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, merged, settings
 from minreq.errors import InvalidOptions
 
 #: What a build takes of ``[tool.minreq]``, beside the options of the index.
@@ -79,3 +81,36 @@ def build_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Build
 
 def _is_inside(prefix: str) -> bool:
     return bool(prefix) and not prefix.startswith("/") and ".." not in prefix.split("/") and "\\" not in prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsSettings:
+    """Everything ``minreq versions`` was told."""
+
+    root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    #: How many releases.
+    last: int = 10
+    #: Names of presets; empty: the host. Sizes are those of the first.
+    platforms: tuple[str, ...] = ()
+    python: str | None = None
+    #: Where the plot is written.
+    plot: Path | None = None
+    #: How each release is locked; ``None`` for not at all.
+    trace: Settings | None = None
+    index: IndexOptions = field(default_factory=IndexOptions)
+    cache_dir: Path
+
+
+def versions_settings(flags: Mapping[str, Any], config: Mapping[str, Any], *, trace: bool) -> VersionsSettings:
+    """Join *flags* and *config*; a flag wins. With *trace* raises ``NothingToRun`` where no smoke is named."""
+    index_fields = IndexOptions.__dataclass_fields__
+    shared = {name: config[name] for name in (*index_fields, "root", "platforms", "python") if name in config}
+    own = {"providers", "smokes", "jobs", "timeout"}
+    traced = None
+    if trace:
+        # The platforms of the survey are not those of the locks, which run here.
+        known = {name: value for name, value in config.items() if name not in {"platforms", "output"}}
+        lock_flags = {name: flags[name] for name in (*own, *index_fields, "python", "cache_dir") if name in flags}
+        traced = settings(lock_flags, known)
+    index, values = merged({name: value for name, value in flags.items() if name not in own}, shared)
+    return VersionsSettings(index=index, trace=traced, **values)
