@@ -40,10 +40,22 @@ from minreq.slimming.installing import leaves_of
 from minreq.slimming.leaves import Leaf
 from minreq.slimming.savings import Saving, savings
 from minreq.store import Store
+from minreq.trees.kinds import kind_of
 from minreq.workplace import workplace
 
 _WATCHED_LEVELS = frozenset({"unused", "traced"})
 _LAYER = "python"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A file, for a map of the build."""
+
+    owner: str
+    path: str
+    #: Its kind, or ``left out: RULE``.
+    kind: str
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +81,8 @@ class Built:
     first_import: float | None
     stages: tuple[str, ...]
     savings: tuple[Saving, ...]
+    #: Everything that was installed or left out.
+    map: tuple[Placed, ...]
     reserve: int
     budget: int | None
 
@@ -263,6 +277,7 @@ class _Bench:
             first_import=seconds,
             stages=tuple(script.stage for group in task.plan.groups for script in group.scripts),
             savings=(_left_out(task.lock), *product.savings),
+            map=tuple(_map(product)),
             reserve=settings.reserve,
             budget=settings.budget,
         )
@@ -309,7 +324,7 @@ class _Bench:
         text = description.describe(self._facts(), choice.removed, written, (_left_out(task.lock), *steps))
         folder.joinpath(description.FILE).write_text(text, "utf-8")
         tree.record(choice, written, folder)
-        return _Product(folder=folder, choice=choice, savings=steps)
+        return _Product(folder=folder, choice=choice, written=written, savings=steps)
 
     def _facts(self) -> Mapping[str, object]:
         """What a build is made from; equal facts give equal bytes."""
@@ -368,6 +383,7 @@ class _Product:
 
     folder: Path
     choice: Choice
+    written: tree.Written
     savings: tuple[Saving, ...]
 
     @property
@@ -379,6 +395,17 @@ class _Product:
     def files(self) -> int:
         """How many there are."""
         return sum(1 for _ in packing.files_in(self.folder))
+
+
+def _map(product: _Product) -> Iterator[Placed]:
+    owners = {leaf.path: leaf.owner for leaf in product.choice.kept}
+    owners |= {path: owners[source] for path, source in product.written.sources.items()}
+    for path in sorted(packing.files_in(product.folder)):
+        size = product.folder.joinpath(path).stat().st_size
+        yield Placed(owner=owners.get(path, "(minreq)"), path=path, kind=kind_of(path).value, bytes=size)
+    for removal in product.choice.removed:
+        leaf = removal.leaf
+        yield Placed(owner=leaf.owner, path=leaf.path, kind=f"left out: {removal.rule.value}", bytes=leaf.size)
 
 
 def _left_out(lock: Lock) -> Saving:

@@ -33,6 +33,7 @@ def _options(function: Function) -> Function:
         result.declare(
             "--lock", type=Path, metavar="FILE", help="Tell what this lock leaves out, and what that saves."
         ),
+        result.declare("--html", type=Path, metavar="FILE", help="Write a page to look at, with a map of the sizes."),
         result.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
     )
 
@@ -49,9 +50,14 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     # Imported here, since a usage error or help needs nothing of them.
     from minreq import analyzing  # noqa: PLC0415
     from minreq.cli import composition  # noqa: PLC0415
+    from minreq.lockfile import writing  # noqa: PLC0415
 
     told = AnalyzeSettings(**{name: value for name, value in flags.items() if value is not None})
+    if told.html is not None:
+        writing.check(told.html)
     analysis = engine.analyze(told)
+    if told.html is not None:
+        writing.write({told.html: composition.page(analysis)})
     if as_json:
         click.echo(json.dumps(composition.data(analysis), indent=1))
     else:

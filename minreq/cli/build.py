@@ -66,6 +66,7 @@ def _output_options(function: Function) -> Function:
         group.declare("--platform", metavar="NAME", help="Which of the lock's platforms."),
         group.declare("--python", metavar="EXE", help="The interpreter that runs the smoke, and compiles."),
         group.declare("--budget", callback=size, metavar="BYTES", help="Write nothing that comes to more, unpacked."),
+        group.declare("--html", type=Path, metavar="FILE", help="Write a page about it, with a map of the sizes."),
         group.declare("--reserve", callback=size, metavar="BYTES", help="What the function and other layers need."),
     )
 
@@ -86,10 +87,15 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     # Imported here, since a usage error or help needs nothing of them.
     from minreq.cli import outcome  # noqa: PLC0415
     from minreq.cli.progress import watching  # noqa: PLC0415
+    from minreq.lockfile import writing  # noqa: PLC0415
 
     told = build_settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    if told.html is not None:
+        writing.check(told.html)
     with watching(quiet=quiet, verbose=verbose) as progress:
         built = engine.build(told, progress)
         progress.finished(() if as_json else outcome.lines(built, progress.seconds))
+    if told.html is not None:
+        writing.write({told.html: outcome.page(built)})
     if as_json:
         click.echo(json.dumps(outcome.data(built), indent=1))

@@ -7,6 +7,7 @@ from typing import Any
 
 from minreq.analyzing import Analysis, Part
 from minreq.cli.text import columns, counted, printable, size
+from minreq.pages import treemap
 from minreq.trees.kinds import Kind
 
 #: How many rows of a table are told one by one.
@@ -75,6 +76,32 @@ def data(analysis: Analysis) -> dict[str, Any]:
         "function_bytes": analysis.function_bytes,
         "left": analysis.left,
     }
+
+
+def page(analysis: Analysis) -> str:
+    """Return the same as a page that can be looked at."""
+    facts = [(f"{analysis.bytes:,} bytes in {len(analysis.inventory.entries):,} files.", False)]
+    if analysis.budget is not None and analysis.left is not None:
+        left = f"{analysis.left:,} left" if analysis.left >= 0 else f"{-analysis.left:,} over"
+        facts.append((f"Budget {analysis.budget:,}: {left}.", analysis.left < 0))
+    if analysis.duplicates:
+        several = ", ".join(f"{name} {' and '.join(found)}" for name, found in analysis.duplicates.items())
+        facts.append((f"In several versions: {several}.", True))
+    return treemap.page(f"What {analysis.path.name or analysis.path} is made of", facts, _tiles(analysis))
+
+
+def _tiles(analysis: Analysis) -> Iterator[treemap.Tile]:
+    """Files by distribution; debug symbols apart from the shared object they are in."""
+    for entry in analysis.inventory.entries:
+        installed = analysis.inventory.distributions.get(entry.owner)
+        name = f"{installed.name} {installed.version}" if installed else entry.owner
+        root = installed.key.rpartition("/")[0] if installed else ""
+        place = (name, *entry.path.removeprefix(f"{root}/").split("/"))
+        if size := entry.size - entry.symbols:
+            yield treemap.Tile(place=place, kind=entry.kind.value, bytes=size)
+        if entry.symbols:
+            symbols = (*place[:-1], f"{place[-1]} ({Kind.SYMBOLS.value})")
+            yield treemap.Tile(place=symbols, kind=Kind.SYMBOLS.value, bytes=entry.symbols)
 
 
 def _named(kinds: Mapping[Kind, int]) -> dict[str, int]:

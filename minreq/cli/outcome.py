@@ -11,6 +11,7 @@ from rich.text import Text
 from minreq.building import Built
 from minreq.cli.text import columns, counted, duration, printable
 from minreq.model import LAMBDA_LIMIT
+from minreq.pages import treemap
 
 
 def lines(built: Built, seconds: float) -> Iterator[Text]:
@@ -18,11 +19,7 @@ def lines(built: Built, seconds: float) -> Iterator[Text]:
     yield Text()
     proof = f"{counted(len(built.stages), 'stage')} of the smoke, on the built tree"
     yield Text(f"What each step saved; proven together by {proof}", style="bold")
-    cells = [("  step", "bytes", "files", "risk", "why")]
-    cells += [
-        (f"  {each.step}", f"{each.bytes:,}", f"{each.files:,}" if each.files else "", each.risk, each.why)
-        for each in built.savings
-    ]
+    cells = [(f"  {first}", *rest) for first, *rest in _table(built)]
     for row in columns(cells, right=frozenset({1, 2})):
         yield Text(row, no_wrap=True, overflow="ellipsis")
     yield Text()
@@ -32,6 +29,23 @@ def lines(built: Built, seconds: float) -> Iterator[Text]:
         f"Wrote {built.output} in {duration(seconds)}: {printable(built.root)}, --slim {built.slim} "
         f"--bytecode {built.bytecode}"
     )
+
+
+def _table(built: Built) -> list[tuple[str, ...]]:
+    steps = (
+        (each.step, f"{each.bytes:,}", f"{each.files:,}" if each.files else "", each.risk, each.why)
+        for each in built.savings
+    )
+    return [("step", "bytes", "files", "risk", "why"), *steps]
+
+
+def page(built: Built) -> str:
+    """Return the same as a page that can be looked at: what is in it, and what was left out."""
+    facts = [(" ".join(cell.strip() for cell in row) + ".", False) for row in _sizes(built)]
+    tiles = (
+        treemap.Tile(place=(each.owner, *each.path.split("/")), kind=each.kind, bytes=each.bytes) for each in built.map
+    )
+    return treemap.page(f"{built.root}, --slim {built.slim}", facts, tiles, table=_table(built))
 
 
 def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:

@@ -47,6 +47,8 @@ class BuildSettings:
     #: Scripts of the user that are run too; or, by their names, scripts of the lock that were moved.
     smokes: tuple[Path, ...] = ()
     yes_traced: bool = False
+    #: Where a page about the build is written.
+    html: Path | None = None
     #: Which of the lock's platforms; ``None`` for the only one.
     platform: str | None = None
     #: Where in the output the packages lie; ``None``: ``python`` in a zip, at the top of a folder.
