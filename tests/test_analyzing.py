@@ -116,6 +116,14 @@ def test_a_layer_with_its_own_interpreter(made: Project, tree: Path, tmp_path: P
     assert found["pth"] == ["lib/python3.12/site-packages/start.pth"]
 
 
+def test_a_page_to_look_at(made: Project, tree: Path, tmp_path: Path) -> None:
+    done = analyze(made, str(tree), "--html", str(tmp_path / "page.html"), "--budget", "10")
+    assert done.status == 1
+    text = (tmp_path / "page.html").read_text()
+    assert '["app 1.0",' in text
+    assert 'over.",true]' in text
+
+
 def test_compiled_files_belong_to_their_source(made: Project, tree: Path) -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", tree], check=True)
     found = data(made, str(tree))

@@ -145,7 +145,8 @@ class TestLevels:
         assert steps == {"scripts": 1, "type stubs": 1, "C sources": 1, "tests": 2, "docs": 1}
 
     def test_unused_leaves_out_whole_folders_that_nothing_kept_names(self, own: Project) -> None:
-        built(own, "--slim", "unused")
+        built(own, "--slim", "unused", "--html", "page.html")
+        assert '"left out: unreached packages"' in own.folder.joinpath("page.html").read_text()
         placeholders = {"_minreq_build.py", "app/tests/__init__.py", "app/unreached/__init__.py"}
         assert files(own.folder / "out") == ALWAYS | METADATA | NEEDED | CODE | DATA | placeholders
         check_records(own.folder / "out")
