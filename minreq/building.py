@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from minreq.errors import (
     BuildFails,
     BuildOverBudget,
     BytecodeForOther,
+    LayerTooLarge,
     OutputUnwritable,
     ProofFailed,
     TargetUnclear,
@@ -37,6 +39,7 @@ from minreq.runtime import Interpreter
 from minreq.slimming import description, packing, symbols, tree
 from minreq.slimming.choosing import Choice, choose, started
 from minreq.slimming.installing import leaves_of
+from minreq.slimming.layering import BASE, Layers, layers
 from minreq.slimming.leaves import Leaf
 from minreq.slimming.savings import Saving, savings
 from minreq.store import Store
@@ -56,6 +59,19 @@ class Placed:
     #: Its kind, or ``left out: RULE``.
     kind: str
     bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """An archive that several functions share."""
+
+    name: str
+    file: Path
+    bytes: int
+    zip_bytes: int
+    #: Hex, of the archive.
+    sha256: str
+    distributions: tuple[NormalizedName, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +99,10 @@ class Built:
     savings: tuple[Saving, ...]
     #: Everything that was installed or left out.
     map: tuple[Placed, ...]
+    #: With ``--layers``: the base first.
+    layers: tuple[Layer, ...]
+    #: With ``--layers``: the layers that the functions of each provider attach.
+    functions: Mapping[str, tuple[str, ...]]
     reserve: int
     budget: int | None
 
@@ -255,14 +275,16 @@ class _Bench:
         self.reporter.began(Step.BUILD, f"{len(choice.kept):,} files, {len(choice.removed):,} left out")
         product = self._write("tree", choice)
         self.reporter.began(Step.PROVE, f"by the smoke, on what --slim {settings.slim} leaves")
-        self._prove(product, watched)
+        self._prove(product.folder, watched, task.plan)
         seconds = proving.first_import(task.interpreter.base_executable, task.plan, [product.folder, *self._provided()])
         if [leaf.source for leaf in here] != [leaf.source for leaf in there]:
             opened = _elsewhere(watched.opened, here, there) if watched else frozenset()
             product = self._write("foreign", self._choose(there, opened))
-        self._check_budget(product)
+        split = self._split(product) if settings.layers else None
+        self._check_budget(product, split)
         self.reporter.began(Step.WRITE, str(settings.output))
-        archive = self._hand_over(product)
+        archives = self._hand_over(product, split)
+        archive = settings.output if settings.is_zip else None
         return Built(
             output=settings.output,
             root=f"{task.lock.resolution.root} {task.lock.resolution.pins[task.lock.resolution.root].version}",
@@ -278,6 +300,8 @@ class _Bench:
             stages=tuple(script.stage for group in task.plan.groups for script in group.scripts),
             savings=(_left_out(task.lock), *product.savings),
             map=tuple(_map(product)),
+            layers=archives,
+            functions=split.functions if split else {},
             reserve=settings.reserve,
             budget=settings.budget,
         )
@@ -347,31 +371,72 @@ class _Bench:
     def _provided(self) -> list[Path]:
         return self.laboratory.paths(self.task.lock.resolution.provided)
 
-    def _prove(self, product: _Product, watched: Watched | None) -> None:
+    def _prove(self, folder: Path, watched: Watched | None, plan: Plan) -> None:
         task, settings = self.task, self.task.settings
-        paths = [product.folder, *self._provided()]
-        found = proving.differing(
-            self.laboratory, task.plan, paths, lock=task.lock, platform=task.host, watched=watched
-        )
+        paths = [folder, *self._provided()]
+        found = proving.differing(self.laboratory, plan, paths, lock=task.lock, platform=task.host, watched=watched)
         if found:
             raise BuildFails(settings.lock.name, settings.slim, settings.bytecode, found, _advice(settings))
 
-    def _check_budget(self, product: _Product) -> None:
-        settings = self.task.settings
-        if settings.budget is not None and product.bytes + settings.reserve > settings.budget:
-            advice = [*_smaller(settings, product)]
-            raise BuildOverBudget("the build", product.bytes, settings.reserve, settings.budget, advice)
+    def _split(self, product: _Product) -> Layers:
+        """Divide the distributions among layers, and prove each provider with the base and its own alone."""
+        task = self.task
+        providers = [group.name for group in task.plan.groups if not group.name.startswith("smoke/")]
+        split = layers(task.lock.selection.kept, providers, product.sizes)
+        for group in task.plan.groups:
+            attached = split.functions.get(group.name, split.names)
+            if set(attached) == {*split.names}:
+                continue
+            self.reporter.began(Step.PROVE, f"{group.name} with {', '.join(attached)}")
+            folder = self.folder / f"function-{group.name}"
+            for path in product.files_of(split, attached):
+                folder.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(product.folder / path, folder / path)
+            self._prove(folder, None, replace(task.plan, groups=(group,)))
+            shutil.rmtree(folder)
+        return split
 
-    def _hand_over(self, product: _Product) -> Path | None:
-        """Put the product where it belongs, whole or not at all; return the archive."""
+    def _check_budget(self, product: _Product, split: Layers | None) -> None:
         settings = self.task.settings
-        prefix = settings.prefix if settings.prefix is not None else (_LAYER if settings.is_zip else "")
+        loads = {"the build": product.bytes}
+        if split is not None:
+            sizes = {name: product.bytes_of(product.files_of(split, (name,))) for name in split.names}
+            loads = {
+                f"the function for {name}": sum(map(sizes.__getitem__, its)) for name, its in split.functions.items()
+            }
+        for what, size in loads.items():
+            if settings.budget is not None and size + settings.reserve > settings.budget:
+                raise BuildOverBudget(what, size, settings.reserve, settings.budget, [*_smaller(settings, product)])
+
+    def _hand_over(self, product: _Product, split: Layers | None) -> tuple[Layer, ...]:
+        """Put the product where it belongs, whole or not at all; return what layers there are."""
+        settings = self.task.settings
+        is_packed = settings.is_zip or split is not None
+        prefix = settings.prefix if settings.prefix is not None else (_LAYER if is_packed else "")
         with _replacing(settings.output) as new:
+            if split is not None:
+                new.mkdir()
+                return tuple(self._layer(product, split, name, new / f"{name}.zip", prefix) for name in split.names)
             if settings.is_zip:
-                packing.pack(product.folder, new, prefix)
+                packing.pack(product.folder, new, prefix, packing.files_in(product.folder))
             else:
                 shutil.copytree(product.folder, new / prefix if prefix else new)
-        return settings.output if settings.is_zip else None
+        return ()
+
+    def _layer(self, product: _Product, split: Layers, name: str, archive: Path, prefix: str) -> Layer:
+        settings = self.task.settings
+        paths = product.files_of(split, (name,))
+        size = packing.pack(product.folder, archive, prefix, paths)
+        if settings.max_zip is not None and size > settings.max_zip:
+            raise LayerTooLarge(name, size, settings.max_zip)
+        return Layer(
+            name=name,
+            file=settings.output / archive.name,
+            bytes=product.bytes_of(paths),
+            zip_bytes=size,
+            sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
+            distributions=tuple(sorted(each for each, layer in split.of.items() if layer == name)),
+        )
 
 
 _ENTRY_POINTS = ".dist-info/entry_points.txt"
@@ -389,7 +454,28 @@ class _Product:
     @property
     def bytes(self) -> int:
         """Of all files."""
-        return sum(self.folder.joinpath(path).stat().st_size for path in packing.files_in(self.folder))
+        return self.bytes_of(packing.files_in(self.folder))
+
+    def bytes_of(self, paths: Iterable[str]) -> int:
+        """Of some files."""
+        return sum(self.folder.joinpath(path).stat().st_size for path in paths)
+
+    @property
+    def sizes(self) -> Mapping[NormalizedName, int]:
+        """Bytes of each distribution."""
+        found: dict[NormalizedName, int] = {}
+        for path, owner in tree.owners(self.choice, self.written).items():
+            found[owner] = found.get(owner, 0) + self.folder.joinpath(path).stat().st_size
+        return found
+
+    def files_of(self, split: Layers, names: Collection[str]) -> tuple[str, ...]:
+        """The files of some layers; what belongs to the build itself is in the base, its description in all."""
+        owners = tree.owners(self.choice, self.written)
+        return tuple(
+            path
+            for path in sorted(packing.files_in(self.folder))
+            if path == description.FILE or (split.of[owners[path]] if path in owners else BASE) in names
+        )
 
     @property
     def files(self) -> int:
@@ -398,8 +484,7 @@ class _Product:
 
 
 def _map(product: _Product) -> Iterator[Placed]:
-    owners = {leaf.path: leaf.owner for leaf in product.choice.kept}
-    owners |= {path: owners[source] for path, source in product.written.sources.items()}
+    owners = tree.owners(product.choice, product.written)
     for path in sorted(packing.files_in(product.folder)):
         size = product.folder.joinpath(path).stat().st_size
         yield Placed(owner=owners.get(path, "(minreq)"), path=path, kind=kind_of(path).value, bytes=size)
@@ -450,10 +535,7 @@ def _smaller(settings: BuildSettings, product: _Product) -> Iterator[str]:
     if compiled and settings.bytecode == "add":
         yield f"--bytecode none, {compiled:,} bytes smaller, and slower to start wherever nothing can be written"
         yield "--bytecode only, without the sources"
-    sizes: dict[NormalizedName, int] = {}
-    for leaf in product.choice.kept:
-        sizes[leaf.owner] = sizes.get(leaf.owner, 0) + leaf.size
-    largest = sorted(sizes.items(), key=lambda item: -item[1])[:3]
+    largest = sorted(product.sizes.items(), key=lambda item: -item[1])[:3]
     yield f"--drop PATTERN; the largest are {', '.join(f'{name} {count:,}' for name, count in largest)}"
     yield "fewer --providers or --features in the lock, or a container image instead of a zip"
 
@@ -467,10 +549,16 @@ def _check_output(settings: BuildSettings) -> None:
         if output.exists() and not output.is_file():
             raise OutputUnwritable(output, "it is not a regular file")
     elif output.is_dir():
-        if any(output.iterdir()) and not any(output.rglob(description.FILE)):
+        if any(output.iterdir()) and not any(output.rglob(description.FILE)) and not _has_layers(output):
             raise OutputUnwritable(output, f"it is a folder with something else in it (no {description.FILE})")
     elif output.exists():
         raise OutputUnwritable(output, "it is a file; name a folder, or a file that ends in .zip")
+
+
+def _has_layers(folder: Path) -> bool:
+    """Whether nothing but layers lies in *folder*."""
+    files = [*folder.iterdir()]
+    return any(file.name == f"{BASE}.zip" for file in files) and all(file.suffix == ".zip" for file in files)
 
 
 @contextmanager

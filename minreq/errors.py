@@ -110,6 +110,22 @@ class BuildFails(NegativeAnswer):
         )
 
 
+class LayerTooLarge(NegativeAnswer):
+    """The archive of a layer is larger than ``--max-zip``."""
+
+    reason = "max-zip"
+
+    def __init__(self, layer: str, size: int, limit: int) -> None:
+        super().__init__(layer, size, limit)
+        self.layer, self.size, self.limit = layer, size, limit
+
+    def __str__(self) -> str:
+        return (
+            f"the archive of the layer {self.layer} has {self.size:,} bytes, {self.size - self.limit:,} over --max-zip "
+            f"{self.limit:,}; nothing was written; choose a higher --slim, or --bytecode none"
+        )
+
+
 class BuildOverBudget(NegativeAnswer):
     """What was built, with what is reserved beside it, is larger than allowed; sizes are unpacked bytes."""
 

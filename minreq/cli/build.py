@@ -30,6 +30,7 @@ Examples:
   minreq build -o layer.zip
   minreq build requirements-minimal.txt -o package/ --slim unused
   minreq build -o layer.zip --slim traced --smoke my_smoke.py --reserve 1200000 --budget 262144000
+  minreq build -o layers/ --layers --slim unused
   minreq build -o layer.zip --keep 'litellm/proxy/*' --drop 'litellm/llms/vertex_ai/*'
 """
 
@@ -63,6 +64,8 @@ def _output_options(function: Function) -> Function:
         function,
         group.declare("-o", "--output", type=Path, required=True, metavar="OUT", help="A folder, or a file.zip."),
         group.declare("--prefix", metavar="DIR", help="Where in it packages lie; python in a zip if not said."),
+        group.declare("--layers", is_flag=True, default=None, help="A zip for all functions, and one per provider."),
+        group.declare("--max-zip", callback=size, metavar="BYTES", help="Write no layer whose archive is larger."),
         group.declare("--platform", metavar="NAME", help="Which of the lock's platforms."),
         group.declare("--python", metavar="EXE", help="The interpreter that runs the smoke, and compiles."),
         group.declare("--budget", callback=size, metavar="BYTES", help="Write nothing that comes to more, unpacked."),

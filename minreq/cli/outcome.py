@@ -24,6 +24,7 @@ def lines(built: Built, seconds: float) -> Iterator[Text]:
         yield Text(row, no_wrap=True, overflow="ellipsis")
     yield Text()
     yield from (Text(row) for row in columns([*_sizes(built)], right=frozenset({1})))
+    yield from (Text(line) for line in _layers(built))
     yield Text()
     yield Text(
         f"Wrote {built.output} in {duration(seconds)}: {printable(built.root)}, --slim {built.slim} "
@@ -46,6 +47,27 @@ def page(built: Built) -> str:
         treemap.Tile(place=(each.owner, *each.path.split("/")), kind=each.kind, bytes=each.bytes) for each in built.map
     )
     return treemap.page(f"{built.root}, --slim {built.slim}", facts, tiles, table=_table(built))
+
+
+def _layers(built: Built) -> Iterator[str]:
+    if not built.layers:
+        return
+    sizes = {layer.name: layer.bytes for layer in built.layers}
+    yield ""
+    cells = [("  layer", "bytes", "zip", "")]
+    cells += [
+        (f"  {each.file}", f"{each.bytes:,}", f"{each.zip_bytes:,}", counted(len(each.distributions), "distribution"))
+        for each in built.layers
+    ]
+    yield from columns(cells, right=frozenset({1, 2}))
+    yield ""
+    limit = LAMBDA_LIMIT if built.budget is None else built.budget
+    rows = [("  function for", "attaches", "bytes", "left")]
+    for name, attached in built.functions.items():
+        total = sum(sizes[layer] for layer in attached)
+        rows.append((f"  {name}", " + ".join(attached), f"{total:,}", f"{limit - total - built.reserve:,}"))
+    yield from columns(rows, right=frozenset({2, 3}))
+    yield f"  Layers share, they add no room: each function has {limit:,} bytes with all that it attaches."
 
 
 def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
@@ -79,5 +101,7 @@ def data(built: Built) -> dict[str, Any]:
         "stages": list(built.stages),
         "reserve": built.reserve,
         "budget": built.budget,
+        "layers": [{**asdict(each), "file": each.file.as_posix()} for each in built.layers],
+        "functions": {name: list(attached) for name, attached in built.functions.items()},
         "savings": [{**asdict(each), "proven_by": "the smoke on the built tree"} for each in built.savings],
     }

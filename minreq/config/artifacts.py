@@ -49,6 +49,10 @@ class BuildSettings:
     yes_traced: bool = False
     #: Where a page about the build is written.
     html: Path | None = None
+    #: Write a folder with a zip for what all functions need, and one for each provider.
+    layers: bool = False
+    #: Bytes that the archive of a layer may have.
+    max_zip: int | None = None
     #: Which of the lock's platforms; ``None`` for the only one.
     platform: str | None = None
     #: Where in the output the packages lie; ``None``: ``python`` in a zip, at the top of a folder.
@@ -76,6 +80,8 @@ def build_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Build
     defaults = {"lock": config["output"]} if "output" in config else {}
     index, values = merged(flags, {**defaults, **shared})
     settings = BuildSettings(index=index, **values)
+    if settings.layers and settings.is_zip:
+        raise InvalidOptions(["--layers writes several archives: name a folder with -o"])
     if settings.prefix is not None and not _is_inside(settings.prefix):
         raise InvalidOptions([f"--prefix {settings.prefix}: it has to be a folder in the output, such as python"])
     return settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 #: The oldest time that the format knows: no file tells when it was built.
@@ -12,13 +12,13 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6
 
 
-def pack(folder: Path, archive: Path, prefix: str) -> int:
-    """Write *archive* from all files of *folder*, each below *prefix* (``python``); return its bytes.
+def pack(folder: Path, archive: Path, prefix: str, paths: Iterable[str]) -> int:
+    """Write *archive* from the files *paths* of *folder*, each below *prefix* (``python``); return its bytes.
 
     Names in order, one time for all, no owners, and of modes only whether a file can be run.
     """
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as packed:
-        for path in sorted(files_in(folder)):
+        for path in sorted(paths):
             file = folder / path
             entry = zipfile.ZipInfo(f"{prefix}/{path}" if prefix else path, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED

@@ -85,14 +85,18 @@ def write(
     )
 
 
+def owners(choice: Choice, written: Written) -> Mapping[str, NormalizedName]:
+    """Return the distribution of each file in a tree; what belongs to the build itself is not among them."""
+    of_source = {leaf.path: leaf.owner for leaf in choice.kept}
+    found = {path: owner for path, owner in of_source.items() if path not in written.replaced}
+    found |= _owners_of_placeholders(choice, written)
+    return found | {path: of_source[source] for path, source in written.sources.items()}
+
+
 def record(choice: Choice, written: Written, folder: Path) -> None:
     """Rewrite the RECORD of each distribution: what it lists is there, with this hash and size (PEP 376)."""
-    owners = {leaf.path: leaf.owner for leaf in choice.kept if leaf.path not in written.replaced}
-    owners |= _owners_of_placeholders(choice, written)
-    of_source = {leaf.path: leaf.owner for leaf in choice.kept}
-    owners |= {path: of_source[source] for path, source in written.sources.items()}
     by_owner: dict[NormalizedName, list[str]] = defaultdict(list)
-    for path, owner in owners.items():
+    for path, owner in owners(choice, written).items():
         by_owner[owner].append(path)
     for leaf in choice.kept:
         if leaf.is_metadata and leaf.path.endswith(".dist-info/RECORD"):
