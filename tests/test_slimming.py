@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
+from samplelock import candidate, failure
 
+from minreq.model import Kept
 from minreq.slimming.choosing import choose, placeholders, started
+from minreq.slimming.layering import layers
 from minreq.slimming.leaves import Leaf, Rule, module_of
 from minreq.slimming.reaching import names_in
 
@@ -22,6 +25,10 @@ def leaves(folder: Path, files: Mapping[str, str]) -> tuple[Leaf, ...]:
         owner = canonicalize_name(path.partition("/")[0])
         found.append(Leaf(path=path, owner=owner, source=source, size=len(text)))
     return tuple(found)
+
+
+def keep(name: str, *, providers: tuple[str, ...]) -> Kept:
+    return Kept(candidate=candidate(name, "1.0"), evidence=failure(name), bytes=1, providers=providers)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +126,23 @@ def test_one_placeholder_for_a_folder_that_is_gone(tmp_path: Path) -> None:
 def test_entry_points_name_modules_and_commands_do_not_count() -> None:
     text = "[console_scripts]\nx = x.cli:main\n[pydantic]\np = p.plugin:plugin [extra]\nq=q\n"
     assert [*started([text])] == ["p.plugin", "q"]
+
+
+def test_layers_are_one_for_all_and_one_for_each_provider_that_alone_asks() -> None:
+    asked = {"root": (), "boto3": ("bedrock",), "jiter": ("openai",), "both": ("bedrock", "openai"), "own": ("smoke",)}
+    kept = [keep(name, providers=providers) for name, providers in asked.items()]
+    found = layers(kept, ["openai", "bedrock", "azure"], {})
+    assert found.of == {"root": "base", "boto3": "bedrock", "jiter": "openai", "both": "base", "own": "base"}
+    assert found.functions == {
+        "azure": ("base",),
+        "bedrock": ("base", "bedrock"),
+        "openai": ("base", "openai"),
+    }
+
+
+def test_a_function_has_five_layers_at_most_so_the_smallest_join_the_base() -> None:
+    names = [f"provider-{number}" for number in range(6)]
+    kept = [keep(name, providers=(name,)) for name in names]
+    found = layers(kept, names, {canonicalize_name(name): number for number, name in enumerate(names)})
+    assert found.names == ("base", *names[2:])
+    assert found.functions[names[0]] == ("base",)
