@@ -119,6 +119,76 @@ class OverBudget(NegativeAnswer):
         return f"{over}; the largest: {', '.join(self.largest)}" if self.largest else over
 
 
+class TreeOverBudget(NegativeAnswer):
+    """A tree, with what else is deployed, is larger than ``--budget`` allows; sizes are unpacked bytes."""
+
+    reason = "budget"
+
+    def __init__(self, path: Path, size: int, budget: int, largest: Sequence[str]) -> None:
+        super().__init__(path, size, budget, largest)
+        self.path, self.size, self.budget, self.largest = path, size, budget, tuple(largest)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} comes to {self.size:,} bytes, {self.size - self.budget:,} over the budget of "
+            f"{self.budget:,}; the largest: {', '.join(self.largest)}; leave out what the program does not need "
+            "(`minreq lock`) and slim the rest (`minreq build`)"
+        )
+
+
+class BuildFails(NegativeAnswer):
+    """What was built from a lock does not behave as the lock does."""
+
+    reason = "build"
+
+    def __init__(self, lock: str, slim: str, bytecode: str, sentences: Sequence[str], advice: str) -> None:
+        super().__init__(lock, slim, bytecode, sentences, advice)
+        self.lock, self.slim, self.bytecode = lock, slim, bytecode
+        self.sentences, self.advice = tuple(sentences), advice
+
+    def __str__(self) -> str:
+        how = f"--slim {self.slim} --bytecode {self.bytecode}"
+        return (
+            f"{self.lock} built with {how} does not work, nothing was written; {self.advice}{_listed(self.sentences)}"
+        )
+
+
+class LayerTooLarge(NegativeAnswer):
+    """The archive of a layer is larger than ``--max-zip``."""
+
+    reason = "max-zip"
+
+    def __init__(self, layer: str, size: int, limit: int) -> None:
+        super().__init__(layer, size, limit)
+        self.layer, self.size, self.limit = layer, size, limit
+
+    def __str__(self) -> str:
+        return (
+            f"the archive of the layer {self.layer} has {self.size:,} bytes, {self.size - self.limit:,} over --max-zip "
+            f"{self.limit:,}; nothing was written; choose a higher --slim, or --bytecode none"
+        )
+
+
+class BuildOverBudget(NegativeAnswer):
+    """What was built, with what is reserved beside it, is larger than allowed; sizes are unpacked bytes."""
+
+    reason = "budget"
+
+    def __init__(self, what: str, size: int, reserve: int, budget: int, advice: Sequence[str]) -> None:
+        super().__init__(what, size, reserve, budget, advice)
+        #: ``the build``, or the name of a function.
+        self.what = what
+        self.size, self.reserve, self.budget, self.advice = size, reserve, budget, tuple(advice)
+
+    def __str__(self) -> str:
+        beside = f" and {self.reserve:,} reserved" if self.reserve else ""
+        over = self.size + self.reserve - self.budget
+        return (
+            f"{self.what} comes to {self.size:,} bytes{beside}, {over:,} over the budget of {self.budget:,}; "
+            f"nothing was written. What may help{_listed(self.advice)}"
+        )
+
+
 class Unproven(NegativeAnswer):
     """The smoke ran on the host alone, and the lock is for other platforms."""
 
@@ -347,6 +417,63 @@ class ArtifactUnreadable(UsageError):
 
     def __str__(self) -> str:
         return f"cannot verify {self.path}: {self.why}"
+
+
+class TreeUnreadable(UsageError):
+    """What is to be looked at is no folder and no zip, or a file in it cannot be read."""
+
+    reason = "tree"
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"cannot read {self.path}: {self.why}"
+
+
+class TracedUnasked(UsageError):
+    """``--slim traced`` without a smoke of the user's own, and without the word that this is meant."""
+
+    reason = "traced"
+
+    def __str__(self) -> str:
+        return (
+            "--slim traced keeps the files that the smoke opens and no others, and production does more than the "
+            "smokes of minreq: exercise your program with --smoke FILE, or say --yes-traced"
+        )
+
+
+class TargetUnclear(UsageError):
+    """A lock is for several platforms, or not for the one that was named."""
+
+    reason = "target"
+
+    def __init__(self, lock: str, named: str | None, platforms: Sequence[str]) -> None:
+        super().__init__(lock, named, platforms)
+        self.lock, self.named, self.platforms = lock, named, tuple(platforms)
+
+    def __str__(self) -> str:
+        listed = ", ".join(self.platforms)
+        if self.named is None:
+            return f"{self.lock} is for several platforms; choose one with --platform: {listed}"
+        return f"{self.lock} is not for {self.named} but for {listed}; lock again with --platform {self.named}"
+
+
+class BytecodeForOther(UsageError):
+    """Compiled files are for one version of Python, and no interpreter of it is at hand."""
+
+    reason = "bytecode"
+
+    def __init__(self, target: str, wanted: str, found: str) -> None:
+        super().__init__(target, wanted, found)
+        self.target, self.wanted, self.found = target, wanted, found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.target} loads the bytecode of Python {self.wanted}, and this is Python {self.found}; "
+            f"name a Python {self.wanted} with --python, or build with --bytecode none"
+        )
 
 
 class EvidenceUnreadable(UsageError):

@@ -258,7 +258,7 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
         overrides=_stated("--override", settings.overrides),
         preferred=_preferred(settings),
         passed_over=before.resolution.passed_over if before else (),
-        refused=_refused(task.profile),
+        refused=refused(task.profile),
         exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
         only_binary=index.only_binary,
         no_binary=index.no_binary,
@@ -301,10 +301,10 @@ def _of_providers(task: Task) -> tuple[Requirement, ...]:
 
 def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:
     """Whether *candidate* is a known-bad release of the *profile*."""
-    return candidate.version in _refused(profile).get(candidate.name, frozenset())
+    return candidate.version in refused(profile).get(candidate.name, frozenset())
 
 
-def _refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
+def refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
     """Return the known-bad releases of the profile, each a pin by ``==``."""
     found: dict[NormalizedName, frozenset[Version]] = {}
     for each in profile.refused if profile else ():

@@ -11,7 +11,7 @@ from minreq.model import Answer, Evidence, Lock, Resolution
 
 
 class Step(Enum):
-    """The steps of a lock, in order; a step may come again when an answer changes."""
+    """The steps of a lock, and of a build, in order; a step may come again when an answer changes."""
 
     SCAN = "scan"
     RESOLVE = "resolve"
@@ -20,6 +20,9 @@ class Step(Enum):
     TRACE = "trace"
     SETTLE = "settle"
     COMPARE = "compare"
+    #: Which files the smoke opens.
+    WATCH = "watch"
+    BUILD = "build"
     PROVE = "prove"
     CERTIFY = "certify"
     WRITE = "write"

@@ -8,23 +8,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
-from minreq import artifact, pinned, preparing, runtime, verdict
-from minreq.closure import Closure
+from minreq import artifact, pinned, preparing, recalling, runtime, verdict
 from minreq.config import IndexOptions, VerifySettings
 from minreq.config.settings import read_command
-from minreq.errors import EvidenceUnreadable, ProofFailed, SmokeMissing
-from minreq.index import sdist as building
+from minreq.errors import ProofFailed
 from minreq.index.client import IndexClient
-from minreq.index.settings import IndexSettings
 from minreq.lockfile import edits as edited
-from minreq.lockfile import evidence as evidence_file
-from minreq.lockfile import reading
 from minreq.lockfile.requirements import LockedPin
-from minreq.model import Behaviour, Command, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
+from minreq.model import Behaviour, Lock, Plan
 from minreq.observing import PROOF_SEED, Laboratory, observe_installed, stages
-from minreq.profiles import loading, planning
+from minreq.profiles import planning
 from minreq.reporting import Reporter, Step
 from minreq.runtime import Interpreter
 from minreq.smoke.running import Run
@@ -72,7 +67,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
         finder = pinned.Finder(
             index=index,
             platform=task.interpreter.platform,
-            build=_Builder(interpreter=task.interpreter, settings=index_settings, store=store).build,
+            build=recalling.Builder(interpreter=task.interpreter, settings=index_settings, store=store).build,
             holds=store.holds,
         )
         # A new store has none yet.
@@ -88,10 +83,9 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
 
 
 def _task(settings: VerifySettings) -> _Task:
-    text = reading.read_text(settings.lock, "lock")
-    lock = reading.read_evidence(settings.lock)
+    lock, text = recalling.read(settings.lock)
     python = settings.python or settings.interpreter
-    plan = _plan(lock, settings)
+    plan = recalling.plan(lock, settings.lock, settings.smokes)
     shared = plan.first is None or plan.first.stage in lock.stages
     return _Task(
         lock=lock,
@@ -117,32 +111,6 @@ def _with_project(task: _Task) -> IndexOptions:
     return preparing.found_at(settings.index, wheel)
 
 
-def _plan(lock: Lock, settings: VerifySettings) -> Plan:
-    """Return what ran when the lock was made, from the command that made it."""
-    try:
-        told = read_command(lock.command)
-    except ValueError as error:
-        name = evidence_file.beside(settings.lock).name
-        raise EvidenceUnreadable(name, "command", str(error)) from error
-    smokes = [_smoke(smoke, settings) for smoke in told.get("smokes", ())]
-    roots = [lock.resolution.root, *(canonicalize_name(each.name) for each in told.get("also", ()))]
-    profile = next((found for root in roots if (found := loading.find(root)) is not None), None)
-    subject = next((root for root in roots if profile and root in profile.roots), lock.resolution.root)
-    version = lock.resolution.pins[subject].version
-    return planning.plan(profile, told.get("providers", ()), told.get("features") or None, smokes, version)
-
-
-def _smoke(recorded: Path, settings: VerifySettings) -> Path | Command:
-    """Return where a script of the user is now: as told, as recorded, or beside the lock."""
-    told = [path for path in settings.smokes if path.name == recorded.name]
-    for path in (*told, recorded, settings.lock.parent / recorded):
-        if path.is_file():
-            return path.absolute()
-    if len(str(recorded).split()) > 1:
-        return preparing.smoke_at(recorded, settings.lock.parent)
-    raise SmokeMissing(str(recorded), str(settings.lock))
-
-
 def _circumstances(task: _Task) -> Iterator[str]:
     """Tell what else is not as it was when the lock was proven, and may be why something differs."""
     # Files of requirements, whose names begin as options do, decided what was resolved.
@@ -152,24 +120,6 @@ def _circumstances(task: _Task) -> Iterator[str]:
         yield f"the smoke is not the one the lock was proven with: {', '.join(changed)}"
     if place := verdict.elsewhere(task.lock, task.interpreter.platform):
         yield place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Builder:
-    """Builds a wheel again, as an installer does."""
-
-    interpreter: Interpreter
-    settings: IndexSettings
-    store: Store
-
-    def build(self, sdist: Sdist) -> Wheel:
-        """Fetch *sdist*, check its hash, build it; raises ``NoWheel`` where building is not allowed."""
-        refusal = building.refusal(sdist, self.settings, (self.interpreter.platform,))
-        if refusal is not None:
-            raise refusal
-        archive = self.store.archive(sdist)
-        to = archive.parent / "built"
-        return building.build(sdist, archive, python=self.interpreter.executable, to=to, settings=self.settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,17 +207,13 @@ class _Bench:
         Without a cause that can be named, it has to differ twice.
         """
         task, lock, settings = self.task, self.task.lock, self.task.settings
-        names = frozenset(installation.candidates)
-        resolution = Resolution(
-            pins=installation.candidates, root=lock.resolution.root, provided=lock.resolution.provided & names
-        )
-        closure = Closure(resolution, _Unread(), self.store, lambda grown, _requirement: grown)
+        closure = recalling.closure(lock, installation, self.store)
         with workplace(
             task.interpreter,
             plan,
             closure,
             self.store,
-            initial=names,
+            initial=frozenset(installation.candidates),
             jobs=settings.jobs,
             timeout=settings.timeout,
             require_sandbox=settings.require_sandbox,
@@ -289,18 +235,6 @@ def _with_tools(
     with_tools = replace(lock, resolution=replace(lock.resolution, pins={**lock.resolution.pins, **own}))
     names = (each.name for each in lock.tools if each.name not in pins)
     return with_tools, {**pins, **{name: pinned.recorded(with_tools, name) for name in names}}
-
-
-class _Unread:
-    """The wheels of a closure in which nothing is looked for: a run without a finder asks nobody who owns a module."""
-
-    def members(self, wheel: Wheel) -> tuple[Member, ...]:  # noqa: ARG002 - as the closure asks it
-        """Return nothing."""
-        return ()
-
-    def metadata(self, wheel: Wheel) -> Metadata:
-        """Return what the file name says."""
-        return Metadata(name=wheel.name, version=wheel.version)
 
 
 def _counted(number: int) -> str:

@@ -33,6 +33,9 @@ _COMMANDS = {
     "guard": "Write a module with which a miss in production tells itself.",
     "scan": "Find the providers that a code base uses.",
     "doctor": "What protects this machine from what is locked.",
+    "build": "Install a lock, make it smaller, and prove the result.",
+    "analyze": "What a tree of packages is made of, and what could go.",
+    "versions": "How large recent releases are, and where they load.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minreq.config import Settings, VerifySettings
+from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
 from minreq.usage import Usage
 
 if TYPE_CHECKING:
+    from minreq.analyzing import Analysis
+    from minreq.building import Built
     from minreq.doctor import Diagnosis
     from minreq.explaining import Branch, Explanation
     from minreq.exposing import Exposure
+    from minreq.surveying import Survey
 
 
 class Engine:
@@ -83,6 +86,24 @@ class Engine:
         from minreq import doctor  # noqa: PLC0415 # See above.
 
         return doctor.diagnose(cache_dir)
+
+    def analyze(self, settings: AnalyzeSettings) -> Analysis:
+        """Look at a tree of packages."""
+        from minreq import analyzing  # noqa: PLC0415 # See above.
+
+        return analyzing.analyze(settings)
+
+    def build(self, settings: BuildSettings, reporter: Reporter) -> Built:
+        """Build a tree from the lock on disk, prove it, and write it."""
+        from minreq import building  # noqa: PLC0415 # See above.
+
+        return building.build(settings, reporter)
+
+    def versions(self, settings: VersionsSettings, reporter: Reporter) -> Survey:
+        """Read the newest releases of a root."""
+        from minreq import surveying  # noqa: PLC0415 # See above.
+
+        return surveying.survey(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""

@@ -1,5 +1,14 @@
 """What minreq is told: flags, and ``[tool.minreq]`` of ``pyproject.toml``."""
 
+from minreq.config.artifacts import AnalyzeSettings, BuildSettings, VersionsSettings
 from minreq.config.settings import STDOUT, IndexOptions, Settings, VerifySettings
 
-__all__ = ["STDOUT", "IndexOptions", "Settings", "VerifySettings"]
+__all__ = [
+    "STDOUT",
+    "AnalyzeSettings",
+    "BuildSettings",
+    "IndexOptions",
+    "Settings",
+    "VerifySettings",
+    "VersionsSettings",
+]

@@ -88,6 +88,13 @@ def without_template(plan: Plan) -> Plan:
     return replace(plan, first=None, groups=groups)
 
 
+def with_own(plan: Plan, smokes: Sequence[Path | Command]) -> Plan:
+    """*plan* and the smokes of the user; a script with the name of one of the plan is that one."""
+    known = {script.file.name for group in plan.groups for script in group.scripts}
+    new = [each for each in smokes if isinstance(each, Command) or each.name not in known]
+    return replace(plan, groups=(*plan.groups, *_own(new)))
+
+
 def inputs(plan: Plan) -> Mapping[str, str]:
     """The SHA-256 of everything that decides what *plan* does, by name: when one of them differs, a lock is stale."""
     found = {"environment": _digest(plan.environment)}

@@ -94,6 +94,8 @@ class StageResult:
     #: Modules that a ModuleNotFoundError among the causes names.
     missing: tuple[str, ...] = ()
     traceback: str = ""
+    #: Files that were opened, where the run records that; as on this machine.
+    opened: tuple[str, ...] = ()
     #: Source files of the modules it loaded, each with the place that imported it first, as on this machine.
     loaded: tuple[tuple[str, Frame | None], ...] = ()
     #: Else it did not fail, and proves nothing: it took too long, its process died, or a fork did what it must not.
@@ -149,7 +151,7 @@ class Run:
     """One child interpreter with its forks; a context manager that ends them all.
 
     *paths* are importable from the start; what else is asked for, the *oracle* answers. Without an oracle, what is
-    missing is missing.
+    missing is missing. With *opens* the files that each stage opens are told.
     """
 
     def __init__(
@@ -162,6 +164,7 @@ class Run:
         shared: Sequence[str] = (),
         seed: int = 0,
         forks: int = 1,
+        opens: bool = False,
     ) -> None:
         self._world = world
         self._name = name
@@ -169,6 +172,7 @@ class Run:
         self._oracle = oracle
         self._shared = shared
         self._seed = seed
+        self._opens = opens
         self._processes: dict[str, _Process] = {}
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(max(forks, 1))
@@ -191,6 +195,7 @@ class Run:
             shared=self._shared,
             authority=world.emulator.authority,
             folders=world.walls.folders(writable=sandbox.folder, readable=readable),
+            opens=self._opens,
         )
         if world.plan.first is not None:
             self._first = self._open(_MAIN, world.plan.first)
@@ -407,6 +412,7 @@ class Run:
             declined=tuple(map(canonicalize_name, event["declined"])),
             missing=tuple(event["missing"]),
             traceback=self._neutral(event["traceback"]),
+            opened=tuple(event["opened"]),
             loaded=tuple((file, _frame(*importer) if importer else None) for file, importer in event["loaded"]),
         )
 

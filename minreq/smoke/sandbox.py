@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 #: Of what the child reads and says; the child refuses another than its own.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: All of the child's files begin so, and nothing else in its ``site-packages`` does.
 _CHILD_PREFIX = "_minreq_"
@@ -55,28 +55,32 @@ class Sandbox:
         shared: Sequence[str],
         authority: str,
         folders: Mapping[str, Sequence[str]] = _ANYTHING,
+        opens: bool = False,
     ) -> None:
         """Write the environment: *paths* are importable, and with *asks* every miss is a question.
 
         None of *paths* is a site folder: ``.pth`` files in them do nothing. *folders* are which files it may see and
-        change. What cannot be written whole, as
-        on a full disk, is removed.
+        change; with *opens* the files that are opened are recorded. What cannot be written whole, as on a full disk, is
+        removed.
         """
+        configuration = {
+            "protocol": PROTOCOL,
+            "socket": str(self.socket),
+            "paths": [str(path) for path in paths],
+            "asks": asks,
+            "shared": sorted(shared),
+            "authority": authority,
+            "folders": {name: list(each) for name, each in folders.items()},
+            "home": str(Path.home()),
+            "opens": opens,
+        }
         try:
-            self._write(paths, asks=asks, shared=shared, authority=authority, folders=folders)
+            self._write(configuration)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
-    def _write(
-        self,
-        paths: Sequence[Path],
-        *,
-        asks: bool,
-        shared: Sequence[str],
-        authority: str,
-        folders: Mapping[str, Sequence[str]],
-    ) -> None:
+    def _write(self, configuration: Mapping[str, object]) -> None:
         site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
         for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
             folder.mkdir(parents=True)
@@ -87,16 +91,6 @@ class Sandbox:
             if file.name.startswith(_CHILD_PREFIX):
                 site_packages.joinpath(file.name).write_bytes(file.read_bytes())
         site_packages.joinpath("_minreq_child.pth").write_text("import _minreq_child\n", "utf-8")
-        configuration = {
-            "protocol": PROTOCOL,
-            "socket": str(self.socket),
-            "paths": [str(path) for path in paths],
-            "asks": asks,
-            "shared": sorted(shared),
-            "authority": authority,
-            "folders": {name: list(each) for name, each in folders.items()},
-            "home": str(Path.home()),
-        }
         site_packages.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
 
     def command(self) -> list[str]:

@@ -7,13 +7,13 @@ standard library is at hand here, and nothing of minreq. Imports point one way: 
 ``_minreq_state`` >
 ``_minreq_failure``, ``_minreq_frames``.
 
-The protocol, version 1
+The protocol, version 2
 -----------------------
 ``_minreq_child.json`` beside this file tells how to begin::
 
     {"protocol": 1, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "temporary": [FOLDER...]}, "home": FOLDER}
+     "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL}
 
 A process that cannot begin so, for one since the number is another, says why on stderr and ends with the status 70:
 without the hook it would ask nothing, and reach anything.
@@ -46,14 +46,14 @@ from _minreq_finder import Finder
 from _minreq_fork import end_what_harms
 from _minreq_link import NO_PARENT, Link
 from _minreq_network import keep_to_loopback, trust
-from _minreq_record import record_first_imports, record_logs, record_uncaught, record_warnings
+from _minreq_record import record_first_imports, record_logs, record_opens, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 def read_configuration() -> dict[str, Any]:
@@ -86,6 +86,8 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     record_warnings(state)
     record_logs(state)
     record_uncaught(state)
+    if configuration["opens"]:
+        sys.addaudithook(record_opens(state))
     if configuration["asks"]:
         sys.meta_path.append(Finder(link, state, configuration["shared"]))
     return link, state

@@ -1,13 +1,14 @@
 """Runs the stages of a smoke in the child: the first stage, then each group in a fork of the process it left.
 
 Run as ``python -c "import _minreq_driver; _minreq_driver.main()"`` in the environment that ``_minreq_child`` describes.
-Its messages, in version 1 of the protocol told there (SCRIPT is
+Its messages, in version 2 of the protocol told there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
     {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...],
                 "missing": [MODULE...], "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...],
-                "connections": [...], "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...]}}
+                "connections": [...], "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
+                "opened": [FILE...]}}        the last is empty unless the configuration asks for it
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}
     {"end": true}                                     -> {}              the process ends now, of its own will
@@ -24,6 +25,7 @@ import types
 from _minreq_child import LINK, STATE
 from _minreq_failure import declined, describe, missing, traceback_of
 from _minreq_fork import fork_apart
+from _minreq_record import opened
 from _minreq_state import flush
 
 TYPE_CHECKING = False
@@ -91,6 +93,7 @@ def run(script: Script, *, template: bool = False, then: Callable[[], None] = la
         "logs": STATE.logs,
         "connections": STATE.connections,
         "loaded": newly_loaded(),
+        "opened": opened(STATE),
     }
     is_fork, STATE.fork_folder = STATE.fork_folder is not None, None
     go_on = bool(LINK.request({"result": result})["go"]) and error is None

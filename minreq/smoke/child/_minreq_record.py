@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import ssl
 import sys
 import threading
 import warnings
@@ -79,3 +81,46 @@ def record_uncaught(state: State) -> None:
 
     sys.unraisablehook = unraisable_and_note
     threading.excepthook = in_thread_and_note
+
+
+def record_opens(state: State) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that notes each file that is opened, for reading or for writing; see also `opened`.
+
+    What OpenSSL is told to load it opens itself, which raises no event.
+    """
+    found = state.opened = set()
+
+    def note(path: object) -> None:
+        if isinstance(path, (str, bytes, os.PathLike)):
+            found.add(os.path.abspath(os.fsdecode(path)))
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            note(arguments[0])
+        elif event == "import":
+            note(arguments[1])  # The file of an extension module, else ``None``.
+
+    load = ssl.SSLContext.load_verify_locations
+
+    def note_and_load(self: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        note(cafile)
+        load(self, cafile, capath, cadata)
+
+    note_and_load.__name__ = load.__name__
+    ssl.SSLContext.load_verify_locations = note_and_load  # type: ignore[method-assign]  # A class of its own would not reach all.
+    return hook
+
+
+def opened(state: State) -> list[str]:
+    """Return the files that the stage has opened, and those that are mapped: libraries that another one brought.
+
+    None where opens are not recorded.
+    """
+    if state.opened is None:
+        return []
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
+            mapped = {line.split(maxsplit=5)[5].rstrip("\n") for line in maps if "/" in line}
+    except OSError:
+        mapped = set()
+    return sorted(state.opened | mapped)

@@ -30,6 +30,8 @@ class State:
         self.logs: list[str] = []
         #: ``HOST:PORT`` of what was out of reach.
         self.connections: list[str] = []
+        #: Files that the stage has opened, where that is recorded; else ``None``.
+        self.opened: set[str] | None = None
         #: Module -> where it was imported first.
         self.importers: dict[str, Place | None] = {}
 
@@ -37,6 +39,8 @@ class State:
         """Forget what the stage before this one did."""
         self.stage = os.environ["MINREQ_STAGE"] = stage
         self.warnings, self.logs, self.connections = [], [], []
+        if self.opened is not None:
+            self.opened.clear()
 
     def capture_output(self, printed: bytes = b"") -> None:
         """Let a file without a name, which begins with *printed*, stand for stdout."""

@@ -1,0 +1,130 @@
+"""What ``minreq analyze`` found, for a person and for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from minreq.analyzing import Analysis, Part
+from minreq.cli.text import columns, counted, printable, size
+from minreq.pages import treemap
+from minreq.trees.kinds import Kind
+
+#: How many rows of a table are told one by one.
+_MOST = 40
+#: How many kinds of file are told for one distribution.
+_KINDS = 3
+
+
+def lines(analysis: Analysis) -> Iterator[str]:
+    """Return the lines for a person: the largest first, the budget last, where it is seen."""
+    files = counted(len(analysis.inventory.entries), "file")
+    yield f"{printable(str(analysis.path))}: {analysis.bytes:,} bytes in {files}"
+    yield from _table("Distributions", [_row(part) for part in analysis.parts], right={1, 2, 3})
+    kinds = [
+        (kind.value, f"{count:,}", f"{count / max(analysis.bytes, 1):.1%}") for kind, count in analysis.kinds.items()
+    ]
+    yield from _table("Kinds of file", kinds, right={1, 2})
+    yield from _table("Largest files", [(each.path, f"{each.size:,}") for each in analysis.largest], right={1})
+    yield from _table("In several versions", [(name, ", ".join(found)) for name, found in analysis.duplicates.items()])
+    unowned = [(folder, f"{count:,}") for folder, count in analysis.unowned.items()]
+    yield from _table("Files that no distribution owns, by folder", unowned, right={1})
+    yield from _listed("Required by no other distribution", analysis.tops)
+    yield from _listed("Start-up files, whose lines run with every start of Python", analysis.pth)
+    if analysis.savings is not None:
+        rows = [
+            (saving.name, f"{saving.total:,}", f"with {', '.join(saving.brings)}" if saving.brings else "")
+            for saving in analysis.savings
+        ]
+        yield from _table("Left out by the lock, and what each saves", rows or [("nothing", "", "")], right={1})
+    if analysis.budget is not None and analysis.left is not None:
+        yield ""
+        other = f" and {analysis.function_bytes:,} of the function" if analysis.function_bytes else ""
+        left = f"{analysis.left:,} left" if analysis.left >= 0 else f"{-analysis.left:,} over"
+        yield f"Budget {analysis.budget:,}: {analysis.bytes:,} here{other}, {left}"
+
+
+def data(analysis: Analysis) -> dict[str, Any]:
+    """Return the same for a program."""
+    return {
+        "path": str(analysis.path),
+        "bytes": analysis.bytes,
+        "files": len(analysis.inventory.entries),
+        "distributions": [
+            {
+                "name": part.name,
+                "version": part.version,
+                "bytes": part.bytes,
+                "files": part.files,
+                "kinds": _named(part.kinds),
+            }
+            for part in analysis.parts
+        ],
+        "kinds": _named(analysis.kinds),
+        "largest": [{"path": each.path, "bytes": each.size} for each in analysis.largest],
+        "duplicates": {name: list(found) for name, found in analysis.duplicates.items()},
+        "unowned": dict(analysis.unowned),
+        "required_by_none": list(analysis.tops),
+        "pth": list(analysis.pth),
+        "left_out_by_lock": None
+        if analysis.savings is None
+        else [
+            {"name": each.name, "bytes": each.bytes, "brings": dict(each.brings), "total": each.total}
+            for each in analysis.savings
+        ],
+        "budget": analysis.budget,
+        "function_bytes": analysis.function_bytes,
+        "left": analysis.left,
+    }
+
+
+def page(analysis: Analysis) -> str:
+    """Return the same as a page that can be looked at."""
+    facts = [(f"{analysis.bytes:,} bytes in {len(analysis.inventory.entries):,} files.", False)]
+    if analysis.budget is not None and analysis.left is not None:
+        left = f"{analysis.left:,} left" if analysis.left >= 0 else f"{-analysis.left:,} over"
+        facts.append((f"Budget {analysis.budget:,}: {left}.", analysis.left < 0))
+    if analysis.duplicates:
+        several = ", ".join(f"{name} {' and '.join(found)}" for name, found in analysis.duplicates.items())
+        facts.append((f"In several versions: {several}.", True))
+    return treemap.page(f"What {analysis.path.name or analysis.path} is made of", facts, _tiles(analysis))
+
+
+def _tiles(analysis: Analysis) -> Iterator[treemap.Tile]:
+    """Files by distribution; debug symbols apart from the shared object they are in."""
+    for entry in analysis.inventory.entries:
+        installed = analysis.inventory.distributions.get(entry.owner)
+        name = f"{installed.name} {installed.version}" if installed else entry.owner
+        root = installed.key.rpartition("/")[0] if installed else ""
+        place = (name, *entry.path.removeprefix(f"{root}/").split("/"))
+        if size := entry.size - entry.symbols:
+            yield treemap.Tile(place=place, kind=entry.kind.value, bytes=size)
+        if entry.symbols:
+            symbols = (*place[:-1], f"{place[-1]} ({Kind.SYMBOLS.value})")
+            yield treemap.Tile(place=symbols, kind=Kind.SYMBOLS.value, bytes=entry.symbols)
+
+
+def _named(kinds: Mapping[Kind, int]) -> dict[str, int]:
+    return {kind.value: count for kind, count in kinds.items()}
+
+
+def _row(part: Part) -> tuple[str, ...]:
+    kinds = ", ".join(f"{kind.value} {size(count)}" for kind, count in [*part.kinds.items()][:_KINDS])
+    return (part.name, part.version or "", f"{part.bytes:,}", f"{part.files:,}", kinds)
+
+
+def _table(heading: str, rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> Iterator[str]:
+    if not rows:
+        return
+    yield ""
+    yield f"{heading}:"
+    shown = [("  " + printable(first), *map(printable, rest)) for first, *rest in rows[:_MOST]]
+    yield from columns(shown, right=frozenset(right))
+    if len(rows) > _MOST:
+        yield f"  and {len(rows) - _MOST} more"
+
+
+def _listed(heading: str, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield ""
+        yield f"{heading}: {', '.join(map(printable, names))}"

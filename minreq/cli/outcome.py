@@ -1,0 +1,107 @@
+"""The end of ``minreq build``: what each step saved, at what risk, and how large the result is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.text import Text
+
+from minreq.building import Built
+from minreq.cli.text import columns, counted, duration, printable
+from minreq.model import LAMBDA_LIMIT
+from minreq.pages import treemap
+
+
+def lines(built: Built, seconds: float) -> Iterator[Text]:
+    """Return the lines for a person; the totals last, where they are seen."""
+    yield Text()
+    proof = f"{counted(len(built.stages), 'stage')} of the smoke, on the built tree"
+    yield Text(f"What each step saved; proven together by {proof}", style="bold")
+    cells = [(f"  {first}", *rest) for first, *rest in _table(built)]
+    for row in columns(cells, right=frozenset({1, 2})):
+        yield Text(row, no_wrap=True, overflow="ellipsis")
+    yield Text()
+    yield from (Text(row) for row in columns([*_sizes(built)], right=frozenset({1})))
+    yield from (Text(line) for line in _layers(built))
+    yield Text()
+    yield Text(
+        f"Wrote {built.output} in {duration(seconds)}: {printable(built.root)}, --slim {built.slim} "
+        f"--bytecode {built.bytecode}"
+    )
+
+
+def _table(built: Built) -> list[tuple[str, ...]]:
+    steps = (
+        (each.step, f"{each.bytes:,}", f"{each.files:,}" if each.files else "", each.risk, each.why)
+        for each in built.savings
+    )
+    return [("step", "bytes", "files", "risk", "why"), *steps]
+
+
+def page(built: Built) -> str:
+    """Return the same as a page that can be looked at: what is in it, and what was left out."""
+    facts = [(" ".join(cell.strip() for cell in row) + ".", False) for row in _sizes(built)]
+    tiles = (
+        treemap.Tile(place=(each.owner, *each.path.split("/")), kind=each.kind, bytes=each.bytes) for each in built.map
+    )
+    return treemap.page(f"{built.root}, --slim {built.slim}", facts, tiles, table=_table(built))
+
+
+def _layers(built: Built) -> Iterator[str]:
+    if not built.layers:
+        return
+    sizes = {layer.name: layer.bytes for layer in built.layers}
+    yield ""
+    cells = [("  layer", "bytes", "zip", "")]
+    cells += [
+        (f"  {each.file}", f"{each.bytes:,}", f"{each.zip_bytes:,}", counted(len(each.distributions), "distribution"))
+        for each in built.layers
+    ]
+    yield from columns(cells, right=frozenset({1, 2}))
+    yield ""
+    limit = LAMBDA_LIMIT if built.budget is None else built.budget
+    rows = [("  function for", "attaches", "bytes", "left")]
+    for name, attached in built.functions.items():
+        total = sum(sizes[layer] for layer in attached)
+        rows.append((f"  {name}", " + ".join(attached), f"{total:,}", f"{limit - total - built.reserve:,}"))
+    yield from columns(rows, right=frozenset({2, 3}))
+    yield f"  Layers share, they add no room: each function has {limit:,} bytes with all that it attaches."
+
+
+def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
+    yield "  unpacked", f"{built.bytes:,}", f"bytes in {counted(built.files, 'file')}"
+    if built.opened is not None:
+        yield "  opened", f"{built.opened:,}", "bytes of the installed files are what the smoke opens"
+    if built.zip_bytes is not None:
+        yield "  zip", f"{built.zip_bytes:,}", f"bytes, SHA-256 {built.sha256}"
+    if built.first_import is not None:
+        yield "  first import", f"{built.first_import:.1f}", "seconds, in a new interpreter that writes nothing"
+    limit = LAMBDA_LIMIT if built.budget is None else built.budget
+    left = limit - built.bytes - built.reserve
+    beside = f", with {built.reserve:,} reserved" if built.reserve else ""
+    yield "  left", f"{left:,}", f"of {limit:,} bytes{beside}"
+
+
+def data(built: Built) -> dict[str, Any]:
+    """Return the same for a program."""
+    return {
+        "output": built.output.as_posix(),
+        "root": built.root,
+        "slim": built.slim,
+        "bytecode": built.bytecode,
+        "target": built.target,
+        "bytes": built.bytes,
+        "files": built.files,
+        "zip_bytes": built.zip_bytes,
+        "sha256": built.sha256,
+        "opened_bytes": built.opened,
+        "first_import_seconds": built.first_import,
+        "stages": list(built.stages),
+        "reserve": built.reserve,
+        "budget": built.budget,
+        "layers": [{**asdict(each), "file": each.file.as_posix()} for each in built.layers],
+        "functions": {name: list(attached) for name, attached in built.functions.items()},
+        "savings": [{**asdict(each), "proven_by": "the smoke on the built tree"} for each in built.savings],
+    }

@@ -1,0 +1,1 @@
+"""Pictures and pages made of text: no network, no fonts, nothing but the file itself."""

@@ -1,0 +1,102 @@
+"""A plot of bars as SVG; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+_WIDTH, _HEIGHT = 960, 460
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 70, 90
+#: About how many lines the grid has.
+_LINES = 5
+_COLOURS = ("#2a6f97", "#e07a3f", "#6a994e", "#8d6a9f", "#b8a13a", "#9a9a9a")
+_TEXT, _FAINT = "#24292f", "#d8dee4"
+_MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A column of stacked parts, in bytes; *mark* is a line across it."""
+
+    label: str
+    parts: tuple[int, ...]
+    mark: int | None = None
+    #: Drawn pale, for what cannot be used.
+    pale: bool = False
+
+
+def bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, mark: str = "") -> str:
+    """Return the picture; *legend* names the parts, *mark* the lines across."""
+    highest = max((max(sum(bar.parts), bar.mark or 0) for bar in columns), default=0) or 1
+    step = _step(highest)
+    top = math.ceil(highest / step) * step
+    return "\n".join(
+        (
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+                f'font-family="system-ui, sans-serif" font-size="12" fill="{_TEXT}">'
+            ),
+            f"<title>{escape(title)}</title>",
+            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
+            f'<text x="{_LEFT}" y="24" font-size="16" font-weight="600">{escape(title)}</text>',
+            *_legend(legend, mark if any(bar.mark is not None for bar in columns) else ""),
+            *_grid(top, step),
+            *_columns(columns, top),
+            "</svg>",
+            "",
+        )
+    )
+
+
+def _step(highest: int) -> int:
+    """A round number of bytes that cuts *highest* into about as many parts as there are lines."""
+    rough = highest / _LINES
+    size = 10 ** math.floor(math.log10(rough)) if rough >= 1 else 1
+    return int(next((factor * size for factor in (1, 2, 5) if factor * size >= rough), 10 * size))
+
+
+def _legend(names: Sequence[str], mark: str) -> Iterator[str]:
+    x = float(_LEFT)
+    for name, colour in zip(names, _COLOURS, strict=False):
+        yield f'<rect x="{x:.0f}" y="40" width="12" height="12" rx="2" fill="{colour}"/>'
+        yield f'<text x="{x + 17:.0f}" y="50">{escape(name)}</text>'
+        x += 34 + 6.6 * len(name)
+    if mark:
+        yield f'<path d="M{x:.0f} 46h14" stroke="{_TEXT}" stroke-width="2"/>'
+        yield f'<text x="{x + 19:.0f}" y="50">{escape(mark)}</text>'
+
+
+def _grid(top: int, step: int) -> Iterator[str]:
+    for value in range(0, top + 1, step):
+        y = _y(value, top)
+        yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="{_FAINT}"/>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value / _MB:g} MB</text>'
+
+
+def _columns(columns: Sequence[Bar], top: int) -> Iterator[str]:
+    room = (_WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
+    width = min(room * 0.7, 60)
+    for number, bar in enumerate(columns):
+        x = _LEFT + room * (number + 0.5) - width / 2
+        total = 0
+        yield f'<g opacity="{0.4 if bar.pale else 1}">'
+        for part, colour in zip(bar.parts, _COLOURS, strict=False):
+            total += part
+            height = part / top * (_HEIGHT - _TOP - _BOTTOM)
+            yield (
+                f'<rect x="{x:.1f}" y="{_y(total, top):.1f}" width="{width:.1f}" height="{height:.1f}" '
+                f'fill="{colour}"><title>{escape(bar.label)}: {part:,} bytes</title></rect>'
+            )
+        yield "</g>"
+        if bar.mark is not None:
+            yield f'<path d="M{x - 4:.1f} {_y(bar.mark, top):.1f}h{width + 8:.1f}" stroke="{_TEXT}" stroke-width="2"/>'
+        centre = x + width / 2
+        yield f'<text x="{centre:.1f}" y="{_y(total, top) - 5:.1f}" text-anchor="middle">{total / _MB:.0f}</text>'
+        place = f"translate({centre + 4:.1f} {_HEIGHT - _BOTTOM + 16}) rotate(-40)"
+        yield f'<text transform="{place}" text-anchor="end">{escape(bar.label)}</text>'
+
+
+def _y(value: float, top: int) -> float:
+    return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _TOP - _BOTTOM)

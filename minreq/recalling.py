@@ -1,0 +1,99 @@
+"""A lock on disk read back: what it says, what ran when it was made, and what a run of it again needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from minreq import preparing
+from minreq.closure import Closure
+from minreq.config.settings import read_command
+from minreq.errors import EvidenceUnreadable, SmokeMissing
+from minreq.index import sdist as building
+from minreq.index.settings import IndexSettings
+from minreq.lockfile import evidence as evidence_file
+from minreq.lockfile import reading
+from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
+from minreq.pinned import Installation
+from minreq.profiles import loading, planning
+from minreq.runtime import Interpreter
+from minreq.store import Store
+
+
+def read(file: Path) -> tuple[Lock, str]:
+    """Return what the lock *file* says, with its evidence, and its text.
+
+    Raises ``LockMissing`` and ``EvidenceUnreadable``.
+    """
+    return reading.read_evidence(file), reading.read_text(file, "lock")
+
+
+def plan(lock: Lock, file: Path, moved: Sequence[Path] = ()) -> Plan:
+    """Return what ran when the *lock* in *file* was made, from the command that made it.
+
+    *moved* are scripts that may not be where they were. Raises ``EvidenceUnreadable`` and ``SmokeMissing``.
+    """
+    try:
+        told = read_command(lock.command)
+    except ValueError as error:
+        name = evidence_file.beside(file).name
+        raise EvidenceUnreadable(name, "command", str(error)) from error
+    smokes = [_smoke(smoke, file, moved) for smoke in told.get("smokes", ())]
+    roots = [lock.resolution.root, *(canonicalize_name(each.name) for each in told.get("also", ()))]
+    profile = next((found for root in roots if (found := loading.find(root)) is not None), None)
+    subject = next((root for root in roots if profile and root in profile.roots), lock.resolution.root)
+    version = lock.resolution.pins[subject].version
+    return planning.plan(profile, told.get("providers", ()), told.get("features") or None, smokes, version)
+
+
+def _smoke(recorded: Path, file: Path, moved: Sequence[Path]) -> Path | Command:
+    """Return where a script of the user is now: as told, as recorded, or beside the lock."""
+    told = [path for path in moved if path.name == recorded.name]
+    for path in (*told, recorded, file.parent / recorded):
+        if path.is_file():
+            return path.absolute()
+    if len(str(recorded).split()) > 1:
+        return preparing.smoke_at(recorded, file.parent)
+    raise SmokeMissing(str(recorded), str(file))
+
+
+def closure(lock: Lock, installation: Installation, store: Store) -> Closure:
+    """Return what *installation* installs, as a closure in which nothing is looked for."""
+    names = frozenset(installation.candidates)
+    resolution = Resolution(
+        pins=installation.candidates, root=lock.resolution.root, provided=lock.resolution.provided & names
+    )
+    return Closure(resolution, _Unread(), store, lambda grown, _requirement: grown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """Builds a wheel again, as an installer does."""
+
+    interpreter: Interpreter
+    settings: IndexSettings
+    store: Store
+
+    def build(self, sdist: Sdist) -> Wheel:
+        """Fetch *sdist*, check its hash, build it; raises ``NoWheel`` where building is not allowed."""
+        refusal = building.refusal(sdist, self.settings, (self.interpreter.platform,))
+        if refusal is not None:
+            raise refusal
+        archive = self.store.archive(sdist)
+        to = archive.parent / "built"
+        return building.build(sdist, archive, python=self.interpreter.executable, to=to, settings=self.settings)
+
+
+class _Unread:
+    """The wheels of a closure in which nothing is looked for: a run without a finder asks nobody who owns a module."""
+
+    def members(self, wheel: Wheel) -> tuple[Member, ...]:  # noqa: ARG002 - as the closure asks it
+        """Return nothing."""
+        return ()
+
+    def metadata(self, wheel: Wheel) -> Metadata:
+        """Return what the file name says."""
+        return Metadata(name=wheel.name, version=wheel.version)

@@ -1,0 +1,1 @@
+"""From unpacked wheels to a smaller tree: which files are left out, what stands in their place, how it is written."""

@@ -1,0 +1,86 @@
+"""Where the files of a tree are: a folder on disk, or a zip that is read where it lies."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from minreq.errors import TreeUnreadable
+
+
+class Container(Protocol):
+    """Files by path, relative and with ``/``."""
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Unpacked bytes of each file, sorted by path. Links are no files."""
+
+    def read(self, path: str) -> bytes:
+        """Return the contents of one of them; raises `TreeUnreadable`."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Container]:
+    """Open a folder, a wheel or any other zip; raises `TreeUnreadable`."""
+    if path.is_dir():
+        yield Folder(path)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield Zip(path, archive)
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise TreeUnreadable(path, f"{why}; name a folder, a virtual environment, a wheel or a zip") from error
+
+
+class Folder:
+    """A folder on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.sizes: Mapping[str, int] = dict(sorted(self._walk()))
+
+    def _walk(self) -> Iterator[tuple[str, int]]:
+        for parent, folders, names in os.walk(self._folder, onerror=self._refuse):
+            # A link is not followed: what it leads to is counted where it lies, or is not part of the tree.
+            folders[:] = [each for each in folders if not os.path.islink(os.path.join(parent, each))]  # noqa: PTH114, PTH118 - Some ten thousand files.
+            inside = Path(parent).relative_to(self._folder)
+            for name in names:
+                status = os.lstat(os.path.join(parent, name))  # noqa: PTH118 - As above.
+                if stat.S_ISREG(status.st_mode):
+                    yield (inside / name).as_posix(), status.st_size
+
+    def _refuse(self, error: OSError) -> None:
+        raise TreeUnreadable(self._folder, error.strerror or str(error)) from error
+
+    def read(self, path: str) -> bytes:
+        """Return the contents of a file; raises `TreeUnreadable`."""
+        try:
+            return self._folder.joinpath(path).read_bytes()
+        except OSError as error:
+            raise TreeUnreadable(self._folder / path, error.strerror or str(error)) from error
+
+
+class Zip:
+    """A zip archive."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self._path = path
+        self._archive = archive
+        self.sizes: Mapping[str, int] = {
+            info.filename: info.file_size
+            for info in sorted(archive.infolist(), key=lambda info: info.filename)
+            if not info.is_dir()
+        }
+
+    def read(self, path: str) -> bytes:
+        """Return the contents of a file; raises `TreeUnreadable`."""
+        try:
+            return self._archive.read(path)
+        except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, NotImplementedError) as error:
+            raise TreeUnreadable(self._path, f"{path}: {error}") from error

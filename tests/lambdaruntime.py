@@ -1,0 +1,86 @@
+"""AWS Lambda's runtime API on loopback, as far as one invocation goes (Lambda developer guide, "Runtime API")."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_PREFIX = "/2018-06-01/runtime"
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What the function is asked, and what it answers."""
+
+    event: Any
+    #: ``HOST:PORT``, for ``AWS_LAMBDA_RUNTIME_API``.
+    address: str = ""
+    answer: Any = None
+    #: What it reported instead: of the invocation, or of its start.
+    error: Any = None
+    #: Seconds from the beginning to the first request for work: the init phase.
+    init: float | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+    _began: float = field(default_factory=time.monotonic)
+
+    def begun(self) -> bool:
+        """The function asks for work; whether that is the first time."""
+        first = self.init is None
+        if first:
+            self.init = time.monotonic() - self._began
+        return first
+
+
+@contextmanager
+def serving(event: Any) -> Iterator[Runtime]:
+    """Serve one *event* to whoever asks first; who asks again waits for ever."""
+    runtime = Runtime(event=event)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            assert self.path == f"{_PREFIX}/invocation/next", self.path
+            if not runtime.begun():
+                runtime.done.wait(60)
+            body = json.dumps(runtime.event).encode()
+            self.send_response(200)
+            self.send_header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+            self.send_header("Lambda-Runtime-Deadline-Ms", str(int((time.time() + 60) * 1000)))
+            self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:f")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path.endswith("/response"):
+                runtime.answer = content
+            else:
+                runtime.error = content
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            runtime.done.set()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - As the base class has it.
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    runtime.address = f"127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield runtime
+    finally:
+        runtime.done.set()
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,200 @@
+"""`minreq analyze` as a user meets it: trees of a wheelhouse, zips, an environment, a layer with an interpreter."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commanding import Done, Project, project
+
+SCENARIO = """
+explanation = "`app` needs `needed`; `extra` is required and never asked for, and brings `deep`."
+requirements = ["app"]
+program = "import app"
+[wheels.app."1.0"]
+requires = ["needed", "extra"]
+[wheels.app."1.0".files]
+"app/__init__.py" = "import needed"
+"app/tests/test_a.py" = "a = 1"
+"app/x.pyi" = "x: int"
+"app/d.bin" = "12345"
+[wheels]
+needed."1.0" = { files = { "needed/__init__.py" = "", "needed/native.c" = "int", "needed/docs/a.md" = "# a" } }
+needed."2.0" = {}
+extra."1.0" = { requires = ["deep", "needed"], files = { "extra/__init__.py" = "e = 1" } }
+deep."1.0" = { files = { "deep.py" = "d = 12" } }
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """With a lock."""
+    made = project(SCENARIO, tmp_path_factory.mktemp("analyze"))
+    made.make_lock()
+    return made
+
+
+@pytest.fixture
+def tree(made: Project, tmp_path: Path) -> Path:
+    """A folder with everything, the older `needed`."""
+    folder = tmp_path / "tree"
+    install(made, folder, "app", "needed", "extra", "deep")
+    return folder
+
+
+def install(made: Project, folder: Path, *names: str, version: int = 0) -> None:
+    for name in names:
+        with zipfile.ZipFile(made.wheelhouse.of(name)[version].path) as wheel:
+            wheel.extractall(folder)
+
+
+def analyze(made: Project, *arguments: str) -> Done:
+    # It asks no index.
+    done = subprocess.run(
+        [sys.executable, "-m", "minreq", "analyze", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        cwd=made.folder,
+        env=made.environment(),
+    )
+    return Done(status=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def data(made: Project, *arguments: str) -> dict[str, Any]:
+    done = analyze(made, *arguments, "--json")
+    assert done.status == 0, done.err
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+def test_a_folder_by_distribution_and_kind(made: Project, tree: Path) -> None:
+    found = data(made, str(tree))
+    assert found["bytes"] == sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
+    parts = {each["name"]: each for each in found["distributions"]}
+    assert [*parts] == sorted(parts, key=lambda name: -parts[name]["bytes"])
+    kinds = {name: count for name, count in parts["app"]["kinds"].items() if name != "metadata"}
+    assert kinds == {"code": 13, "type stubs": 6, "tests": 5, "data": 5}
+    assert {"C sources", "docs"} < parts["needed"]["kinds"].keys()
+    assert found["required_by_none"] == ["app"]
+    assert (found["unowned"], found["duplicates"], found["pth"]) == ({}, {}, [])
+
+
+def test_a_zip_and_a_wheel_are_read_where_they_lie(made: Project, tree: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "layer"), "zip", tree))
+    assert {**data(made, str(archive)), "path": ""} == {**data(made, str(tree)), "path": ""}
+    wheel = data(made, str(made.wheelhouse.of("app")[0].path))
+    assert [(each["name"], each["version"]) for each in wheel["distributions"]] == [("app", "1.0")]
+
+
+def test_a_layer_with_its_own_interpreter(made: Project, tree: Path, tmp_path: Path) -> None:
+    """A function of another language that carries Python along."""
+    layer = tmp_path / "layer"
+    library = layer / "lib" / "python3.12"
+    shutil.copytree(tree, library / "site-packages")
+    install(made, layer / "python", "needed", version=1)
+    (library / "os.py").write_text("import sys")
+    (library / "json").mkdir()
+    (library / "json" / "__init__.py").write_text("a")
+    (layer / "bin").mkdir()
+    (layer / "bin" / "python3.12").write_bytes(b"x" * 100)
+    (layer / "lib" / "libpython3.12.so.1.0").write_bytes(b"x" * 10)
+    (library / "site-packages" / "start.pth").write_text("import os")
+    found = data(made, str(layer))
+    parts = {each["name"]: each for each in found["distributions"] if each["version"] is None}
+    assert parts["(interpreter)"]["bytes"] == 110
+    assert (parts["(standard library)"]["bytes"], parts["(standard library)"]["files"]) == (11, 2)
+    assert found["duplicates"] == {"needed": ["1.0", "2.0"]}
+    assert found["unowned"] == {"lib/python3.12/site-packages": 9}
+    assert found["pth"] == ["lib/python3.12/site-packages/start.pth"]
+
+
+def test_a_page_to_look_at(made: Project, tree: Path, tmp_path: Path) -> None:
+    done = analyze(made, str(tree), "--html", str(tmp_path / "page.html"), "--budget", "10")
+    assert done.status == 1
+    text = (tmp_path / "page.html").read_text()
+    assert '["app 1.0",' in text
+    assert 'over.",true]' in text
+
+
+def test_compiled_files_belong_to_their_source(made: Project, tree: Path) -> None:
+    subprocess.run([sys.executable, "-m", "compileall", "-q", tree], check=True)
+    found = data(made, str(tree))
+    assert found["unowned"] == {}
+    assert all("compiled" in each["kinds"] for each in found["distributions"])
+
+
+def test_a_real_environment(made: Project, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "environment"], check=True)
+    found = data(made, str(tmp_path / "environment"))
+    assert {each["name"] for each in found["distributions"]} <= {"(interpreter)", "(nobody)"}
+
+
+class TestLock:
+    """`--lock`: what need not be there."""
+
+    def test_what_it_leaves_out_and_what_only_that_brings(self, made: Project, tree: Path) -> None:
+        (saving,) = data(made, str(tree), "--lock", "requirements-minimal.txt")["left_out_by_lock"][:1]
+        assert (saving["name"], [*saving["brings"]]) == ("extra", ["deep"])
+        assert saving["total"] == saving["bytes"] + saving["brings"]["deep"]
+
+    def test_nothing_to_leave_out(self, made: Project, tmp_path: Path) -> None:
+        install(made, tmp_path / "small", "app", "needed")
+        done = analyze(made, str(tmp_path / "small"), "--lock", "requirements-minimal.txt")
+        assert "Left out by the lock, and what each saves:\n  nothing" in done.out
+
+    def test_no_lock(self, made: Project, tree: Path) -> None:
+        done = analyze(made, str(tree), "--lock", "nothing.txt")
+        assert (done.status, done.sentences[0]) == (
+            2,
+            "no evidence at nothing.evidence.json; restore it, or make the lock with `minreq lock`",
+        )
+
+
+class TestBudget:
+    """`--budget`, with what else is deployed."""
+
+    def test_what_is_left(self, made: Project, tree: Path) -> None:
+        size = data(made, str(tree))["bytes"]
+        found = data(made, str(tree), "--budget", str(size + 100), "--function-bytes", "60")
+        assert found["left"] == 40
+
+    def test_over_budget_is_no(self, made: Project, tree: Path) -> None:
+        size = data(made, str(tree))["bytes"]
+        done = analyze(made, str(tree), "--budget", str(size + 100), "--function-bytes", "160")
+        assert (done.status, len(done.sentences)) == (1, 1)
+        told = f"{tree} comes to {size + 160:,} bytes, 60 over the budget of {size + 100:,}; the largest: "
+        assert done.sentences[0].startswith(told)
+        assert f"Budget {size + 100:,}: {size:,} here and 160 of the function, 60 over" in done.out
+
+
+@pytest.mark.parametrize("name", ["nothing", "text.zip"])
+def test_no_tree(made: Project, tmp_path: Path, name: str) -> None:
+    (tmp_path / "text.zip").write_text("no zip")
+    done = analyze(made, str(tmp_path / name))
+    assert done.status == 2
+    assert done.sentences[0].startswith(f"cannot read {tmp_path / name}: ")
+    assert done.sentences[0].endswith("name a folder, a virtual environment, a wheel or a zip")
+
+
+def test_debug_symbols_are_counted_apart(made: Project, tmp_path: Path) -> None:
+    """The interpreter's own extension modules stand for any; what `strip` takes is what is counted."""
+    strip = shutil.which("strip")
+    modules = [file for name in ("_json", "_csv") if (file := getattr(__import__(name), "__file__", None))]
+    if not modules or strip is None:
+        pytest.skip("this interpreter has no extension modules of its own, or there is no strip")
+    (tmp_path / "tree").mkdir()
+    copy = Path(shutil.copy(modules[0], tmp_path / "tree"))
+    before = data(made, str(tmp_path / "tree"))["kinds"]
+    subprocess.run([strip, "--strip-unneeded", copy], check=True)
+    after = data(made, str(tmp_path / "tree"))["kinds"]
+    assert "debug symbols" not in after
+    # Alignment and the table of sections differ by a little.
+    assert abs(before["shared objects"] - after["shared objects"]) < 4096

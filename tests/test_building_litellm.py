@@ -1,0 +1,147 @@
+"""Builds of the real litellm: a layer that AWS's own runtime client loads, and what a level leaves out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lambdaruntime import Runtime, serving
+
+from minreq.smoke.emulation import Emulator
+
+pytestmark = pytest.mark.network
+
+#: A function that answers with what Bedrock does; the client is the one of Lambda's Python runtimes.
+FUNCTION = """
+import os
+import litellm
+
+def handler(event, context):
+    answer = litellm.completion(
+        model="bedrock/converse/us.amazon.nova-lite-v1:0",
+        messages=[{"role": "user", "content": event["question"]}],
+        aws_bedrock_runtime_endpoint=os.environ["ENDPOINT"],
+    )
+    return {"answer": answer.choices[0].message.content, "from": litellm.__file__}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A lock for Bedrock's chat, and where builds of it go."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def minreq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "minreq", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def built(self, name: str, *arguments: str) -> dict[str, Any]:
+        done = self.minreq("build", "-o", name, "--json", "-q", *arguments)
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("litellm")
+    cache = os.environ.get("MINREQ_CACHE_DIR", str(folder / "cache"))
+    made = Made(folder=folder, environment={**os.environ, "MINREQ_CACHE_DIR": cache})
+    done = made.minreq("lock", "litellm==1.78.7", "--providers", "bedrock,openai", "--features", "chat", "-q")
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture(scope="module")
+def client(made: Made) -> Path:
+    """AWS's runtime client, which the runtime has, in a folder of its own."""
+    folder = made.folder / "runtime"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "awslambdaric>=3"]
+    subprocess.run(pip, check=True)
+    return folder
+
+
+def invoke(made: Made, client: Path, layer: Path) -> Runtime:
+    """Start the function as Lambda does, ask it one thing."""
+    task = made.folder / "task"
+    task.mkdir(exist_ok=True)
+    task.joinpath("function.py").write_text(FUNCTION)
+    with Emulator() as emulator, serving({"question": "Where is Zürich?"}) as runtime:
+        environment = {
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_LAMBDA_FUNCTION_NAME": "f",
+            "AWS_LAMBDA_RUNTIME_API": runtime.address,
+            "AWS_REGION": "us-east-1",
+            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "ENDPOINT": emulator.open("lambda").http,
+            "HOME": str(made.folder),
+            "LAMBDA_TASK_ROOT": str(task),
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "PATH": "/usr/bin:/bin",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            # The task, what the layers bring, the runtime's own.
+            "PYTHONPATH": f"{task}:{layer / 'python'}:{client}",
+        }
+        command = [sys.executable, "-S", "-m", "awslambdaric", "function.handler"]
+        with subprocess.Popen(
+            command, env=environment, cwd=task, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as function:
+            try:
+                assert runtime.done.wait(120), "no answer"
+            finally:
+                function.kill()
+    return runtime
+
+
+def test_a_layer_is_loaded_by_awslambdaric_and_its_function_calls_bedrock(made: Made, client: Path) -> None:
+    result = made.built("layer.zip", "--slim", "traced", "--yes-traced")
+    layer = made.folder / "opt"
+    with zipfile.ZipFile(made.folder / "layer.zip") as archive:
+        archive.extractall(layer)
+    runtime = invoke(made, client, layer)
+    assert runtime.error is None
+    assert "Where is Zürich?" in runtime.answer["answer"]
+    assert runtime.answer["from"].startswith(str(layer))
+    assert runtime.init is not None
+    compiled = -sum(step["bytes"] for step in result["savings"] if step["step"] == "bytecode")
+    assert result["bytes"] - compiled <= 1.15 * result["opened_bytes"]
+
+
+def test_traced_wants_to_be_meant(made: Made) -> None:
+    done = made.minreq("build", "-o", "refused.zip", "--slim", "traced", "-q")
+    assert (done.returncode, "say --yes-traced" in done.stderr) == (2, True)
+
+
+def test_what_another_provider_would_need_says_who_left_it_out(made: Made) -> None:
+    """Neither OpenAI nor Bedrock needs the proxy; what the level left out of a kept distribution is ours to tell."""
+    made.built("traced", "--slim", "traced", "--yes-traced", "--bytecode", "none")
+    code = "import litellm.proxy.proxy_server"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(made.folder / "traced"), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "is not in this tree: `minreq build --slim traced` of requirements-minimal.txt left it out" in done.stderr
+
+
+def test_layers_of_two_providers(made: Made) -> None:
+    result = made.built("layers", "--layers", "--bytecode", "none", "--budget", "262144000")
+    assert result["functions"]["bedrock"] == ["base", "bedrock"]
+    layers = {each["name"]: each for each in result["layers"]}
+    assert {"boto3", "botocore"} <= {*layers["bedrock"]["distributions"]}
+    assert "litellm" in layers["base"]["distributions"]
+    assert sum(each["bytes"] for each in layers.values()) >= result["bytes"]
