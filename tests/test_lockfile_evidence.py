@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,8 +16,37 @@ from samplelock import EXPECTED, KEPT, LOCK, locks, with_selection
 from test_lockfile_requirements import shuffled
 
 from minreq.errors import EvidenceUnreadable
-from minreq.lockfile.evidence import beside, dump, load
-from minreq.model import Lock
+from minreq.lockfile.evidence import SCHEMA, beside, dump, load
+from minreq.model import (
+    Asker,
+    Candidate,
+    Certificate,
+    Failure,
+    Frame,
+    Kept,
+    LeftOut,
+    Lock,
+    Question,
+    Resolution,
+    Selection,
+)
+from minreq.smoke.sandbox import PROTOCOL
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.mark.parametrize(
+    "kind", [Lock, Resolution, Selection, Kept, LeftOut, Candidate, Question, Frame, Asker, Failure, Certificate]
+)
+def test_the_description_has_every_key(kind: type) -> None:
+    text = (DOCS / "evidence.md").read_text(encoding="utf-8")
+    hidden = {"name", "version", "distribution", "kind", "pins"}
+    assert [each.name for each in fields(kind) if each.name not in hidden and f"`{each.name}`" not in text] == []
+
+
+def test_the_descriptions_tell_their_version() -> None:
+    assert f"a whole number, **{SCHEMA}**" in (DOCS / "evidence.md").read_text(encoding="utf-8")
+    assert f"The number of the protocol is **{PROTOCOL}**" in (DOCS / "protocol.md").read_text(encoding="utf-8")
 
 
 def test_evidence_stands_beside_its_lock() -> None:

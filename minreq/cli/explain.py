@@ -254,4 +254,5 @@ def _data(explanation: Explanation) -> dict[str, Any]:
         "declared_by": list(explanation.declared_by),
         "imports": list(explanation.imports),
         "brings": dict(explanation.brings),
+        "certified": explanation.outcome is not None,
     }

@@ -72,6 +72,7 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
             for each in lock.resolution.passed_over
         ],
         "notes": list(lock.resolution.notes),
+        "certified": lock.certificate is not None,
     }
 
 
