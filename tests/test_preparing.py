@@ -11,6 +11,7 @@ from minreq import preparing
 from minreq.config import IndexOptions, Settings
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable, SmokeUnusable
 from minreq.index.settings import IndexSettings
+from minreq.model import Command
 from minreq.resolver import Demand
 from minreq.store import Store
 
@@ -23,9 +24,6 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONSTRAINT"):
         monkeypatch.delenv(name, raising=False)
     Path("smoke.py").write_text("import a")
-
-
-COMMAND_LINE = "it is a command line, which cannot be run yet; name a script of Python that does what pytest does"
 
 
 class Nowhere:
@@ -52,10 +50,7 @@ def demanded(settings: Settings, index: IndexSettings) -> Demand:
         ("tests/other", "--smoke tests/other: there is no such file"),
         ("folder", "--smoke folder: it is a folder; name a script in it, such as one.py, two.py"),
         ("empty", "--smoke empty: it is a folder; name a script in it"),
-        (
-            "pytest -q tests/smoke",
-            "--smoke 'pytest -q tests/smoke': " + COMMAND_LINE,
-        ),
+        ("pytest 'a", '--smoke "pytest \'a": it is neither a file nor a command line: No closing quotation'),
     ],
 )
 def test_a_smoke_that_is_no_script(smoke: str, sentence: str) -> None:
@@ -67,6 +62,14 @@ def test_a_smoke_that_is_no_script(smoke: str, sentence: str) -> None:
         preparing.task(told(smokes=(Path("smoke.py"), Path(smoke))))
     assert str(caught.value) == sentence
     assert caught.value.exit_status == 2
+
+
+def test_a_smoke_that_is_a_command_line() -> None:
+    """It runs where the configuration is that names it."""
+    here = Path().absolute()
+    assert preparing.smoke_at(Path("pytest -q 'a b'"), Path()) == Command(words=("pytest", "-q", "a b"), folder=here)
+    above = preparing.smoke_at(Path("../pytest -q"), Path())
+    assert above == Command(words=("pytest", "-q"), folder=here / "..")
 
 
 def test_a_requirements_file_that_is_not_there() -> None:
