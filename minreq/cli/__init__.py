@@ -28,6 +28,10 @@ _PIPE_CLOSED = 141
 _COMMANDS = {
     "lock": "Make the smallest lock with which a program works.",
     "verify": "Prove a lock again.",
+    "diff": "What lies between two locks.",
+    "export": "A lock as pylock.toml, for uv, or as wheels that plain pip accepts.",
+    "sync": "Bring an environment to exactly the lock.",
+    "check": "Whether an environment is the lock, intended gaps known.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
 }
 

@@ -112,7 +112,7 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     Flags that were not given are ``None`` or empty. ``cache_dir`` is one of the flags. Raises ``NothingToRun``
     and ``InvalidOptions``.
     """
-    index, values = _joined(flags, config)
+    index, values = merged(flags, config)
     # Their order says nothing, and so it shall not make another lock.
     for name in _UNORDERED & values.keys():
         values[name] = tuple(sorted({*values[name]}))
@@ -128,7 +128,7 @@ def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Veri
     """Join *flags* and *config* as ``settings`` does; the lock is the configured output if no flag names one."""
     shared = {name: config[name] for name in (*_INDEX_FIELDS, "jobs", "timeout", "smokes") if name in config}
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
-    index, values = _joined(flags, {**defaults, **shared})
+    index, values = merged(flags, {**defaults, **shared})
     if "path" in values and "python" in values:
         raise InvalidOptions(["--path and --python name two things to verify; one at a time"])
     return VerifySettings(index=index, **values)
@@ -172,8 +172,8 @@ def read_command(text: str) -> Mapping[str, Any]:
     return values
 
 
-def _joined(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:
-    """The index options, and the other values."""
+def merged(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:
+    """Return the index options, and the other values; a flag wins."""
     values = {**config, **{name: value for name, value in flags.items() if value is not None and value != ()}}
     index = {name: values.pop(name) for name in _INDEX_FIELDS & values.keys()}
     return IndexOptions(**index), values
