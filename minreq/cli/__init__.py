@@ -110,7 +110,7 @@ class _Commands(click.Group):
 )
 @click.version_option(None, "-V", "--version", package_name="minreq", message="%(prog)s %(version)s")
 @click.pass_context
-def _minreq(context: click.Context) -> None:
+def root(context: click.Context) -> None:
     """Find the smallest set of pinned, hashed distributions with which a program provably works."""
     if context.obj is None:
         # Imported here, since help needs no engine.
@@ -121,11 +121,11 @@ def _minreq(context: click.Context) -> None:
 
 def _run(arguments: list[str], engine: Engine | None) -> int:
     if instruction := os.environ.get(COMPLETION_VARIABLE):
-        return shell_complete(_minreq, {}, "minreq", COMPLETION_VARIABLE, instruction)
+        return shell_complete(root, {}, "minreq", COMPLETION_VARIABLE, instruction)
     # Not click's own main(): it would turn errors into exits in places where they must pass.
     try:
-        with _minreq.make_context("minreq", arguments, obj=engine) as context:
-            _minreq.invoke(context)
+        with root.make_context("minreq", arguments, obj=engine) as context:
+            root.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     return 0
