@@ -90,17 +90,61 @@ class Exposed(NegativeAnswer):
         return f"{first}; keep what the program needs with --include, or cover it with a smoke"
 
 
-class PinnedFileGone(NegativeAnswer):
-    """Files that a lock pins are neither in the store nor at the index."""
+class PinnedFilesMissing(NegativeAnswer):
+    """Files that a lock pins cannot be had, or do not fit where they are wanted."""
 
-    reason = "pinned-file-gone"
+    reason = "pinned-files-missing"
 
     def __init__(self, lock: str, faults: Sequence[str]) -> None:
         super().__init__(lock, faults)
         self.lock, self.faults = lock, tuple(faults)
 
     def __str__(self) -> str:
-        return f"not all that {self.lock} pins can be had; lock again{_listed(self.faults)}"
+        return f"not all that {self.lock} pins can be had; make it anew with `minreq lock`{_listed(self.faults)}"
+
+
+class LockEdited(NegativeAnswer):
+    """The requirements file on disk installs something else than was proven."""
+
+    reason = "edited"
+
+    def __init__(self, lock: str, edits: Sequence[str]) -> None:
+        super().__init__(lock, edits)
+        self.lock, self.edits = lock, tuple(edits)
+
+    def __str__(self) -> str:
+        return f"{self.lock} is not what was proven; undo the changes, or lock again{_listed(self.edits)}"
+
+
+class EnvironmentDiffers(NegativeAnswer):
+    """An environment is not what the lock says."""
+
+    reason = "environment"
+
+    def __init__(self, environment: str, lock: str, sentences: Sequence[str]) -> None:
+        super().__init__(environment, lock, sentences)
+        self.environment, self.lock, self.sentences = environment, lock, tuple(sentences)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.environment} is not what {self.lock} says; "
+            f"`minreq sync --python` makes it so{_listed(self.sentences)}"
+        )
+
+
+class SyncFailed(NegativeAnswer):
+    """pip-sync could not bring an environment to the lock."""
+
+    reason = "sync"
+
+    def __init__(self, environment: str, status: int, said: Sequence[str]) -> None:
+        super().__init__(environment, status, said)
+        self.environment, self.status, self.said = environment, status, tuple(said)
+
+    def __str__(self) -> str:
+        return (
+            f"cannot bring {self.environment} to the lock; pip-sync ended with status {self.status}{_listed(self.said)}"
+        )
 
 
 class OverBudget(NegativeAnswer):
@@ -391,6 +435,19 @@ class UnknownDistribution(UsageError):
         nearest = difflib.get_close_matches(self.name.lower(), self.known, n=1, cutoff=0.7)
         suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
         return f"{self.name} is not in the closure that {self.lock} was made from, kept or left out{suggestion}"
+
+
+class OwnEnvironment(UsageError):
+    """The environment to be changed is the one minreq runs in, which would lose minreq."""
+
+    reason = "own-environment"
+
+    def __init__(self, python: str) -> None:
+        super().__init__(python)
+        self.python = python
+
+    def __str__(self) -> str:
+        return f"{self.python} is the environment that minreq itself runs in; name another one with --python"
 
 
 class SmokeMissing(UsageError):

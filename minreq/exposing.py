@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 
 from minreq import exposure, pinned, preparing
 from minreq.config import VerifySettings
-from minreq.errors import PinnedFileGone
+from minreq.errors import PinnedFilesMissing
 from minreq.exposure import Site
 from minreq.index.client import IndexClient
 from minreq.lockfile import reading
@@ -31,7 +31,7 @@ class Exposure:
 def expose(settings: VerifySettings, reporter: Reporter) -> Exposure:
     """Read the code of the lock on disk; what the store lacks of it is fetched, nothing is run.
 
-    Raises ``UsageError``, ``PinnedFileGone``, and what index and store raise.
+    Raises ``UsageError``, ``PinnedFilesMissing``, and what index and store raise.
     """
     lock = reading.read_evidence(settings.lock)
     built = [each.candidate.name for each in lock.selection.kept if each.candidate.sdist is not None]
@@ -57,7 +57,7 @@ def _unpacked(
             finder = pinned.Finder(index=index, platform=lock.proven_on, build=_never, holds=store.holds)
             found = finder.find(lock, missing)
             if not found.complete:
-                raise PinnedFileGone(str(settings.lock), found.faults)
+                raise PinnedFilesMissing(str(settings.lock), found.faults)
             unpacked |= {name: store.unpacked(each.wheel) for name, each in found.candidates.items()}
     return unpacked
 

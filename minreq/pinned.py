@@ -126,6 +126,17 @@ def withdrawn(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str
     return found
 
 
+def fitting(candidate: Candidate, platform: Platform) -> Wheel | Sdist | None:
+    """Return the pinned file that an installer takes on *platform*; ``None`` where none fits."""
+    return _liked(pinned(candidate), platform)
+
+
+def offered(index: Index, candidate: Candidate) -> tuple[Wheel | Sdist | None, ...]:
+    """Return the pinned files as the index has them now, in order; ``None`` for what is gone."""
+    there = _offered(index, candidate.name, candidate.version)
+    return tuple(_same(there, file) for file in pinned(candidate))
+
+
 def _offered(index: Index, name: NormalizedName, version: Version) -> tuple[Wheel | Sdist, ...]:
     """The files of a version, none where the index has no such version or project (any more)."""
     try:

@@ -87,6 +87,7 @@ class TestAsAUser:
             "exposure Where kept code would import what is left out.",
             "guard Write a module with which a miss in production tells itself.",
             "analyze What a tree of packages is made of, and what could go.",
+            "diff What lies between two locks.",
             "cache Where minreq keeps wheels and what it knows of them.",
         ):
             assert line in lines

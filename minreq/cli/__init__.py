@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import shell_complete
 
 from minreq.cli.text import printable
 from minreq.errors import MinreqError, UsageError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from minreq.cli.engine import Engine
 
 _INTERRUPTED = 130
+#: What the scripts of `minreq completion` set when they ask; click's way ("Shell Completion" in its documentation).
+COMPLETION_VARIABLE = "_MINREQ_COMPLETE"
 # What a shell reports for a program that ended at a closed pipe.
 _PIPE_CLOSED = 141
 
@@ -36,7 +40,12 @@ _COMMANDS = {
     "build": "Install a lock, make it smaller, and prove the result.",
     "analyze": "What a tree of packages is made of, and what could go.",
     "versions": "How large recent releases are, and where they load.",
+    "diff": "What lies between two locks.",
+    "export": "A lock as pylock.toml, for uv, or as wheels that plain pip accepts.",
+    "sync": "Bring an environment to exactly the lock.",
+    "check": "Whether an environment is the lock, intended gaps known.",
     "cache": "Where minreq keeps wheels and what it knows of them.",
+    "completion": "The script that completes commands and options in a shell.",
 }
 
 
@@ -86,9 +95,12 @@ class _Commands(click.Group):
         """Their names, in the order of the help."""
         return [*_COMMANDS]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's.
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One of them."""
         if cmd_name not in _COMMANDS:
+            close = difflib.get_close_matches(cmd_name, _COMMANDS, n=1)
+            if close and not ctx.resilient_parsing:
+                ctx.fail(f"no such command {cmd_name!r} (did you mean {close[0]}?)")
             return None
         command: click.Command = import_module(f"minreq.cli.{cmd_name}").command
         return command
@@ -106,7 +118,7 @@ class _Commands(click.Group):
 )
 @click.version_option(None, "-V", "--version", package_name="minreq", message="%(prog)s %(version)s")
 @click.pass_context
-def _minreq(context: click.Context) -> None:
+def root(context: click.Context) -> None:
     """Find the smallest set of pinned, hashed distributions with which a program provably works."""
     if context.obj is None:
         # Imported here, since help needs no engine.
@@ -116,10 +128,12 @@ def _minreq(context: click.Context) -> None:
 
 
 def _run(arguments: list[str], engine: Engine | None) -> int:
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
+        return shell_complete(root, {}, "minreq", COMPLETION_VARIABLE, instruction)
     # Not click's own main(): it would turn errors into exits in places where they must pass.
     try:
-        with _minreq.make_context("minreq", arguments, obj=engine) as context:
-            _minreq.invoke(context)
+        with root.make_context("minreq", arguments, obj=engine) as context:
+            root.invoke(context)
     except click.exceptions.Exit as done:
         return done.exit_code
     return 0

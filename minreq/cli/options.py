@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from minreq.config import options, pyproject
+from minreq.config.places import cache_dir as cache_dir  # noqa: PLC0414 # Said again, for the commands.
 from minreq.errors import UnknownLock
 
 # click adds --help itself, and knows no heading.
@@ -134,9 +135,22 @@ def report_options(function: Function) -> Function:
         function,
         group.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant."),
         group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
+        group.declare(
+            "--no-color",
+            is_flag=True,
+            expose_value=False,
+            callback=_without_color,
+            help="No colours, as NO_COLOR.",
+        ),
         group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
         group.declare("-v", "--verbose", is_flag=True, help="Print every event on a line of its own."),
     )
+
+
+def _without_color(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 # click's.
+    """What prints asks the variable, and so do the tools that are started."""
+    if value:
+        os.environ["NO_COLOR"] = "1"
 
 
 def declared(function: Function, *declarations: Callable[[Function], Function]) -> Function:
@@ -154,12 +168,3 @@ def configured(name: str | None) -> Mapping[str, Any]:
     if name is not None:
         raise UnknownLock(name, ())
     return {}
-
-
-def cache_dir() -> Path:
-    """Return the folder of everything minreq keeps: ``MINREQ_CACHE_DIR``, else where the system has such folders."""
-    # Imported here, since help needs no folder.
-    from platformdirs import user_cache_path  # noqa: PLC0415
-
-    named = os.environ.get("MINREQ_CACHE_DIR")
-    return Path(named).absolute() if named else user_cache_path("minreq", appauthor=False)

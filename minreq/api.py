@@ -1,0 +1,128 @@
+"""minreq for other build tools: what the commands do, as functions that return values and raise ``MinreqError``.
+
+::
+
+    from minreq import api
+
+    lock = api.lock("litellm", providers=["openai"], output=Path("requirements-minimal.txt"))
+    sum(kept.bytes for kept in lock.selection.kept)
+
+Nothing is printed, and no configuration is read but pip's; `pyproject.toml` is for the command line. The values are
+those of ``minreq.model``. Errors are those of ``minreq.errors``, with the exit status a command would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from minreq import environments, exporting, locking, verifying
+from minreq.config import STDOUT, Settings
+from minreq.config.exports import EnvironmentSettings, Format, export_settings
+from minreq.config.places import cache_dir
+from minreq.config.settings import DEFAULT_OUTPUT, settings, verify_settings
+from minreq.environments import Standing
+from minreq.errors import MinreqError
+from minreq.exporting import Exported
+from minreq.lockfile import difference, reading
+from minreq.lockfile.difference import LockDifference
+from minreq.lockfile.requirements import render
+from minreq.model import Lock
+from minreq.reporting import Reporter
+
+__all__ = [
+    "STDOUT",
+    "Exported",
+    "Lock",
+    "LockDifference",
+    "MinreqError",
+    "Reporter",
+    "Settings",
+    "Standing",
+    "check",
+    "diff",
+    "export",
+    "lock",
+    "read",
+    "render",
+    "sync",
+    "verify",
+]
+
+
+def lock(
+    root: str | Requirement = "litellm",
+    *,
+    providers: Iterable[str] = (),
+    features: Iterable[str] = (),
+    smokes: Iterable[Path] = (),
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    requirement_files: Iterable[Path] = (),
+    platforms: Iterable[str] = (),
+    allow_unproven: bool = False,
+    python: str | None = None,
+    output: Path = DEFAULT_OUTPUT,
+    upgrade: bool = False,
+    dry_run: bool = False,
+    reporter: Reporter | None = None,
+    **others: Any,
+) -> Lock:
+    """Make the smallest lock of *root* with which the smoke passes, prove it, write it, and return it.
+
+    *others* are further fields of ``minreq.config.Settings``, of their types. Raises every branch of ``MinreqError``.
+    """
+    told = {
+        "root": root if isinstance(root, Requirement) else Requirement(root),
+        "providers": tuple(providers),
+        "features": tuple(features),
+        "smokes": tuple(smokes),
+        "include": tuple(map(canonicalize_name, include)),
+        "exclude": tuple(map(canonicalize_name, exclude)),
+        "requirement_files": tuple(requirement_files),
+        "platforms": tuple(platforms),
+        "allow_unproven": allow_unproven,
+        "python": python,
+        "output": output,
+        "upgrade": upgrade,
+        "dry_run": dry_run,
+        "cache_dir": cache_dir(),
+        **others,
+    }
+    return locking.lock(settings(told, {}), reporter or Reporter())
+
+
+def read(path: Path = DEFAULT_OUTPUT) -> Lock:
+    """Return the lock on disk; raises ``LockEdited`` where the file installs something else than was proven."""
+    return exporting.proven(path)
+
+
+def verify(path: Path = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **others: Any) -> Lock:
+    """Prove the lock on disk again and return it; *others* are fields of ``minreq.config.VerifySettings``."""
+    told = verify_settings({"lock": path, "cache_dir": cache_dir(), **others}, {})
+    return verifying.verify(told, reporter or Reporter())
+
+
+def diff(old: Path, new: Path) -> LockDifference:
+    """Return what lies between two locks on disk."""
+    return difference.between(reading.read_evidence(old), reading.read_evidence(new))
+
+
+def export(form: Format, path: Path = DEFAULT_OUTPUT, *, output: Path | None = None) -> Exported:
+    """Write the lock on disk as ``pylock``, ``uv``, ``uv-excludes`` or ``wheelhouse``."""
+    told = export_settings({"lock": path, "format": form, "output": output, "cache_dir": cache_dir()}, {})
+    return exporting.export(told, Reporter())
+
+
+def sync(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
+    """Bring the environment of an interpreter to exactly the lock on disk."""
+    return environments.sync(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()), Reporter())
+
+
+def check(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
+    """Return how an environment stands to the lock on disk; raises ``EnvironmentDiffers``."""
+    return environments.check(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()))

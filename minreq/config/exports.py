@@ -1,0 +1,58 @@
+"""What ``minreq export``, ``sync`` and ``check`` were told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, merged
+
+Format = Literal["pylock", "uv", "uv-excludes", "wheelhouse"]
+
+#: The formats, and where each is written if not said; ``{stem}`` is that of the lock.
+FORMATS: Mapping[Format, str] = {
+    "pylock": "pylock.minimal.toml",
+    "uv": "uv-minimal.toml",
+    "uv-excludes": "{stem}.excludes.txt",
+    "wheelhouse": "wheelhouse",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSettings:
+    """Everything ``minreq export`` was told."""
+
+    lock: Path
+    format: Format
+    output: Path
+    #: Builds what the lock has as source; ``None``: the interpreter minreq runs on.
+    interpreter: str | None = None
+    index: IndexOptions = field(default_factory=IndexOptions)
+    cache_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentSettings:
+    """Everything ``minreq sync`` and ``minreq check`` were told."""
+
+    lock: Path
+    #: The interpreter of the environment, or its folder; ``check`` also takes a folder of packages or a zip.
+    environment: str
+    dry_run: bool = False
+    index: IndexOptions = field(default_factory=IndexOptions)
+    cache_dir: Path
+
+
+def export_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> ExportSettings:
+    """Join *flags* and *config*, both by field; a flag wins."""
+    index, values = merged(flags, {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")})
+    name = FORMATS[values["format"]].format(stem=values["lock"].stem)
+    return ExportSettings(index=index, **{"output": values["lock"].with_name(name), **values})
+
+
+def environment_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> EnvironmentSettings:
+    """Join *flags* and *config*, both by field; a flag wins."""
+    index, values = merged(flags, {"lock": config.get("output", DEFAULT_OUTPUT)})
+    return EnvironmentSettings(index=index, **values)
