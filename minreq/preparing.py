@@ -231,7 +231,11 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
 
 
 def _of_providers(task: Task) -> tuple[Requirement, ...]:
-    return planning.available(task.profile, task.root, task.settings.providers) if task.profile else ()
+    return (
+        planning.available(task.profile, task.root, task.settings.providers, task.settings.features or None)
+        if task.profile
+        else ()
+    )
 
 
 def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:
