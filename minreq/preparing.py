@@ -296,7 +296,8 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
 
 
 def _of_providers(task: Task) -> tuple[Requirement, ...]:
-    return planning.available(task.profile, task.subject, task.settings.providers) if task.profile else ()
+    features = task.settings.features or None
+    return planning.available(task.profile, task.subject, task.settings.providers, features) if task.profile else ()
 
 
 def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:

@@ -253,8 +253,8 @@ class TestPlan:
         assert (made.first, dict(made.environment), stages(made)) == (None, {}, ["smoke/check.py"])
 
     def test_what_is_made_available_is_said_once(self, profile: Profile) -> None:
-        assert [str(each) for each in available(profile, EXAMPLE, ["far", "near"])] == ["helper>=2"]
-        assert [str(each) for each in available(profile, SLIM, ["near"])] == ["helper>=2", "missing"]
+        assert [str(each) for each in available(profile, EXAMPLE, ["far", "near"], None)] == ["helper>=2"]
+        assert [str(each) for each in available(profile, SLIM, ["near"], None)] == ["helper>=2", "missing"]
 
 
 class TestUnknown:
@@ -265,7 +265,7 @@ class TestUnknown:
 
     def test_provider_that_looks_like_none(self, profile: Profile) -> None:
         with pytest.raises(UnknownProvider) as caught:
-            available(profile, EXAMPLE, ["xyz"])
+            available(profile, EXAMPLE, ["xyz"], None)
         assert str(caught.value) == "no provider 'xyz'; there are: far, near"
 
     def test_root_without_profile_has_no_providers(self) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from tomlkit.exceptions import TOMLKitError
 
 from minreq.errors import ProfileInvalid
+from minreq.profiles.documents import FOLDER, PROFILE, document
+from minreq.profiles.forms import filled
 from minreq.profiles.table import Table
-
-#: The profiles that come with minreq: one folder each.
-FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +34,24 @@ class Feature:
     name: str
     file: Path
     calls: str
+    #: Runs unless the user names others.
+    default: bool
+    #: Made available to the smoke where it runs, kept only where it needs them.
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cannot:
+    """What releases of the root cannot do with a provider."""
+
+    #: Empty: all.
+    features: frozenset[str]
+    #: The names of calls; empty: all.
+    calls: frozenset[str]
+    #: The releases that cannot.
+    versions: SpecifierSet
+    #: Why, for a person.
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +88,7 @@ class Provider:
     environment: Mapping[str, str]
     #: Its own, then those of the providers it includes.
     calls: tuple[Call, ...]
+    cannot: tuple[Cannot, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +113,12 @@ class Profile:
     folder: Path
 
 
-def find(root: NormalizedName) -> Profile | None:
-    """The profile that *root* belongs to, of those that come with minreq; raises `ProfileInvalid`."""
-    for file in sorted(FOLDER.glob("*/profile.toml")):
+def find(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile | None:
+    """The profile that *root* belongs to, of those in *folders* and then of those that come with minreq.
+
+    Raises `ProfileInvalid`.
+    """
+    for file in (*(folder / PROFILE for folder in folders), *sorted(FOLDER.glob(f"*/{PROFILE}"))):
         profile = load(file)
         if root in profile.roots:
             return profile
@@ -109,11 +128,7 @@ def find(root: NormalizedName) -> Profile | None:
 def load(file: Path) -> Profile:
     """The profile in *file*; raises `ProfileInvalid` with everything that is wrong with it."""
     faults: list[str] = []
-    try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
-    except (OSError, TOMLKitError, UnicodeDecodeError) as error:
-        raise ProfileInvalid(file, (str(error),)) from error
-    profile = _profile(Table(document, "", faults), file.parent)
+    profile = _profile(Table(document(file), "", faults), file.parent)
     if faults:
         raise ProfileInvalid(file, tuple(faults))
     return profile
@@ -129,7 +144,7 @@ def _profile(table: Table, folder: Path) -> Profile:
         environment=table.strings("environment"),
         first=_script(table, "first", folder),
         features=features,
-        providers=_providers(table.table("providers"), features),
+        providers=_providers(table.table("providers"), table.anything("forms"), features),
         folder=folder,
     )
     table.end()
@@ -146,7 +161,13 @@ def _refused(table: Table) -> Refused | None:
 
 
 def _feature(name: str, table: Table, folder: Path) -> Feature:
-    feature = Feature(name=name, file=_script(table, "file", folder), calls=table.text("calls"))
+    feature = Feature(
+        name=name,
+        file=_script(table, "file", folder),
+        calls=table.text("calls"),
+        default=table.switch("default", default=True),
+        requirements=_requirements(table, "requirements"),
+    )
     table.end()
     return feature
 
@@ -158,12 +179,12 @@ def _script(table: Table, key: str, folder: Path) -> Path:
     return file
 
 
-def _providers(table: Table, features: Sequence[Feature]) -> tuple[Provider, ...]:
+def _providers(table: Table, forms: Mapping[str, Any], features: Sequence[Feature]) -> tuple[Provider, ...]:
     """The providers, each with the calls of those it includes."""
     own, includes = {}, {}
     for name, each in table.named():
         includes[name] = each.texts("includes")
-        own[name] = _provider(name, each, features)
+        own[name] = _provider(name, filled(name, each, forms), features)
     for name, others in includes.items():
         for other in others:
             if other not in own:
@@ -179,6 +200,7 @@ def _joined(provider: Provider, others: list[Provider]) -> Provider:
         requirements=tuple(requirement for each in together for requirement in each.requirements),
         environment={name: value for each in together for name, value in each.environment.items()},
         calls=tuple(call for each in together for call in each.calls),
+        cannot=tuple(cannot for each in together for cannot in each.cannot),
     )
 
 
@@ -202,6 +224,7 @@ def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
         requirements=_requirements(table, "requirements"),
         environment=table.strings("environment"),
         calls=tuple(_calls(table, shared, features)),
+        cannot=tuple(_cannot(table, features)),
     )
     table.end()
     return provider
@@ -229,3 +252,18 @@ def _calls(table: Table, shared: Mapping[str, Any], features: Sequence[Feature])
             each.fault("features", f"no feature {name!r} makes calls of the kind {call.kind!r}")
         each.end()
         yield call
+
+
+def _cannot(table: Table, features: Sequence[Feature]) -> Iterator[Cannot]:
+    for each in table.tables("cannot"):
+        versions = each.parsed("versions", each.text("versions", ""), SpecifierSet, InvalidSpecifier)
+        cannot = Cannot(
+            features=frozenset(each.texts("features")),
+            calls=frozenset(each.texts("calls")),
+            versions=versions or SpecifierSet(),
+            reason=each.text("reason"),
+        )
+        for name in sorted(cannot.features - {feature.name for feature in features}):
+            each.fault("features", f"no feature {name!r}")
+        each.end()
+        yield cannot

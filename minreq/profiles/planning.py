@@ -17,6 +17,9 @@ from minreq.errors import UnknownFeature, UnknownProvider
 from minreq.model import EMPTY, Command, Group, Plan, Script
 from minreq.profiles.loading import Call, Feature, Profile, Provider
 
+#: Among the names of features: those that run when none is named.
+DEFAULT = "default"
+
 #: What a user's own smoke is told: where the emulator listens.
 _ADDRESSES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
 #: A command runs where the user's files are, several times at once: what pytest remembers would be in the way.
@@ -44,8 +47,9 @@ def plan(
 ) -> Plan:
     """What to run: a group per provider, sorted by name, then one per smoke of the user.
 
-    *features* narrows what runs of each provider; ``None`` means all of them. *version* is the release of the root:
-    calls it cannot do are left out, see `skipped`; with ``None`` all that some release cannot do are left out.
+    *features* are what runs of each provider; ``None``, or `DEFAULT` among them, means those that run unasked.
+    *version* is the release of the root: calls it cannot do are left out, see `skipped`; with ``None`` all that some
+    release cannot do are left out.
     Raises `UnknownProvider` and `UnknownFeature`.
     """
     groups = [_group(provider, wanted, version) for provider, wanted in _wanted(profile, providers, features)]
@@ -56,9 +60,13 @@ def plan(
     )
 
 
-def available(profile: Profile, root: NormalizedName, providers: Sequence[str]) -> tuple[Requirement, ...]:
-    """What is resolved with *root* so that it and *providers* can ask for it; raises `UnknownProvider`."""
-    found = {str(each): each for name in providers for each in _provider(profile, name).requirements}
+def available(
+    profile: Profile, root: NormalizedName, providers: Sequence[str], features: Sequence[str] | None
+) -> tuple[Requirement, ...]:
+    """What is resolved with *root* so that it, *providers* and *features* can ask for it; raises as `plan` does."""
+    wanted = _wanted(profile, providers, features)
+    found = {str(each): each for provider, _ in wanted for each in provider.requirements}
+    found |= {str(each): each for _, wanted_of in wanted for feature in wanted_of for each in feature.requirements}
     found |= {str(each): each for each in profile.undeclared.get(root, ())}
     return tuple(found[text] for text in sorted(found))
 
@@ -68,11 +76,11 @@ def skipped(
 ) -> tuple[Skipped, ...]:
     """The calls a plan for *version* leaves out; raises `UnknownProvider` and `UnknownFeature`."""
     return tuple(
-        Skipped(stage=f"{provider.name}/{feature.name}", call=call.name, reason=call.reason)
+        Skipped(stage=f"{provider.name}/{feature.name}", call=call.name, reason=reason)
         for provider, wanted in _wanted(profile, providers, features)
         for feature in wanted
         for call in provider.calls
-        if _made(call, feature) and not _able(call, version)
+        if _made(call, feature) and (reason := _unable(provider, call, feature, version)) is not None
     )
 
 
@@ -116,24 +124,27 @@ def _wanted(
     profile: Profile | None, providers: Sequence[str], features: Sequence[str] | None
 ) -> list[tuple[Provider, list[Feature]]]:
     """The providers, each with those of the features that it has calls for."""
-    found = {provider.name: provider for provider in (_provider(profile, name) for name in providers)}
+    found = {provider.name: provider for name in providers for provider in _named(profile, name)}
     offered = {name: _offered(profile, provider) for name, provider in found.items()} if profile else {}
     known = {feature.name for each in offered.values() for feature in each}
     for name in features or ():
-        if found and name not in known:
+        if found and name not in known | {DEFAULT}:
             raise UnknownFeature(name, tuple(sorted(found)), tuple(sorted(known)))
+    unasked = features is None or DEFAULT in features
     return [
-        (found[name], [each for each in offered[name] if features is None or each.name in features])
+        (found[name], [each for each in offered[name] if (unasked and each.default) or each.name in (features or ())])
         for name in sorted(found)
     ]
 
 
-def _provider(profile: Profile | None, name: str) -> Provider:
+def _named(profile: Profile | None, name: str) -> list[Provider]:
+    """The provider called *name*, or all that have it as an alias: ``google`` is two."""
     providers = profile.providers if profile else ()
-    for provider in providers:
-        if name.lower() in {provider.name, *provider.aliases}:
-            return provider
-    raise UnknownProvider(name, tuple(provider.name for provider in providers))
+    found = [provider for provider in providers if name.lower() == provider.name]
+    found = found or [provider for provider in providers if name.lower() in provider.aliases]
+    if not found:
+        raise UnknownProvider(name, tuple(provider.name for provider in providers))
+    return found
 
 
 def _offered(profile: Profile, provider: Provider) -> list[Feature]:
@@ -143,7 +154,11 @@ def _offered(profile: Profile, provider: Provider) -> list[Feature]:
 def _group(provider: Provider, features: Sequence[Feature], version: Version | None) -> Group:
     scripts = []
     for feature in features:
-        calls = [_told(call) for call in provider.calls if _made(call, feature) and _able(call, version)]
+        calls = [
+            _told(call)
+            for call in provider.calls
+            if _made(call, feature) and _unable(provider, call, feature, version) is None
+        ]
         environment = {**provider.environment, "MINREQ_CALLS": json.dumps(calls, sort_keys=True)}
         if calls:
             stage = f"{provider.name}/{feature.name}"
@@ -151,10 +166,16 @@ def _group(provider: Provider, features: Sequence[Feature], version: Version | N
     return Group(name=provider.name, scripts=tuple(scripts))
 
 
-def _able(call: Call, version: Version | None) -> bool:
-    if version is None:
-        return not call.versions
-    return call.versions.contains(version, prereleases=True)
+def _unable(provider: Provider, call: Call, feature: Feature, version: Version | None) -> str | None:
+    """Why *version* cannot make *call* for *feature*, ``None`` when it can; an unknown version can the least."""
+    if call.versions and (version is None or not call.versions.contains(version, prereleases=True)):
+        return call.reason
+    for cannot in provider.cannot:
+        meant = not cannot.features or feature.name in cannot.features
+        named = not cannot.calls or call.name in cannot.calls
+        if meant and named and (version is None or cannot.versions.contains(version, prereleases=True)):
+            return cannot.reason
+    return None
 
 
 def _made(call: Call, feature: Feature) -> bool:

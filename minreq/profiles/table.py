@@ -43,6 +43,18 @@ class Table:
         """A table of whatever JSON holds, empty where it is missing."""
         return dict(self._value(key, {}, dict) or {})
 
+    def switch(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self._value(key, default, bool)
+        return default if value is None else bool(value)
+
+    def with_more(self, key: str, more: list[Any]) -> Table:
+        """The same table, with *more* before what the list at *key* has; what was read counts as read."""
+        content = {**self._content, key: [*more, *(self._value(key, [], list) or ())]}
+        table = Table(content, self._path, self._faults)
+        table._read |= self._read
+        return table
+
     def table(self, key: str) -> Table:
         """A table of its own, empty where it is missing."""
         return Table(self._value(key, {}, dict) or {}, self._at(key), self._faults)
@@ -98,4 +110,10 @@ class Table:
         return f"{self._path}.{key}" if self._path else key
 
 
-_KINDS: Mapping[type, str] = {str: "a string", int: "a whole number", list: "a list", dict: "a table"}
+_KINDS: Mapping[type, str] = {
+    str: "a string",
+    int: "a whole number",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}

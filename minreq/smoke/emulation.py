@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import trustme
 
 from minreq.errors import EmulatorStopped
 from minreq.model import RecordedRequest
+from minreq.smoke.emulator.routing import PROXIED
 
 #: The process ends by itself when its stdin does; after this many seconds it is ended.
 _PATIENCE = 5.0
@@ -41,7 +43,8 @@ class Emulator:
     def __init__(self, start: Callable[[Sequence[str]], list[str]] = list) -> None:
         self._start = start
         authority = trustme.CA()
-        self._leaf = authority.issue_cert("127.0.0.1", "localhost")
+        self._leaf = authority.issue_cert("127.0.0.1", "localhost", *PROXIED)
+        self._issue_key = partial(authority.issue_cert, "localhost", key_type=trustme.KeyType.RSA)
         #: The certificate of the authority that signed for the emulator, PEM; it is made anew for each emulator.
         self.authority: str = authority.cert_pem.bytes().decode()
         self._lock = threading.Lock()
@@ -75,6 +78,15 @@ class Emulator:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
         self._process = None
+
+    @cached_property
+    def private_key(self) -> str:
+        """A throw-away key of 2,048 bits for whoever must sign with RSA: what stands between the lines of its PEM.
+
+        It takes some time to make, so nobody gets one unasked.
+        """
+        lines = self._issue_key().private_key_pem.bytes().decode().splitlines()
+        return "".join(lines[1:-1])
 
     @property
     def pid(self) -> int:

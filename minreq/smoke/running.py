@@ -44,6 +44,10 @@ class Emulation(Protocol):
     def pid(self) -> int:
         """The process that listens."""
 
+    @property
+    def private_key(self) -> str:
+        """A throw-away key for RSA: what stands between the lines of its PEM."""
+
     def open(self, name: str) -> Endpoints:
         """Listen for one stage of one run."""
 
@@ -369,12 +373,15 @@ class Run:
         return {
             "stage": script.stage,
             "file": str(script.file),
-            "environment": {
-                name: value.replace("{http}", endpoints.http).replace("{https}", endpoints.https)
-                for name, value in script.environment.items()
-            },
+            "environment": {name: self._filled(value, endpoints) for name, value in script.environment.items()},
             "arguments": list(script.arguments),
         }
+
+    def _filled(self, value: str, endpoints: Endpoints) -> str:
+        """*value* with what stands in braces in a profile."""
+        if "{private_key}" in value:
+            value = value.replace("{private_key}", self._world.emulator.private_key)
+        return value.replace("{http}", endpoints.http).replace("{https}", endpoints.https)
 
     def _close(self, process: str, script: Script) -> tuple[RecordedRequest, ...]:
         return self._world.emulator.close(self._endpoint_name(process, script))

@@ -24,7 +24,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from minreq.smoke.emulator.routing import answer
+from minreq.smoke.emulator.routing import PROXIED, answer
 from minreq.smoke.emulator.server import Listeners
 
 
@@ -42,7 +42,7 @@ async def obey(command: dict[str, str], opened: dict[str, Listeners], context: s
     """The answer to one command; *opened* are the names that listen now."""
     match command:
         case {"open": name} if name not in opened:
-            opened[name] = Listeners(handler=answer)
+            opened[name] = Listeners(handler=answer, proxied=frozenset(PROXIED))
             await opened[name].open(context)
             return {"name": name, **opened[name].ports}
         case {"close": name} if name in opened:

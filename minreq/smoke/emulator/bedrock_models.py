@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from minreq.smoke.emulator import content
+from minreq.smoke.emulator import anthropic_models, content
+from minreq.smoke.emulator.reply import Reply
 
 _TOOL_ID = "tooluse_0000000000000000000000"
-_ANTHROPIC_TOOL_ID = "toolu_bdrk_000000000000000000000000"
 _DIMENSIONS = 8
 
 Document = Mapping[str, Any]
@@ -21,24 +21,6 @@ class Family:
 
     whole: Callable[[Document], Document]
     parts: Callable[[Document], Iterable[Document]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reply:
-    """What a model says: a text, or a call of a tool."""
-
-    text: str = ""
-    tool: str = ""
-    schema: Mapping[str, Any] | None = None
-    prompt_tokens: int
-
-    @property
-    def said(self) -> str:
-        return content.arguments(self.schema or {}) if self.tool else self.text
-
-    @property
-    def tokens(self) -> int:
-        return content.tokens(self.said)
 
 
 def family(model: str) -> Family:
@@ -56,7 +38,7 @@ def converse(body: Document) -> dict[str, Any]:
     reply = _converse_reply(body)
     block: dict[str, Any] = {"text": reply.text}
     if reply.tool:
-        block = {"toolUse": {"toolUseId": _TOOL_ID, "name": reply.tool, "input": content.value(reply.schema or {})}}
+        block = {"toolUse": {"toolUseId": _TOOL_ID, "name": reply.tool, "input": reply.arguments}}
     return {
         "output": {"message": {"role": "assistant", "content": [block]}},
         "stopReason": "tool_use" if reply.tool else "end_turn",
@@ -82,17 +64,17 @@ def converse_events(body: Document) -> Iterator[tuple[str, Document]]:
     yield "metadata", {"usage": _usage(reply), "metrics": {"latencyMs": 1}}
 
 
-def _converse_reply(body: Document) -> _Reply:
+def _converse_reply(body: Document) -> Reply:
     messages, tools = body["messages"], (body.get("toolConfig") or {}).get("tools") or []
     last = messages[-1]["content"]
     prompt = sum(content.tokens(content.text_of(message["content"])) for message in messages)
     if tools and not any("toolResult" in block for block in last):
         tool = tools[0]["toolSpec"]
-        return _Reply(tool=tool["name"], schema=tool["inputSchema"]["json"], prompt_tokens=prompt)
-    return _Reply(text=content.reply(content.text_of(last)), prompt_tokens=prompt)
+        return Reply(tool=tool["name"], schema=tool["inputSchema"]["json"], prompt_tokens=prompt)
+    return Reply(text=content.reply(content.text_of(last)), prompt_tokens=prompt)
 
 
-def _usage(reply: _Reply) -> dict[str, int]:
+def _usage(reply: Reply) -> dict[str, int]:
     total = reply.prompt_tokens + reply.tokens
     return {"inputTokens": reply.prompt_tokens, "outputTokens": reply.tokens, "totalTokens": total}
 
@@ -102,60 +84,26 @@ def _nova_parts(body: Document) -> Iterator[Document]:
         yield {kind: document}
 
 
-def _anthropic_reply(body: Document) -> _Reply:
-    messages, tools = body["messages"], body.get("tools") or []
-    if body["anthropic_version"] != "bedrock-2023-05-31" or body["max_tokens"] < 1:
-        message = "anthropic_version and max_tokens are required"
-        raise ValueError(message)
-    last = messages[-1]["content"]
-    answered = not isinstance(last, str) and any(block["type"] == "tool_result" for block in last)
-    prompt = sum(content.tokens(content.text_of(message["content"])) for message in messages)
-    if tools and not answered:
-        return _Reply(tool=tools[0]["name"], schema=tools[0]["input_schema"], prompt_tokens=prompt)
-    return _Reply(text=content.reply(content.text_of(last)), prompt_tokens=prompt)
-
-
-def _anthropic_message(reply: _Reply, blocks: Sequence[Document], stop: str | None, tokens: int) -> dict[str, Any]:
-    return {
-        "id": "msg_bdrk_000000000000000000000000",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude",
-        "content": blocks,
-        "stop_reason": stop,
-        "stop_sequence": None,
-        "usage": {"input_tokens": reply.prompt_tokens, "output_tokens": tokens},
-    }
-
-
 def _anthropic(body: Document) -> Document:
-    reply = _anthropic_reply(body)
-    block: Document = {"type": "text", "text": reply.text}
-    if reply.tool:
-        arguments = content.value(reply.schema or {})
-        block = {"type": "tool_use", "id": _ANTHROPIC_TOOL_ID, "name": reply.tool, "input": arguments}
-    return _anthropic_message(reply, [block], "tool_use" if reply.tool else "end_turn", reply.tokens)
+    return anthropic_models.whole(_anthropic_body(body))
 
 
 def _anthropic_parts(body: Document) -> Iterator[Document]:
-    reply = _anthropic_reply(body)
-    yield {"type": "message_start", "message": _anthropic_message(reply, [], None, 1)}
-    if reply.tool:
-        block: Document = {"type": "tool_use", "id": _ANTHROPIC_TOOL_ID, "name": reply.tool, "input": {}}
-        deltas = [{"type": "input_json_delta", "partial_json": part} for part in content.halves(reply.said)]
-    else:
-        block = {"type": "text", "text": ""}
-        deltas = [{"type": "text_delta", "text": piece} for piece in content.pieces(reply.text)]
-    yield {"type": "content_block_start", "index": 0, "content_block": block}
-    for delta in deltas:
-        yield {"type": "content_block_delta", "index": 0, "delta": delta}
-    yield {"type": "content_block_stop", "index": 0}
-    stop = {"stop_reason": "tool_use" if reply.tool else "end_turn", "stop_sequence": None}
-    yield {"type": "message_delta", "delta": stop, "usage": {"output_tokens": reply.tokens}}
-    yield {"type": "message_stop", **_metrics(reply)}
+    for document in anthropic_models.parts(_anthropic_body(body)):
+        if document["type"] == "message_stop":
+            yield {**document, **_metrics(anthropic_models.reply(body))}
+        else:
+            yield document
 
 
-def _metrics(reply: _Reply) -> dict[str, Any]:
+def _anthropic_body(body: Document) -> Document:
+    if body["anthropic_version"] != "bedrock-2023-05-31":
+        message = "anthropic_version is required"
+        raise ValueError(message)
+    return body
+
+
+def _metrics(reply: Reply) -> dict[str, Any]:
     """What the last chunk of an InvokeModelWithResponseStream carries, whatever the family."""
     return {
         "amazon-bedrock-invocationMetrics": {
@@ -167,12 +115,12 @@ def _metrics(reply: _Reply) -> dict[str, Any]:
     }
 
 
-def _llama_reply(body: Document) -> _Reply:
+def _llama_reply(body: Document) -> Reply:
     prompt = body["prompt"]
     # The prompt is a template of special tokens around the messages: answer the last words of a person.
     asked = prompt.rpartition("<|end_header_id|>")[0].rpartition("<|end_header_id|>")[2] or prompt
     text = content.reply(asked.removesuffix("<|start_header_id|>assistant").strip().removesuffix("<|eot_id|>"))
-    return _Reply(text=text, prompt_tokens=content.tokens(prompt))
+    return Reply(text=text, prompt_tokens=content.tokens(prompt))
 
 
 def _llama(body: Document) -> Document:

@@ -14,7 +14,19 @@ CREATED = 1_228_262_400
 #: The credential or model that is refused, the one that is limited, and the one limited at the first try only.
 REFUSED, LIMITED, LIMITED_ONCE = "refused-401", "limited-429", "limited-once-429"
 
+#: How long a limited client is told to wait, in seconds.
+RETRY_AFTER = {"retry-after": "1"}
+
+_END = re.compile(r"<\|eot_id\|>(?:<\|start_header_id\|>assistant<\|end_header_id\|>)?\s*$|\s*\[/INST\]\s*$")
+_ROLE = re.compile(r"^(?:user|human|assistant): *", re.IGNORECASE)
 _WORD = re.compile(r"\w+|[^\w\s]")
+
+
+def verdict(key: str, model: str) -> int:
+    """The status of a call with the credential *key* for *model*: 200, 401 or 429."""
+    if not key or REFUSED in key or REFUSED in model:
+        return 401
+    return 429 if LIMITED in model else 200
 
 
 def tokens(text: str) -> int:
@@ -25,6 +37,15 @@ def tokens(text: str) -> int:
 def reply(prompt: str) -> str:
     """What a model answers: a sentence beyond ASCII, so that decoding is tried too, that names the prompt."""
     return f"Grüße, you said {prompt!r}."
+
+
+def asked(prompt: str) -> str:
+    """The last words of a person in the one text that a client made of a conversation.
+
+    They are the last line, without a role and without what some templates end with.
+    """
+    lines = [line.strip() for line in _END.sub("", prompt).splitlines() if line.strip()]
+    return _ROLE.sub("", lines[-1]) if lines else ""
 
 
 def pieces(text: str) -> list[str]:
@@ -49,11 +70,13 @@ def value(schema: Mapping[str, Any]) -> Any:
     kind = schema.get("type", "object")
     if isinstance(kind, list):
         kind = kind[0]
+    # Google writes them in capitals.
+    kind = str(kind).lower()
     if kind == "object":
         return {name: value(part) for name, part in schema.get("properties", {}).items()}
     if kind == "array":
         return [value(schema.get("items", {"type": "string"}))]
-    return {"string": "Zürich", "integer": 7, "number": 1.5, "boolean": True}.get(str(kind))
+    return {"string": "Zürich", "integer": 7, "number": 1.5, "boolean": True}.get(kind)
 
 
 def arguments(schema: Mapping[str, Any]) -> str:

@@ -85,3 +85,9 @@ def stream_response(content_type: str, chunks: Iterable[bytes], headers: Mapping
     """A response that is sent in parts."""
     named = {"content-type": content_type, **(headers or {})}
     return Response(headers=tuple(named.items()), chunks=tuple(chunks))
+
+
+def event_stream(events: Iterable[tuple[str, object]], headers: Mapping[str, str] | None = None) -> Response:
+    """Server-sent events with a JSON document each; an event without a name is data alone."""
+    chunks = [(f"event: {name}\n".encode() if name else b"") + b"data: " + encoded(each) for name, each in events]
+    return stream_response("text/event-stream", [chunk + b"\n\n" for chunk in chunks], headers)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from minreq.smoke.emulator import content
+from minreq.smoke.emulator import content, openai_media, openai_responses
 from minreq.smoke.emulator.message import Request, Response, encoded, json_response, stream_response
 
 _FINGERPRINT = "fp_0000000000"
@@ -60,6 +60,8 @@ def _call(request: Request) -> _Call | None:
             return _Call(operation="/".join(rest))
         case ("openai", "v1", *rest):
             return _Call(operation="/".join(rest), azure=True)
+        case ("openai", "responses"):
+            return _Call(operation="responses", azure=True)
         case ("openai", "deployments", deployment, *rest):
             return _Call(operation="/".join(rest), azure=True, deployment=deployment)
     return None
@@ -98,15 +100,20 @@ def _operation(request: Request, call: _Call) -> Response:
     if request.method == "GET" and call.operation.startswith("models/"):
         return json_response(_model(call.operation.partition("/")[2]), headers=_HEADERS)
     operations: Mapping[str, Callable[[Mapping[str, Any], str], Response]] = {
-        "chat/completions": functools.partial(_chat, azure=call.azure),
+        "chat/completions": functools.partial(chat, azure=call.azure),
         "completions": _text,
         "embeddings": _embeddings,
+        "images/generations": openai_media.images,
+        "audio/speech": openai_media.speech,
+        "audio/transcriptions": openai_media.transcription,
+        "responses": openai_responses.responses,
     }
     if request.method != "POST" or call.operation not in operations:
         message = f"Invalid URL ({request.method} {request.raw_path})"
         raise _Failure(404, message, "invalid_request_error", "404" if call.azure else None)
     try:
-        body = request.document()
+        is_form = request.header("content-type").startswith("multipart/form-data")
+        body = openai_media.fields(request) if is_form else request.document()
     except ValueError as error:
         raise _Failure(400, str(error), "invalid_request_error", None) from error
     model = call.deployment or body.get("model")
@@ -118,7 +125,10 @@ def _operation(request: Request, call: _Call) -> Response:
     if content.LIMITED in model or (content.LIMITED_ONCE in model and first):
         message = f"Rate limit reached for {model} on requests per min (RPM): Limit 3, Used 3, Requested 1."
         raise _Failure(429, message, "requests", "429" if call.azure else "rate_limit_exceeded")
-    return operations[call.operation](body, model)
+    try:
+        return operations[call.operation](body, model)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _Failure(400, f"Invalid request: {error!r}", "invalid_request_error", None) from error
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -148,7 +158,8 @@ def _usage(prompt: int, completion: int) -> dict[str, Any]:
     }
 
 
-def _chat(body: Mapping[str, Any], model: str, *, azure: bool) -> Response:
+def chat(body: Mapping[str, Any], model: str, *, azure: bool = False) -> Response:
+    """The answer of a chat model, whole or as events."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _Failure(400, "Missing required parameter: 'messages'.", "invalid_request_error", "missing_param")
@@ -162,6 +173,7 @@ def _chat(body: Mapping[str, Any], model: str, *, azure: bool) -> Response:
         "created": content.CREATED,
         "model": model,
         "system_fingerprint": _FINGERPRINT,
+        "service_tier": "default",
     }
     if body.get("stream"):
         usage_wanted = (body.get("stream_options") or {}).get("include_usage")

@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from minreq.smoke.emulator import bedrock, openai, sts
+from minreq.smoke.emulator import (
+    anthropic,
+    bedrock,
+    cohere,
+    google,
+    huggingface,
+    oauth,
+    ollama,
+    openai,
+    replicate,
+    sagemaker,
+    sts,
+)
 from minreq.smoke.emulator.message import Request, Response, json_response
 
 #: Asked in this order; each gives ``None`` for a request of another protocol.
-PROTOCOLS: Sequence[Callable[[Request], Response | None]] = (openai.answer, bedrock.answer, sts.answer)
+PROTOCOLS: Sequence[Callable[[Request], Response | None]] = (
+    # Known by its host, the others by their paths.
+    replicate.answer,
+    openai.answer,
+    anthropic.answer,
+    google.answer,
+    cohere.answer,
+    ollama.answer,
+    huggingface.answer,
+    bedrock.answer,
+    sagemaker.answer,
+    sts.answer,
+    oauth.answer,
+)
+
+#: Hosts whose clients cannot be told of another address: they come through a proxy, which the emulator is too.
+PROXIED: Sequence[str] = (replicate.HOST,)
 
 
 def answer(request: Request) -> Response:

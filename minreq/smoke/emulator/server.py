@@ -27,6 +27,8 @@ class Listeners:
     """The two listeners of one name, with what they heard."""
 
     handler: Handler
+    #: Hosts it is a proxy for.
+    proxied: frozenset[str] = frozenset()
     http: asyncio.Server | None = None
     https: asyncio.Server | None = None
     requests: list[dict[str, object]] = field(default_factory=list)
@@ -61,6 +63,22 @@ class Listeners:
             self._connections.discard(writer)
             writer.close()
 
+    async def _tunnel(self, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Be the host that a client of a proxy asks for (RFC 9110, section 9.3.6)."""
+        if target.partition(":")[0] not in self.proxied or self.https is None:
+            await _write(writer, Response(status=502), keep=False)
+            return
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await writer.drain()
+        port = self.https.sockets[0].getsockname()[1]
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        self._connections.add(inner_writer)
+        try:
+            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        finally:
+            self._connections.discard(inner_writer)
+            inner_writer.close()
+
     def _answer(self, request: Request) -> Response:
         try:
             return self.handler(request)
@@ -77,11 +95,23 @@ class Listeners:
                 return
             if request is None:
                 return
+            if request.method == "CONNECT":
+                await self._tunnel(request.target, reader, writer)
+                return
             self.requests.append(recorded(request, self.ports))
             keep = request.header("connection").lower() != "close"
             await _write(writer, self._answer(request), keep=keep)
             if not keep:
                 return
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hand on what comes in until it ends."""
+    while part := await reader.read(65536):
+        writer.write(part)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
 
 
 async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:

@@ -18,20 +18,23 @@ MESSAGES = [
 ]
 ANSWER = "Grüße, you said 'Where is Zürich?'."
 
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "weather",
-            "description": "The weather of a city.",
-            "parameters": {
-                "type": "object",
-                "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-                "required": ["city"],
+
+def tools() -> list[dict[str, Any]]:
+    """One tool; a list of its own each time, since litellm writes into it for some providers."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": "weather",
+                "description": "The weather of a city.",
+                "parameters": {
+                    "type": "object",
+                    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+                    "required": ["city"],
+                },
             },
-        },
-    }
-]
+        }
+    ]
 
 
 def calls() -> list[SimpleNamespace]:
@@ -42,6 +45,16 @@ def calls() -> list[SimpleNamespace]:
 def told(usage: Any) -> str:
     """Token counts in one form."""
     return f"{usage.prompt_tokens}+{usage.completion_tokens}={usage.total_tokens}"
+
+
+def called(call: SimpleNamespace, message: Any) -> Any:
+    """The one tool call of *message*, in the form of OpenAI."""
+    [asked] = message.tool_calls
+    arguments = json.loads(asked.function.arguments)
+    assert (asked.function.name, arguments) == ("weather", {"city": "Zürich", "days": 7}), message
+    # Where a provider gives it no name, litellm makes one up.
+    print(call.name, asked.function.name, json.dumps(arguments, ensure_ascii=False))
+    return asked
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:

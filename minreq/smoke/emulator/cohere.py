@@ -1,0 +1,126 @@
+"""Cohere's API, under ``/cohere``: chat, embeddings and reranking.
+
+Sources: https://docs.cohere.com/reference/chat, https://docs.cohere.com/v2/docs/streaming,
+https://docs.cohere.com/reference/embed and https://docs.cohere.com/reference/rerank
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from minreq.smoke.emulator import cohere_v1, content
+from minreq.smoke.emulator.message import Request, Response, encoded, event_stream, json_response, stream_response
+from minreq.smoke.emulator.reply import Reply
+
+_ID = "00000000-0000-4000-8000-000000000004"
+_DIMENSIONS = 8
+_MESSAGES = {401: "invalid api token", 429: "You are using a Trial key, which is limited to 10 API calls / minute."}
+
+Document = Mapping[str, Any]
+
+
+def answer(request: Request) -> Response | None:
+    """The answer to a call of Cohere, ``None`` where *request* is none."""
+    operations: Mapping[str, Callable[[Request, Document], Response]] = {
+        "chat": _chat,
+        "embed": _embed,
+        "rerank": _rerank,
+    }
+    match request.segments:
+        case ("cohere", "v1" | "v2", operation) if operation in operations:
+            pass
+        case _:
+            return None
+    key = request.header("authorization").partition(" ")[2]
+    try:
+        body = request.document()
+        status = content.verdict(key, body.get("model", ""))
+        if status in _MESSAGES:
+            return json_response({"id": _ID, "message": _MESSAGES[status]}, status=status)
+        return operations[operation](request, body)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return json_response({"id": _ID, "message": f"invalid request: {error!r}"}, status=400)
+
+
+def _chat(request: Request, body: Document) -> Response:
+    if "messages" not in body:
+        return cohere_v1.chat(body)
+    reply = _reply(body)
+    if body.get("stream"):
+        if "text/event-stream" in request.header("accept"):
+            return event_stream((each["type"], each) for each in _events(reply))
+        # What is not asked for as server-sent events comes as lines.
+        return stream_response("application/stream+json", [encoded(each) + b"\n" for each in _events(reply)])
+    message: dict[str, Any] = {"role": "assistant", "content": [{"type": "text", "text": reply.text}]}
+    if reply.tool:
+        message = {"role": "assistant", "tool_plan": "I will ask.", "tool_calls": [_call(reply, reply.said)]}
+    return json_response({"id": _ID, "message": message, "finish_reason": _reason(reply), "usage": _usage(reply)})
+
+
+def _reply(body: Document) -> Reply:
+    messages = body["messages"]
+    prompt = sum(content.tokens(content.text_of(each.get("content"))) for each in messages)
+    last, tools = messages[-1], body.get("tools") or []
+    if tools and last["role"] != "tool":
+        function = tools[0]["function"]
+        return Reply(tool=function["name"], schema=function["parameters"], prompt_tokens=prompt)
+    form = body.get("response_format") or {}
+    schema = form.get("json_schema") or form.get("schema")
+    if schema:
+        return Reply(text=content.arguments(schema.get("schema", schema)), prompt_tokens=prompt)
+    return Reply(text=content.reply(content.text_of(last["content"])), prompt_tokens=prompt)
+
+
+def _call(reply: Reply, arguments: str) -> Document:
+    return {"id": "weather_000000000000", "type": "function", "function": {"name": reply.tool, "arguments": arguments}}
+
+
+def _reason(reply: Reply) -> str:
+    return "TOOL_CALL" if reply.tool else "COMPLETE"
+
+
+def _usage(reply: Reply) -> Document:
+    tokens = {"input_tokens": reply.prompt_tokens, "output_tokens": reply.tokens}
+    return {"billed_units": tokens, "tokens": tokens}
+
+
+def _events(reply: Reply) -> Iterator[Document]:
+    yield {"type": "message-start", "id": _ID, "delta": {"message": {"role": "assistant", "content": []}}}
+    if reply.tool:
+        yield {"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls": _call(reply, "")}}}
+        for part in content.halves(reply.said):
+            delta = {"message": {"tool_calls": {"function": {"arguments": part}}}}
+            yield {"type": "tool-call-delta", "index": 0, "delta": delta}
+        yield {"type": "tool-call-end", "index": 0}
+    else:
+        start = {"message": {"content": {"type": "text", "text": ""}}}
+        yield {"type": "content-start", "index": 0, "delta": start}
+        for piece in content.pieces(reply.text):
+            yield {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": piece}}}}
+        yield {"type": "content-end", "index": 0}
+    yield {"type": "message-end", "delta": {"finish_reason": _reason(reply), "usage": _usage(reply)}}
+
+
+def _embed(request: Request, body: Document) -> Response:
+    texts = body["texts"]
+    vectors = [content.vector(text, body.get("output_dimension") or _DIMENSIONS) for text in texts]
+    types = body.get("embedding_types") or (["float"] if request.segments[1] == "v2" else None)
+    billed = {"input_tokens": sum(map(content.tokens, texts))}
+    return json_response(
+        {
+            "id": _ID,
+            "texts": texts,
+            "embeddings": dict.fromkeys(types, vectors) if types else vectors,
+            "response_type": "embeddings_by_type" if types else "embeddings_floats",
+            "meta": {"api_version": {"version": "2"}, "billed_units": billed},
+        }
+    )
+
+
+def _rerank(_request: Request, body: Document) -> Response:
+    """The last document is the most relevant, so that the order changes."""
+    documents = list(enumerate(body["documents"]))[::-1][: body.get("top_n")]
+    results = [{"index": index, "relevance_score": 1 / (rank + 1)} for rank, (index, _) in enumerate(documents)]
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+    return json_response({"id": _ID, "results": results, "meta": meta})
