@@ -13,7 +13,6 @@ from minreq.errors import IndexFailure, LockStale
 from minreq.forecast import StaticForecast
 from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
-from minreq.lockfile import requirements as requirements_file
 from minreq.lockfile import staleness
 from minreq.model import Lock
 from minreq.preparing import Task
@@ -33,15 +32,7 @@ def check(settings: Settings, reporter: Reporter) -> Lock:
     output = settings.output
     with IndexClient(preparing.index_settings(task.settings.index, task.files), settings.cache_dir / "index") as index:
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
-        reasons = staleness.reasons(
-            lock,
-            text=text,
-            filename=output.name,
-            command=task.command,
-            platforms=task.targets,
-            inputs=task.inputs(_version(lock, task)),
-            withdrawn=_known_withdrawn(lock, index, reporter),
-        )
+        reasons = _reasons(lock, text, task, _known_withdrawn(lock, index, reporter))
         # Another root than the lock's would be no answer to what became of this one.
         if not reasons and (settings.upgrade or settings.upgrade_packages):
             reasons = tuple(_moves(lock, task, index, reporter))
@@ -56,18 +47,29 @@ def unchanged(task: Task, index: IndexClient) -> Lock | None:
     What it pins would be preferred by a resolution anyway. Raises the index failures.
     """
     settings = task.settings
-    before = None if settings.upgrade or settings.upgrade_packages or settings.dry_run else preparing.previous(settings)
-    if before is None:
+    # What asks for runs gets them.
+    if settings.upgrade or settings.upgrade_packages or settings.dry_run or settings.settle == "runs":
         return None
-    same = (
-        settings.output.read_text("utf-8") == requirements_file.render(before, filename=settings.output.name)
-        and before.command == task.command
-        and before.inputs == task.inputs(_version(before, task))
-        and (before.platforms, before.proven_on) == (task.targets, task.host)
-        and (before.certificate is not None or not settings.certify)
-        and not any(preparing.is_refused(task.profile, pin) for pin in before.resolution.pins.values())
+    before = preparing.previous(settings)
+    if before is None or (settings.certify and before.certificate is None):
+        return None
+    if any(preparing.is_refused(task.profile, pin) for pin in before.resolution.pins.values()):
+        return None
+    text = settings.output.read_text("utf-8")
+    found = _reasons(before, text, task, _withdrawn(before, index))
+    return before if not found and before.proven_on.name == task.host.name else None
+
+
+def _reasons(lock: Lock, text: str, task: Task, withdrawn: Mapping[str, str]) -> tuple[str, ...]:
+    return staleness.reasons(
+        lock,
+        text=text,
+        filename=task.settings.output.name,
+        command=task.command,
+        platforms=task.targets,
+        inputs=task.inputs(_version(lock, task)),
+        withdrawn=withdrawn,
     )
-    return before if same and not _withdrawn(before, index) else None
 
 
 def _version(lock: Lock, task: Task) -> Version:

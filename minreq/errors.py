@@ -1017,7 +1017,7 @@ class IndexUnreachable(IndexFailure):
         self.url, self.problem = url, problem
 
     def __str__(self) -> str:
-        return f"no answer from {self.url}: {self.problem}; check the network, --proxy, --cert and --timeout"
+        return f"no answer from {self.url}: {self.problem}; check the network, and what pip is told of it (proxy, cert, timeout)"
 
 
 class IndexAnswered(IndexFailure):

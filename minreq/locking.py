@@ -46,6 +46,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     if settings.check:
         return checking.check(settings, reporter)
     task = preparing.task(settings)
+    foreign = [platform.name for platform in task.targets if platform != task.host]
+    if foreign and not settings.allow_unproven:
+        raise Unproven(foreign, task.host.name)
     settings = task.settings
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
@@ -167,15 +170,12 @@ def _wishes(settings: Settings, demand: Demand, resolution: Resolution) -> Wishe
 
 
 def _check(made: Lock, settings: Settings) -> None:
-    """Raise ``OverBudget`` or ``Unproven`` where the answer is no."""
+    """Raise ``OverBudget`` where the answer is no."""
     kept = made.selection.kept
     size = sum(each.bytes for each in kept)
     if settings.budget is not None and size > settings.budget:
         largest = sorted(kept, key=lambda each: (-each.bytes, each.candidate.name))[:_LARGEST]
         raise OverBudget(size, settings.budget, [f"{each.candidate.name} {each.bytes:,}" for each in largest])
-    foreign = [platform.name for platform in made.platforms if platform != made.proven_on]
-    if foreign and not settings.allow_unproven:
-        raise Unproven(foreign, made.proven_on.name)
 
 
 def _write(made: Lock, settings: Settings) -> None:

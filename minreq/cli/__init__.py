@@ -141,15 +141,17 @@ def _run(arguments: list[str], engine: Engine | None) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """A SIGTERM ends the run as Ctrl-C does: what has to be cleaned up is."""
+    """A SIGTERM, or a terminal that is closed, ends the run as Ctrl-C does: what has to be cleaned up is."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ending = (signal.SIGTERM, signal.SIGHUP)
+    previous = [(each, signal.signal(each, signal.default_int_handler)) for each in ending]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for each, handler in previous:
+            signal.signal(each, handler)
 
 
 def _refusal(error: OSError) -> str:

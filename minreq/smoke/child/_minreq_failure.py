@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 
 #: Marks an exception as ours; its value is the name of the distribution that was declined.
@@ -51,8 +52,11 @@ def describe(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Return the traceback as the interpreter would print it."""
+    """Return the traceback as the interpreter would print it, without the driver that ran the script."""
+    begin = error.__traceback__
+    while begin is not None and os.path.basename(begin.tb_frame.f_code.co_filename).startswith("_minreq_"):
+        begin = begin.tb_next
     try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        return "".join(traceback.format_exception(type(error), error, begin))
     except Exception as fault:  # noqa: BLE001 - An exception that cannot be printed must not hide that there was one.
         return f"{describe(error)} (its traceback cannot be printed: {describe(fault)})"

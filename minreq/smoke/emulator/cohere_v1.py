@@ -20,7 +20,7 @@ Document = Mapping[str, Any]
 def chat(body: Document) -> Response:
     """The answer of a chat model; `KeyError` or `TypeError` for a request that is malformed."""
     reply = _reply(body)
-    whole = {
+    whole: dict[str, Any] = {
         "response_id": _ID,
         "generation_id": _ID,
         "text": reply.text,

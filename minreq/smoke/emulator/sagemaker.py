@@ -48,7 +48,9 @@ def _invoked(endpoint: str, body: Mapping[str, Any], *, streamed: bool) -> Respo
     text = content.reply(content.asked(given))
     if not streamed:
         return json_response([{"generated_text": text}])
-    tokens = [{"token": {"text": piece}, "generated_text": None} for piece in content.pieces(text)]
+    tokens: list[dict[str, Any]] = [
+        {"token": {"text": piece}, "generated_text": None} for piece in content.pieces(text)
+    ]
     tokens.append({"token": {"text": "<|endoftext|>"}, "generated_text": text})
     return _framed(b"data:" + encoded(each) + b"\n\n" for each in tokens)
 
