@@ -234,7 +234,7 @@ class BuildOverBudget(NegativeAnswer):
 
 
 class Unproven(NegativeAnswer):
-    """The smoke ran on the host alone, and the lock is for other platforms."""
+    """The smoke runs on the host alone, and the lock is for other platforms."""
 
     reason = "unproven"
 
@@ -244,7 +244,7 @@ class Unproven(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"proven on {self.host} alone, not on {', '.join(self.platforms)}; "
+            f"the smoke can run on this {self.host} alone, not on {', '.join(self.platforms)}; "
             "lock on a machine of that platform, or accept it with --allow-unproven"
         )
 
@@ -1017,7 +1017,8 @@ class IndexUnreachable(IndexFailure):
         self.url, self.problem = url, problem
 
     def __str__(self) -> str:
-        return f"no answer from {self.url}: {self.problem}; check the network, and what pip is told of it (proxy, cert, timeout)"
+        advice = "check the network, and what pip is told of it (proxy, cert, timeout)"
+        return f"no answer from {self.url}: {self.problem}; {advice}"
 
 
 class IndexAnswered(IndexFailure):

@@ -246,7 +246,7 @@ def _via(kept: Kept) -> list[str]:
         via.append(f"extra: {kept.extra}")
     match kept.evidence:
         case Request(asked_by=asked_by):
-            via.append(asked_by)
+            via += asked_by.removeprefix("required by ").split(", ") if asked_by.startswith("required") else [asked_by]
         case Difference() as difference:
             via.append(f"difference: {_difference(difference)}")
         case Masked(place=place):
