@@ -141,6 +141,8 @@ def _enter_files(files: Mapping[str, Any]) -> None:
     for path in hidden:
         _mount("tmpfs", path, "tmpfs", _NO_SUID | _NO_DEVICES, _MOST_HIDDEN)
     for number, path in sorted(enumerate(shown), key=lambda each: each[1]):
+        if os.path.islink(path):
+            continue  # It came with the folder it is in; what it leads to is shown too.
         _make_place(path, like=f"/proc/self/fd/{kept}/{number}")
         _mount(f"/proc/self/fd/{kept}/{number}", path, None, _BIND | _RECURSIVE)
     for path in writable:

@@ -182,6 +182,8 @@ class Run:
         self._slots = threading.Semaphore(max(forks, 1))
         self._count = 0
         self._error: Exception | None = None
+        #: The first process has ended, and with it all that it could start.
+        self._is_over = False
         self._first: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution they go without.
         self.forks: dict[NormalizedName, Miss] = {}
@@ -313,8 +315,10 @@ class Run:
     def _watch(self) -> None:
         """A child that ends before it connects must not be waited for."""
         self._child.wait()
-        state = self._processes[_MAIN]
-        if state.pid is None:
+        with self._lock:
+            self._is_over = True
+            waited_for = [state for state in self._processes.values() if state.pid is None]
+        for state in waited_for:
             state.events.put("death")
 
     def _answer(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -361,7 +365,9 @@ class Run:
         with self._lock:
             self._count += 1
             process = f"{kind}-{self._count}"
-            self._processes[process] = _Process(without=without)
+            state = self._processes[process] = _Process(without=without)
+            if self._is_over:
+                state.events.put("death")
         return process
 
     def _endpoint_name(self, process: str, script: Script) -> str:
