@@ -195,7 +195,7 @@ def pip_compile(task: Task) -> None:
     """Pin and hash the declared closure of the same root, with what the providers add to it."""
     with tempfile.TemporaryDirectory(dir=task.scratch) as folder:
         source, cache = Path(folder, "requirements.in"), Path(folder, "cache")
-        wanted = [task.root, *available(task.profile, canonicalize_name(task.root.name), task.providers)]
+        wanted = [task.root, *available(task.profile, canonicalize_name(task.root.name), task.providers, None)]
         source.write_text("".join(f"{each}\n" for each in wanted), encoding="utf-8")
         command = [sys.executable, "-m", "piptools", "compile", "--quiet", "--no-config", "--generate-hashes"]
         environment = {**os.environ, "PIP_CACHE_DIR": str(cache)}
