@@ -13,16 +13,14 @@ from minreq.usage import Usage
 if TYPE_CHECKING:
     from minreq.analyzing import Analysis
     from minreq.building import Built
-    from minreq.doctor import Diagnosis
-    from minreq.explaining import Branch, Explanation
-    from minreq.exposing import Exposure
-    from minreq.surveying import Survey
-
-if TYPE_CHECKING:
     from minreq.config.exports import EnvironmentSettings, ExportSettings
+    from minreq.doctor import Diagnosis
     from minreq.environments import Standing
+    from minreq.explaining import Branch, Explanation
     from minreq.exporting import Exported
+    from minreq.exposing import Exposure
     from minreq.lockfile.difference import LockDifference
+    from minreq.surveying import Survey
 
 
 class Engine:
