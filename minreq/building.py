@@ -147,7 +147,8 @@ def build(settings: BuildSettings, reporter: Reporter) -> Built:
     task = _task(settings)
     index_settings = preparing.index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+        allow_pth = recalling.allowed_pth(task.lock)
+        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched, allow_pth=allow_pth)
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
         finder = _Finder(task=task, index=index, settings=index_settings, store=store)
         reporter.began(Step.MAP, f"{len(task.names)} distributions")

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from packaging.utils import NormalizedName
 
-from minreq import exposure, pinned, preparing
+from minreq import exposure, pinned, preparing, recalling
 from minreq.config import VerifySettings
 from minreq.errors import PinnedFilesMissing
 from minreq.exposure import Site
@@ -45,15 +45,15 @@ def expose(settings: VerifySettings, reporter: Reporter) -> Exposure:
 def _unpacked(
     lock: Lock, wheels: dict[NormalizedName, Candidate], settings: VerifySettings, reporter: Reporter
 ) -> dict[NormalizedName, Path]:
-    folder = settings.cache_dir / "wheels"
-    store = Store(folder, _Nowhere())
+    folder, allow_pth = settings.cache_dir / "wheels", recalling.allowed_pth(lock)
+    store = Store(folder, _Nowhere(), allow_pth=allow_pth)
     here = {name: each.wheel for name, each in wheels.items() if store.holds(each.wheel)}
     unpacked = {name: store.unpacked(wheel) for name, wheel in here.items()}
     missing = {name: pinned.recorded(lock, name) for name in wheels.keys() - here.keys()}
     if missing:
         index_settings = preparing.index_settings(settings.index)
         with IndexClient(index_settings, settings.cache_dir / "index") as index:
-            store = Store(folder, index, fetched=reporter.fetched)
+            store = Store(folder, index, fetched=reporter.fetched, allow_pth=allow_pth)
             finder = pinned.Finder(index=index, platform=lock.proven_on, build=_never, holds=store.holds)
             found = finder.find(lock, missing)
             if not found.complete:

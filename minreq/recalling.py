@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq import preparing
 from minreq.closure import Closure
@@ -58,6 +58,11 @@ def _smoke(recorded: Path, file: Path, moved: Sequence[Path]) -> Path | Command:
     if len(str(recorded).split()) > 1:
         return preparing.smoke_at(recorded, file.parent)
     raise SmokeMissing(str(recorded), str(file))
+
+
+def allowed_pth(lock: Lock) -> tuple[NormalizedName, ...]:
+    """Return the distributions whose start-up files were accepted when *lock* was made (``--allow-pth``)."""
+    return tuple(read_command(lock.command).get("allow_pth", ()))
 
 
 def closure(lock: Lock, installation: Installation, store: Store) -> Closure:

@@ -62,7 +62,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
             settings.cache_dir / "wheels",
             index,
             fetched=reporter.fetched,
-            allow_pth=read_command(task.lock.command).get("allow_pth", ()),
+            allow_pth=recalling.allowed_pth(task.lock),
         )
         finder = pinned.Finder(
             index=index,
