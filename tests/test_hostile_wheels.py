@@ -331,7 +331,7 @@ files = { "app/__init__.py" = "import a, b" }
 
 
 def test_the_command_tells_what_was_kept(tmp_path: Path) -> None:
-    """Refused with the way out; with it, the lock is made, the file is never run, and what reads the lock takes it too."""
+    """Refused with the way out; with it, the lock is made, the file is never run, and all commands take it."""
     made = project(SCENARIO, tmp_path)
     refused = made.minreq("lock", "app", "--smoke", "smoke.py", "--json")
     assert refused.status == 1
