@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -23,6 +24,7 @@ from minreq.lockfile import writing
 from minreq.minimizing import Minimum, Wishes, minimize
 from minreq.model import Lock, Resolution
 from minreq.observing import Laboratory
+from minreq.preparing import Task
 from minreq.reporting import Reporter, Step
 from minreq.resolver import Demand, extend, resolve
 from minreq.selecting import loaded_files, requests, select
@@ -46,9 +48,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     if settings.check:
         return checking.check(settings, reporter)
     task = preparing.task(settings)
-    foreign = [platform.name for platform in task.targets if platform != task.host]
-    if foreign and not settings.allow_unproven:
-        raise Unproven(foreign, task.host.name)
+    _check_platforms(task)
     settings = task.settings
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
@@ -70,10 +70,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
-        young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
-        if young:
-            reporter.note(f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}")
         version = resolution.pins[task.subject].version
+        for sentence in (*_young(resolution), *task.skipped(version)):
+            reporter.note(sentence)
 
         reporter.began(Step.MAP)
         more = partial(extend, demand=demand, index=index)
@@ -106,15 +105,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
                 excluded=wishes.excluded,
             )
             inputs = task.inputs(version)
-            certificate = None
-            if settings.certify:
-                pins = [kept.candidate for kept in selection.kept]
-                certificate = certify(laboratory, minimum, subject(pins, inputs), reporter)
-        kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
-        tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
-        for each in sorted(tried):
-            reporter.note(f"the smoke tried to reach what it cannot: {each}")
-        for sentence in wheelrules.overlapping(kept):
+            bound = subject([kept.candidate for kept in selection.kept], inputs)
+            certificate = certify(laboratory, minimum, bound, reporter) if settings.certify else None
+        for sentence in _seen(minimum, closure, store):
             reporter.note(sentence)
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
@@ -140,6 +133,28 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         _write(made, settings)
     reporter.locked(made)
     return made
+
+
+def _check_platforms(task: Task) -> None:
+    """Raise ``Unproven`` for a platform that the smoke cannot run on here."""
+    foreign = [platform.name for platform in task.targets if platform != task.host]
+    if foreign and not task.settings.allow_unproven:
+        raise Unproven(foreign, task.host.name)
+
+
+def _young(resolution: Resolution) -> Iterator[str]:
+    """Tell of pins that may be malicious and nobody knows yet."""
+    young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
+    if young:
+        yield f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}"
+
+
+def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:
+    """Tell what the smoke tried and could not, and which kept distributions are in each other's way."""
+    tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
+    yield from (f"the smoke tried to reach what it cannot: {each}" for each in sorted(tried))
+    kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
+    yield from wheelrules.overlapping(kept)
 
 
 def _unmasked(minimum: Minimum, tools: Tools, laboratory: Laboratory) -> Minimum:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -83,6 +83,17 @@ class Task:
         settings = self.settings
         smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
         return planning.plan(self.profile, settings.providers, settings.features or None, smokes, version)
+
+    def skipped(self, version: Version) -> Iterator[str]:
+        """Return a sentence for each reason why that *version* of the root cannot do something."""
+        if self.profile is None:
+            return
+        stages: dict[str, dict[str, None]] = {}
+        settings = self.settings
+        for each in planning.skipped(self.profile, settings.providers, settings.features or None, version):
+            stages.setdefault(each.reason, {})[each.stage] = None
+        for reason, names in stages.items():
+            yield f"what {', '.join(names)} would call is skipped in part or whole: {reason}"
 
     def inputs(self, version: Version) -> Mapping[str, str]:
         """Return digests, by name, of what decides the lock beside its command line and the index.

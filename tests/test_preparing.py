@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from minreq import preparing
 from minreq.config import IndexOptions, Settings
@@ -102,3 +103,19 @@ def test_constraints_of_the_configuration_of_pip() -> None:
         assert [str(each.requirement) for each in demand.constraints] == ["b<2"]
     with pytest.raises(PipSettingInvalid, match="download it and name that"):
         demanded(told(), IndexSettings(constraints=("https://index.example/c.txt",)))
+
+
+def test_what_a_release_of_the_root_cannot_do_is_told() -> None:
+    settings = Settings(root=Requirement("litellm"), cache_dir=Path("cache"), providers=("bedrock",))
+    task = preparing.task(settings)
+    assert list(task.skipped(Version("1.78.7"))) == [
+        (
+            "what bedrock/tools-streaming would call is skipped in part or whole: "
+            "older releases lose the tool calls that Nova streams through InvokeModel"
+        )
+    ]
+    assert list(task.skipped(Version("1.106.2"))) == []
+
+
+def test_a_root_without_a_profile_skips_nothing() -> None:
+    assert list(preparing.task(told()).skipped(Version("1.0"))) == []
