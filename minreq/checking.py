@@ -12,8 +12,7 @@ from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
 from minreq.forecast import StaticForecast
 from minreq.index.client import IndexClient
-from minreq.lockfile import evidence as evidence_file
-from minreq.lockfile import staleness
+from minreq.lockfile import evidence as evidence_file, staleness
 from minreq.model import Lock
 from minreq.preparing import Task
 from minreq.reporting import Reporter, Step

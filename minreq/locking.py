@@ -18,9 +18,7 @@ from minreq.errors import OverBudget, Unproven
 from minreq.forecast import StaticForecast
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
-from minreq.lockfile import evidence as evidence_file
-from minreq.lockfile import requirements as requirements_file
-from minreq.lockfile import writing
+from minreq.lockfile import evidence as evidence_file, requirements as requirements_file, writing
 from minreq.minimizing import Minimum, Wishes, minimize
 from minreq.model import Lock, Resolution
 from minreq.observing import Laboratory

@@ -20,12 +20,10 @@ from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
 from minreq.errors import EvidenceUnreadable, ProjectBuildFailed, SmokeUnusable
 from minreq.importmap import ImportMap
-from minreq.index import cutoff, pipconfig
-from minreq.index import sdist as building
+from minreq.index import cutoff, pipconfig, sdist as building
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import local_path
-from minreq.lockfile import evidence
-from minreq.lockfile import requirements as lockfile
+from minreq.lockfile import evidence, requirements as lockfile
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Sdist, Wheel
 from minreq.profiles import loading, planning
 from minreq.requirements import Requirements, StatedRequirement

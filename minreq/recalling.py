@@ -14,8 +14,7 @@ from minreq.config.settings import read_command
 from minreq.errors import EvidenceUnreadable, SmokeMissing
 from minreq.index import sdist as building
 from minreq.index.settings import IndexSettings
-from minreq.lockfile import evidence as evidence_file
-from minreq.lockfile import reading
+from minreq.lockfile import evidence as evidence_file, reading
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Sdist, Wheel
 from minreq.pinned import Installation
 from minreq.profiles import loading, planning

@@ -14,8 +14,7 @@ from minreq.config import Settings
 from minreq.errors import ArchiveUnreadable, NothingSeen, NothingToScan, UnknownModels
 from minreq.forecast import StaticForecast
 from minreq.index.client import IndexClient
-from minreq.profiles import loading
-from minreq.profiles import usage as guides
+from minreq.profiles import loading, usage as guides
 from minreq.reporting import Reporter, Step
 from minreq.resolver import resolve
 from minreq.scan import naming, scan

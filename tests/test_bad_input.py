@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -22,8 +21,7 @@ from wheelhouse import Release
 from minreq.config import pyproject
 from minreq.errors import MinreqError
 from minreq.index import archive, coremetadata, simple
-from minreq.lockfile import edits, evidence
-from minreq.lockfile import requirements as lockfile
+from minreq.lockfile import edits, evidence, requirements as lockfile
 from minreq.model import Wheel
 from minreq.requirements import read_requirements
 from minreq.smoke.listening import Server

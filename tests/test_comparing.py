@@ -8,8 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minreq.comparing import Deviation, deviations, sentence, steady, steady_behaviour, without_noise
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour

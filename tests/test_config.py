@@ -16,8 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minreq.cli import lock as lock_command
-from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings
-from minreq.config import options as o
+from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, options as o
 from minreq.config.pyproject import Configuration, find, values
 from minreq.config.settings import command, read_command, settings, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock

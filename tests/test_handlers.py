@@ -7,8 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from minreq.handlers import frames_of_import, optional_because, read_source
 from minreq.model import Frame, Need, Question

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 from commanding import project
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from laboratory import Copier
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name

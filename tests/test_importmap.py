@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.importmap import ImportMap, import_map, modules

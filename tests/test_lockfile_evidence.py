@@ -10,8 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from samplelock import EXPECTED, KEPT, LOCK, locks, with_selection
 from test_lockfile_requirements import shuffled
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from samplelock import DIFFERENCE, EXPECTED, HOST, KEPT, LAMBDA, LEFT_OUT, LOCK, locks, with_selection

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from conftest import MakeWheelhouse
 from folderindex import FolderIndex
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.tags import sys_tags

@@ -1,7 +1,6 @@
 """A layer from the lock by AWS CDK: the bundling installs without dependencies."""
 
-from aws_cdk import BundlingOptions, Stack
-from aws_cdk import aws_lambda as lambda_
+from aws_cdk import BundlingOptions, Stack, aws_lambda as lambda_
 
 
 def layer(stack: Stack) -> lambda_.LayerVersion:

@@ -10,8 +10,7 @@ from _minreq_state import flush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Set as AbstractSet
     from typing import Any
 
     from _minreq_link import Link

@@ -1,0 +1,116 @@
+"""What can be wrong with an archive, and with the store that keeps it."""
+
+from __future__ import annotations
+
+from minreq.errors.branches import IndexFailure, NegativeAnswer, UsageError
+
+
+class HashMismatch(IndexFailure):
+    """A file does not have the hash that the index or the lock gives for it."""
+
+    reason = "hash"
+
+    def __init__(self, filename: str, expected: str, found: str) -> None:
+        super().__init__(filename, expected, found)
+        self.filename, self.expected, self.found = filename, expected, found
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename} has the SHA-256 {self.found}, not {self.expected} as promised: "
+            "it was changed or damaged on the way, nothing of it was used; try again, or ask whoever runs the index"
+        )
+
+
+class HashMissing(IndexFailure):
+    """The index gives no SHA-256 for a file."""
+
+    reason = "hash"
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(filename)
+        self.filename = filename
+
+    def __str__(self) -> str:
+        return f"the index gives no SHA-256 for {self.filename}; minreq uses no file that it cannot check"
+
+
+class ArchiveUnreadable(IndexFailure):
+    """A wheel is no zip, or its metadata is missing or broken."""
+
+    reason = "archive-unreadable"
+
+    def __init__(self, filename: str, url: str, problem: str) -> None:
+        super().__init__(filename, url, problem)
+        self.filename, self.url, self.problem = filename, url, problem
+
+    def __str__(self) -> str:
+        return f"cannot read {self.filename} from {self.url}: {self.problem}"
+
+
+class BrokenWheel(IndexFailure):
+    """An archive has the right hash and is no valid wheel."""
+
+    reason = "wheel"
+
+    def __init__(self, filename: str, why: str) -> None:
+        super().__init__(filename, why)
+        self.filename, self.why = filename, why
+
+    def __str__(self) -> str:
+        return f"{self.filename} is not a valid wheel: {self.why}; choose another version with --constraint"
+
+
+class HostileWheel(NegativeAnswer):
+    """A wheel does what no wheel should: it would run unasked, write elsewhere, or is not what it says."""
+
+    reason = "hostile"
+
+    def __init__(self, filename: str, path: str, rule: str) -> None:
+        super().__init__(filename, path, rule)
+        self.filename, self.path, self.rule = filename, path, rule
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename} is refused because of {self.path}: {self.rule}; "
+            "nothing of it was run; leave it out with --exclude, or choose another version with --constraint"
+        )
+
+
+class MetadataMismatch(IndexFailure):
+    """The metadata of a wheel tells another name or version than its file name."""
+
+    reason = "metadata-mismatch"
+
+    def __init__(self, filename: str, name: str, version: str) -> None:
+        super().__init__(filename, name, version)
+        self.filename, self.name, self.version = filename, name, version
+
+    def __str__(self) -> str:
+        return f"{self.filename} says inside that it is {self.name} {self.version}; leave this release out"
+
+
+class SdistBuildFailed(IndexFailure):
+    """``pip wheel`` could not make a wheel from a source distribution."""
+
+    reason = "sdist-build-failed"
+
+    def __init__(self, project: str, version: str, lines: tuple[str, ...]) -> None:
+        super().__init__(project, version, lines)
+        self.project, self.version, self.lines = project, version, lines
+
+    def __str__(self) -> str:
+        said = "".join(f"\n  {line}" for line in self.lines)
+        return f"cannot build a wheel from the source of {self.project} {self.version}; pip said:{said}"
+
+
+class StoreUnwritable(UsageError):
+    """The store of wheels cannot be written."""
+
+    reason = "store"
+
+    def __init__(self, folder: object, why: str) -> None:
+        super().__init__(folder, why)
+        self.folder, self.why = folder, why
+
+    def __str__(self) -> str:
+        return f"cannot write to the store {self.folder}: {self.why}; name another folder in MINREQ_CACHE_DIR"
