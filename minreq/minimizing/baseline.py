@@ -1,0 +1,110 @@
+"""The baseline: what the smoke does with nothing left out, and how the behaviour of another run differs from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import Any
+
+from minreq.comparing import Deviation, deviations, without_noise
+from minreq.errors import BaselineFailure, ModuleNotOffered, SmokeFails, SmokeNeverEnds
+from minreq.model import Behaviour, Difference
+from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_with
+from minreq.smoke.running import StageResult
+from minreq.tracing import Trace
+
+
+class TemplateStuckError(Exception):
+    """A stage of the baseline hung or died in a fork: what the first stage left (threads, locks) may be why."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+
+class Baseline:
+    """A run with all that the closure has, begun at once; whoever asks waits for no more of it than the answer needs.
+
+    What it raises, whoever asks is told: ``BaselineFailure`` when the smoke fails, :class:`TemplateStuckError`.
+    """
+
+    def __init__(self, laboratory: Laboratory, pool: Executor) -> None:
+        self._laboratory = laboratory
+        self._pool = pool
+        #: What it did in the first stage, known before the rest.
+        self._first: Future[Behaviour] = Future()
+        self._observed = pool.submit(self._observe, "baseline")
+        self._again: Future[Observation] | None = None
+
+    @property
+    def observation(self) -> Observation:
+        """The whole of it."""
+        return self._observed.result()
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What the smoke did."""
+        return self.observation.behaviour
+
+    def listen_for_noise(self) -> Future[Observation]:
+        """Start a second baseline beside whatever runs next."""
+        if self._again is None:
+            self._again = self._pool.submit(self._observe, "baseline-again", PROOF_SEED)
+        return self._again
+
+    def noise(self) -> tuple[Deviation, ...]:
+        """Return what differs between two baselines; the second is run when it is first asked for."""
+        return deviations(self.behaviour, self.listen_for_noise().result().behaviour)
+
+    def known_noise(self) -> tuple[Deviation, ...]:
+        """Return the noise where anybody had to ask for it."""
+        return self.noise() if self._again is not None else ()
+
+    def deviations_of(self, behaviour: Behaviour, accepted: Iterable[Difference]) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from the baseline in the stages that ran, *accepted* differences aside."""
+        aside = {(difference.stage, difference.what) for difference in accepted}
+        found = deviations(self._expected(behaviour), behaviour)
+        if found and self._again is not None:
+            found = without_noise(found, self.noise())
+        return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in aside)
+
+    def _expected(self, behaviour: Behaviour) -> Behaviour:
+        """Return what the baseline did in the stages of *behaviour*."""
+        ran = {stage.stage for stage in behaviour.stages}
+        first = self._laboratory.world.plan.first
+        if first is not None and ran == {first.stage}:
+            either: list[Future[Any]] = [self._first, self._observed]
+            wait(either, return_when=FIRST_COMPLETED)
+            if self._first.done():
+                return self._first.result()
+        return Behaviour(stages=tuple(stage for stage in self.behaviour.stages if stage.stage in ran))
+
+    def _observe(self, name: str, seed: int = 0) -> Observation:
+        """Run the smoke with all that the closure has."""
+
+        def tell(first: StageResult) -> bool:
+            if not self._first.done():
+                self._first.set_result(Behaviour(stages=(first.behaviour,)))
+            return True
+
+        oracle = Trace(self._laboratory.closure, {}, eager=True)
+        observation = observe_with(self._laboratory, oracle, name, seed=seed, go_on=tell)
+        if observation.failure is not None:
+            stage = observation.failure.behaviour.stage
+            first = self._laboratory.world.plan.first
+            if first is not None and stage != first.stage and observation.failure.ended in {"timeout", "death"}:
+                raise TemplateStuckError(stage)
+            raise _failure(observation, observation.failure, self._laboratory.world.limit)
+        return observation
+
+
+def _failure(observation: Observation, failure: StageResult, limit: float) -> BaselineFailure:
+    stage = failure.behaviour.stage
+    for asked in observation.unanswered:
+        if asked.question.name in failure.missing:
+            frame = asked.question.frames[0] if asked.question.frames else None
+            importer = f"{frame.file}:{frame.line}" if frame else "the smoke"
+            return ModuleNotOffered(asked.question.name, importer, stage)
+    if failure.ended == "timeout":
+        return SmokeNeverEnds(stage, limit)
+    return SmokeFails(stage, failure.behaviour.status, failure.traceback)

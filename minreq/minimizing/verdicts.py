@@ -1,0 +1,83 @@
+"""The verdicts that have fallen: what each yes of a trace is kept for, and what it turned out not to need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from packaging.utils import NormalizedName
+
+from minreq.minimizing.wishes import Wishes
+from minreq.model import Difference, Evidence, Question
+from minreq.observing import Observation
+from minreq.settling import Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdicts:
+    """What is known of each distribution; the last three are about the trace at hand."""
+
+    wishes: Wishes
+    #: By distribution, each with the first question it holds for.
+    evidence: dict[NormalizedName, tuple[Question, Evidence]] = field(default_factory=dict)
+    #: Left out although the smoke then behaves differently.
+    degraded: dict[NormalizedName, Difference] = field(default_factory=dict)
+    #: Left out: the smoke passed, and behaved the same.
+    spared: set[NormalizedName] = field(default_factory=set)
+    #: What the trace at hand has, and does not need.
+    unneeded: set[NormalizedName] = field(default_factory=set)
+    #: Those of them without which only one stage passed, and all that were such before: nobody hopes twice.
+    hoped: frozenset[NormalizedName] = frozenset()
+    hoped_once: frozenset[NormalizedName] = frozenset()
+
+    def begin(self) -> None:
+        """Begin with another trace."""
+        self.unneeded, self.hoped = set(), frozenset()
+
+    def record(self, trace: Observation, verdicts: Mapping[NormalizedName, Verdict]) -> None:
+        """Keep *verdicts* with the question of *trace* that each is for."""
+        for name, verdict in verdicts.items():
+            if isinstance(verdict, Difference) and (self.wishes.smallest or name in self.wishes.excluded):
+                self.degraded[name] = verdict
+            elif verdict is not None:
+                self.evidence[name] = trace.answers[name].question, verdict
+                continue
+            self.unneeded.add(name)
+
+    def hope(self, trace: Observation, names: Iterable[NormalizedName]) -> None:
+        """Take *names* for unneeded, since the stage that asks passed without each: what comes next tells."""
+        self.hoped = frozenset(names)
+        self.hoped_once |= self.hoped
+        self.record(trace, dict.fromkeys(sorted(self.hoped)))
+
+    def doubt(self) -> frozenset[NormalizedName]:
+        """Take back all that was only hoped; return it."""
+        doubtful, self.hoped = self.hoped, frozenset()
+        self.unneeded -= doubtful
+        return doubtful
+
+    def spare(self) -> None:
+        """Note what the trace at hand does not need, and nobody would miss."""
+        self.spared |= self.unneeded - set(self.degraded)
+
+    def settled(self, trace: Observation) -> set[NormalizedName]:
+        """Return what has a verdict that still holds in *trace*: it was asked for in the same place."""
+        return {
+            name
+            for name, (question, _) in self.evidence.items()
+            if name in trace.accepted and trace.answers[name].question == question
+        }
+
+    def stands(self, trace: Observation) -> bool:
+        """Whether all other answers of *trace* stand when what it did not need is taken away.
+
+        That is so for a single distribution through which nothing else was asked for: the run that passed without it
+        was one on the very set that remains.
+        """
+        if not self.unneeded:
+            return True
+        return len(self.unneeded) == 1 and not any(
+            self.unneeded.intersection(filter(None, asked.owners))
+            for name in trace.accepted - self.unneeded
+            for asked in trace.asked[name]
+        )
