@@ -10,14 +10,11 @@ from packaging.version import Version
 from minreq import pinned, preparing
 from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
-from minreq.forecast import StaticForecast
 from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file, staleness
 from minreq.model import Lock
 from minreq.preparing import Task
 from minreq.reporting import Reporter, Step
-from minreq.resolver import resolve
-from minreq.store import Store
 
 
 def check(settings: Settings, reporter: Reporter) -> Lock:
@@ -100,10 +97,15 @@ def _known_withdrawn(lock: Lock, index: IndexClient, reporter: Reporter) -> Mapp
 
 def _moves(lock: Lock, task: Task, index: IndexClient, reporter: Reporter) -> Iterator[str]:
     """Tell what a resolution with nothing preferred that may move pins otherwise."""
+    from minreq import demanding  # noqa: PLC0415 # Heavy: to judge a lock nothing is resolved, but for this.
+    from minreq.forecast import StaticForecast  # noqa: PLC0415
+    from minreq.resolver import resolve  # noqa: PLC0415
+    from minreq.store import Store  # noqa: PLC0415
+
     reporter.began(Step.RESOLVE)
     settings = task.settings
     store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
-    demand = preparing.demand(task, preparing.index_settings(task.settings.index, task.files), store)
+    demand = demanding.demand(task, preparing.index_settings(task.settings.index, task.files), store)
     resolution = resolve(demand, index, StaticForecast(index))
     reporter.resolved(resolution)
     for kept in lock.selection.kept:

@@ -1,4 +1,4 @@
-"""From settings to what a lock needs before anything runs: interpreter, platforms, index settings, demand, plan."""
+"""From settings to what a lock needs before anything runs: interpreter, platforms, index settings, plan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -20,15 +19,13 @@ from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
 from minreq.errors import EvidenceUnreadable, ProjectBuildFailed, SmokeUnusable
 from minreq.importmap import ImportMap
-from minreq.index import cutoff, pipconfig, sdist as building
+from minreq.index import pipconfig
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import local_path
-from minreq.lockfile import evidence, requirements as lockfile
-from minreq.model import Candidate, Command, Lock, Plan, Platform, Sdist, Wheel
+from minreq.lockfile import evidence
+from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
 from minreq.profiles import loading, planning
 from minreq.requirements import Requirements, StatedRequirement
-from minreq.resolver import Demand
-from minreq.store import Store
 
 #: How many scripts of a folder are named in an error.
 _NAMED = 3
@@ -156,6 +153,8 @@ def build_project(project: Path, interpreter: runtime.Interpreter, index: IndexS
     """Make a wheel of the *project* in a folder; raises ``ProjectBuildFailed``."""
     if not any((project / name).is_file() for name in ("pyproject.toml", "setup.py")):
         raise ProjectBuildFailed(project, ["there is neither a pyproject.toml nor a setup.py in it"])
+    from minreq.index import sdist as building  # noqa: PLC0415 # Heavy, and seldom needed.
+
     return building.build_project(project, python=interpreter.executable, to=cache_dir / "projects", settings=index)
 
 
@@ -217,64 +216,6 @@ def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) ->
     return pipconfig.with_options(loaded, (option for file in files for option in file.options))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SdistBuilder:
-    """Builds a wheel for the host where an index has no wheel; see `minreq.index.sdist`."""
-
-    task: Task
-    settings: IndexSettings
-    store: Store
-
-    def build(self, sdist: Sdist) -> Wheel:
-        """Fetch *sdist*, check its hash, build it; raises ``NoWheel`` where building is not allowed."""
-        refusal = building.refusal(sdist, self.settings, self.task.targets)
-        if refusal is not None:
-            raise refusal
-        archive = self.store.archive(sdist)
-        python = self.task.interpreter.executable
-        return building.build(sdist, archive, python=python, to=archive.parent / "built", settings=self.settings)
-
-
-def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
-    """Return what is to be resolved: the words of the user, pip's constraints, the pins of the lock that is there.
-
-    Raises ``UsageError`` where a file it reads cannot be read.
-    """
-    settings = task.settings
-    before = previous(settings)
-    files = task.files
-    of_pip = (requirements.constraint_file(path) for path in index.constraints)
-    return Demand(
-        root=settings.root,
-        host=task.host,
-        targets=task.targets,
-        available=(
-            *_stated("--also", settings.also),
-            *_stated("--with", settings.with_),
-            *_stated("--include", map(Requirement, settings.include)),
-            *_stated("the profile", _of_providers(task)),
-        ),
-        whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
-        provided=(
-            *_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
-            *_stated("--project", [settings.root] if settings.project else []),
-        ),
-        constraints=(
-            *task.constraints,
-            *(each for path in of_pip for each in requirements.read_constraints(path, os.environ)),
-            *(each for file in files for each in file.constraints),
-        ),
-        overrides=_stated("--override", settings.overrides),
-        preferred=_preferred(settings),
-        passed_over=before.resolution.passed_over if before else (),
-        refused=refused(task.profile),
-        exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
-        only_binary=index.only_binary,
-        no_binary=index.no_binary,
-        builder=SdistBuilder(task=task, settings=index, store=store),
-    )
-
-
 def previous(settings: Settings) -> Lock | None:
     """Return what the evidence beside the lock says; ``None`` without a lock, or with evidence of another schema."""
     if settings.output == STDOUT or not settings.output.exists():
@@ -284,29 +225,6 @@ def previous(settings: Settings) -> Lock | None:
         return evidence.load(file.read_text("utf-8"), filename=file.name)
     except (OSError, UnicodeDecodeError, EvidenceUnreadable):
         return None  # It will be written anew: a lock does not depend on the evidence of another.
-
-
-def _preferred(settings: Settings) -> Mapping[NormalizedName, Version]:
-    """Return the pins of the lock that is to be made anew, without those that may move.
-
-    Those of what was left out are in the evidence alone.
-    """
-    if settings.upgrade or settings.output == STDOUT or not settings.output.exists():
-        return {}
-    before = previous(settings)
-    pins = {name: pin.version for name, pin in before.resolution.pins.items()} if before else {}
-    text = settings.output.read_text("utf-8")
-    pins |= {pin.name: pin.version for pin in lockfile.parse(text, filename=settings.output.name).pins}
-    return {name: version for name, version in pins.items() if name not in settings.upgrade_packages}
-
-
-def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequirement, ...]:
-    return tuple(StatedRequirement(requirement=each, origin=f"{origin} {each}") for each in given)
-
-
-def _of_providers(task: Task) -> tuple[Requirement, ...]:
-    features = task.settings.features or None
-    return planning.available(task.profile, task.subject, task.settings.providers, features) if task.profile else ()
 
 
 def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:
@@ -321,7 +239,3 @@ def refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozense
         versions = frozenset(Version(specifier.version) for specifier in each.versions)
         found[each.name] = found.get(each.name, frozenset()) | versions
     return found
-
-
-def _cutoff(text: str | None) -> datetime | None:
-    return cutoff.parse(text, datetime.now(timezone.utc)) if text else None

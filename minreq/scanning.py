@@ -9,7 +9,7 @@ from functools import cache
 
 from packaging.utils import canonicalize_name
 
-from minreq import preparing
+from minreq import demanding, preparing
 from minreq.config import Settings
 from minreq.errors import ArchiveUnreadable, NothingSeen, NothingToScan, UnknownModels
 from minreq.forecast import StaticForecast
@@ -73,7 +73,7 @@ def _models(settings: Settings, guide: guides.Guide, reporter: Reporter) -> Mapp
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
-        demand = preparing.demand(task, index_settings, store)
+        demand = demanding.demand(task, index_settings, store)
         wheel = resolve(demand, index, StaticForecast(index)).pins[task.subject].wheel
         content = index.read(wheel, [guide.models]).get(guide.models)
     try:

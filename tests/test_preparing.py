@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from minreq import preparing
+from minreq import demanding, preparing
 from minreq.config import IndexOptions, Settings
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable, SmokeUnusable
 from minreq.index.settings import IndexSettings
@@ -41,7 +41,7 @@ def told(**settings: object) -> Settings:
 
 def demanded(settings: Settings, index: IndexSettings) -> Demand:
     task = preparing.task(settings)
-    return preparing.demand(task, index, Store(Path("store"), Nowhere()))
+    return demanding.demand(task, index, Store(Path("store"), Nowhere()))
 
 
 @pytest.mark.parametrize(
