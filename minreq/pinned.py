@@ -22,6 +22,10 @@ class Index(Protocol):
         """Return every file of a project by version; raises `ProjectNotFound` and the other index failures."""
         ...
 
+    def named(self, name: NormalizedName, filenames: Collection[str], /) -> tuple[Wheel | Sdist, ...]:
+        """Return the files of a project that have one of these names; raises as `releases` does."""
+        ...
+
     def prefetch(self, names: Iterable[NormalizedName], /) -> None:
         """Begin to read the pages of *names* in the background."""
         ...
@@ -116,7 +120,7 @@ def withdrawn(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str
     index.prefetch(sorted(candidate.name for candidate in candidates))
     found: dict[str, str] = {}
     for candidate in candidates:
-        files = _offered(index, candidate.name, candidate.version)
+        files = _named(index, candidate)
         for file in pinned(candidate):
             there = _same(files, file)
             if there is None:
@@ -141,6 +145,14 @@ def _offered(index: Index, name: NormalizedName, version: Version) -> tuple[Whee
     """The files of a version, none where the index has no such version or project (any more)."""
     try:
         return index.releases(name).get(version, ())
+    except ProjectNotFound:
+        return ()
+
+
+def _named(index: Index, candidate: Candidate) -> tuple[Wheel | Sdist, ...]:
+    """The files that are pinned, as far as the index has them (any more)."""
+    try:
+        return index.named(candidate.name, [file.filename for file in pinned(candidate)])
     except ProjectNotFound:
         return ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -90,6 +90,13 @@ class IndexClient:
     def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
         """Every file of a project, the oldest version first; raises as `releases` does."""
         return tuple(file for files in self.releases(name).values() for file in files)
+
+    def named(self, name: NormalizedName, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
+        """The files of a project that have one of these names; nothing is learnt about the others.
+
+        Raises as `releases` does.
+        """
+        return self._listings.get(name).named(filenames)
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Begin to read the pages of *names* in the background."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -20,17 +21,31 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     are understood when somebody asks for them. Then they are sorted by file name, then in the order of the places; a
     file that a later place offers with the same hash is left out. A version has no files where none of those that seem
     to be of it can be read. Asking raises :class:`PageUnreadable` where a page tells nonsense about a file.
+
+    Not even the versions are read before somebody asks: whoever knows the file names goes without.
     """
 
     def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, Iterable[Link]]]) -> None:
+        self._name = name
+        self._offers = tuple((place, tuple(links)) for place, links in offers)
+        self._files: dict[Version, tuple[Wheel | Sdist, ...]] = {}
+
+    def named(self, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
+        """Return the files with these names, as the places offer them."""
+        wanted = frozenset(filenames)
+        found = ((place, link) for place, links in self._offers for link in links if link.filename in wanted)
+        return tuple(_understood(found))
+
+    @cached_property
+    def _links(self) -> Mapping[Version, Iterable[tuple[Place, Link]]]:
+        # Here too two threads may come at once.
         links: defaultdict[Version, list[tuple[Place, Link]]] = defaultdict(list)
-        for place, offered in offers:
+        for place, offered in self._offers:
             for link in offered:
                 release = release_of(link.filename)
-                if release is not None and release[0] == name:
+                if release is not None and release[0] == self._name:
                     links[release[1]].append((place, link))
-        self._links = {version: links[version] for version in sorted(links)}
-        self._files: dict[Version, tuple[Wheel | Sdist, ...]] = {}
+        return {version: links[version] for version in sorted(links)}
 
     def __getitem__(self, version: Version) -> tuple[Wheel | Sdist, ...]:
         # Two threads may both come here; they find the same.
