@@ -1,0 +1,307 @@
+"""How long a lock takes, beside one run of the same smoke, the tools that pin everything, and what people do by hand.
+
+Everything is measured in turns, round by round, so that what else the machine does hits all of it alike; seconds depend
+on the machine, ratios travel. Writes a table in Markdown and a picture into ``benchmarks/results/``. Needs the package
+index.
+
+    tox run -e bench                                  # all, on two releases of litellm
+    tox run -e bench -- --only warm,again --rounds 9
+    tox run -e bench -- litellm==1.106.2 --skip loop,leave-one-out
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import drawing
+from full_install import BareSmoke, environment, install, install_all, leave_one_out, plain_loop
+from measuring import Measured, machine, minreq, run, timed
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from minreq.lockfile import evidence
+from minreq.model import Lock
+from minreq.profiles.loading import Profile, find
+from minreq.profiles.planning import available, plan
+from minreq.smoke.emulation import Emulator
+
+RESULTS = Path(__file__).parent / "results"
+ROOTS = ("litellm==1.106.2", "litellm==1.78.7")
+
+#: What is measured, by the name that chooses it; ``smoke`` divides and is always there.
+TITLES = {
+    "smoke": "the smoke on a full install",
+    "help": "minreq --help",
+    "again": "minreq lock, nothing changed",
+    "check": "minreq lock --check",
+    "warm": "minreq lock, warm store",
+    "changed": "minreq lock, smoke changed",
+    "cold": "minreq lock, empty cache",
+    "uv-compile": "uv pip compile --generate-hashes, empty cache",
+    "pip-compile": "pip-compile --generate-hashes, empty cache",
+    "pip-install": "pip install ROOT boto3, empty cache",
+    "loop": "by hand: install what is missing, run, again",
+    "leave-one-out": "by hand: a run without each of the closure",
+}
+OWN = frozenset({"help", "again", "check", "warm", "changed", "cold"})
+#: Begin with nothing, and so take long; measured in fewer rounds, the last two once.
+COLD = frozenset({"cold", "uv-compile", "pip-compile", "pip-install"})
+ONCE = frozenset({"loop", "leave-one-out"})
+
+#: Measured, against what, how many times as long it may take.
+RATIOS = (
+    ("warm", "smoke", 3.0),
+    ("cold", "pip-compile", 1 / 3),
+    ("cold", "pip-install", 1.0),
+    ("cold", "loop", 0.1),
+)
+#: Measured, and how many seconds it may take.
+SECONDS = (("again", 0.5), ("check", 0.5), ("help", 0.15))
+_MOST_MEMORY = 150_000_000
+_MOST_REQUESTS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be locked."""
+
+    root: Requirement
+    providers: tuple[str, ...]
+    #: A folder that is deleted at the end.
+    scratch: Path
+    #: Distributions that the leave-one-out really leaves out.
+    sample: int | None
+
+    @property
+    def profile(self) -> Profile:
+        """What minreq knows of the root."""
+        profile = find(canonicalize_name(self.root.name))
+        if profile is None:
+            sys.exit(f"minreq has no profile for {self.root.name}")
+        return profile
+
+    @property
+    def arguments(self) -> list[str]:
+        """The command line that makes the lock."""
+        return ["lock", str(self.root), "--providers", ",".join(self.providers), "--quiet"]
+
+    @property
+    def store(self) -> Path:
+        """The store that stays warm."""
+        return self.scratch / "store"
+
+    @property
+    def again(self) -> Path:
+        """A folder with the lock in it."""
+        return self.scratch / "again"
+
+    @property
+    def other(self) -> Path:
+        """A folder with the lock of another smoke in it."""
+        return self.scratch / "other"
+
+    @property
+    def full(self) -> Path:
+        """The virtual environment with all of the declared closure."""
+        return self.scratch / "full"
+
+    @property
+    def wanted(self) -> list[str]:
+        """What a resolver of everything is asked for."""
+        name = canonicalize_name(self.root.name)
+        return [str(self.root), *map(str, available(self.profile, name, self.providers, None))]
+
+
+def main() -> None:
+    """Measure, print the tables and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("roots", nargs="*", default=ROOTS)
+    parser.add_argument("--providers", default="openai,bedrock")
+    parser.add_argument("--rounds", default=3, type=int, help="rounds of all that is quick")
+    parser.add_argument("--cold-rounds", default=1, type=int, help="rounds of what begins with nothing")
+    parser.add_argument("--only", default=",".join(TITLES), help=f"what is measured, of {','.join(TITLES)}")
+    parser.add_argument("--skip", default="", help="what is not")
+    parser.add_argument("--sample", default=12, type=int, help="runs of the leave-one-out; 0 for all of them")
+    parser.add_argument("--results", default=RESULTS, type=Path)
+    options = parser.parse_args()
+    chosen = {"smoke", *options.only.split(",")} - {*options.skip.split(",")}
+    if unknown := chosen - TITLES.keys():
+        parser.error(f"nothing is called {', '.join(sorted(unknown))}")
+    for root in options.roots:
+        with tempfile.TemporaryDirectory(prefix="minreq-benchmark-") as scratch:
+            task = Task(
+                root=Requirement(root),
+                providers=tuple(options.providers.split(",")),
+                scratch=Path(scratch),
+                sample=options.sample or None,
+            )
+            lock = prepare(task)
+            times = measure(task, lock, chosen, options.rounds, options.cold_rounds)
+        write(options.results, task, lock, times)
+
+
+def write(results: Path, task: Task, lock: Lock, times: Mapping[str, Sequence[Measured]]) -> None:
+    """Print the report on one root and write it."""
+    report = "\n".join(lines(task, lock, times))
+    print(report)
+    pin = lock.resolution.pins[lock.resolution.root]
+    name = f"lock-{datetime.now(tz=timezone.utc):%Y-%m-%d}-{pin.name}-{pin.version}"
+    results.mkdir(parents=True, exist_ok=True)
+    smoke = median(times["smoke"])
+    rows = [(TITLES[each], median(found) / smoke, each in OWN) for each, found in times.items() if found]
+    picture = drawing.bars(f"minreq lock {task.root}, against one run of its smoke ({smoke:.1f} s)", "x", rows)
+    (results / f"{name}.svg").write_text(picture, encoding="utf-8")
+    (results / f"{name}.md").write_text(f"{report}\n\n![The same as bars]({name}.svg)\n", encoding="utf-8")
+
+
+def prepare(task: Task) -> Lock:
+    """Fill the store and make the full install, from the pins of a first lock."""
+    for folder in (task.again, task.other):
+        folder.mkdir()
+    minreq([*task.arguments, "--features", "chat"], task.other, task.store)
+    minreq(task.arguments, task.again, task.store)
+    text = (task.again / "requirements-minimal.evidence.json").read_text(encoding="utf-8")
+    lock = evidence.load(text)
+    install_all(task.full, lock)
+    return lock
+
+
+def measure(
+    task: Task, lock: Lock, chosen: set[str], rounds: int, cold_rounds: int
+) -> Mapping[str, Sequence[Measured]]:
+    """Run everything in turns."""
+    smoke_plan = plan(task.profile, task.providers, None, (), lock.resolution.pins[lock.resolution.root].version)
+    times: dict[str, list[Measured]] = {name: [] for name in TITLES}
+    with Emulator() as emulator:
+        smoke = BareSmoke(plan=smoke_plan, emulator=emulator, scratch=task.scratch)
+        smoke.run(task.full)  # Writes bytecode, as the first lock did.
+        actions = {
+            "smoke": lambda: timed(lambda: smoke.run(task.full)),
+            "loop": lambda: plain_loop(lock, task.full, smoke, task.scratch),
+            "leave-one-out": lambda: leave_one_out(lock, task.full, smoke, task.sample),
+            **{name: _in_a_copy(task, name) for name in OWN},
+            **{name: _from_nothing(task, name) for name in COLD - OWN},
+        }
+        for number in range(max(rounds, cold_rounds)):
+            for name in TITLES:
+                most = 1 if name in ONCE else cold_rounds if name in COLD else rounds
+                if name in chosen and number < most:
+                    times[name].append(actions[name]())
+                    print(f"round {number + 1}, {name}: {times[name][-1].wall:.2f} s", file=sys.stderr)
+    return times
+
+
+def _in_a_copy(task: Task, name: str) -> Callable[[], Measured]:
+    """A command of minreq, in a folder of its own."""
+    arguments = {"help": ["--help"], "check": [*task.arguments, "--check"]}.get(name, task.arguments)
+    source = {"again": task.again, "check": task.again, "changed": task.other}.get(name)
+
+    def action() -> Measured:
+        with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
+            folder = Path(scratch, "work")
+            if source is None:
+                folder.mkdir()
+            else:
+                shutil.copytree(source, folder)
+            return minreq(arguments, folder, Path(scratch, "store") if name == "cold" else task.store)
+
+    return action
+
+
+def _from_nothing(task: Task, name: str) -> Callable[[], Measured]:
+    """A tool that resolves everything, with an empty cache."""
+
+    def action() -> Measured:
+        with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
+            folder, cache = Path(scratch), Path(scratch, "cache")
+            if name == "pip-install":
+                at = environment(folder / "venv")
+                return timed(lambda: install(at, [str(task.root), "boto3"], cache=cache))
+            source = folder / "requirements.in"
+            source.write_text("".join(f"{each}\n" for each in task.wanted), encoding="utf-8")
+            if name == "uv-compile":
+                command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--cache-dir", str(cache)]
+            else:
+                command = [sys.executable, "-m", "piptools", "compile", "--quiet", "--no-config", "--generate-hashes"]
+                command += ["--strip-extras", "--cache-dir", str(cache)]
+            command += ["--output-file", str(folder / "requirements.txt"), str(source)]
+            variables = {**os.environ, "PIP_CACHE_DIR": str(cache)}
+            return timed(lambda: run(command, folder=folder, environment=variables))
+
+    return action
+
+
+def median(measured: Sequence[Measured]) -> float:
+    """The median by the clock, in seconds."""
+    return statistics.median(each.wall for each in measured)
+
+
+def lines(task: Task, lock: Lock, times: Mapping[str, Sequence[Measured]]) -> Iterator[str]:
+    """Return the report as Markdown."""
+    root = lock.resolution.pins[lock.resolution.root]
+    kept = f"{len(lock.selection.kept)} of {len(lock.resolution.pins)} kept"
+    yield f"# `minreq lock {task.root} --providers {','.join(task.providers)}`"
+    yield ""
+    yield f"{datetime.now(tz=timezone.utc):%Y-%m-%d %H:%M} UTC, by `benchmarks/lock_times.py`, everything in turns."
+    yield ""
+    yield f"- locked: {root.name} {root.version}, {kept}, {len(lock.stages)} stages"
+    yield from machine()
+    yield ""
+    yield "| what | rounds | seconds, median | least | most | processor seconds | smokes | |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---|"
+    smoke = median(times["smoke"])
+    for name, measured in times.items():
+        if measured:
+            walls = [each.wall for each in measured]
+            processors = statistics.median(each.processor for each in measured)
+            yield (
+                f"| {TITLES[name]} | {len(walls)} | {statistics.median(walls):.2f} | {min(walls):.2f} "
+                f"| {max(walls):.2f} | {processors:.2f} | {statistics.median(walls) / smoke:.2f} "
+                f"| {measured[0].remark} |"
+            )
+    yield ""
+    yield "| target | is | may be | |"
+    yield "|---|---:|---:|---|"
+    yield from _targets(times, len(lock.resolution.pins), _sizes(lock))
+
+
+def _targets(times: Mapping[str, Sequence[Measured]], closure: int, wheels: int) -> Iterator[str]:
+    for name, other, limit in RATIOS:
+        if times[name] and times[other]:
+            yield _row(f"{TITLES[name]} : {TITLES[other]}", median(times[name]) / median(times[other]), limit)
+    for name, limit in SECONDS:
+        if times[name]:
+            yield _row(f"{TITLES[name]}, seconds", median(times[name]), limit)
+    told = {name: [each.told for each in times[name] if each.told] for name in ("cold", "again", "warm")}
+    if told["cold"]:
+        requests = max(each.requests for each in told["cold"])
+        yield _row("requests for each distribution of the closure, empty cache", requests / closure, _MOST_REQUESTS)
+        yield _row("requests that were sent twice, empty cache", max(each.repeated for each in told["cold"]), 0)
+        fetched = max(each.archive_bytes for each in told["cold"]) / wheels
+        yield _row("bytes of archives, against the wheels that were kept", fetched, 1.15)
+    memory = max((each.memory for found in told.values() for each in found), default=0)
+    if memory:
+        yield _row("peak memory of minreq itself, MB", memory / 1e6, _MOST_MEMORY / 1e6)
+
+
+def _sizes(lock: Lock) -> int:
+    """The bytes of the wheels that were kept."""
+    return sum(each.candidate.wheel.size or 0 for each in lock.selection.kept)
+
+
+def _row(what: str, value: float, limit: float) -> str:
+    verdict = "met" if value <= limit else f"missed by {value - limit:.2f}"
+    return f"| {what} | {value:.2f} | {limit:.2f} | {verdict} |"
+
+
+if __name__ == "__main__":
+    main()
