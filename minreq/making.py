@@ -15,6 +15,7 @@ from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import Settings
 from minreq.forecast import StaticForecast
+from minreq.foreseeing import Foresight, compile_ahead
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
@@ -114,17 +115,25 @@ def _find(task: Task, mapped: _Mapped, reporter: Reporter) -> _Found:
     version = mapped.resolution.pins[task.subject].version
     preparing.check_names(settings.smokes, closure.import_map)
     wishes = _wishes(settings, mapped.demand, mapped.resolution)
-    with workplace(
-        task.interpreter,
-        task.plan(version),
-        closure,
-        mapped.store,
-        initial=frozenset(wishes.requested) | mapped.resolution.provided | tools.names,
-        jobs=settings.jobs,
-        timeout=settings.timeout,
-        require_sandbox=settings.require_sandbox,
-        reporter=reporter,
-    ) as laboratory:
+    plan = task.plan(version)
+    # Where the root is at hand, what it needs most likely is too, and compiled.
+    is_new = not mapped.store.holds(closure.candidate(closure.resolution.root).wheel)
+    ahead = (*filter(None, [plan.first]), *(each for group in plan.groups for each in group.scripts)) if is_new else ()
+    with (
+        Foresight(closure, ahead, wishes.excluded) as foresight,
+        workplace(
+            task.interpreter,
+            plan,
+            closure,
+            mapped.store,
+            initial=frozenset(wishes.requested) | mapped.resolution.provided | tools.names,
+            jobs=settings.jobs,
+            timeout=settings.timeout,
+            require_sandbox=settings.require_sandbox,
+            reporter=reporter,
+        ) as laboratory,
+    ):
+        compile_ahead(laboratory, foresight.files())
         minimum = _unmasked(minimize(laboratory, wishes, reporter), tools, laboratory)
         # Before it is certified: that may ask for more, and so let the closure grow.
         resolution = tools.without(closure.resolution)

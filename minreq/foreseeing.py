@@ -1,0 +1,188 @@
+"""Wheels fetched before anybody asks, and compiled once: what the code that is there imports first thing.
+
+A trace fetches a wheel when it is asked for, one after the other, and two runs side by side compile the same files
+twice. What stands at the left margin of a file runs whenever the file is imported, so what it names will be asked for;
+all else is left to the runs. Nothing is decided here, and a failure is left to whoever really asks.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+from packaging.utils import NormalizedName
+
+from minreq.closure import Closure
+from minreq.model import Script
+from minreq.observing import Laboratory
+
+#: Wheels that are fetched at once.
+_AT_ONCE = 8
+
+#: Seconds for all of the compiling, which takes some ten.
+_PATIENCE = 120.0
+
+#: An import at the left margin: its modules, or whence, and which names.
+_IMPORT = re.compile(
+    rb"^(?:import[ \t]+([^\n#;]+)|from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^\n#;]+)))", re.MULTILINE
+)
+_NAME = re.compile(rb"[\w.]+")
+
+#: Run by the interpreter of the smoke: compiles the files that standard input names, as an import would have.
+_COMPILE = """
+import py_compile, sys
+for line in sys.stdin:
+    try:
+        py_compile.compile(line.rstrip("\\n"), doraise=True)
+    except (OSError, ValueError, RecursionError, py_compile.PyCompileError):
+        pass
+"""
+
+
+class Foresight:
+    """Follows the imports of *scripts* from file to file, and fetches what they lead to.
+
+    Begins at once, on threads of its own; of *excluded* distributions nothing is fetched. A context manager: at its end
+    nothing more is.
+    """
+
+    def __init__(self, closure: Closure, scripts: Iterable[Script], excluded: Collection[NormalizedName]) -> None:
+        self._closure = closure
+        self._excluded = excluded
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="foresight")
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+        self._folders: dict[NormalizedName, Future[Path]] = {}
+        self._files: set[Path] = set()
+        self._under_way = 0
+        self._ended = threading.Event()
+        found = [each for script in scripts for each in imports(_text(script.file), "", is_package=False)]
+        self._follow(found)
+        if not self._under_way:
+            self._ended.set()
+
+    def __enter__(self) -> Foresight:  # noqa: PYI034 - Self is in typing from Python 3.11 on
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def files(self) -> tuple[Path, ...]:
+        """Wait until all is fetched; return the source files that will be imported."""
+        self._ended.wait()
+        return tuple(sorted(self._files))
+
+    def _follow(self, modules: Iterable[str]) -> None:
+        for module in modules:
+            parts = module.split(".")
+            for length in range(1, len(parts) + 1):
+                name = ".".join(parts[:length])
+                with self._lock:
+                    if name in self._seen:
+                        continue
+                    self._seen.add(name)
+                    owner = self._owner(name)
+                    if owner is None or owner in self._excluded:
+                        continue
+                    folder = self._folders.get(owner)
+                    self._under_way += 1
+                    if folder is None:
+                        folder = self._folders[owner] = self._pool.submit(self._closure.unpacked, owner)
+                folder.add_done_callback(lambda done, name=name: self._read(done, name))  # type: ignore[misc]
+
+    def _owner(self, module: str) -> NormalizedName | None:
+        """The distribution that holds *module*: the owner of the longest beginning that anybody owns."""
+        owners = self._closure.import_map.owners
+        while module and module not in owners:
+            module = module.rpartition(".")[0]
+        return self._closure.import_map.owner(module)
+
+    def _read(self, folder: Future[Path], module: str) -> None:
+        try:
+            if folder.cancelled() or folder.exception() is not None:
+                return
+            place = folder.result().joinpath(*module.split("."))
+            for file, is_package in ((place / "__init__.py", True), (place.with_suffix(".py"), False)):
+                if file.is_file():
+                    self._files.add(file)
+                    self._follow(imports(_text(file), module, is_package=is_package))
+                    return
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._ended.set()
+
+
+def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
+    """Yield the absolute names of what the text of *module* imports at its left margin.
+
+    Of ``from a import b`` both ``a`` and ``a.b`` are named: whether that is a module, the files tell.
+    """
+    package = module if is_package else module.rpartition(".")[0]
+    for match in _IMPORT.finditer(source):
+        plain, dots, base, inside, names = match.groups()
+        if plain is not None:
+            yield from (each.split()[0].decode("ascii", "ignore") for each in plain.split(b",") if each.split())
+            continue
+        whence = base.decode("ascii", "ignore")
+        if dots:
+            parts = package.split(".")
+            if len(dots) > len(parts):
+                continue
+            whence = ".".join([*parts[: len(parts) - len(dots) + 1], *filter(None, [whence])])
+        if whence:
+            yield whence
+            for each in (inside if inside is not None else names).split(b","):
+                name = _NAME.match(each.strip())
+                if name:
+                    yield f"{whence}.{name.group().decode('ascii', 'ignore')}"
+
+
+def compile_ahead(laboratory: Laboratory, files: Collection[Path]) -> None:
+    """Compile those of *files* that are not compiled, in as many processes as there are jobs, behind the same walls.
+
+    Nothing of them runs. What cannot be compiled is left to whoever imports it.
+    """
+    world = laboratory.world
+    tag = f"cpython-{world.version[0]}{world.version[1]}"
+    missing = [file for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
+    shares = [missing[number :: laboratory.jobs] for number in range(laboratory.jobs)]
+
+    def work(share: list[Path]) -> None:
+        upper = world.walls.upper()
+        with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
+            command = world.walls.command(
+                [str(world.executable), "-I", "-S", "-c", _COMPILE],
+                writable=Path(folder),
+                readable=(),
+                network=None,
+                upper=upper,
+            )
+            names = "".join(f"{file}\n" for file in share)
+            try:
+                subprocess.run(
+                    command, input=names, text=True, capture_output=True, cwd=folder, check=False, timeout=_PATIENCE
+                )
+            except (OSError, subprocess.TimeoutExpired):
+                return
+            finally:
+                world.walls.keep_compiled(upper)
+
+    with ThreadPoolExecutor(laboratory.jobs) as pool:
+        list(pool.map(work, filter(None, shares)))
+
+
+def _text(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
