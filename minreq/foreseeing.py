@@ -15,10 +15,11 @@ from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from packaging.utils import NormalizedName
 
-from minreq.closure import Closure
+from minreq.importmap import ImportMap
 from minreq.model import Script
 from minreq.observing import Laboratory
 
@@ -45,6 +46,17 @@ for line in sys.stdin:
 """
 
 
+class Distributions(Protocol):
+    """What is asked of the closure."""
+
+    @property
+    def import_map(self) -> ImportMap:
+        """Who owns what."""
+
+    def unpacked(self, name: NormalizedName) -> Path:
+        """Return the folder that makes *name* importable, fetching it if need be."""
+
+
 class Foresight:
     """Follows the imports of *scripts* from file to file, and fetches what they lead to.
 
@@ -52,7 +64,7 @@ class Foresight:
     nothing more is.
     """
 
-    def __init__(self, closure: Closure, scripts: Iterable[Script], excluded: Collection[NormalizedName]) -> None:
+    def __init__(self, closure: Distributions, scripts: Iterable[Script], excluded: Collection[NormalizedName]) -> None:
         self._closure = closure
         self._excluded = excluded
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="foresight")
@@ -60,12 +72,12 @@ class Foresight:
         self._seen: set[str] = set()
         self._folders: dict[NormalizedName, Future[Path]] = {}
         self._files: set[Path] = set()
-        self._under_way = 0
+        #: Modules that are being followed; the scripts count as one.
+        self._under_way = 1
         self._ended = threading.Event()
         found = [each for script in scripts for each in imports(_text(script.file), "", is_package=False)]
         self._follow(found)
-        if not self._under_way:
-            self._ended.set()
+        self._leave()
 
     def __enter__(self) -> Foresight:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         return self
@@ -81,22 +93,38 @@ class Foresight:
         return tuple(sorted(self._files))
 
     def _follow(self, modules: Iterable[str]) -> None:
-        for module in modules:
-            parts = module.split(".")
+        """Read what *modules* import, and so on: at once where it lies here, else when it has been fetched."""
+        waiting = list(modules)
+        while waiting:
+            parts = waiting.pop().split(".")
             for length in range(1, len(parts) + 1):
                 name = ".".join(parts[:length])
-                with self._lock:
-                    if name in self._seen:
-                        continue
-                    self._seen.add(name)
-                    owner = self._owner(name)
-                    if owner is None or owner in self._excluded:
-                        continue
-                    folder = self._folders.get(owner)
-                    self._under_way += 1
-                    if folder is None:
-                        folder = self._folders[owner] = self._pool.submit(self._closure.unpacked, owner)
-                folder.add_done_callback(lambda done, name=name: self._read(done, name))  # type: ignore[misc]
+                folder = self._begin(name)
+                if folder is None:
+                    continue
+                if folder.done():
+                    waiting += self._read(folder, name)
+                    self._leave()
+                else:
+                    folder.add_done_callback(lambda done, name=name: self._go_on(done, name))  # type: ignore[misc]
+
+    def _go_on(self, folder: Future[Path], module: str) -> None:
+        try:
+            self._follow(self._read(folder, module))
+        finally:
+            self._leave()
+
+    def _begin(self, module: str) -> Future[Path] | None:
+        """Return the folder that *module* will lie in; ``None`` where nobody has it or it was followed before."""
+        with self._lock:
+            owner = None if module in self._seen else self._owner(module)
+            self._seen.add(module)
+            if owner is None or owner in self._excluded:
+                return None
+            self._under_way += 1
+            if owner not in self._folders:
+                self._folders[owner] = self._pool.submit(self._closure.unpacked, owner)
+            return self._folders[owner]
 
     def _owner(self, module: str) -> NormalizedName | None:
         """The distribution that holds *module*: the owner of the longest beginning that anybody owns."""
@@ -105,21 +133,22 @@ class Foresight:
             module = module.rpartition(".")[0]
         return self._closure.import_map.owner(module)
 
-    def _read(self, folder: Future[Path], module: str) -> None:
-        try:
-            if folder.cancelled() or folder.exception() is not None:
-                return
-            place = folder.result().joinpath(*module.split("."))
-            for file, is_package in ((place / "__init__.py", True), (place.with_suffix(".py"), False)):
-                if file.is_file():
-                    self._files.add(file)
-                    self._follow(imports(_text(file), module, is_package=is_package))
-                    return
-        finally:
-            with self._lock:
-                self._under_way -= 1
-                if not self._under_way:
-                    self._ended.set()
+    def _read(self, folder: Future[Path], module: str) -> list[str]:
+        """Return what the source of *module* imports; nothing where it could not be fetched or is not Python."""
+        if folder.cancelled() or folder.exception() is not None:
+            return []
+        place = folder.result().joinpath(*module.split("."))
+        for file, is_package in ((place / "__init__.py", True), (place.with_suffix(".py"), False)):
+            if file.is_file():
+                self._files.add(file)
+                return list(imports(_text(file), module, is_package=is_package))
+        return []
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+            if not self._under_way:
+                self._ended.set()
 
 
 def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:

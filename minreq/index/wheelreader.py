@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 from collections import OrderedDict
@@ -29,8 +30,9 @@ _TAIL_SHARE = 48
 _TAIL_LEAST = 64 << 10
 _TAIL_MOST = 1 << 20
 
-#: Archives whose directory and fetched parts are kept, so that metadata, directory and contents cost one beginning.
-_KEPT = 32
+#: Archives whose directory and fetched parts are kept, so that metadata, directory and contents cost one beginning, and
+#: a small archive one request; most are some 100 KB.
+_KEPT = 128
 
 T = TypeVar("T")
 
@@ -97,6 +99,9 @@ class WheelReader:
         Raises :class:`SizeMismatch`, :class:`ArchiveUnreadable` and what the network does.
         """
         path = local_path(file.url)
+        if path is None and isinstance(file, Wheel) and (whole := self._at_hand(file)) is not None:
+            to.write(whole)
+            return
         if path is None:
             self._session.download(file.url, to, size=file.size)
             return
@@ -106,6 +111,18 @@ class WheelReader:
             raise ArchiveUnreadable(file.filename, file.url, error.strerror or str(error)) from error
         with stream:
             shutil.copyfileobj(stream, to)
+
+    def _at_hand(self, wheel: Wheel) -> bytes | None:
+        """The whole archive, where it is so small that its end was all of it."""
+        with self._lock:
+            kept = self._opened.get(wheel)
+        if kept is None:
+            return None
+        with kept.lock:
+            if kept.file is None or kept.file.missing(0, size := kept.file.seek(0, io.SEEK_END)):
+                return None
+            kept.file.seek(0)
+            return kept.file.read(size)
 
     def _with(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
         """Give *read* the archive to read in, ranges first where they may work."""
