@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from minreq import pinned, preparing
 from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
-from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file, staleness
 from minreq.model import Lock
 from minreq.preparing import Task
 from minreq.reporting import Reporter, Step
+
+if TYPE_CHECKING:
+    from minreq.index.client import IndexClient
 
 
 def check(settings: Settings, reporter: Reporter) -> Lock:
@@ -26,21 +29,33 @@ def check(settings: Settings, reporter: Reporter) -> Lock:
     task = preparing.task(settings)
     lock, text = _read(settings.output)
     output = settings.output
-    with IndexClient(preparing.index_settings(task.settings.index, task.files), settings.cache_dir / "index") as index:
-        reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
-        reasons = _reasons(lock, text, task, _known_withdrawn(lock, index, reporter))
-        # Another root than the lock's would be no answer to what became of this one.
-        if not reasons and (settings.upgrade or settings.upgrade_packages):
-            reasons = tuple(_moves(lock, task, index, reporter))
+    moves = settings.upgrade or bool(settings.upgrade_packages)
+    if settings.index.offline and not moves:
+        reasons = _reasons(lock, text, task, {})
+    else:
+        reasons = _reasons_today(lock, text, task, reporter, moves=moves)
     if reasons:
         raise LockStale(str(output), reasons)
     return lock
 
 
-def unchanged(task: Task, index: IndexClient) -> Lock | None:
+def _reasons_today(lock: Lock, text: str, task: Task, reporter: Reporter, *, moves: bool) -> tuple[str, ...]:
+    """Return what speaks against *lock*, the index asked; with *moves* also what a resolution would find."""
+    from minreq.index.client import IndexClient  # noqa: PLC0415 # Heavy: without a question to the index unneeded.
+
+    settings = task.settings
+    with IndexClient(preparing.index_settings(settings.index, task.files), settings.cache_dir / "index") as index:
+        reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+        reasons = _reasons(lock, text, task, _known_withdrawn(lock, index, reporter))
+        # Another root than the lock's would be no answer to what became of this one.
+        return reasons or (tuple(_moves(lock, task, index, reporter)) if moves else ())
+
+
+def unchanged(task: Task, withdrawn: Callable[[Lock], Mapping[str, str]]) -> Lock | None:
     """Return the lock on disk when it was proven from the very same things; then nothing needs to be done.
 
-    What it pins would be preferred by a resolution anyway. Raises the index failures.
+    What it pins would be preferred by a resolution anyway. *withdrawn* tells which pinned files were yanked or are
+    gone; raises what it does.
     """
     settings = task.settings
     # What asks for runs gets them.
@@ -52,7 +67,7 @@ def unchanged(task: Task, index: IndexClient) -> Lock | None:
     if any(preparing.is_refused(task.profile, pin) for pin in before.resolution.pins.values()):
         return None
     text = settings.output.read_text("utf-8")
-    found = _reasons(before, text, task, _withdrawn(before, index))
+    found = _reasons(before, text, task, withdrawn(before))
     return before if not found and before.proven_on.name == task.host.name else None
 
 
@@ -82,14 +97,15 @@ def _read(output: Path) -> tuple[Lock, str]:
     return evidence_file.load(beside.read_text("utf-8"), filename=beside.name), output.read_text("utf-8")
 
 
-def _withdrawn(lock: Lock, index: IndexClient) -> Mapping[str, str]:
+def withdrawn(lock: Lock, index: pinned.Index) -> Mapping[str, str]:
+    """Return the pinned files of *lock* that were yanked or are gone, by name; raises the index failures."""
     return pinned.withdrawn(index, (kept.candidate for kept in lock.selection.kept))
 
 
-def _known_withdrawn(lock: Lock, index: IndexClient, reporter: Reporter) -> Mapping[str, str]:
+def _known_withdrawn(lock: Lock, index: pinned.Index, reporter: Reporter) -> Mapping[str, str]:
     """Ask the pages of what is kept; an index that cannot be reached decides nothing."""
     try:
-        return _withdrawn(lock, index)
+        return withdrawn(lock, index)
     except IndexFailure as error:
         reporter.note(f"whether a pinned file was yanked or is gone could not be asked: {error}")
         return {}

@@ -121,9 +121,12 @@ class Foresight:
             self._seen.add(module)
             if owner is None or owner in self._excluded:
                 return None
-            self._under_way += 1
             if owner not in self._folders:
-                self._folders[owner] = self._pool.submit(self._closure.unpacked, owner)
+                try:
+                    self._folders[owner] = self._pool.submit(self._closure.unpacked, owner)
+                except RuntimeError:
+                    return None  # Nobody waits any more.
+            self._under_way += 1
             return self._folders[owner]
 
     def _owner(self, module: str) -> NormalizedName | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from minreq import checking, preparing
 from minreq.config import STDOUT, Settings
 from minreq.errors import OverBudget, Unproven
-from minreq.index.client import IndexClient
 from minreq.lockfile import evidence as evidence_file
 from minreq.model import Lock
 from minreq.preparing import Task
@@ -30,14 +29,17 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     task = preparing.task(settings)
     _check_platforms(task)
     settings = task.settings
+    if settings.index.offline and (known := checking.unchanged(task, lambda _: {})) is not None:
+        return _again(known, reporter)
+    # Heavy: where nothing changed, reading them would be most of the time.
+    from minreq.index.client import IndexClient  # noqa: PLC0415
+
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        known = checking.unchanged(task, index)
+        known = checking.unchanged(task, lambda lock: checking.withdrawn(lock, index))
         if known is not None:
-            reporter.note("nothing changed since this lock was proven")
-            reporter.locked(known)
-            return known
-        from minreq import making  # noqa: PLC0415 # Heavy: where nothing changed, reading it would be most of the time.
+            return _again(known, reporter)
+        from minreq import making  # noqa: PLC0415
 
         made = making.make(task, index, index_settings, reporter)
     _check(made, settings)
@@ -46,6 +48,12 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         _write(made, settings)
     reporter.locked(made)
     return made
+
+
+def _again(known: Lock, reporter: Reporter) -> Lock:
+    reporter.note("nothing changed since this lock was proven")
+    reporter.locked(known)
+    return known
 
 
 def _check_platforms(task: Task) -> None:

@@ -212,7 +212,8 @@ def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) ->
         }.items()
         if value
     }
-    loaded = replace(pipconfig.load(flags), first_index=options.index_strategy == "first-index")
+    first_index = options.index_strategy == "first-index"
+    loaded = replace(pipconfig.load(flags), first_index=first_index, offline=options.offline)
     return pipconfig.with_options(loaded, (option for file in files for option in file.options))
 
 

@@ -117,6 +117,15 @@ def test_an_index_that_does_not_answer_decides_nothing(own: Project) -> None:
     assert "whether a pinned file was yanked or is gone could not be asked: http://127.0.0.1:" in done.err
 
 
+def test_offline_no_index_is_asked(own: Project) -> None:
+    shutil.rmtree(own.wheelhouse.simple / "needed")
+    done = own.minreq(*LOCK, "--check", "--offline")
+    assert (done.status, done.err) == (0, "requirements-minimal.txt is up to date\n")
+    again = own.minreq(*LOCK[:-1], "--offline")
+    assert again.status == 0
+    assert "nothing changed since this lock was proven" in again.err
+
+
 def test_nothing_is_run_and_nothing_written(own: Project) -> None:
     shutil.rmtree(own.wheelhouse.files)
     before = {path: path.read_bytes() for path in own.folder.iterdir()}

@@ -31,6 +31,7 @@ from minreq.errors import (
     HashMismatch,
     IndexAnswered,
     IndexNotTrusted,
+    IndexOffline,
     IndexUnreachable,
     PageUnreadable,
     PipSettingInvalid,
@@ -219,6 +220,37 @@ def test_pages_are_cached_by_the_rules_of_http(house: Wheelhouse, connect: Conne
         for _ in range(2):
             assert len(connect(validating.origin, cache=tmp_path / "validated").files(A)) == 2
         assert [asked.headers.get("if-none-match") for asked in validating.asked] == [None, '"x"']
+
+
+def test_offline_only_the_cache_is_asked(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    with serve(house) as server:
+        before = connect(server.url, cache=cache).files(A)
+        online = len(server.seen)
+        client = connect(server.url, cache=cache, offline=True)
+        assert client.files(A) == before
+        with pytest.raises(IndexOffline, match="is not in the cache, and with --offline no index is asked"):
+            client.files(B)
+        assert len(server.seen) == online
+
+
+def test_files_are_found_by_name_the_rest_unread(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house) as server:
+        client = connect(server.url)
+        assert [str(file.version) for file in client.named(A, ["a-1.0-py3-none-any.whl", "gone.whl"])] == ["1.0"]
+        assert client.named(A, []) == ()
+
+
+def test_a_small_wheel_comes_with_its_directory(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house) as server:
+        client = connect(server.url)
+        wheel = newest(client)
+        assert client.members(wheel)
+        asked = len(server.seen)
+        to = io.BytesIO()
+        client.download(wheel, to)
+        assert hashlib.sha256(to.getvalue()).hexdigest() == wheel.sha256
+        assert len(server.seen) == asked
 
 
 def test_what_no_later_request_could_use_is_not_stored(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:

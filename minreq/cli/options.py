@@ -109,6 +109,7 @@ def index_options(function: Function) -> Function:
             metavar="STRATEGY",
         ),
         group.option("no-index", "Look in --find-links alone."),
+        group.option("offline", "Ask no index: what is not in the cache cannot be had."),
         group.option("cert", "Certificate authorities to trust.", metavar="PATH"),
         group.option("client-cert", "Certificate to show, with its key.", metavar="PATH"),
         group.option("trusted-host", "A host whose certificate is not checked.", metavar="HOST"),

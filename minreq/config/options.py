@@ -168,6 +168,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="find-links", field="find_links", many=True, path=True, recorded=False),
         Option(name="index-strategy", field="index_strategy", convert=index_strategy),
         Option(name="no-index", field="no_index", switch=True, recorded=False),
+        Option(name="offline", field="offline", switch=True, recorded=False),
         Option(name="cert", field="cert", path=True, recorded=False),
         Option(name="client-cert", field="client_cert", path=True, recorded=False),
         Option(name="trusted-host", field="trusted_hosts", many=True, recorded=False),

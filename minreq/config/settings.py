@@ -30,6 +30,8 @@ class IndexOptions:
     find_links: tuple[str, ...] = ()
     no_index: bool | None = None
     index_strategy: str = "first-index"
+    #: Ask no index anything; not pip's.
+    offline: bool = False
     cert: str | None = None
     client_cert: str | None = None
     trusted_hosts: tuple[str, ...] = ()

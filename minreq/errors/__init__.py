@@ -40,6 +40,7 @@ from minreq.errors.index import (
     DefaultIndexUnknown as DefaultIndexUnknown,
     IndexAnswered as IndexAnswered,
     IndexNotTrusted as IndexNotTrusted,
+    IndexOffline as IndexOffline,
     IndexTooNew as IndexTooNew,
     IndexUnreachable as IndexUnreachable,
     PageUnreadable as PageUnreadable,

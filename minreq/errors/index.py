@@ -33,6 +33,19 @@ class IndexUnreachable(IndexFailure):
         return f"no answer from {self.url}: {self.problem}; {advice}"
 
 
+class IndexOffline(IndexFailure):
+    """What is asked for is not in the cache, and nothing may be asked of an index."""
+
+    reason = "index-offline"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"{self.url} is not in the cache, and with --offline no index is asked; run once without it"
+
+
 class IndexAnswered(IndexFailure):
     """The index answered with a status that is no answer to the question."""
 

@@ -17,7 +17,7 @@ from weakref import WeakSet
 import certifi
 import httpx
 
-from minreq.errors import IndexNotTrusted, PipSettingInvalid
+from minreq.errors import IndexNotTrusted, IndexOffline, PipSettingInvalid
 from minreq.index.credentials import CredentialStore
 from minreq.index.settings import Credentials, IndexSettings
 from minreq.index.urls import bare
@@ -47,6 +47,8 @@ class Network(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, with credentials where its host is known; once more after a 401 that keyring can answer."""
         url = str(request.url)
+        if self._settings.offline:
+            raise IndexOffline(bare(url))
         trusted = _is_trusted(request.url, self._settings.trusted_hosts)
         if request.url.scheme == "http" and not (trusted or _is_loopback(request.url.host)):
             raise IndexNotTrusted(bare(url), request.url.host)

@@ -90,7 +90,9 @@ class Session:
         self._network = network = Network(settings)
         storage = SqliteStorage(database_path=cache / "pages.sqlite", max_size=512 << 20)
         # A private cache (RFC 9111): it is one user's.
-        cached = CacheTransport(Storable(network), storage=storage, rfc=CacheOptions(shared=False))
+        cached = CacheTransport(
+            Storable(network), storage=storage, rfc=CacheOptions(shared=False, allow_stale=settings.offline)
+        )
         timeout = httpx.Timeout(settings.timeout, pool=None)
         self._pages = httpx.Client(transport=cached, trust_env=False, timeout=timeout, follow_redirects=True)
         self._archives = httpx.Client(transport=network, trust_env=False, timeout=timeout, follow_redirects=True)

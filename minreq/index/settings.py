@@ -35,6 +35,8 @@ class IndexSettings:
     #: Take each project from the first index that has it, so that no other can offer a version of it; else, as pip
     #: does, the best of all of them.
     first_index: bool = True
+    #: Let no request out; what is cached is used, however old.
+    offline: bool = False
     #: File or folder of certificate authorities; ``None``: the system's and certifi's.
     cert: str | None = None
     #: A file with the client's certificate and its key.
