@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,15 +118,30 @@ def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], n
     """Run the smoke on *names* alone, in one folder as an installer would leave it; the proof, under a *name*."""
     with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
         for tree in laboratory.paths(names):
-            shutil.copytree(tree, folder, copy_function=_link, dirs_exist_ok=True)
+            _link(str(tree), folder)
         with Run(laboratory.world, name, paths=[Path(folder)], seed=PROOF_SEED) as run:
             return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
 
-def _link(source: str, destination: str) -> None:
-    """Link a file, over one of the same name as an installer would; times are equal, so compiled files stay valid."""
-    Path(destination).unlink(missing_ok=True)
-    os.link(source, destination)
+def _link(tree: str, folder: str) -> None:
+    """Link the files of *tree* into *folder*, over those of the same names as an installer would.
+
+    Times are equal, so compiled files stay valid. A set has some ten thousand files: `shutil.copytree` takes twice as
+    long.
+    """
+    with os.scandir(tree) as entries:
+        for entry in entries:
+            to = os.path.join(folder, entry.name)  # noqa: PTH118 - Paths would be most of the time.
+            if entry.is_dir(follow_symlinks=False):
+                with suppress(FileExistsError):
+                    os.mkdir(to)  # noqa: PTH102
+                _link(entry.path, to)
+                continue
+            try:
+                os.link(entry.path, to)
+            except FileExistsError:
+                os.unlink(to)  # noqa: PTH108
+                os.link(entry.path, to)
 
 
 def _alone(results: Sequence[StageResult]) -> Observation:
