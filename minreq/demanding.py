@@ -59,7 +59,7 @@ def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
             *_stated("--also", settings.also),
             *_stated("--with", settings.with_),
             *_stated("--include", map(Requirement, settings.include)),
-            *_stated("the profile", _of_providers(task)),
+            *_stated("the profile", of_providers(task)),
         ),
         whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
         provided=(
@@ -100,7 +100,8 @@ def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequiremen
     return tuple(StatedRequirement(requirement=each, origin=f"{origin} {each}") for each in given)
 
 
-def _of_providers(task: Task) -> tuple[Requirement, ...]:
+def of_providers(task: Task) -> tuple[Requirement, ...]:
+    """Return what the profile makes available for the providers: imported where no file says so at its left margin."""
     features = task.settings.features or None
     return planning.available(task.profile, task.subject, task.settings.providers, features) if task.profile else ()
 

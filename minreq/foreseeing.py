@@ -58,13 +58,20 @@ class Distributions(Protocol):
 
 
 class Foresight:
-    """Follows the imports of *scripts* from file to file, and fetches what they lead to.
+    """Follows the imports of *scripts*, and those of the distributions *likely*, and fetches what they lead to.
 
     Begins at once, on threads of its own; of *excluded* distributions nothing is fetched. A context manager: at its end
     nothing more is.
     """
 
-    def __init__(self, closure: Distributions, scripts: Iterable[Script], excluded: Collection[NormalizedName]) -> None:
+    def __init__(
+        self,
+        closure: Distributions,
+        scripts: Iterable[Script],
+        *,
+        likely: Collection[NormalizedName] = (),
+        excluded: Collection[NormalizedName] = (),
+    ) -> None:
         self._closure = closure
         self._excluded = excluded
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="foresight")
@@ -76,7 +83,9 @@ class Foresight:
         self._under_way = 1
         self._ended = threading.Event()
         found = [each for script in scripts for each in imports(_text(script.file), "", is_package=False)]
-        self._follow(found)
+        owners = closure.import_map.owners
+        tops = [module for module, names in owners.items() if "." not in module and {*names[:1]} & {*likely}]
+        self._follow([*found, *tops])
         self._leave()
 
     def __enter__(self) -> Foresight:  # noqa: PYI034 - Self is in typing from Python 3.11 on

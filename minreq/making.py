@@ -118,9 +118,12 @@ def _find(task: Task, mapped: _Mapped, reporter: Reporter) -> _Found:
     plan = task.plan(version)
     # Where the root is at hand, what it needs most likely is too, and compiled.
     is_new = not mapped.store.holds(closure.candidate(closure.resolution.root).wheel)
-    ahead = (*filter(None, [plan.first]), *(each for group in plan.groups for each in group.scripts)) if is_new else ()
+    scripts = (
+        (*filter(None, [plan.first]), *(each for group in plan.groups for each in group.scripts)) if is_new else ()
+    )
+    likely = [canonicalize_name(each.name) for each in demanding.of_providers(task)] if is_new else ()
     with (
-        Foresight(closure, ahead, wishes.excluded) as foresight,
+        Foresight(closure, scripts, likely=likely, excluded=wishes.excluded) as foresight,
         workplace(
             task.interpreter,
             plan,

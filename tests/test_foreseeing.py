@@ -56,12 +56,13 @@ class Closure:
         return self.folder / name
 
 
-def foreseen(closure: Closure, smoke: str, excluded: Sequence[str] = ()) -> list[str]:
+def foreseen(closure: Closure, smoke: str, *, likely: Sequence[str] = (), excluded: Sequence[str] = ()) -> list[str]:
     """Return the files that are foreseen from the text of a *smoke*."""
     script = closure.folder / "smoke.py"
     script.write_text(smoke)
     scripts = [Script(stage="smoke", file=script)]
-    with Foresight(closure, scripts, [canonicalize_name(each) for each in excluded]) as foresight:
+    known = {"likely": [*map(canonicalize_name, likely)], "excluded": [*map(canonicalize_name, excluded)]}
+    with Foresight(closure, scripts, **known) as foresight:
         return [file.relative_to(closure.folder).as_posix() for file in foresight.files()]
 
 
@@ -87,8 +88,13 @@ def test_follows_from_file_to_file(tmp_path: Path) -> None:
 
 def test_excluded_is_not_fetched_and_a_failure_is_nobodys(tmp_path: Path) -> None:
     closure = Closure(tmp_path, FILES)
-    assert foreseen(closure, "import b\nimport d\nimport gone\n", ["b-dist"]) == ["d-dist/d.py"]
+    assert foreseen(closure, "import b\nimport d\nimport gone\n", excluded=["b-dist"]) == ["d-dist/d.py"]
     assert sorted(closure.fetched) == ["d-dist", "gone"]
+
+
+def test_what_is_likely_is_followed_too(tmp_path: Path) -> None:
+    closure = Closure(tmp_path, FILES)
+    assert foreseen(closure, "print()\n", likely=["d-dist", "unknown"]) == ["d-dist/d.py"]
 
 
 def test_nothing_to_follow(tmp_path: Path) -> None:
