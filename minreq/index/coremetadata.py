@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -20,6 +19,9 @@ def parse(text: bytes, wheel: Wheel) -> Metadata:
 
     Raises :class:`ArchiveUnreadable` and :class:`MetadataMismatch`.
     """
+    # Heavy: a lock that is only looked at reads no metadata.
+    from packaging.metadata import parse_email  # noqa: PLC0415
+
     raw, _ = parse_email(text)
     try:
         name, version = raw["name"], Version(raw["version"])
