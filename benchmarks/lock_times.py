@@ -4,7 +4,7 @@ Everything is measured in turns, round by round, so that what else the machine d
 on the machine, ratios travel. Writes a table in Markdown and a picture into ``benchmarks/results/``. Needs the package
 index.
 
-    tox run -e bench                                  # all, on two releases of litellm
+    tox run -e bench                                  # all, on two releases of litellm: some 20 minutes
     tox run -e bench -- --only warm,again --rounds 9
     tox run -e bench -- litellm==1.106.2 --skip loop,leave-one-out
 """
@@ -46,16 +46,19 @@ TITLES = {
     "warm": "minreq lock, warm store",
     "changed": "minreq lock, smoke changed",
     "cold": "minreq lock, empty cache",
+    "certify": "minreq lock --certify, warm store",
+    "exposure": "minreq exposure",
+    "analyze": "minreq analyze, of the full install",
     "uv-compile": "uv pip compile --generate-hashes, empty cache",
     "pip-compile": "pip-compile --generate-hashes, empty cache",
     "pip-install": "pip install ROOT boto3, empty cache",
     "loop": "by hand: install what is missing, run, again",
     "leave-one-out": "by hand: a run without each of the closure",
 }
-OWN = frozenset({"help", "again", "check", "warm", "changed", "cold"})
-#: Begin with nothing, and so take long; measured in fewer rounds, the last two once.
+OWN = frozenset({"help", "again", "check", "warm", "changed", "cold", "certify", "exposure", "analyze"})
+#: Begin with nothing, and so take long; measured in fewer rounds, the last ones once, and for the first root alone.
 COLD = frozenset({"cold", "uv-compile", "pip-compile", "pip-install"})
-ONCE = frozenset({"loop", "leave-one-out"})
+ONCE = frozenset({"certify", "exposure", "analyze", "loop", "leave-one-out"})
 
 #: Measured, against what, how many times as long it may take.
 RATIOS = (
@@ -63,9 +66,10 @@ RATIOS = (
     ("cold", "pip-compile", 1 / 3),
     ("cold", "pip-install", 1.0),
     ("cold", "loop", 0.1),
+    ("certify", "smoke", 15.0),
 )
 #: Measured, and how many seconds it may take.
-SECONDS = (("again", 0.5), ("check", 0.5), ("help", 0.15))
+SECONDS = (("again", 0.5), ("check", 0.5), ("help", 0.15), ("exposure", 10.0), ("analyze", 10.0))
 _MOST_MEMORY = 150_000_000
 _MOST_REQUESTS = 3.0
 
@@ -136,7 +140,7 @@ def main() -> None:
     chosen = {"smoke", *options.only.split(",")} - {*options.skip.split(",")}
     if unknown := chosen - TITLES.keys():
         parser.error(f"nothing is called {', '.join(sorted(unknown))}")
-    for root in options.roots:
+    for number, root in enumerate(options.roots):
         with tempfile.TemporaryDirectory(prefix="minreq-benchmark-") as scratch:
             task = Task(
                 root=Requirement(root),
@@ -145,7 +149,8 @@ def main() -> None:
                 sample=options.sample or None,
             )
             lock = prepare(task)
-            times = measure(task, lock, chosen, options.rounds, options.cold_rounds)
+            now = chosen - ONCE if number else chosen
+            times = measure(task, lock, now, options.rounds, options.cold_rounds)
         write(options.results, task, lock, times)
 
 
@@ -202,8 +207,14 @@ def measure(
 
 def _in_a_copy(task: Task, name: str) -> Callable[[], Measured]:
     """A command of minreq, in a folder of its own."""
-    arguments = {"help": ["--help"], "check": [*task.arguments, "--check"]}.get(name, task.arguments)
-    source = {"again": task.again, "check": task.again, "changed": task.other}.get(name)
+    arguments = {
+        "help": ["--help"],
+        "check": [*task.arguments, "--check"],
+        "certify": [*task.arguments, "--certify"],
+        "exposure": ["exposure"],
+        "analyze": ["analyze", str(task.full)],
+    }.get(name, task.arguments)
+    source = {"again": task.again, "check": task.again, "exposure": task.again, "changed": task.other}.get(name)
 
     def action() -> Measured:
         with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
