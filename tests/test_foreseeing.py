@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from laboratory import opened
 from packaging.utils import NormalizedName, canonicalize_name
+from wheelhouse import parse, write
 
-from minreq.foreseeing import Foresight, imports
+from minreq.foreseeing import Foresight, compile_ahead, imports
 from minreq.importmap import import_map, modules
 from minreq.model import Member, Script
 
@@ -101,3 +104,23 @@ def test_nothing_to_follow(tmp_path: Path) -> None:
     closure = Closure(tmp_path, FILES)
     assert foreseen(closure, "print()\n") == []
     assert closure.fetched == []
+
+
+def test_what_is_foreseen_is_compiled_and_not_run(tmp_path: Path) -> None:
+    scenario = """
+explanation = "A file that tells when it runs, and one that is no Python."
+requirements = ["a"]
+program = "import a"
+[wheels]
+a."1.0" = { files = { "a/__init__.py" = "import a.wrong\\nimport sys\\nsys.exit('it ran')", "a/wrong.py" = "def" } }
+"""
+    with opened(write(parse(scenario), tmp_path / "house")) as bench:
+        laboratory = bench.laboratory
+        (group,) = laboratory.world.plan.groups
+        with Foresight(laboratory.closure, group.scripts) as foresight:
+            files = foresight.files()
+        assert [file.name for file in files] == ["__init__.py", "wrong.py"]
+        compile_ahead(laboratory, files)
+        version = sys.version_info
+        (compiled,) = files[0].parent.rglob("*.pyc")
+        assert compiled.name == f"__init__.cpython-{version.major}{version.minor}.pyc"
