@@ -7,12 +7,15 @@ all else is left to the runs. Nothing is decided here, and a failure is left to 
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -196,30 +199,40 @@ def compile_ahead(laboratory: Laboratory, files: Collection[Path]) -> None:
     world = laboratory.world
     tag = f"cpython-{world.version[0]}{world.version[1]}"
     missing = [file for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
-    shares = [missing[number :: laboratory.jobs] for number in range(laboratory.jobs)]
+    shares = filter(None, (missing[number :: laboratory.jobs] for number in range(laboratory.jobs)))
+    with ExitStack() as stack:
+        begun = [stack.enter_context(_compiling(laboratory, share)) for share in shares]
+        for process in begun:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
 
-    def work(share: list[Path]) -> None:
-        upper = world.walls.upper()
-        with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
-            command = world.walls.command(
-                [str(world.executable), "-I", "-S", "-c", _COMPILE],
-                writable=Path(folder),
-                readable=(),
-                network=None,
-                upper=upper,
+
+@contextmanager
+def _compiling(laboratory: Laboratory, files: Sequence[Path]) -> Iterator[subprocess.Popen[bytes]]:
+    """Compile *files* in a process of its own, which ends with the context; keep what it made."""
+    walls = laboratory.world.walls
+    upper = walls.upper()
+    with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
+        names = Path(folder, "names")
+        names.write_bytes(b"".join(os.fsencode(file) + b"\n" for file in files))
+        python = [str(laboratory.world.executable), "-I", "-S", "-c", _COMPILE]
+        with names.open("rb") as told, tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(
+                walls.command(python, writable=Path(folder), readable=(), network=None, upper=upper),
+                stdin=told,
+                stdout=said,
+                stderr=said,
+                cwd=folder,
+                env={},
+                start_new_session=True,
             )
-            names = "".join(f"{file}\n" for file in share)
             try:
-                subprocess.run(
-                    command, input=names, text=True, capture_output=True, cwd=folder, check=False, timeout=_PATIENCE
-                )
-            except (OSError, subprocess.TimeoutExpired):
-                return
+                yield process
             finally:
-                world.walls.keep_compiled(upper)
-
-    with ThreadPoolExecutor(laboratory.jobs) as pool:
-        list(pool.map(work, filter(None, shares)))
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                walls.keep_compiled(upper)
 
 
 def _text(file: Path) -> bytes:
