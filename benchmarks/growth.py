@@ -3,8 +3,8 @@
 The index is made by the wheelhouse of the tests and served on loopback, so nothing else is needed. Writes a table into
 ``benchmarks/results/``. The last column tells by which power of the size the time grew at the end: one is linear.
 
-    python benchmarks/growth.py
-    python benchmarks/growth.py --only releases --rounds 3
+    tox run -e growth
+    tox run -e growth -- --only releases --rounds 3
 """
 
 from __future__ import annotations

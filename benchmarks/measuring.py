@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 WATCHED = Path(__file__).parent / "watched_minreq.py"
@@ -87,7 +87,7 @@ def minreq(arguments: Sequence[str], folder: Path, store: Path) -> Measured:
 
 def machine() -> list[str]:
     """Say what it was measured on, and with what."""
-    tools = ", ".join(f"{name} {version(name)}" for name in ("minreq", "pip", "pip-tools", "uv"))
+    tools = ", ".join(f"{name} {_version(name)}" for name in ("minreq", "pip", "pip-tools", "uv"))
     return [
         (
             f"- machine: {platform.system()} {platform.machine()}, {_processor()}, {os.cpu_count()} processors, "
@@ -95,6 +95,13 @@ def machine() -> list[str]:
         ),
         f"- versions: {platform.python_implementation()} {platform.python_version()}, {tools}",
     ]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def _processor() -> str:
