@@ -9,7 +9,7 @@ from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import checking, preparing, scanning, tooling, wheelrules
+from minreq import checking, preparing, scanning, temporary, tooling, wheelrules
 from minreq.certifying import certify, subject
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
@@ -42,6 +42,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     Until it is proven nothing is written; with ``--check`` the lock on disk is judged instead. Raises every branch of
     ``MinreqError``.
     """
+    temporary.sweep()
     settings = scanning.applied(settings, reporter)
     if settings.check:
         return checking.check(settings, reporter)
@@ -50,12 +51,6 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     settings = task.settings
     index_settings = preparing.index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        known = checking.unchanged(task, index)
-        if known is not None:
-            reporter.note("nothing changed since this lock was proven")
-            reporter.locked(known)
-            return known
-
         store = Store(
             settings.cache_dir / "wheels",
             index,
@@ -63,6 +58,11 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             allow_pth=settings.allow_pth,
             remarked=reporter.note,
         )
+        known = checking.unchanged(task, index)
+        if known is not None:
+            reporter.note("nothing changed since this lock was proven")
+            reporter.locked(known)
+            return known
         demand = preparing.demand(task, index_settings, store)
 
         reporter.began(Step.RESOLVE)

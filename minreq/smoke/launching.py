@@ -9,8 +9,7 @@ CONFIGURATION is JSON, every key optional::
     {"network": "new" or PID,          a network with nothing but loopback: one of its own, or that of a process
      "files": {"hidden": [FOLDER...],  seen empty, and writable as long as the child lives
                "readable": [PATH...],  seen all the same
-               "writable": [FOLDER...],
-               "overlay": {"folder": F, "upper": F, "work": F} or null},   what is written there lands in *upper*
+               "writable": [FOLDER...]},
      "limits": {NAME: NUMBER...}}      of ``resource``, ``RLIMIT_`` left out
 
 Everything that is not writable is read-only (``mount_setattr(2)``), the child sees no process but its own
@@ -153,17 +152,9 @@ def _enter_files(files: Mapping[str, Any]) -> None:
     _change_tree("/", set_=_READ_ONLY, recursive=True)
     for path in (*hidden, *writable):
         _change_tree(path, clear=_READ_ONLY)
-    overlay = files.get("overlay")
-    if overlay is not None:
-        where = ",".join([*(f"{name}={overlay[key]}" for name, key in _OVERLAY), "userxattr"])
-        # Read-only is right too: what is compiled is then not kept.
-        _LIBC.mount(b"overlay", overlay["folder"].encode(), b"overlay", _NO_SUID | _NO_DEVICES, where.encode())
     if os.path.isdir("/dev/shm"):  # noqa: S108 - Where semaphores live.
         _mount("tmpfs", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES, _MOST_HIDDEN)  # noqa: S108
     os.chdir(folder)
-
-
-_OVERLAY = (("lowerdir", "folder"), ("upperdir", "upper"), ("workdir", "work"))
 
 
 def _become_first(command: list[str]) -> NoReturn:
