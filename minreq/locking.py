@@ -69,7 +69,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         resolution = resolve(demand, index, StaticForecast(index))
         reporter.resolved(resolution)
         version = resolution.pins[task.subject].version
-        for sentence in (*_young(resolution), *task.skipped(version)):
+        for sentence in (*_young(resolution), *_standing(resolution, index), *task.skipped(version)):
             reporter.note(sentence)
 
         reporter.began(Step.MAP)
@@ -145,6 +145,14 @@ def _young(resolution: Resolution) -> Iterator[str]:
     young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
     if young:
         yield f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}"
+
+
+def _standing(resolution: Resolution, index: IndexClient) -> Iterator[str]:
+    """Tell of projects that are looked after no longer, as their index says (PEP 792)."""
+    for name in resolution.pins:
+        standing = index.standing(name)
+        if standing.status != "active":
+            yield f"{name} is {standing.status}{f': {standing.reason}' if standing.reason else ''}"
 
 
 def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:

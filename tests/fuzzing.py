@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from importlib import import_module
+from pathlib import Path
 
 
 def main() -> None:
@@ -17,14 +19,17 @@ def main() -> None:
     with atheris.instrument_imports(include=["minreq", "packaging", "installer"]):
         outside = import_module("outside")
         error = import_module("minreq.errors").MinreqError
-    target = outside.TARGETS[sys.argv.pop(1)]
+    name = sys.argv.pop(1)
+    target = outside.TARGETS[name]
 
     def call(data: bytes) -> None:
         with contextlib.suppress(error):
             target(data)
 
-    atheris.Setup(sys.argv, call)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as corpus:
+        Path(corpus, "seed").write_bytes(outside.SEEDS[name])
+        atheris.Setup([*sys.argv, corpus], call)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -17,6 +18,7 @@ from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from samplelock import LOCK
+from wheelhouse import Release
 
 from minreq import wheelrules
 from minreq.config import pyproject
@@ -36,6 +38,45 @@ WHEEL = Wheel(
     tags=frozenset(parse_tag("py3-none-any")),
 )
 
+PAGE = {
+    "meta": {"api-version": "1.4"},
+    "project-status": {"status": "deprecated", "reason": "see b"},
+    "name": "a",
+    "files": [
+        {
+            "filename": "a-1.0-py3-none-any.whl",
+            "url": "../a-1.0-py3-none-any.whl",
+            "hashes": {"sha256": "0" * 64},
+            "upload-time": "2026-01-01T00:00:00Z",
+            "requires-python": ">=3.8",
+            "yanked": False,
+            "core-metadata": {"sha256": "0" * 64},
+            "size": 5,
+        }
+    ],
+}
+DUMPED = evidence.dump(LOCK)
+_FILES = {"a/__init__.py": "x = 1\n" * 9}
+_POINTS = {"console_scripts": {"a": "a:main"}}
+_WHEEL = Release(name="a", version="1.0", files=_FILES, entry_points=_POINTS).wheel("py3-none-any")
+#: What each target reads in daily life; a fuzzer begins here.
+SEEDS: Mapping[str, bytes] = {
+    "json_page": json.dumps(PAGE).encode(),
+    "html_page": b'<!DOCTYPE html><meta name="pypi:project-status" content="archived"><base href="b/">'
+    b'<a href="a-1.0-py3-none-any.whl#sha256=00" data-yanked="x" data-requires-python="&gt;3">a-1.0</a>',
+    "metadata": b"Metadata-Version: 2.1\nName: a\nVersion: 1.0\n"
+    b"Requires-Dist: b>1; extra == 'x'\nRequires-Python: >=3.8\n",
+    "zip_directory": _WHEEL,
+    "wheel": _WHEEL,
+    "entry_points": b"[console_scripts]\na = a:main\n[gui_scripts]\nb=a:b [x]\n",
+    "lock": lockfile.render(LOCK).encode(),
+    "lock_evidence": DUMPED.encode(),
+    "requirements_file": b"a==1.0 --hash=sha256:00 # why\n-c other.txt\n--index-url https://x/\n"
+    b"b[x]>1 ; python_version < '4' \\\n",
+    "configuration": b'[tool.minreq]\nproviders = ["openai"]\nbudget = 5\n[tool.minreq.locks.x]\nsmoke = ["a.py"]\n',
+    "cutoffs": b"1 week 2 days",
+}
+
 
 def json_page(data: bytes) -> None:
     _links(data, "application/vnd.pypi.simple.v1+json")
@@ -46,7 +87,7 @@ def html_page(data: bytes) -> None:
 
 
 def _links(body: bytes, kind: str) -> None:
-    for link in simple.parse(body, content_type=kind, url="https://index.example/simple/a/"):
+    for link in simple.parse(body, content_type=kind, url="https://index.example/simple/a/").links:
         simple.release_of(link.filename)
         simple.file_of(link)
 

@@ -35,13 +35,14 @@ from minreq.errors import (
     PageUnreadable,
     PipSettingInvalid,
     ProjectNotFound,
+    ProjectQuarantined,
     SizeMismatch,
     StoreUnwritable,
 )
 from minreq.index.client import IndexClient
 from minreq.index.defaultindex import default_in, default_index
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import file_at
+from minreq.index.simple import Standing, file_at
 from minreq.model import Wheel
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -391,6 +392,31 @@ def test_a_page_that_is_no_page(connect: Connect) -> None:
     ):
         connect(server.origin).files(A)
     assert caught.value.url == f"{server.origin}/a/"
+
+
+@pytest.mark.parametrize("status", ["quarantined", "archived", "deprecated"])
+def test_a_project_that_its_index_warns_of(house: Wheelhouse, connect: Connect, status: str) -> None:
+    """Nothing of a quarantined one is used (PEP 792), though the page may list files; of others it is told."""
+    page = json.loads(project_json("a", house.of("a")))
+    page["project-status"] = {"status": status, "reason": "a stealer"}
+    body = json.dumps(page).encode()
+    with answering(lambda _: Told(body=body, headers={"Content-Type": JSON})) as server:
+        client = connect(server.origin.replace("//", "//me:s3cret@"))
+        if status == "quarantined":
+            with pytest.raises(ProjectQuarantined, match="a is quarantined .*: a stealer") as caught:
+                client.files(A)
+            assert "s3cret" not in str(caught.value)
+        else:
+            assert len(client.files(A)) == 2
+            assert client.standing(A) == Standing(status=status, reason="a stealer")
+
+
+def test_plain_http_after_a_redirect_is_refused(connect: Connect) -> None:
+    """The first hop is on this machine, the second is not, and nobody vouches for what stands between."""
+    away = Told(status=302, headers={"Location": "http://index.example/simple/a/"})
+    with answering(lambda _: away) as server, pytest.raises(IndexNotTrusted) as caught:
+        connect(server.origin).files(A)
+    assert caught.value.host == "index.example"
 
 
 def test_plain_http_to_another_machine_is_refused(connect: Connect) -> None:

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.index.places import Place
-from minreq.index.simple import Link, release_of
+from minreq.index.simple import Link, ProjectPage, Standing, release_of
 from minreq.model import Sdist, Wheel
 
 
@@ -22,10 +22,14 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     to be of it can be read. Asking raises :class:`PageUnreadable` where a page tells nonsense about a file.
     """
 
-    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, Iterable[Link]]]) -> None:
+    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, ProjectPage]]) -> None:
+        #: How the project stands, as the first place says that says more than ``active``.
+        self.standing = Standing()
         links: defaultdict[Version, list[tuple[Place, Link]]] = defaultdict(list)
-        for place, offered in offers:
-            for link in offered:
+        for place, page in offers:
+            if self.standing.status == "active":
+                self.standing = page.standing
+            for link in page.links:
                 release = release_of(link.filename)
                 if release is not None and release[0] == name:
                     links[release[1]].append((place, link))
