@@ -403,7 +403,7 @@ def test_a_project_that_its_index_warns_of(house: Wheelhouse, connect: Connect, 
     with answering(lambda _: Told(body=body, headers={"Content-Type": JSON})) as server:
         client = connect(server.origin.replace("//", "//me:s3cret@"))
         if status == "quarantined":
-            with pytest.raises(ProjectQuarantined, match="a is quarantined .*: a stealer") as caught:
+            with pytest.raises(ProjectQuarantined, match=r"a is quarantined .*: a stealer") as caught:
                 client.files(A)
             assert "s3cret" not in str(caught.value)
         else:
