@@ -13,8 +13,8 @@ import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -208,11 +208,17 @@ class Store:
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
 
-    def _lock(self, name: str) -> FileLock:
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
         try:
-            return _lock(self._folder, name)
+            lock = _lock(self._folder, name)
+            lock.acquire()
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def prune(folder: Path) -> int:

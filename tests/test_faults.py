@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
+from urllib.request import Request, urlopen
 
+import filling
 import pytest
+from answering import Asked, Told, answering
 from commanding import Project, project
 from killing import ARGUMENTS, SCENARIO, files, killed, processes as named
+from simpleserver import Offer, serve
 
 #: How often a lock is killed; the moments are the same each time, what happens then is not.
 KILLS = 6
@@ -90,3 +97,113 @@ def test_a_child_that_misbehaves_is_a_sentence(made: Project, child: str) -> Non
         assert not made.lock.exists()
     assert named(made.cache) == []
     assert not list((made.store / "unfinished").iterdir())
+
+
+@pytest.fixture(scope="module")
+def replaced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, tuple[bytes, bytes], tuple[bytes, bytes]]:
+    if not filling.possible():
+        pytest.skip("this user may mount nothing")
+    return filling.locks(tmp_path_factory.mktemp("filled"))
+
+
+@pytest.mark.parametrize("size", [24, 120, 220, 330, 420])
+def test_a_disk_that_gets_full(
+    replaced: tuple[Project, tuple[bytes, bytes], tuple[bytes, bytes]], tmp_path: Path, size: int
+) -> None:
+    """At whatever write: a sentence, the old lock whole, nothing temporary; then, with more room, the undisturbed one.
+
+    `python tests/filling.py 60` tries more sizes.
+    """
+    made, old, new = replaced
+    filling.filled(made, old, new, size, tmp_path / "out")
+
+
+def test_an_index_that_fails_each_request_once(made: Project) -> None:
+    """Whatever it is asked for, pages, ranges and archives, by a status or by hanging up."""
+    assert made.minreq(*ARGUMENTS).status == 0
+    expected = files(made)
+    made.lock.unlink()
+    made.evidence.unlink()
+    failed: list[str] = []
+
+    def answer(asked: Asked) -> Told:
+        what = f"{asked.path} {asked.headers.get('range')}"
+        if what not in failed:
+            failed.append(what)
+            return Told(status=503) if len(failed) % 2 else Told(body=b"", headers={"Content-Length": "9"})
+        with urlopen(Request(f"{server.origin}{asked.path}", headers=dict(asked.headers))) as response:  # noqa: S310 - Loopback.
+            return Told(status=response.status, body=response.read(), headers=dict(response.headers))
+
+    with serve(made.wheelhouse, Offer()) as server, answering(answer) as between:
+        flaky = replace(made, cache=made.cache.with_name("flaky"), index=f"{between.origin}/simple/")
+        environment = {**flaky.environment(), "PIP_RETRIES": "3"}
+        done = subprocess.run(
+            flaky.command(*ARGUMENTS), cwd=flaky.folder, env=environment, capture_output=True, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(failed) > 6
+    assert made.lock.read_bytes() == expected[0]
+
+
+@pytest.mark.parametrize("days", [-4000, 4000], ids=["back", "ahead"])
+def test_a_clock_that_jumps(made: Project, days: int) -> None:
+    """What the cache has is from another time, as the machine sees it, and the next lock is the same."""
+    assert made.minreq(*ARGUMENTS).status == 0
+    expected = files(made)
+    now = time.time()
+    for path in made.cache.rglob("*"):
+        if "unpacked" not in path.parts:
+            os.utime(path, (now + days * 86400,) * 2, follow_symlinks=False)
+    made.lock.unlink()
+    made.evidence.unlink()
+    done = made.minreq(*ARGUMENTS)
+    assert (done.status, done.err) == (0, "")
+    assert files(made) == expected
+    assert made.minreq("cache", "prune").status == 0
+    assert made.minreq(*ARGUMENTS, "-U").status == 0
+    assert files(made) == expected
+
+
+def test_a_cache_that_can_only_be_read(made: Project) -> None:
+    """A file system mounted read-only: a sentence, and the lock that was there."""
+    if not filling.possible():
+        pytest.skip("this user may mount nothing")
+    assert made.minreq(*ARGUMENTS).status == 0
+    before = files(made)
+    script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    command = ["unshare", "-rm", "/bin/sh", "-c", script, str(made.cache), *made.command(*ARGUMENTS, "--no-annotate")]
+    done = subprocess.run(command, cwd=made.folder, env=made.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "Read-only file system" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert files(made) == before
+
+
+def test_a_store_on_another_file_system(made: Project) -> None:
+    """Than output and temporary folder; and without ``/dev/shm``, as some containers are."""
+    if not filling.possible():
+        pytest.skip("this user may mount nothing")
+    assert made.minreq(*ARGUMENTS).status == 0
+    expected = files(made)
+    script = """
+    set -e
+    mount -t tmpfs none "$0"
+    mkdir "$0/cache" "$0/devices"
+    for each in null zero urandom random tty; do
+        touch "$0/devices/$each"
+        mount --bind "/dev/$each" "$0/devices/$each"
+    done
+    mount --rbind "$0/devices" /dev
+    test ! -e /dev/shm
+    exec "$@"
+    """
+    room = made.cache.with_name("room")
+    room.mkdir()
+    there = replace(made, cache=room / "cache")
+    made.lock.unlink()
+    command = ["unshare", "-rm", "/bin/sh", "-c", script, str(room), *there.command(*ARGUMENTS)]
+    done = subprocess.run(
+        command, cwd=made.folder, env=there.environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files(made) == expected
