@@ -10,7 +10,7 @@ import contextlib
 import io
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -76,6 +76,13 @@ SEEDS: Mapping[str, bytes] = {
     "configuration": b'[tool.minreq]\nproviders = ["openai"]\nbudget = 5\n[tool.minreq.locks.x]\nsmoke = ["a.py"]\n',
     "cutoffs": b"1 week 2 days",
 }
+
+#: What a fuzzer found, once.
+FOUND: Sequence[tuple[str, bytes]] = (
+    ("requirements_file", b"-c a\0b\n"),
+    # The compressed bytes of the first member, and a hash of anything else.
+    ("zip_directory", _WHEEL[:43] + b"\xff" * 4 + _WHEEL[47:]),
+)
 
 
 def json_page(data: bytes) -> None:

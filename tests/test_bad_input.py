@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from outside import DUMPED, PAGE, SEEDS, TARGETS
+from outside import DUMPED, FOUND, PAGE, SEEDS, TARGETS
 
 from minreq.errors import MinreqError
 from minreq.index import simple
@@ -66,6 +66,12 @@ def changed(draw: st.DrawFn, value: Any) -> bytes:
 def test_any_bytes(name: str, data: st.DataObject) -> None:
     """What a target reads in daily life, damaged."""
     _ours(lambda: TARGETS[name](data.draw(damaged(SEEDS[name]))))
+
+
+@pytest.mark.parametrize(("name", "data"), FOUND)
+def test_what_was_found(name: str, data: bytes) -> None:
+    with pytest.raises(MinreqError):
+        TARGETS[name](data)
 
 
 @given(changed(PAGE))
