@@ -158,7 +158,9 @@ def _standing(resolution: Resolution, index: IndexClient) -> Iterator[str]:
 def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:
     """Tell what the smoke tried and could not, and which kept distributions are in each other's way."""
     tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
-    yield from (f"the smoke tried to reach what it cannot: {each}" for each in sorted(tried))
+    for each in sorted(tried):
+        word, _, program = each.partition(" ")
+        yield f"the smoke started {program}" if word == "run" else f"the smoke tried to reach what it cannot: {each}"
     kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
     yield from wheelrules.overlapping(kept)
 

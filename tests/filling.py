@@ -98,7 +98,7 @@ def main() -> None:
         made, old, new = locks(folder)
         counts: Counter[str] = Counter()
         for count in range(number):
-            size = 8 + count * (ENOUGH - 8) // number
+            size = 24 + count * (ENOUGH - 24) // number
             found = filled(made, old, new, size, folder / f"out-{count}")
             counts[f"exit {found.status}"] += 1
             print(size, found, flush=True)  # noqa: T201 - A script's result.

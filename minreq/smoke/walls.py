@@ -39,7 +39,7 @@ class Limits:
     #: Bytes of one file.
     file: int = 256 << 20
     #: Processes and threads of all runs of a lock together; the kernel counts them where it walls off.
-    processes: int = 4096
+    processes: int = 2048
 
     def words(self) -> dict[str, int]:
         """Return them as ``resource`` names them."""

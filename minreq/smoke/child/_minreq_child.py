@@ -3,8 +3,8 @@
 This file and the others of its folder are copied into the ``site-packages`` of a throw-away environment, where a
 ``.pth`` file of one line imports this one; so a subprocess of the same interpreter carries the hook along. Only the
 standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child`` >
-``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
-``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``.
+``_minreq_programs`` > ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``,
+``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``.
 
 The protocol, version 2
 -----------------------
@@ -47,6 +47,7 @@ from _minreq_finder import Finder
 from _minreq_fork import end_what_harms
 from _minreq_link import NO_PARENT, Link
 from _minreq_network import keep_to_loopback, trust
+from _minreq_programs import record_programs
 from _minreq_record import record_first_imports, record_logs, record_opens, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
 
@@ -81,6 +82,7 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
         record_first_imports(state),
         keep_to_loopback(state),
         keep_to_folders(state, configuration["folders"], configuration["home"]),
+        record_programs(state),
     ):
         sys.addaudithook(hook)
     trust(configuration["authority"])

@@ -49,7 +49,7 @@ def keep_to_folders(
             for argument in arguments[: WRITING.get(event, 1)]:
                 path = absolute(argument)
                 if path is not None and place.is_fixed(path):
-                    if "/__pycache__/" in path:
+                    if "/__pycache__/" in path + "/":
                         # The import system tries, and goes on; which files are there already is no matter of a package.
                         raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
                     refuse("write", path, errno.EROFS)
