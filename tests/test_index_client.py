@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -341,6 +342,18 @@ def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
         with IndexClient(settings, tmp_path, clock=lambda: next(minutes)) as client:
             with pytest.raises(IndexUnreachable, match="slowly"):
                 client.files(A)
+            assert next(minutes) < 60 * 20
+
+
+def test_an_archive_that_drips(house: Wheelhouse, tmp_path: Path) -> None:
+    """Each byte comes in time, and the archive would take for ever. Here every look at the clock is a minute later."""
+    minutes = itertools.count(step=60)
+    wheel = house.of("a")[0].value
+    with answering(lambda _: Told(body=itertools.repeat(b" "), headers={"Content-Type": "x/y"})) as server:
+        settings = IndexSettings(index_url=server.origin, retries=0)
+        with IndexClient(settings, tmp_path, clock=lambda: next(minutes)) as client:
+            with pytest.raises(IndexUnreachable, match="slowly"):
+                client.download(replace(wheel, url=f"{server.origin}/a.whl", size=1 << 40), io.BytesIO())
             assert next(minutes) < 60 * 20
 
 
