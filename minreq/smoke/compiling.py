@@ -92,16 +92,19 @@ class Compiler:
         return made is not None
 
     def _started(self) -> subprocess.Popen[str]:
-        command = self._walls.command(
-            self._command, writable=self._folder.path, also=(self._walls.unpacked,), readable=(), network=None
-        )
         with self._lock:
             if self._is_over:
                 raise BrokenPipeError
+            # One for each: a world is made in it.
+            folder = self._folder.path / str(len(self._workers))
+            folder.mkdir()
+            command = self._walls.command(
+                self._command, writable=folder, also=(self._walls.unpacked,), readable=(), network=None
+            )
             worker = subprocess.Popen(
                 command,
                 env={},
-                cwd=self._folder.path,
+                cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
