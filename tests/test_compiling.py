@@ -51,11 +51,8 @@ def test_sources_are_compiled_side_by_side_and_vouched_for(compiler: Compiler, t
 def test_what_is_no_source_of_the_store_is_left_alone(compiler: Compiler, tree: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.py"
     outside.write_text("x = 1")
-    for path in (
-        outside,
-        tree / "lib" / ".." / "lib" / "p" / "lib" / "m1.py",
-        tree / "lib" / "p" / "lib" / "broken.py",
-    ):
+    lib = tree / "lib"
+    for path in (outside, lib / ".." / "lib" / "p" / "lib" / "m1.py", lib / "p" / "lib" / "broken.py"):
         assert not compiler.compile(str(path), 0)
     assert not compiler.compile(str(lib / "p" / "lib" / "m1.py"), 3)
     assert not list(tmp_path.rglob("*.pyc"))
