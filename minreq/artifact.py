@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import distributions
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from minreq import temporary
 from minreq.errors import ArtifactUnreadable
 
 
@@ -25,8 +25,7 @@ def opened(path: Path, scratch: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path.absolute()
         return
-    with TemporaryDirectory(dir=scratch) as name:
-        folder = Path(name)
+    with temporary.folder(scratch) as folder:
         _unpack(path, folder)
         yield folder
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from minreq import pinned, preparing, proving, recalling, runtime
+from minreq import pinned, preparing, proving, recalling, runtime, temporary
 from minreq.config import BuildSettings
 from minreq.errors import (
     BuildFails,
@@ -155,7 +154,7 @@ def build(settings: BuildSettings, reporter: Reporter) -> Built:
         ours, theirs = finder.installations(reporter)
         closure = recalling.closure(task.lock, ours, store)
         with (
-            tempfile.TemporaryDirectory(dir=store.scratch_folder) as folder,
+            temporary.folder(store.scratch_folder) as folder,
             workplace(
                 task.interpreter,
                 task.plan,
@@ -166,7 +165,7 @@ def build(settings: BuildSettings, reporter: Reporter) -> Built:
                 timeout=settings.timeout,
             ) as laboratory,
         ):
-            bench = _Bench(task=task, store=store, laboratory=laboratory, reporter=reporter, folder=Path(folder))
+            bench = _Bench(task=task, store=store, laboratory=laboratory, reporter=reporter, folder=folder)
             return bench.build(ours, theirs)
 
 

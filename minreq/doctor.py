@@ -19,8 +19,6 @@ class Diagnosis:
     #: Whether the kernel walls a smoke off, and why not.
     kernel: bool
     why: str
-    #: Whether what Python compiles is kept between runs; else each run compiles anew.
-    keeps_compiled: bool
     #: Whether stages can be forks of each other.
     forks: bool
     store: Path
@@ -38,13 +36,12 @@ def diagnose(cache_dir: Path) -> Diagnosis:
     """Try what a lock with *cache_dir* would need."""
     store = cache_dir / "wheels"
     writable = _can_write(store)
-    guard = walls(store / "unpacked", store / "unfinished") if writable else _unknown(store)
+    guard = walls(store / "unpacked") if writable else _unknown(store)
     return Diagnosis(
         python=f"{platform.python_implementation()} {platform.python_version()}",
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         kernel=guard.kernel,
         why=guard.why,
-        keeps_compiled=guard.keeps_compiled(),
         forks=hasattr(os, "fork"),
         store=store,
         writable=writable,
@@ -57,7 +54,7 @@ def diagnose(cache_dir: Path) -> Diagnosis:
 
 def _unknown(store: Path) -> Walls:
     why = "the store cannot be written, so that nothing could be tried"
-    return Walls(kernel=False, why=why, unpacked=store / "unpacked", scratch=store / "unfinished")
+    return Walls(kernel=False, why=why, unpacked=store / "unpacked")
 
 
 def _can_write(folder: Path) -> bool:

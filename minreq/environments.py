@@ -10,13 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq import artifact, preparing, repacking, runtime
+from minreq import artifact, preparing, repacking, runtime, temporary
 from minreq.config.exports import EnvironmentSettings
 from minreq.errors import EnvironmentDiffers, OwnEnvironment, SyncFailed
 from minreq.index.settings import IndexSettings
@@ -155,7 +154,7 @@ def _folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Platform,
     if is_tree or environment.suffix in {".zip", ".whl"}:
         platform = lock.proven_on
         version = platform.python_version
-        scratch = Path(stack.enter_context(TemporaryDirectory()))
+        scratch = stack.enter_context(temporary.folder())
         folder = stack.enter_context(artifact.opened(environment, scratch))
         return platform, artifact.roots(folder, (version.major, version.minor), named=environment)
     interpreter = runtime.interpreter(environment)

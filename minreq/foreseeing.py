@@ -7,15 +7,11 @@ all else is left to the runs. Nothing is decided here, and a failure is left to 
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import tempfile
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -29,24 +25,11 @@ from minreq.observing import Laboratory
 #: Wheels that are fetched at once.
 _AT_ONCE = 8
 
-#: Seconds for all of the compiling, which takes some ten.
-_PATIENCE = 120.0
-
 #: An import at the left margin: its modules, or whence, and which names.
 _IMPORT = re.compile(
     rb"^(?:import[ \t]+([^\n#;]+)|from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^\n#;]+)))", re.MULTILINE
 )
 _NAME = re.compile(rb"[\w.]+")
-
-#: Run by the interpreter of the smoke: compiles the files that standard input names, as an import would have.
-_COMPILE = """
-import py_compile, sys
-for line in sys.stdin:
-    try:
-        py_compile.compile(line.rstrip("\\n"), doraise=True)
-    except (OSError, ValueError, RecursionError, py_compile.PyCompileError):
-        pass
-"""
 
 
 class Distributions(Protocol):
@@ -192,47 +175,18 @@ def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
 
 
 def compile_ahead(laboratory: Laboratory, files: Collection[Path]) -> None:
-    """Compile those of *files* that are not compiled, in as many processes as there are jobs, behind the same walls.
+    """Let those of *files* be compiled that are not yet, as many at once as there are jobs. Nothing of them runs.
 
-    Nothing of them runs. What cannot be compiled is left to whoever imports it.
+    What cannot be compiled is left to whoever imports it.
     """
     world = laboratory.world
+    if world.compiler is None:
+        return
     tag = f"cpython-{world.version[0]}{world.version[1]}"
-    missing = [file for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
-    shares = filter(None, (missing[number :: laboratory.jobs] for number in range(laboratory.jobs)))
-    with ExitStack() as stack:
-        begun = [stack.enter_context(_compiling(laboratory, share)) for share in shares]
-        for process in begun:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
-
-
-@contextmanager
-def _compiling(laboratory: Laboratory, files: Sequence[Path]) -> Iterator[subprocess.Popen[bytes]]:
-    """Compile *files* in a process of its own, which ends with the context; keep what it made."""
-    walls = laboratory.world.walls
-    upper = walls.upper()
-    with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
-        names = Path(folder, "names")
-        names.write_bytes(b"".join(os.fsencode(file) + b"\n" for file in files))
-        python = [str(laboratory.world.executable), "-I", "-S", "-c", _COMPILE]
-        with names.open("rb") as told, tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(
-                walls.command(python, writable=Path(folder), readable=(), network=None, upper=upper),
-                stdin=told,
-                stdout=said,
-                stderr=said,
-                cwd=folder,
-                env={},
-                start_new_session=True,
-            )
-            try:
-                yield process
-            finally:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                walls.keep_compiled(upper)
+    missing = [str(file) for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
+    with ThreadPoolExecutor(laboratory.jobs) as pool:
+        for _ in pool.map(partial(world.compiler.compile, optimize=0), missing):
+            pass
 
 
 def _text(file: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minreq import checking, preparing
+from minreq import checking, preparing, temporary
 from minreq.config import STDOUT, Settings
 from minreq.errors import OverBudget, Unproven
 from minreq.lockfile import evidence as evidence_file
@@ -20,6 +20,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     Until it is proven nothing is written; with ``--check`` the lock on disk is judged instead. Raises every branch of
     ``MinreqError``.
     """
+    temporary.sweep()
     if settings.scan:
         from minreq import scanning  # noqa: PLC0415 # Heavy, and seldom needed.
 

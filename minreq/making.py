@@ -98,7 +98,8 @@ def _map(task: Task, index: IndexClient, index_settings: IndexSettings, reporter
     reporter.began(Step.RESOLVE)
     resolution = resolve(demand, index, StaticForecast(index))
     reporter.resolved(resolution)
-    for sentence in (*_young(resolution), *task.skipped(resolution.pins[task.subject].version)):
+    skipped = task.skipped(resolution.pins[task.subject].version)
+    for sentence in (*_young(resolution), *_standing(resolution, index), *skipped):
         reporter.note(sentence)
 
     reporter.began(Step.MAP)
@@ -160,10 +161,20 @@ def _young(resolution: Resolution) -> Iterator[str]:
         yield f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}"
 
 
+def _standing(resolution: Resolution, index: IndexClient) -> Iterator[str]:
+    """Tell of projects that are looked after no longer, as their index says (PEP 792)."""
+    for name in resolution.pins:
+        standing = index.standing(name)
+        if standing.status != "active":
+            yield f"{name} is {standing.status}{f': {standing.reason}' if standing.reason else ''}"
+
+
 def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:
     """Tell what the smoke tried and could not, and which kept distributions are in each other's way."""
     tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
-    yield from (f"the smoke tried to reach what it cannot: {each}" for each in sorted(tried))
+    for each in sorted(tried):
+        word, _, program = each.partition(" ")
+        yield f"the smoke started {program}" if word == "run" else f"the smoke tried to reach what it cannot: {each}"
     kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
     yield from wheelrules.overlapping(kept)
 

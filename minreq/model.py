@@ -279,7 +279,8 @@ class StageBehaviour:
     warnings: tuple[str, ...] = ()
     #: ``LEVEL logger: message`` for WARNING and above.
     logs: tuple[str, ...] = ()
-    #: Addresses other than the emulator's that the code tried to reach, ``host:port``.
+    #: What the code tried and could not, ``host:port``, ``read PATH``, ``write PATH``; and programs it started,
+    #: ``run PATH``.
     connections: tuple[str, ...] = ()
     requests: tuple[RecordedRequest, ...] = ()
 

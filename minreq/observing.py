@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from minreq import temporary
 from minreq.closure import Closure
 from minreq.model import Answer, Behaviour, Frame, Plan
 from minreq.smoke.running import Run, StageResult, World
@@ -116,10 +116,10 @@ def observe_alone(laboratory: Laboratory, names: Iterable[NormalizedName], name:
 
 def observe_installed(laboratory: Laboratory, names: Iterable[NormalizedName], name: str = "proof") -> Observation:
     """Run the smoke on *names* alone, in one folder as an installer would leave it; the proof, under a *name*."""
-    with tempfile.TemporaryDirectory(dir=laboratory.scratch) as folder:
+    with temporary.folder(laboratory.scratch) as folder:
         for tree in laboratory.paths(names):
-            _link(str(tree), folder)
-        with Run(laboratory.world, name, paths=[Path(folder)], seed=PROOF_SEED) as run:
+            _link(str(tree), str(folder))
+        with Run(laboratory.world, name, paths=[folder], seed=PROOF_SEED) as run:
             return _alone(stages(run, laboratory.world.plan, laboratory.jobs))
 
 

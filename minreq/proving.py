@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from minreq import verdict
+from minreq import temporary, verdict
 from minreq.comparing import deviations, sentence, steady_behaviour
 from minreq.errors import SmokeFails
 from minreq.model import Behaviour, Lock, Plan, Platform
@@ -153,11 +152,11 @@ def first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float | Non
     """
     if plan.first is None:
         return None
-    with tempfile.TemporaryDirectory() as home:
+    with temporary.folder() as home:
         try:
             done = subprocess.run(
                 [python, "-S", "-s", "-B", "-c", _IMPORT, plan.first.file, *paths],
-                env={"HOME": home, "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
+                env={"HOME": str(home), "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
                 cwd=home,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

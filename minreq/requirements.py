@@ -234,7 +234,8 @@ def _text(path: Path) -> str:
         raise RequirementsUnreadable(path, None, f"there is no such file{suggestion}") from error
     except OSError as error:
         raise RequirementsUnreadable(path, None, error.strerror or str(error)) from error
-    except (SyntaxError, UnicodeDecodeError) as error:
+    except (SyntaxError, ValueError) as error:
+        # Bytes that are not of the encoding, or a name that no file can have.
         raise RequirementsUnreadable(path, None, f"it is no text: {error}") from error
 
 

@@ -9,13 +9,12 @@ import io
 import json
 import os
 import shutil
-import tempfile
 import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -29,9 +28,10 @@ from installer.sources import WheelFile
 from installer.utils import Scheme
 from packaging.utils import NormalizedName, parse_wheel_filename
 
-from minreq import wheelrules
+from minreq import compiled, temporary, wheelrules
 from minreq.errors import BrokenWheel, HashMismatch, HashMissing, HostileWheel, StoreUnwritable
 from minreq.model import Sdist, Wheel
+from minreq.temporary import TemporaryFolder
 from minreq.wheelrules import Remark
 
 _CHUNK = 1 << 20
@@ -80,6 +80,7 @@ class Store:
         self.unpacked_folder = folder / "unpacked"
         #: On the same file system: a rename or a link out of here copies nothing.
         self.scratch_folder = folder / "unfinished"
+        temporary.sweep(self.scratch_folder)
         self._source = source
         self._fetched = fetched or (lambda _filename, _size: None)
 
@@ -110,11 +111,11 @@ class Store:
         archive = self.archive(wheel)
         final = self.unpacked_folder / str(wheel.sha256)
         with self._lock(f"{wheel.sha256}-unpacked"):
-            if final.exists() and not self._is_whole(final):
-                shutil.rmtree(final)
+            self._remove_damage(final)
             if not final.exists():
                 archive = self._verified(wheel, archive)
-                unfinished = self._temporary_folder()
+                made = self._temporary_folder()
+                unfinished = made.path
                 try:
                     allowed = wheel.name in self._allow_pth
                     remarks = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256, allow_pth=allowed)
@@ -124,10 +125,18 @@ class Store:
                 except OSError as error:
                     raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
                 finally:
-                    shutil.rmtree(unfinished, ignore_errors=True)
+                    made.remove()
             _mark_as_used(final)
         self._judge(wheel, final)
         return final / "lib"
+
+    def _remove_damage(self, tree: Path) -> None:
+        """Remove *tree* where it is not whole, and compiled files of it that are not as they were made."""
+        try:
+            if tree.exists() and not self._is_whole(tree):
+                shutil.rmtree(tree)
+        except OSError as error:
+            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
 
     def _verified(self, wheel: Wheel, archive: Path) -> Path:
         """Return the archive, fetched again where something damaged it since."""
@@ -152,6 +161,7 @@ class Store:
                 whole = False
             if not whole:
                 return False
+            compiled.remove_what_nobody_vouches_for(tree)
             self._whole.add(tree)
         return True
 
@@ -175,9 +185,9 @@ class Store:
         return self._folder / "wheels" / digest[:2] / digest / wheel.filename
 
     def _fetch(self, wheel: Wheel | Sdist, final: Path) -> None:
-        unfinished = self._temporary_folder()
+        made = self._temporary_folder()
         try:
-            partial = unfinished / wheel.filename
+            partial = made.path / wheel.filename
             with partial.open("wb") as file:
                 self._source.download(wheel, file)
             found = sha256(partial)
@@ -189,20 +199,26 @@ class Store:
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            made.remove()
 
-    def _temporary_folder(self) -> Path:
+    def _temporary_folder(self) -> TemporaryFolder:
         try:
             self.scratch_folder.mkdir(parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(dir=self.scratch_folder))
+            return TemporaryFolder(self.scratch_folder)
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
 
-    def _lock(self, name: str) -> FileLock:
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
         try:
-            return _lock(self._folder, name)
+            lock = _lock(self._folder, name)
+            lock.acquire()
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def prune(folder: Path) -> int:
@@ -240,11 +256,13 @@ def _withdrawn(folder: Path, stored: Path, name: str, now: float) -> int:
             if not stored.exists() or now - stored.stat().st_mtime <= _UNUSED_AGE:
                 return 0
             # What has its final name is complete, also while it goes.
-            grave = Path(tempfile.mkdtemp(dir=_made(folder / "unfinished")))
-            stored.replace(grave / stored.name)
+            grave = TemporaryFolder(_made(folder / "unfinished"))
+            stored.replace(grave.path / stored.name)
     except Timeout:
         return 0
-    return _removed(grave)
+    freed = _removed(grave.path)
+    grave.release()
+    return freed
 
 
 def _removed(path: Path) -> int:

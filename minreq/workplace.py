@@ -8,12 +8,14 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from minreq import temporary
 from minreq.closure import Closure
 from minreq.errors import SandboxMissing
 from minreq.model import Plan
 from minreq.observing import Laboratory
 from minreq.reporting import Reporter
 from minreq.runtime import Interpreter
+from minreq.smoke.compiling import Compiler
 from minreq.smoke.emulation import Emulator
 from minreq.smoke.interrupting import ending_runs
 from minreq.smoke.places import Places
@@ -42,6 +44,7 @@ def workplace(
     *initial* is importable from the start; *timeout* is for one stage, in seconds. The *reporter* is told what keeps
     the children in; raises ``SandboxMissing`` where the kernel does not and *require_sandbox* wants it.
     """
+    temporary.sweep()
     version = interpreter.platform.python_version
     python = (version.major, version.minor)
     scripts = [script.file for group in plan.groups for script in group.scripts]
@@ -63,14 +66,17 @@ def workplace(
     seen = [file.parent if file.parent.resolve() not in hidden else file for file in [*scripts, *first]]
     guard = walls(
         store.unpacked_folder,
-        store.scratch_folder,
         [Path.cwd(), *seen, *_installation(interpreter)],
     )
     if require_sandbox and not guard.kernel:
         raise SandboxMissing(guard.why)
     reporter.note(guard.sentence)
 
-    with ending_runs(), Emulator(guard.server) as emulator:
+    with (
+        ending_runs(),
+        Compiler(interpreter.base_executable, guard, jobs) as compiler,
+        Emulator(guard.server) as emulator,
+    ):
         world = World(
             executable=interpreter.base_executable,
             version=python,
@@ -79,6 +85,7 @@ def workplace(
             limit=timeout,
             places=places,
             walls=guard,
+            compiler=compiler,
         )
         yield Laboratory(world=world, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)
 

@@ -38,6 +38,8 @@ class Project:
     cache: Path
     #: The URL of another index than the wheelhouse.
     index: str | None = None
+    #: In the place of the system's temporary folder.
+    temporary: Path | None = None
 
     @property
     def lock(self) -> Path:
@@ -53,7 +55,8 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MINREQ_"))}
-        return {**kept, **_ENVIRONMENT, "MINREQ_CACHE_DIR": str(self.cache)}
+        temporary = {} if self.temporary is None else {"TMPDIR": str(self.temporary)}
+        return {**kept, **_ENVIRONMENT, **temporary, "MINREQ_CACHE_DIR": str(self.cache)}
 
     def command(self, *arguments: str) -> list[str]:
         index = () if arguments[0] in {"cache", "check", "diff"} else ("--index-url", self.index or self.wheelhouse.url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import tempfile
@@ -12,49 +11,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from packaging.tags import parse_tag
-from packaging.utils import canonicalize_name
-from packaging.version import Version
-from samplelock import LOCK
-from wheelhouse import Release
+from outside import DUMPED, FOUND, PAGE, SEEDS, TARGETS
 
-from minreq.config import pyproject
 from minreq.errors import MinreqError
-from minreq.index import archive, coremetadata, simple
-from minreq.lockfile import edits, evidence, requirements as lockfile
-from minreq.model import Wheel
-from minreq.requirements import read_requirements
+from minreq.index import simple
+from minreq.lockfile import requirements as lockfile
 from minreq.smoke.listening import Server
-
-WHEEL = Wheel(
-    name=canonicalize_name("a"),
-    version=Version("1.0"),
-    filename="a-1.0-py3-none-any.whl",
-    url="https://index.example/a-1.0-py3-none-any.whl",
-    sha256="0" * 64,
-    tags=frozenset(parse_tag("py3-none-any")),
-)
-METADATA = b"Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Dist: b>1; extra == 'x'\nRequires-Python: >=3.8\n"
-PAGE = {
-    "meta": {"api-version": "1.1"},
-    "name": "a",
-    "files": [
-        {
-            "filename": "a-1.0-py3-none-any.whl",
-            "url": "../a-1.0-py3-none-any.whl",
-            "hashes": {"sha256": "0" * 64},
-            "upload-time": "2026-01-01T00:00:00Z",
-            "requires-python": ">=3.8",
-            "yanked": False,
-            "core-metadata": {"sha256": "0" * 64},
-            "size": 5,
-        }
-    ],
-}
-REQUIREMENTS = (
-    b"a==1.0 --hash=sha256:00 # why\n-c other.txt\n--index-url https://x/\nb[x]>1 ; python_version < '4' \\\n"
-)
-PROJECT = b'[tool.minreq]\nproviders = ["openai"]\nbudget = 5\n[tool.minreq.locks.x]\nsmoke = ["a.py"]\n'
 
 
 @st.composite
@@ -99,79 +61,32 @@ def changed(draw: st.DrawFn, value: Any) -> bytes:
     return json.dumps(replaced(draw, value)).encode()
 
 
-def links(body: bytes, kind: str) -> None:
-    for link in simple.parse(body, content_type=kind, url="https://index.example/simple/a/"):
-        simple.release_of(link.filename)
-        simple.file_of(link)
+@pytest.mark.parametrize("name", TARGETS)
+@given(data=st.data())
+def test_any_bytes(name: str, data: st.DataObject) -> None:
+    """What a target reads in daily life, damaged."""
+    _ours(lambda: TARGETS[name](data.draw(damaged(SEEDS[name]))))
 
 
-@given(damaged(json.dumps(PAGE).encode()) | changed(PAGE))
-def test_index_pages_of_json(body: bytes) -> None:
-    _ours(lambda: links(body, "application/vnd.pypi.simple.v1+json"))
+@pytest.mark.parametrize(("name", "data"), FOUND)
+def test_what_was_found(name: str, data: bytes) -> None:
+    with pytest.raises(MinreqError):
+        TARGETS[name](data)
 
 
-@given(damaged(b'<!DOCTYPE html><a href="a-1.0-py3-none-any.whl#sha256=00" data-yanked="x">a-1.0-py3-none-any.whl</a>'))
-def test_index_pages_of_html(body: bytes) -> None:
-    _ours(lambda: links(body, "text/html"))
+@given(changed(PAGE))
+def test_index_pages_with_anything_in_them(body: bytes) -> None:
+    _ours(lambda: TARGETS["json_page"](body))
+
+
+@given(changed(json.loads(DUMPED)))
+def test_evidence_with_anything_in_it(body: bytes) -> None:
+    _ours(lambda: TARGETS["lock_evidence"](body))
 
 
 @given(st.text(max_size=30))
 def test_content_types(kind: str) -> None:
-    _ours(lambda: links(b"{}", kind))
-
-
-@given(damaged(METADATA))
-def test_metadata(text: bytes) -> None:
-    _ours(lambda: coremetadata.parse(text, WHEEL))
-
-
-@given(damaged(Release(name="a", version="1.0", files={"a/__init__.py": "x = 1\n" * 9}).wheel("py3-none-any")))
-def test_zip_directories(data: bytes) -> None:
-    def read() -> None:
-        with archive.open_zip(io.BytesIO(data), WHEEL) as opened:
-            archive.read_metadata(opened, WHEEL)
-            archive.members(opened)
-            archive.contents(opened, ["a/__init__.py"], WHEEL)
-
-    _ours(read)
-
-
-@given(damaged(lockfile.render(LOCK).encode()))
-def test_locks(data: bytes) -> None:
-    text = data.decode("utf-8", "replace")
-    _ours(lambda: lockfile.parse(text))
-    _ours(lambda: edits.edits(LOCK, text, filename="requirements-minimal.txt"))
-    lockfile.parse_damaged(text)
-
-
-DUMPED = evidence.dump(LOCK)
-
-
-@given(damaged(DUMPED.encode()) | changed(json.loads(DUMPED)))
-def test_evidence(data: bytes) -> None:
-    _ours(lambda: evidence.load(data.decode("utf-8", "replace")))
-
-
-@given(damaged(REQUIREMENTS))
-def test_requirement_files(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "requirements.in")
-        path.write_bytes(data)
-        _ours(lambda: read_requirements(path, {}))
-
-
-@given(damaged(PROJECT))
-def test_configuration(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "pyproject.toml").write_bytes(data)
-
-        def read() -> None:
-            found = pyproject.find(Path(folder))
-            if found is not None:
-                pyproject.values(found, None)
-                pyproject.values(found, "x")
-
-        _ours(read)
+    _ours(lambda: simple.parse(b"{}", content_type=kind, url="https://index.example/simple/a/"))
 
 
 class Quiet:

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -36,13 +37,14 @@ from minreq.errors import (
     PageUnreadable,
     PipSettingInvalid,
     ProjectNotFound,
+    ProjectQuarantined,
     SizeMismatch,
     StoreUnwritable,
 )
 from minreq.index.client import IndexClient
 from minreq.index.defaultindex import default_in, default_index
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import file_at
+from minreq.index.simple import Standing, file_at
 from minreq.model import Wheel
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -375,6 +377,18 @@ def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
             assert next(minutes) < 60 * 20
 
 
+def test_an_archive_that_drips(house: Wheelhouse, tmp_path: Path) -> None:
+    """Each byte comes in time, and the archive would take for ever. Here every look at the clock is a minute later."""
+    minutes = itertools.count(step=60)
+    wheel = house.of("a")[0].value
+    with answering(lambda _: Told(body=itertools.repeat(b" "), headers={"Content-Type": "x/y"})) as server:
+        settings = IndexSettings(index_url=server.origin, retries=0)
+        with IndexClient(settings, tmp_path, clock=lambda: next(minutes)) as client:
+            with pytest.raises(IndexUnreachable, match="slowly"):
+                client.download(replace(wheel, url=f"{server.origin}/a.whl", size=1 << 40), io.BytesIO())
+            assert next(minutes) < 60 * 20
+
+
 def test_a_read_that_waits_ends_with_the_client(tmp_path: Path) -> None:
     """An interrupted program does not wait for a server that says nothing: its sockets are shut down."""
     reached, over = Event(), Event()
@@ -423,6 +437,31 @@ def test_a_page_that_is_no_page(connect: Connect) -> None:
     ):
         connect(server.origin).files(A)
     assert caught.value.url == f"{server.origin}/a/"
+
+
+@pytest.mark.parametrize("status", ["quarantined", "archived", "deprecated"])
+def test_a_project_that_its_index_warns_of(house: Wheelhouse, connect: Connect, status: str) -> None:
+    """Nothing of a quarantined one is used (PEP 792), though the page may list files; of others it is told."""
+    page = json.loads(project_json("a", house.of("a")))
+    page["project-status"] = {"status": status, "reason": "a stealer"}
+    body = json.dumps(page).encode()
+    with answering(lambda _: Told(body=body, headers={"Content-Type": JSON})) as server:
+        client = connect(server.origin.replace("//", "//me:s3cret@"))
+        if status == "quarantined":
+            with pytest.raises(ProjectQuarantined, match=r"a is quarantined .*: a stealer") as caught:
+                client.files(A)
+            assert "s3cret" not in str(caught.value)
+        else:
+            assert len(client.files(A)) == 2
+            assert client.standing(A) == Standing(status=status, reason="a stealer")
+
+
+def test_plain_http_after_a_redirect_is_refused(connect: Connect) -> None:
+    """The first hop is on this machine, the second is not, and nobody vouches for what stands between."""
+    away = Told(status=302, headers={"Location": "http://index.example/simple/a/"})
+    with answering(lambda _: away) as server, pytest.raises(IndexNotTrusted) as caught:
+        connect(server.origin).files(A)
+    assert caught.value.host == "index.example"
 
 
 def test_plain_http_to_another_machine_is_refused(connect: Connect) -> None:

@@ -24,7 +24,7 @@ DIGEST = "AB" * 32
 
 def files_of(body: bytes, content_type: str, url: str = PAGE) -> tuple[Wheel | Sdist, ...]:
     """All files of a page, understood."""
-    links = simple.parse(body, content_type=content_type, url=url)
+    links = simple.parse(body, content_type=content_type, url=url).links
     return tuple(file for link in links if (file := simple.file_of(link)) is not None)
 
 
@@ -203,7 +203,9 @@ def test_other_content_types_are_an_error(content_type: str) -> None:
     ],
 )
 def test_content_type_may_have_parameters(content_type: str) -> None:
-    assert simple.parse(b'{"meta": {"api-version": "1.0"}, "files": []}', content_type=content_type, url=PAGE) == ()
+    assert (
+        simple.parse(b'{"meta": {"api-version": "1.0"}, "files": []}', content_type=content_type, url=PAGE).links == ()
+    )
 
 
 def test_html_page() -> None:
@@ -301,7 +303,7 @@ def test_a_quick_look_at_a_name_tells_what_a_long_one_does(filename: str) -> Non
 def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
     """A page is not thrown away for what it tells of one file."""
     page = {"meta": {"api-version": "1.0"}, "files": [{"url": "x", "filename": "a-1.tar.gz", "hashes": 3}]}
-    (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE)
+    (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).links
     with pytest.raises(PageUnreadable, match=r"a-1\.tar\.gz"):
         simple.file_of(link)
 
@@ -309,3 +311,32 @@ def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
 def test_a_version_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(PageUnreadable, match="version"):
         from_html('<meta name="pypi:repository-version">')
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, simple.Standing()),
+        ({"project-status": {}}, simple.Standing()),
+        ({"project-status": None}, simple.Standing()),
+        ({"project-status": {"status": "archived", "since": 3}}, simple.Standing(status="archived")),
+        (
+            {"project-status": {"status": "deprecated", "reason": "use\n b\x1b[2J"}},
+            simple.Standing(status="deprecated", reason="use b[2J"),
+        ),
+        ({"project-status": {"status": "new", "reason": 3}}, simple.Standing(status="new", reason="3")),
+    ],
+)
+def test_how_a_project_stands(told: dict[str, Any], expected: simple.Standing) -> None:
+    """PEP 792; what a terminal would act upon is not taken over."""
+    page = {"meta": {"api-version": "1.4"}, "files": [], **told}
+    assert simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).standing == expected
+
+
+def test_how_a_project_stands_in_html() -> None:
+    body = (
+        b'<meta name="pypi:project-status" content="quarantined">'
+        b'<meta name="pypi:project-status-reason" content="a stealer">'
+    )
+    found = simple.parse(body, content_type="text/html", url=PAGE).standing
+    assert found == simple.Standing(status="quarantined", reason="a stealer")

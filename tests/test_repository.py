@@ -1,6 +1,7 @@
 """What two files of the repository say about one thing is the same."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,28 @@ def test_every_stated_requirement_is_pinned_with_hashes(source: str) -> None:
             pinned[canonicalize_name(name)] = Version(version)
     for each in map(Requirement, requirements(source)):
         assert pinned[canonicalize_name(each.name)] in each.specifier
+
+
+def test_every_test_that_the_security_page_names_is_there() -> None:
+    """A promise without a test is none: each row of its tables names one at least, and all of them exist."""
+    rows = [line for line in ROOT.joinpath("SECURITY.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    tests = {path.name: path.read_text("utf-8") for path in ROOT.glob("tests/test_*.py")}
+    named = 0
+    promising = False
+    for row in rows:
+        if row.startswith(("| attack ", "| fault ", "| what ")):
+            promising = not row.startswith("| what ")
+            continue
+        found = re.findall(r"`(?:(test_\w+\.py)(?:::)?)?(test_\w+)?`", row)
+        assert bool([each for each in found if any(each)]) == promising, row
+        for file, name in found:
+            if file:
+                assert file in tests, row
+            if name:
+                where = [tests[file]] if file else [*tests.values()]
+                assert any(f"def {name}(" in text for text in where), f"{name} in {row}"
+                named += 1
+    assert named > 30
 
 
 @pytest.mark.parametrize("script", CHILD, ids=lambda script: script.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import socket
 import time
@@ -46,6 +47,7 @@ tried(open, __file__, "a")
 tried(open, app.__file__, "a")
 tried(socket.create_connection, ("203.0.113.7", 443), 1)
 tried(open, "own", "w")
+tried(os.system, "true")
 print(os.environ.get("AWS_SECRET_ACCESS_KEY"), os.path.expanduser("~") == home)
 """
 
@@ -108,6 +110,7 @@ def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.
     assert done.status == 0, done.err
     assert ("the kernel walls the smoke off" in done.err) == walled
     assert " ".join(done.err.split()).count("the smoke tried to reach what it cannot: ") == 6
+    assert "the smoke started /bin/sh (smoke/smoke.py:6)" in " ".join(done.err.split())
     assert "read ~/.aws/credentials (smoke/smoke.py:6)" in done.err
     found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]
     assert found["output"] == [
@@ -119,9 +122,10 @@ def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.
         "open OSError Read-only file system",
         "create_connection gaierror Name or service not known",
         "open worked",
+        "system worked",
         "None False",
     ]
-    assert len(found["connections"]) == 7
+    assert len(found["connections"]) == 8
     assert not Path("/etc/minreq-was-here").exists()
     files = made.lock.read_bytes(), made.evidence.read_bytes()
     made.lock.unlink()
@@ -158,6 +162,58 @@ def test_compiled_code_gets_nothing_either(
     assert done.status == 0, done.err
     assert not _running(mark)
     assert secret.read_text() == "key"
+
+
+#: Puts compiled code in the place of another package's, by Python and past it.
+PLANTER = """
+import importlib.util, marshal, os, struct, sys
+import app, needed
+source = needed.__file__
+status = os.stat(source)
+evil = compile("raise SystemExit('planted')", source, "exec")
+header = importlib.util.MAGIC_NUMBER + struct.pack("<III", 0, int(status.st_mtime), status.st_size)
+path = importlib.util.cache_from_source(source)
+try:
+    os.remove(path)
+except OSError as error:
+    print("remove", error.strerror)
+try:
+    with open(path, "wb") as file:
+        file.write(header + marshal.dumps(evil))
+except OSError as error:
+    print("open", error.strerror)
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print("past it", libc.open((path + ".new").encode(), os.O_WRONLY | os.O_CREAT, 0o644) >= 0)
+"""
+
+
+def test_nobody_plants_compiled_code(made: Project, monkeypatch: pytest.MonkeyPatch, *, walled: bool) -> None:
+    """What the next run executes was compiled from the sources by nobody that runs a package."""
+    (made.folder / "smoke.py").write_text(PLANTER)
+    done = locked(made, monkeypatch)
+    assert done.status == 0, done.err
+    found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]["output"]
+    assert found == ["remove Read-only file system", "open Read-only file system", f"past it {not walled}"]
+    (made.folder / "smoke.py").write_text("import app, needed; print('clean')")
+    again = locked(made, monkeypatch)
+    assert again.status == 0, again.err
+
+
+def test_compiled_code_that_somebody_put_there_is_not_run(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever could: a file that the compiler's list does not vouch for goes before anything runs."""
+    assert locked(made, monkeypatch).status == 0
+    lock = made.lock.read_bytes()
+    compiled = sorted((made.cache / "wheels" / "unpacked").rglob("__pycache__/*.pyc"))
+    assert compiled
+    for each in compiled:
+        data = each.read_bytes()
+        each.write_bytes(data[:16] + marshal.dumps(compile("raise SystemExit('planted')", "x", "exec")))
+    made.lock.unlink()
+    made.evidence.unlink()
+    done = locked(made, monkeypatch)
+    assert done.status == 0, done.err
+    assert made.lock.read_bytes() == lock
 
 
 def test_what_is_compiled_is_kept_and_nothing_else(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
             "Files": _files(kernel=found.kernel),
             "Processes": f"at most {found.processes}, none other in sight" if found.processes else "not limited",
             "Memory": f"{size(found.memory)} for each process, files of {size(found.file)}",
-            "Bytecode": "kept between runs" if found.keeps_compiled else "compiled anew in each run",
+            "Bytecode": "compiled apart, by no run, and kept",
             "Forks": "yes" if found.forks else "no: each stage is a run of its own",
             "Store": f"{found.store}, {'can be written' if found.writable else 'cannot be written'}",
         }

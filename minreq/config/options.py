@@ -49,6 +49,13 @@ def provided(text: str) -> Provided:
         raise ValueError(f"{text!r} is not NAME==VERSION") from None
 
 
+def path(text: str) -> Path:
+    """Convert a path."""
+    if "\0" in text:
+        raise ValueError(f"{text!r} is not a path: no file can be called so")
+    return Path(text)
+
+
 def count(text: str) -> int:
     """Convert a whole number above zero."""
     number = int(text) if text.isascii() and text.isdigit() else 0
@@ -121,22 +128,22 @@ OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
         Option(name="root", field="root", convert=requirement),
-        Option(name="project", field="project", convert=Path, path=True),
+        Option(name="project", field="project", convert=path, path=True),
         Option(name="also", field="also", convert=requirement, many=True),
         Option(name="providers", field="providers", many=True, commas=True),
-        Option(name="smoke", field="smokes", convert=Path, many=True, path=True),
+        Option(name="smoke", field="smokes", convert=path, many=True, path=True),
         Option(name="smoke-with", field="smoke_with", convert=requirement, many=True),
-        Option(name="scan", field="scan", convert=Path, many=True, path=True, recorded=False),
+        Option(name="scan", field="scan", convert=path, many=True, path=True, recorded=False),
         Option(name="allow-unknown", field="allow_unknown", switch=True, recorded=False),
         Option(name="features", field="features", many=True, commas=True),
         Option(name="with", field="with_", convert=requirement, many=True),
         Option(name="whole", field="whole", convert=requirement, many=True),
-        Option(name="requirement", field="requirement_files", convert=Path, many=True, path=True),
+        Option(name="requirement", field="requirement_files", convert=path, many=True, path=True),
         Option(name="provided", field="provided", convert=provided, many=True),
         Option(name="include", field="include", convert=project, many=True),
         Option(name="exclude", field="exclude", convert=project, many=True),
         Option(name="allow-pth", field="allow_pth", convert=project, many=True),
-        Option(name="constraint", field="constraints", convert=Path, many=True, path=True),
+        Option(name="constraint", field="constraints", convert=path, many=True, path=True),
         Option(name="override", field="overrides", convert=requirement, many=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
         Option(name="smallest", field="smallest", switch=True),
@@ -154,7 +161,7 @@ OPTIONS: Mapping[str, Option] = {
         ),
         Option(name="check", field="check", switch=True, configurable=False, recorded=False),
         Option(name="dry-run", field="dry_run", switch=True, configurable=False, recorded=False),
-        Option(name="output", field="output", convert=Path, path=True),
+        Option(name="output", field="output", convert=path, path=True),
         Option(name="hashes", field="hashes", switch=True),
         Option(name="annotate", field="annotate", switch=True),
         Option(name="python", field="python", path=True, recorded=False),

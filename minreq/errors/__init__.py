@@ -47,6 +47,7 @@ from minreq.errors.index import (
     PipConfigurationUnreadable as PipConfigurationUnreadable,
     PipSettingInvalid as PipSettingInvalid,
     ProjectNotFound as ProjectNotFound,
+    ProjectQuarantined as ProjectQuarantined,
     SizeMismatch as SizeMismatch,
 )
 from minreq.errors.locks import (

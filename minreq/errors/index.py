@@ -19,6 +19,23 @@ class ProjectNotFound(IndexFailure):
         return f"no project {self.project!r} ({where}); check the name, or name its index with --extra-index-url"
 
 
+class ProjectQuarantined(IndexFailure):
+    """An index tells that a project is not safe to use (PEP 792)."""
+
+    reason = "quarantined"
+
+    def __init__(self, project: str, url: str, why: str) -> None:
+        super().__init__(project, url, why)
+        self.project, self.url, self.why = project, url, why
+
+    def __str__(self) -> str:
+        why = f": {self.why}" if self.why else ""
+        return (
+            f"{self.project} is quarantined ({self.url}){why}; its index holds it for unsafe, so nothing of it is used "
+            f"and there is no lock with it"
+        )
+
+
 class IndexUnreachable(IndexFailure):
     """No answer came: no route, no name, no trust in the certificate, or too slow."""
 

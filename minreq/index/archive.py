@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO, cast
@@ -31,6 +32,9 @@ _HEADER = 30 + 512
 
 #: The largest metadata file that is read, in bytes unpacked.
 _METADATA_LIMIT = 16 << 20
+
+#: The same of any other member.
+_MEMBER_LIMIT = 64 << 20
 
 
 class RangedFile(io.RawIOBase):
@@ -180,9 +184,13 @@ def contents(archive: ZipFile, paths: Sequence[str], wheel: Wheel) -> dict[str, 
 
     Raises :class:`ArchiveUnreadable`.
     """
+    there = [path for path in paths if path in archive.NameToInfo]
+    for path in there:
+        if archive.getinfo(path).file_size > _MEMBER_LIMIT:
+            raise ArchiveUnreadable(wheel.filename, wheel.url, f"{path} is larger than any source")
     try:
-        return {path: archive.read(path) for path in paths if path in archive.NameToInfo}
-    except (BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+        return {path: archive.read(path) for path in there}
+    except (BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"it is damaged ({error})") from error
 
 

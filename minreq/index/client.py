@@ -13,7 +13,7 @@ from typing import BinaryIO, final
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.errors import HashMismatch, ProjectNotFound, StoreUnwritable
+from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable
 from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
@@ -22,8 +22,8 @@ from minreq.index.places import FindLinks, Place, place
 from minreq.index.records import Records
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import Link
-from minreq.index.urls import local_path
+from minreq.index.simple import ProjectPage, Standing
+from minreq.index.urls import bare, local_path
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
 
@@ -81,9 +81,10 @@ class IndexClient:
     def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
         """Every file of a project by version, over all indexes and folders, as pip merges them; see `Listing`.
 
-        Raises :class:`ProjectNotFound` when no place knows the project; :class:`IndexUnreachable`,
-        :class:`IndexAnswered`, :class:`IndexNotTrusted`, :class:`PageUnreadable`, :class:`IndexTooNew` when any place
-        fails: an answer from the others alone would be another answer.
+        Raises :class:`ProjectNotFound` when no place knows the project; :class:`ProjectQuarantined` when one holds it
+        for unsafe; :class:`IndexUnreachable`, :class:`IndexAnswered`, :class:`IndexNotTrusted`,
+        :class:`PageUnreadable`, :class:`IndexTooNew` when any place fails: an answer from the others alone would be
+        another answer.
         """
         return self._listings.get(name)
 
@@ -97,6 +98,13 @@ class IndexClient:
         Raises as `releases` does.
         """
         return self._listings.get(name).named(filenames)
+
+    def standing(self, name: NormalizedName) -> Standing:
+        """How a project stands where it was found; the first place that says more than ``active`` counts.
+
+        Raises as `releases` does.
+        """
+        return self._listings.get(name).standing
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
         """Begin to read the pages of *names* in the background."""
@@ -152,15 +160,18 @@ class IndexClient:
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
     def _list(self, name: NormalizedName) -> Listing:
-        offers: list[tuple[Place, tuple[Link, ...] | None]] = []
+        offers: list[tuple[Place, ProjectPage | None]] = []
         for each in self._places.get(None):
             # The other indexes are not even told the name. Archives and pages in --find-links the user has chosen.
-            known = self._settings.first_index and any(links is not None for _, links in offers)
+            known = self._settings.first_index and any(page is not None for _, page in offers)
             if isinstance(each, FindLinks) or not known:
-                offers.append((each, each.links(name)))
-        if all(links is None for _, links in offers):
+                offers.append((each, each.page(name)))
+        if all(page is None for _, page in offers):
             raise ProjectNotFound(name, tuple(place.page_of(name) for place, _ in offers))
-        return Listing(name, ((place, links or ()) for place, links in offers))
+        for each, page in offers:
+            if page is not None and page.standing.status == "quarantined":
+                raise ProjectQuarantined(name, bare(each.page_of(name)), page.standing.reason)
+        return Listing(name, ((place, page) for place, page in offers if page is not None))
 
     def _find_metadata(self, wheel: Wheel) -> Metadata:
         text = self._records.metadata(wheel)

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.index.places import Place
-from minreq.index.simple import Link, release_of
+from minreq.index.simple import Link, ProjectPage, Standing, release_of
 from minreq.model import Sdist, Wheel
 
 
@@ -25,23 +25,29 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     Not even the versions are read before somebody asks: whoever knows the file names goes without.
     """
 
-    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, Iterable[Link]]]) -> None:
+    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, ProjectPage]]) -> None:
         self._name = name
-        self._offers = tuple((place, tuple(links)) for place, links in offers)
+        self._offers = tuple(offers)
         self._files: dict[Version, tuple[Wheel | Sdist, ...]] = {}
+
+    @property
+    def standing(self) -> Standing:
+        """How the project stands, as the first place says that says more than ``active``."""
+        told = (page.standing for _, page in self._offers)
+        return next((each for each in told if each.status != Standing().status), Standing())
 
     def named(self, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
         """Return the files with these names, as the places offer them."""
         wanted = frozenset(filenames)
-        found = ((place, link) for place, links in self._offers for link in links if link.filename in wanted)
+        found = ((place, link) for place, page in self._offers for link in page.links if link.filename in wanted)
         return tuple(_understood(found))
 
     @cached_property
     def _links(self) -> Mapping[Version, Iterable[tuple[Place, Link]]]:
         # Here too two threads may come at once.
         links: defaultdict[Version, list[tuple[Place, Link]]] = defaultdict(list)
-        for place, offered in self._offers:
-            for link in offered:
+        for place, page in self._offers:
+            for link in page.links:
                 release = release_of(link.filename)
                 if release is not None and release[0] == self._name:
                     links[release[1]].append((place, link))

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 from minreq.errors import ArchiveUnreadable, PageUnreadable
 from minreq.index import simple
 from minreq.index.session import Session
-from minreq.index.simple import Link
+from minreq.index.simple import Link, ProjectPage
 from minreq.index.urls import local_path
 from minreq.model import Sdist, Wheel
 
@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Wheel | Sdist)
 class Place(Protocol):
     """Somewhere that files are looked for."""
 
-    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
+    def page(self, name: NormalizedName) -> ProjectPage | None:
         """The files of a project, and maybe of others, in no order; ``None`` when it is not known here."""
 
     def file(self, link: Link) -> Wheel | Sdist | None:
@@ -48,7 +48,7 @@ class Index:
         self._session = session
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
-    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
+    def page(self, name: NormalizedName) -> ProjectPage | None:
         """Read the project's page."""
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
         return None if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
@@ -68,7 +68,7 @@ class FolderIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
+    def page(self, name: NormalizedName) -> ProjectPage | None:
         """Read the project's page, if there is one."""
         page = self._folder / name / "index.html"
         return _html_file(page) if page.is_file() else None
@@ -90,13 +90,14 @@ class FindLinks:
         self._session = session
         self._listed: tuple[Link, ...] | None = None
 
-    def links(self, name: NormalizedName) -> tuple[Link, ...] | None:
+    def page(self, name: NormalizedName) -> ProjectPage | None:
         """The archives of that project."""
         if self._listed is None:
             # Two threads may both come here; they find the same.
             self._listed = self._list()
         found = ((link, simple.release_of(link.filename)) for link in self._listed)
-        return tuple(link for link, release in found if release is not None and release[0] == name) or None
+        links = tuple(link for link, release in found if release is not None and release[0] == name)
+        return ProjectPage(links=links) if links else None
 
     def file(self, link: Link) -> Wheel | Sdist | None:
         """What is told, and what is to be seen where the archive lies on this machine."""
@@ -110,14 +111,14 @@ class FindLinks:
         path = local_path(self._url)
         if path is None:
             page = self._session.page(self._url, accept=simple.ACCEPT, absent=_ABSENT)
-            return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
+            return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url).links
         if path.is_dir():
             try:
                 return tuple(simple.link_at(child.as_uri()) for child in sorted(path.iterdir()))
             except OSError as error:
                 raise PageUnreadable(self._url, str(error)) from error
         # A folder or page that is not there is normal: pip only warns.
-        return _html_file(path) if path.is_file() else ()
+        return _html_file(path).links if path.is_file() else ()
 
 
 def place(url: str, session: Session, *, extra: bool) -> Place:
@@ -126,7 +127,7 @@ def place(url: str, session: Session, *, extra: bool) -> Place:
     return Index(url, session, extra=extra) if path is None else FolderIndex(path)
 
 
-def _html_file(path: Path) -> tuple[Link, ...]:
+def _html_file(path: Path) -> ProjectPage:
     try:
         body = path.read_bytes()
     except OSError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from minreq import temporary
 from minreq.model import Member, Wheel
 
 #: Seconds after which a record that was not used is removed.
@@ -27,6 +27,8 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unfinished = folder.with_name("unfinished")
+        temporary.sweep(self._unfinished)
 
     def metadata(self, wheel: Wheel) -> bytes | None:
         """The bytes of ``METADATA``, where recorded."""
@@ -77,13 +79,11 @@ class Records:
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(_digest(text) + b"\n" + text)
-                Path(temporary).replace(path)
-            except OSError:
-                Path(temporary).unlink(missing_ok=True)
+            self._unfinished.mkdir(exist_ok=True)
+            with temporary.folder(self._unfinished) as folder:
+                whole = folder / path.name
+                whole.write_bytes(_digest(text) + b"\n" + text)
+                whole.replace(path)
         except OSError:
             return
 

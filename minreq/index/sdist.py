@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from minreq import temporary
 from minreq.errors import NoWheel, ProjectBuildFailed, SdistBuildFailed
 from minreq.index.credentials import CredentialStore
 from minreq.index.places import hashed
@@ -56,8 +56,8 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
     # pip runs in another folder.
     archive, python, to = archive.absolute(), python.absolute(), to.absolute()
     to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=to) as out:
-        made, lines = _pip_wheel(archive, python=python, out=Path(out), settings=settings)
+    with temporary.folder(to) as out:
+        made, lines = _pip_wheel(archive, python=python, out=out, settings=settings)
         if made is None:
             raise SdistBuildFailed(sdist.name, str(sdist.version), lines)
         final = to / made.name
@@ -75,8 +75,8 @@ def build_project(project: Path, *, python: Path, to: Path, settings: IndexSetti
     """
     python, to = python.absolute(), to.absolute()
     to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=to) as folder:
-        copy, out = Path(folder, "project"), Path(folder, "out")
+    with temporary.folder(to) as folder:
+        copy, out = folder / "project", folder / "out"
         # Some tools write beside what they build.
         shutil.copytree(project, copy, symlinks=True, ignore=_not_of_the_project)
         made, lines = _pip_wheel(copy, python=python, out=out, settings=settings)
@@ -99,7 +99,7 @@ def _pip_wheel(
     source: Path, *, python: Path, out: Path, settings: IndexSettings
 ) -> tuple[Path | None, tuple[str, ...]]:
     """Return the wheel that pip makes in *out*, ``None`` if it makes none, and the last lines it says."""
-    with tempfile.TemporaryDirectory(prefix="minreq-build-") as home:
+    with temporary.folder() as home:
         command = [sys.executable, "-I", "-m", "pip", "--python", str(python), "wheel"]
         options = ["--no-deps", "--no-input", "--progress-bar", "off", "--wheel-dir", str(out)]
         answer = subprocess.run(
@@ -111,7 +111,7 @@ def _pip_wheel(
             encoding="utf-8",
             errors="replace",
             cwd=home,
-            env=_environment(settings, os.environ, home),
+            env=_environment(settings, os.environ, str(home)),
             check=False,
         )
         wheels = sorted(out.glob("*.whl"))

@@ -33,6 +33,9 @@ ARCHIVE_LIMIT = 8 << 30
 #: A page or a part must have come as a whole within this many timeouts.
 _PATIENCE = 20
 
+#: Bytes a second: an archive that comes slower does not come.
+_SLOWEST = 1000
+
 #: Seconds: no wait between two tries is longer, whatever the server asks.
 _LONGEST_WAIT = 30.0
 
@@ -158,11 +161,23 @@ class Session:
             _expect(response, {httpx.codes.OK}, url)
             to.seek(begin)
             to.truncate()
-            to.writelines(_within(response.iter_raw(), url, ARCHIVE_LIMIT if size is None else size))
+            most = ARCHIVE_LIMIT if size is None else size
+            to.writelines(self._steadily(_within(response.iter_raw(), url, most)))
             if size is not None and to.tell() - begin != size:
                 raise SizeMismatch(bare(url), size, to.tell() - begin)
 
         self._send(self._archives, url, {}, read)
+
+    def _steadily(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass *chunks* on, as long as they come at a rate at which an archive would ever be whole."""
+        deadline, came = self._clock() + self._patience, 0
+        for chunk in chunks:
+            came += len(chunk)
+            if self._clock() > deadline:
+                if came < self._patience * _SLOWEST:
+                    raise httpx.ReadTimeout("the answer came too slowly")
+                deadline, came = self._clock() + self._patience, 0
+            yield chunk
 
     def _whole(self, chunks: Iterator[bytes], url: str, limit: int) -> bytes:
         """Join *chunks*, at most *limit* bytes, that must have come soon: a byte now and then is no answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.message import Message
 from functools import lru_cache
@@ -26,6 +27,9 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+ht
 _JSON = frozenset({"application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json"})
 _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html", "text/html"})
 
+#: Characters of why a project stands as it does.
+_LONGEST_REASON = 300
+
 
 class Link(NamedTuple):
     """A file as a page lists it; a large page has thousands, few of which anybody looks at."""
@@ -37,11 +41,30 @@ class Link(NamedTuple):
     facts: Mapping[str, Any]
 
 
-def parse(body: bytes, *, content_type: str, url: str) -> tuple[Link, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The status of a project (PEP 792)."""
+
+    #: ``active``, ``archived``, ``deprecated``, ``quarantined``, or what later versions of the format know.
+    status: str = "active"
+    #: In the words of whoever set it; may be empty.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectPage:
+    """What a page tells."""
+
+    #: In the order of the page.
+    links: tuple[Link, ...]
+    standing: Standing = Standing()
+
+
+def parse(body: bytes, *, content_type: str, url: str) -> ProjectPage:
     """Read a page of the Simple API, of one project or several.
 
-    *url* is where the page was found in the end, after redirects. Files are returned in the order of the page; what
-    they are is told by `release_of` and, with all facts checked, by `file_of`.
+    *url* is where the page was found in the end, after redirects. What its files are is told by `release_of` and, with
+    all facts checked, by `file_of`.
 
     Raises :class:`PageUnreadable` and :class:`IndexTooNew`.
     """
@@ -50,9 +73,9 @@ def parse(body: bytes, *, content_type: str, url: str) -> tuple[Link, ...]:
     # PEP 691: "the content type ... MUST be application/vnd.pypi.simple.$version+format"; parameters may follow.
     kind = header.get_content_type()
     if kind in _JSON:
-        return _json_links(body, url)
+        return _json_page(body, url)
     if kind in _HTML:
-        return _html_links(body, header.get_content_charset("utf-8"), url)
+        return _html_page(body, header.get_content_charset("utf-8"), url)
     raise PageUnreadable(bare(url), f"its content type is {content_type or 'missing'!r}")
 
 
@@ -172,16 +195,25 @@ def _check_version(version: str, url: str) -> None:
         raise IndexTooNew(bare(url), version)
 
 
-def _json_links(body: bytes, url: str) -> tuple[Link, ...]:
+def _json_page(body: bytes, url: str) -> ProjectPage:
     try:
         page = json.loads(body)
         # PEP 691: "api-version: A required key".
         _check_version(str(page["meta"]["api-version"]), url)
-        return tuple(
-            [Link(str(file["filename"]), url, file) for file in page["files"] if isinstance(file.get("url"), str)]
-        )
+        links = [Link(str(file["filename"]), url, file) for file in page["files"] if isinstance(file.get("url"), str)]
+        # PEP 792: an object with "status" and "reason", both optional.
+        told = page.get("project-status")
+        standing = _standing(**told) if isinstance(told, dict) else Standing()
+        return ProjectPage(links=tuple(links), standing=standing)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PageUnreadable(bare(url), f"it is not the JSON that PEP 691 describes ({error!r})") from error
+
+
+def _standing(*, status: object = None, reason: object = None, **_: object) -> Standing:
+    """What is told, as one line of printable text; "if ... not present, ... active" (PEP 792)."""
+    words = (" ".join(str(each or "").split())[:_LONGEST_REASON] for each in (status, reason))
+    status_word, why = ("".join(char for char in word if char.isprintable()) for word in words)
+    return Standing(status=status_word.lower() or "active", reason=why)
 
 
 def _target(base: str, link: str) -> tuple[str, str]:
@@ -228,7 +260,7 @@ def _fragment_sha256(fragment: str) -> str | None:
     return None
 
 
-def _html_links(body: bytes, charset: str, url: str) -> tuple[Link, ...]:
+def _html_page(body: bytes, charset: str, url: str) -> ProjectPage:
     page = _Page()
     try:
         page.feed(body.decode(charset))
@@ -241,7 +273,7 @@ def _html_links(body: bytes, charset: str, url: str) -> tuple[Link, ...]:
         raise PageUnreadable(bare(url), str(error)) from error
     if page.version is not None:
         _check_version(page.version, url)
-    return links
+    return ProjectPage(links=links, standing=_standing(status=page.status, reason=page.status_reason))
 
 
 def _anchor_link(anchor: Mapping[str, str | None], base: str) -> Link:
@@ -275,6 +307,8 @@ class _Page(HTMLParser):
         self.anchors: list[dict[str, str | None]] = []
         self.base: str | None = None
         self.version: str | None = None
+        self.status: str | None = None
+        self.status_reason: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
@@ -285,3 +319,8 @@ class _Page(HTMLParser):
         elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
             # PEP 629: <meta name="pypi:repository-version" content="1.0">.
             self.version = attributes.get("content") or ""
+        elif tag == "meta" and attributes.get("name") == "pypi:project-status":
+            # PEP 792: <meta name="pypi:project-status" content="archived">, and one for the reason.
+            self.status = attributes.get("content")
+        elif tag == "meta" and attributes.get("name") == "pypi:project-status-reason":
+            self.status_reason = attributes.get("content")

@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 from zipfile import ZipFile
 
+from minreq import temporary
 from minreq.errors import ArchiveUnreadable, SizeMismatch, StoreUnwritable
 from minreq.index import archive
 from minreq.index.archive import RangedFile
@@ -175,7 +176,7 @@ class WheelReader:
         if path is not None:
             return path
         try:
-            folder = Path(self._temporary.enter_context(tempfile.TemporaryDirectory(prefix="minreq-")))
+            folder = self._temporary.enter_context(temporary.folder())
             whole = folder / "wheel"
             with whole.open("w+b") as stream:
                 self.download(wheel, stream)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from minreq import temporary
 from minreq.errors import OutputUnwritable
 
 
@@ -19,9 +19,9 @@ def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] 
     file is the one that counts: whoever is killed between two replacements leaves that one as it was. Raises
     ``OutputUnwritable``; the previous files then stand as before. *replace* puts a file in the place of another.
     """
-    with ExitStack() as temporary:
+    with ExitStack() as folders:
         targets = [(_target(path), path, text) for path, text in files.items()]
-        staged = [(target, path, *_stage(target, path, text, temporary)) for target, path, text in targets]
+        staged = [(target, path, *_stage(target, path, text, folders)) for target, path, text in targets]
         replaced: list[tuple[Path, Path | None]] = []
         try:
             for target, path, new, previous in staged:
@@ -36,11 +36,12 @@ def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] 
 def check(path: Path) -> None:
     """Raise ``OutputUnwritable`` if *path* cannot be written: better before the work than after it."""
     target = _target(path)
-    with ExitStack() as temporary:
-        try:
-            _beside(target, temporary).touch(exist_ok=False)
-        except OSError as error:
-            raise OutputUnwritable(path, _why(error)) from error
+    temporary.sweep(target.parent)
+    try:
+        with temporary.folder(target.parent) as folder:
+            (folder / target.name).touch()
+    except OSError as error:
+        raise OutputUnwritable(path, _why(error)) from error
 
 
 def _target(path: Path) -> Path:
@@ -56,10 +57,15 @@ def _target(path: Path) -> Path:
     return target
 
 
-def _stage(target: Path, path: Path, text: str, temporary: ExitStack) -> tuple[Path, Path | None]:
-    """Put the new text, and a copy of the previous file, beside *target*; *temporary* removes what remains of them."""
-    new, previous = _beside(target, temporary), _beside(target, temporary)
+def _stage(target: Path, path: Path, text: str, folders: ExitStack) -> tuple[Path, Path | None]:
+    """Put the new text, and a copy of the previous file, into a folder beside *target*, which *folders* removes.
+
+    Only within one file system is a replacement atomic. What a killed process left there goes too.
+    """
+    temporary.sweep(target.parent)
     try:
+        folder = folders.enter_context(temporary.folder(target.parent))
+        new, previous = folder / "new", folder / "previous"
         with new.open("xb") as stream:
             stream.write(text.encode("utf-8"))
             stream.flush()
@@ -71,13 +77,6 @@ def _stage(target: Path, path: Path, text: str, temporary: ExitStack) -> tuple[P
     except OSError as error:
         raise OutputUnwritable(path, _why(error)) from error
     return new, previous
-
-
-def _beside(target: Path, temporary: ExitStack) -> Path:
-    """A free name in the folder of *target*, since only within one file system is a replacement atomic."""
-    path = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    temporary.callback(_discard, path)
-    return path
 
 
 def _replace(replace: Callable[[Path, Path], object], new: Path, target: Path, path: Path) -> None:
@@ -94,11 +93,6 @@ def _restore(target: Path, previous: Path | None) -> None:
             target.unlink(missing_ok=True)
         else:
             previous.replace(target)
-
-
-def _discard(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
 
 
 def _why(error: Exception) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -16,6 +15,7 @@ from typing import Any
 
 import trustme
 
+from minreq import temporary
 from minreq.errors import EmulatorStopped
 from minreq.model import RecordedRequest
 from minreq.smoke.emulator.routing import PROXIED
@@ -55,7 +55,7 @@ class Emulator:
     def __enter__(self) -> Emulator:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         with ExitStack() as stack:
             # Only the user may read the folder, as it holds a key.
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="minreq-emulator-")))
+            folder = stack.enter_context(temporary.folder())
             certificate, key = folder / "certificate.pem", folder / "key.pem"
             certificate.write_bytes(b"".join(blob.bytes() for blob in self._leaf.cert_chain_pems))
             key.write_bytes(self._leaf.private_key_pem.bytes())

@@ -9,8 +9,7 @@ CONFIGURATION is JSON, every key optional::
     {"network": "new" or PID,          a network with nothing but loopback: one of its own, or that of a process
      "files": {"hidden": [FOLDER...],  seen empty, and writable as long as the child lives
                "readable": [PATH...],  seen all the same
-               "writable": [FOLDER...],
-               "overlay": {"folder": F, "upper": F, "work": F} or null},   what is written there lands in *upper*
+               "writable": [FOLDER...]},
      "limits": {NAME: NUMBER...}}      of ``resource``, ``RLIMIT_`` left out
 
 Everything that is not writable is read-only (``mount_setattr(2)``), the child sees no process but its own
@@ -21,6 +20,7 @@ Standard library only, and all of it imported before anything is hidden.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -57,6 +57,8 @@ _PATIENCE = 20.0
 _MOST_HIDDEN = "size=256m,mode=1777"
 #: Since this Linux the number of processes is counted for each user namespace, and not for the user.
 _COUNTED_APART = (5, 14)
+#: Since this one each process namespace has a largest number of its own.
+_NUMBERED_APART = (6, 14)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -85,7 +87,7 @@ def main() -> NoReturn:
         if "files" in configuration:
             _enter_files(configuration["files"])
             _limit(configuration.get("limits", {}), apart=True)
-            _become_first(command)
+            _become_first(command, configuration.get("limits", {}))
         _limit(configuration.get("limits", {}), apart=False)
         os.execv(command[0], command)
     except (_Refused, OSError) as error:
@@ -153,20 +155,12 @@ def _enter_files(files: Mapping[str, Any]) -> None:
     _change_tree("/", set_=_READ_ONLY, recursive=True)
     for path in (*hidden, *writable):
         _change_tree(path, clear=_READ_ONLY)
-    overlay = files.get("overlay")
-    if overlay is not None:
-        where = ",".join([*(f"{name}={overlay[key]}" for name, key in _OVERLAY), "userxattr"])
-        # Read-only is right too: what is compiled is then not kept.
-        _LIBC.mount(b"overlay", overlay["folder"].encode(), b"overlay", _NO_SUID | _NO_DEVICES, where.encode())
     if os.path.isdir("/dev/shm"):  # noqa: S108 - Where semaphores live.
         _mount("tmpfs", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES, _MOST_HIDDEN)  # noqa: S108
     os.chdir(folder)
 
 
-_OVERLAY = (("lowerdir", "folder"), ("upperdir", "upper"), ("workdir", "work"))
-
-
-def _become_first(command: list[str]) -> NoReturn:
+def _become_first(command: list[str], limits: Mapping[str, int]) -> NoReturn:
     """Stand between: the first process of the new world ends it, and takes in whom nobody waits for."""
     first = os.fork()
     if first:
@@ -175,6 +169,8 @@ def _become_first(command: list[str]) -> NoReturn:
     try:
         _call(_LIBC.prctl, _DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0, what="to end with its parent")
         _mount("proc", "/proc", "proc", _NO_SUID | _NO_DEVICES | _NO_EXECUTION)
+        if "NPROC" in limits:
+            _limit_numbers(limits["NPROC"])
         for capability in range(_LAST_CAPABILITY + 1):
             _LIBC.prctl(_DROP_FROM_BOUND, capability, 0, 0, 0)
         _call(_LIBC.prctl, _NO_NEW_PRIVILEGES, 1, 0, 0, 0, what="to give up privileges")
@@ -188,6 +184,17 @@ def _become_first(command: list[str]) -> NoReturn:
     except (_Refused, OSError) as error:
         os.write(2, f"minreq: {error}\n".encode())
     os._exit(NO_WORLD)
+
+
+def _limit_numbers(most: int) -> None:
+    """Let processes and threads of this world have numbers up to *most* alone, whoever runs them: root has no NPROC.
+
+    Before Linux 6.14 the number is that of the whole machine, which is not ours to change, and the file not writable.
+    """
+    release = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+    if release >= _NUMBERED_APART:
+        with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
+            file.write(str(most))
 
 
 def _limit(limits: Mapping[str, int], *, apart: bool) -> None:

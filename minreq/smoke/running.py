@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Frame, Need, Plan, Question, RecordedRequest, Script, StageBehaviour
+from minreq.smoke.compiling import Compiler
 from minreq.smoke.emulation import Endpoints
 from minreq.smoke.listening import Server
 from minreq.smoke.places import Places
@@ -125,6 +126,8 @@ class World:
     #: Makes the names of places for a run in the sandbox folder given.
     places: Callable[[Path], Places]
     walls: Walls
+    #: Compiles what lies in the store; without it every process does that for itself.
+    compiler: Compiler | None = None
 
 
 @dataclass(slots=True)
@@ -202,20 +205,19 @@ class Run:
             authority=world.emulator.authority,
             folders=world.walls.folders(writable=sandbox.folder, readable=readable),
             opens=self._opens,
+            store=None if world.compiler is None else str(world.walls.unpacked),
         )
         if world.plan.first is not None:
             self._first = self._open(_MAIN, world.plan.first)
         self._processes[_MAIN] = _Process()
         self._server = Server(sandbox.socket, self)
         self._output = (sandbox.folder / "output").open("wb")
-        self._upper = world.walls.upper()
         self._child = subprocess.Popen(
             world.walls.command(
                 sandbox.command(),
                 writable=sandbox.folder,
                 readable=readable,
                 network=world.emulator.pid,
-                upper=self._upper,
             ),
             env=sandbox.environment(world.plan.environment, seed=self._seed),
             cwd=sandbox.work,
@@ -237,7 +239,6 @@ class Run:
             state.commands.put({"end": True})
         self._server.close()
         self._output.close()
-        self._world.walls.keep_compiled(self._upper)
         self.sandbox.__exit__(kind, error, traceback)
 
     def stop(self) -> None:
@@ -290,6 +291,10 @@ class Run:
                 self._error = error
                 self.stop()
                 raise ConnectionAbortedError from error
+        if "compile" in message:
+            compiler = self._world.compiler
+            file, optimize = str(message["compile"]), int(message["optimize"])
+            return {"compiled": compiler is not None and compiler.compile(file, optimize)}
         if "begin" in message:
             return {"first": self._first}
         if "next" in message:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
+
+from minreq.temporary import TemporaryFolder
 
 #: Of what the child reads and says; the child refuses another than its own.
 PROTOCOL = 2
@@ -34,7 +34,8 @@ class Sandbox:
         self._executable = executable
         self._version = version
         # A short path: the address of a Unix socket has room for about a hundred bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="minreq-"))
+        self._made = TemporaryFolder()
+        self.folder = self._made.path
         self.socket = self.folder / "socket"
         self.python = self.folder / "bin" / "python"
 
@@ -45,7 +46,7 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # A process that was killed may still be writing; what is left then lies in the system's temporary folder.
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._made.remove()
 
     def prepare(
         self,
@@ -56,11 +57,13 @@ class Sandbox:
         authority: str,
         folders: Mapping[str, Sequence[str]] = _ANYTHING,
         opens: bool = False,
+        store: str | None = None,
     ) -> None:
         """Write the environment: *paths* are importable, and with *asks* every miss is a question.
 
         None of *paths* is a site folder: ``.pth`` files in them do nothing. *folders* are which files it may see and
-        change; with *opens* the files that are opened are recorded. What cannot be written whole, as on a full disk, is
+        change; with *opens* the files that are opened are recorded. Compiled
+        files of the folder *store* are asked for. What cannot be written whole, as on a full disk, is
         removed.
         """
         configuration = {
@@ -73,11 +76,12 @@ class Sandbox:
             "folders": {name: list(each) for name, each in folders.items()},
             "home": str(Path.home()),
             "opens": opens,
+            "store": store,
         }
         try:
             self._write(configuration)
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._made.remove()
             raise
 
     def _write(self, configuration: Mapping[str, object]) -> None:

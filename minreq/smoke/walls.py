@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -14,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from minreq import temporary
 
 #: ``hooks``: do not ask the kernel. For machines where what it allows misbehaves, and to compare.
 SWITCH = "MINREQ_SANDBOX"
@@ -39,7 +39,7 @@ class Limits:
     #: Bytes of one file.
     file: int = 256 << 20
     #: Processes and threads of all runs of a lock together; the kernel counts them where it walls off.
-    processes: int = 4096
+    processes: int = 2048
 
     def words(self) -> dict[str, int]:
         """Return them as ``resource`` names them."""
@@ -59,10 +59,8 @@ class Walls:
     #: Whether the kernel walls them off; *why* not otherwise.
     kernel: bool
     why: str = ""
-    #: The folder of unpacked wheels: what Python compiles is kept there, and nothing else.
+    #: The folder of unpacked wheels.
     unpacked: Path
-    #: On the same file system, for what is written meanwhile.
-    scratch: Path
     #: Seen although they lie where everything else is hidden.
     readable: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=limits)
@@ -85,26 +83,21 @@ class Walls:
         command: Sequence[str],
         *,
         writable: Path,
+        also: Sequence[Path] = (),
         readable: Iterable[Path],
         network: int | None,
-        upper: Path | None,
     ) -> list[str]:
-        """Return the command line that starts *command* in a world with one *writable* folder.
+        """Return the command line that starts *command* in a world with one *writable* folder, and *also* others.
 
-        *network* is the process whose network it shares. What Python compiles lands in *upper*.
+        *network* is the process whose network it shares.
         """
         configuration: dict[str, object] = {"limits": self.limits.words()}
         if self.kernel:
-            overlay = None
-            if upper is not None:
-                parts = {"upper": upper / "upper", "work": upper / "work", "folder": self.unpacked}
-                overlay = {name: str(path) for name, path in parts.items()}
             configuration["network"] = "new" if network is None else network
             configuration["files"] = {
                 "hidden": [str(folder) for folder in hidden_folders()],
                 "readable": self._seen(readable),
-                "writable": [str(writable), *([] if upper is None else [str(upper)])],
-                "overlay": overlay,
+                "writable": [str(writable), *map(str, also)],
             }
         return _launch(configuration, command)
 
@@ -123,65 +116,16 @@ class Walls:
         seen = {*map(_absolute, (*self.readable, *readable, self.unpacked.parent))}
         return sorted(str(path) for path in seen if path not in hidden and path.exists())
 
-    def keeps_compiled(self) -> bool:
-        """Try whether what is written among the unpacked wheels lands where it can be kept."""
-        if not self.kernel:
-            return True
-        with tempfile.TemporaryDirectory(prefix="minreq-") as name:
-            folder, upper = Path(name), self.upper()
-            try:
-                made = ["/bin/mkdir", str(self.unpacked / "trial")]
-                command = self.command(made, writable=folder, readable=(), network=None, upper=upper)
-                return subprocess.run(command, capture_output=True, cwd=folder, env={}, check=False).returncode == 0
-            finally:
-                self.keep_compiled(upper)
 
-    def upper(self) -> Path | None:
-        """Make the folder in which a run's compiled files land; ``None`` where the kernel has no part in it."""
-        if not self.kernel:
-            return None
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        self.unpacked.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="compiled-", dir=self.scratch))
-        (folder / "upper").mkdir()
-        (folder / "work").mkdir()
-        return folder
-
-    def keep_compiled(self, upper: Path | None) -> None:
-        """Move what Python compiled during a run beside its sources; everything else that was written there is lost."""
-        if upper is None:
-            return
-        top = upper / "upper"
-        for name, _, files in os.walk(top):
-            folder = Path(name)
-            if folder.name != "__pycache__":
-                continue
-            target = self.unpacked / folder.relative_to(top)
-            for file in files:
-                source = folder / file
-                # Where a tree was pruned meanwhile, nothing is made anew.
-                with suppress(OSError):
-                    if file.endswith(".pyc") and stat.S_ISREG(source.lstat().st_mode) and target.parent.is_dir():
-                        target.mkdir(exist_ok=True)
-                        if not (target / file).exists():
-                            source.rename(target / file)
-        # The kernel's own folder in there has no permissions at all.
-        for name, folders, _ in os.walk(upper):
-            for each in folders:
-                with suppress(OSError):
-                    Path(name, each).chmod(0o700)
-        shutil.rmtree(upper, ignore_errors=True)
-
-
-def walls(unpacked: Path, scratch: Path, readable: Iterable[Path] = ()) -> Walls:
+def walls(unpacked: Path, readable: Iterable[Path] = ()) -> Walls:
     """Try what the kernel allows here, by doing it once."""
     seen = tuple(dict.fromkeys(map(_absolute, readable)))
     if os.environ.get(SWITCH) == "hooks":
-        return Walls(kernel=False, why=f"{SWITCH} says so", unpacked=unpacked, scratch=scratch, readable=seen)
-    tried = Walls(kernel=True, unpacked=unpacked, scratch=scratch, readable=seen)
+        return Walls(kernel=False, why=f"{SWITCH} says so", unpacked=unpacked, readable=seen)
+    tried = Walls(kernel=True, unpacked=unpacked, readable=seen)
     why = _trial(tried)
     if why:
-        return Walls(kernel=False, why=why, unpacked=unpacked, scratch=scratch, readable=seen)
+        return Walls(kernel=False, why=why, unpacked=unpacked, readable=seen)
     return tried
 
 
@@ -189,18 +133,14 @@ def _trial(tried: Walls) -> str:
     """Start something in the world of *tried*; return why that fails."""
     if sys.platform != "linux":
         return "this system has no namespaces"
-    with tempfile.TemporaryDirectory(prefix="minreq-") as name:
-        folder = Path(name)
-        upper = tried.upper()
+    with temporary.folder() as folder:
         try:
-            command = tried.command(["/bin/true"], writable=folder, readable=(), network=None, upper=upper)
+            command = tried.command(["/bin/true"], writable=folder, readable=(), network=None)
             done = subprocess.run(
                 command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_PATIENCE
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        finally:
-            tried.keep_compiled(upper)
     lines = done.stderr.strip().splitlines()
     return "" if done.returncode == 0 else (lines[-1].removeprefix("minreq: ") if lines else "it ended at once")
 

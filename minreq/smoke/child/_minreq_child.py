@@ -3,9 +3,8 @@
 This file and the others of its folder are copied into the ``site-packages`` of a throw-away environment, where a
 ``.pth`` file of one line imports this one; so a subprocess of the same interpreter carries the hook along. Only the
 standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child`` >
-``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``, ``_minreq_record`` > ``_minreq_link``,
-``_minreq_state`` >
-``_minreq_failure``, ``_minreq_frames``.
+``_minreq_programs`` > ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``,
+``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``.
 
 The protocol, version 2
 -----------------------
@@ -13,7 +12,7 @@ The protocol, version 2
 
     {"protocol": 1, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL}
+     "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "store": FOLDER or null}
 
 A process that cannot begin so, for one since the number is another, says why on stderr and ends with the status 70:
 without the hook it would ask nothing, and reach anything.
@@ -29,6 +28,7 @@ The first of a connection names the process; a subprocess inherits the name in t
         {"answer": "no", "distribution": NAME}                       left out: our own ModuleNotFoundError
         {"answer": "namespace"}                                      an empty namespace package
         {"answer": "unknown"}                                        nobody owns it
+    {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL}    it is there now
     {"unsettled": REASON}                                         -> {}    a fork met what it must not do, and ends
 
 The messages of the driver are told in ``_minreq_driver.py``. A connection that closes before its process said ``end``
@@ -41,11 +41,13 @@ import json
 import os
 import sys
 
+from _minreq_compiled import ask_for_compiled
 from _minreq_files import keep_to_folders
 from _minreq_finder import Finder
 from _minreq_fork import end_what_harms
 from _minreq_link import NO_PARENT, Link
 from _minreq_network import keep_to_loopback, trust
+from _minreq_programs import record_programs
 from _minreq_record import record_first_imports, record_logs, record_opens, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
 
@@ -80,6 +82,7 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
         record_first_imports(state),
         keep_to_loopback(state),
         keep_to_folders(state, configuration["folders"], configuration["home"]),
+        record_programs(state),
     ):
         sys.addaudithook(hook)
     trust(configuration["authority"])
@@ -88,6 +91,8 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     record_uncaught(state)
     if configuration["opens"]:
         sys.addaudithook(record_opens(state))
+    if configuration["store"] is not None:
+        ask_for_compiled(link, configuration["store"])
     if configuration["asks"]:
         sys.meta_path.append(Finder(link, state, configuration["shared"]))
     return link, state

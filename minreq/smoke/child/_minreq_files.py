@@ -49,6 +49,9 @@ def keep_to_folders(
             for argument in arguments[: WRITING.get(event, 1)]:
                 path = absolute(argument)
                 if path is not None and place.is_fixed(path):
+                    if "/__pycache__/" in path + "/":
+                        # The import system tries, and goes on; which files are there already is no matter of a package.
+                        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
                     refuse("write", path, errno.EROFS)
 
     return hook
@@ -72,9 +75,9 @@ class _Place:
         return not any(each.startswith(name) for each in self._shown)
 
     def is_fixed(self, path: str) -> bool:
-        """Whether *path* cannot be changed. Compiled files fail silently where they cannot be kept."""
+        """Whether *path* cannot be changed."""
         name = path + "/"
-        if name.startswith(self._writable) or "/__pycache__/" in name:
+        if name.startswith(self._writable):
             return False
         return name.startswith(self._readable) or not name.startswith(self._temporary)
 

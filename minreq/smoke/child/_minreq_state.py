@@ -28,7 +28,7 @@ class State:
         self.output: int | None = None
         self.warnings: list[str] = []
         self.logs: list[str] = []
-        #: ``HOST:PORT`` of what was out of reach.
+        #: What was out of reach (``HOST:PORT``, ``read PATH``, ``write PATH``), and programs started (``run PATH``).
         self.connections: list[str] = []
         #: Files that the stage has opened, where that is recorded; else ``None``.
         self.opened: set[str] | None = None

@@ -1,0 +1,145 @@
+"""What Python compiles of the store, compiled apart: by processes that run no package, from the sources alone.
+
+A run could leave anything in the place of a compiled file, for another package and for a later run. So no run writes
+any: it asks for what it lacks, and whatever of several runs asks first, a file is compiled once.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import subprocess
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from minreq import compiled, temporary
+from minreq.smoke.walls import Walls
+
+#: A script of its own. It is told to the interpreter as text, since where it lies may be out of sight there.
+_SCRIPT = Path(__file__).with_name("compiler.py")
+
+
+class Compiler:
+    """Compiles sources of the store with *executable*, at most *jobs* at a time; a context manager, used by threads."""
+
+    def __init__(self, executable: Path, walls: Walls, jobs: int) -> None:
+        self._command = [str(executable), "-I", "-S", "-B", "-c", _SCRIPT.read_text("utf-8")]
+        self._walls = walls
+        source = rf"(?P<tree>{re.escape(str(walls.unpacked))}/[0-9a-f]{{64}})/lib/(?P<path>[^\0]+\.py)"
+        self._source = re.compile(source)
+        self._lock = threading.Lock()
+        self._answers: dict[tuple[str, int], Future[bool]] = {}
+        #: A place for each worker; none yet where it is empty.
+        self._idle: queue.LifoQueue[subprocess.Popen[str] | None] = queue.LifoQueue()
+        for _ in range(max(jobs, 1)):
+            self._idle.put(None)
+        self._workers: list[subprocess.Popen[str]] = []
+        self._is_over = False
+
+    def __enter__(self) -> Compiler:  # noqa: PYI034 - Self is in typing from Python 3.11 on
+        self._folder = temporary.TemporaryFolder()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._is_over = True
+            workers = [*self._workers]
+        for worker in workers:
+            _end(worker)
+        self._folder.remove()
+
+    def compile(self, file: str, optimize: int) -> bool:
+        """Compile the source *file* of the store, for Python run with that many ``-O``; tell whether it is there now.
+
+        Whatever is no source of the store, or cannot be compiled, is not.
+        """
+        match = self._source.fullmatch(file)
+        if match is None or {"..", "."} & {*match["path"].split("/")} or not 0 <= optimize <= 2:  # noqa: PLR2004
+            return False
+        with self._lock:
+            answer = self._answers.get((file, optimize))
+            mine = answer is None
+            if answer is None:
+                answer = self._answers[file, optimize] = Future()
+        if mine:
+            done = False
+            try:
+                done = self._compiled(file, optimize, Path(match["tree"]))
+            finally:
+                answer.set_result(done)
+        return answer.result()
+
+    def _compiled(self, file: str, optimize: int, tree: Path) -> bool:
+        worker = self._idle.get()
+        try:
+            if worker is None or worker.poll() is not None:
+                worker = self._started()
+            made = _asked(worker, file, optimize)
+            if made is not None:
+                path, digest = made
+                compiled.vouch(tree, path.removeprefix(f"{tree}/lib/"), digest)
+        except OSError:
+            # A full disk or a folder that can only be read: whoever asks compiles for itself.
+            return False
+        finally:
+            self._idle.put(worker)
+        return made is not None
+
+    def _started(self) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._is_over:
+                raise BrokenPipeError
+            # One for each: a world is made in it.
+            folder = self._folder.path / str(len(self._workers))
+            folder.mkdir()
+            command = self._walls.command(
+                self._command, writable=folder, also=(self._walls.unpacked,), readable=(), network=None
+            )
+            worker = subprocess.Popen(
+                command,
+                env={},
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+            self._workers.append(worker)
+        return worker
+
+
+def _asked(worker: subprocess.Popen[str], file: str, optimize: int) -> tuple[str, str] | None:
+    """Let *worker* compile *file*: the path of what it made and its SHA-256, ``None`` where it could not.
+
+    Raises ``OSError`` where the worker is gone: there are sources on which the compiler itself dies.
+    """
+    if worker.stdin is None or worker.stdout is None:
+        raise BrokenPipeError
+    worker.stdin.write(json.dumps([file, optimize]) + "\n")
+    worker.stdin.flush()
+    line = worker.stdout.readline()
+    if not line.endswith("\n"):
+        worker.kill()
+        worker.wait()
+        raise BrokenPipeError
+    made = json.loads(line)
+    if made is None:
+        return None
+    path, digest = made
+    return str(path), str(digest)
+
+
+def _end(worker: subprocess.Popen[str]) -> None:
+    worker.kill()
+    worker.wait()
+    for stream in (worker.stdin, worker.stdout):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()

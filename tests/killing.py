@@ -1,0 +1,158 @@
+"""Locks that are killed at random moments, and what is looked at after each: ``python tests/killing.py 100``."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from commanding import Project, project
+
+from minreq import compiled
+from minreq.store import record_of, sha256
+
+SCENARIO = """
+explanation = "One is needed, one is not."
+requirements = ["app"]
+program = "import app"
+[wheels]
+app."1.0" = { requires = ["needed", "unused"], files = { "app/__init__.py" = "import needed" } }
+needed."1.0" = {}
+unused."1.0" = {}
+"""
+ARGUMENTS = ("lock", "app", "--smoke", "smoke.py", "-q", "-j", "2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed:
+    """What a killed lock left."""
+
+    #: Seconds after its start; ``None`` where it was over before.
+    moment: float | None
+    #: ``old``, ``new``: which lock was there, whole.
+    lock: str
+    #: Folders it left in the temporary folder, until the next lock began.
+    left: int
+
+
+def files(made: Project) -> tuple[bytes, bytes]:
+    """The lock and its evidence."""
+    return made.lock.read_bytes(), made.evidence.read_bytes()
+
+
+def processes(folder: Path) -> list[str]:
+    """Processes that name *folder*."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+def leftovers(made: Project, temporary: Path) -> list[str]:
+    """Temporary files and folders, wherever a lock makes any."""
+    return sorted(
+        str(path)
+        for path in (
+            *temporary.iterdir(),
+            *made.folder.glob(".*"),
+            *made.store.glob("unfinished/*"),
+            *made.cache.glob("index/**/*.tmp"),
+            *made.store.glob("unpacked/**/*.pyc.[0-9]*"),
+        )
+    )
+
+
+def damaged(store: Path) -> list[str]:
+    """What in the *store* is not what its name says; an empty list is a verified store."""
+    wrong = [str(each) for each in store.glob("wheels/*/*/*.whl") if sha256(each) != each.parent.name]
+    for tree in store.glob("unpacked/*"):
+        rows = record_of(tree / "lib")
+        wrong += [
+            str(tree / "lib" / path)
+            for path, _, size in rows
+            if size and not path.startswith("../") and (tree / "lib" / path).stat().st_size != int(size)
+        ]
+        before = sorted(tree.rglob("*.pyc"))
+        compiled.remove_what_nobody_vouches_for(tree)
+        wrong += [str(each) for each in before if not each.exists()]
+        wrong += [] if rows else [str(tree)]
+    return wrong
+
+
+def killed(folder: Path, number: int, *, seed: int = 7) -> Iterator[Killed]:
+    """Kill *number* cold locks that would replace an older one; raise ``AssertionError`` for what is lost."""
+    made = project(SCENARIO, folder)
+    assert made.minreq(*ARGUMENTS, "--no-annotate").status == 0
+    old = files(made)
+    shutil.rmtree(made.cache)
+    began = time.monotonic()
+    assert made.minreq(*ARGUMENTS).status == 0
+    seconds = time.monotonic() - began
+    new = files(made)
+    assert new[0] != old[0]
+    moments = random.Random(seed)  # noqa: S311 - Any moments will do.
+    for count in range(number):
+        # A short name, since the address of a socket has to fit.
+        with tempfile.TemporaryDirectory(prefix="mr") as name:
+            temporary = Path(name)
+            victim = replace(made, folder=folder / f"w{count}", cache=folder / f"c{count}", temporary=temporary)
+            victim.folder.mkdir()
+            shutil.copy(made.folder / "smoke.py", victim.folder)
+            victim.lock.write_bytes(old[0])
+            victim.evidence.write_bytes(old[1])
+            yield _killed(victim, old, new, moments.uniform(0, seconds))
+            shutil.rmtree(victim.cache)
+
+
+def _killed(victim: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes], moment: float) -> Killed:
+    assert victim.temporary is not None
+    command = victim.command(*ARGUMENTS)
+    at: float | None = None
+    with subprocess.Popen(command, cwd=victim.folder, env=victim.environment(), stderr=subprocess.DEVNULL) as process:
+        try:
+            process.wait(moment)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            at = moment
+    found = victim.lock.read_bytes()
+    assert found in {old[0], new[0]}, "the lock is neither the old one nor the new one"
+    deadline = time.monotonic() + 30
+    while (left := processes(victim.cache) + processes(victim.temporary)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == [], "processes are left"
+    remained = len(list(victim.temporary.iterdir()))
+    done = victim.minreq(*ARGUMENTS)
+    assert (done.status, done.err) == (0, ""), "the next lock"
+    assert files(victim) == new, "the next lock is another"
+    assert leftovers(victim, victim.temporary) == []
+    assert damaged(victim.store) == []
+    return Killed(moment=at, lock="old" if found == old[0] else "new", left=remained)
+
+
+def main() -> None:
+    """Kill as many as the command line says, and count."""
+    with tempfile.TemporaryDirectory() as folder:
+        counts: Counter[str] = Counter()
+        for each in killed(Path(folder), int(sys.argv[1])):
+            counts["killed" if each.moment is not None else "over before"] += 1
+            counts[f"{each.lock} lock"] += 1
+            counts["left temporary folders until the next lock"] += each.left > 0
+            print(each, flush=True)  # noqa: T201 - A script's result.
+        print(dict(counts))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
