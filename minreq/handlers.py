@@ -45,6 +45,8 @@ def optional_because(question: Question, source: Callable[[str], ast.Module | No
     """
     if question.need is Need.PROBE:
         return "a probe with find_spec"
+    if question.need is Need.LIST:
+        return "in a list of what is installed alone"
     caught = _METADATA_ERRORS if question.need is Need.METADATA else _IMPORT_ERRORS
     near = [*frames_of_import(question.frames)]
     instead: frozenset[str] = frozenset()

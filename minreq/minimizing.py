@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.anticipating import imported_without_handler
+from minreq.anticipating import imported_without_handler, loaded_from_a_list
 from minreq.comparing import Deviation, deviations, sentence, without_noise
 from minreq.errors import (
     BaselineFailure,
@@ -20,7 +20,7 @@ from minreq.errors import (
     SmokeNeverEnds,
     SmokeUnsteady,
 )
-from minreq.model import Behaviour, Difference, Evidence, Question, Request
+from minreq.model import Behaviour, Difference, Evidence, Need, Question, Request
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
 from minreq.profiles.planning import without_template
 from minreq.reporting import Reporter, Step
@@ -174,6 +174,11 @@ class _Search:
                 reason = f"{places.name(place.file)}:{place.line} imports it without a handler"
                 self.foretold[name] = self.baseline.loaded_in[place.file]
                 self.decided[name] = Decision(accepted=True, reason=reason)
+
+        for name, question in loaded_from_a_list(self.baseline).items():
+            if name not in self.decided:
+                self.foretold[name] = question.stage
+                self.decided[name] = Decision(accepted=True, reason=f"{question.name} was found in a list and loaded")
 
     def observe_baseline(self, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
@@ -423,11 +428,11 @@ class _Search:
         """
         text = f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
 
-        def likelihood(name: NormalizedName) -> tuple[bool, bool, int, str]:
+        def likelihood(name: NormalizedName) -> tuple[bool, bool, bool, int, str]:
             question = trace.answers[name].question
             asker = question.frames[0].file.partition("/")[0].lower() if question.frames else ""
             named = name.replace("-", "_") in text or question.name.lower() in text
-            return not named, not asker or asker not in text, -question.order, name
+            return not named, question.need is Need.LIST, not asker or asker not in text, -question.order, name
 
         candidates = trace.declined - set(self.degraded)
         return sorted(

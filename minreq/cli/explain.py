@@ -180,7 +180,12 @@ def _why_asked(asker: Asker, *, optional: bool) -> str:
 
 
 def _verb(need: Need) -> str:
-    return {Need.IMPORT: "import", Need.PROBE: "find_spec", Need.METADATA: "metadata of"}[need]
+    return {
+        Need.IMPORT: "import",
+        Need.PROBE: "find_spec",
+        Need.METADATA: "metadata of",
+        Need.LIST: "list of entry points",
+    }[need]
 
 
 def _one_line(text: str) -> str:

@@ -70,6 +70,17 @@ class Reply:
     fork: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a list of everything installed tells of a distribution."""
+
+    distribution: NormalizedName
+    version: str
+    #: The name of its ``.dist-info``, and the text of ``entry_points.txt`` in there.
+    folder: str
+    entry_points: str
+
+
 class Oracle(Protocol):
     """Answers the questions of a run; called from several threads at once."""
 
@@ -86,6 +97,11 @@ class Oracle(Protocol):
         The process that asks goes *without* a distribution, unless that is ``None``; *quiet* tells that a fork at this
         moment would be safe.
         """
+
+    def enumerate(
+        self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
+    ) -> tuple[Listed, ...]:
+        """Return what a list of everything installed has, where *question* is one; the rest as above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +349,9 @@ class Run:
         )
         owners = tuple(self.places.owner(frame.file) for frame in question.frames)
         without = self._processes[process].without
+        if question.need is Need.LIST:
+            found = self._oracle.enumerate(question, owners=owners, without=without)
+            return {"listed": [[each.distribution, each.version, each.folder, each.entry_points] for each in found]}
         reply = self._oracle.ask(question, owners=owners, without=without, quiet=bool(message["quiet"]))
         fork = None
         if reply.fork and reply.distribution is not None:
