@@ -43,7 +43,7 @@ class Parent:
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
-    def hello(self, process: str, pid: int) -> bool:  # noqa: ARG002 - The seam has it.
+    def hello(self, process: str, pid: int, *, inside: int) -> bool:  # noqa: ARG002 - The seam has it.
         with self._lock:
             own = process not in [name for name, own in self.connected if own]
             self.connected.append((process, own))

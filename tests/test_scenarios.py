@@ -12,6 +12,7 @@ from laboratory import Found, find
 from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, write
 
 from minreq import errors
+from minreq.model import Failure
 from minreq.smoke import walls
 
 Method = Literal["auto", "runs"]
@@ -31,6 +32,8 @@ def test_scenario(path: Path, settle: Method, tmp_path: Path, monkeypatch: pytes
     if scenario.lock.get("unwalled"):
         # Behind the kernel's walls nothing it writes outlives the run.
         monkeypatch.setenv(walls.SWITCH, "hooks")
+    if scenario.lock.get("walled") and not walls.walls(tmp_path / "unpacked", tmp_path).kernel:
+        pytest.skip("the kernel allows no walls here")
     assert scenario.explanation
     house = write(scenario, tmp_path / "house")
     if "error" in scenario.lock:
@@ -51,6 +54,11 @@ def check(scenario: Scenario, found: Found) -> None:
     assert tuple(found.left_out) == tuple(sorted(scenario.dropped))
     kinds = {each.candidate.name: each.evidence.kind for each in found.selection.kept}
     assert {name: kinds[name] for name in expected.get("evidence", {})} == expected.get("evidence", {})
+    failures = {each.candidate.name: each.evidence for each in found.selection.kept}
+    for name, error in expected.get("errors", {}).items():
+        evidence = failures[name]
+        assert isinstance(evidence, Failure)
+        assert evidence.error == error
     for name, reason in expected.get("reasons", {}).items():
         assert found.left_out[name].startswith(reason)
     providers = {each.candidate.name: list(each.providers) for each in found.selection.kept}
