@@ -38,6 +38,9 @@ class Index(Protocol):
 class Store(Protocol):
     """What the closure needs of the store."""
 
+    def holds(self, wheel: Wheel) -> bool:
+        """Whether *wheel* is here, so that it has not to be fetched."""
+
     def unpacked(self, wheel: Wheel) -> Path:
         """Return the folder with what *wheel* installs."""
 
@@ -114,7 +117,10 @@ class Closure:
     def _read_entry_points(self, wheel: Wheel) -> tuple[str, str] | None:
         for member in self._index.members(wheel):
             if _ENTRY_POINTS.fullmatch(member.path):
-                text = self._index.read(wheel, [member.path])[member.path]
+                if self._store.holds(wheel):
+                    text = (self._store.unpacked(wheel) / member.path).read_bytes()
+                else:
+                    text = self._index.read(wheel, [member.path])[member.path]
                 return member.path.partition("/")[0], text.decode("utf-8", "replace")
         return None
 

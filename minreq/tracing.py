@@ -197,7 +197,7 @@ class Trace:
 
     def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
         """Return every question about *name*; that a list has it counts only where there is no other."""
-        return tuple(self._asked.get(name) or self._listed.get(name, ()))
+        return tuple(self._asked.get(name, ()) or self._listed.get(name, ()))
 
     def agrees_without(self, name: NormalizedName) -> bool:
         """Whether processes that went without *name* were told of all others what the trace was told in the end."""
@@ -301,6 +301,6 @@ class Trace:
 
 
 def has_group(text: str, group: str) -> bool:
-    """Whether the ``entry_points.txt`` of *text* has *group*; of all groups commands are not meant, nobody loads them."""
+    """Whether the ``entry_points.txt`` of *text* has *group*, or without one any group but those of commands."""
     groups = set(_GROUP.findall(text))
     return group in groups if group else bool(groups - _COMMANDS)

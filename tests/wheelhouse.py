@@ -21,8 +21,9 @@ Scenarios of a lock may have a table ``[lock]``, which `laboratory` and `test_sc
 ``walled`` (only where the kernel walls off). Expected beside ``kept`` and ``dropped``: ``evidence`` (name to kind),
 ``errors`` (name to what the failure says), ``providers`` (name to those that asked), ``reasons`` (name to what the
 reason of its absence begins with), ``extras`` (name to the extra that supplied it), ``error`` (the class that is
-raised) and ``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]`` stands in the
-place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to texts for each.
+raised) and ``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]``
+stands in the place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to texts for
+each.
 
 Keys of a release, all optional:
 

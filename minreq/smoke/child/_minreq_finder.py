@@ -32,8 +32,8 @@ class Finder:
         self._shared = set(shared)
         #: Answers that end in an exception, for those who ask again and again.
         self._declined: dict[tuple[str, str, tuple[Place, ...]], dict[str, Any]] = {}
-        #: What this process, or the one it was forked from, has seen in a list of everything. That an import fails whose
-        #: name may be from there says nothing: without the distribution, the list would not have had it either.
+        #: What this process, or the one it was forked from, has seen in a list of everything. That an import fails
+        #: whose name may be from there says nothing: without the distribution the list would not have had it.
         self._seen: set[str] = set()
 
     def find_spec(
