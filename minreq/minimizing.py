@@ -490,7 +490,8 @@ class _Search:
     def prove(self, trace: Observation) -> tuple[Observation, Observation]:
         """Run the smoke on the set alone; return *trace* and the proof.
 
-        Raises ``ProofFailed`` unless the smoke behaves as on the baseline.
+        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, ``SmokeUnsteady`` where another run of the
+        set does otherwise.
         """
         self.reporter.began(Step.PROVE)
         wanted = self.wanted(trace)
@@ -507,6 +508,9 @@ class _Search:
             self.record(trace, settle_by_runs(self.laboratory, trace, doubtful, self.judge, told))
             return self.prove(trace)
         if wrong:
+            for deviation in deviations(proof.behaviour, self.begin_proof(wanted).result().behaviour):
+                if without_noise([deviation], self.noise()):
+                    raise SmokeUnsteady(deviation.stage, f"two runs of one set: {sentence(deviation)}")
             raise ProofFailed("the lock", wrong)
         return trace, proof
 
