@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import scenariotable
 from _pytest.mark import ParameterSet
 from laboratory import Found, find
 from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, write
@@ -75,3 +76,10 @@ def check_error(house: Wheelhouse, settle: Method) -> None:
     assert type(caught.value).__name__ == expected["error"]
     for part in expected["says"]:
         assert part in str(caught.value)
+
+
+def test_every_scenario_is_in_the_table() -> None:
+    """Once, with its result; `python tests/scenariotable.py > docs/scenarios.md` writes it anew."""
+    told = [name for names in scenariotable.CASES.values() for name in names]
+    assert len(told) == len({*told})
+    assert (Path(__file__).parents[1] / "docs" / "scenarios.md").read_text() == scenariotable.page()
