@@ -119,7 +119,7 @@ def changed(key: str, value: Any) -> str:
         ("selection.kept", {}, "is not an array"),
         ("selection.kept[2].bytes", True, "is not an integer"),
         ("selection.kept[2].evidence.kind", "x", "is none of failure, difference, request, masked"),
-        ("selection.kept[0].question.need", 1, "is none of import, probe, metadata"),
+        ("selection.kept[0].question.need", 1, "is none of import, probe, metadata, list"),
         ("selection.kept[0].question", [], "is not an object"),
         ("selection.kept[0].candidate.version", "x", "Invalid version: 'x'"),
         ("selection.kept[0].candidate.wheel.sha256", 1, "is not a string"),

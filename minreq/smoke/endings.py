@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ _PAUSE = 0.01
 #: Status of a child that lost its parent, as ``child/_minreq_link.py`` has it.
 _NO_PARENT = 70
 
-_SIGNALS = {
+_SIGNALS: dict[int, str] = {
     signal.SIGABRT: "it aborted (SIGABRT)",
     signal.SIGBUS: "a bus error (SIGBUS)",
     signal.SIGFPE: "an arithmetic error in compiled code (SIGFPE)",
@@ -33,14 +34,17 @@ def sentence(status: int | None) -> str:
     if status is None:
         return "its process died"
     if status < 0:
-        return f"its process died: {_SIGNALS.get(signal.Signals(-status)) or _other(-status)}"
+        return f"its process died: {_SIGNALS.get(-status) or f'a signal ended it ({_name(-status)})'}"
     if status == _NO_PARENT:
         return "its process died: its connection to minreq was closed, as by code that closes every descriptor"
     return f"its process died: it left with status {status} before the end, as os._exit does"
 
 
-def _other(number: int) -> str:
-    return f"a signal ended it ({signal.Signals(number).name})"
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"number {number}"
 
 
 def status_of(folder: Path, pid: int) -> int | None:
@@ -58,11 +62,8 @@ def status_of(folder: Path, pid: int) -> int | None:
 
 def _written(file: Path, pid: int) -> int | None:
     try:
-        lines = file.read_text("ascii").splitlines()
+        text = file.read_text("ascii", "replace")
     except OSError:
         return None
-    for line in lines:
-        number, _, status = line.partition(" ")
-        if number == str(pid) and status:
-            return int(status)
-    return None
+    match = re.search(rf"^{pid} (-?\d{{1,3}})\n", text, re.MULTILINE)
+    return None if match is None else int(match[1])
