@@ -61,7 +61,7 @@ def sites(lock: Lock, folders: Mapping[NormalizedName, Path], *, remember: bool 
 
     First what traced code would run into unguarded, then what it leads to in few steps, then what is caught, what the
     trace passed by, and what nothing leads to. Among equals the root comes first, since that is what a program calls,
-    and last what raises again with advice. With *remember* what is read is kept beside the trees.
+    and then what does not raise again with advice. With *remember* what is read is kept beside the trees.
     """
     readings = Readings(folders, remember=remember)
     code = _Code(readings, frozenset(file for kept in lock.selection.kept for file in kept.loaded))
@@ -85,9 +85,9 @@ def _rank(site: Site, root: NormalizedName) -> tuple[object, ...]:
         site.declined,
         _REACHES.index(site.reach),
         site.handler is not None,
-        site.raised_again is not None,
         # What a program calls is the root.
         site.importer != root,
+        site.raised_again is not None,
         site.steps,
         site.frame.file,
         site.frame.line,
