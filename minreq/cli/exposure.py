@@ -134,9 +134,9 @@ def _where(site: Site) -> str:
 
 
 def _why(site: Site) -> str:
-    caught = (
-        f"; {site.handler}" if site.handler else f"; raised again, {site.raised_again}" if site.raised_again else ""
-    )
+    caught = f"; {site.handler}" if site.handler else ""
+    if site.raised_again:
+        caught = f"; raised again by the {site.raised_again}"
     if site.declined:
         return f"declined by the trace{caught}"
     if site.led_by is not None:
