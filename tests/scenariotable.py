@@ -75,6 +75,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "difference-in-output",
         "difference-in-a-log",
         "difference-in-a-request-header",
+        "difference-behind-a-noisy-body",
         "two-differences",
         "two-make-one-difference",
         "smallest-is-degraded",
