@@ -46,8 +46,8 @@ class RunsDisagree(NegativeAnswer):
 
     def __str__(self) -> str:
         what = (
-            "runs of the lock disagree, twice each, which is a defect of minreq, or of a smoke whose features need each "
-            "other; nothing was written"
+            "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each other; "
+            "nothing was written"
         )
         return f"{what}{listed(self.sentences)}"
 
