@@ -93,7 +93,7 @@ def observe_with(
     shared = sorted(closure.import_map.shared)
     paths = laboratory.paths(laboratory.initial)
     run = Run(world, name, paths=paths, oracle=oracle, shared=shared, seed=seed, forks=laboratory.jobs)
-    oracle.bind(run.places)
+    oracle.bind(run.places, laboratory.initial)
     with run:
         results = stages(run, world.plan, laboratory.jobs, go_on)
         answers = oracle.answers()

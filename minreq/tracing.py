@@ -83,6 +83,7 @@ class Trace:
         #: What processes that go without a distribution were told of others.
         self._answered_aside: dict[NormalizedName, dict[NormalizedName, bool]] = {}
         self._places: Places | None = None
+        self._initial: frozenset[NormalizedName] = frozenset()
         #: Distributions that were declined and then asked for without a handler, and the stage that did: given all the
         #: same, so that the rest of the stage is seen, but the trace is void. In the first stage they stay declined,
         #: since the failure that follows comes soon and is evidence.
@@ -129,7 +130,7 @@ class Trace:
         asked = Asked(question=self._neutral(question), owners=owners, why_optional=optional_because(question))
         found = []
         for name, (folder, text) in self._closure.entry_points().items():
-            if name == without or not has_group(text, question.name):
+            if name == without or name in self._initial or not has_group(text, question.name):
                 continue
             with self._lock:
                 if without is None and not self._rehearsing:
@@ -164,9 +165,9 @@ class Trace:
         decision = self._answers.get(name) or self._decided.get(name)
         return decision is not None and not decision.accepted
 
-    def bind(self, places: Places) -> None:
-        """Take the names of places from the run that will ask."""
-        self._places = places
+    def bind(self, places: Places, initial: frozenset[NormalizedName] = frozenset()) -> None:
+        """Take the names of places from the run that will ask, in which *initial* is importable from the start."""
+        self._places, self._initial = places, initial
 
     def answers(self) -> Mapping[NormalizedName, Answer]:
         """Return the answers by name, each with its first question, in the order of the plan, and its reason."""

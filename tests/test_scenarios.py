@@ -13,7 +13,7 @@ from laboratory import Found, find
 from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, write
 
 from minreq import errors
-from minreq.model import Failure
+from minreq.model import Failure, Need
 from minreq.smoke import walls
 
 Method = Literal["auto", "runs"]
@@ -55,6 +55,9 @@ def check(scenario: Scenario, found: Found) -> None:
     assert tuple(found.left_out) == tuple(sorted(scenario.dropped))
     kinds = {each.candidate.name: each.evidence.kind for each in found.selection.kept}
     assert {name: kinds[name] for name in expected.get("evidence", {})} == expected.get("evidence", {})
+    # What is there from the start is not asked for by being listed.
+    asked = [each.question for each in found.selection.kept if each.evidence.kind == "request"]
+    assert all(question is None or question.need is not Need.LIST for question in asked)
     failures = {each.candidate.name: each.evidence for each in found.selection.kept}
     for name, error in expected.get("errors", {}).items():
         evidence = failures[name]
