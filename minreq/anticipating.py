@@ -52,6 +52,19 @@ def imported_without_handler(
     return found
 
 
+def loaded_from_a_list(baseline: Observation) -> dict[NormalizedName, Question]:
+    """Return what *baseline* found in a list of everything installed and then loaded, with nothing to catch a failure.
+
+    A trace that does not know it would not list it, and so never ask.
+    """
+    return {
+        name: asked.question
+        for name in sorted(baseline.listed & baseline.asked.keys())
+        for asked in baseline.asked[name][:1]
+        if asked.why_optional is None
+    }
+
+
 def dotted_imports(source: bytes, file: str) -> Iterator[tuple[str, int]]:
     """Yield what *source* imports as it is loaded, each name with those of its packages, and the line."""
     for each in static_imports(source, "", file):

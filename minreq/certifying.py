@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.comparing import Deviation, deviations, sentence, without_noise
-from minreq.errors import RunsDisagree
+from minreq.errors import RunsDisagree, SmokeUnsteady
 from minreq.minimizing import Minimum
 from minreq.model import (
     Behaviour,
@@ -41,7 +41,7 @@ def certify(laboratory: Laboratory, minimum: Minimum, subject: str, reporter: Re
     """Check *minimum* by runs in clean environments alone, and say what they showed; *subject* is what was run.
 
     Raises ``RunsDisagree`` where a run contradicts the evidence, or the set behaves otherwise than the baseline when
-    the features run in another order.
+    the features run in another order; ``SmokeUnsteady`` where such a run, made twice, does not say the same twice.
     """
     reporter.began(Step.CERTIFY)
     plan = laboratory.world.plan
@@ -77,6 +77,8 @@ class _Certifier:
     reporter: Reporter
     #: Sentences.
     disagreements: list[str] = field(default_factory=list)
+    #: The stage, and what it did once.
+    unsteady: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _noise: tuple[Deviation, ...] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -93,6 +95,8 @@ class _Certifier:
             self.compare(order, _with_plan(self.laboratory, plan))
         if self.disagreements:
             raise RunsDisagree(self.disagreements)
+        if self.unsteady:
+            raise SmokeUnsteady(*self.unsteady[0])
         return Certificate(
             subject=subject,
             outcomes=tuple(outcomes),
@@ -114,8 +118,9 @@ class _Certifier:
         why = _contradiction(evidence, outcome)
         if why is not None:
             again = self.outcome(name)
-            if type(again.result) is not type(outcome.result):
-                why = f"{why}; another such run says otherwise: the smoke does not behave the same each time"
+            if _contradiction(evidence, again) is None:
+                self.unsteady.append((_stage(outcome) or _stage(again), f"{why}; another such run agrees with it"))
+                outcome, why = again, None
         self.reporter.settled(name, outcome.result or evidence)
         return outcome, why
 
@@ -188,7 +193,15 @@ class _Certifier:
             for each in found
             if (each.stage, each.what) in unsteady
         )
-        self.disagreements += [f"{order}: {sentence(each)}" for each in steady]
+        if steady:
+            again = self.unexpected(baseline.behaviour, observe_installed(laboratory, self.present).behaviour)
+            repeated = {(each.stage, each.what) for each in again}
+            for each in steady:
+                told = f"{order}: {sentence(each)}"
+                if (each.stage, each.what) in repeated:
+                    self.disagreements.append(told)
+                else:
+                    self.unsteady.append((each.stage, f"{told}; another such run does not"))
 
     def unexpected(self, baseline: Behaviour, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return the deviations that were not accepted (``--smallest``)."""
@@ -219,6 +232,10 @@ def _contradiction(evidence: Evidence, outcome: Outcome) -> str | None:
         case Difference(stage=stage, what=what):
             seen = f"the smoke passes, and {what} of {stage} differ"
     return f"{name}: the evidence says that without it {expected}; in a clean environment without it {seen}"
+
+
+def _stage(outcome: Outcome) -> str:
+    return outcome.result.stage if outcome.result else ""
 
 
 def _orders(plan: Plan) -> Iterator[tuple[str, Plan]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from minreq.model import Candidate, Member, Metadata, Resolution, Wheel
 
 #: How many wheels are looked into at once.
 _AT_ONCE = 16
+_ENTRY_POINTS = re.compile(r"[^/]+\.dist-info/entry_points\.txt")
 
 
 class Index(Protocol):
@@ -29,9 +31,15 @@ class Index(Protocol):
     def metadata(self, wheel: Wheel) -> Metadata:
         """Return the core metadata of *wheel*."""
 
+    def read(self, wheel: Wheel, paths: Iterable[str]) -> Mapping[str, bytes]:
+        """Return the contents of some files in *wheel*."""
+
 
 class Store(Protocol):
     """What the closure needs of the store."""
+
+    def holds(self, wheel: Wheel) -> bool:
+        """Whether *wheel* is here, so that it has not to be fetched."""
 
     def unpacked(self, wheel: Wheel) -> Path:
         """Return the folder with what *wheel* installs."""
@@ -78,6 +86,7 @@ class Closure:
         self._extended: dict[tuple[str, frozenset[NormalizedName]], _Extension] = {}
         self._modules_of: dict[Wheel, Modules] = {}
         self._sizes: dict[Wheel, int] = {}
+        self._entry_points: dict[Wheel, tuple[str, str] | None] = {}
         self._owner_by_hash: dict[str, NormalizedName] = {}
         self.resolution = resolution
         self.import_map = ImportMap(owners={}, shared={})
@@ -94,6 +103,26 @@ class Closure:
     def bytes(self, name: NormalizedName) -> int:
         """Return what *name* installs to, in bytes."""
         return self._sizes[self.candidate(name).wheel]
+
+    def entry_points(self) -> Mapping[NormalizedName, tuple[str, str]]:
+        """Return each ``.dist-info`` with an ``entry_points.txt``, and its text, read without downloading a wheel."""
+        with self._lock:
+            wheels = {name: pin.wheel for name, pin in self.resolution.pins.items()}
+            new = [wheel for wheel in wheels.values() if wheel not in self._entry_points]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                self._entry_points.update(zip(new, pool.map(self._read_entry_points, new), strict=True))
+            found = ((name, self._entry_points[wheel]) for name, wheel in sorted(wheels.items()))
+            return {name: each for name, each in found if each is not None}
+
+    def _read_entry_points(self, wheel: Wheel) -> tuple[str, str] | None:
+        for member in self._index.members(wheel):
+            if _ENTRY_POINTS.fullmatch(member.path):
+                if self._store.holds(wheel):
+                    text = (self._store.unpacked(wheel) / member.path).read_bytes()
+                else:
+                    text = self._index.read(wheel, [member.path])[member.path]
+                return member.path.partition("/")[0], text.decode("utf-8", "replace")
+        return None
 
     def owner_of(self, sha256: str) -> NormalizedName | None:
         """Return the distribution whose wheel has that hash."""

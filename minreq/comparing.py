@@ -20,6 +20,10 @@ _VOLATILE = re.compile(
     # What tools of tests end with: `3 passed in 0.12s`.
     r"|(?<=\bin )\d+\.\d+(?= ?s(?:ec|econds)?\b)"
 )
+#: What differs where requests are sent to the same targets with other bodies.
+_BODY = "request body"
+#: Headers that say what the body is like.
+_OF_BODY = frozenset({"content-digest", "content-length", "content-md5", "digest"})
 _DATE = re.compile(r"(?<=/)\d{8}(?=/)")
 
 
@@ -28,7 +32,8 @@ class Deviation:
     """One thing a stage did in one run and not in the other."""
 
     stage: str
-    #: ``warnings``, ``logs``, ``output``, ``connections``, ``status``, ``requests``, ``request header user-agent``.
+    #: ``warnings``, ``logs``, ``output``, ``connections``, ``status``, ``requests`` (methods and targets),
+    #: ``request body``, ``request header user-agent``.
     what: str
     #: What the first run had, and the second, joined by new lines; empty where it had nothing.
     first: str
@@ -77,26 +82,38 @@ def _only(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[
 
 
 def _requests(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
-    mine, other = list(map(_line, first.requests)), list(map(_line, second.requests))
-    if sorted(mine) != sorted(other):
-        only = _only(mine, other)
-        yield Deviation(stage=first.stage, what="requests", first="\n".join(only[0]), second="\n".join(only[1]))
+    lines = _only(list(map(_line, first.requests)), list(map(_line, second.requests)))
+    if any(lines):
+        yield Deviation(stage=first.stage, what="requests", first="\n".join(lines[0]), second="\n".join(lines[1]))
         return
+    bodies = _only(list(map(_whole, first.requests)), list(map(_whole, second.requests)))
+    if any(bodies):
+        yield Deviation(stage=first.stage, what=_BODY, first="\n".join(bodies[0]), second="\n".join(bodies[1]))
     # Equal lines are compared pair by pair, sorted so that concurrent requests meet their like.
-    for a, b in zip(sorted(first.requests, key=_order), sorted(second.requests, key=_order), strict=True):
-        names = sorted({name for name, _ in (*a.headers, *b.headers)})
-        for name in names:
+    order = _order_by_headers if any(bodies) else _order
+    for a, b in zip(sorted(first.requests, key=order), sorted(second.requests, key=order), strict=True):
+        names = {name for name, _ in (*a.headers, *b.headers)}
+        for name in sorted(names - _OF_BODY if any(bodies) else names):
             values = _values(a, name), _values(b, name)
             if values[0] != values[1]:
                 yield Deviation(stage=first.stage, what=f"request header {name}", first=values[0], second=values[1])
 
 
 def _order(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return _line(request), tuple((name, steady(value)) for name, value in request.headers)
+    return _whole(request), tuple((name, steady(value)) for name, value in request.headers)
+
+
+def _order_by_headers(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Where bodies differ, like is what has the same headers."""
+    return _line(request), tuple((name, steady(value)) for name, value in request.headers if name not in _OF_BODY)
 
 
 def _line(request: RecordedRequest) -> str:
-    return f"{request.method} {steady(request.target)} {steady(request.body)}"
+    return f"{request.method} {steady(request.target)}"
+
+
+def _whole(request: RecordedRequest) -> str:
+    return f"{_line(request)} {steady(request.body)}"
 
 
 def _values(request: RecordedRequest, name: str) -> str:
@@ -118,19 +135,27 @@ def _steady_stage(stage: StageBehaviour, noisy: set[tuple[str, str]]) -> StageBe
     def lines(what: str) -> tuple[str, ...]:
         return () if (stage.stage, what) in noisy else tuple(sorted(map(steady, getattr(stage, what))))
 
-    requests = () if (stage.stage, "requests") in noisy else sorted(stage.requests, key=_order)
+    requests = (
+        []
+        if (stage.stage, "requests") in noisy
+        else [_steady_request(stage.stage, each, noisy) for each in stage.requests]
+    )
     return replace(
         stage,
         output=() if (stage.stage, "output") in noisy else tuple(map(steady, stage.output)),
         warnings=lines("warnings"),
         logs=lines("logs"),
         connections=lines("connections"),
-        requests=tuple(_steady_request(stage.stage, request, noisy) for request in requests),
+        requests=tuple(sorted(requests, key=_order)),
     )
 
 
 def _steady_request(stage: str, request: RecordedRequest, noisy: set[tuple[str, str]]) -> RecordedRequest:
+    dropped = _OF_BODY if (stage, _BODY) in noisy else frozenset()
     headers = (
-        (name, steady(value)) for name, value in request.headers if (stage, f"request header {name}") not in noisy
+        (name, steady(value))
+        for name, value in request.headers
+        if (stage, f"request header {name}") not in noisy and name not in dropped
     )
-    return replace(request, target=steady(request.target), headers=tuple(headers), body=steady(request.body))
+    body = "" if (stage, _BODY) in noisy else steady(request.body)
+    return replace(request, target=steady(request.target), headers=tuple(headers), body=body)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import UnknownDistribution
-from minreq.model import Asker, Frame, Kept, LeftOut, Lock, Outcome
+from minreq.model import Asker, Frame, Kept, LeftOut, Lock, Outcome, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,10 @@ class Explanation:
     declared_by: tuple[NormalizedName, ...]
     #: Of a kept one: what it imports that is kept, sorted.
     imports: tuple[NormalizedName, ...] = ()
-    #: Of one left out: what else its own declarations would bring that is not there, with unpacked bytes, by name.
+    #: The stages in which it was asked for, in the order of the plan: ``import``, ``openai/chat``.
+    stages: tuple[str, ...] = ()
+    #: What only it brings, with unpacked bytes, by name: of one left out what its own declarations would bring that is
+    #: not there, of a kept one what nothing else asks for.
     brings: Mapping[NormalizedName, int]
     #: What ``--certify`` saw without it.
     outcome: Outcome | None = None
@@ -67,7 +70,8 @@ def explain(lock: Lock, name: str, *, filename: str) -> Explanation:
         chain=_chain(lock, member),
         declared_by=tuple(sorted(who for who, what in lock.resolution.requires.items() if project in what)),
         imports=tuple(each.candidate.name for each in lock.selection.kept if project in each.via),
-        brings=_brings(lock, project) if isinstance(member, LeftOut) else {},
+        stages=_stages(lock, member),
+        brings=_brings(lock, project) if isinstance(member, LeftOut) else _only_by(lock, project),
         outcome=next((each for each in outcomes if each.distribution == project), None),
     )
 
@@ -104,6 +108,27 @@ def _brings(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
         found |= new
     found -= {name, *lock.resolution.provided}
     return {each: sizes[each] for each in sorted(found)}
+
+
+def _stages(lock: Lock, member: Kept | LeftOut) -> tuple[str, ...]:
+    asked = {stage for asker in member.askers for stage in asker.stages}
+    order = {stage: position for position, stage in enumerate(lock.stages)}
+    return tuple(sorted(asked, key=lambda stage: (order.get(stage, len(order)), stage)))
+
+
+def _only_by(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
+    """What would be asked for by nothing any more if *name* were not kept: all ways to it lead through *name*."""
+    kept = {each.candidate.name: each for each in lock.selection.kept}
+    stays = {each for each, what in kept.items() if not what.via or isinstance(what.evidence, Request)} - {name}
+    while True:
+        new = {
+            each
+            for each, what in kept.items()
+            if each not in stays and each != name and any(via not in kept or via in stays for via in what.via)
+        }
+        if not new:
+            return {each: kept[each].bytes for each in sorted(kept.keys() - stays - {name})}
+        stays |= new
 
 
 def tree(lock: Lock) -> Iterator[Branch]:

@@ -39,7 +39,8 @@ def expose(settings: VerifySettings, reporter: Reporter) -> Exposure:
         # Each build makes other bytes; what the lock was proven with is not to be had any more.
         reporter.note(f"built from source, so their code is not read: {', '.join(built)}")
     wheels = {each.candidate.name: each.candidate for each in lock.selection.kept if each.candidate.sdist is None}
-    return Exposure(lock=lock, sites=exposure.sites(lock, _unpacked(lock, wheels, settings, reporter)))
+    folders = _unpacked(lock, wheels, settings, reporter)
+    return Exposure(lock=lock, sites=exposure.sites(lock, folders, remember=True))
 
 
 def _unpacked(

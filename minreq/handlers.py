@@ -45,6 +45,8 @@ def optional_because(question: Question, source: Callable[[str], ast.Module | No
     """
     if question.need is Need.PROBE:
         return "a probe with find_spec"
+    if question.need is Need.LIST:
+        return "in a list of what is installed alone"
     caught = _METADATA_ERRORS if question.need is Need.METADATA else _IMPORT_ERRORS
     near = [*frames_of_import(question.frames)]
     instead: frozenset[str] = frozenset()
@@ -59,6 +61,20 @@ def optional_because(question: Question, source: Callable[[str], ast.Module | No
             return f"{handler.text} at {handler.file}:{handler.line}"
         instead |= raised - _IMPORT_ERRORS
     return None
+
+
+def raising_again(tree: ast.Module, frame: Frame) -> Handler | None:
+    """Return the innermost handler around the line of *frame* that catches a failed import and raises again."""
+    found = None
+    for node in _around(tree, frame.line):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            found = None
+        elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
+            clause = next((clause for clause in node.handlers if _catches(clause.type, _IMPORT_ERRORS)), None)
+            if clause is not None and _reraises(clause):
+                kind = f" {ast.unparse(clause.type)}" if clause.type else ""
+                found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
+    return found
 
 
 def frames_of_import(frames: Sequence[Frame]) -> Iterator[Frame]:

@@ -207,6 +207,8 @@ class Need(Enum):
     PROBE = "probe"
     #: ``importlib.metadata`` looked up a project.
     METADATA = "metadata"
+    #: ``importlib.metadata`` listed what is installed: ``entry_points``, ``distributions``.
+    LIST = "list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +216,7 @@ class Question:
     """An import, probe or metadata look-up that nothing in the child satisfied."""
 
     need: Need
-    #: A dotted module, or the name of a project for ``Need.METADATA``.
+    #: A dotted module, the name of a project for ``Need.METADATA``, a group of entry points (or "") for ``Need.LIST``.
     name: str
     #: Where it was asked, innermost frame first, the machinery of import left out.
     frames: tuple[Frame, ...]
@@ -229,7 +231,7 @@ class Asker:
     """A place in code that asked for a distribution."""
 
     need: Need
-    #: What it asked for: a module, or a project for ``Need.METADATA``.
+    #: What it asked for: a module, a project for ``Need.METADATA``, a group of entry points for ``Need.LIST``.
     name: str
     #: The innermost frame of a distribution, else the innermost; ``None`` where no Python asked.
     frame: Frame | None = None

@@ -53,6 +53,8 @@ class Observation:
     asked: Mapping[NormalizedName, tuple[Asked, ...]]
     #: Questions about names that nothing in the closure owned at that moment.
     unanswered: tuple[Asked, ...] = ()
+    #: What a list of everything installed had, or would have had.
+    listed: frozenset[NormalizedName] = frozenset()
     #: Source files of the modules that were loaded, each with the place that imported it first, as on this machine.
     loaded: Mapping[str, Frame | None] = field(default_factory=dict)
     #: The first stage, in plan order, that loaded each.
@@ -91,7 +93,7 @@ def observe_with(
     shared = sorted(closure.import_map.shared)
     paths = laboratory.paths(laboratory.initial)
     run = Run(world, name, paths=paths, oracle=oracle, shared=shared, seed=seed, forks=laboratory.jobs)
-    oracle.bind(run.places)
+    oracle.bind(run.places, laboratory.initial)
     with run:
         results = stages(run, world.plan, laboratory.jobs, go_on)
         answers = oracle.answers()
@@ -101,6 +103,7 @@ def observe_with(
             answers=answers,
             asked={asked: oracle.asked(asked) for asked in answers},
             unanswered=oracle.unanswered,
+            listed=oracle.listed,
             loaded={file: importer for result in results for file, importer in result.loaded},
             loaded_in={file: result.behaviour.stage for result in reversed(results) for file, _ in result.loaded},
         )

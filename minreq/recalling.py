@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,3 +101,7 @@ class _Unread:
     def metadata(self, wheel: Wheel) -> Metadata:
         """Return what the file name says."""
         return Metadata(name=wheel.name, version=wheel.version)
+
+    def read(self, wheel: Wheel, paths: Iterable[str]) -> Mapping[str, bytes]:  # noqa: ARG002 - as above
+        """Return nothing."""
+        return {}

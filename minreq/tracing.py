@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,10 @@ from minreq.closure import Closure
 from minreq.handlers import optional_because
 from minreq.model import Answer, Need, Question
 from minreq.smoke.places import STANDARD_LIBRARY, Places
-from minreq.smoke.running import Reply
+from minreq.smoke.running import Listed, Reply
+
+_GROUP = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
+_COMMANDS = frozenset({"console_scripts", "gui_scripts"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +78,12 @@ class Trace:
         self._answers: dict[NormalizedName, Answer] = {}
         self._asked: dict[NormalizedName, list[Asked]] = {}
         self._unanswered: list[Asked] = []
+        #: Where a list of what is installed would have had it, by distribution.
+        self._listed: dict[NormalizedName, list[Asked]] = {}
         #: What processes that go without a distribution were told of others.
         self._answered_aside: dict[NormalizedName, dict[NormalizedName, bool]] = {}
         self._places: Places | None = None
+        self._initial: frozenset[NormalizedName] = frozenset()
         #: Distributions that were declined and then asked for without a handler, and the stage that did: given all the
         #: same, so that the rest of the stage is seen, but the trace is void. In the first stage they stay declined,
         #: since the failure that follows comes soon and is evidence.
@@ -112,6 +119,28 @@ class Trace:
             declined.append(name)
         return self._without(question, declined, without)
 
+    def enumerate(
+        self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
+    ) -> tuple[Listed, ...]:
+        """List what has entry points of the group in question; see `minreq.smoke.running.Oracle`.
+
+        On the baseline all of them are there, in a trace those that are known to be given: what asks for no other is
+        shown no other, as on the set alone.
+        """
+        asked = Asked(question=self._neutral(question), owners=owners, why_optional=optional_because(question))
+        found = []
+        for name, (folder, text) in self._closure.entry_points().items():
+            if name == without or name in self._initial or not has_group(text, question.name):
+                continue
+            with self._lock:
+                if without is None and not self._rehearsing:
+                    self._listed.setdefault(name, []).append(asked)
+                given = self._answers.get(name) or self._decided.get(name)
+            if self._eager or (given is not None and given.accepted):
+                version = str(self._closure.candidate(name).version)
+                found.append(Listed(distribution=name, version=version, folder=folder, entry_points=text))
+        return tuple(found)
+
     def _without(self, question: Question, declined: list[NormalizedName], without: NormalizedName | None) -> Reply:
         """Answer what is not given: others may hold the folder of a package, which then is a namespace (PEP 420)."""
         import_map = self._closure.import_map
@@ -136,23 +165,40 @@ class Trace:
         decision = self._answers.get(name) or self._decided.get(name)
         return decision is not None and not decision.accepted
 
-    def bind(self, places: Places) -> None:
-        """Take the names of places from the run that will ask."""
-        self._places = places
+    def bind(self, places: Places, initial: frozenset[NormalizedName] = frozenset()) -> None:
+        """Take the names of places from the run that will ask, in which *initial* is importable from the start."""
+        self._places, self._initial = places, initial
 
     def answers(self) -> Mapping[NormalizedName, Answer]:
         """Return the answers by name, each with its first question, in the order of the plan, and its reason."""
         answers = {}
-        for name, answer in sorted(self._answers.items()):
+        for name, answer in sorted((self._answers | self._listed_alone()).items()):
             first = self._first(name)
             decision = self._decision(name, None if self._eager else first.why_optional)
             reason = decision.reason if decision.accepted is answer.accepted else answer.reason
             answers[name] = replace(answer, question=first.question, reason=reason)
         return answers
 
+    def _listed_alone(self) -> dict[NormalizedName, Answer]:
+        """What was in a list, or would have been, and not asked for otherwise; on the baseline that says nothing."""
+        if self._eager:
+            return {}
+        found = {}
+        for name in self._listed.keys() - self._answers.keys():
+            question, decision = self._first(name).question, self._decision(name, self._first(name).why_optional)
+            found[name] = Answer(
+                distribution=name, accepted=decision.accepted, question=question, reason=decision.reason
+            )
+        return found
+
+    @property
+    def listed(self) -> frozenset[NormalizedName]:
+        """The distributions that a list of what is installed had, or would have had."""
+        return frozenset(self._listed)
+
     def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
-        """Return every question about *name*."""
-        return tuple(self._asked.get(name, ()))
+        """Return every question about *name*; that a list has it counts only where there is no other."""
+        return tuple(self._asked.get(name, ()) or self._listed.get(name, ()))
 
     def agrees_without(self, name: NormalizedName) -> bool:
         """Whether processes that went without *name* were told of all others what the trace was told in the end."""
@@ -169,7 +215,7 @@ class Trace:
     def _first(self, name: NormalizedName) -> Asked:
         """The first question in an order that does not depend on which process was faster."""
         return min(
-            self._asked[name],
+            self.asked(name),
             key=lambda asked: (asked.question.stage != "import", asked.question.stage, asked.question.order),
         )
 
@@ -253,3 +299,9 @@ class Trace:
     def rehearse(self, names: Iterable[NormalizedName]) -> None:
         """The trace is over: what runs from now on changes no answer, and each miss of one of *names* forks once."""
         self._rehearsing = frozenset(names)
+
+
+def has_group(text: str, group: str) -> bool:
+    """Whether the ``entry_points.txt`` of *text* has *group*, or without one any group but those of commands."""
+    groups = set(_GROUP.findall(text))
+    return group in groups if group else bool(groups - _COMMANDS)

@@ -95,7 +95,7 @@ class Quiet:
     def __init__(self) -> None:
         self.gone = 0
 
-    def hello(self, process: str, pid: int) -> bool:  # noqa: ARG002 - The seam has it.
+    def hello(self, process: str, pid: int, *, inside: int) -> bool:  # noqa: ARG002 - The seam has it.
         return process == "main"
 
     def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002

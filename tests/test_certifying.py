@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from laboratory import Opened, Recorder, opened, wishes_of
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from samplelock import KEPT, candidate
 from wheelhouse import SCENARIOS, parse, write
 
+from minreq import certifying
 from minreq.certifying import certify, subject
-from minreq.errors import RunsDisagree
+from minreq.errors import RunsDisagree, SmokeUnsteady
 from minreq.minimizing import Minimum, minimize
-from minreq.model import Difference, Evidence, Failure
+from minreq.model import Difference, Evidence, Failure, Outcome
 from minreq.reporting import Step
 
 ORDER_MATTERS = """
@@ -109,6 +110,26 @@ def test_evidence_that_is_not_true_is_a_defect(tmp_path: Path) -> None:
         "third: the evidence says that without it smoke/program fails (ModuleNotFoundError: third), as a fork showed; "
         "in a clean environment without it the smoke passes and behaves the same"
     )
+
+
+def test_a_run_that_does_otherwise_only_once_is_the_smoke_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made again it agrees with the evidence: the smoke is named, and no defect of minreq."""
+    seen: list[str] = []
+    real = certifying._Certifier.outcome
+
+    def outcome(self: certifying._Certifier, name: NormalizedName) -> Outcome:
+        seen.append(name)
+        return Outcome(distribution=name) if seen.count(name) == 1 and name == "first" else real(self, name)
+
+    monkeypatch.setattr(certifying._Certifier, "outcome", outcome)
+    with (
+        found(scenario("two-differences"), tmp_path) as (bench, minimum),
+        pytest.raises(
+            SmokeUnsteady, match=r"first: the evidence says .* passes and behaves the same; another such run"
+        ),
+    ):
+        certify(bench.laboratory, minimum, "", Recorder())
+    assert seen.count("first") == 2
 
 
 def test_the_subject_is_what_was_run() -> None:

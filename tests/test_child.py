@@ -43,7 +43,7 @@ class Parent:
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
-    def hello(self, process: str, pid: int) -> bool:  # noqa: ARG002 - The seam has it.
+    def hello(self, process: str, pid: int, *, inside: int) -> bool:  # noqa: ARG002 - The seam has it.
         with self._lock:
             own = process not in [name for name, own in self.connected if own]
             self.connected.append((process, own))
@@ -267,6 +267,42 @@ def test_metadata_looked_up_is_a_need(start: Start, tmp_path: Path) -> None:
         )
         assert printed == "1.0\ngone gone\nunheard None\n"
         assert child.parent.asked("metadata") == ["needed", "gone", "unheard"]
+
+
+def test_a_list_of_entry_points_is_that_of_a_full_install(start: Start, tmp_path: Path) -> None:
+    """With what is not here yet: told by the parent, for the group that is asked for, and loaded by a question."""
+    rows = [["plugin", "1.0", "plugin-1.0.dist-info", "[app.plugins]\nfirst = plugin:VALUE\n"]]
+    answers = {"app.plugins": {"listed": rows}, "": {"listed": rows}, "plugin": distribution(tmp_path, "plugin")}
+    target = Path(str(answers["plugin"]["path"])) / "plugin.py"
+    target.write_text("VALUE = 7")
+    with start(answers) as child:
+        printed = child.run(
+            """
+            from importlib.metadata import distributions, entry_points
+            (point,) = entry_points(group="app.plugins")
+            print(point.name, point.dist.name, point.dist.version, point.load())
+            # It is here now, and stands in the list once.
+            print([each.metadata["Name"] for each in distributions()].count("plugin"))
+            print(len(entry_points(group="others.plugins")))
+            """
+        )
+        assert printed == "first plugin 1.0 7\n1\n0\n"
+        assert child.parent.asked("list") == ["app.plugins", "", "others.plugins"]
+        assert "plugin" in child.parent.asked("import")
+
+
+@pytest.mark.parametrize("how", ["point.load()", "import_module(point.module)"])
+def test_an_error_of_what_was_in_a_list_is_not_ours(start: Start, how: str) -> None:
+    """Without it the list would not have had it either: that its import fails proves nothing; a statement's does."""
+    rows = [["gone", "1.0", "gone-1.0.dist-info", "[app.plugins]\nfirst = gone:VALUE\n"]]
+    lines = "from importlib import import_module\nfrom importlib.metadata import entry_points\n"
+    lines += "(point,) = entry_points(group='app.plugins')\n"
+    with start({"app.plugins": {"listed": rows}, "gone": NO}) as child:
+        results = child.drive(lines + how)
+        assert results["main:first"]["status"] == "ModuleNotFoundError: No module named 'gone'"
+        assert results["main:first"]["declined"] == []
+    with start({"app.plugins": {"listed": rows}, "gone": NO}) as child:
+        assert child.drive(lines + "import gone")["main:first"]["declined"] == ["gone"]
 
 
 def test_a_backport_of_metadata_raises_its_own_error(start: Start, tmp_path: Path) -> None:
@@ -843,7 +879,8 @@ def test_another_protocol_is_refused(start: Start) -> None:
         done = child.start([child.sandbox.python, "-c", "print('ran')"])
     assert done.returncode == 70
     assert done.stdout == ""
-    assert "it speaks version 3 of the protocol, these files version 2" in done.stderr
+    number = told["protocol"]
+    assert f"it speaks version {number + 1} of the protocol, these files version {number}" in done.stderr
 
 
 def test_nothing_runs_where_the_hook_cannot(start: Start) -> None:

@@ -22,7 +22,7 @@ SCENARIO = """
 explanation = "Three extras of `a` bring `tool`; one brings least. One brings `hidden` along, one cannot be had."
 requirements = ["a"]
 [wheels]
-tool."1.0" = { requires = ["below"] }
+tool."1.0" = { requires = ["below"], entry_points = { "a.plugins" = { tool = "tool:run" } } }
 below."1.0" = {}
 other."1.0" = {}
 third."1.0" = { requires = ["hidden"] }
@@ -84,3 +84,13 @@ def test_a_module_that_no_extra_brings(make_wheelhouse: MakeWheelhouse) -> None:
     assert closure.supply("nonsense", A) is None
     assert sorted(asked) == ["a[all]", "a[broken]", "a[third]", "a[tool]", "a[two]"]
     assert list(closure.resolution.pins) == [A]
+
+
+def test_entry_points_are_read_without_a_download(make_wheelhouse: MakeWheelhouse) -> None:
+    """Of what is in the closure now, and of what an extra brought."""
+    closure = closure_of(make_wheelhouse, [])
+    assert closure.entry_points() == {}
+    closure.supply("tool", A)
+    assert closure.entry_points() == {
+        canonicalize_name("tool"): ("tool-1.0.dist-info", "[a.plugins]\ntool = tool:run\n")
+    }

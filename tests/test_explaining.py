@@ -48,7 +48,25 @@ def test_what_it_would_cost_is_what_is_not_there() -> None:
     found = explain(lock, "tokenizers", filename="x")
     assert dict(found.brings) == {"hf-xet": 7_200_000}
     assert found.declared_by == ("hf-xet", "litellm")
-    assert explain(lock, "requests", filename="x").brings == {}
+
+
+def test_what_a_kept_one_costs_is_what_only_it_brings() -> None:
+    """Not what is asked for on another way, or was asked for by the user."""
+    boto3, charset, litellm, mcp, requests, tiktoken = KEPT
+    kept = (
+        renamed(boto3, "litellm"),
+        renamed(charset, "requests"),
+        renamed(litellm, "smoke"),
+        renamed(mcp, "tiktoken", "boto3"),
+        renamed(requests, "tiktoken"),
+        renamed(tiktoken, "litellm"),
+    )
+    lock = with_selection(LOCK, kept, LEFT_OUT)
+    assert dict(explain(lock, "tiktoken", filename="x").brings) == {
+        "charset-normalizer": charset.bytes,
+        "requests": requests.bytes,
+    }
+    assert dict(explain(lock, "charset-normalizer", filename="x").brings) == {}
 
 
 def test_a_certificate_is_told() -> None:

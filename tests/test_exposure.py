@@ -129,6 +129,51 @@ def test_another_way_without_a_handler_counts(tmp_path: Path) -> None:
     assert (site.reach, site.steps, site.unguarded) == ("led to", 2, True)
 
 
+@pytest.mark.parametrize("name", ["app.far", ".far"])
+def test_a_table_of_names_leads_there(name: str, tmp_path: Path) -> None:
+    """Lazy packages import by names in tables: whoever fails there must not pass for unreachable."""
+    table = f"TABLE = {{'x': {name!r}}}\ndef __getattr__(name):\n    return import_module(TABLE[name], __name__)"
+    files = {"app/__init__.py": table, "app/far.py": "import app.farther", "app/farther.py": "import gone"}
+    (site,) = found(tmp_path, files)
+    assert (site.frame.file, site.reach, site.steps, site.unguarded) == ("app/farther.py", "led to", 2, True)
+    assert site.led_by is not None
+    assert (site.led_by.line, site.led_by.function) == (1, "by name")
+
+
+def test_what_raises_again_with_advice_comes_later(tmp_path: Path) -> None:
+    """It fails all the same, but whoever gets there asked for it, and is told."""
+    advice = "try:\n    import gone\nexcept ImportError as error:\n    raise RuntimeError('install gone') from error\n"
+    plain, advised = found(tmp_path, {"app/__init__.py": advice + "def f():\n    import gone"})
+    assert (plain.frame.line, plain.raised_again) == (6, None)
+    assert (advised.frame.line, advised.unguarded) == (2, True)
+    assert advised.raised_again == "except ImportError at app/__init__.py:3"
+
+
+def test_what_was_read_is_kept_beside_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the hash of the wheel, whose tree never changes; what is damaged is read anew."""
+    tree = tmp_path / "lib"
+    files = {"app/__init__.py": "def f():\n    from app import far", "app/far.py": "import gone"}
+    expected = found(tree, files)
+    assert sites(lock_of(), {APP: tree}, remember=True) == expected
+    kept = tmp_path / "imports.json"
+    whole = kept.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("minreq.exposure.reading.read_lines", None)
+        patched.setattr("minreq.exposure.reading.read_places", None)
+        assert sites(lock_of(), {APP: tree}, remember=True) == expected
+    for damaged in (b"", whole[:-5], whole.replace(b"gone", b"goon")):
+        kept.write_bytes(damaged)
+        assert sites(lock_of(), {APP: tree}, remember=True) == expected
+        assert kept.read_bytes() == whole
+
+
+def test_several_processes_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"app/__init__.py": "import app.far", "app/far.py": "import gone"}
+    expected = found(tmp_path, files)
+    monkeypatch.setattr("minreq.exposure.reading._WORTHWHILE", 0)
+    assert found(tmp_path, files) == expected
+
+
 def test_what_is_only_imported_for_types_leads_nowhere(tmp_path: Path) -> None:
     files = {"app/__init__.py": "if TYPE_CHECKING:\n    import app.far", "app/far.py": "import gone"}
     (site,) = found(tmp_path, files)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 from samplelock import LOCK
 
 from minreq.guard import FILENAME, render
+from minreq.model import Asker, Frame, Need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,76 @@ def test_what_the_trace_declined_is_silent(program: Program) -> None:
 )
 def test_what_is_no_miss(text: str, program: Program) -> None:
     assert program.run(text) == ("None\n", [])
+
+
+def test_a_look_up_of_metadata_tells_itself(program: Program) -> None:
+    """With the error of Python's own, so that whoever catches it still does."""
+    text = "from importlib.metadata import PackageNotFoundError, version\n"
+    caught = "try:\n    version('Tokenizers')\nexcept PackageNotFoundError as error:\n    print(error.name, error)\n"
+    out, misses = program.run(text + caught)
+    assert out == (
+        "Tokenizers No package metadata was found for Tokenizers: requirements-minimal.txt leaves out the distribution "
+        f"tokenizers; to keep it, run: minreq {LOCK.command} --include tokenizers\n"
+    )
+    assert [(miss["module"], miss["distribution"], miss["line"]) for miss in misses] == [
+        ("tokenizers", "tokenizers", 4)
+    ]
+
+
+def test_a_backport_of_metadata_raises_its_own_error(program: Program) -> None:
+    program.write("importlib_metadata.py", BACKPORT)
+    text = "import importlib_metadata as m\ntry:\n    m.version('tokenizers')\nexcept m.PackageNotFoundError as e:\n"
+    out, misses = program.run(text + "    print(e)\n")
+    assert "leaves out the distribution tokenizers" in out
+    assert len(misses) == 1
+
+
+BACKPORT = """
+import sys
+
+class PackageNotFoundError(ModuleNotFoundError):
+    pass
+
+class Context:
+    path = sys.path
+
+    def __init__(self, name):
+        self.name = name
+
+class Distribution:
+    @classmethod
+    def from_name(cls, name):
+        for finder in sys.meta_path:
+            for found in getattr(finder, "find_distributions", lambda _: [])(Context(name)):
+                return found
+        raise PackageNotFoundError(name)
+
+def version(name):
+    return Distribution.from_name(name).version
+"""
+
+
+def test_a_declined_look_up_is_silent(program: Program) -> None:
+    """And so is one of what is unknown, or of all."""
+    asker = Asker(
+        need=Need.METADATA,
+        name="Tokenizers",
+        frame=Frame(file="litellm/utils.py", line=3, function="<module>"),
+        distribution=canonicalize_name("litellm"),
+        why_optional="except PackageNotFoundError at litellm/utils.py:4",
+        stages=("import",),
+    )
+    left_out = [
+        replace(each, askers=(asker,)) if each.candidate.name == "tokenizers" else each
+        for each in LOCK.selection.left_out
+    ]
+    lock = replace(LOCK, selection=replace(LOCK.selection, left_out=tuple(left_out)))
+    program.write(FILENAME, render(lock, filename="requirements-minimal.txt"))
+    program.write("litellm/__init__.py", "")
+    text = "from importlib.metadata import version\ntry:\n    version({!r})\nexcept ImportError as e:\n    print(e)"
+    program.write("litellm/utils.py", text.format("tokenizers"))
+    assert program.run("import litellm.utils") == ("No package metadata was found for tokenizers\n", [])
+    assert program.run(text.format("nobody-knows-it"))[1] == []
 
 
 def test_a_module_that_is_there_after_all(program: Program) -> None:

@@ -106,8 +106,8 @@ def changed(key: str, value: Any) -> str:
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("schema", 1, "is 1, and this minreq reads 2"),
-        ("schema", ..., "is None, and this minreq reads 2"),
+        ("schema", 1, "is 1, and this minreq reads 3"),
+        ("schema", ..., "is None, and this minreq reads 3"),
         ("root", 1, "is not a string"),
         ("root", ..., "is missing"),
         ("extra", 1, "unknown key"),
@@ -119,7 +119,7 @@ def changed(key: str, value: Any) -> str:
         ("selection.kept", {}, "is not an array"),
         ("selection.kept[2].bytes", True, "is not an integer"),
         ("selection.kept[2].evidence.kind", "x", "is none of failure, difference, request, masked"),
-        ("selection.kept[0].question.need", 1, "is none of import, probe, metadata"),
+        ("selection.kept[0].question.need", 1, "is none of import, probe, metadata, list"),
         ("selection.kept[0].question", [], "is not an object"),
         ("selection.kept[0].candidate.version", "x", "Invalid version: 'x'"),
         ("selection.kept[0].candidate.wheel.sha256", 1, "is not a string"),
@@ -160,7 +160,7 @@ def test_a_distribution_stands_once() -> None:
         ("", "is not JSON"),
         ("<<<<<<< HEAD\n{}", "is not JSON"),
         ("[]", "is not an object"),
-        ('{"schema": 2, "schema": 2}', "stands twice in one object"),
+        ('{"schema": 3, "schema": 3}', "stands twice in one object"),
         ("[" * 200_000, "is nested too deeply"),
     ],
     ids=["empty", "conflict", "array", "duplicate key", "deep"],

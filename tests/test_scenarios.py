@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import scenariotable
 from _pytest.mark import ParameterSet
 from laboratory import Found, find
 from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, write
 
 from minreq import errors
+from minreq.model import Failure, Need
 from minreq.smoke import walls
 
 Method = Literal["auto", "runs"]
@@ -31,6 +33,8 @@ def test_scenario(path: Path, settle: Method, tmp_path: Path, monkeypatch: pytes
     if scenario.lock.get("unwalled"):
         # Behind the kernel's walls nothing it writes outlives the run.
         monkeypatch.setenv(walls.SWITCH, "hooks")
+    if scenario.lock.get("walled") and not walls.walls(tmp_path / "unpacked", tmp_path).kernel:
+        pytest.skip("the kernel allows no walls here")
     assert scenario.explanation
     house = write(scenario, tmp_path / "house")
     if "error" in scenario.lock:
@@ -51,6 +55,14 @@ def check(scenario: Scenario, found: Found) -> None:
     assert tuple(found.left_out) == tuple(sorted(scenario.dropped))
     kinds = {each.candidate.name: each.evidence.kind for each in found.selection.kept}
     assert {name: kinds[name] for name in expected.get("evidence", {})} == expected.get("evidence", {})
+    # What is there from the start is not asked for by being listed.
+    asked = [each.question for each in found.selection.kept if each.evidence.kind == "request"]
+    assert all(question is None or question.need is not Need.LIST for question in asked)
+    failures = {each.candidate.name: each.evidence for each in found.selection.kept}
+    for name, error in expected.get("errors", {}).items():
+        evidence = failures[name]
+        assert isinstance(evidence, Failure)
+        assert evidence.error == error
     for name, reason in expected.get("reasons", {}).items():
         assert found.left_out[name].startswith(reason)
     providers = {each.candidate.name: list(each.providers) for each in found.selection.kept}
@@ -67,3 +79,10 @@ def check_error(house: Wheelhouse, settle: Method) -> None:
     assert type(caught.value).__name__ == expected["error"]
     for part in expected["says"]:
         assert part in str(caught.value)
+
+
+def test_every_scenario_is_in_the_table() -> None:
+    """Once, with its result; `python tests/scenariotable.py > docs/scenarios.md` writes it anew."""
+    told = [name for names in scenariotable.CASES.values() for name in names]
+    assert len(told) == len({*told})
+    assert (Path(__file__).parents[1] / "docs" / "scenarios.md").read_text() == scenariotable.page()

@@ -17,12 +17,13 @@ under the names of `minreq.resolver.Demand`, and what is expected, under those o
 ``error`` and ``says``; `test_resolver` reads it.
 
 Scenarios of a lock may have a table ``[lock]``, which `laboratory` and `test_scenarios` read. Asked: ``include``,
-``exclude``, ``whole``, ``provided``, ``smallest``,
-``limit`` (seconds for one stage), ``unwalled`` (hooks alone). Expected beside ``kept`` and
-``dropped``: ``evidence`` (name to kind), ``providers`` (name to those that asked), ``reasons`` (name to what the reason
-of its absence begins with), ``extras`` (name to the extra that supplied it), ``error`` (the class that is raised) and
-``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]`` stands in the
-place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to texts for each.
+``exclude``, ``whole``, ``provided``, ``smallest``, ``limit`` (seconds for one stage), ``unwalled`` (hooks alone),
+``walled`` (only where the kernel walls off). Expected beside ``kept`` and ``dropped``: ``evidence`` (name to kind),
+``errors`` (name to what the failure says), ``providers`` (name to those that asked), ``reasons`` (name to what the
+reason of its absence begins with), ``extras`` (name to the extra that supplied it), ``error`` (the class that is
+raised) and ``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]``
+stands in the place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to texts for
+each.
 
 Keys of a release, all optional:
 
@@ -30,7 +31,9 @@ Keys of a release, all optional:
 ``extras``           a table, extra to requirements
 ``files``            a table, path to text; without it the release holds an empty package named like the project
 ``requires_python``  a specifier
-``tag``              one tag or a list, a wheel for each (``py3-none-any`` unless given); ``2-py3-none-any`` is build 2
+``tag``              one tag or a list, a wheel for each (``py3-none-any`` unless given); ``2-py3-none-any`` is build 2,
+                     ``host`` the first tag of the interpreter at hand
+``extensions``       a table, path without suffix to C, compiled for that interpreter
 ``entry_points``     a table, group to a table of names and object references
 ``scripts``          a table, file name to text, in ``.data/scripts``
 ``yanked``           true, or the reason
@@ -47,18 +50,25 @@ import hashlib
 import html
 import io
 import json
+import shutil
+import subprocess
+import sysconfig
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tomlkit
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.tags import parse_tag
+from packaging.tags import parse_tag, sys_tags
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -99,6 +109,8 @@ class Release:
     yanked: str | None = None
     upload_time: str | None = None
     sdist: bool = False
+    #: Path without suffix to the text of an extension module in C.
+    extensions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stem(self) -> str:
@@ -119,6 +131,7 @@ class Release:
     def wheel(self, tag: str) -> bytes:
         """The bytes of the wheel for *tag*; equal releases give equal bytes."""
         members = {path: text.encode() for path, text in sorted(self.files.items())}
+        members |= {f"{path}{_SUFFIX}": compiled(text) for path, text in sorted(self.extensions.items())}
         members |= {f"{self.stem}.data/scripts/{name}": text.encode() for name, text in sorted(self.scripts.items())}
         info = f"{self.stem}.dist-info"
         members[f"{info}/METADATA"] = self.metadata().encode()
@@ -345,12 +358,33 @@ def _release(name: str, version: str, table: Mapping[str, Any]) -> Release:
             version=version,
             requires=tuple(fields.pop("requires", ())),
             files=fields.pop("files", default_files),
-            tags=(tag,) if isinstance(tag, str) else tuple(tag),
+            tags=tuple(map(_real_tag, [tag] if isinstance(tag, str) else tag)),
             yanked="" if yanked is True else yanked or None,
             **fields,
         )
     except TypeError as error:
         raise ValueError(f"{name} {version}: {error}") from error
+
+
+def _real_tag(tag: str) -> str:
+    return str(next(sys_tags())) if tag == "host" else tag
+
+
+#: Of an extension module for the interpreter at hand.
+_SUFFIX = EXTENSION_SUFFIXES[0]
+
+
+@cache
+def compiled(text: str) -> bytes:
+    """Compile an extension module in C; where there is no compiler, or no header of Python, the test is skipped."""
+    compiler, headers = shutil.which("cc"), Path(sysconfig.get_path("include"))
+    if compiler is None or not (headers / "Python.h").exists():
+        pytest.skip("a C compiler and the headers of Python are needed")
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "module.c"), Path(folder, "module.so")
+        source.write_text(text)
+        subprocess.run([compiler, "-shared", "-fPIC", f"-I{headers}", "-o", target, source], check=True)
+        return target.read_bytes()
 
 
 def _of_extra(requirement: str, extra: str) -> str:

@@ -68,7 +68,7 @@ def _lines(lock: Lock, explanation: Explanation) -> Iterator[str]:
     name = f"{member.candidate.name} {member.candidate.version}"
     if isinstance(member, Kept):
         yield f"{name} is in the lock ({size(member.bytes)})"
-        rows = [*_why_in(member), *_relations(explanation)]
+        rows = [*_why_in(member), *_relations(explanation), *_cost(explanation)]
     else:
         yield f"{name} is not in the lock ({size(member.bytes)})"
         rows = [*_why_out(member), *_relations(explanation), *_cost(explanation)]
@@ -134,6 +134,8 @@ def _relations(explanation: Explanation) -> Iterator[tuple[str, str]]:
                 yield "certified", f"without it alone {what} of {stage} differ"
             case None:
                 yield "certified", "without it alone the smoke passes and behaves the same"
+    if explanation.stages:
+        yield "asked in", ", ".join(explanation.stages)
     if explanation.declared_by:
         yield "declared by", ", ".join(explanation.declared_by)
     if isinstance(explanation.member, Kept) and explanation.member.via:
@@ -146,7 +148,9 @@ def _cost(explanation: Explanation) -> Iterator[tuple[str, str]]:
     brings, member = explanation.brings, explanation.member
     total = member.bytes + sum(brings.values())
     along = "".join(f", {name} {size(count)}" for name, count in brings.items())
-    yield "it would cost", f"{size(total)}: itself {size(member.bytes)}{along}" if brings else size(total)
+    label = "it costs" if isinstance(member, Kept) else "it would cost"
+    text = f"{size(total)} with what only it brings: itself {size(member.bytes)}{along}" if brings else size(total)
+    yield label, f"{text} ({total:,} bytes)"
 
 
 def _chain(chain: tuple[Step, ...], last: str) -> Iterator[str]:
@@ -180,7 +184,12 @@ def _why_asked(asker: Asker, *, optional: bool) -> str:
 
 
 def _verb(need: Need) -> str:
-    return {Need.IMPORT: "import", Need.PROBE: "find_spec", Need.METADATA: "metadata of"}[need]
+    return {
+        Need.IMPORT: "import",
+        Need.PROBE: "find_spec",
+        Need.METADATA: "metadata of",
+        Need.LIST: "list of entry points",
+    }[need]
 
 
 def _one_line(text: str) -> str:
@@ -251,6 +260,7 @@ def _data(explanation: Explanation) -> dict[str, Any]:
             }
             for each in member.askers
         ],
+        "stages": list(explanation.stages),
         "declared_by": list(explanation.declared_by),
         "imports": list(explanation.imports),
         "brings": dict(explanation.brings),

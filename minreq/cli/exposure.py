@@ -135,6 +135,8 @@ def _where(site: Site) -> str:
 
 def _why(site: Site) -> str:
     caught = f"; {site.handler}" if site.handler else ""
+    if site.raised_again:
+        caught = f"; raised again by the {site.raised_again}"
     if site.declined:
         return f"declined by the trace{caught}"
     if site.led_by is not None:
@@ -153,6 +155,7 @@ def _data(site: Site) -> dict[str, Any]:
         "line": site.frame.line,
         "function": site.frame.function,
         "handler": site.handler,
+        "raised_again": site.raised_again,
         "reach": site.reach,
         "steps": site.steps,
         "led_by": {"file": led_by.file, "line": led_by.line, "function": led_by.function} if led_by else None,

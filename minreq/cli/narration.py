@@ -42,7 +42,9 @@ def why_answered(answer: Answer) -> str:
 def place(question: Question) -> str:
     """Return where and for which feature a name was asked for: ``litellm/utils.py:88, openai/chat``."""
     where = f"{question.frames[0].file}:{question.frames[0].line}" if question.frames else question.name
-    kind = {Need.IMPORT: "", Need.PROBE: " probes", Need.METADATA: " looks up its metadata"}[question.need]
+    kind = {Need.IMPORT: "", Need.PROBE: " probes", Need.METADATA: " looks up its metadata", Need.LIST: " lists"}[
+        question.need
+    ]
     return f"{where}{kind}, {question.stage}"
 
 

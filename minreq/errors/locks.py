@@ -46,7 +46,8 @@ class RunsDisagree(NegativeAnswer):
 
     def __str__(self) -> str:
         what = (
-            "runs of the lock disagree, which is a defect of minreq unless the smoke is unsteady; nothing was written"
+            "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each other; "
+            "nothing was written"
         )
         return f"{what}{listed(self.sentences)}"
 

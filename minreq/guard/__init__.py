@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from packaging.utils import canonicalize_name
+
 from minreq.model import Lock, Need
 
 FILENAME = "minreq_guard.py"
+#: What the module tells: `find_spec` and lists are answered without a failure.
+_TOLD = (Need.IMPORT, Need.METADATA)
 _BEGIN, _END = "# <data>\n", "# </data>\n"
 
 
@@ -28,14 +32,18 @@ def _data(lock: Lock, filename: str) -> str:
     declined: dict[str, set[tuple[str, int]]] = {}
     for each in left_out:
         for asker in each.askers:
-            if asker.need is Need.IMPORT and asker.frame is not None:
-                declined.setdefault(asker.name, set()).add((asker.frame.file, asker.frame.line))
+            if asker.need in _TOLD and asker.frame is not None:
+                name = canonicalize_name(asker.name) if asker.need is Need.METADATA else asker.name
+                declined.setdefault(name, set()).add((asker.frame.file, asker.frame.line))
     lines = [
         f"LOCK = {_text(filename)}",
         f"COMMAND = {_text(f'minreq {lock.command}')}",
         "MODULES: Mapping[str, str] = {",
         *(f"    {_text(module)}: {_text(name)}," for module, name in sorted(modules.items())),
         "}",
+        "DISTRIBUTIONS: Sequence[str] = [",
+        *(f"    {_text(each.candidate.name)}," for each in left_out),
+        "]",
         "DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {",
         *(
             f"    {_text(module)}: [{', '.join(f'({_text(file)}, {line})' for file, line in sorted(places))}],"

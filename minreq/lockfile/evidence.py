@@ -18,7 +18,7 @@ from minreq.lockfile.codec import Codec, Form, Malformed
 from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
 
 #: Told in ``docs/evidence.md``.
-SCHEMA = 2
+SCHEMA = 3
 
 
 def beside(lock: Path) -> Path:

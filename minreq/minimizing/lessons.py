@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from packaging.utils import NormalizedName
 
-from minreq.anticipating import imported_without_handler
+from minreq.anticipating import imported_without_handler, loaded_from_a_list
 from minreq.comparing import Deviation, sentence, without_noise
 from minreq.errors import ExcludedNeeded, SmokeUnsteady
 from minreq.minimizing.baseline import Baseline
 from minreq.minimizing.verdicts import Verdicts
 from minreq.minimizing.wishes import Wishes
+from minreq.model import Need
 from minreq.observing import Laboratory, Observation
 from minreq.reporting import Reporter, Step
 from minreq.settling import Judge, certificate
@@ -58,6 +59,10 @@ class Lessons:
                 reason = f"{places.name(place.file)}:{place.line} imports it without a handler"
                 self.foretold[name] = baseline.loaded_in[place.file]
                 self.decided[name] = Decision(accepted=True, reason=reason)
+        for name, question in loaded_from_a_list(baseline).items():
+            if name not in self.decided:
+                self.foretold[name] = question.stage
+                self.decided[name] = Decision(accepted=True, reason=f"{question.name} was found in a list and loaded")
 
     def deviations_of(self, trace: Observation) -> tuple[Deviation, ...]:
         """Return how *trace* differs from the baseline, accepted differences aside."""
@@ -164,11 +169,11 @@ class Lessons:
         """
         text = f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
 
-        def likelihood(name: NormalizedName) -> tuple[bool, bool, int, str]:
+        def likelihood(name: NormalizedName) -> tuple[bool, bool, bool, int, str]:
             question = trace.answers[name].question
             asker = question.frames[0].file.partition("/")[0].lower() if question.frames else ""
             named = name.replace("-", "_") in text or question.name.lower() in text
-            return not named, not asker or asker not in text, -question.order, name
+            return not named, question.need is Need.LIST, not asker or asker not in text, -question.order, name
 
         candidates = trace.declined - set(self.verdicts.degraded)
         return sorted(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.comparing import Deviation, sentence, without_noise
+from minreq.comparing import Deviation, deviations, sentence, without_noise
 from minreq.errors import ProofFailed, SmokeUnsteady
 from minreq.minimizing.baseline import Baseline, TemplateStuckError
 from minreq.minimizing.lessons import Lessons
@@ -213,16 +213,21 @@ class _Search:
     def prove(self, trace: Observation) -> Observation:
         """Run the smoke on the set alone that *trace* stands for.
 
-        Raises ``ProofFailed`` unless the smoke behaves as on the baseline.
+        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, ``SmokeUnsteady`` where another run of the
+        set does otherwise.
         """
         self.reporter.began(Step.PROVE)
-        proof = self.proofs.of(self._wanted(trace))
+        wanted = self._wanted(trace)
+        proof = self.proofs.of(wanted)
         wrong = self._wrong(proof)
         if wrong and self.verdicts.hoped:
             # Nothing but hope said that these can be left out.
             self._settle_by_runs(trace, self.verdicts.doubt())
             return self.prove(trace)
         if wrong:
+            again = self.proofs.begin(wanted).result()
+            for deviation in without_noise(deviations(proof.behaviour, again.behaviour), self.baseline.noise()):
+                raise SmokeUnsteady(deviation.stage, f"two runs of one set: {sentence(deviation)}")
             raise ProofFailed("the lock", wrong)
         return proof
 

@@ -87,7 +87,7 @@ def main() -> NoReturn:
         if "files" in configuration:
             _enter_files(configuration["files"])
             _limit(configuration.get("limits", {}), apart=True)
-            _become_first(command, configuration.get("limits", {}))
+            _become_first(command, configuration.get("limits", {}), configuration["files"]["writable"][0])
         _limit(configuration.get("limits", {}), apart=False)
         os.execv(command[0], command)
     except (_Refused, OSError) as error:
@@ -160,8 +160,11 @@ def _enter_files(files: Mapping[str, Any]) -> None:
     os.chdir(folder)
 
 
-def _become_first(command: list[str], limits: Mapping[str, int]) -> NoReturn:
-    """Stand between: the first process of the new world ends it, and takes in whom nobody waits for."""
+def _become_first(command: list[str], limits: Mapping[str, int], folder: str) -> NoReturn:
+    """Stand between: the first process of the new world ends it, and takes in whom nobody waits for.
+
+    How each of them ended is written into *folder*: ``ended`` has a line with its number and its status.
+    """
     first = os.fork()
     if first:
         _, status = os.waitpid(first, 0)
@@ -179,8 +182,11 @@ def _become_first(command: list[str], limits: Mapping[str, int]) -> NoReturn:
             os.execv(command[0], command)
         while True:
             ended, status = os.wait()
+            code = os.waitstatus_to_exitcode(status)
+            with open(f"{folder}/ended", "a", encoding="ascii") as file:
+                file.write(f"{ended} {code}\n")
             if ended == child:
-                os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+                os._exit(code & 0xFF)
     except (_Refused, OSError) as error:
         os.write(2, f"minreq: {error}\n".encode())
     os._exit(NO_WORLD)

@@ -20,8 +20,11 @@ _LONGEST = 64 * 1024 * 1024
 class Listener(Protocol):
     """Whoever answers the messages of a run; called from several threads."""
 
-    def hello(self, process: str, pid: int) -> bool:
-        """A process connected; return whether this is its own connection and not one of a subprocess with its name."""
+    def hello(self, process: str, pid: int, *, inside: int) -> bool:
+        """A process connected; return whether this is its own connection and not one of a subprocess with its name.
+
+        *pid* is its number here, *inside* the one that it has behind the walls.
+        """
 
     def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer *message*."""
@@ -78,7 +81,8 @@ class _Connection(socketserver.StreamRequestHandler):
                 message = json.loads(line)
                 if "hello" in message:
                     process = str(message["hello"])
-                    own = listener.hello(process, self._peer(int(message["pid"])))
+                    inside = int(message["pid"])
+                    own = listener.hello(process, self._peer(inside), inside=inside)
                     answer: Mapping[str, Any] = {}
                 else:
                     answer = listener.receive(process, message)

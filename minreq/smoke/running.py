@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Frame, Need, Plan, Question, RecordedRequest, Script, StageBehaviour
+from minreq.smoke import endings
 from minreq.smoke.compiling import Compiler
 from minreq.smoke.emulation import Endpoints
 from minreq.smoke.listening import Server
@@ -71,6 +72,17 @@ class Reply:
     fork: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a list of everything installed tells of a distribution."""
+
+    distribution: NormalizedName
+    version: str
+    #: The name of its ``.dist-info``, and the text of ``entry_points.txt`` in there.
+    folder: str
+    entry_points: str
+
+
 class Oracle(Protocol):
     """Answers the questions of a run; called from several threads at once."""
 
@@ -87,6 +99,11 @@ class Oracle(Protocol):
         The process that asks goes *without* a distribution, unless that is ``None``; *quiet* tells that a fork at this
         moment would be safe.
         """
+
+    def enumerate(
+        self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
+    ) -> tuple[Listed, ...]:
+        """Return what a list of everything installed has, where *question* is one; the rest as above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +152,8 @@ class _Process:
     """A process of the run, as its connection shows it."""
 
     pid: int | None = None
+    #: Its number behind the walls, which is what it tells itself.
+    inside: int | None = None
     #: The distribution it goes without, to see whether it can.
     without: NormalizedName | None = None
     #: What it told: the result of a stage; ``None`` for its end; the word for any other end.
@@ -185,6 +204,7 @@ class Run:
         self._slots = threading.Semaphore(max(forks, 1))
         self._count = 0
         self._error: Exception | None = None
+        self._stopped = False
         #: The first process has ended, and with it all that it could start.
         self._is_over = False
         self._first: Mapping[str, Any] | None = None
@@ -243,6 +263,7 @@ class Run:
 
     def stop(self) -> None:
         """End the run at once: whoever waits for a stage is told that its process died."""
+        self._stopped = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
 
@@ -271,13 +292,13 @@ class Run:
 
     # The listener of the socket.
 
-    def hello(self, process: str, pid: int) -> bool:
+    def hello(self, process: str, pid: int, *, inside: int) -> bool:
         """Note the process behind a new connection."""
         state = self._processes[process]
         with self._lock:
             own = state.pid is None
             if own:
-                state.pid = pid
+                state.pid, state.inside = pid, inside
         return own
 
     def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -338,6 +359,9 @@ class Run:
         )
         owners = tuple(self.places.owner(frame.file) for frame in question.frames)
         without = self._processes[process].without
+        if question.need is Need.LIST:
+            found = self._oracle.enumerate(question, owners=owners, without=without)
+            return {"listed": [[each.distribution, each.version, each.folder, each.entry_points] for each in found]}
         reply = self._oracle.ask(question, owners=owners, without=without, quiet=bool(message["quiet"]))
         fork = None
         if reply.fork and reply.distribution is not None:
@@ -416,7 +440,7 @@ class Run:
         if self._error is not None:
             raise self._error
         if event is None or isinstance(event, str):
-            return _no_result(script, "its process died", "death", self._last_words())
+            return _no_result(script, self._ending(state), "death", self._last_words())
         behaviour = StageBehaviour(
             stage=script.stage,
             status=self._neutral(event["status"]),
@@ -438,6 +462,12 @@ class Run:
         if state.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(state.pid, signal.SIGKILL)
+
+    def _ending(self, state: _Process) -> str:
+        """How *state* ended: as the first process of its world saw it, or as ours did where it has no other world."""
+        if self._world.walls.kernel and state.inside is not None and not self._stopped:
+            return endings.sentence(endings.status_of(self.sandbox.folder, state.inside))
+        return endings.sentence(self._child.poll() if state is self._processes[_MAIN] else None)
 
     def _last_words(self) -> str:
         """What the child wrote on stdout and stderr, its end."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from minreq.temporary import TemporaryFolder
 
 #: Of what the child reads and says; the child refuses another than its own.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: All of the child's files begin so, and nothing else in its ``site-packages`` does.
 _CHILD_PREFIX = "_minreq_"

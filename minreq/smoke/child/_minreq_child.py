@@ -4,13 +4,14 @@ This file and the others of its folder are copied into the ``site-packages`` of 
 ``.pth`` file of one line imports this one; so a subprocess of the same interpreter carries the hook along. Only the
 standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child`` >
 ``_minreq_programs`` > ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``,
-``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``.
+``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``,
+``_minreq_listing``.
 
-The protocol, version 2
+The protocol, version 3
 -----------------------
 ``_minreq_child.json`` beside this file tells how to begin::
 
-    {"protocol": 1, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
+    {"protocol": 3, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
      "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "store": FOLDER or null}
 
@@ -21,13 +22,14 @@ Each process holds one connection to the Unix socket. A message is one line of J
 The first of a connection names the process; a subprocess inherits the name in the environment variable
 ``MINREQ_PROCESS``, and its stage in ``MINREQ_STAGE``::
 
-    {"hello": PROCESS, "pid": PID, "protocol": 1}                 -> {}
+    {"hello": PROCESS, "pid": PID, "protocol": 3}                 -> {}
     {"ask": "import"|"probe"|"metadata", "name": NAME, "frames": [[FILE, LINE, FUNCTION]...],
      "stage": STAGE, "order": N, "quiet": BOOL}                   -> one of
         {"answer": "yes", "path": FOLDER, "shared": [PACKAGE...], "fork": PROCESS or null}
         {"answer": "no", "distribution": NAME}                       left out: our own ModuleNotFoundError
         {"answer": "namespace"}                                      an empty namespace package
         {"answer": "unknown"}                                        nobody owns it
+    {"ask": "list", "name": GROUP or "", and the rest as above}   -> {"listed": [[NAME, VERSION, FOLDER, TEXT]...]}
     {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL}    it is there now
     {"unsettled": REASON}                                         -> {}    a fork met what it must not do, and ends
 
@@ -55,7 +57,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 def read_configuration() -> dict[str, Any]:

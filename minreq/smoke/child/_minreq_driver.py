@@ -1,7 +1,7 @@
 """Runs the stages of a smoke in the child: the first stage, then each group in a fork of the process it left.
 
 Run as ``python -c "import _minreq_driver; _minreq_driver.main()"`` in the environment that ``_minreq_child`` describes.
-Its messages, in version 2 of the protocol told there (SCRIPT is
+Its messages, in version 3 of the protocol told there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}

@@ -9,12 +9,13 @@ from importlib.machinery import ModuleSpec, PathFinder
 from _minreq_failure import DECLINED
 from _minreq_fork import fork_apart, is_quiet
 from _minreq_frames import importing_frames, look_up_error
+from _minreq_listing import group_of, is_by_name, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from importlib.metadata import Distribution, DistributionFinder
-    from types import ModuleType
+    from types import FrameType, ModuleType
     from typing import Any
 
     from _minreq_frames import Place
@@ -31,6 +32,9 @@ class Finder:
         self._shared = set(shared)
         #: Answers that end in an exception, for those who ask again and again.
         self._declined: dict[tuple[str, str, tuple[Place, ...]], dict[str, Any]] = {}
+        #: What this process, or the one it was forked from, has seen in a list of everything. That an import fails
+        #: whose name may be from there says nothing: without the distribution the list would not have had it.
+        self._seen: set[str] = set()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -55,15 +59,18 @@ class Finder:
             self._shared.add(fullname)
             return namespace_spec(fullname)
         if answer["answer"] == "no" and not probing:
-            raise marked(ModuleNotFoundError(f"No module named {fullname!r}", name=fullname), answer)
+            error = ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+            raise error if self._is_from_a_list(answer) else marked(error, answer)
         return None
 
     def find_distributions(self, context: DistributionFinder.Context) -> list[Distribution]:
-        """Answer a look-up of one project; a look-up of all of them is no evidence for any."""
+        """Answer a look-up of one project, or of all: the list is that of a full install, and no evidence for any."""
         name: str | None = getattr(context, "name", None)
-        if name is None or "path" in vars(context):
+        if "path" in vars(context):
             return []
         frame = sys._getframe(1)  # noqa: SLF001 - The documented way to frames.
+        if name is None:
+            return self._list(frame)
         frames, _ = importing_frames(frame)
         answer = self._ask("metadata", name, frames)
         if answer["answer"] == "yes":
@@ -80,6 +87,26 @@ class Finder:
     def invalidate_caches(self) -> None:
         """Ask again, as ``importlib.invalidate_caches`` wants it."""
         self._declined.clear()
+
+    def _list(self, frame: FrameType) -> list[Distribution]:
+        frames, _ = importing_frames(frame)
+        self._state.order += 1
+        answer = self._link.request(
+            {
+                "ask": "list",
+                "name": group_of(frame) or "",
+                "frames": frames,
+                "stage": self._state.stage,
+                "order": self._state.order,
+                "quiet": False,
+            }
+        )
+        rows = answer.get("listed", ())
+        self._seen.update(row[0] for row in rows)
+        return listed(rows)
+
+    def _is_from_a_list(self, answer: dict[str, Any]) -> bool:
+        return answer["distribution"] in self._seen and is_by_name(sys._getframe(1))  # noqa: SLF001 - As above.
 
     def _position(self) -> int:
         return sys.meta_path.index(self) if self in sys.meta_path else len(sys.meta_path)

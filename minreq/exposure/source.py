@@ -1,0 +1,212 @@
+"""The imports in one file of Python, as lines tell them at once, and as its syntax tree tells them exactly; pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from minreq.handlers import Handler, optional_because, raising_again, read_source
+from minreq.model import Frame, Need, Question
+
+MODULE_LEVEL = "<module>"
+
+_IMPORT = re.compile(
+    rb"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*)"
+    rb"|import[ \t]+(?P<modules>[^\n#;]+))",
+    re.MULTILINE,
+)
+#: A text that may name a module of a package: `"a.b"`, `".b"`.
+_NAME = re.compile(rb"[\"'](\.{0,2}[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.{1,2}[A-Za-z_]\w*)[\"']")
+#: A call such as ``import_module("x")``.
+_CALL = re.compile(rb"(?:import|find_spec)\w*\(\s*[\"'](\w+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """What lines that look like imports say: too much where they stand in a text, never too little."""
+
+    #: Each with its line, and the modules that it may load, their packages too.
+    imports: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    #: Texts that may be names of modules, with their lines.
+    names: tuple[tuple[int, str], ...] = ()
+    #: Top names of modules that calls import by a text.
+    calls: tuple[str, ...] = ()
+
+    @property
+    def tops(self) -> frozenset[str]:
+        """The top name of everything that may be imported here."""
+        return frozenset(
+            {module.partition(".")[0] for _, modules in self.imports for module in modules} | {*self.calls}
+        )
+
+
+def read_lines(source: bytes, file: str) -> Lines:
+    """Return what the lines of *source* say, the *file* of which lies below ``site-packages``."""
+    package = package_of(file)
+    names = []
+    for match in _NAME.finditer(source):
+        written = match[1].decode("utf-8", "replace")
+        name = _absolute(written.lstrip("."), len(written) - len(written.lstrip(".")), package)
+        if name:
+            names.append((_line(source, match), name))
+    return Lines(
+        imports=tuple((_line(source, match), tuple(_named(match, package))) for match in _IMPORT.finditer(source)),
+        names=tuple(names),
+        calls=tuple(sorted({name.decode("utf-8", "replace") for name in _CALL.findall(source)})),
+    )
+
+
+def _line(source: bytes, match: re.Match[bytes]) -> int:
+    return source.count(b"\n", 0, match.start()) + 1
+
+
+def _named(match: re.Match[bytes], package: str) -> Iterator[str]:
+    """The modules that the line of *match* may load, their packages too."""
+    if (modules := match["modules"]) is not None:
+        for part in modules.decode("utf-8", "replace").split(","):
+            yield from prefixes(part.split(" as ")[0].strip())
+        return
+    written = match["base"].decode("utf-8", "replace")
+    base = _absolute(written.lstrip("."), len(written) - len(written.lstrip(".")), package)
+    if not base:
+        return
+    yield from prefixes(base)
+    for part in match["names"].decode("utf-8", "replace").strip("()").split(","):
+        yield f"{base}.{part.split(' as ')[0].strip()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A statement or call that imports."""
+
+    line: int
+    #: What it names, the widest first: ``a``, ``a.b`` of ``from a import b``.
+    modules: tuple[str, ...]
+    function: str
+    #: ``find_spec``: that it finds nothing is an answer.
+    probes: bool = False
+    #: A call, no statement.
+    calls: bool = False
+    #: Under ``TYPE_CHECKING``.
+    never_runs: bool = False
+    #: What catches the failure near it.
+    handler: str | None = None
+    #: What catches it and raises again, most likely with advice: who gets there asked for it.
+    raised_again: str | None = None
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether it waits for a call."""
+        return self.function != MODULE_LEVEL and not self.function.startswith("<class ")
+
+
+def read_places(path: str, file: str) -> tuple[Place, ...]:
+    """Return the imports of the file at *path*, which is *file* below ``site-packages``, by its syntax tree."""
+    tree = read_source(path)
+    if tree is None:
+        return ()
+    found = []
+    # What surrounds a place lies in its statement of the module: no other has to be searched.
+    for statement in tree.body:
+        around = ast.Module(body=[statement], type_ignores=[])
+        found += [_handled(place, around, file) for place in _imports(around, package_of(file))]
+    return tuple(found)
+
+
+def _handled(place: Place, around: ast.Module, file: str) -> Place:
+    if place.probes:
+        return replace(place, handler="a probe with find_spec")
+    frame = Frame(file=file, line=place.line, function=place.function)
+    found = optional_because(Question(need=Need.IMPORT, name="", frames=(frame,), stage=""), lambda _: around)
+    again: Handler | None = None if found else raising_again(around, frame)
+    return replace(
+        place,
+        handler=found,
+        raised_again=f"{again.text} at {file}:{again.line}" if again else None,
+    )
+
+
+def module_of(file: str) -> str:
+    """``a/b/__init__.py`` as ``a.b``."""
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def package_of(file: str) -> str:
+    """The package that relative imports of *file* begin at."""
+    return file.rpartition("/")[0].replace("/", ".")
+
+
+def prefixes(module: str) -> Iterator[str]:
+    """``a``, ``a.b``, ``a.b.c``."""
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        yield ".".join(parts[:length])
+
+
+def _absolute(module: str, level: int, package: str) -> str:
+    """The module that a ``from`` names, "" where a relative one leads out of its package."""
+    if not level:
+        return module
+    parts = package.split(".")
+    base = parts[: len(parts) - level + 1]
+    return ".".join([*base, module] if module else base) if level <= len(parts) else ""
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[Place]:
+    """Yield the imports of *tree* with what surrounds them."""
+    waiting: list[tuple[ast.AST, str, bool]] = [(tree, MODULE_LEVEL, False)]
+    while waiting:
+        node, function, typing = waiting.pop()
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Place(line=node.lineno, modules=tuple(prefixes(alias.name)), function=function, never_runs=typing)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node.module or "", node.level, package)
+            names = (*prefixes(base), *(f"{base}.{alias.name}" for alias in node.names)) if base else ()
+            yield Place(line=node.lineno, modules=names, function=function, never_runs=typing)
+        elif isinstance(node, ast.Call) and (called := _dynamic(node)) is not None:
+            name, probes = called
+            modules = tuple(prefixes(name))
+            yield Place(
+                line=node.lineno, modules=modules, function=function, probes=probes, calls=True, never_runs=typing
+            )
+        inner = _inside(node, function)
+        if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
+            waiting += [(child, function, True) for child in node.body]
+            waiting += [(child, function, typing) for child in node.orelse]
+        else:
+            waiting += [(child, inner, typing) for child in ast.iter_child_nodes(node)]
+
+
+def _inside(node: ast.AST, function: str) -> str:
+    """The name that *node* gives to what is inside of it: a class alone is loaded with its module."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        outer = function.removeprefix("<class ").removesuffix(">")
+        return node.name if function == MODULE_LEVEL else f"{outer}.{node.name}"
+    if isinstance(node, ast.ClassDef):
+        return f"<class {node.name}>" if function == MODULE_LEVEL else f"{function}.{node.name}"
+    return function
+
+
+def _dynamic(node: ast.Call) -> tuple[str, bool] | None:
+    """The module that a call imports by a literal name, and whether it only probes.
+
+    Besides the functions of the standard library there are many like ``ensure_optional_import("x")``.
+    """
+    name = _last_name(node.func)
+    probes = name == "find_spec"
+    if not (probes or "import" in name) or not node.args:
+        return None
+    argument = node.args[0]
+    if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+        return None
+    return (argument.value, probes) if all(map(str.isidentifier, argument.value.split("."))) else None
+
+
+def _last_name(expression: ast.expr) -> str:
+    """``c`` of ``a.b.c``, "" of what is no name."""
+    if isinstance(expression, ast.Attribute):
+        return expression.attr
+    return expression.id if isinstance(expression, ast.Name) else ""

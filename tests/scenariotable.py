@@ -1,0 +1,166 @@
+"""The table of all scenarios, by hard case: ``python tests/scenariotable.py > docs/scenarios.md`` writes it.
+
+The results in it are those that `test_scenarios` holds minreq to, found by shortcuts and by runs alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from wheelhouse import SCENARIOS, Scenario, load
+
+#: A hard case, and the scenarios about it.
+CASES: Mapping[str, Sequence[str]] = {
+    "A declined distribution is needed later": (
+        "alternative-then-hard",
+        "stages-change-an-answer",
+        "groups-disagree",
+        "passes-at-first-and-fails-later",
+        "passes-at-first-and-differs-later",
+    ),
+    "A miss inside `with TemporaryDirectory()`": ("miss-in-a-temporary-folder",),
+    "A miss inside an open response": ("miss-in-an-open-response",),
+    "A miss after a thread pool was used": ("miss-after-a-thread-pool", "thread-left-by-the-first-stage"),
+    "A smoke with a server of its own": ("smoke-with-a-server-of-its-own",),
+    "Import inside `try` with a fallback": (
+        "optional-is-left-out",
+        "both-alternatives-guarded",
+        "two-alternatives-one-stays",
+        "two-behind-one-handler",
+        "optional-in-a-spared-one",
+        "class-body-import",
+    ),
+    "Re-raise with advice": ("raised-again-with-advice", "advice-somewhere-else", "handler-that-exits"),
+    "`except Exception` at the import": ("handler-for-everything-at-the-import",),
+    "A handler farther up": ("broad-handler-far-up", "swallowed-failure-is-spared", "handler-two-modules-up"),
+    "`contextlib.suppress`, `find_spec` as a probe": ("suppress-and-probe",),
+    "`importlib.import_module` with computed names": ("computed-name",),
+    "`find_spec` that is no probe": ("hook-that-looks-ahead", "hook-that-asks-the-path"),
+    "Lazy `__getattr__` modules (PEP 562)": ("lazy-attribute",),
+    "Lazy loaders": ("lazy-loader-of-the-library", "lazy-loader-that-attaches"),
+    "`__import__`": ("dunder-import",),
+    "Imports in threads, tasks, executors, subprocesses, at exit": (
+        "threads-tasks-processes",
+        "fork-of-the-program",
+        "module-run-as-a-script",
+        "failure-in-a-thread",
+    ),
+    "`multiprocessing` with spawn": ("multiprocessing-spawn",),
+    "A submodule that the parent hides": ("submodule-that-its-parent-hides", "submodule-its-owner-lacks"),
+    "Namespace packages over several distributions": (
+        "namespace-over-several",
+        "namespace-left-out-wholly",
+        "package-becomes-a-namespace",
+        "package-in-two-with-init",
+    ),
+    "Plug-ins by entry point, of a needed and an unneeded distribution": (
+        "entry-point-by-name",
+        "entry-point-from-the-list",
+        "entry-points-all-loaded",
+        "entry-points-only-listed",
+        "entry-points-that-may-fail",
+    ),
+    "`importlib.metadata.version` at import": ("version-at-import", "unused-and-version"),
+    "`pkg_resources`": ("version-by-pkg-resources",),
+    "`importlib.resources` data in another distribution": ("data-file-of-another", "data-scheme"),
+    "Modules that shadow the standard library": ("module-of-the-standard-library",),
+    "C extensions": ("extension-in-c", "crash-without-it"),
+    "A distribution that ships a `.pth`": ("start-up-file-alone", "wheel-with-a-start-up-file"),
+    "A distribution needed only for its command": ("needed-for-its-command-alone",),
+    "Circular imports": ("circular-imports",),
+    "An import whose success changes behaviour": (
+        "fallback-of-a-faster-parser",
+        "difference-is-kept",
+        "difference-in-output",
+        "difference-in-a-log",
+        "difference-in-a-request-header",
+        "difference-behind-a-noisy-body",
+        "two-differences",
+        "two-make-one-difference",
+        "smallest-is-degraded",
+    ),
+    "An import that succeeds and then fails with another error": (
+        "import-fails-with-another-error",
+        "optional-that-breaks-the-baseline",
+    ),
+    "A SyntaxError handler": ("handler-for-syntax-errors",),
+    "A package that deletes `sys.modules` entries": ("module-forgotten-and-imported-again",),
+    "A package that installs its own finder": ("finder-of-its-own",),
+    "Two distributions that own the same module": ("module-in-two-distributions", "package-laid-over-another"),
+    "Extras at a hard miss": (
+        "extra-at-a-hard-miss",
+        "extra-in-a-feature",
+        "extra-not-for-an-optional-import",
+        "extra-of-the-importer",
+        "extra-that-brings-least",
+        "extra-within-an-extra",
+        "module-nobody-offers",
+    ),
+    "What the user decides": (
+        "included-unasked",
+        "excluded-and-different",
+        "excluded-and-needed",
+        "module-offered-by-with",
+        "provided-and-not-asked",
+        "provided-by-the-runtime",
+        "whole-beside-minimal",
+    ),
+    "Order, chance and noise": (
+        "order-of-a-set",
+        "unsteady-output-is-noise",
+        "smoke-differs-now-and-then",
+        "smoke-fails-now-and-then",
+    ),
+    "A smoke that dies, hangs or fails by itself": (
+        "smoke-crashes",
+        "smoke-exits-at-once",
+        "smoke-is-killed",
+        "smoke-closes-every-descriptor",
+        "smoke-never-ends",
+        "smoke-fails-by-itself",
+    ),
+    "What a smoke prints and reaches": (
+        "smoke-prints-a-megabyte",
+        "stdout-taken-away",
+        "network-is-refused",
+        "host-does-not-leak-in",
+        "stages-tell-who-asked",
+    ),
+}
+
+_HEAD = """\
+# Hard cases
+
+What has tripped tools that trace imports, each as a small world of real wheels with an expected result. The suite runs
+every one of them by the shortcuts and by the reference, a run of its own for each question; both must find what stands
+here. The files are in `tests/scenarios`; a new defect begins as a new one.
+"""
+
+
+def page() -> str:
+    """Return the text of ``docs/scenarios.md``."""
+    return _HEAD + "\n" + "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    told = {name for names in CASES.values() for name in names}
+    others = sorted(path.stem for path in SCENARIOS.glob("*.toml") if path.stem not in told)
+    for case, names in (*CASES.items(), *([("Others", others)] if others else [])):
+        yield from (f"## {case}", "", "| scenario | why it exists | kept | left out |", "| --- | --- | --- | --- |")
+        for name in names:
+            scenario = load(SCENARIOS / f"{name}.toml")
+            yield f"| `{name}` | {scenario.explanation.replace('|', chr(92) + '|')} | {_result(scenario)} |"
+        yield ""
+
+
+def _result(scenario: Scenario) -> str:
+    if "error" in scenario.lock:
+        return f"no lock: `{scenario.lock['error']}` | "
+    kinds = scenario.lock.get("evidence", {})
+    kept = (f"{name} ({kinds[name]})" if name in kinds else name for name in scenario.kept)
+    return f"{', '.join(kept)} | {', '.join(scenario.dropped)}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
