@@ -72,8 +72,9 @@ def _layers(built: Built) -> Iterator[str]:
 
 def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
     yield "  unpacked", f"{built.bytes:,}", f"bytes in {counted(built.files, 'file')}"
-    if built.opened is not None:
-        yield "  opened", f"{built.opened:,}", "bytes of the installed files are what the smoke opens"
+    sources = f"; {built.opened_with_sources:,} with the sources of what is compiled"
+    beside = sources if built.opened_with_sources != built.opened else ""
+    yield "  opened", f"{built.opened:,}", f"bytes of them are what the smoke opens{beside}"
     if built.zip_bytes is not None:
         yield "  zip", f"{built.zip_bytes:,}", f"bytes, SHA-256 {built.sha256}"
     if built.first_import is not None:
@@ -97,6 +98,8 @@ def data(built: Built) -> dict[str, Any]:
         "zip_bytes": built.zip_bytes,
         "sha256": built.sha256,
         "opened_bytes": built.opened,
+        "opened_bytes_with_sources": built.opened_with_sources,
+        "missed": [{"path": each.leaf.path, "rule": each.rule.value} for each in built.missed],
         "first_import_seconds": built.first_import,
         "stages": list(built.stages),
         "reserve": built.reserve,

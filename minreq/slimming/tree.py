@@ -73,7 +73,7 @@ def write(
     standing = placeholders(choice)
     for path in standing:
         _write(folder / path, placeholder.TEXT)
-    if standing:
+    if choice.removed:
         _write(folder / placeholder.FILE, placeholder.module(level, lock))
     sources, replaced = _compile(choice.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
     return Written(
