@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 from minreq import preparing, recalling
-from minreq.building import advice, output, product, proof
-from minreq.building import task as to_build
+from minreq.building import advice, output, product, proof, task as to_build
 from minreq.building.finding import Finder
 from minreq.building.proof import Prover
 from minreq.building.result import Built, Layer, Placed

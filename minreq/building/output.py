@@ -12,7 +12,7 @@ from pathlib import Path
 from minreq.building.product import Product
 from minreq.building.result import Layer
 from minreq.config import BuildSettings
-from minreq.errors import LayerTooLarge, OutputUnwritable
+from minreq.errors import ArchiveTooLarge, OutputUnwritable
 from minreq.slimming import description, packing
 from minreq.slimming.layering import BASE, Layers
 
@@ -38,7 +38,7 @@ def check(settings: BuildSettings) -> None:
 def write(settings: BuildSettings, product: Product, split: Layers | None) -> tuple[Layer, ...]:
     """Put *product* where it belongs, and return what layers there are.
 
-    Raises ``OutputUnwritable``, ``LayerTooLarge``.
+    Raises ``OutputUnwritable``, ``ArchiveTooLarge``.
     """
     is_packed = settings.is_zip or split is not None
     prefix = settings.prefix if settings.prefix is not None else (_LAYER if is_packed else "")
@@ -50,7 +50,7 @@ def write(settings: BuildSettings, product: Product, split: Layers | None) -> tu
                 for name in split.names
             )
         if settings.is_zip:
-            packing.pack(product.folder, new, prefix, product.files)
+            _check_size(settings, settings.output.name, packing.pack(product.folder, new, prefix, product.files))
         else:
             shutil.copytree(product.folder, new / prefix if prefix else new)
     return ()
@@ -64,8 +64,7 @@ def sha256(file: Path) -> str:
 def _layer(settings: BuildSettings, product: Product, split: Layers, *, name: str, archive: Path, prefix: str) -> Layer:
     paths = product.files_of(split, (name,))
     size = packing.pack(product.folder, archive, prefix, paths)
-    if settings.max_zip is not None and size > settings.max_zip:
-        raise LayerTooLarge(name, size, settings.max_zip)
+    _check_size(settings, archive.name, size)
     return Layer(
         name=name,
         file=settings.output / archive.name,
@@ -74,6 +73,11 @@ def _layer(settings: BuildSettings, product: Product, split: Layers, *, name: st
         sha256=sha256(archive),
         distributions=tuple(sorted(each for each, layer in split.of.items() if layer == name)),
     )
+
+
+def _check_size(settings: BuildSettings, archive: str, size: int) -> None:
+    if settings.max_zip is not None and size > settings.max_zip:
+        raise ArchiveTooLarge(archive, size, settings.max_zip)
 
 
 def _has_layers(folder: Path) -> bool:
