@@ -71,7 +71,7 @@ def _layers(built: Built) -> Iterator[str]:
 
 
 def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
-    yield "  unpacked", f"{built.bytes:,}", f"bytes in {counted(built.files, 'file')}"
+    yield "  unpacked", f"{built.bytes:,}", f"bytes in {built.files:,} files"
     sources = f"; {built.opened_with_sources:,} with the sources of what is compiled"
     beside = sources if built.opened_with_sources != built.opened else ""
     yield "  opened", f"{built.opened:,}", f"bytes of them are what the smoke opens{beside}"
