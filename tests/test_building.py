@@ -190,6 +190,11 @@ class TestPlaceholders:
         built(own, "--slim", "unused", "--keep", "app/unreached*")
         assert python(own.folder / "out", "import app.unreached.deep") == Done(status=0, out="", err="")
 
+    def test_what_the_user_dropped_is_told_as_that(self, own: Project) -> None:
+        built(own, "--slim", "unused", "--drop", "app/later/*")
+        said = python(own.folder / "out", "import app.later.work").err
+        assert "left it out, since --drop said so; to get it back, build again with --keep 'app/later*'\n" in said
+
     def test_it_is_said_aloud_to_whoever_catches_it(self, own: Project) -> None:
         built(own, "--slim", "traced")
         done = python(own.folder / "out", "try:\n    import app.later\nexcept ImportError:\n    print('caught')")

@@ -150,14 +150,23 @@ def _traced(
     }
 
 
-def placeholders(choice: Choice) -> Mapping[str, str]:
-    """Return where something has to say that code was left out: path of a source file to the module it stands for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """What stands in the place of code that was left out."""
+
+    module: str
+    #: Why it was, or the first file of it.
+    rule: Rule
+
+
+def placeholders(choice: Choice) -> Mapping[str, Placeholder]:
+    """Return where something has to say that code was left out, by the path of a source file.
 
     One for each folder that is gone as a whole, the outermost; one for each module beside others that stay.
     """
     staying = {folder for leaf in choice.kept for folder in folders_of(leaf.path)}
     kept = {leaf.module for leaf in choice.kept}
-    found: dict[str, str] = {}
+    found: dict[str, Placeholder] = {}
     for removal in choice.removed:
         leaf = removal.leaf
         if leaf.module is None or leaf.module in kept or removal.rule is Rule.SCRIPTS:
@@ -167,7 +176,8 @@ def placeholders(choice: Choice) -> Mapping[str, str]:
         if all(part.isidentifier() for part in module.split(".")):
             inside = gone is not None or PurePosixPath(leaf.path).name.startswith("__init__.")
             stem = module.replace(".", "/")
-            found[f"{stem}/__init__.py" if inside else f"{stem}.py"] = module
+            path = f"{stem}/__init__.py" if inside else f"{stem}.py"
+            found.setdefault(path, Placeholder(module=module, rule=removal.rule))
     return dict(sorted(found.items()))
 
 

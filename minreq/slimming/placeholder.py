@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
+from minreq.slimming.leaves import Rule
+
 #: The module that every placeholder asks, at the top of the tree.
 FILE = "_minreq_build.py"
 
-#: The text of a placeholder, whatever it stands for.
-TEXT = "from _minreq_build import left_out\n\nleft_out(__name__)\n"
+_CONVENTION = "by the conventions of packaging no program needs it"
+_UNREACHED = "neither the smoke nor anything that is kept reaches it"
+
+_REASONS = {
+    Rule.SCRIPTS: _CONVENTION,
+    Rule.STUBS: _CONVENTION,
+    Rule.SOURCES: _CONVENTION,
+    Rule.TESTS: _CONVENTION,
+    Rule.DOCS: _CONVENTION,
+    Rule.PACKAGES: _UNREACHED,
+    Rule.DATA: _UNREACHED,
+    Rule.SERVICES: _UNREACHED,
+    Rule.UNOPENED: "the smoke did not open it",
+    Rule.DROPPED: "--drop said so",
+}
+#: Those that the level ``safe`` has none of.
+_BY_SMOKE = (Rule.PACKAGES, Rule.DATA, Rule.SERVICES, Rule.UNOPENED)
 
 _MODULE = '''\
 """What a build left out of this tree; minreq-build.json beside this file lists it all.
@@ -25,9 +44,13 @@ import os
 import sys
 
 
-def left_out(name):
+REASONS = {reasons}
+BY_SMOKE = {by_smoke}
+
+
+def left_out(name, rule):
     """Say that the module *name* is not here, aloud: whoever imports it may well catch what is raised."""
-    sentence = _sentence(name, name.replace(".", "/") + "*")
+    sentence = _sentence(name, name.replace(".", "/") + "*", rule)
     logging.getLogger("minreq").warning(sentence)
     raise ImportError(sentence, name=name)
 
@@ -36,7 +59,7 @@ def watch():
     """From now on say it of each data file too, when it is opened; what only looks whether one is there is not seen."""
     here = os.path.dirname(os.path.abspath(__file__)) + os.sep
     with open(here + "minreq-build.json", encoding="utf-8") as file:
-        gone = {{path for paths in json.load(file)["removed"].values() for path in paths}}
+        gone = {{path: rule for rule, paths in json.load(file)["removed"].items() for path in paths}}
 
     def hook(event, arguments):
         if event != "open" or not isinstance(arguments[0], (str, bytes, os.PathLike)):
@@ -47,29 +70,33 @@ def watch():
             return
         if isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return
-        sentence = _sentence(inside, inside)
+        sentence = _sentence(inside, inside, gone[inside])
         logging.getLogger("minreq").warning(sentence)
         raise FileNotFoundError(errno.ENOENT, sentence, path)
 
     sys.addaudithook(hook)
 
 
-def _sentence(what, pattern):
+def _sentence(what, pattern, rule):
+    instead = " or with --slim safe" if rule in BY_SMOKE else ""
     return (
-        f"{{what}} is not in this tree: `minreq build --slim {level}` of {lock} left it out, since {reason}; "
-        f"to get it back, build again with --keep '{{pattern}}'{instead}"
+        f"{{what}} is not in this tree: `minreq build --slim {level}` of {lock} left it out, since {{REASONS[rule]}}; "
+        f"to get it back, build again with --keep '{{pattern}}'{{instead}}"
     )
 '''
 
-_REASONS = {
-    "none": "--drop said so",
-    "safe": "by the conventions of packaging no program needs it",
-    "unused": "neither the smoke nor anything that is kept reaches it",
-    "traced": "the smoke did not open it",
-}
+
+def text(rule: Rule) -> str:
+    """Return the text of a placeholder for code that *rule* left out."""
+    return f"from _minreq_build import left_out\n\nleft_out(__name__, {json.dumps(rule.value)})\n"
 
 
 def module(level: str, lock: str) -> str:
     """Return the text of the module; *lock* is the name of the lock."""
-    instead = "" if level in {"none", "safe"} else " or with --slim safe"
-    return _MODULE.format(level=level, lock=lock.replace('"', "'"), reason=_REASONS[level], instead=instead)
+    reasons = {rule.value: reason for rule, reason in _REASONS.items()}
+    return _MODULE.format(
+        level=level,
+        lock=lock.replace('"', "'"),
+        reasons=json.dumps(reasons, indent=4),
+        by_smoke=json.dumps([rule.value for rule in _BY_SMOKE]),
+    )
