@@ -79,10 +79,9 @@ class Product:
 
     def with_sources(self, paths: Iterable[str]) -> frozenset[str]:
         """Some files, and the sources that those of them that are compiled were made from, as far as they are here."""
-        found = {*paths}
-        return frozenset(
-            found | ({self.written.sources[path] for path in found & self.written.sources.keys()}) & self.files.keys()
-        )
+        paths = frozenset(paths)
+        sources = {source for compiled, source in self.written.sources.items() if compiled in paths}
+        return (paths | sources) & self.files.keys()
 
     def missed(self, paths: Collection[str]) -> tuple[Removal, ...]:
         """What was left out, of the files that something asked for; code says itself that it was."""
@@ -95,17 +94,20 @@ class Product:
     @property
     def map(self) -> tuple[Placed, ...]:
         """Everything that is here or was left out."""
-        return (
-            *(
-                Placed(owner=self.owners.get(path, "(minreq)"), path=path, kind=kind_of(path).value, bytes=size)
-                for path, size in self.files.items()
-            ),
-            *(
-                Placed(owner=leaf.owner, path=leaf.path, kind=f"left out: {removal.rule.value}", bytes=leaf.size)
-                for removal in self.choice.removed
-                for leaf in [removal.leaf]
-            ),
+        here = (
+            Placed(owner=self.owners.get(path, "(minreq)"), path=path, kind=kind_of(path).value, bytes=size)
+            for path, size in self.files.items()
         )
+        gone = (
+            Placed(
+                owner=removal.leaf.owner,
+                path=removal.leaf.path,
+                kind=f"left out: {removal.rule.value}",
+                bytes=removal.leaf.size,
+            )
+            for removal in self.choice.removed
+        )
+        return (*here, *gone)
 
 
 def leaves(task: Task, installation: Installation, store: Store) -> tuple[Leaf, ...]:
