@@ -144,7 +144,7 @@ LOCK = "requirements-minimal.txt"
     ("level", "options", "call", "sentence"),
     [
         ("safe", ["--drop", AZURE_AI], CALL_AZURE_AI, LEFT_OUT.format("safe", LOCK, "--drop said so")),
-        ("unused", [], CALL_SAGEMAKER, "Unknown service: 'sagemaker-runtime'. Valid service names are: bedrock"),
+        ("unused", [], CALL_SAGEMAKER, "UnknownServiceError: Unknown service: 'sagemaker-runtime'"),
         ("traced", ["--yes-traced"], CALL_AZURE_AI, LEFT_OUT.format("traced", LOCK, "the smoke did not open it")),
     ],
     ids=["safe", "unused", "traced"],

@@ -92,6 +92,18 @@ class TestUnused:
         choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py", data[0]})
         assert {removal.leaf.path: removal.rule for removal in choice.removed} == {data[1]: Rule.SERVICES}
 
+    def test_what_every_service_needs_stays_where_none_was_used(self, tmp_path: Path) -> None:
+        """Else a client of any service fails with a file that has nothing to do with it."""
+        data = ("botocore/data/s3/1/service.json", "botocore/data/endpoints.json")
+        files = {"a/__init__.py": "", "botocore/__init__.py": "", **dict.fromkeys(data, "")}
+        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py"})
+        assert {removal.leaf.path: removal.rule for removal in choice.removed} == {
+            "a/__init__.py": Rule.PACKAGES,
+            data[0]: Rule.SERVICES,
+        }
+        nothing = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
+        assert data[1] in {removal.leaf.path for removal in nothing.removed}
+
     def test_what_stays_brings_what_it_names(self, tmp_path: Path) -> None:
         files = {
             "a/__init__.py": "",

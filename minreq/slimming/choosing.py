@@ -14,6 +14,8 @@ from minreq.trees.kinds import DOCS, SOURCES, TESTS, is_shared_object
 
 #: Data of a service that is found by its name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
 _SERVICE = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data/[^/]+)/")
+#: What every service needs beside its own: without it none is unknown, all fail alike, and nothing says why.
+_OF_ALL_SERVICES = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data)/[^/]+$")
 #: Reads the type stubs of its package when that is imported (``lazy_loader``).
 _READS_STUBS = b"attach_stub"
 #: Folders of scripts and headers, which no import finds.
@@ -130,6 +132,9 @@ def _unused(
             continue
         folder = next((each for each in folders_of(leaf.path) if each not in staying), None)
         if folder is None or (folder in native and not folder.rpartition("/")[2].isidentifier()):
+            continue
+        shared = _OF_ALL_SERVICES.match(leaf.path)
+        if shared is not None and folder == shared["folder"]:
             continue
         service = _SERVICE.match(leaf.path)
         if service is not None:
