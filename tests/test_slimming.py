@@ -92,6 +92,12 @@ class TestUnused:
         choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py", data[0]})
         assert {removal.leaf.path: removal.rule for removal in choice.removed} == {data[1]: Rule.SERVICES}
 
+    def test_a_service_that_is_called_like_a_licence(self, tmp_path: Path) -> None:
+        data = ("botocore/data/license-manager/1/service.json", "botocore/licenses/MIT.txt", "botocore/LICENSE-APACHE")
+        files = {"botocore/__init__.py": "", **dict.fromkeys(data, "")}
+        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py"})
+        assert {removal.leaf.path for removal in choice.removed} == {data[0]}
+
     def test_what_every_service_needs_stays_where_none_was_used(self, tmp_path: Path) -> None:
         """Else a client of any service fails with a file that has nothing to do with it."""
         data = ("botocore/data/s3/1/service.json", "botocore/data/endpoints.json")
