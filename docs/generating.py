@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from minreq import api, errors
 from minreq.cli import root
-from minreq.config.options import OPTIONS
+from minreq.config.artifacts import BUILD_OPTIONS
+from minreq.config.options import OPTIONS, Option
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the lines that stand for something generated (a hook of MkDocs)."""
-    generated = {"::: commands": _commands, "::: configuration": _configuration, "::: errors": _errors, "::: api": _api}
+    generated = {
+        "::: commands": _commands,
+        "::: configuration": lambda: _configuration(OPTIONS),
+        "::: builds": lambda: _configuration(BUILD_OPTIONS),
+        "::: errors": _errors,
+        "::: api": _api,
+    }
     lines: list[str] = []
     for line in markdown.splitlines():
         lines += generated[line]() if line in generated else [line]
@@ -40,10 +47,10 @@ def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[
                 yield from _help(inner, context, each)
 
 
-def _configuration() -> Iterator[str]:
+def _configuration(options: Mapping[str, Option]) -> Iterator[str]:
     yield "| key | takes |"
     yield "| --- | --- |"
-    for option in OPTIONS.values():
+    for option in options.values():
         if option.configurable:
             one = "true or false" if option.switch else "a path" if option.path else "a value"
             yield f"| `{option.name}` | {f'an array, each {one}' if option.many else one} |"

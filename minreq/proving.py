@@ -43,6 +43,16 @@ class Watched:
     opened: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What a tree did when the smoke ran on it alone."""
+
+    #: A sentence for each thing it does otherwise; empty where it is proven.
+    differences: tuple[str, ...]
+    #: Paths within it that were opened, or that something tried to open.
+    opened: frozenset[str]
+
+
 def watch(laboratory: Laboratory, plan: Plan) -> Watched:
     """Run *plan* and note the files that are opened; raises ``SmokeFails`` where it does not pass."""
     names = laboratory.closure.resolution.pins
@@ -70,7 +80,7 @@ def _within(file: str, run: Run) -> str | None:
     return _COMPILED.sub(lambda match: f"{match['stem']}.py", run.places.name(file))
 
 
-def differing(
+def prove(
     laboratory: Laboratory,
     plan: Plan,
     paths: Sequence[Path],
@@ -78,11 +88,11 @@ def differing(
     lock: Lock,
     platform: Platform,
     watched: Watched | None = None,
-) -> tuple[str, ...]:
+) -> Proof:
     """Run *plan* on *paths* alone, which nothing may be written to; tell what *lock* has otherwise.
 
-    Stages that the lock does not know are compared with what they did when they were *watched*. What differs must
-    differ twice.
+    The first of *paths* is the tree. Stages that the lock does not know are compared with what they did when they were
+    *watched*. What differs must differ twice.
     """
     plan = replace(plan, environment={**plan.environment, "PYTHONDONTWRITEBYTECODE": "1"})
     world = replace(laboratory.world, plan=plan)
@@ -90,9 +100,13 @@ def differing(
     wanted |= {plan.first.stage} if plan.first else set()
     recorded = replace(lock, behaviour=_of(lock.behaviour, wanted))
 
+    tree = f"{paths[0]}/"
+    opened: set[str] = set()
+
     def observed() -> Behaviour:
-        with Run(world, "proof", paths=paths, seed=PROOF_SEED) as run:
+        with Run(world, "proof", paths=paths, seed=PROOF_SEED, opens=True) as run:
             results = stages(run, plan, laboratory.jobs)
+        opened.update(file.removeprefix(tree) for result in results for file in result.opened if file.startswith(tree))
         return Behaviour(stages=tuple(result.behaviour for result in results))
 
     def told(behaviour: Behaviour) -> tuple[str, ...]:
@@ -112,9 +126,12 @@ def differing(
             found = tuple(each for each in found if each in again)
     # Whoever is root can write all the same.
     changed = sorted(_files(paths) ^ before)
-    return (
-        *found,
-        *(f"the smoke writes into the tree, which can only be read where it runs: {each}" for each in changed),
+    return Proof(
+        differences=(
+            *found,
+            *(f"the smoke writes into the tree, which can only be read where it runs: {each}" for each in changed),
+        ),
+        opened=frozenset(opened),
     )
 
 

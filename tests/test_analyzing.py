@@ -107,10 +107,12 @@ def test_a_layer_with_its_own_interpreter(made: Project, tree: Path, tmp_path: P
     (layer / "bin" / "python3.12").write_bytes(b"x" * 100)
     (layer / "lib" / "libpython3.12.so.1.0").write_bytes(b"x" * 10)
     (library / "site-packages" / "start.pth").write_text("import os")
+    (library / "site-packages" / "minreq-build.json").write_text("{}")
     found = data(made, str(layer))
     parts = {each["name"]: each for each in found["distributions"] if each["version"] is None}
     assert parts["(interpreter)"]["bytes"] == 110
     assert (parts["(standard library)"]["bytes"], parts["(standard library)"]["files"]) == (11, 2)
+    assert parts["(minreq build)"]["bytes"] == 2
     assert found["duplicates"] == {"needed": ["1.0", "2.0"]}
     assert found["unowned"] == {"lib/python3.12/site-packages": 9}
     assert found["pth"] == ["lib/python3.12/site-packages/start.pth"]

@@ -166,7 +166,14 @@ class TestLevels:
         assert files(tree) == ALWAYS | METADATA | opened | {"app/LICENSE.txt"} | placeholders
         check_records(tree)
         sizes = sum(tree.joinpath(path).stat().st_size for path in opened)
-        assert result["opened_bytes"] == sizes
+        assert result["opened_bytes"] == result["opened_bytes_with_sources"] == sizes
+
+    def test_of_compiled_files_the_sources_are_told_apart(self, own: Project) -> None:
+        result = built(own, "--slim", "traced", "--bytecode", "add")
+        sources = ("app/__init__.py", "needed/__init__.py")
+        tree = own.folder / "out"
+        sizes = sum(tree.joinpath(path).stat().st_size for path in sources)
+        assert result["opened_bytes_with_sources"] == result["opened_bytes"] + sizes
 
 
 class TestPlaceholders:
@@ -183,11 +190,61 @@ class TestPlaceholders:
         built(own, "--slim", "unused", "--keep", "app/unreached*")
         assert python(own.folder / "out", "import app.unreached.deep") == Done(status=0, out="", err="")
 
+    def test_what_the_user_dropped_is_told_as_that(self, own: Project) -> None:
+        built(own, "--slim", "unused", "--drop", "app/later/*")
+        said = python(own.folder / "out", "import app.later.work").err
+        assert "left it out, since --drop said so; to get it back, build again with --keep 'app/later*'\n" in said
+
     def test_it_is_said_aloud_to_whoever_catches_it(self, own: Project) -> None:
         built(own, "--slim", "traced")
         done = python(own.folder / "out", "try:\n    import app.later\nexcept ImportError:\n    print('caught')")
         assert (done.status, done.out) == (0, "caught\n")
         assert done.err.startswith("app.later is not in this tree: ")
+
+
+class TestData:
+    """Data that was left out has no placeholder; what can be told of it is told."""
+
+    SMOKE = """
+import app, pathlib
+folder = pathlib.Path(app.__file__).parent
+try:
+    print((folder / "other.json").read_text())
+except FileNotFoundError:
+    print({})
+"""
+
+    def test_a_build_that_fails_says_which_file_the_smoke_asked_for(self, own: Project, tmp_path: Path) -> None:
+        tmp_path.joinpath("reads.py").write_text(self.SMOKE.format("'none'"))
+        arguments = ("-q", "--smoke", str(tmp_path / "reads.py"), "--drop", "app/o*.json")
+        done = own.minreq("build", "-o", "out", *arguments)
+        assert done.status == 1
+        assert done.sentences[-1] == (
+            "the smoke asks for app/other.json, left out as --drop; --keep 'app/other.json' brings it back"
+        )
+
+    def test_a_smoke_that_goes_on_without_is_told(self, own: Project, tmp_path: Path) -> None:
+        tmp_path.joinpath("reads.py").write_text(self.SMOKE.format("'[2]'"))
+        arguments = ("--smoke", str(tmp_path / "reads.py"), "--drop", "app/other.json")
+        result = built(own, *arguments)
+        assert result["missed"] == [{"path": "app/other.json", "rule": "--drop"}]
+        assert "brings it back; without, it does the same" in own.minreq("build", "-o", "out", *arguments).err
+
+    def test_a_program_that_asks_for_it_is_told_of_each_file(self, own: Project) -> None:
+        built(own, "--slim", "traced")
+        code = "import app, _minreq_build; _minreq_build.watch(); open(app.__path__[0] + '/{}', '{}')"
+        said = python(own.folder / "out", code.format("other.json", "r")).err.splitlines()
+        sentence = (
+            "app/other.json is not in this tree: `minreq build --slim traced` of requirements-minimal.txt left it out, "
+            "since the smoke did not open it; to get it back, build again with --keep 'app/other.json' or with "
+            "--slim safe"
+        )
+        assert said[0] == sentence
+        assert said[-1].startswith(f"FileNotFoundError: [Errno 2] {sentence}: ")
+        # Neither what is there, nor what never was, nor what is written anew.
+        assert python(own.folder / "out", code.format("table.json", "r")) == Done(status=0, out="", err="")
+        assert "No such file or directory" in python(own.folder / "out", code.format("never.json", "r")).err
+        assert python(own.folder / "out", code.format("other.json", "w")).status == 0
 
 
 class TestWhatIsRefused:
@@ -209,6 +266,11 @@ class TestWhatIsRefused:
         assert "and 4,000 reserved" in done.sentences[0]
         assert done.sentences[1] == "--slim unused"
         assert done.sentences[2].startswith("--bytecode none, ")
+        assert not own.folder.joinpath("out.zip").exists()
+
+    def test_an_archive_that_is_too_large(self, own: Project) -> None:
+        done = own.minreq("build", "-o", "out.zip", "-q", "--max-zip", "100")
+        assert (done.status, done.sentences[0].startswith("the archive out.zip has ")) == (1, True)
         assert not own.folder.joinpath("out.zip").exists()
 
     def test_traced_wants_a_smoke_of_the_user(self, own: Project) -> None:

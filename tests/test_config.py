@@ -15,11 +15,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minreq.cli import lock as lock_command
+from minreq.cli import build as build_command, lock as lock_command
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, options as o
-from minreq.config.pyproject import Configuration, find, values
+from minreq.config.artifacts import BUILD_OPTIONS, SLIM, build_settings
+from minreq.config.pyproject import Configuration, build_values, find, values
 from minreq.config.settings import command, read_command, settings, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
+from minreq.slimming.leaves import LEVELS
 
 CACHE_DIR = Path("cache")
 CACHE = {"cache_dir": CACHE_DIR}
@@ -381,3 +383,55 @@ class TestReadCommand:
     def test_what_was_not_written_by_minreq_is_refused(self, text: str, why: str) -> None:
         with pytest.raises(ValueError, match=why):
             read_command(text)
+
+
+class TestBuilds:
+    """`[tool.minreq.build]`: the options of ``build``, with their names."""
+
+    def test_a_flag_wins_over_the_table_of_a_lock_over_the_table_of_all(self) -> None:
+        table = {
+            "budget": 262_144_000,
+            "build": {"output": "layer.zip", "slim": "unused", "reserve": 1000, "keep": ["a/*"], "smoke": ["s.py"]},
+            "locks": {"one": {"build": {"slim": "traced", "yes-traced": True}}},
+        }
+        configuration = Configuration(file=Path("sub/pyproject.toml"), table=table)
+        found = build_settings(
+            {**CACHE, "reserve": 5, "yes_traced": False},
+            values(configuration, "one"),
+            build_values(configuration, "one"),
+        )
+        assert (found.output, found.lock) == (Path("sub/layer.zip"), Path("sub/requirements-minimal-one.txt"))
+        assert (found.slim, found.reserve, found.yes_traced, found.budget) == ("traced", 5, False, 262_144_000)
+        assert (found.keep, found.smokes) == (("a/*",), (Path("sub/s.py"),))
+
+    def test_a_lock_knows_nothing_of_builds(self) -> None:
+        assert "build" not in configured({"build": {"slim": "none"}})
+
+    def test_every_fault_is_told_with_its_key(self) -> None:
+        table = {"build": {"slim": "all", "budget": 1, "layers": "yes"}, "locks": {"one": {"build": [1]}}}
+        with pytest.raises(InvalidOptions) as caught:
+            configured(table, "one")
+        assert caught.value.faults == (
+            "pyproject.toml: tool.minreq.build.slim: 'all' is none of none, safe, unused, traced",
+            "pyproject.toml: tool.minreq.build.budget: unknown key",
+            "pyproject.toml: tool.minreq.build.layers: is not true or false",
+            "pyproject.toml: tool.minreq.locks.one.build: is not a table",
+        )
+
+    @pytest.mark.parametrize(
+        ("flags", "sentence"),
+        [
+            ({}, "nothing says where the build goes: name a folder or a file.zip with -o"),
+            ({"output": Path("a.zip"), "layers": True}, "--layers writes several archives: name a folder with -o"),
+            ({"output": Path("a"), "max_zip": 1}, "--max-zip is about archives, and a folder is none"),
+        ],
+    )
+    def test_what_does_not_go_together(self, flags: Mapping[str, Any], sentence: str) -> None:
+        with pytest.raises(InvalidOptions) as caught:
+            build_settings({**CACHE, **flags}, {})
+        assert caught.value.faults == (sentence,)
+
+    def test_its_words_are_those_of_the_command_and_its_levels_those_of_slimming(self) -> None:
+        flags = {name for parameter in build_command.command.params for name in parameter.opts}
+        assert {f"--{name}" for name in BUILD_OPTIONS} <= flags
+        assert SLIM == LEVELS

@@ -92,6 +92,24 @@ class TestUnused:
         choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py", data[0]})
         assert {removal.leaf.path: removal.rule for removal in choice.removed} == {data[1]: Rule.SERVICES}
 
+    def test_a_service_that_is_called_like_a_licence(self, tmp_path: Path) -> None:
+        data = ("botocore/data/license-manager/1/service.json", "botocore/licenses/MIT.txt", "botocore/LICENSE-APACHE")
+        files = {"botocore/__init__.py": "", **dict.fromkeys(data, "")}
+        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py"})
+        assert {removal.leaf.path for removal in choice.removed} == {data[0]}
+
+    def test_what_every_service_needs_stays_where_none_was_used(self, tmp_path: Path) -> None:
+        """Else a client of any service fails with a file that has nothing to do with it."""
+        data = ("botocore/data/s3/1/service.json", "botocore/data/endpoints.json")
+        files = {"a/__init__.py": "", "botocore/__init__.py": "", **dict.fromkeys(data, "")}
+        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py"})
+        assert {removal.leaf.path: removal.rule for removal in choice.removed} == {
+            "a/__init__.py": Rule.PACKAGES,
+            data[0]: Rule.SERVICES,
+        }
+        nothing = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
+        assert data[1] in {removal.leaf.path for removal in nothing.removed}
+
     def test_what_stays_brings_what_it_names(self, tmp_path: Path) -> None:
         files = {
             "a/__init__.py": "",
@@ -114,13 +132,16 @@ def test_keep_wins_over_drop_and_metadata_over_all(tmp_path: Path) -> None:
     files = {"a/__init__.py": "", "a/b.py": "", "a/c.py": "", "a-1.dist-info/METADATA": ""}
     choice = choose(leaves(tmp_path, files), "none", keep={"a/b*"}, drop={"a*"})
     assert {leaf.path for leaf in choice.kept} == {"a/b.py", "a-1.dist-info/METADATA"}
-    assert placeholders(choice) == {"a/__init__.py": "a", "a/c.py": "a.c"}
+    assert {path: each.module for path, each in placeholders(choice).items()} == {"a/__init__.py": "a", "a/c.py": "a.c"}
 
 
 def test_one_placeholder_for_a_folder_that_is_gone(tmp_path: Path) -> None:
     files = {"a/__init__.py": "", "a/b/c/__init__.py": "", "a/b/d.py": "", "a/e.abi3.so": "", "bin/x.py": ""}
     choice = choose(leaves(tmp_path, files), "traced", opened={"a/__init__.py"})
-    assert placeholders(choice) == {"a/b/__init__.py": "a.b", "a/e.py": "a.e"}
+    assert {path: each.module for path, each in placeholders(choice).items()} == {
+        "a/b/__init__.py": "a.b",
+        "a/e.py": "a.e",
+    }
 
 
 def test_entry_points_name_modules_and_commands_do_not_count() -> None:

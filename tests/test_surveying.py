@@ -51,9 +51,14 @@ def test_sizes_and_where_they_load(made: Project) -> None:
     ]
 
 
+def test_that_a_target_means_an_older_one_is_part_of_the_result(made: Project) -> None:
+    done = made.minreq("versions", "app", "--platform", "lambda-python3.11-x86_64", "-q")
+    assert done.out.splitlines()[-1].startswith("lambda-python3.11-x86_64 means app 1.0, and says nothing of 2.0: ")
+
+
 def test_a_platform_on_which_the_newest_loads_is_not_warned_of(made: Project) -> None:
     done = made.minreq("versions", "app", "--last", "1", "--platform", "lambda-python3.12-x86_64")
-    assert (done.status, "says nothing of" in done.err) == (0, False)
+    assert (done.status, "says nothing of" in done.out) == (0, False)
     assert done.out.splitlines()[0].split() == ["app", "unpacked", "requires", "loads", "largest", "parts"]
     assert done.out.splitlines()[1].split()[0] == "2.0"
 

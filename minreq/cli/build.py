@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,13 @@ from minreq.cli.options import (
     GroupedCommand,
     cache_dir,
     configured,
-    converting,
+    configured_build,
     declared,
     index_options,
     report_options,
     run_options,
 )
-from minreq.config.artifacts import build_settings
-from minreq.config.options import byte_count
-from minreq.slimming.leaves import LEVELS
+from minreq.config.artifacts import BUILD_OPTIONS, build_settings
 
 _EXAMPLES = """\
 Examples:
@@ -36,41 +35,41 @@ Examples:
 
 
 def _slim_options(function: Function) -> Function:
-    group = Group("What is left out")
-    patterns = {"multiple": True, "metavar": "PATTERN"}
+    option = partial(Group("What is left out").option, known=BUILD_OPTIONS)
     return declared(
         function,
-        group.declare(
-            "--slim",
-            type=click.Choice(LEVELS),
-            help="Nothing; what no program reads (the default); what the smoke does not reach; what it does not open.",
+        option(
+            "slim",
+            "none: nothing; safe (the default): what no program reads; unused: what the smoke does not reach; traced: "
+            "what it does not open.",
+            metavar="LEVEL",
         ),
-        group.declare("--keep", **patterns, help="Keep these paths, whatever the level says."),
-        group.declare("--drop", **patterns, help="Leave out these paths."),
-        group.declare(
-            "--bytecode",
-            type=click.Choice(("add", "none", "only")),
-            help="Compiled files beside the sources (the default), none, or in their place.",
+        option("keep", "Keep these paths, whatever the level says.", metavar="PATTERN"),
+        option("drop", "Leave out these paths.", metavar="PATTERN"),
+        option(
+            "bytecode",
+            "add: compiled files beside the sources (the default); none; only: in their place.",
+            metavar="WHAT",
         ),
-        group.declare("--smoke", "smokes", type=Path, multiple=True, metavar="FILE", help="Run this script too."),
-        group.declare("--yes-traced", is_flag=True, default=None, help="Trace with the smokes of minreq alone."),
+        option("smoke", "Run this script too.", metavar="FILE"),
+        option("yes-traced", "Trace with the smokes of minreq alone."),
     )
 
 
 def _output_options(function: Function) -> Function:
     group = Group("What is written")
-    size = converting(byte_count)
+    option = partial(group.option, known=BUILD_OPTIONS)
     return declared(
         function,
-        group.declare("-o", "--output", type=Path, required=True, metavar="OUT", help="A folder, or a file.zip."),
-        group.declare("--prefix", metavar="DIR", help="Where in it packages lie; python in a zip if not said."),
-        group.declare("--layers", is_flag=True, default=None, help="A zip for all functions, and one per provider."),
-        group.declare("--max-zip", callback=size, metavar="BYTES", help="Write no layer whose archive is larger."),
-        group.declare("--platform", metavar="NAME", help="Which of the lock's platforms."),
-        group.declare("--python", metavar="EXE", help="The interpreter that runs the smoke, and compiles."),
-        group.declare("--budget", callback=size, metavar="BYTES", help="Write nothing that comes to more, unpacked."),
-        group.declare("--html", type=Path, metavar="FILE", help="Write a page about it, with a map of the sizes."),
-        group.declare("--reserve", callback=size, metavar="BYTES", help="What the function and other layers need."),
+        option("output", "A folder, or a file.zip.", "-o", metavar="OUT"),
+        option("prefix", "Where in it packages lie; python in a zip if not said.", metavar="DIR"),
+        option("layers", "A zip for all functions, and one per provider."),
+        option("max-zip", "Write no archive that is larger.", metavar="BYTES"),
+        option("platform", "Which of the lock's platforms.", metavar="NAME"),
+        group.option("python", "The interpreter that runs the smoke, and compiles.", metavar="EXE"),
+        group.option("budget", "Write nothing that comes to more, unpacked.", metavar="BYTES"),
+        option("html", "Write a page about it, with a map of the sizes.", metavar="FILE"),
+        option("reserve", "What the function and other layers need.", metavar="BYTES"),
     )
 
 
@@ -92,7 +91,7 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     from minreq.cli.progress import watching  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
-    told = build_settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    told = build_settings({**flags, "cache_dir": cache_dir()}, configured(name), configured_build(name))
     if told.html is not None:
         writing.check(told.html)
     with watching(quiet=quiet, verbose=verbose) as progress:

@@ -71,12 +71,19 @@ class Group:
     def __init__(self, heading: str) -> None:
         self._heading = heading
 
-    def option(self, name: str, text: str, *short: str, metavar: str = "") -> Callable[[Function], Function]:
+    def option(
+        self,
+        name: str,
+        text: str,
+        *short: str,
+        metavar: str = "",
+        known: Mapping[str, options.Option] = options.OPTIONS,
+    ) -> Callable[[Function], Function]:
         """Declare the option *name* of the configuration; *text* is its help.
 
         What can be switched on in ``pyproject.toml`` can be switched off here.
         """
-        option = options.OPTIONS[name]
+        option = known[name]
         if option.switch:
             names = f"--{name}/--no-{name}" if option.configurable and name != "no-index" else f"--{name}"
             return self.declare(*short, names, option.field, is_flag=True, default=None, help=text)
@@ -163,9 +170,18 @@ def declared(function: Function, *declarations: Callable[[Function], Function]) 
 
 def configured(name: str | None) -> Mapping[str, Any]:
     """Return what ``pyproject.toml`` says, by field of the settings."""
+    configuration = _configuration(name)
+    return pyproject.values(configuration, name) if configuration else {}
+
+
+def configured_build(name: str | None) -> Mapping[str, Any]:
+    """Return what ``pyproject.toml`` says of builds, by field of their settings."""
+    configuration = _configuration(name)
+    return pyproject.build_values(configuration, name) if configuration else {}
+
+
+def _configuration(name: str | None) -> pyproject.Configuration | None:
     configuration = pyproject.find(Path())
-    if configuration is not None:
-        return pyproject.values(configuration, name)
-    if name is not None:
+    if configuration is None and name is not None:
         raise UnknownLock(name, ())
-    return {}
+    return configuration

@@ -17,8 +17,7 @@ from minreq.pages import treemap
 def lines(built: Built, seconds: float) -> Iterator[Text]:
     """Return the lines for a person; the totals last, where they are seen."""
     yield Text()
-    proof = f"{counted(len(built.stages), 'stage')} of the smoke, on the built tree"
-    yield Text(f"What each step saved; proven together by {proof}", style="bold")
+    yield Text(f"What each step saved; proven together by {_proof(built)}", style="bold")
     cells = [(f"  {first}", *rest) for first, *rest in _table(built)]
     for row in columns(cells, right=frozenset({1, 2})):
         yield Text(row, no_wrap=True, overflow="ellipsis")
@@ -32,6 +31,10 @@ def lines(built: Built, seconds: float) -> Iterator[Text]:
     )
 
 
+def _proof(built: Built) -> str:
+    return f"{counted(len(built.stages), 'stage')} of the smoke, on the built tree"
+
+
 def _table(built: Built) -> list[tuple[str, ...]]:
     steps = (
         (each.step, f"{each.bytes:,}", f"{each.files:,}" if each.files else "", each.risk, each.why)
@@ -42,7 +45,14 @@ def _table(built: Built) -> list[tuple[str, ...]]:
 
 def page(built: Built) -> str:
     """Return the same as a page that can be looked at: what is in it, and what was left out."""
-    facts = [(" ".join(cell.strip() for cell in row) + ".", False) for row in _sizes(built)]
+    sentences = [f"{each.strip()}: {count} {words}" for each, count, words in _sizes(built)]
+    sentences += [
+        f"function for {name}: attaches {' + '.join(attached)}, {total:,} bytes, {left:,} left"
+        for name, attached, total, left in _functions(built)
+    ]
+    facts = [
+        (f"{each}.", False) for each in (*sentences, f"What each step saved is proven together by {_proof(built)}")
+    ]
     tiles = (
         treemap.Tile(place=(each.owner, *each.path.split("/")), kind=each.kind, bytes=each.bytes) for each in built.map
     )
@@ -52,7 +62,6 @@ def page(built: Built) -> str:
 def _layers(built: Built) -> Iterator[str]:
     if not built.layers:
         return
-    sizes = {layer.name: layer.bytes for layer in built.layers}
     yield ""
     cells = [("  layer", "bytes", "zip", "")]
     cells += [
@@ -61,27 +70,39 @@ def _layers(built: Built) -> Iterator[str]:
     ]
     yield from columns(cells, right=frozenset({1, 2}))
     yield ""
-    limit = LAMBDA_LIMIT if built.budget is None else built.budget
     rows = [("  function for", "attaches", "bytes", "left")]
+    rows += [
+        (f"  {name}", " + ".join(attached), f"{total:,}", f"{left:,}")
+        for name, attached, total, left in _functions(built)
+    ]
+    yield from columns(rows, right=frozenset({2, 3}))
+    yield f"  Layers share, they add no room: each function has {_limit(built):,} bytes with all that it attaches."
+
+
+def _functions(built: Built) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
+    """Each function: its provider, what it attaches, the bytes of that, and those that are left to it."""
+    sizes = {layer.name: layer.bytes for layer in built.layers}
     for name, attached in built.functions.items():
         total = sum(sizes[layer] for layer in attached)
-        rows.append((f"  {name}", " + ".join(attached), f"{total:,}", f"{limit - total - built.reserve:,}"))
-    yield from columns(rows, right=frozenset({2, 3}))
-    yield f"  Layers share, they add no room: each function has {limit:,} bytes with all that it attaches."
+        yield name, attached, total, _limit(built) - total - built.reserve
+
+
+def _limit(built: Built) -> int:
+    return LAMBDA_LIMIT if built.budget is None else built.budget
 
 
 def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
-    yield "  unpacked", f"{built.bytes:,}", f"bytes in {counted(built.files, 'file')}"
-    if built.opened is not None:
-        yield "  opened", f"{built.opened:,}", "bytes of the installed files are what the smoke opens"
+    yield "  unpacked", f"{built.bytes:,}", f"bytes in {built.files:,} files"
+    sources = f"; {built.opened_with_sources:,} with the sources of what is compiled"
+    beside = sources if built.opened_with_sources != built.opened else ""
+    yield "  opened", f"{built.opened:,}", f"bytes of them are what the smoke opens{beside}"
     if built.zip_bytes is not None:
         yield "  zip", f"{built.zip_bytes:,}", f"bytes, SHA-256 {built.sha256}"
     if built.first_import is not None:
         yield "  first import", f"{built.first_import:.1f}", "seconds, in a new interpreter that writes nothing"
-    limit = LAMBDA_LIMIT if built.budget is None else built.budget
-    left = limit - built.bytes - built.reserve
+    left = _limit(built) - built.bytes - built.reserve
     beside = f", with {built.reserve:,} reserved" if built.reserve else ""
-    yield "  left", f"{left:,}", f"of {limit:,} bytes{beside}"
+    yield "  left", f"{left:,}", f"of {_limit(built):,} bytes{beside}"
 
 
 def data(built: Built) -> dict[str, Any]:
@@ -97,11 +118,14 @@ def data(built: Built) -> dict[str, Any]:
         "zip_bytes": built.zip_bytes,
         "sha256": built.sha256,
         "opened_bytes": built.opened,
+        "opened_bytes_with_sources": built.opened_with_sources,
+        "missed": [{"path": each.leaf.path, "rule": each.rule.value} for each in built.missed],
         "first_import_seconds": built.first_import,
         "stages": list(built.stages),
         "reserve": built.reserve,
         "budget": built.budget,
         "layers": [{**asdict(each), "file": each.file.as_posix()} for each in built.layers],
         "functions": {name: list(attached) for name, attached in built.functions.items()},
+        "function_bytes": {name: total for name, _, total, _ in _functions(built)},
         "savings": [{**asdict(each), "proven_by": "the smoke on the built tree"} for each in built.savings],
     }

@@ -79,7 +79,7 @@ def command(
         writing.check(told.plot)
     with watching(quiet=quiet, verbose=verbose) as progress:
         survey = engine.versions(told, progress)
-        progress.finished(survey.warnings)
+        progress.finished(())
     if told.plot is not None:
         writing.write({told.plot: plot.bars(*_picture(survey), mark="what a lock of it installs")})
     if as_json:
@@ -102,6 +102,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     for release in survey.releases:
         if isinstance(release.minimal, str):
             yield f"{release.version}: {printable(release.minimal)}"
+    yield from map(printable, survey.warnings)
 
 
 def _data(survey: Survey) -> dict[str, Any]:

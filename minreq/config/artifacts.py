@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from packaging.requirements import Requirement
 
+from minreq.config.options import Option, byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, merged, settings
 from minreq.errors import InvalidOptions
+
+#: How much a build leaves out, each leaving out what the one before does, and more; and what it does about bytecode.
+SLIM = ("none", "safe", "unused", "traced")
+BYTECODE = ("add", "none", "only")
+
+
+def slim(text: str) -> str:
+    """Convert the name of a level."""
+    return _one_of(text, SLIM)
+
+
+def bytecode(text: str) -> str:
+    """Convert what becomes of compiled files."""
+    return _one_of(text, BYTECODE)
+
+
+def _one_of(text: str, known: Sequence[str]) -> str:
+    if text not in known:
+        raise ValueError(f"{text!r} is none of {', '.join(known)}")
+    return text
+
+
+#: The flags of ``build`` that are keys of ``[tool.minreq.build]`` too.
+BUILD_OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        Option(name="slim", field="slim", convert=slim),
+        Option(name="bytecode", field="bytecode", convert=bytecode),
+        Option(name="keep", field="keep", many=True),
+        Option(name="drop", field="drop", many=True),
+        Option(name="smoke", field="smokes", convert=Path, many=True, path=True),
+        Option(name="yes-traced", field="yes_traced", switch=True),
+        Option(name="output", field="output", convert=Path, path=True),
+        Option(name="prefix", field="prefix"),
+        Option(name="layers", field="layers", switch=True),
+        Option(name="max-zip", field="max_zip", convert=byte_count, toml=(int,)),
+        Option(name="platform", field="platform"),
+        Option(name="html", field="html", convert=Path, path=True),
+        Option(name="reserve", field="reserve", convert=byte_count, toml=(int,)),
+    )
+}
 
 #: What a build takes of ``[tool.minreq]``, beside the options of the index.
 _SHARED = ("jobs", "timeout", "budget")
@@ -73,15 +115,24 @@ class BuildSettings:
         return self.output.suffix == ".zip"
 
 
-def build_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> BuildSettings:
-    """Join *flags* and *config*; a flag wins. Raises ``InvalidOptions``."""
+def build_settings(
+    flags: Mapping[str, Any], config: Mapping[str, Any], build: Mapping[str, Any] | None = None
+) -> BuildSettings:
+    """Join *flags*, what *config* says of locks and what it says of builds, *build*; a flag wins.
+
+    Raises ``InvalidOptions``.
+    """
     index_fields = IndexOptions.__dataclass_fields__
     shared = {name: config[name] for name in (*index_fields, *_SHARED, "python") if name in config}
     defaults = {"lock": config["output"]} if "output" in config else {}
-    index, values = merged(flags, {**defaults, **shared})
+    index, values = merged(flags, {**defaults, **shared, **(build or {})})
+    if "output" not in values:
+        raise InvalidOptions(["nothing says where the build goes: name a folder or a file.zip with -o"])
     settings = BuildSettings(index=index, **values)
     if settings.layers and settings.is_zip:
         raise InvalidOptions(["--layers writes several archives: name a folder with -o"])
+    if settings.max_zip is not None and not settings.layers and not settings.is_zip:
+        raise InvalidOptions(["--max-zip is about archives, and a folder is none"])
     if settings.prefix is not None and not _is_inside(settings.prefix):
         raise InvalidOptions([f"--prefix {settings.prefix}: it has to be a folder in the output, such as python"])
     return settings

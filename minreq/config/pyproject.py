@@ -11,12 +11,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, UnknownLock
 
 _LOCKS = "locks"
-_KEYS = {option.name: option for option in OPTIONS.values() if option.configurable}
+_BUILD = "build"
 _TOML_NAMES: Mapping[type, str] = {str: "a string", int: "an integer", float: "a number", date: "a date"}
 
 
@@ -48,27 +49,53 @@ def values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
     ``None`` means the only one there is. A named lock has what stands in ``[tool.minreq]`` itself as its defaults.
     All locks are checked. Raises ``InvalidOptions`` with every fault at once, each with its key, and ``UnknownLock``.
     """
+    return _read(configuration, name)[0]
+
+
+def build_values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
+    """Return what ``[tool.minreq.build]`` says, by field of ``BuildSettings``; as ``values`` does, with its errors.
+
+    A named lock has a table of its own, ``[tool.minreq.locks.NAME.build]``, with this one as its defaults.
+    """
+    return _read(configuration, name)[1]
+
+
+def _read(configuration: Configuration, name: str | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is said of the lock *name*, and of builds from it."""
     faults: list[str] = []
     folder = configuration.file.parent
     shared = {key: value for key, value in configuration.table.items() if key != _LOCKS}
-    base = {
-        "output": folder / DEFAULT_OUTPUT,
-        **_converted(shared, folder, f"{configuration.file}: tool.minreq", faults),
-    }
+    values, build = _both(shared, folder, f"{configuration.file}: tool.minreq", faults)
+    base = {"output": folder / DEFAULT_OUTPUT, **values}
     locks = {}
     for lock, table in _named(configuration, faults).items():
-        key = f"{configuration.file}: tool.minreq.{_LOCKS}.{lock}"
         default = folder / DEFAULT_OUTPUT.with_stem(f"{DEFAULT_OUTPUT.stem}-{lock}")
-        locks[lock] = {**base, "output": default, **_converted(table, folder, key, faults)}
+        own, its = _both(table, folder, f"{configuration.file}: tool.minreq.{_LOCKS}.{lock}", faults)
+        locks[lock] = ({**base, "output": default, **own}, {**build, **its})
     if faults:
         raise InvalidOptions(faults)
     if not locks and name is None:
-        return base
+        return base, build
     if name is None and len(locks) == 1:
         (name,) = locks
     if name is None or name not in locks:
         raise UnknownLock(name, sorted(locks), suggestion(name or "", locks))
     return locks[name]
+
+
+def _both(
+    table: Mapping[str, Any], folder: Path, place: str, faults: list[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What *table* says, and what its table of builds does."""
+    build = table.get(_BUILD, {})
+    if not isinstance(build, dict):
+        faults.append(f"{place}.{_BUILD}: is not a table")
+        build = {}
+    values = {key: value for key, value in table.items() if key != _BUILD}
+    return (
+        _converted(values, folder, place, faults),
+        _converted(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
+    )
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -103,11 +130,13 @@ def _named(configuration: Configuration, faults: list[str]) -> dict[str, Mapping
     return {}
 
 
-def _converted(table: Mapping[str, Any], folder: Path, place: str, faults: list[str]) -> dict[str, Any]:
+def _converted(
+    table: Mapping[str, Any], folder: Path, place: str, faults: list[str], *, known: Mapping[str, Option] = OPTIONS
+) -> dict[str, Any]:
     converted = {}
     for key, value in table.items():
         with _collected(faults, f"{place}.{key}"):
-            option = _option(key)
+            option = _option(key, known)
             converted[option.field] = _value(option, value, folder)
     return converted
 
@@ -120,12 +149,15 @@ def _collected(faults: list[str], place: str) -> Iterator[None]:
         faults.append(f"{place}: {error}")
 
 
-def _option(key: str) -> Option:
-    if key in _KEYS:
-        return _KEYS[key]
-    if key in OPTIONS:
+def _option(key: str, known: Mapping[str, Option]) -> Option:
+    option = known.get(key)
+    if option is not None and option.configurable:
+        return option
+    if option is not None:
         raise ValueError(f"is for the command line alone, as --{key}")
-    raise ValueError(f"unknown key{suggestion(key, [*_KEYS, _LOCKS])}")
+    configurable = [name for name, option in known.items() if option.configurable]
+    tables = [_LOCKS, _BUILD] if known is OPTIONS else []
+    raise ValueError(f"unknown key{suggestion(key, [*configurable, *tables])}")
 
 
 def _value(option: Option, value: Any, folder: Path) -> Any:

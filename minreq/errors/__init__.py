@@ -14,12 +14,12 @@ from __future__ import annotations
 
 # Said again: whoever raises or catches one needs not know where it stands.
 from minreq.errors.artifacts import (
+    ArchiveTooLarge as ArchiveTooLarge,
     ArtifactUnreadable as ArtifactUnreadable,
     BuildFails as BuildFails,
     BuildOverBudget as BuildOverBudget,
     BytecodeForOther as BytecodeForOther,
     EnvironmentDiffers as EnvironmentDiffers,
-    LayerTooLarge as LayerTooLarge,
     OwnEnvironment as OwnEnvironment,
     SyncFailed as SyncFailed,
     TargetUnclear as TargetUnclear,

@@ -110,18 +110,18 @@ class BuildFails(NegativeAnswer):
         return f"{self.lock} built with {how} does not work, nothing was written; {self.advice}{listed(self.sentences)}"
 
 
-class LayerTooLarge(NegativeAnswer):
-    """The archive of a layer is larger than ``--max-zip``."""
+class ArchiveTooLarge(NegativeAnswer):
+    """An archive, of a layer or of the whole build, is larger than ``--max-zip``."""
 
     reason = "max-zip"
 
-    def __init__(self, layer: str, size: int, limit: int) -> None:
-        super().__init__(layer, size, limit)
-        self.layer, self.size, self.limit = layer, size, limit
+    def __init__(self, archive: str, size: int, limit: int) -> None:
+        super().__init__(archive, size, limit)
+        self.archive, self.size, self.limit = archive, size, limit
 
     def __str__(self) -> str:
         return (
-            f"the archive of the layer {self.layer} has {self.size:,} bytes, {self.size - self.limit:,} over --max-zip "
+            f"the archive {self.archive} has {self.size:,} bytes, {self.size - self.limit:,} over --max-zip "
             f"{self.limit:,}; nothing was written; choose a higher --slim, or --bytecode none"
         )
 

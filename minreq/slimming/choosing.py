@@ -14,6 +14,8 @@ from minreq.trees.kinds import DOCS, SOURCES, TESTS, is_shared_object
 
 #: Data of a service that is found by its name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
 _SERVICE = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data/[^/]+)/")
+#: What every service needs beside its own: without it none is unknown, all fail alike, and nothing says why.
+_OF_ALL_SERVICES = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data)/[^/]+$")
 #: Reads the type stubs of its package when that is imported (``lazy_loader``).
 _READS_STUBS = b"attach_stub"
 #: Folders of scripts and headers, which no import finds.
@@ -131,6 +133,9 @@ def _unused(
         folder = next((each for each in folders_of(leaf.path) if each not in staying), None)
         if folder is None or (folder in native and not folder.rpartition("/")[2].isidentifier()):
             continue
+        shared = _OF_ALL_SERVICES.match(leaf.path)
+        if shared is not None and folder == shared["folder"]:
+            continue
         service = _SERVICE.match(leaf.path)
         if service is not None:
             found[leaf.path] = Rule.SERVICES
@@ -150,14 +155,23 @@ def _traced(
     }
 
 
-def placeholders(choice: Choice) -> Mapping[str, str]:
-    """Return where something has to say that code was left out: path of a source file to the module it stands for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """What stands in the place of code that was left out."""
+
+    module: str
+    #: Why it was, or the first file of it.
+    rule: Rule
+
+
+def placeholders(choice: Choice) -> Mapping[str, Placeholder]:
+    """Return where something has to say that code was left out, by the path of a source file.
 
     One for each folder that is gone as a whole, the outermost; one for each module beside others that stay.
     """
     staying = {folder for leaf in choice.kept for folder in folders_of(leaf.path)}
     kept = {leaf.module for leaf in choice.kept}
-    found: dict[str, str] = {}
+    found: dict[str, Placeholder] = {}
     for removal in choice.removed:
         leaf = removal.leaf
         if leaf.module is None or leaf.module in kept or removal.rule is Rule.SCRIPTS:
@@ -167,7 +181,8 @@ def placeholders(choice: Choice) -> Mapping[str, str]:
         if all(part.isidentifier() for part in module.split(".")):
             inside = gone is not None or PurePosixPath(leaf.path).name.startswith("__init__.")
             stem = module.replace(".", "/")
-            found[f"{stem}/__init__.py" if inside else f"{stem}.py"] = module
+            path = f"{stem}/__init__.py" if inside else f"{stem}.py"
+            found.setdefault(path, Placeholder(module=module, rule=removal.rule))
     return dict(sorted(found.items()))
 
 

@@ -51,7 +51,11 @@ class Leaf:
     @property
     def is_licence(self) -> bool:
         """Whether it is a licence by its name, or lies in a folder of them."""
-        return self.module is None and any(_LICENCE.match(part) for part in PurePosixPath(self.path).parts)
+        *folders, name = PurePosixPath(self.path).parts
+        if self.module is not None:
+            return False
+        # Of folders the whole name: ``license-manager`` is a service of AWS.
+        return bool(_LICENCE.match(name)) or any(_LICENCE.fullmatch(folder) for folder in folders)
 
     @property
     def module(self) -> str | None:

@@ -16,7 +16,7 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.slimming import bytecode, placeholder, symbols
-from minreq.slimming.choosing import Choice, placeholders
+from minreq.slimming.choosing import Choice, Placeholder, placeholders
 from minreq.slimming.leaves import Leaf
 from minreq.trees.kinds import is_shared_object
 
@@ -42,7 +42,7 @@ class Written:
 
     #: By path, what ``strip`` took out.
     stripped: Mapping[str, int]
-    placeholders: Mapping[str, str]
+    placeholders: Mapping[str, Placeholder]
     #: Compiled files, and their bytes.
     compiled: Mapping[str, int]
     #: Compiled files, and their sources.
@@ -71,9 +71,9 @@ def write(
         taken = symbols.strip(strip, objects, jobs=jobs)
         stripped = {file.relative_to(folder).as_posix(): count for file, count in taken.items()}
     standing = placeholders(choice)
-    for path in standing:
-        _write(folder / path, placeholder.TEXT)
-    if standing:
+    for path, standing_for in standing.items():
+        _write(folder / path, placeholder.text(standing_for.rule))
+    if choice.removed:
         _write(folder / placeholder.FILE, placeholder.module(level, lock))
     sources, replaced = _compile(choice.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
     return Written(
@@ -139,7 +139,8 @@ def _compile(
 def _owners_of_placeholders(choice: Choice, written: Written) -> dict[str, NormalizedName]:
     by_module = {removal.leaf.module: removal.leaf.owner for removal in reversed(choice.removed)}
     found = {}
-    for path, module in written.placeholders.items():
+    for path, standing in written.placeholders.items():
+        module = standing.module
         inside = (owner for name, owner in by_module.items() if name and (name + ".").startswith(module + "."))
         found[path] = by_module.get(module) or next(inside)
     return found

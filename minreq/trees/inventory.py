@@ -21,11 +21,14 @@ from minreq.trees.symbols import symbol_bytes
 INTERPRETER = "(interpreter)"
 STANDARD_LIBRARY = "(standard library)"
 NOBODY = "(nobody)"
+#: What a build says of itself.
+BUILD = "(minreq build)"
 
 #: ``x-1.0.dist-info/METADATA`` or ``x.egg-info/PKG-INFO``, at the end of a path.
 _METADATA = re.compile(r"(?:^|.*/)(?P<folder>[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO))$")
 #: ``python3.12/os.py`` tells where a standard library lies.
 _STANDARD_LIBRARY = re.compile(r"(?P<folder>(?:.*/)?python3\.\d+)/os\.py$")
+_BUILD = re.compile(r"(?:.*/)?(?:_minreq_build\.py|minreq-build\.json)$")
 _INTERPRETER = re.compile(r"(?:.*/)?(?:bin/(?:python|pip|idle|pydoc)[\d.]*|libpython3[\d.]*(?:\.so|\.a)[\d.]*)$")
 _COMPILED = re.compile(r"__pycache__/(?P<stem>[^/]+?)\.[a-z]+-\d+(?:\.opt-\d)?\.pyc$")
 
@@ -153,4 +156,4 @@ def _other(path: str, libraries: tuple[str, ...]) -> str:
         return INTERPRETER
     if path.startswith(libraries) and "site-packages/" not in path:
         return STANDARD_LIBRARY
-    return NOBODY
+    return BUILD if _BUILD.match(path) else NOBODY

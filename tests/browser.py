@@ -1,0 +1,135 @@
+"""A real Chromium, driven as a person does: over WebDriver (W3C), by chromium-driver, without a window."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: Where the browser and its driver are, if anywhere.
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+
+#: Keys by their names (WebDriver, "Keyboard actions").
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c"}
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+_STARTED = re.compile(r"started successfully on port (\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What a page is seen on; a *phone* has fingers, and two pixels for one."""
+
+    width: int
+    height: int
+    phone: bool = False
+
+
+DESKTOP = Screen(width=1280, height=900)
+PHONE = Screen(width=390, height=844, phone=True)
+
+
+class Page:
+    """A page that is open."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """Send a command of WebDriver; return its value."""
+        return _ask(f"{self._session}{path}", body)
+
+    def run(self, script: str) -> Any:
+        """Run a script in the page; return what it returns."""
+        return self.ask("/execute/sync", {"script": script, "args": []})
+
+    def click(self, selector: str) -> None:
+        """Click on the middle of the first element that *selector* (CSS) finds, as a mouse or a finger does."""
+        self.ask(f"/element/{self._find(selector)}/click", {})
+
+    def tap(self, selector: str) -> None:
+        """Click near the upper left corner of an element: where others lie upon its middle, that is its own."""
+        x, y = self.run(
+            f"const found = document.querySelector({json.dumps(selector)}); found.scrollIntoView({{block: 'center'}});"
+            "const box = found.getBoundingClientRect(); return [Math.ceil(box.x) + 8, Math.ceil(box.y) + 8]"
+        )
+        move = {"type": "pointerMove", "x": x, "y": y}
+        actions = [move, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self.ask("/actions", {"actions": [{"type": "pointer", "id": "pointer", "actions": actions}]})
+
+    def write(self, selector: str, text: str) -> None:
+        """Type *text* into an input."""
+        self.ask(f"/element/{self._find(selector)}/value", {"text": text})
+
+    def press(self, *names: str) -> None:
+        """Press keys one after the other, wherever the focus is."""
+        actions = [{"type": kind, "value": KEYS[name]} for name in names for kind in ("keyDown", "keyUp")]
+        self.ask("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts that are seen in the elements that *selector* finds."""
+        found: list[str] = self.run(
+            f"return [...document.querySelectorAll({json.dumps(selector)})].map(each => each.innerText.trim())"
+        )
+        return found
+
+    def picture(self, file: Path) -> None:
+        """Write what is seen as a PNG."""
+        file.write_bytes(base64.b64decode(self.ask("/screenshot")))
+
+    def _find(self, selector: str) -> str:
+        found: str = self.ask("/element", {"using": "css selector", "value": selector})[_ELEMENT]
+        return found
+
+
+@contextmanager
+def opened(file: Path, screen: Screen) -> Iterator[Page]:
+    """Open *file* in a browser with an empty profile."""
+    assert BROWSER is not None
+    # A container has little shared memory, and one page needs none.
+    arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    options: dict[str, Any] = {"binary": BROWSER, "args": [*arguments, f"--window-size={screen.width},{screen.height}"]}
+    if screen.phone:
+        metrics = {"width": screen.width, "height": screen.height, "pixelRatio": 2, "touch": True}
+        options["mobileEmulation"] = {"deviceMetrics": metrics}
+    with _driver() as address:
+        capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
+        session = _ask(f"{address}/session", {"capabilities": capabilities})["sessionId"]
+        page = Page(f"{address}/session/{session}")
+        try:
+            page.ask("/url", {"url": file.absolute().as_uri()})
+            yield page
+        finally:
+            _ask(f"{address}/session/{session}", method="DELETE")
+
+
+@contextmanager
+def _driver() -> Iterator[str]:
+    """Start the driver at a free port of loopback; give its address."""
+    with subprocess.Popen([str(DRIVER), "--port=0"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if match := _STARTED.search(line):
+                    yield f"http://127.0.0.1:{match[1]}"
+                    return
+            raise AssertionError("chromedriver does not start")
+        finally:
+            process.terminate()
+
+
+def _ask(url: str, body: Any = None, *, method: str | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 # Its own driver.
+    # A proxy of the machine is no way to loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=60) as answer:
+        return json.loads(answer.read())["value"]
