@@ -1,0 +1,266 @@
+"""What each provider needs beyond the import of the root, found in forks of one first stage.
+
+A lock answers each question once for all providers. Here each provider has answers of its own, so that what one asks
+for is never put on the account of another, and all of them still share the import, which is most of the time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from packaging.utils import NormalizedName
+
+from minreq.comparing import deviations, sentence, without_noise
+from minreq.errors import SmokeFails, SmokeUnsteady
+from minreq.minimizing import Wishes, minimize
+from minreq.model import Behaviour, Evidence, Failure, Group, Question
+from minreq.observing import Laboratory, observe_alone
+from minreq.reporting import Reporter
+from minreq.settling import difference
+from minreq.smoke.places import Places
+from minreq.smoke.running import Reply, Run, StageResult
+from minreq.tracing import Asked, Decision, Trace
+
+#: More runs of one provider than this mean that it does not behave the same twice.
+_MOST_RUNS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """What one provider needs beyond the import of the root."""
+
+    provider: str
+    #: The evidence for each distribution, sorted by name.
+    needs: Mapping[NormalizedName, Evidence]
+    #: The features that ran, in the order of the plan.
+    features: tuple[str, ...]
+    #: Why there are no needs: its smoke fails though nothing is left out. "": it passed.
+    failure: str = ""
+
+
+def provisions(
+    laboratory: Laboratory, base: frozenset[NormalizedName], declined: frozenset[NormalizedName]
+) -> tuple[Provision, ...]:
+    """Return what each group of the plan needs beside *base*, on which the first stage passes; sorted by provider.
+
+    *declined* is what the first stage asked for and does without: where a provider needs that, the first stage would
+    have had it too, and so both run again on that very set. Raises ``SmokeFails`` where the first stage does not pass.
+    """
+    world = laboratory.world
+    groups = _Groups(laboratory, declined)
+    with Run(
+        world,
+        "providers",
+        paths=laboratory.paths(base),
+        oracle=groups,
+        shared=sorted(laboratory.closure.import_map.shared),
+        forks=laboratory.jobs,
+    ) as run:
+        groups.bind(run.places)
+        first = run.first_stage()
+        if first is not None and not first.passed:
+            raise SmokeFails(first.behaviour.stage, first.behaviour.status, first.traceback)
+        # Stages wait too: for what they try again, and for the emulator.
+        with ThreadPoolExecutor(laboratory.jobs + 1) as pool:
+            found = list(pool.map(lambda group: _Search(groups, run, group).provision(), world.plan.groups))
+    return tuple(_confirmed(laboratory, base, declined, each) for each in found)
+
+
+class _Groups:
+    """The oracle of a run in which each group has answers of its own."""
+
+    def __init__(self, laboratory: Laboratory, declined: frozenset[NormalizedName]) -> None:
+        self.laboratory = laboratory
+        self._lock = threading.Lock()
+        self._places: Places | None = None
+        self._traces: dict[str, Trace] = {}
+        self._first = Trace(laboratory.closure, {name: Decision(accepted=False, reason="") for name in declined})
+        #: Failures for want of a distribution, by the place in code that asked: where the stack is the same and
+        #: nothing on it catches the absence, another provider fails as this one did.
+        self.certified: dict[tuple[NormalizedName, tuple[object, ...]], Failure] = {}
+
+    def bind(self, places: Places) -> None:
+        """Take the names of places from the run."""
+        self._places = places
+        self._first.bind(places)
+
+    def begin(self, group: str, decided: Mapping[NormalizedName, Decision], *, eager: bool = False) -> Trace:
+        """Answer *group* anew from now on."""
+        trace = Trace(self.laboratory.closure, decided, eager=eager)
+        if self._places is not None:
+            trace.bind(self._places)
+        self._traces[group] = trace
+        return trace
+
+    def trace(self, group: str) -> Trace:
+        """Return what answers *group*."""
+        return self._traces[group]
+
+    def go_on(self, group: str, trace: Trace) -> None:
+        """Answer *group* with *trace* again."""
+        self._traces[group] = trace
+
+    def ask(
+        self,
+        question: Question,
+        *,
+        owners: tuple[NormalizedName | None, ...],
+        without: NormalizedName | None,
+        quiet: bool,
+    ) -> Reply:
+        """Answer as the trace of the group does whose stage asks."""
+        group, slash, _ = question.stage.partition("/")
+        oracle = self._traces[group] if slash else self._first
+        return oracle.ask(question, owners=owners, without=without, quiet=quiet)
+
+
+@dataclass(slots=True)
+class _Search:
+    """What is known of one group between two runs of it."""
+
+    groups: _Groups
+    run: Run
+    group: Group
+    decided: dict[NormalizedName, Decision] = field(default_factory=dict)
+    verdicts: dict[NormalizedName, Evidence] = field(default_factory=dict)
+    #: What the group does when nothing is left out; it is run when it is first asked for.
+    expected: Behaviour | None = None
+
+    def provision(self) -> Provision:
+        """Run the group until every yes has its evidence and every no changes nothing."""
+        features = tuple(script.stage.partition("/")[2] for script in self.group.scripts)
+        for _ in range(_MOST_RUNS):
+            trace = self.groups.begin(self.group.name, self.decided)
+            results = self.run.run(self.group.scripts)
+            try:
+                if not (self.learn(trace, results) or self.settle(trace, results)):
+                    accepted = sorted(name for name, answer in trace.answers().items() if answer.accepted)
+                    needs = {name: self.verdicts[name] for name in accepted}
+                    return Provision(provider=self.group.name, needs=needs, features=features)
+            except SmokeFails as failure:
+                told = f"{failure.stage}: {failure.status}"
+                return Provision(provider=self.group.name, needs={}, features=features, failure=told)
+        raise SmokeUnsteady(self.group.scripts[-1].stage, f"no end after {_MOST_RUNS} runs")
+
+    def learn(self, trace: Trace, results: tuple[StageResult, ...]) -> bool:
+        """Decide what the run showed to be needed; return whether there is anything."""
+        before = dict(self.decided)
+        for name in trace.changed:
+            self.decided[name] = Decision(accepted=True, reason="needed after all")
+        known = self.groups.laboratory.closure.import_map
+        if before == self.decided and any(known.owner(each.question.name) for each in trace.unanswered):
+            return True  # An extra was taken in while the group ran.
+        declined = {name for name, answer in trace.answers().items() if not answer.accepted}
+        failed = next((result for result in results if not result.passed), None)
+        if before == self.decided and failed is not None:
+            blamed = [name for name in failed.declined if name in declined][:1]
+            if not blamed:
+                self.baseline()
+                blamed = sorted(declined)
+            if not blamed:
+                raise SmokeFails(failed.behaviour.stage, failed.behaviour.status, failed.traceback)
+            for name in blamed:
+                self.decided[name] = Decision(accepted=True, reason="the smoke fails without it")
+        elif before == self.decided and (tried := declined - self.decided.keys()):
+            found = deviations(self.baseline(), _behaviour(results))
+            if found and without_noise(found, deviations(self.baseline(), self.eager())):
+                for name in tried:
+                    self.decided[name] = Decision(accepted=True, reason=sentence(found[0]))
+        return before != self.decided
+
+    def baseline(self) -> Behaviour:
+        """Return what the group does when nothing is left out; raises ``SmokeFails`` where it fails all the same."""
+        if self.expected is None:
+            self.expected = self.eager()
+        return self.expected
+
+    def eager(self) -> Behaviour:
+        """Run the group with everything the closure has; what answers it then goes on."""
+        before = self.groups.trace(self.group.name)
+        self.groups.begin(self.group.name, {}, eager=True)
+        results = self.run.run(self.group.scripts)
+        self.groups.go_on(self.group.name, before)
+        for result in results:
+            if not result.passed:
+                raise SmokeFails(result.behaviour.stage, result.behaviour.status, result.traceback)
+        return _behaviour(results)
+
+    def settle(self, trace: Trace, results: tuple[StageResult, ...]) -> bool:
+        """Try each yes of *trace* as no; return whether one of them became a no."""
+        unneeded = []
+        for name, answer in trace.answers().items():
+            if not answer.accepted or name in self.verdicts:
+                continue
+            verdict = self.verdict(trace, name, _behaviour(results))
+            if verdict is None:
+                unneeded.append(name)
+            else:
+                self.verdicts[name] = verdict
+        for name in unneeded:
+            self.decided[name] = Decision(accepted=False, reason="the smoke passes without it")
+        return bool(unneeded)
+
+    def verdict(self, trace: Trace, name: NormalizedName, expected: Behaviour) -> Evidence | None:
+        """Return why *name* is needed, ``None`` where the group passes without it and behaves as *expected*."""
+        scripts = {script.stage: script for script in self.group.scripts}
+        asked = trace.asked(name)
+        for each in asked:
+            alike = self.groups.certified.get((name, _place(each)))
+            if alike is not None:
+                return replace(alike, stage=each.question.stage)
+        for stage in dict.fromkeys(each.question.stage for each in asked):
+            result = self.run.run([scripts[stage]], without=name)[0]
+            if not result.passed and result.ended == "itself" and name in result.declined:
+                failure = Failure(distribution=name, stage=stage, error=result.behaviour.status, method="feature")
+                self.groups.certified.update(
+                    {
+                        (name, _place(each)): failure
+                        for each in asked
+                        if each.question.stage == stage and each.why_optional is None
+                    }
+                )
+                return failure
+        return self.verdict_of_all(name, expected)
+
+    def verdict_of_all(self, name: NormalizedName, expected: Behaviour) -> Evidence | None:
+        """Run all of the group without *name*; a failure of another kind counts when it comes twice."""
+        results = self.run.run(self.group.scripts, without=name)
+        if any(not result.passed for result in results):
+            results = self.run.run(self.group.scripts, without=name)
+        for result in results:
+            if not result.passed:
+                behaviour = result.behaviour
+                return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="feature")
+        found = deviations(expected, _behaviour(results))
+        if found:
+            found = without_noise(found, deviations(expected, _behaviour(self.run.run(self.group.scripts))))
+        return difference(name, found[0]) if found else None
+
+
+def _confirmed(
+    laboratory: Laboratory, base: frozenset[NormalizedName], declined: frozenset[NormalizedName], found: Provision
+) -> Provision:
+    """Return *found* as it is, or what a lock of that provider alone keeps where the set alone does not do."""
+    if declined.isdisjoint(found.needs):
+        return found
+    plan = laboratory.world.plan
+    groups = tuple(group for group in plan.groups if group.name == found.provider)
+    own = replace(laboratory, world=replace(laboratory.world, plan=replace(plan, groups=groups)))
+    alone = observe_alone(own, base | found.needs.keys(), f"{found.provider}-alone")
+    if alone.failure is None:
+        return found
+    minimum = minimize(own, Wishes(requested={}), Reporter())
+    return replace(found, needs={name: why for name, why in minimum.evidence.items() if name not in base})
+
+
+def _behaviour(results: Iterable[StageResult]) -> Behaviour:
+    return Behaviour(stages=tuple(result.behaviour for result in results))
+
+
+def _place(asked: Asked) -> tuple[object, ...]:
+    """Where a question was asked, with everything that was on the stack."""
+    question = asked.question
+    return question.need, question.name, question.frames
