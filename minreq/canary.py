@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import pprint
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -50,19 +51,35 @@ def canary(lock: Lock, plan: Plan, profile: Profile | None) -> Canary:
     """Return the script that makes the calls of *plan*; raises ``NothingToExport`` where it has none of a profile."""
     real = profile.real if profile else None
     scripts = [script for group in plan.groups for script in group.scripts]
-    chosen: dict[Script, list[dict[str, Any]]] = {}
-    for script in scripts:
-        feature = script.stage.rpartition("/")[2]
-        if real and "MINREQ_CALLS" in script.environment and feature not in real.without:
-            chosen[script] = _calls(json.loads(script.environment["MINREQ_CALLS"]), real)
-    if profile is None or real is None or not chosen:
+    stages = [stage for script in scripts if real and (stage := _stage(script, real)) is not None]
+    if profile is None or real is None or not stages:
         raise NothingToExport([script.stage for script in scripts])
-    stages = tuple(script.stage for script in chosen)
+    names = tuple(stage.name for stage in stages)
     return Canary(
-        text=_text(lock, chosen, profile.first.parent, real),
-        stages=stages,
-        left_out=tuple(script.stage for script in scripts if script.stage not in stages),
+        text=_text(lock, stages, profile.first.parent, real),
+        stages=names,
+        left_out=tuple(script.stage for script in scripts if script.stage not in names),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    name: str
+    file: Path
+    calls: list[dict[str, Any]]
+
+    @property
+    def function(self) -> str:
+        """What its feature is called in the script."""
+        return self.file.stem
+
+
+def _stage(script: Script, real: Real) -> _Stage | None:
+    """*script* as a stage of the canary; ``None`` for what only the emulator can be asked."""
+    asked = script.environment.get("MINREQ_CALLS")
+    if asked is None or script.stage.rpartition("/")[2] in real.without:
+        return None
+    return _Stage(name=script.stage, file=script.file, calls=_calls(json.loads(asked), real))
 
 
 def _calls(calls: Iterable[Mapping[str, Any]], real: Real) -> list[dict[str, Any]]:
@@ -124,62 +141,52 @@ if __name__ == "__main__":
 '''
 
 
-def _text(lock: Lock, chosen: Mapping[Script, list[dict[str, Any]]], folder: Path, real: Real) -> str:
-    shared = {file.stem for file in folder.glob("*.py")}
-    files = {script.file: _function(script.file) for script in chosen}
-    models = sorted({call["model"] for calls in chosen.values() for call in calls})
+def _text(lock: Lock, stages: Collection[_Stage], folder: Path, real: Real) -> str:
+    neighbours = {file.stem for file in folder.glob("*.py")}
+    features = {stage.function: stage.file for stage in stages}
+    models = sorted({call["model"] for stage in stages for call in stage.calls})
     parts = [
         _HEAD.replace("{command}", lock.command).replace("{root}", lock.resolution.root),
-        "import json\nimport os\nimport sys\nimport traceback\n",
+        "import json\nimport os\nimport sys\nimport traceback\n\n",
         "#: The models that are called. Names of deployments and endpoints are yours: change them here.\n",
-        f"MODELS = {_literal({model: model for model in models})}\n",
-        "\n# What the features share.\n",
-        *(_module(file, shared) for file in (folder / "smoke_calls.py", real.file)),
-        "\n# The features.\n",
-        *(_defined(file, name, shared) for file, name in files.items()),
-        "\n#: Each stage: its feature, and the calls it makes.\n",
+        f"MODELS = {_literal({model: model for model in models})}\n\n",
+        "# What the features share.\n\n",
+        *(_module(file, neighbours) for file in (folder / "smoke_calls.py", real.file)),
+        "# The features.\n\n\n",
+        *(_defined(name, file, neighbours) for name, file in features.items()),
+        "#: Each stage: its feature, and the calls it makes.\n",
         "STAGES = {\n",
-        *(_stage(script, files[script.file], calls) for script, calls in chosen.items()),
+        *(f"    {stage.name!r}: ({stage.function}, {_literal(stage.calls)}),\n" for stage in stages),
         "}\n\n",
         _TAIL,
     ]
     return "".join(parts)
 
 
-def _function(file: Path) -> str:
-    return file.stem
-
-
-def _stage(script: Script, function: str, calls: list[dict[str, Any]]) -> str:
-    return f"    {script.stage!r}: ({function}, {_literal(calls)}),\n"
-
-
 def _literal(value: object) -> str:
     """*value* as Python says it."""
-    import pprint  # noqa: PLC0415 - Nothing else needs it.
-
     return pprint.pformat(value, width=100, sort_dicts=False).replace("\n", "\n    ")
 
 
-def _module(file: Path, shared: Collection[str]) -> str:
-    """The code of *file*, without its documentation and without imports from its neighbours."""
-    return "\n".join(_lines(file, shared)).strip("\n") + "\n\n\n"
+def _module(file: Path, neighbours: Collection[str]) -> str:
+    """The code of *file*, without its documentation and without imports from its *neighbours*."""
+    return "\n".join(_lines(file, neighbours)).strip("\n") + "\n\n\n"
 
 
-def _defined(file: Path, name: str, shared: Collection[str]) -> str:
+def _defined(name: str, file: Path, neighbours: Collection[str]) -> str:
     """The code of *file* as a function."""
     text = file.read_text("utf-8")
     documentation = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    body = "\n".join(_lines(file, shared)).strip("\n")
+    body = "\n".join(_lines(file, neighbours)).strip("\n")
     return f'def {name}() -> None:\n    """{documentation}"""\n{textwrap.indent(body, "    ")}\n\n\n'
 
 
-def _lines(file: Path, shared: Collection[str]) -> Iterator[str]:
+def _lines(file: Path, neighbours: Collection[str]) -> Iterator[str]:
     text = file.read_text("utf-8")
     gone: set[int] = set()
     for node in ast.parse(text).body:
         is_documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        is_neighbour = isinstance(node, ast.ImportFrom) and (node.module or "") in shared
+        is_neighbour = isinstance(node, ast.ImportFrom) and (node.module or "") in neighbours
         if is_documentation or is_neighbour:
             gone.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     yield from (line for number, line in enumerate(text.splitlines(), 1) if number not in gone)
