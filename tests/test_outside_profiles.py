@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,28 +11,17 @@ from commanding import Project, project
 from packaging.utils import canonicalize_name
 from test_cli_providers import SCENARIO, profile
 
+from minreq.config import pyproject
 from minreq.errors import ProfileInvalid
 from minreq.profiles import planning
 from minreq.profiles.loading import find
 from minreq.profiles.usage import guide
 
 LITELLM = canonicalize_name("litellm")
-COMPANY = """
-name = "company"
-extends = "litellm"
-
-[providers.gateway]
-form = "openai"
-
-[providers.gateway.words]
-chat = "hosted_vllm/company-large"
-limited = "hosted_vllm/limited-429"
-embedding = "hosted_vllm/company-embed"
-
-[[providers.gateway.cannot]]
-features = ["tokens"]
-reason = "nobody knows what it costs"
-"""
+#: The page that tells how is what is tested: its blocks of TOML, in order.
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "provider.md"
+BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+COMPANY, CONFIGURATION, CALLS, ALONE = BLOCKS
 
 
 def write(folder: Path, text: str) -> Path:
@@ -50,9 +40,10 @@ def test_a_provider_is_added(tmp_path: Path) -> None:
     made = planning.plan(found, ["gateway"], None, [])
     stages = [script.stage for group in made.groups for script in group.scripts]
     assert stages[:2] == ["gateway/chat", "gateway/streaming"]
-    assert "gateway/tokens" not in stages
+    assert "gateway/tools" not in stages
     [call] = json.loads(made.groups[0].scripts[0].environment["MINREQ_CALLS"])
     assert (call["model"], call["arguments"]["api_base"]) == ("hosted_vllm/company-large", "{https}/v1")
+    assert [group.name for group in planning.plan(found, ["company-gateway"], None, []).groups] == ["gateway"]
     seen = guide(found)
     assert seen
     assert seen.vocabulary.module == "litellm"
@@ -69,6 +60,32 @@ def test_folders_add_up(tmp_path: Path) -> None:
     found = find(LITELLM, [first, second])
     assert found
     assert {"gateway", "other", "openai"} <= {each.name for each in found.providers}
+
+
+def test_calls_of_its_own(tmp_path: Path) -> None:
+    found = find(LITELLM, [write(tmp_path / "company", COMPANY + CALLS)])
+    assert found
+    made = planning.plan(found, ["claude-behind-a-gateway"], ["chat", "errors"], [])
+    chat, errors = (json.loads(script.environment["MINREQ_CALLS"]) for script in made.groups[0].scripts)
+    assert chat[0]["arguments"] == {"api_key": "example", "api_base": "{https}/anthropic"}
+    assert errors[0]["expected"] == "AuthenticationError"
+
+
+def test_it_stands_in_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONFIGURATION, encoding="utf-8")
+    configuration = pyproject.find(tmp_path)
+    assert configuration
+    told = pyproject.values(configuration, None)
+    assert [path.name for path in told["profiles"]] == ["company"]
+    assert told["providers"] == ("gateway", "bedrock")
+
+
+def test_another_root(tmp_path: Path) -> None:
+    folder = profile(tmp_path / "fat", ALONE)
+    found = find(canonicalize_name("fat"), [folder])
+    assert found
+    assert [each.name for each in found.providers] == ["near"]
+    assert find(LITELLM, [folder]) == find(LITELLM)
 
 
 def test_faults_name_file_and_key(tmp_path: Path) -> None:
