@@ -7,16 +7,16 @@ for is never put on the account of another, and all of them still share the impo
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
 from minreq.comparing import deviations, sentence, without_noise
-from minreq.errors import SmokeFails, SmokeUnsteady
+from minreq.errors import SmokeFails
 from minreq.minimizing import Wishes, minimize
-from minreq.model import Behaviour, Evidence, Failure, Group, Question
+from minreq.model import Behaviour, Evidence, Failure, Group, Need, Question
 from minreq.observing import Laboratory, observe_alone
 from minreq.reporting import Reporter
 from minreq.settling import difference
@@ -26,6 +26,9 @@ from minreq.tracing import Asked, Decision, Trace
 
 #: More runs of one provider than this mean that it does not behave the same twice.
 _MOST_RUNS = 30
+
+#: A distribution, and a place in code that asks for it with everything on the stack.
+_Asking = tuple[NormalizedName, tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,9 @@ class _Groups:
         self._first = Trace(laboratory.closure, {name: Decision(accepted=False, reason="") for name in declined})
         #: Failures for want of a distribution, by the place in code that asked: where the stack is the same and
         #: nothing on it catches the absence, another provider fails as this one did.
-        self.certified: dict[tuple[NormalizedName, tuple[object, ...]], Failure] = {}
+        self.certified: dict[_Asking, Failure] = {}
+        #: The same of what was declined and made no difference to a provider.
+        self.harmless: set[_Asking] = set()
 
     def bind(self, places: Places) -> None:
         """Take the names of places from the run."""
@@ -143,16 +148,16 @@ class _Search:
             except SmokeFails as failure:
                 told = f"{failure.stage}: {failure.status}"
                 return Provision(provider=self.group.name, needs={}, features=features, failure=told)
-        raise SmokeUnsteady(self.group.scripts[-1].stage, f"no end after {_MOST_RUNS} runs")
+        told = f"it does not behave the same each time, in {_MOST_RUNS} runs"
+        return Provision(provider=self.group.name, needs={}, features=features, failure=told)
 
     def learn(self, trace: Trace, results: tuple[StageResult, ...]) -> bool:
         """Decide what the run showed to be needed; return whether there is anything."""
         before = dict(self.decided)
         for name in trace.changed:
             self.decided[name] = Decision(accepted=True, reason="needed after all")
-        known = self.groups.laboratory.closure.import_map
-        if before == self.decided and any(known.owner(each.question.name) for each in trace.unanswered):
-            return True  # An extra was taken in while the group ran.
+        if before == self.decided and self.outgrown(trace):
+            return True
         declined = {name for name, answer in trace.answers().items() if not answer.accepted}
         failed = next((result for result in results if not result.passed), None)
         if before == self.decided and failed is not None:
@@ -164,12 +169,27 @@ class _Search:
                 raise SmokeFails(failed.behaviour.stage, failed.behaviour.status, failed.traceback)
             for name in blamed:
                 self.decided[name] = Decision(accepted=True, reason="the smoke fails without it")
-        elif before == self.decided and (tried := declined - self.decided.keys()):
-            found = deviations(self.baseline(), _behaviour(results))
-            if found and without_noise(found, deviations(self.baseline(), self.eager())):
-                for name in tried:
-                    self.decided[name] = Decision(accepted=True, reason=sentence(found[0]))
+        elif before == self.decided:
+            places = {(name, _place(each)) for name in declined - self.decided.keys() for each in trace.asked(name)}
+            self.compare(places - self.groups.harmless, _behaviour(results))
         return before != self.decided
+
+    def outgrown(self, trace: Trace) -> bool:
+        """Whether an extra was taken in while the group ran, with something that it had asked for before."""
+        known = self.groups.laboratory.closure.import_map
+        asked = (each.question for each in trace.unanswered)
+        return any(each.need is not Need.METADATA and known.owner(each.name) is not None for each in asked)
+
+    def compare(self, declined: AbstractSet[_Asking], behaviour: Behaviour) -> None:
+        """Decide to give what was *declined* for the first time in these places, if the group behaves differently."""
+        if not declined:
+            return
+        found = deviations(self.baseline(), behaviour)
+        if found and without_noise(found, deviations(self.baseline(), self.eager())):
+            for name, _ in declined:
+                self.decided[name] = Decision(accepted=True, reason=sentence(found[0]))
+        else:
+            self.groups.harmless |= declined
 
     def baseline(self) -> Behaviour:
         """Return what the group does when nothing is left out; raises ``SmokeFails`` where it fails all the same."""
