@@ -113,7 +113,13 @@ def measure(settings: Settings, reporter: Reporter) -> Needs:
     task = replace(task, settings=replace(task.settings, providers=everybody))
     index_settings = preparing.index_settings(task.settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched, remarked=reporter.note)
+        store = Store(
+            settings.cache_dir / "wheels",
+            index,
+            fetched=reporter.fetched,
+            allow_pth=settings.allow_pth,
+            remarked=reporter.note,
+        )
         demand = preparing.demand(task, index_settings, store)
         reporter.began(Step.RESOLVE)
         resolution = resolve(demand, index, StaticForecast(index))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.comparing import deviations, sentence, without_noise
-from minreq.errors import SmokeFails
+from minreq.errors import HostileWheel, SmokeFails
 from minreq.minimizing import Wishes, minimize
 from minreq.model import Behaviour, Evidence, Failure, Group, Need, Question
 from minreq.observing import Laboratory, observe_alone
@@ -81,6 +81,8 @@ class _Groups:
         self._places: Places | None = None
         self._traces: dict[str, Trace] = {}
         self._first = Trace(laboratory.closure, {name: Decision(accepted=False, reason="") for name in declined})
+        #: By group, why a wheel that it asked for is not to be had.
+        self.refused: dict[str, str] = {}
         #: Failures for want of a distribution, by the place in code that asked: where the stack is the same and
         #: nothing on it catches the absence, another provider fails as this one did.
         self.certified: dict[_Asking, Failure] = {}
@@ -116,10 +118,14 @@ class _Groups:
         without: NormalizedName | None,
         quiet: bool,
     ) -> Reply:
-        """Answer as the trace of the group does whose stage asks."""
+        """Answer as the trace of the group does whose stage asks; a wheel that is refused concerns that group alone."""
         group, slash, _ = question.stage.partition("/")
         oracle = self._traces[group] if slash else self._first
-        return oracle.ask(question, owners=owners, without=without, quiet=quiet)
+        try:
+            return oracle.ask(question, owners=owners, without=without, quiet=quiet)
+        except HostileWheel as error:
+            self.refused[group] = str(error)
+            return Reply(answer="unknown")
 
 
 @dataclass(slots=True)
@@ -140,6 +146,8 @@ class _Search:
         for _ in range(_MOST_RUNS):
             trace = self.groups.begin(self.group.name, self.decided)
             results = self.run.run(self.group.scripts)
+            if refused := self.groups.refused.get(self.group.name):
+                return Provision(provider=self.group.name, needs={}, features=features, failure=refused)
             try:
                 if not (self.learn(trace, results) or self.settle(trace, results)):
                     accepted = sorted(name for name, answer in trace.answers().items() if answer.accepted)

@@ -50,6 +50,7 @@ def _options(function: Function) -> Function:
         group.option("providers", "Which providers; all of the profile if not said.", "-p", metavar="NAMES"),
         group.option("features", "With which features; those a lock covers unasked if not said.", metavar="NAMES"),
         group.option("python", "The interpreter they run on; this one if not said.", metavar="EXE"),
+        group.option("allow-pth", "Accept files of it that run at every start of Python.", metavar="NAME"),
         group.option("exclude-newer", "Ignore what was uploaded later, a date or '3 days'.", metavar="WHEN"),
     )
 

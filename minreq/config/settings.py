@@ -160,7 +160,8 @@ def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settin
 
 def providers_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     """Join *flags* and *config* as ``settings`` does, to measure providers: what a lock would write is no matter."""
-    shared = {"root", "profiles", "python", "exclude_newer", "jobs", "timeout", "require_sandbox", "constraints"}
+    shared = {"root", "profiles", "python", "allow_pth", "exclude_newer", "constraints"}
+    shared |= {"jobs", "timeout", "require_sandbox"}
     known = {name: value for name, value in config.items() if name in shared | _INDEX_FIELDS}
     index, values = merged(flags, known)
     return Settings(index=index, output=Path(STDOUT), **values)
