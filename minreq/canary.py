@@ -42,13 +42,16 @@ def export(lock_file: Path, output: Path) -> Canary:
     """
     lock, _ = recalling.read(lock_file)
     profile = recalling.profile(lock, lock_file)
-    made = canary(lock, recalling.plan(lock, lock_file), profile)
+    made = canary(lock, recalling.plan(lock, lock_file), profile, filename=output.name)
     writing.write({output: made.text})
     return made
 
 
-def canary(lock: Lock, plan: Plan, profile: Profile | None) -> Canary:
-    """Return the script that makes the calls of *plan*; raises ``NothingToExport`` where it has none of a profile."""
+def canary(lock: Lock, plan: Plan, profile: Profile | None, *, filename: str = "canary.py") -> Canary:
+    """Return the script that makes the calls of *plan*; it calls itself *filename*.
+
+    Raises ``NothingToExport`` where the plan has no call of a profile.
+    """
     real = profile.real if profile else None
     scripts = [script for group in plan.groups for script in group.scripts]
     stages = [stage for script in scripts if real and (stage := _stage(script, real)) is not None]
@@ -56,7 +59,7 @@ def canary(lock: Lock, plan: Plan, profile: Profile | None) -> Canary:
         raise NothingToExport([script.stage for script in scripts])
     names = tuple(stage.name for stage in stages)
     return Canary(
-        text=_text(lock, stages, profile.first.parent, real),
+        text=_head(lock, filename) + _text(stages, profile.first.parent, real),
         stages=names,
         left_out=tuple(script.stage for script in scripts if script.stage not in names),
     )
@@ -141,12 +144,19 @@ if __name__ == "__main__":
 '''
 
 
-def _text(lock: Lock, stages: Collection[_Stage], folder: Path, real: Real) -> str:
+def _head(lock: Lock, filename: str) -> str:
+    words = {"{command}": lock.command, "{root}": lock.resolution.root, "{filename}": filename}
+    head = _HEAD
+    for word, said in words.items():
+        head = head.replace(word, said)
+    return head
+
+
+def _text(stages: Collection[_Stage], folder: Path, real: Real) -> str:
     neighbours = {file.stem for file in folder.glob("*.py")}
     features = {stage.function: stage.file for stage in stages}
     models = sorted({call["model"] for stage in stages for call in stage.calls})
     parts = [
-        _HEAD.replace("{command}", lock.command).replace("{root}", lock.resolution.root),
         "import json\nimport os\nimport sys\nimport traceback\n\n",
         "#: The models that are called. Names of deployments and endpoints are yours: change them here.\n",
         f"MODELS = {_literal({model: model for model in models})}\n\n",

@@ -109,6 +109,7 @@ def test_it_runs(profile: Profile, tmp_path: Path) -> None:
     (tmp_path / "canary.py").write_text(with_azure(script, "openai/gpt-4o-mini"))
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "python canary.py --list" in script
     passed = [line for line in done.stdout.splitlines() if line.startswith("passed")]
     assert passed == [f"passed openai/{feature}" for feature in features]
     assert run(tmp_path, "--list").stdout.split() == [f"openai/{feature}" for feature in features]

@@ -357,7 +357,12 @@ def test_what_cannot_be_read_is_passed_over_with_a_word(code: Code) -> None:
 def test_only_what_may_say_something_is_parsed() -> None:
     """A sieve over the bytes keeps out nearly every file of a large code base."""
     made = sieve("litellm", ["openai"], ["completion", "acompletion", "encode", "decode"])
-    held = (b"import LiteLLM", b'"openai/gpt-4o"', b"from ai import completion\nawait acompletion(x)", b'model = "gpt-4o"')
+    held = (
+        b"import LiteLLM",
+        b'"openai/gpt-4o"',
+        b"from ai import completion\nawait acompletion(x)",
+        b'model = "gpt-4o"',
+    )
     assert all(made.holds(content, python=True) for content in held)
     passed = (b"text.encode('utf-8').decode()", b"import openai", b"the_model = Model(arguments)", b"")
     assert not any(made.holds(content, python=True) for content in passed)
