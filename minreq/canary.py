@@ -59,7 +59,7 @@ def canary(lock: Lock, plan: Plan, profile: Profile | None, *, filename: str = "
         raise NothingToExport([script.stage for script in scripts])
     names = tuple(stage.name for stage in stages)
     return Canary(
-        text=_head(lock, filename) + _text(stages, profile.first.parent, real),
+        text=_head(lock, filename) + _text(stages, real),
         stages=names,
         left_out=tuple(script.stage for script in scripts if script.stage not in names),
     )
@@ -152,8 +152,8 @@ def _head(lock: Lock, filename: str) -> str:
     return head
 
 
-def _text(stages: Collection[_Stage], folder: Path, real: Real) -> str:
-    neighbours = {file.stem for file in folder.glob("*.py")}
+def _text(stages: Collection[_Stage], real: Real) -> str:
+    neighbours = {file.stem for file in real.files}
     features = {stage.function: stage.file for stage in stages}
     models = sorted({call["model"] for stage in stages for call in stage.calls})
     parts = [
@@ -161,7 +161,7 @@ def _text(stages: Collection[_Stage], folder: Path, real: Real) -> str:
         "#: The models that are called. Names of deployments and endpoints are yours: change them here.\n",
         f"MODELS = {_literal({model: model for model in models})}\n\n",
         "# What the features share.\n\n",
-        *(_module(file, neighbours) for file in (folder / "smoke_calls.py", real.file)),
+        *(_module(file, neighbours) for file in real.files),
         "# The features.\n\n\n",
         *(_defined(name, file, neighbours) for name, file in features.items()),
         "#: Each stage: its feature, and the calls it makes.\n",

@@ -113,6 +113,15 @@ def test_a_lock_with_it(made: Project) -> None:
     assert verified.status == 0, verified.err
     checked = made.minreq("lock", "fat", "--profiles", "profiles/fat", "--providers", "near", "--check")
     assert checked.status == 0, checked.err
+    refused = made.minreq("verify", "--export-smoke", "canary.py")
+    assert refused.status == 2
+    assert "makes no call of a profile that real endpoints could answer" in refused.sentences[0]
+    with (made.folder / "profiles" / "fat" / "profile.toml").open("a") as file:
+        file.write('[real]\nfiles = []\nwithout = ["tools"]\n')
+    exported = made.minreq("verify", "--export-smoke", "canary.py", "--json")
+    assert exported.status == 0, exported.err
+    assert json.loads(exported.out) == {"file": "canary.py", "stages": ["near/chat"], "left_out": ["near/tools"]}
+    assert "'near/chat': (fat_chat, [{'name': 'near'" in (made.folder / "canary.py").read_text()
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
     script.write_text(script.read_text() + "x = 1\n")
     stale = made.minreq("lock", "fat", "--profiles", "profiles/fat", "--providers", "near", "--check")

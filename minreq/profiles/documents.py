@@ -68,8 +68,10 @@ def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     if (folder / SCAN).is_file():
         content["scan"] = str(folder / SCAN)
     features = content.get("features", {})
-    files = [*features.values(), content.get("real")]
-    for table, key in ((content, "first"), *((each, "file") for each in files if isinstance(each, dict))):
+    for table, key in ((content, "first"), *((each, "file") for each in features.values() if isinstance(each, dict))):
         if isinstance(table.get(key), str):
             table[key] = str(folder / table[key])
+    real = content.get("real")
+    if isinstance(real, dict) and isinstance(real.get("files"), list):
+        real["files"] = [str(folder / each) if isinstance(each, str) else each for each in real["files"]]
     return content

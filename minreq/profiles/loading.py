@@ -95,8 +95,8 @@ class Provider:
 class Real:
     """What becomes of the smokes where real endpoints answer."""
 
-    #: A script that says again what the scripts share, where it differs.
-    file: Path
+    #: What the scripts share, and then what says it again where it differs.
+    files: tuple[Path, ...]
     #: Names of features that only the emulator can be asked for.
     without: frozenset[str]
     #: Names of arguments that say where the emulator is, or who calls.
@@ -182,7 +182,7 @@ def _profile(table: Table, folder: Path) -> Profile:
 
 def _real(table: Table, folder: Path) -> Real:
     real = Real(
-        file=_script(table, "file", folder),
+        files=_scripts(table, "files", folder),
         without=frozenset(table.texts("without")),
         arguments=frozenset(table.texts("arguments")),
     )
@@ -216,6 +216,14 @@ def _script(table: Table, key: str, folder: Path) -> Path:
     if not file.is_file():
         table.fault(key, f"no such file: {file}")
     return file
+
+
+def _scripts(table: Table, key: str, folder: Path) -> tuple[Path, ...]:
+    files = tuple(folder / text for text in table.texts(key))
+    for file in files:
+        if not file.is_file():
+            table.fault(key, f"no such file: {file}")
+    return files
 
 
 def _providers(table: Table, forms: Mapping[str, Any], features: Sequence[Feature]) -> tuple[Provider, ...]:
