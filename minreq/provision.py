@@ -6,18 +6,19 @@ for is never put on the account of another, and all of them still share the impo
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping, Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from packaging.utils import NormalizedName
 
 from minreq.comparing import deviations, sentence, without_noise
-from minreq.errors import HostileWheel, SmokeFails
+from minreq.errors import HostileWheel, MinreqError, SmokeFails
 from minreq.minimizing import Wishes, minimize
 from minreq.model import Behaviour, Evidence, Failure, Group, Need, Question
-from minreq.observing import Laboratory, observe_alone
+from minreq.observing import Laboratory
 from minreq.reporting import Reporter
 from minreq.settling import difference
 from minreq.smoke.places import Places
@@ -40,6 +41,8 @@ class Provision:
     needs: Mapping[NormalizedName, Evidence]
     #: The features that ran, in the order of the plan.
     features: tuple[str, ...]
+    #: The stages that asked for what the first stage asked for too, and does without.
+    again: tuple[str, ...] = ()
     #: Why there are no needs: its smoke fails though nothing is left out. "": it passed.
     failure: str = ""
 
@@ -49,27 +52,38 @@ def provisions(
 ) -> tuple[Provision, ...]:
     """Return what each group of the plan needs beside *base*, on which the first stage passes; sorted by provider.
 
-    *declined* is what the first stage asked for and does without: where a provider needs that, the first stage would
-    have had it too, and so both run again on that very set. Raises ``SmokeFails`` where the first stage does not pass.
+    *declined* is what the first stage asked for and does without. Where a provider needs that, the first stage would
+    have had it too: it is run with it, and then the stages that asked. What does not pass so, or fails though nothing
+    is left out, is minimized as a lock of that provider alone would be. Raises ``SmokeFails`` where the first stage
+    does not pass.
     """
-    world = laboratory.world
     groups = _Groups(laboratory, declined)
-    with Run(
-        world,
-        "providers",
-        paths=laboratory.paths(base),
+    plan = laboratory.world.plan
+    with _template(laboratory, "providers", base, groups) as run, ThreadPoolExecutor(laboratory.jobs + 1) as pool:
+        # One more than there are processors, since stages wait too: for what they try again, and for the emulator.
+        found = list(pool.map(lambda group: _Search(groups, run, group).provision(), plan.groups))
+    stands = _standing(laboratory, base, declined, found)
+    return tuple(each if each.provider in stands else _alone(laboratory, base, each) for each in found)
+
+
+@contextmanager
+def _template(laboratory: Laboratory, name: str, paths: frozenset[NormalizedName], groups: _Groups) -> Iterator[Run]:
+    """Run the first stage with *paths*, and keep what it left for groups to begin with."""
+    shared = sorted(laboratory.closure.import_map.shared)
+    run = Run(
+        laboratory.world,
+        name,
+        paths=laboratory.paths(paths),
         oracle=groups,
-        shared=sorted(laboratory.closure.import_map.shared),
+        shared=shared,
         forks=laboratory.jobs,
-    ) as run:
-        groups.bind(run.places)
+    )
+    groups.bind(run.places)
+    with run:
         first = run.first_stage()
         if first is not None and not first.passed:
             raise SmokeFails(first.behaviour.stage, first.behaviour.status, first.traceback)
-        # Stages wait too: for what they try again, and for the emulator.
-        with ThreadPoolExecutor(laboratory.jobs + 1) as pool:
-            found = list(pool.map(lambda group: _Search(groups, run, group).provision(), world.plan.groups))
-    return tuple(_confirmed(laboratory, base, declined, each) for each in found)
+        yield run
 
 
 class _Groups:
@@ -77,7 +91,8 @@ class _Groups:
 
     def __init__(self, laboratory: Laboratory, declined: frozenset[NormalizedName]) -> None:
         self.laboratory = laboratory
-        self._lock = threading.Lock()
+        #: What the first stage asked for and does without.
+        self.declined = declined
         self._places: Places | None = None
         self._traces: dict[str, Trace] = {}
         self._first = Trace(laboratory.closure, {name: Decision(accepted=False, reason="") for name in declined})
@@ -152,7 +167,11 @@ class _Search:
                 if not (self.learn(trace, results) or self.settle(trace, results)):
                     accepted = sorted(name for name, answer in trace.answers().items() if answer.accepted)
                     needs = {name: self.verdicts[name] for name in accepted}
-                    return Provision(provider=self.group.name, needs=needs, features=features)
+                    doubtful = self.groups.declined & set(accepted)
+                    again = {each.question.stage for name in doubtful for each in trace.asked(name)}
+                    return Provision(
+                        provider=self.group.name, needs=needs, features=features, again=tuple(sorted(again))
+                    )
             except SmokeFails as failure:
                 told = f"{failure.stage}: {failure.status}"
                 return Provision(provider=self.group.name, needs={}, features=features, failure=told)
@@ -268,20 +287,50 @@ class _Search:
         return difference(name, found[0]) if found else None
 
 
-def _confirmed(
-    laboratory: Laboratory, base: frozenset[NormalizedName], declined: frozenset[NormalizedName], found: Provision
-) -> Provision:
-    """Return *found* as it is, or what a lock of that provider alone keeps where the set alone does not do."""
-    if declined.isdisjoint(found.needs):
-        return found
+def _standing(
+    laboratory: Laboratory,
+    base: frozenset[NormalizedName],
+    declined: frozenset[NormalizedName],
+    found: Iterable[Provision],
+) -> frozenset[str]:
+    """Return the providers whose needs stand, where the first stage is given those of them that it asked for."""
+    stands = {each.provider for each in found if not each.failure and declined.isdisjoint(each.needs)}
+    together: dict[frozenset[NormalizedName], list[Provision]] = {}
+    for each in found:
+        if not each.failure and each.provider not in stands:
+            together.setdefault(declined.intersection(each.needs), []).append(each)
+    for number, given in enumerate(sorted(together, key=sorted), 1):
+        groups = _Groups(laboratory, declined - given)
+        with (
+            suppress(SmokeFails),
+            _template(laboratory, f"providers-again-{number}", base | given, groups) as run,
+            ThreadPoolExecutor(laboratory.jobs + 1) as pool,
+        ):
+            passed = pool.map(partial(_passes, laboratory, groups, run), together[given])
+            stands |= {each.provider for each, is_so in zip(together[given], passed, strict=True) if is_so}
+    return frozenset(stands)
+
+
+def _passes(laboratory: Laboratory, groups: _Groups, run: Run, found: Provision) -> bool:
+    """Whether the stages that asked for what the first stage does without pass with its needs and nothing else."""
+    (group,) = (each for each in laboratory.world.plan.groups if each.name == found.provider)
+    trace = groups.begin(group.name, {name: Decision(accepted=True, reason="needed") for name in found.needs})
+    results = run.run([script for script in group.scripts if script.stage in found.again])
+    accepted = {name for name, answer in trace.answers().items() if answer.accepted}
+    return all(result.passed for result in results) and accepted <= found.needs.keys()
+
+
+def _alone(laboratory: Laboratory, base: frozenset[NormalizedName], found: Provision) -> Provision:
+    """Return what a lock of the provider of *found* alone keeps beside *base*."""
     plan = laboratory.world.plan
     groups = tuple(group for group in plan.groups if group.name == found.provider)
     own = replace(laboratory, world=replace(laboratory.world, plan=replace(plan, groups=groups)))
-    alone = observe_alone(own, base | found.needs.keys(), f"{found.provider}-alone")
-    if alone.failure is None:
-        return found
-    minimum = minimize(own, Wishes(requested={}), Reporter())
-    return replace(found, needs={name: why for name, why in minimum.evidence.items() if name not in base})
+    try:
+        minimum = minimize(own, Wishes(requested={}), Reporter())
+    except MinreqError as error:
+        return replace(found, needs={}, failure=found.failure or str(error).splitlines()[0])
+    needs = {name: why for name, why in minimum.evidence.items() if name not in base}
+    return replace(found, needs=needs, failure="")
 
 
 def _behaviour(results: Iterable[StageResult]) -> Behaviour:

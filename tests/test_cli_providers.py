@@ -10,12 +10,22 @@ import pytest
 from commanding import Project, project
 
 SCENARIO = """
-explanation = "Two providers share what only tools need; one is called through a distribution of its own."
+explanation = "Providers share what tools need; one has a client of its own, two need what the import does without."
 requirements = ["fat"]
 [wheels.fat."1.0"]
-requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness"]
-files = { "fat/__init__.py" = "import always", "fat/calls.py" = '''
+requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault"]
+files = { "fat/__init__.py" = '''
+import always
+try:
+    import vault
+except ImportError:
+    vault = None
+''', "fat/calls.py" = '''
+import fat
+
 def chat(provider):
+    if provider == "deep" and fat.vault is None:
+        raise RuntimeError("there is no vault")
     try:
         import speedup
     except ImportError:
@@ -27,6 +37,8 @@ def chat(provider):
 
 def tools(provider):
     import shared
+    if provider == "near":
+        import vault
     if provider == "far":
         try:
             import politeness
@@ -36,6 +48,10 @@ def tools(provider):
 ''' }
 [wheels.always."1.0"]
 [wheels.boxes."2.0"]
+[wheels.seal."1.0"]
+[wheels.vault."1.0"]
+requires = ["seal"]
+files = { "vault/__init__.py" = "import seal" }
 [wheels.shared."1.5"]
 [wheels.speedup."1.0"]
 [wheels.politeness."1.0"]
@@ -64,6 +80,11 @@ calls = "chat"
 kind = "chat"
 name = "near"
 model = "near/one"
+
+[[providers.deep.calls]]
+kind = "chat"
+name = "deep"
+model = "deep/one"
 
 [[providers.far.calls]]
 kind = "chat"
@@ -121,11 +142,19 @@ def names(found: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_what_each_provider_needs(made: Project) -> None:
-    """What another needs is on its own account; what makes a difference is needed, what makes none is not."""
+    """What another needs is on its own account; what makes a difference is needed, what makes none is not.
+
+    What the import of the root does without counts too: where it has to be there before anything is called (deep), and
+    where it is asked for again (near).
+    """
     found = measured(made)
     assert [part["name"] for part in found["base"]["distributions"]] == ["always", "fat"]
-    assert names(found) == {"far": ["politeness", "shared"], "near": ["boxes", "near-client", "shared"]}
-    far, near = found["providers"]
+    assert names(found) == {
+        "deep": ["seal", "shared", "vault"],
+        "far": ["politeness", "shared"],
+        "near": ["boxes", "near-client", "seal", "shared", "vault"],
+    }
+    _, far, near = found["providers"]
     assert far["features"] == ["tools"]
     assert far["skipped"] == [{"stage": "far/chat", "call": "far", "reason": "older releases do not chat"}]
     why = {part["name"]: part["why"] for part in (*near["distributions"], *far["distributions"])}
@@ -134,7 +163,7 @@ def test_what_each_provider_needs(made: Project) -> None:
     )
     assert why["shared"].startswith("far/tools fails without it: ModuleNotFoundError: No module named 'shared'")
     assert why["politeness"] == "output of far/tools differs without it"
-    assert {part["version"] for part in near["distributions"]} == {"1.5", "2.0", "3.0"}
+    assert {part["version"] for part in near["distributions"]} == {"1.0", "1.5", "2.0", "3.0"}
     assert near["bytes"] == sum(part["bytes"] for part in near["distributions"])
 
 
@@ -154,10 +183,10 @@ def test_what_was_measured_is_kept(made: Project) -> None:
     """Nothing runs again; a provider that is new, or whose script changed, does."""
     first = measured(made)
     records = {file: file.stat().st_mtime_ns for file in (made.cache / "providers").iterdir()}
-    assert len(records) == 3
+    assert len(records) == 4
     assert measured(made) == first
     assert {file: file.stat().st_mtime_ns for file in (made.cache / "providers").iterdir()} == records
-    assert measured(made, "--providers", "far")["providers"] == first["providers"][:1]
+    assert measured(made, "--providers", "far")["providers"] == first["providers"][1:2]
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_tools.py"
     script.write_text(script.read_text() + "import always\n")
     assert measured(made) == first
@@ -172,8 +201,8 @@ def test_the_table(made: Project) -> None:
     assert "its import needs 2 distributions" in lines[0]
     [far, near] = [line.split() for line in lines if line.startswith(("far ", "near "))]
     assert far[:2] == ["far", "2"]
-    assert near[:2] == ["near", "3"]
-    assert "chat, tools: near" in lines
+    assert near[:2] == ["near", "5"]
+    assert "chat, tools: deep, near" in lines
     assert lines[-1] == "skipped, in part or whole: far/chat: older releases do not chat"
 
 
@@ -187,7 +216,7 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
     assert near.endswith("near/chat: LookupError: nobody home")
     [far] = [line for line in done.out.splitlines() if line.startswith("far ")]
     assert "shared 1.5" in far
-    assert done.sentences == ["the smoke of near fails although nothing is left out; the others were measured"]
+    assert done.sentences == ["the smokes of deep, near fail although nothing is left out; the others were measured"]
 
 
 def test_a_root_without_providers(made: Project) -> None:
