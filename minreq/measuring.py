@@ -89,9 +89,24 @@ class Needs:
 class _Base:
     """What the first stage needs, as it is kept."""
 
-    needs: frozenset[NormalizedName]
+    parts: tuple[Part, ...]
     #: What it asked for and does without.
     declined: frozenset[NormalizedName]
+
+    @property
+    def names(self) -> frozenset[NormalizedName]:
+        """The distributions it needs."""
+        return frozenset(part.name for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What a provider needs beside that, as it is kept."""
+
+    provider: str
+    parts: tuple[Part, ...]
+    features: tuple[str, ...]
+    failure: str = ""
 
 
 _CODEC = Codec({})
@@ -135,9 +150,11 @@ def measure(settings: Settings, reporter: Reporter) -> Needs:
             inputs=planning.inputs(plan),
             stages=frozenset(script.stage for group in plan.groups for script in group.scripts),
         )
-        known = {group.name: records.provision(group.name) for group in plan.groups}
+        known = {group.name: records.provider(group.name) for group in plan.groups}
         base = records.base()
         missing = tuple(group for group in plan.groups if known[group.name] is None)
+        if base is not None and not base.names <= resolution.pins.keys():
+            base = None  # An extra supplied something, and has to do so again.
         if base is None or missing:
             with workplace(
                 task.interpreter,
@@ -153,11 +170,19 @@ def measure(settings: Settings, reporter: Reporter) -> Needs:
                 base = base or _base(laboratory, resolution, reporter)
                 records.keep(base)
                 reporter.began(Step.TRACE, f"{len(missing)} providers")
-                for found in provisions(_with(laboratory, replace(plan, groups=missing)), base.needs, base.declined):
-                    known[found.provider] = found
+                for each in provisions(_with(laboratory, replace(plan, groups=missing)), base.names, base.declined):
+                    known[each.provider] = found = _measured(closure, each)
                     if not found.failure:
                         records.keep(found)
-        return _needs(task, profile, closure, base, [each for each in known.values() if each is not None])
+        return Needs(
+            root=task.subject,
+            version=version,
+            platform=task.host,
+            base=base.parts,
+            providers=tuple(
+                _need(task, profile, found, version) for _, found in sorted(known.items()) if found is not None
+            ),
+        )
 
 
 def _base(laboratory: Laboratory, resolution: Resolution, reporter: Reporter) -> _Base:
@@ -166,46 +191,36 @@ def _base(laboratory: Laboratory, resolution: Resolution, reporter: Reporter) ->
     wishes = Wishes(requested=requests(resolution, {resolution.root: "root"}))
     minimum = minimize(_with(laboratory, replace(plan, groups=())), wishes, reporter)
     needs = frozenset(minimum.evidence) | laboratory.initial
-    return _Base(needs=needs, declined=frozenset(minimum.trace.answers) - needs)
+    parts = tuple(_part(laboratory.closure, name) for name in sorted(needs))
+    return _Base(parts=parts, declined=frozenset(minimum.trace.answers) - needs)
 
 
 def _with(laboratory: Laboratory, plan: Plan) -> Laboratory:
     return replace(laboratory, world=replace(laboratory.world, plan=plan))
 
 
-def _needs(task: Task, profile: Profile, closure: Closure, base: _Base, found: list[Provision]) -> Needs:
+def _measured(closure: Closure, found: Provision) -> _Measured:
+    parts = tuple(_part(closure, name, _why(evidence)) for name, evidence in sorted(found.needs.items()))
+    return _Measured(provider=found.provider, parts=parts, features=found.features, failure=found.failure)
+
+
+def _need(task: Task, profile: Profile, found: _Measured, version: Version) -> Need:
+    """Return *found* with what the profile says of that provider and that *version*."""
+    (provider,) = (each for each in profile.providers if each.name == found.provider)
+    more = {each.name for each in planning.offered(profile, provider) if not each.default}
     features = task.settings.features or None
-    version = closure.candidate(task.subject).version
-    providers = {provider.name: provider for provider in profile.providers}
-    needs = []
-    for each in sorted(found, key=lambda each: each.provider):
-        offered = {feature.name for feature in planning.offered(profile, providers[each.provider])}
-        parts = (_part(closure, name, _why(each.needs[name])) for name in each.needs)
-        needs.append(
-            Need(
-                provider=each.provider,
-                parts=tuple(parts),
-                features=each.features,
-                more=tuple(sorted(offered - {*each.features} - _default(profile))),
-                skipped=planning.skipped(profile, [each.provider], features, version),
-                failure=each.failure,
-            )
-        )
-    return Needs(
-        root=task.subject,
-        version=version,
-        platform=task.host,
-        base=tuple(_part(closure, name) for name in sorted(base.needs)),
-        providers=tuple(needs),
+    return Need(
+        provider=found.provider,
+        parts=found.parts,
+        features=found.features,
+        more=tuple(sorted(more - {*found.features})),
+        skipped=planning.skipped(profile, [found.provider], features, version),
+        failure=found.failure,
     )
 
 
 def _part(closure: Closure, name: NormalizedName, why: str = "") -> Part:
     return Part(name=name, version=closure.candidate(name).version, bytes=closure.bytes(name), why=why)
-
-
-def _default(profile: Profile) -> set[str]:
-    return {feature.name for feature in profile.features if feature.default}
 
 
 def _common(task: Task, resolution: Resolution) -> Mapping[str, object]:
@@ -239,9 +254,9 @@ class _Records:
     inputs: Mapping[str, str]
     stages: frozenset[str]
 
-    def provision(self, provider: str) -> Provision | None:
-        """Return what was measured of *provider*, ``None`` where nothing was."""
-        found: Provision | None = self._read(Provision, self._file(provider))
+    def provider(self, name: str) -> _Measured | None:
+        """Return what was measured of the provider called *name*, ``None`` where nothing was."""
+        found: _Measured | None = self._read(_Measured, self._file(name))
         return found
 
     def base(self) -> _Base | None:
@@ -249,9 +264,9 @@ class _Records:
         found: _Base | None = self._read(_Base, self._file(""))
         return found
 
-    def keep(self, found: Provision | _Base) -> None:
+    def keep(self, found: _Measured | _Base) -> None:
         """Write *found* for the next time."""
-        kind, name = (_Base, "") if isinstance(found, _Base) else (Provision, found.provider)
+        kind, name = (_Base, "") if isinstance(found, _Base) else (_Measured, found.provider)
         self.folder.mkdir(parents=True, exist_ok=True)
         writing.write({self._file(name): json.dumps(_CODEC.encode(kind, found), indent=1) + "\n"})
 

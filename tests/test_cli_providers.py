@@ -14,6 +14,7 @@ explanation = "Providers share what tools need; one has a client of its own, two
 requirements = ["fat"]
 [wheels.fat."1.0"]
 requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault"]
+extras = { more = ["bonus"] }
 files = { "fat/__init__.py" = '''
 import always
 try:
@@ -40,6 +41,7 @@ def tools(provider):
     if provider == "near":
         import vault
     if provider == "far":
+        import bonus
         try:
             import politeness
             print("please")
@@ -47,6 +49,7 @@ def tools(provider):
             pass
 ''' }
 [wheels.always."1.0"]
+[wheels.bonus."1.0"]
 [wheels.boxes."2.0"]
 [wheels.seal."1.0"]
 [wheels.vault."1.0"]
@@ -151,7 +154,7 @@ def test_what_each_provider_needs(made: Project) -> None:
     assert [part["name"] for part in found["base"]["distributions"]] == ["always", "fat"]
     assert names(found) == {
         "deep": ["seal", "shared", "vault"],
-        "far": ["politeness", "shared"],
+        "far": ["bonus", "politeness", "shared"],
         "near": ["boxes", "near-client", "seal", "shared", "vault"],
     }
     _, far, near = found["providers"]
@@ -200,7 +203,7 @@ def test_the_table(made: Project) -> None:
     assert lines[0].startswith("fat 1.0 on Python 3.")
     assert "its import needs 2 distributions" in lines[0]
     [far, near] = [line.split() for line in lines if line.startswith(("far ", "near "))]
-    assert far[:2] == ["far", "2"]
+    assert far[:2] == ["far", "3"]
     assert near[:2] == ["near", "5"]
     assert "chat, tools: deep, near" in lines
     assert lines[-1] == "skipped, in part or whole: far/chat: older releases do not chat"
