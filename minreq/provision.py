@@ -160,6 +160,8 @@ class _Search:
         features = tuple(script.stage.partition("/")[2] for script in self.group.scripts)
         for _ in range(_MOST_RUNS):
             trace = self.groups.begin(self.group.name, self.decided)
+            # What is refused when nothing is left out is no matter as long as the group does without.
+            self.groups.refused.pop(self.group.name, None)
             results = self.run.run(self.group.scripts)
             if refused := self.groups.refused.get(self.group.name):
                 return Provision(provider=self.group.name, needs={}, features=features, failure=refused)
@@ -203,9 +205,9 @@ class _Search:
 
     def outgrown(self, trace: Trace) -> bool:
         """Whether an extra was taken in while the group ran, with something that it had asked for before."""
-        known = self.groups.laboratory.closure.import_map
+        known = self.groups.laboratory.closure.import_map.owners
         asked = (each.question for each in trace.unanswered)
-        return any(each.need is not Need.METADATA and known.owner(each.name) is not None for each in asked)
+        return any(each.need is not Need.METADATA and each.name in known for each in asked)
 
     def compare(self, declined: AbstractSet[_Asking], behaviour: Behaviour) -> None:
         """Decide to give what was *declined* for the first time in these places, if the group behaves differently."""
