@@ -205,9 +205,9 @@ class _Search:
 
     def outgrown(self, trace: Trace) -> bool:
         """Whether an extra was taken in while the group ran, with something that it had asked for before."""
-        known = self.groups.laboratory.closure.import_map.owners
+        known = self.groups.laboratory.closure.import_map
         asked = (each.question for each in trace.unanswered)
-        return any(each.need is not Need.METADATA and each.name in known for each in asked)
+        return any(each.need is not Need.METADATA and known.owner(each.name) is not None for each in asked)
 
     def compare(self, declined: AbstractSet[_Asking], behaviour: Behaviour) -> None:
         """Decide to give what was *declined* for the first time in these places, if the group behaves differently."""
