@@ -121,7 +121,7 @@ def task(settings: Settings) -> Task:
             settings.project, interpreter, index_settings(settings.index, files), settings.cache_dir
         )
         settings = with_project(settings, project)
-    found = (loading.find(canonicalize_name(each.name)) for each in settings.roots)
+    found = (loading.find(canonicalize_name(each.name), settings.profiles) for each in settings.roots)
     profile = next((each for each in found if each is not None), None)
     prepared = Task(
         settings=settings,

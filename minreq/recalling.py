@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -35,17 +36,36 @@ def plan(lock: Lock, file: Path, moved: Sequence[Path] = ()) -> Plan:
 
     *moved* are scripts that may not be where they were. Raises ``EvidenceUnreadable`` and ``SmokeMissing``.
     """
+    told = _told(lock, file)
+    smokes = [_smoke(smoke, file, moved) for smoke in told.get("smokes", ())]
+    found = profile(lock, file)
+    subject = next((root for root in _roots(lock, told) if found and root in found.roots), lock.resolution.root)
+    version = lock.resolution.pins[subject].version
+    return planning.plan(found, told.get("providers", ()), told.get("features") or None, smokes, version)
+
+
+def profile(lock: Lock, file: Path) -> loading.Profile | None:
+    """Return what is known of the roots of the *lock* in *file*; raises ``ProfileInvalid``."""
+    told = _told(lock, file)
+    folders = [_folder(each, file) for each in told.get("profiles", ())]
+    return next((found for root in _roots(lock, told) if (found := loading.find(root, folders)) is not None), None)
+
+
+def _told(lock: Lock, file: Path) -> Mapping[str, Any]:
     try:
-        told = read_command(lock.command)
+        return read_command(lock.command)
     except ValueError as error:
         name = evidence_file.beside(file).name
         raise EvidenceUnreadable(name, "command", str(error)) from error
-    smokes = [_smoke(smoke, file, moved) for smoke in told.get("smokes", ())]
-    roots = [lock.resolution.root, *(canonicalize_name(each.name) for each in told.get("also", ()))]
-    profile = next((found for root in roots if (found := loading.find(root)) is not None), None)
-    subject = next((root for root in roots if profile and root in profile.roots), lock.resolution.root)
-    version = lock.resolution.pins[subject].version
-    return planning.plan(profile, told.get("providers", ()), told.get("features") or None, smokes, version)
+
+
+def _roots(lock: Lock, told: Mapping[str, Any]) -> list[NormalizedName]:
+    return [lock.resolution.root, *(canonicalize_name(each.name) for each in told.get("also", ()))]
+
+
+def _folder(recorded: Path, file: Path) -> Path:
+    """Return where a profile of the user is now: as recorded, or beside the lock."""
+    return next((each for each in (recorded, file.parent / recorded) if each.is_dir()), recorded)
 
 
 def _smoke(recorded: Path, file: Path, moved: Sequence[Path]) -> Path | Command:

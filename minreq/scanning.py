@@ -14,7 +14,7 @@ from minreq.config import Settings
 from minreq.errors import ArchiveUnreadable, NothingSeen, NothingToScan, UnknownModels
 from minreq.forecast import StaticForecast
 from minreq.index.client import IndexClient
-from minreq.profiles import loading, usage as guides
+from minreq.profiles import loading, planning, usage as guides
 from minreq.reporting import Reporter, Step
 from minreq.resolver import resolve
 from minreq.scan import naming, scan
@@ -29,9 +29,9 @@ def usage(settings: Settings, reporter: Reporter) -> Usage:
     Raises ``NothingToScan``, ``ScanInterrupted``, and what a resolution raises.
     """
     root = canonicalize_name(settings.root.name)
-    profile = loading.find(root)
+    profile = loading.find(root, settings.profiles)
     guide = guides.guide(profile) if profile else None
-    if guide is None:
+    if profile is None or guide is None:
         raise NothingToScan(settings.root.name, "nothing is known of how programs use it; give a script with --smoke")
     for path in settings.scan:
         if not path.exists():
@@ -43,7 +43,12 @@ def usage(settings: Settings, reporter: Reporter) -> Usage:
     def models() -> Mapping[str, str]:
         return _models(settings, guide, reporter)
 
-    return naming.usage(findings, guide.vocabulary, models)
+    found = naming.usage(findings, guide.vocabulary, models)
+    return replace(
+        found,
+        named=planning.to_be_named(profile, found.providers, found.features),
+        uncovered=planning.uncovered(profile, found.providers, found.features),
+    )
 
 
 def applied(settings: Settings, reporter: Reporter) -> Settings:
@@ -64,7 +69,11 @@ def applied(settings: Settings, reporter: Reporter) -> Settings:
     providers = dict.fromkeys((*settings.providers, *found.providers))
     if not providers:
         raise NothingSeen([str(path) for path in settings.scan], found.files)
-    return replace(settings, providers=tuple(providers), scan=(), allow_unknown=False)
+    for feature in found.uncovered:
+        reporter.note(f"{feature} is used, and no smoke of {', '.join(found.providers)} covers it")
+    # Who names features wants those alone.
+    features = settings.features or ((planning.DEFAULT, *found.named) if found.named else ())
+    return replace(settings, providers=tuple(providers), features=features, scan=(), allow_unknown=False)
 
 
 def _models(settings: Settings, guide: guides.Guide, reporter: Reporter) -> Mapping[str, str]:

@@ -137,6 +137,10 @@ class Usage:
     uses: tuple[Use, ...]
     skipped: tuple[Skipped, ...]
     files: int
+    #: Features in use that a lock covers only when they are named, sorted.
+    named: tuple[str, ...] = ()
+    #: Features in use that the smokes of none of the providers cover, sorted.
+    uncovered: tuple[str, ...] = ()
 
     @property
     def providers(self) -> tuple[str, ...]:

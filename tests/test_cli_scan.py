@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from commanding import Project, project
+
+from minreq.config import Settings
+from minreq.reporting import Reporter
+from minreq.scanning import applied
 
 SCENARIO = """
 explanation = "The root that the profile is for, with its table of models."
@@ -101,3 +106,34 @@ def test_faults(arguments: tuple[str, ...], sentence: str, made: Project) -> Non
     done = made.minreq(*arguments)
     assert done.status == 2
     assert done.sentences[0].startswith(sentence)
+
+
+NAMED = """
+import litellm
+litellm.image_generation("a house", model="openai/gpt-image-1")
+litellm.rerank(model="openai/a", query="b", documents=["c"])
+router = litellm.Router(model_list=[{"model_name": "a", "litellm_params": {"model": "openai/gpt-4o"}}])
+"""
+
+
+def test_what_runs_only_when_it_is_named(made: Project) -> None:
+    """It goes into the command; what no smoke of the providers covers is told."""
+    made.folder.joinpath("app.py").write_text(NAMED)
+    done = made.minreq("scan")
+    assert done.status == 0, done.err
+    assert done.out.splitlines()[-2:] == [
+        "No smoke of these providers covers rerank: add a --smoke of your own",
+        "minreq lock --providers openai --features default,images,router",
+    ]
+    assert json.loads(made.minreq("scan", "--json").out)["uncovered"] == ["rerank"]
+
+
+def test_a_lock_covers_what_was_found(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(NAMED)
+    asked = Settings(scan=(tmp_path,), cache_dir=tmp_path / "cache")
+    found = applied(asked, Reporter())
+    assert (found.providers, found.features) == (("openai",), ("default", "images", "router"))
+    own = applied(replace(asked, features=("chat",)), Reporter())
+    assert own.features == ("chat",)
+    (tmp_path / "app.py").write_text('import litellm\nlitellm.completion("openai/gpt-4o", messages=[])\n')
+    assert applied(asked, Reporter()).features == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -108,6 +109,18 @@ def test_the_shortcuts_find_what_the_reference_finds(root: str, workshop: Worksh
     assert [each.candidate.name for each in quick.lock.selection.left_out] == [
         each.candidate.name for each in slow.lock.selection.left_out
     ]
+
+
+def test_a_measured_provider_is_what_its_lock_keeps(workshop: Workshop) -> None:
+    """Base and needs together; measured with forks of one import, against a lock with runs of its own."""
+    made = workshop.lock("litellm==1.106.2", "openai")
+    done = made.minreq("providers", "litellm==1.106.2", "--providers", "openai", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    [openai] = found["providers"]
+    assert {part["name"] for part in (*found["base"]["distributions"], *openai["distributions"])} == made.kept
+    assert "mcp" in {part["name"] for part in openai["distributions"]}
+    assert {"chat", "streaming", "async", "tools", "embeddings"} <= {*openai["features"]}
 
 
 def test_equal_inputs_give_equal_bytes(workshop: Workshop) -> None:

@@ -17,6 +17,7 @@ from minreq.errors import ScanInterrupted
 from minreq.profiles import loading
 from minreq.profiles.usage import guide
 from minreq.scan import naming, reading, scan
+from minreq.scan.texts import sieve
 from minreq.usage import Usage, Vocabulary
 
 #: What litellm would say of bare names.
@@ -351,6 +352,20 @@ def test_what_cannot_be_read_is_passed_over_with_a_word(code: Code) -> None:
         "pipe.py": "is no regular file",
         "lost.py": "cannot be read",
     }
+
+
+def test_only_what_may_say_something_is_parsed() -> None:
+    """A sieve over the bytes keeps out nearly every file of a large code base."""
+    made = sieve("litellm", ["openai"], ["completion", "acompletion", "encode", "decode"])
+    held = (
+        b"import LiteLLM",
+        b'"openai/gpt-4o"',
+        b"from ai import completion\nawait acompletion(x)",
+        b'model = "gpt-4o"',
+    )
+    assert all(made.holds(content, python=True) for content in held)
+    passed = (b"text.encode('utf-8').decode()", b"import openai", b"the_model = Model(arguments)", b"")
+    assert not any(made.holds(content, python=True) for content in passed)
 
 
 def test_many_processes_see_the_same_as_one(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:

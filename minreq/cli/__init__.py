@@ -35,6 +35,7 @@ _COMMANDS = {
     "explain": "Why a distribution is in a lock, or out of it.",
     "exposure": "Where kept code would import what is left out.",
     "guard": "Write a module with which a miss in production tells itself.",
+    "providers": "What each provider needs, measured.",
     "scan": "Find the providers that a code base uses.",
     "doctor": "What protects this machine from what is locked.",
     "build": "Install a lock, make it smaller, and prove the result.",

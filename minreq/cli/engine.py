@@ -13,6 +13,7 @@ from minreq.usage import Usage
 if TYPE_CHECKING:
     from minreq.analyzing import Analysis
     from minreq.building import Built
+    from minreq.canary import Canary
     from minreq.config.exports import EnvironmentSettings, ExportSettings
     from minreq.doctor import Diagnosis
     from minreq.environments import Standing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from minreq.exporting import Exported
     from minreq.exposing import Exposure
     from minreq.lockfile.difference import LockDifference
+    from minreq.measuring import Needs
     from minreq.surveying import Survey
 
 
@@ -84,6 +86,18 @@ class Engine:
         from minreq import scanning  # noqa: PLC0415 # See above.
 
         return scanning.usage(settings, reporter)
+
+    def providers(self, settings: Settings, reporter: Reporter) -> Needs:
+        """Return what each provider of a root needs."""
+        from minreq import measuring  # noqa: PLC0415 # See above.
+
+        return measuring.measure(settings, reporter)
+
+    def canary(self, lock: Path, output: Path) -> Canary:
+        """Write the smoke of *lock* as a script that calls real endpoints."""
+        from minreq import canary  # noqa: PLC0415 # See above.
+
+        return canary.export(lock, output)
 
     def diagnose(self, cache_dir: Path) -> Diagnosis:
         """Tell what holds on this machine."""

@@ -45,6 +45,7 @@ def _smoke_options(function: Function) -> Function:
     group = Group("What is run")
     return declared(
         function,
+        group.option("profiles", "A folder with a profile of your own.", metavar="DIR"),
         group.option("providers", "The providers the program uses.", "-p", metavar="NAMES"),
         group.option("scan", "Use the providers that the code in this file or folder uses.", metavar="PATH"),
         group.option("allow-unknown", "Accept calls whose model the code does not tell."),

@@ -43,6 +43,7 @@ def _scan_options(function: Function) -> Function:
         group.declare(
             "--root", metavar="REQ", callback=converting(requirement), help="Uses of it; litellm if not said."
         ),
+        group.option("profiles", "A folder with a profile of your own.", metavar="DIR"),
         group.option("jobs", "How many processes read; as many as processors if not said.", "-j", metavar="N"),
     )
 
@@ -87,6 +88,8 @@ def _lines(usage: Usage, settings: Settings) -> Iterator[str]:
             for feature, uses in features.items()
         )
         yield ""
+    for feature in usage.uncovered:
+        yield f"No smoke of these providers covers {feature}: add a --smoke of your own"
     if usage.unknown:
         yield f"{counted(len(usage.unknown), 'call')} of unknown models: lock --scan needs --allow-unknown"
     command = _command(usage, settings)
@@ -102,13 +105,17 @@ def _command(usage: Usage, settings: Settings) -> str | None:
     if not usage.providers:
         return None
     root = [] if settings.root == Requirement("litellm") else [str(settings.root)]
-    return shlex.join(["minreq", "lock", *root, "--providers", ",".join(usage.providers)])
+    # What runs only when it is named; the rest runs unasked.
+    features = ["--features", ",".join(["default", *usage.named])] if usage.named else []
+    profiles = [word for folder in settings.profiles for word in ("--profiles", str(folder))]
+    return shlex.join(["minreq", "lock", *root, *profiles, "--providers", ",".join(usage.providers), *features])
 
 
 def _data(usage: Usage, settings: Settings) -> dict[str, Any]:
     return {
         "providers": list(usage.providers),
         "features": list(usage.features),
+        "uncovered": list(usage.uncovered),
         "sightings": [
             {
                 "file": each.place.file,

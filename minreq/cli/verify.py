@@ -29,6 +29,7 @@ Examples:
   minreq verify requirements-minimal.txt
   minreq verify --path build/function.zip
   minreq verify --python .venv/bin/python
+  minreq verify --export-smoke canary.py
 """
 
 
@@ -38,6 +39,13 @@ def _artifact_options(function: Function) -> Function:
         function,
         group.declare("--path", type=Path, metavar="DIR|ZIP", help="What some other tool built from the lock."),
         group.declare("--python", metavar="EXE", help="The interpreter of an environment made from the lock."),
+        group.declare(
+            "--export-smoke",
+            "canary",
+            type=Path,
+            metavar="FILE",
+            help="Verify nothing; write the smoke as a script that calls the real endpoints, for you to run.",
+        ),
         group.option("smoke", "Where a smoke script of the lock is now, if it was moved.", metavar="FILE"),
     )
 
@@ -49,7 +57,17 @@ def _artifact_options(function: Function) -> Function:
 @index_options
 @report_options
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(
+    engine: Engine,
+    /,
+    *,
+    canary: Path | None,
+    name: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> None:
     """Prove LOCK again: run its smoke on nothing but the lock, and compare with what was recorded.
 
     LOCK is what `minreq lock` writes if not said.
@@ -58,8 +76,24 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     from minreq.cli.progress import watching  # noqa: PLC0415
 
     told = verify_settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    if canary is not None:
+        _export(engine, told.lock, canary, as_json=as_json)
+        return
     with watching(quiet=quiet, verbose=verbose) as progress:
         lock = engine.verify(told, progress)
         progress.finished([f"{told.lock} holds: {counted(len(lock.selection.kept), 'distribution')}, proven again"])
     if as_json:
         click.echo(json.dumps({"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)}, indent=1))
+
+
+def _export(engine: Engine, lock: Path, file: Path, *, as_json: bool) -> None:
+    """Write the canary of *lock*, and say what it is."""
+    made = engine.canary(lock, file)
+    if as_json:
+        found = {"file": file.as_posix(), "stages": list(made.stages), "left_out": list(made.left_out)}
+        click.echo(json.dumps(found, indent=1))
+        return
+    if made.left_out:
+        click.echo(f"left out, since only an emulator can be asked for it: {', '.join(made.left_out)}", err=True)
+    calls = "with your credentials in its environment it calls the real endpoints; minreq never runs it"
+    click.echo(f"wrote {file}, {counted(len(made.stages), 'stage')}; {calls}", err=True)

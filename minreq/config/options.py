@@ -130,6 +130,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="root", field="root", convert=requirement),
         Option(name="project", field="project", convert=path, path=True),
         Option(name="also", field="also", convert=requirement, many=True),
+        Option(name="profiles", field="profiles", convert=Path, many=True, path=True),
         Option(name="providers", field="providers", many=True, commas=True),
         Option(name="smoke", field="smokes", convert=path, many=True, path=True),
         Option(name="smoke-with", field="smoke_with", convert=requirement, many=True),

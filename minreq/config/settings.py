@@ -49,6 +49,8 @@ class Settings:
     project: Path | None = None
     #: Other roots, minimized with it.
     also: tuple[Requirement, ...] = ()
+    #: Folders with profiles beside those that come with minreq; a later one may extend an earlier one.
+    profiles: tuple[Path, ...] = ()
     providers: tuple[str, ...] = ()
     #: Scripts, and command lines whose first word is a program: ``pytest -q tests/smoke``.
     smokes: tuple[Path, ...] = ()
@@ -156,6 +158,15 @@ def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settin
     without = {"providers", "smokes", "features", "check", "allow_unknown", "platforms"}
     index, values = merged(flags, {name: value for name, value in config.items() if name not in without})
     return Settings(index=index, **{"scan": (Path(),), **values})
+
+
+def providers_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """Join *flags* and *config* as ``settings`` does, to measure providers: what a lock would write is no matter."""
+    shared = {"root", "profiles", "python", "allow_pth", "exclude_newer", "constraints"}
+    shared |= {"jobs", "timeout", "require_sandbox"}
+    known = {name: value for name, value in config.items() if name in shared | _INDEX_FIELDS}
+    index, values = merged(flags, known)
+    return Settings(index=index, output=Path(STDOUT), **values)
 
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:

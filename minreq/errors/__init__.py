@@ -81,6 +81,11 @@ from minreq.errors.options import (
     UnknownPlatform as UnknownPlatform,
     UnknownProvider as UnknownProvider,
 )
+from minreq.errors.providers import (
+    NoProviders as NoProviders,
+    NothingToExport as NothingToExport,
+    NotMeasured as NotMeasured,
+)
 from minreq.errors.resolution import (
     KnownBadRelease as KnownBadRelease,
     NoVersion as NoVersion,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tomlkit
@@ -16,16 +18,20 @@ FOLDER = Path(__file__).parent
 #: The file in the folder of a profile.
 PROFILE = "profile.toml"
 
+#: What to look for in programs that use the root, beside the profile.
+SCAN = "scan.toml"
+
 #: Tables whose entries are declarations: one of the same name replaces the other whole.
 _DECLARATIONS = ("environment", "features", "forms", "providers", "undeclared")
+_NOTHING: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
 
-def document(file: Path) -> dict[str, Any]:
+def document(file: Path, known: Mapping[str, dict[str, Any]] = _NOTHING) -> dict[str, Any]:
     """What *file*, the files in ``providers`` beside it and what it extends say together; paths are absolute.
 
-    Raises `ProfileInvalid`.
+    What it extends is one of those that are *known* by name, or one that comes with minreq. Raises `ProfileInvalid`.
     """
-    content = _absolute(_read(file), file.parent)
+    content = _absolute(_read(file), file.parent.absolute())
     for each in sorted(file.parent.glob("providers/*.toml")):
         declared = content.setdefault("providers", {})
         for name, table in _read(each).items():
@@ -33,15 +39,15 @@ def document(file: Path) -> dict[str, Any]:
                 raise ProfileInvalid(each, (f"{name}: there is another provider of that name",))
             declared[name] = table
     base = content.pop("extends", None)
-    return content if base is None else _extended(file, str(base), content)
+    return content if base is None else _extended(file, str(base), content, known)
 
 
-def _extended(file: Path, name: str, content: dict[str, Any]) -> dict[str, Any]:
+def _extended(file: Path, name: str, content: dict[str, Any], known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     base = FOLDER / name / PROFILE
-    if not base.is_file():
-        known = ", ".join(sorted(each.parent.name for each in FOLDER.glob(f"*/{PROFILE}")))
-        raise ProfileInvalid(file, (f"extends: no profile {name!r} comes with minreq; there are: {known}",))
-    below = document(base)
+    if name not in known and not base.is_file():
+        there = ", ".join(sorted({*known, *(each.parent.name for each in FOLDER.glob(f"*/{PROFILE}"))}))
+        raise ProfileInvalid(file, (f"extends: there is no profile {name!r}; there are: {there}",))
+    below = known[name] if name in known else document(base)
     merged = {**below, **content, "refused": [*below.get("refused", ()), *content.get("refused", ())]}
     for key in _DECLARATIONS:
         if isinstance(content.get(key, {}), dict):
@@ -58,9 +64,14 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Scripts are named relative to the folder of the profile that declares them."""
+    """Scripts are named relative to the folder of the profile that declares them; what lies beside it is said too."""
+    if (folder / SCAN).is_file():
+        content["scan"] = str(folder / SCAN)
     features = content.get("features", {})
     for table, key in ((content, "first"), *((each, "file") for each in features.values() if isinstance(each, dict))):
         if isinstance(table.get(key), str):
             table[key] = str(folder / table[key])
+    real = content.get("real")
+    if isinstance(real, dict) and isinstance(real.get("files"), list):
+        real["files"] = [str(folder / each) if isinstance(each, str) else each for each in real["files"]]
     return content

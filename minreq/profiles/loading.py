@@ -92,6 +92,18 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Real:
+    """What becomes of the smokes where real endpoints answer."""
+
+    #: What the scripts share, and then what says it again where it differs.
+    files: tuple[Path, ...]
+    #: Names of features that only the emulator can be asked for.
+    without: frozenset[str]
+    #: Names of arguments that say where the emulator is, or who calls.
+    arguments: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What is known of a root package."""
 
@@ -109,16 +121,28 @@ class Profile:
     features: tuple[Feature, ...]
     #: Sorted by name.
     providers: tuple[Provider, ...]
-    #: Where profile and scripts are.
-    folder: Path
+    #: What to look for in programs that use a root; ``None``: nothing is known of that.
+    scan: Path | None
+    #: ``None``: the smokes are for the emulator alone.
+    real: Real | None
 
 
 def find(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile | None:
-    """The profile that *root* belongs to, of those in *folders* and then of those that come with minreq.
+    """The profile that *root* belongs to, of those in *folders*, the last first, then of those that come with minreq.
 
-    Raises `ProfileInvalid`.
+    What a folder extends may be that of a folder before it, so that each can add to the same profile. Raises
+    `ProfileInvalid`.
     """
-    for file in (*(folder / PROFILE for folder in folders), *sorted(FOLDER.glob(f"*/{PROFILE}"))):
+    known: dict[str, dict[str, Any]] = {}
+    own: list[Profile] = []
+    for file in (folder / PROFILE for folder in folders):
+        content = document(file, known)
+        own.insert(0, _checked(file, content))
+        known[own[0].name] = content
+    for profile in own:
+        if root in profile.roots:
+            return profile
+    for file in sorted(FOLDER.glob(f"*/{PROFILE}")):
         profile = load(file)
         if root in profile.roots:
             return profile
@@ -127,8 +151,12 @@ def find(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile | None:
 
 def load(file: Path) -> Profile:
     """The profile in *file*; raises `ProfileInvalid` with everything that is wrong with it."""
+    return _checked(file, document(file))
+
+
+def _checked(file: Path, content: Mapping[str, Any]) -> Profile:
     faults: list[str] = []
-    profile = _profile(Table(document(file), "", faults), file.parent)
+    profile = _profile(Table(content, "", faults), file.parent)
     if faults:
         raise ProfileInvalid(file, tuple(faults))
     return profile
@@ -145,10 +173,21 @@ def _profile(table: Table, folder: Path) -> Profile:
         first=_script(table, "first", folder),
         features=features,
         providers=_providers(table.table("providers"), table.anything("forms"), features),
-        folder=folder,
+        scan=Path(scan) if (scan := table.text("scan", "")) else None,
+        real=_real(table.table("real"), folder) if "real" in table else None,
     )
     table.end()
     return profile
+
+
+def _real(table: Table, folder: Path) -> Real:
+    real = Real(
+        files=_scripts(table, "files", folder),
+        without=frozenset(table.texts("without")),
+        arguments=frozenset(table.texts("arguments")),
+    )
+    table.end()
+    return real
 
 
 def _refused(table: Table) -> Refused | None:
@@ -177,6 +216,14 @@ def _script(table: Table, key: str, folder: Path) -> Path:
     if not file.is_file():
         table.fault(key, f"no such file: {file}")
     return file
+
+
+def _scripts(table: Table, key: str, folder: Path) -> tuple[Path, ...]:
+    files = tuple(folder / text for text in table.texts(key))
+    for file in files:
+        if not file.is_file():
+            table.fault(key, f"no such file: {file}")
+    return files
 
 
 def _providers(table: Table, forms: Mapping[str, Any], features: Sequence[Feature]) -> tuple[Provider, ...]:

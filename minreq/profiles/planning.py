@@ -71,6 +71,22 @@ def available(
     return tuple(found[text] for text in sorted(found))
 
 
+def to_be_named(profile: Profile, providers: Sequence[str], features: Iterable[str]) -> tuple[str, ...]:
+    """Those of *features* that one of *providers* has calls for, and that run only when they are named; sorted."""
+    there = {each.name: each for each in _of_all(profile, providers)}
+    return tuple(sorted({name for name in features if name in there and not there[name].default}))
+
+
+def uncovered(profile: Profile, providers: Sequence[str], features: Iterable[str]) -> tuple[str, ...]:
+    """Those of *features* that none of *providers* has calls for, sorted."""
+    return tuple(sorted({*features} - {each.name for each in _of_all(profile, providers)}))
+
+
+def _of_all(profile: Profile, providers: Sequence[str]) -> list[Feature]:
+    found = [provider for name in providers for provider in _named(profile, name)]
+    return [feature for provider in found for feature in offered(profile, provider)]
+
+
 def skipped(
     profile: Profile, providers: Sequence[str], features: Sequence[str] | None, version: Version
 ) -> tuple[Skipped, ...]:
@@ -125,14 +141,14 @@ def _wanted(
 ) -> list[tuple[Provider, list[Feature]]]:
     """The providers, each with those of the features that it has calls for."""
     found = {provider.name: provider for name in providers for provider in _named(profile, name)}
-    offered = {name: _offered(profile, provider) for name, provider in found.items()} if profile else {}
-    known = {feature.name for each in offered.values() for feature in each}
+    of_each = {name: offered(profile, provider) for name, provider in found.items()} if profile else {}
+    known = {feature.name for each in of_each.values() for feature in each}
     for name in features or ():
         if found and name not in known | {DEFAULT}:
             raise UnknownFeature(name, tuple(sorted(found)), tuple(sorted(known)))
     unasked = features is None or DEFAULT in features
     return [
-        (found[name], [each for each in offered[name] if (unasked and each.default) or each.name in (features or ())])
+        (found[name], [each for each in of_each[name] if (unasked and each.default) or each.name in (features or ())])
         for name in sorted(found)
     ]
 
@@ -147,7 +163,8 @@ def _named(profile: Profile | None, name: str) -> list[Provider]:
     return found
 
 
-def _offered(profile: Profile, provider: Provider) -> list[Feature]:
+def offered(profile: Profile, provider: Provider) -> list[Feature]:
+    """The features that *provider* has calls for, in the order they run."""
     return [feature for feature in profile.features if any(_made(call, feature) for call in provider.calls)]
 
 

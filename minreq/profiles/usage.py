@@ -26,8 +26,8 @@ class Guide:
 
 def guide(profile: Profile) -> Guide | None:
     """Return the guide of *profile*, ``None`` when it has none; raises `ProfileInvalid`."""
-    file = profile.folder / "scan.toml"
-    if not file.is_file():
+    file = profile.scan
+    if file is None:
         return None
     faults: list[str] = []
     try:

@@ -57,6 +57,9 @@ _MODEL_IN_PYTHON = [
 _MODEL_ELSEWHERE = [re.compile(word + rb"""[\w-]*["']?\s*\??\s*[:=,}]""") for word in _WORDS]
 
 
+_OF_TEXTS = frozenset({*dir(str), *dir(bytes)})
+
+
 @dataclass(frozen=True, slots=True)
 class Sieve:
     """Tells which files are worth a parser, from their bytes."""
@@ -84,7 +87,8 @@ class Sieve:
 
 def sieve(module: str, prefixes: Iterable[str], functions: Iterable[str]) -> Sieve:
     """Return the sieve for the root *module*, the *prefixes* of models and the *functions* that take them."""
-    calls = sorted(f"{name}(" for name in functions)
+    # Every text has an encode() too: a file that calls one says nothing by it.
+    calls = sorted(f"{name}(" for name in functions if name not in _OF_TEXTS)
     ends = [each for each in calls if not any(each != other and each.endswith(other) for other in calls)]
     return Sieve(
         module.lower().encode(),

@@ -39,6 +39,9 @@ def tools() -> list[dict[str, Any]]:
 
 def calls() -> list[SimpleNamespace]:
     """The calls of this stage: what stands in the environment, as objects."""
+    if "HTTPS_PROXY" in os.environ:
+        # A client that litellm keeps goes on asking the proxy of the stage before.
+        litellm.in_memory_llm_clients_cache.flush_cache()
     return [SimpleNamespace(**call) for call in json.loads(os.environ["MINREQ_CALLS"])]
 
 

@@ -14,7 +14,7 @@ def sync() -> None:
         result = {"role": "tool", "tool_call_id": asked.id, "name": "weather", "content": "17 degrees"}
         messages = [*MESSAGES, answer.choices[0].message.model_dump(), result]
         final = litellm.completion(messages=messages, **arguments)
-        assert "17 degrees" in final.choices[0].message.content, final
+        assert "17" in final.choices[0].message.content, final
         print(call.name, final.choices[0].finish_reason, final.choices[0].message.content)
 
 

@@ -1,0 +1,52 @@
+"""What measuring providers, and writing their calls as a script, may end with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from minreq.errors.branches import BaselineFailure, UsageError
+
+
+class NoProviders(UsageError):
+    """Nothing is known of the providers of a root."""
+
+    reason = "no-providers"
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.root = root
+
+    def __str__(self) -> str:
+        return f"no profile is for {self.root}, so it has no providers; name a folder with one by --profiles"
+
+
+class NotMeasured(BaselineFailure):
+    """The smokes of some providers fail though nothing is left out."""
+
+    reason = "not-measured"
+
+    def __init__(self, providers: Sequence[str]) -> None:
+        super().__init__(providers)
+        self.providers = tuple(providers)
+
+    def __str__(self) -> str:
+        names = ", ".join(self.providers)
+        if len(self.providers) == 1:
+            return f"the smoke of {names} fails although nothing is left out; the others were measured"
+        return f"the smokes of {names} fail although nothing is left out; the others were measured"
+
+
+class NothingToExport(UsageError):
+    """No stage of a lock's smoke can be asked of real endpoints."""
+
+    reason = "nothing-to-export"
+
+    def __init__(self, stages: Sequence[str]) -> None:
+        super().__init__(stages)
+        self.stages = tuple(stages)
+
+    def __str__(self) -> str:
+        return (
+            f"the smoke of this lock ({', '.join(self.stages)}) makes no call of a profile that real endpoints could "
+            "answer; a script of your own needs no export"
+        )

@@ -1,0 +1,228 @@
+"""`minreq providers`, and a profile from outside, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commanding import Project, project
+
+SCENARIO = """
+explanation = "Providers share what tools need; one has a client of its own, two need what the import does without."
+requirements = ["fat"]
+[wheels.fat."1.0"]
+requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault"]
+extras = { more = ["bonus"] }
+files = { "fat/__init__.py" = '''
+import always
+try:
+    import vault
+except ImportError:
+    vault = None
+''', "fat/calls.py" = '''
+import fat
+
+def chat(provider):
+    if provider == "deep" and fat.vault is None:
+        raise RuntimeError("there is no vault")
+    try:
+        import speedup
+    except ImportError:
+        speedup = None
+    if provider == "near":
+        import near_client
+        near_client.ask()
+    print(provider, "answered")
+
+def tools(provider):
+    import shared
+    if provider == "near":
+        import vault
+    if provider == "far":
+        import bonus
+        try:
+            import politeness
+            print("please")
+        except ImportError:
+            pass
+''' }
+[wheels.always."1.0"]
+[wheels.bonus."1.0"]
+[wheels.boxes."2.0"]
+[wheels.seal."1.0"]
+[wheels.vault."1.0"]
+requires = ["seal"]
+files = { "vault/__init__.py" = "import seal" }
+[wheels.shared."1.5"]
+[wheels.speedup."1.0"]
+[wheels.politeness."1.0"]
+[wheels.near-client."3.0"]
+requires = ["boxes"]
+files = { "near_client/__init__.py" = '''
+def ask():
+    import boxes
+''' }
+"""
+PROFILE = """
+name = "fat"
+roots = ["fat"]
+first = "smokes/fat_first.py"
+
+[features.chat]
+file = "smokes/fat_chat.py"
+calls = "chat"
+
+[features.tools]
+file = "smokes/fat_tools.py"
+calls = "chat"
+
+[providers.near]
+[[providers.near.calls]]
+kind = "chat"
+name = "near"
+model = "near/one"
+
+[[providers.deep.calls]]
+kind = "chat"
+name = "deep"
+model = "deep/one"
+
+[[providers.far.calls]]
+kind = "chat"
+name = "far"
+model = "far/one"
+
+[[providers.far.cannot]]
+features = ["chat"]
+versions = "<2"
+reason = "older releases do not chat"
+"""
+SCRIPTS = {
+    "fat_first": "import fat\nimport fat.calls\n",
+    "fat_chat": """
+import json, os
+from fat.calls import chat
+for call in json.loads(os.environ["MINREQ_CALLS"]):
+    chat(call["model"].partition("/")[0])
+""",
+    "fat_tools": """
+import json, os
+from fat.calls import tools
+for call in json.loads(os.environ["MINREQ_CALLS"]):
+    tools(call["model"].partition("/")[0])
+""",
+}
+
+
+def profile(folder: Path, text: str = PROFILE) -> Path:
+    """A profile of the toy root."""
+    (folder / "smokes").mkdir(parents=True)
+    for name, script in SCRIPTS.items():
+        (folder / "smokes" / f"{name}.py").write_text(script, encoding="utf-8")
+    (folder / "profile.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Project:
+    found = project(SCENARIO, tmp_path)
+    profile(found.folder / "profiles" / "fat")
+    found.folder.joinpath("pyproject.toml").write_text('[tool.minreq]\nprofiles = ["profiles/fat"]\n', encoding="utf-8")
+    return found
+
+
+def measured(made: Project, *arguments: str) -> dict[str, Any]:
+    done = made.minreq("providers", "fat", "--json", *arguments)
+    assert done.status == 0, done.err
+    found: dict[str, Any] = json.loads(done.out)
+    return found
+
+
+def names(found: dict[str, Any]) -> dict[str, list[str]]:
+    return {each["provider"]: [part["name"] for part in each["distributions"]] for each in found["providers"]}
+
+
+def test_what_each_provider_needs(made: Project) -> None:
+    """What another needs is on its own account; what makes a difference is needed, what makes none is not.
+
+    What the import of the root does without counts too: where it has to be there before anything is called (deep), and
+    where it is asked for again (near).
+    """
+    found = measured(made)
+    assert [part["name"] for part in found["base"]["distributions"]] == ["always", "fat"]
+    assert names(found) == {
+        "deep": ["seal", "shared", "vault"],
+        "far": ["bonus", "politeness", "shared"],
+        "near": ["boxes", "near-client", "seal", "shared", "vault"],
+    }
+    _, far, near = found["providers"]
+    assert far["features"] == ["tools"]
+    assert far["skipped"] == [{"stage": "far/chat", "call": "far", "reason": "older releases do not chat"}]
+    why = {part["name"]: part["why"] for part in (*near["distributions"], *far["distributions"])}
+    assert why["near-client"].startswith(
+        "near/chat fails without it: ModuleNotFoundError: No module named 'near_client'"
+    )
+    assert why["shared"].startswith("far/tools fails without it: ModuleNotFoundError: No module named 'shared'")
+    assert why["politeness"] == "output of far/tools differs without it"
+    assert {part["version"] for part in near["distributions"]} == {"1.0", "1.5", "2.0", "3.0"}
+    assert near["bytes"] == sum(part["bytes"] for part in near["distributions"])
+
+
+def test_it_is_what_a_lock_keeps(made: Project) -> None:
+    """Base and needs together are the lock of that provider alone."""
+    found = measured(made)
+    base = {part["name"] for part in found["base"]["distributions"]}
+    for provider, needs in names(found).items():
+        done = made.minreq("lock", "fat", "--providers", provider, "--json", "-o", f"{provider}.txt")
+        assert done.status == 0, done.err
+        assert {each["name"] for each in json.loads(done.out)["kept"]} == base | {*needs}
+        skipped = "what far/chat would call is skipped in part or whole: older releases do not chat"
+        assert (skipped in done.err) is (provider == "far")
+
+
+def test_what_was_measured_is_kept(made: Project) -> None:
+    """Nothing runs again; a provider that is new, or whose script changed, does."""
+    first = measured(made)
+    records = {file: file.stat().st_mtime_ns for file in (made.cache / "providers").iterdir()}
+    assert len(records) == 4
+    assert measured(made) == first
+    assert {file: file.stat().st_mtime_ns for file in (made.cache / "providers").iterdir()} == records
+    assert measured(made, "--providers", "far")["providers"] == first["providers"][1:2]
+    script = made.folder / "profiles" / "fat" / "smokes" / "fat_tools.py"
+    script.write_text(script.read_text() + "import always\n")
+    assert measured(made) == first
+    assert len([*(made.cache / "providers").iterdir()]) > len(records)
+
+
+def test_the_table(made: Project) -> None:
+    done = made.minreq("providers", "fat", "-q")
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("fat 1.0 on Python 3.")
+    assert "its import needs 2 distributions" in lines[0]
+    [far, near] = [line.split() for line in lines if line.startswith(("far ", "near "))]
+    assert far[:2] == ["far", "3"]
+    assert near[:2] == ["near", "5"]
+    assert "chat, tools: deep, near" in lines
+    assert lines[-1] == "skipped, in part or whole: far/chat: older releases do not chat"
+
+
+def test_a_provider_whose_smoke_fails(made: Project) -> None:
+    """The others are measured all the same, and the status tells."""
+    script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
+    script.write_text("raise LookupError('nobody home')\n")
+    done = made.minreq("providers", "fat")
+    assert done.status == 3
+    [near] = [line for line in done.out.splitlines() if line.startswith("near ")]
+    assert near.endswith("near/chat: LookupError: nobody home")
+    [far] = [line for line in done.out.splitlines() if line.startswith("far ")]
+    assert "shared 1.5" in far
+    assert done.sentences == ["the smokes of deep, near fail although nothing is left out; the others were measured"]
+
+
+def test_a_root_without_providers(made: Project) -> None:
+    done = made.minreq("providers", "always")
+    assert done.status == 2
+    assert done.sentences == ["no profile is for always, so it has no providers; name a folder with one by --profiles"]
