@@ -78,6 +78,7 @@ class Closure:
         self._extended: dict[tuple[str, frozenset[NormalizedName]], _Extension] = {}
         self._modules_of: dict[Wheel, Modules] = {}
         self._sizes: dict[Wheel, int] = {}
+        self._sources: dict[Wheel, int] = {}
         self._owner_by_hash: dict[str, NormalizedName] = {}
         self.resolution = resolution
         self.import_map = ImportMap(owners={}, shared={})
@@ -94,6 +95,10 @@ class Closure:
     def bytes(self, name: NormalizedName) -> int:
         """Return what *name* installs to, in bytes."""
         return self._sizes[self.candidate(name).wheel]
+
+    def sources(self, name: NormalizedName) -> int:
+        """Return what of that are files of Python, in bytes."""
+        return self._sources[self.candidate(name).wheel]
 
     def owner_of(self, sha256: str) -> NormalizedName | None:
         """Return the distribution whose wheel has that hash."""
@@ -180,6 +185,7 @@ class Closure:
         if wheel not in self._modules_of:
             members = self._index.members(wheel)
             self._sizes[wheel] = sum(member.size for member in members)
+            self._sources[wheel] = sum(member.size for member in members if member.path.endswith(".py"))
             self._modules_of[wheel] = modules(members)
         return self._modules_of[wheel]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -98,6 +99,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
                 resolution := tools.without(closure.resolution),
                 minimum,
                 size=closure.bytes,
+                sources=closure.sources,
                 import_map=closure.import_map,
                 loaded=loaded_files(minimum.trace, laboratory.world.places(laboratory.scratch)),
                 excluded=wishes.excluded,
@@ -105,7 +107,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
             inputs = task.inputs(version)
             bound = subject([kept.candidate for kept in selection.kept], inputs)
             certificate = certify(laboratory, minimum, bound, reporter) if settings.certify else None
-        for sentence in _seen(minimum, closure, store):
+        for sentence in (*_idle(settings, resolution), *_seen(minimum, closure, store)):
             reporter.note(sentence)
 
     behaviour = steady_behaviour(minimum.proof.behaviour, minimum.noise)
@@ -145,6 +147,15 @@ def _young(resolution: Resolution) -> Iterator[str]:
     young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
     if young:
         yield f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}"
+
+
+def _idle(settings: Settings, resolution: Resolution) -> Iterator[str]:
+    """Tell of exclusions that exclude nothing: a name that was mistyped, or that nothing declares any more."""
+    for name in settings.exclude:
+        if name not in resolution.pins:
+            close = difflib.get_close_matches(name, resolution.pins, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            yield f"--exclude {name} excludes nothing: no distribution of that name is declared{meant}"
 
 
 def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:

@@ -170,7 +170,7 @@ def _usage(error: click.ClickException) -> str:
 
 def _fail(sentence: str, reason: str, status: int, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"error": sentence, "reason": reason, "exit_status": status}))
+        click.echo(json.dumps({"schema": 1, "error": sentence, "reason": reason, "exit_status": status}))
     prefix = "error" if os.environ.get("NO_COLOR") else click.style("error", fg="red", bold=True)
     click.echo(f"{prefix}: {printable(sentence)}", err=True)
     return status

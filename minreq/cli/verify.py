@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,11 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     declared,
     index_options,
-    report_options,
     run_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import counted
 from minreq.config.settings import verify_settings
 
@@ -47,19 +44,15 @@ def _artifact_options(function: Function) -> Function:
 @_artifact_options
 @run_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Prove LOCK again: run its smoke on nothing but the lock, and compare with what was recorded.
 
     LOCK is what `minreq lock` writes if not said.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = verify_settings({**flags, "cache_dir": cache_dir()}, configured(name))
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    told = report.settings(verify_settings, flags)
+    with report.watching() as progress:
         lock = engine.verify(told, progress)
         progress.finished([f"{told.lock} holds: {counted(len(lock.selection.kept), 'distribution')}, proven again"])
-    if as_json:
-        click.echo(json.dumps({"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)}, indent=1))
+    report.result(lambda: {"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)})
