@@ -148,7 +148,7 @@ class TestAsAUser:
 
     def test_where_the_cache_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert minreq("cache", "dir").stdout == f"{tmp_path / 'cache'}\n"
-        assert json.loads(minreq("cache", "dir", "--json").stdout) == {"dir": str(tmp_path / "cache")}
+        assert json.loads(minreq("cache", "dir", "--json").stdout) == {"schema": 1, "dir": str(tmp_path / "cache")}
         monkeypatch.delenv("MINREQ_CACHE_DIR")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
         assert minreq("cache", "dir").stdout.endswith("minreq\n")
