@@ -50,7 +50,8 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     _check_platforms(task)
     settings = task.settings
     index_settings = preparing.index_settings(settings.index, task.files)
-    with IndexClient(index_settings, settings.cache_dir / "index") as index:
+    own = task.subject if task.project else None
+    with IndexClient(index_settings, settings.cache_dir / "index", own=own) as index:
         known = checking.unchanged(task, index)
         if known is not None:
             reporter.note("nothing changed since this lock was proven")

@@ -14,8 +14,10 @@ from test_cli import Played
 from test_pages import BROWSER, data
 
 from minreq.cli import lockpage, main
+from minreq.config import Settings
 from minreq.lockfile import difference
-from minreq.model import Selection
+from minreq.lockfile.difference import LockDifference
+from minreq.model import Lock, Selection
 
 PAGE = lockpage.page(LOCK)
 
@@ -61,11 +63,11 @@ def test_what_the_lock_before_left_out_is_told(tmp_path: Path, capsys: pytest.Ca
     before = replace(LOCK, selection=Selection(kept=kept[1:], left_out=(needed, *left_out)))
 
     class Again(Played):
-        def before(self, _settings: object) -> object:
-            return before
+        def before(self, settings: Settings) -> Lock | None:
+            return before if settings.output.name == "lock.txt" else None
 
-        def changes(self, _before: object, _lock: object) -> object:
-            return difference.between(before, now)
+        def changes(self, before: Lock | None, lock: Lock) -> LockDifference | None:
+            return difference.between(before, now) if before and lock else None
 
     assert main(["lock", "-p", "openai", "-o", str(tmp_path / "lock.txt")], engine=Again()) == 0
     said = " ".join(capsys.readouterr().err.split())

@@ -70,7 +70,7 @@ def test_a_line_that_swallows_the_next_takes_only_the_line_out() -> None:
 @pytest.mark.parametrize("name", [kept.candidate.name for kept in LOCK.selection.kept])
 @pytest.mark.parametrize("rest", [0, 1, 2])
 def test_of_others_nothing_is_told(name: str, rest: int) -> None:
-    """A whole block that is gone, and one of whose last lines some are left: their comments are like those of others."""
+    """A whole block that is gone, and one of which some lines are left: their comments are like those of others."""
     start = next(index for index, line in enumerate(LINES) if line.startswith(f"{name}=="))
     end = next((index for index in range(start + 1, len(LINES)) if "==" in LINES[index]), len(LINES))
     left = [

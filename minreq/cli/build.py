@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from minreq.cli.options import (
     report_options,
     run_options,
 )
+from minreq.cli.reported import document
 from minreq.config.artifacts import build_settings
 from minreq.config.options import byte_count
 from minreq.slimming.leaves import LEVELS
@@ -101,4 +101,4 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     if told.html is not None:
         writing.write({told.html: outcome.page(built)})
     if as_json:
-        click.echo(json.dumps(outcome.data(built), indent=1))
+        click.echo(document(outcome.data(built)))
