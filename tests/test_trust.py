@@ -56,6 +56,40 @@ def test_the_certificate_is_in_the_evidence_and_stays(made: Project) -> None:
     """A lock that is not certified is made again where one is asked for, one that is stays."""
     certificate = json.loads(made.evidence.read_text())["certificate"]
     assert [outcome["distribution"] for outcome in certificate["outcomes"]] == ["app", "colour", "needed"]
+    assert [outcome["result"]["kind"] for outcome in certificate["outcomes"]] == ["failure", "difference", "failure"]
+    assert len(certificate["subject"]) == 64
+    before = made.evidence.read_bytes()
+    made.make_lock("--certify")
+    made.make_lock()
+    assert made.evidence.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("needed", ["failure", "app/__init__.py:1", "import needed", "declared by  app", "certified"]),
+        ("colour", ["difference", "without it   plain", "except ImportError at app/__init__.py:5"]),
+        ("rare", ["never asked for", "declared by    app", "heavy"]),
+        ("optional", ["optional: except ImportError at app/__init__.py:9", "smoke/smoke.py:1"]),
+    ],
+)
+def test_explain(name: str, lines: list[str], made: Project) -> None:
+    done = _run(made, "explain", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"is {'' if name in ('needed', 'colour') else 'not '}in the lock" in done.stdout.splitlines()[0]
+    for line in lines:
+        assert line in done.stdout
+
+
+def test_explain_as_data(made: Project) -> None:
+    told = json.loads(_run(made, "explain", "optional", "--json").stdout)
+    assert (told["in"], told["asked"][0]["optional"]) == (False, "except ImportError at app/__init__.py:9")
+    assert told["chain"][-1]["distribution"] == "app"
+
+
+def test_the_tree(made: Project) -> None:
+    lines = _run(made, "explain", "--tree").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["app", "colour", "needed"]
     told = json.loads(_run(made, "explain", "--tree", "--json").stdout)
     assert [each["depth"] for each in told["distributions"]] == [0, 1, 1]
 
