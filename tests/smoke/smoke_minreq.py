@@ -4,9 +4,12 @@ import importlib
 import os
 import sys
 import tempfile
+import threading
 from base64 import urlsafe_b64encode
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from zipfile import ZipFile
@@ -15,7 +18,7 @@ from minreq.cli import main
 
 
 def wheel(folder: Path, name: str, code: str, requires: tuple[str, ...] = ()) -> None:
-    """Put a wheel of one module into an index."""
+    """Put a wheel of one module into an index (PEP 503)."""
     info = f"{name}-1.0.dist-info"
     needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
     place = folder / name
@@ -26,9 +29,12 @@ def wheel(folder: Path, name: str, code: str, requires: tuple[str, ...] = ()) ->
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: smoke\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(f"{path},{digest(text)},{len(text)}\n" for path, text in files.items())
-    with ZipFile(place / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+    file = place / f"{name}-1.0-py3-none-any.whl"
+    with ZipFile(file, "w") as archive:
         for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
             archive.writestr(path, text)
+    hexadecimal = sha256(file.read_bytes()).hexdigest()
+    place.joinpath("index.html").write_text(f'<a href="{file.name}#sha256={hexadecimal}">{file.name}</a>')
 
 
 def digest(text: str) -> str:
@@ -56,15 +62,20 @@ with tempfile.TemporaryDirectory() as scratch:
     wheel(links, "app", "import needed\n", ("needed", "unused"))
     wheel(links, "needed", "")
     wheel(links, "unused", "")
-    index = ("--no-index", *(f"--find-links={each}" for each in sorted(links.iterdir())))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=links))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    index = ("--index-url", f"http://127.0.0.1:{server.server_port}")
     Path("smoke.py").write_text("import app\nprint(app.__name__)\n")
     Path("program.py").write_text("import litellm\nlitellm.completion(model='openai/gpt-4o-mini')\n")
+    Path("program.js").write_text("const model = 'bedrock/amazon.nova-lite-v1:0';\n")
+    Path("config.yaml").write_text("model_list: [{litellm_params: {model: openai/gpt-4o}}]\n")
     Path("pyproject.toml").write_text("[tool.minreq]\nsmoke = ['smoke.py']\n")
     run("lock", "app", "--html", "lock.html", *index, walled=True)
-    run("scan", "program.py", *index)
-    run("analyze", str(next(links.joinpath("app").iterdir())), "--html", "app.html")
+    run("scan", "program.py", "program.js", "config.yaml", *index)
+    run("analyze", str(next(links.joinpath("app").glob("*.whl"))), "--html", "app.html")
     run("cache", "prune")
     run("completion", "bash")
+    server.shutdown()
     # What the other commands do with a lock begins with these.
     for name in (
         "building",
