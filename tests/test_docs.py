@@ -14,9 +14,13 @@ import click
 import pytest
 import tomlkit
 import yaml
+from samplelock import LOCK
 
 from minreq import api
-from minreq.cli import root
+from minreq.cli import diff, root, summary
+from minreq.cli.reported import SCHEMA, document
+from minreq.config import Settings
+from minreq.lockfile import difference
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -133,3 +137,17 @@ def test_examples_are_what_they_say(path: Path) -> None:
 def test_the_table_of_examples_names_all_of_them() -> None:
     named = {match["target"].partition("/")[0] for match in _LINK.finditer((ROOT / "examples/README.md").read_text())}
     assert {path.relative_to(ROOT / "examples").parts[0] for path in EXAMPLES} <= named
+
+
+def test_json_is_described() -> None:
+    """Every key of a result stands in the section of its command, and no other key does."""
+    settings = Settings(providers=("openai",), cache_dir=Path("cache"))
+    results = {"lock": summary.data(LOCK, settings), "diff": diff.data(difference.between(LOCK, LOCK))}
+    sections = {
+        section.partition("\n")[0]: section for section in (ROOT / "docs/json.md").read_text("utf-8").split("\n## ")
+    }
+    for command, result in results.items():
+        rows = [line.split("|")[1] for line in sections[command].splitlines() if line.startswith("| `")]
+        assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == result.keys()
+    assert json.loads(document({}))["schema"] == SCHEMA
+    assert f"**{SCHEMA}** in this description" in sections["# What `--json` prints"]
