@@ -173,7 +173,10 @@ class TestLock:
         assert main(["lock", "-p", "openai"], engine=Played()) == 0
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.splitlines()[-1] == "  pip install --no-deps --require-hashes -r requirements-minimal.txt -t python/"
+        assert err.splitlines()[-2:] == [
+            "  pip install --no-deps --require-hashes -r requirements-minimal.txt -t python/",
+            "or as a layer that is proven, and smaller: minreq build -o layer.zip",
+        ]
 
     def test_the_lock_goes_to_stdout_when_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
         engine = Played()
