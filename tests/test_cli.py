@@ -226,7 +226,7 @@ class TestVerify:
 
     def test_json_is_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["verify", "other.txt", "--json", "-q"], engine=Played()) == 0
-        expected = {"lock": "other.txt", "holds": True, "stages": list(LOCK.stages)}
+        expected = {"schema": 1, "lock": "other.txt", "holds": True, "stages": list(LOCK.stages)}
         assert json.loads(capsys.readouterr().out) == expected
 
 
@@ -234,7 +234,7 @@ def test_prune_tells_what_it_freed(tmp_path: Path, capsys: pytest.CaptureFixture
     engine = Played()
     assert main(["cache", "prune"], engine=engine) == 0
     assert main(["cache", "prune", "--json"], engine=engine) == 0
-    assert capsys.readouterr().out == 'freed 3.0 MiB\n{"freed": 3145728}\n'
+    assert capsys.readouterr().out == 'freed 3.0 MiB\n{\n "schema": 1,\n "freed": 3145728\n}\n'
     assert engine.pruned == [tmp_path / "cache"] * 2
 
 
@@ -264,7 +264,7 @@ class TestErrors:
         assert capsys.readouterr() == ("", f"error: {sentence}\n")
         assert main(["lock", "-p", "openai", "-q", "--json"], engine=Played(error)) == status
         out = json.loads(capsys.readouterr().out)
-        assert out == {"error": sentence, "reason": reason, "exit_status": status}
+        assert out == {"schema": 1, "error": sentence, "reason": reason, "exit_status": status}
 
     def test_what_a_terminal_would_act_upon_is_spelled_out(self, capsys: pytest.CaptureFixture[str]) -> None:
         error = errors.IndexFailure("bad \x1b[2Jwheel\nsecond line")
