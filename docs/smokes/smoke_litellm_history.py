@@ -31,6 +31,7 @@ CALLS = [
 
 
 async def answers() -> None:
+    """Ask each model once more, without waiting."""
     for call in CALLS:
         answer = await litellm.acompletion(messages=MESSAGES, **call)
         print(answer.choices[0].message.content)
