@@ -87,6 +87,7 @@ class Closure:
         self._modules_of: dict[Wheel, Modules] = {}
         self._sizes: dict[Wheel, int] = {}
         self._entry_points: dict[Wheel, tuple[str, str] | None] = {}
+        self._sources: dict[Wheel, int] = {}
         self._owner_by_hash: dict[str, NormalizedName] = {}
         self.resolution = resolution
         self.import_map = ImportMap(owners={}, shared={})
@@ -103,6 +104,10 @@ class Closure:
     def bytes(self, name: NormalizedName) -> int:
         """Return what *name* installs to, in bytes."""
         return self._sizes[self.candidate(name).wheel]
+
+    def sources(self, name: NormalizedName) -> int:
+        """Return what of that are files of Python, in bytes."""
+        return self._sources[self.candidate(name).wheel]
 
     def entry_points(self) -> Mapping[NormalizedName, tuple[str, str]]:
         """Return each ``.dist-info`` with an ``entry_points.txt``, and its text, read without downloading a wheel."""
@@ -209,6 +214,7 @@ class Closure:
         if wheel not in self._modules_of:
             members = self._index.members(wheel)
             self._sizes[wheel] = sum(member.size for member in members)
+            self._sources[wheel] = sum(member.size for member in members if member.path.endswith(".py"))
             self._modules_of[wheel] = modules(members)
         return self._modules_of[wheel]
 

@@ -36,7 +36,8 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     from minreq.index.client import IndexClient  # noqa: PLC0415
 
     index_settings = preparing.index_settings(settings.index, task.files)
-    with IndexClient(index_settings, settings.cache_dir / "index") as index:
+    own = task.subject if task.project else None
+    with IndexClient(index_settings, settings.cache_dir / "index", own=own) as index:
         known = checking.unchanged(task, lambda lock: checking.withdrawn(lock, index))
         if known is not None:
             return _again(known, reporter)

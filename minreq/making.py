@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -60,9 +61,9 @@ def make(task: Task, index: IndexClient, index_settings: IndexSettings, reporter
     """Make the lock that *task* is about and prove it; nothing is written. Raises every branch of ``MinreqError``."""
     mapped = _map(task, index, index_settings, reporter)
     found = _find(task, mapped, reporter)
-    for sentence in _seen(found.minimum, mapped.closure, mapped.store):
-        reporter.note(sentence)
     settings = task.settings
+    for sentence in (*_idle(settings, found.resolution), *_seen(found.minimum, mapped.closure, mapped.store)):
+        reporter.note(sentence)
     noise = found.minimum.noise
     behaviour = steady_behaviour(found.minimum.proof.behaviour, noise)
     return Lock(
@@ -145,6 +146,7 @@ def _find(task: Task, mapped: _Mapped, reporter: Reporter) -> _Found:
             resolution,
             minimum,
             size=closure.bytes,
+            sources=closure.sources,
             import_map=closure.import_map,
             loaded=loaded_files(minimum.trace, laboratory.world.places(laboratory.scratch)),
             excluded=wishes.excluded,
@@ -167,6 +169,15 @@ def _standing(resolution: Resolution, index: IndexClient) -> Iterator[str]:
         standing = index.standing(name)
         if standing.status != "active":
             yield f"{name} is {standing.status}{f': {standing.reason}' if standing.reason else ''}"
+
+
+def _idle(settings: Settings, resolution: Resolution) -> Iterator[str]:
+    """Tell of exclusions that exclude nothing: a name that was mistyped, or that nothing declares any more."""
+    for name in settings.exclude:
+        if name not in resolution.pins:
+            close = difflib.get_close_matches(name, resolution.pins, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            yield f"--exclude {name} excludes nothing: no distribution of that name is declared{meant}"
 
 
 def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:

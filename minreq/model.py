@@ -362,6 +362,8 @@ class Kept:
     askers: tuple[Asker, ...] = ()
     #: Its files of Python that the trace loaded, sorted, as paths below ``site-packages``.
     loaded: tuple[str, ...] = ()
+    #: Bytes of all its files of Python, part of *bytes*; compiled files come to about as much again.
+    sources: int = 0
     #: The extra that supplied it, ``litellm[mcp]``.
     extra: str | None = None
 

@@ -37,13 +37,15 @@ def select(
     minimum: Minimum,
     *,
     size: Callable[[NormalizedName], int],
+    sources: Callable[[NormalizedName], int],
     import_map: ImportMap,
     loaded: Mapping[NormalizedName, tuple[str, ...]],
     excluded: frozenset[NormalizedName],
 ) -> Selection:
     """Return the partition of the closure that *minimum* stands for, sorted by name.
 
-    *size* gives unpacked bytes, *loaded* the files of each distribution that the trace loaded.
+    *size* gives unpacked bytes, *sources* those of Python in them, *loaded* the files of each distribution that the
+    trace loaded.
     """
     kept: list[Kept] = []
     left_out: list[LeftOut] = []
@@ -60,6 +62,7 @@ def select(
                     question=answer.question if answer else None,
                     askers=_askers(minimum.trace.asked.get(name, ())),
                     loaded=loaded.get(name, ()),
+                    sources=sources(name),
                     extra=resolution.extras.get(name),
                 )
             )

@@ -194,6 +194,7 @@ def find(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") -> Found:
         closure.resolution,
         minimum,
         size=closure.bytes,
+        sources=closure.sources,
         import_map=closure.import_map,
         loaded=loaded,
         excluded=wishes.excluded,

@@ -134,6 +134,7 @@ KEPT = (
         candidate=candidate("litellm", "1.106.2", "cp310-abi3-manylinux_2_28_x86_64"),
         evidence=Request(distribution=canonicalize_name("litellm"), asked_by="root"),
         bytes=127_700_000,
+        sources=42_200_000,
     ),
     Kept(
         candidate=candidate("mcp", "1.12.0"),

@@ -152,9 +152,9 @@ def test_the_ending_fits_what_was_asked_for() -> None:
         return last.plain
 
     assert ending(replace(SETTINGS, dry_run=True)) == "Nothing written (--dry-run), in 4.0 s"
-    assert ending(replace(SETTINGS, output=Path("my locks/a.txt"))) == (
-        "  pip install --no-deps --require-hashes -r 'my locks/a.txt' -t python/"
-    )
+    *_, install, build = summary.lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
+    assert install.plain == "  pip install --no-deps --require-hashes -r 'my locks/a.txt' -t python/"
+    assert build.plain.endswith("minreq build 'my locks/a.txt' -o layer.zip")
     assert ending(replace(SETTINGS, output=STDOUT)) == ""
 
 
@@ -164,6 +164,15 @@ def test_what_is_over_the_limit_shows() -> None:
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
     assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
     assert [span.style for span in row.spans] == ["red"]
+    assert texts[-1].plain.endswith("minreq build -o layer.zip --slim unused")
+
+
+def test_what_nears_the_limit_only_with_bytecode_is_told() -> None:
+    kept = (replace(KEPT[0], bytes=150_000_000, sources=90_000_000),)
+    texts = [text.plain for text in summary.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
+    (row,) = (text for text in texts if text.startswith("  with bytecode, about"))
+    assert row.split()[3:5] == ["240,000,000", "91.6%"]
+    assert texts[-1].endswith("minreq build -o layer.zip --slim unused")
 
 
 def test_why_something_is_kept() -> None:

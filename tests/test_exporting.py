@@ -281,7 +281,6 @@ class TestDiff:
 
     def test_data(self) -> None:
         told = printing.data(difference.between(LOCK, self.changed()))
-        assert told["schema"] == 1
         assert [each["name"] for each in told["added"]] == ["hf-xet"]
         assert [each["name"] for each in told["moved"]] == ["tiktoken"]
         assert [each["name"] for each in told["idle_exclusions"]] == ["tokenizers"]

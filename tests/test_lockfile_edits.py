@@ -65,3 +65,15 @@ def test_a_line_that_swallows_the_next_takes_only_the_line_out() -> None:
     """Without annotations a backslash at the end of one distribution would join the next."""
     text = FILE.replace("    # via requests\n", "")
     assert all("was taken out" in sentence for sentence in told(text))
+
+
+@pytest.mark.parametrize("name", [kept.candidate.name for kept in LOCK.selection.kept])
+@pytest.mark.parametrize("rest", [0, 1, 2])
+def test_of_others_nothing_is_told(name: str, rest: int) -> None:
+    """A whole block that is gone, and one of which some lines are left: their comments are like those of others."""
+    start = next(index for index, line in enumerate(LINES) if line.startswith(f"{name}=="))
+    end = next((index for index in range(start + 1, len(LINES)) if "==" in LINES[index]), len(LINES))
+    left = [
+        line for line in LINES[end - rest : end] if rest and not line.startswith(f"{name}==") and "hash" not in line
+    ]
+    assert told("".join([*LINES[:start], *left, *LINES[end:]])) == [f"{name} was taken out of the file"]

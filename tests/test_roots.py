@@ -164,6 +164,22 @@ def test_a_project_in_a_folder(made: Project) -> None:
     }
 
 
+def test_a_project_is_that_of_the_folder_and_not_one_of_that_name_on_an_index(made: Project) -> None:
+    """The index has a `second` of that very version, which needs `other`."""
+    folder = made.folder / "second"
+    folder.mkdir()
+    mine = Release(name="second", version="1.0", requires=("first",), files={"second/__init__.py": "import first\n"})
+    folder.joinpath("pyproject.toml").write_text(PYPROJECT)
+    folder.joinpath("backend.py").write_text(BACKEND)
+    folder.joinpath("second-1.0-py3-none-any.whl").write_bytes(mine.wheel("py3-none-any"))
+    made.folder.joinpath("smoke.py").write_text("import second\n")
+    done = made.minreq("lock", "./second", "--smoke", "smoke.py", "--exclude", "frist")
+    assert done.status == 0, done.err
+    assert kept(made) == {"first": "failure", "needed": "failure", "shared": "failure"}
+    told = "--exclude frist excludes nothing: no distribution of that name is declared (did you mean first?)"
+    assert told in done.err
+
+
 def test_a_folder_without_a_project(made: Project) -> None:
     done = made.minreq("lock", ".", "--smoke", "smoke.py")
     assert done.status == 2

@@ -3,7 +3,8 @@
 import nox
 
 
-@nox.session
+# The Python the lock was made for: on another a wheel may have another hash, which is refused.
+@nox.session(python="3.12")
 def minimal(session: nox.Session) -> None:
     """Install the lock without dependencies, and run."""
     session.install("--no-deps", "--require-hashes", "-r", "requirements-minimal.txt")

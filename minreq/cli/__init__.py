@@ -118,9 +118,12 @@ class _Commands(click.Group):
     epilog="`minreq COMMAND --help` tells more. Progress and errors go to stderr, results to stdout.",
 )
 @click.version_option(None, "-V", "--version", package_name="minreq", message="%(prog)s %(version)s")
+@click.option("--no-color", is_flag=True, help="No colours, as NO_COLOR; before or after the command.")
 @click.pass_context
-def root(context: click.Context) -> None:
+def root(context: click.Context, /, *, no_color: bool) -> None:
     """Find the smallest set of pinned, hashed distributions with which a program provably works."""
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
     if context.obj is None:
         # Imported here, since help needs no engine.
         from minreq.cli.engine import Engine  # noqa: PLC0415
@@ -171,7 +174,7 @@ def _usage(error: click.ClickException) -> str:
 
 def _fail(sentence: str, reason: str, status: int, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"error": sentence, "reason": reason, "exit_status": status}))
+        click.echo(json.dumps({"schema": 1, "error": sentence, "reason": reason, "exit_status": status}))
     prefix = "error" if os.environ.get("NO_COLOR") else click.style("error", fg="red", bold=True)
     click.echo(f"{prefix}: {printable(sentence)}", err=True)
     return status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, converting, declared
+from minreq.cli.reported import document
 from minreq.config import AnalyzeSettings
 from minreq.config.options import byte_count
 
@@ -59,7 +59,7 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     if told.html is not None:
         writing.write({told.html: composition.page(analysis)})
     if as_json:
-        click.echo(json.dumps(composition.data(analysis), indent=1))
+        click.echo(document(composition.data(analysis)))
     else:
         for line in composition.lines(analysis):
             click.echo(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     configured_build,
     declared,
     index_options,
-    report_options,
     run_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
 
 _EXAMPLES = """\
@@ -79,25 +76,23 @@ def _output_options(function: Function) -> Function:
 @_output_options
 @run_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Install LOCK into a folder or a zip for AWS Lambda, leave out what is not needed, and prove the result.
 
     The smoke runs on the very tree that is written; what fails is not written.
     """
     # Imported here, since a usage error or help needs nothing of them.
     from minreq.cli import outcome  # noqa: PLC0415
-    from minreq.cli.progress import watching  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
-    told = build_settings({**flags, "cache_dir": cache_dir()}, configured(name), configured_build(name))
+    told = report.settings(partial(build_settings, build=configured_build(report.name)), flags)
     if told.html is not None:
         writing.check(told.html)
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    with report.watching() as progress:
         built = engine.build(told, progress)
-        progress.finished(() if as_json else outcome.lines(built, progress.seconds))
+        progress.finished(() if report.as_json else outcome.lines(built, progress.seconds))
     if told.html is not None:
         writing.write({told.html: outcome.page(built)})
-    if as_json:
-        click.echo(json.dumps(outcome.data(built), indent=1))
+    report.result(lambda: outcome.data(built))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import cache_dir
+from minreq.cli.reported import document
 from minreq.cli.text import size
 
 
@@ -21,7 +20,7 @@ def command() -> None:
 def _dir(*, as_json: bool) -> None:
     """Print the folder; MINREQ_CACHE_DIR names another."""
     folder = cache_dir()
-    click.echo(json.dumps({"dir": str(folder)}) if as_json else folder)
+    click.echo(document({"dir": str(folder)}) if as_json else folder)
 
 
 @command.command("prune")
@@ -30,4 +29,4 @@ def _dir(*, as_json: bool) -> None:
 def _prune(engine: Engine, /, *, as_json: bool) -> None:
     """Make the folder smaller; what is needed again is fetched again."""
     freed = engine.prune(cache_dir())
-    click.echo(json.dumps({"freed": freed}) if as_json else f"freed {size(freed)}")
+    click.echo(document({"freed": freed}) if as_json else f"freed {size(freed)}")

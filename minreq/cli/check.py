@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, cache_dir, configured, declared
+from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable
 from minreq.config.exports import environment_settings
 
@@ -45,14 +45,13 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     standing = engine.check(told)
     if as_json:
         result = {
-            "schema": 1,
             "lock": told.lock.as_posix(),
             "environment": told.environment,
             "holds": True,
             "distributions": len(standing.lock.selection.kept),
             "gaps": [{"of": gap.of, "requirement": gap.requirement, "why": gap.reason} for gap in standing.gaps],
         }
-        click.echo(json.dumps(result, indent=1))
+        click.echo(document(result))
     elif not quiet:
         number = counted(len(standing.lock.selection.kept), "distribution")
         gaps = f"; {counted(len(standing.gaps), 'intended gap')}" if standing.gaps else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, declared
+from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable, size
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
@@ -51,7 +51,7 @@ def command(engine: Engine, /, *, old: Path, new: Path, form: str, as_json: bool
     """
     difference = engine.diff(old, new)
     if as_json:
-        click.echo(json.dumps(data(difference), indent=1))
+        click.echo(document(data(difference)))
         return
     for line in markdown(difference) if form == "markdown" else text(difference):
         click.echo(printable(line))
@@ -86,7 +86,6 @@ def markdown(difference: LockDifference) -> Iterator[str]:
 def data(difference: LockDifference) -> dict[str, Any]:
     """Return the same for a program."""
     return {
-        "schema": 1,
         "old": _lock_data(difference.old, difference.bytes_before),
         "new": _lock_data(difference.new, difference.bytes_now),
         "added": [

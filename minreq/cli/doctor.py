@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import cache_dir
+from minreq.cli.reported import document
 from minreq.cli.text import size
 from minreq.errors import SandboxMissing
 
@@ -21,7 +21,7 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
     """Tell what protects this machine from what is locked, by trying it."""
     found = engine.diagnose(cache_dir())
     if as_json:
-        click.echo(json.dumps({**asdict(found), "store": str(found.store)}, indent=1))
+        click.echo(document({**asdict(found), "store": str(found.store)}))
     else:
         rows = {
             "Python": found.python,

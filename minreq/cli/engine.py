@@ -34,6 +34,22 @@ class Engine:
 
         return locking.lock(settings, reporter)
 
+    def before(self, settings: Settings) -> Lock | None:
+        """Return the lock that stands where the next one is written, if there is one that can be read."""
+        from minreq.errors import EvidenceUnreadable, LockMissing  # noqa: PLC0415 # See above.
+        from minreq.lockfile import reading  # noqa: PLC0415
+
+        try:
+            return reading.read_evidence(settings.output)
+        except (EvidenceUnreadable, LockMissing):
+            return None
+
+    def changes(self, before: Lock | None, lock: Lock) -> LockDifference | None:
+        """Return what *lock* has otherwise than the one *before*."""
+        from minreq.lockfile import difference  # noqa: PLC0415 # See above.
+
+        return difference.between(before, lock) if before is not None else None
+
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
         """Prove the lock on disk again, and return it."""
         from minreq import verifying  # noqa: PLC0415 # See above.

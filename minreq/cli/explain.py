@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, configured, declared
+from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable, size
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, Need, Request
@@ -55,10 +55,10 @@ def command(
     path = lock or configured(section).get("output", DEFAULT_OUTPUT)
     if name is None:
         branches = engine.tree(path)
-        lines = [json.dumps([_branch_data(each) for each in branches], indent=1)] if as_json else _tree(branches)
+        lines = [document({"distributions": [_branch_data(each) for each in branches]})] if as_json else _tree(branches)
     else:
         told, explanation = engine.explain(path, name)
-        lines = [json.dumps(_data(explanation), indent=1)] if as_json else _lines(told, explanation)
+        lines = [document(_data(explanation))] if as_json else _lines(told, explanation)
     for line in lines:
         click.echo(line if as_json else printable(line))
 

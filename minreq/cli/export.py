@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     declared,
     index_options,
-    report_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import counted
 from minreq.config.exports import FORMATS, export_settings
 
@@ -50,29 +47,25 @@ def _format_options(function: Function) -> Function:
 @click.argument("lock", required=False, type=Path)
 @_format_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Write LOCK, what `minreq lock` writes if not said, as other tools read it.
 
     Nothing is resolved: the set is that of the lock.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = export_settings({**flags, "cache_dir": cache_dir()}, configured(name))
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    told = report.settings(export_settings, flags)
+    with report.watching() as progress:
         exported = engine.export(told, progress)
         number = len(exported.lock.selection.kept)
         made = f", {len(exported.repacked)} of them repacked" if exported.repacked else ""
         progress.finished([f"Wrote {exported.output} with {counted(number, 'distribution')}{made}"])
-    if as_json:
-        written = {
-            "schema": 1,
+    report.result(
+        lambda: {
             "lock": told.lock.as_posix(),
             "format": told.format,
             "output": exported.output.as_posix(),
             "distributions": number,
             "repacked": list(exported.repacked),
         }
-        click.echo(json.dumps(written, indent=1))
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from minreq.cli.options import (
     index_options,
     report_options,
 )
+from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable
 from minreq.config.settings import verify_settings
 from minreq.errors import Exposed
@@ -83,7 +83,7 @@ def command(
     unguarded = [site for site in exposure.sites if site.unguarded]
     fails = fail_on is not None and bool(unguarded)
     if as_json:
-        click.echo(json.dumps({"unguarded": len(unguarded), "sites": list(map(_data, exposure.sites))}, indent=1))
+        click.echo(document({"unguarded": len(unguarded), "sites": list(map(_data, exposure.sites))}))
         if fails:
             raise click.exceptions.Exit(Exposed.exit_status)
         return

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, configured
+from minreq.cli.reported import document
 from minreq.config.settings import DEFAULT_OUTPUT
 
 _EXAMPLES = """\
@@ -33,6 +33,6 @@ def command(engine: Engine, /, *, lock: Path | None, folder: Path, name: str | N
     path = lock or configured(name).get("output", DEFAULT_OUTPUT)
     file = engine.guard(path, folder)
     if as_json:
-        click.echo(json.dumps({"file": file.as_posix()}))
+        click.echo(document({"file": file.as_posix()}))
     else:
         click.echo(f"wrote {file}; `import {file.stem}` before anything else", err=True)

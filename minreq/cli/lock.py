@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,14 +15,12 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     converting,
     declared,
     index_options,
-    report_options,
     run_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.config import STDOUT
 from minreq.config.options import requirement
 from minreq.config.settings import settings
@@ -114,6 +112,7 @@ def _lock_options(function: Function) -> Function:
         group.option("certify", "Leave each out once more, alone and in clean environments; try other orders."),
         group.option("check", "Only tell whether the lock is stale, without a run."),
         group.option("dry-run", "Write nothing."),
+        group.declare("--html", type=Path, metavar="FILE", help="Write a page too: sizes, imports, and the evidence."),
     )
 
 
@@ -121,6 +120,17 @@ def _root(text: str) -> Requirement | Path:
     """Convert a requirement, or the folder of a project: ``.``, ``../program``."""
     is_path = text in {".", ".."} or os.sep in text.partition("[")[0]
     return Path(text) if is_path and " @ " not in text else requirement(text)
+
+
+def _roots(roots: Sequence[Requirement | Path], also: Sequence[Requirement]) -> dict[str, Any]:
+    """Return by field what the arguments say."""
+    named = [each for each in roots if isinstance(each, Requirement)]
+    projects = [each for each in roots if isinstance(each, Path)]
+    if len(projects) > 1:
+        raise InvalidOptions([f"{projects[0]} and {projects[1]} are two projects; one at a time"])
+    if projects:
+        return {"project": projects[0], "also": (*named, *also)}
+    return {"root": named[0] if named else None, "also": (*named[1:], *also)}
 
 
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
@@ -132,7 +142,7 @@ def _root(text: str) -> Requirement | Path:
 @_lock_options
 @run_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
 def command(
     engine: Engine,
@@ -140,10 +150,8 @@ def command(
     *,
     misses: TextIO | None,
     roots: tuple[Requirement | Path, ...],
-    name: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    html: Path | None,
+    report: Report,
     **flags: Any,
 ) -> None:
     """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
@@ -154,35 +162,32 @@ def command(
     Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
     """
     # Imported here, since a usage error or help needs nothing of them.
-    from minreq.cli import summary  # noqa: PLC0415
-    from minreq.cli.progress import watching  # noqa: PLC0415
+    from minreq.cli import lockpage, summary  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    named = [each for each in roots if isinstance(each, Requirement)]
-    projects = [each for each in roots if isinstance(each, Path)]
-    if len(projects) > 1:
-        raise InvalidOptions([f"{projects[0]} and {projects[1]} are two projects; one at a time"])
-    if projects:
-        flags |= {"project": projects[0], "also": (*named, *flags["also"])}
-    else:
-        flags |= {"root": named[0] if named else None, "also": (*named[1:], *flags["also"])}
-    flags["cache_dir"] = cache_dir()
-    told = settings(flags, configured(name))
+    told = report.settings(settings, {**flags, **_roots(roots, flags["also"])})
+    if html is not None and (told.check or told.dry_run):
+        raise InvalidOptions(["--html writes a page, and --check and --dry-run write nothing"])
     notes: tuple[str, ...] = ()
     if misses is not None:
         told, notes = engine.misses(told, misses.read())
     if told.output != STDOUT and not told.dry_run and not told.check:
         writing.check(told.output)
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    if html is not None:
+        writing.check(html)
+    before = engine.before(told)
+    with report.watching() as progress:
         for note in notes:
             progress.note(note)
         lock = engine.lock(told, progress)
-        words = summary.lines(lock, told, progress.seconds, wrote=progress.wrote)
-        progress.finished(() if as_json or told.check else words)
-    if as_json:
-        click.echo(json.dumps(summary.data(lock, told), indent=1))
-    elif told.check:
+        changed = engine.changes(before, lock)
+        words = summary.lines(lock, told, progress.seconds, wrote=progress.wrote, changed=changed, html=html)
+        if html is not None:
+            writing.write({html: lockpage.page(lock)})
+        progress.finished(() if report.as_json or told.check else words)
+    report.result(lambda: summary.data(lock, told))
+    if told.check and not report.as_json and not report.quiet:
         click.echo(f"{told.output} is up to date", err=True)
-    elif told.output == STDOUT:
+    if told.output == STDOUT and not report.as_json:
         click.echo(render(lock), nl=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from minreq.cli.options import (
     index_options,
     report_options,
 )
+from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable
 from minreq.config.options import requirement
 from minreq.config.settings import Settings, scan_settings
@@ -68,7 +68,7 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
         usage = engine.scan(told, progress)
         progress.finished(f"{each.file} {each.why}: passed over" for each in usage.skipped)
     if as_json:
-        click.echo(json.dumps(_data(usage, told), indent=1))
+        click.echo(document(_data(usage, told)))
         return
     for line in _lines(usage, told):
         click.echo(line)

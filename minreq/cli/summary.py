@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -12,17 +13,30 @@ from rich.text import Text
 from minreq.cli import narration
 from minreq.cli.text import columns, counted, duration, printable, size
 from minreq.config import STDOUT, Settings
+from minreq.config.settings import DEFAULT_OUTPUT
+from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.evidence import beside
 from minreq.lockfile.requirements import render
 from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
 
 _BAR_WIDTH = 40
+#: From this part of the limit on a function has little room of its own.
+_NEAR = 0.75
 
 
-def lines(lock: Lock, settings: Settings, seconds: float, *, wrote: bool = True) -> Iterator[Text]:
+def lines(
+    lock: Lock,
+    settings: Settings,
+    seconds: float,
+    *,
+    wrote: bool = True,
+    changed: LockDifference | None = None,
+    html: Path | None = None,
+) -> Iterator[Text]:
     """Return the lines for a person: largest first, the totals last, where they are seen.
 
-    *wrote* is false where the lock that was there still held.
+    *wrote* is false where the lock that was there still held, *changed* is what became of that one, *html* the page
+    that was asked for.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
@@ -36,9 +50,12 @@ def lines(lock: Lock, settings: Settings, seconds: float, *, wrote: bool = True)
     if lock.certificate is not None:
         yield _certified(lock.certificate)
         yield Text()
-    yield from _sizes(sum(each.bytes for each in kept), sum(each.bytes for each in left_out))
+    yield from _changes(changed)
+    yield from _sizes(lock)
     yield Text()
     yield from _ending(lock, settings, seconds, wrote=wrote)
+    if html is not None:
+        yield Text(f"Wrote {html}, a page about it")
 
 
 def data(lock: Lock, settings: Settings) -> dict[str, Any]:
@@ -53,6 +70,7 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
         "bytes": {
             "kept": sum(each.bytes for each in kept),
             "left_out": sum(each.bytes for each in left_out),
+            "compiled": sum(each.sources for each in kept),
             "lambda_limit": LAMBDA_LIMIT,
         },
         "kept": [
@@ -106,9 +124,29 @@ def _certified(certificate: Certificate) -> Text:
     return Text(f"Certified: {runs} that lacked one each, {', '.join(certificate.orders)}: no disagreement")
 
 
-def _sizes(kept: int, left_out: int) -> Iterator[Text]:
+def _changes(changed: LockDifference | None) -> Iterator[Text]:
+    """What a list of exclusions kept by hand would not have noticed."""
+    if changed is None:
+        return
+    needed = [each.now.candidate.name for each in changed.added if each.before is not None]
+    idle = [each.candidate.name for each in changed.idle]
+    if needed:
+        yield Text(f"Left out by the lock before, and needed now: {', '.join(needed)}", style="yellow")
+    if idle:
+        yield Text(f"Left out by the lock before, and declared by nothing now: {', '.join(idle)}", style="yellow")
+    if needed or idle:
+        yield Text()
+
+
+def _sizes(lock: Lock) -> Iterator[Text]:
+    kept = sum(each.bytes for each in lock.selection.kept)
+    left_out = sum(each.bytes for each in lock.selection.left_out)
+    compiled = sum(each.sources for each in lock.selection.kept)
     yield Text(f"Unpacked, against the {LAMBDA_LIMIT:,} bytes of AWS Lambda", style="bold")
     sizes = {"full closure": kept + left_out, "left out": left_out, "this lock": kept}
+    if compiled:
+        # The compiled form of a file is about as large as its source.
+        sizes["with bytecode, about"] = kept + compiled
     cells = [(f"  {label}", f"{count:,}", f"{count / LAMBDA_LIMIT:.1%}") for label, count in sizes.items()]
     for row, count in zip(columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
         yield Text(f"{row}  ").append(_bar(count), style="green" if count <= LAMBDA_LIMIT else "red")
@@ -130,3 +168,11 @@ def _ending(lock: Lock, settings: Settings, seconds: float, *, wrote: bool) -> I
     yield Text(f"{f'Wrote {files}' if wrote else f'Left {files} as they were'} in {took}. Install it with")
     require_hashes = " --require-hashes" if lock.hashes else ""
     yield Text(f"  pip install --no-deps{require_hashes} -r {shlex.quote(str(settings.output))} -t python/")
+    yield Text(f"or as a layer that is proven, and smaller: {_build(lock, settings)}")
+
+
+def _build(lock: Lock, settings: Settings) -> str:
+    """The next step: more is left out where the lock alone, compiled, would come near the limit."""
+    name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
+    full = sum(each.bytes + each.sources for each in lock.selection.kept) > _NEAR * LAMBDA_LIMIT
+    return f"minreq build{name} -o layer.zip" + (" --slim unused" if full else "")

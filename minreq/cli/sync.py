@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     declared,
     index_options,
-    report_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import counted
 from minreq.config.exports import environment_settings
 
@@ -44,23 +41,23 @@ def _environment_options(function: Function) -> Function:
 @click.argument("lock", required=False, type=Path)
 @_environment_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Bring an environment to exactly LOCK, what `minreq lock` writes if not said.
 
     pip-tools' pip-sync does it, without dependencies: what is missing is installed, what is not in the lock removed.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = environment_settings({**flags, "cache_dir": cache_dir()}, configured(name))
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    told = report.settings(environment_settings, flags)
+    with report.watching() as progress:
         standing = engine.sync(told, progress)
         number = counted(len(standing.lock.selection.kept), "distribution")
         done = "Nothing changed (--dry-run)" if told.dry_run else f"{told.environment} is {told.lock}: {number}"
         progress.finished([done])
-    if as_json:
-        installed = {each: str(version) for each, version in sorted(standing.installed.items())}
-        result = {"schema": 1, "lock": told.lock.as_posix(), "dry_run": told.dry_run, "installed": installed}
-        click.echo(json.dumps(result, indent=1))
+    report.result(
+        lambda: {
+            "lock": told.lock.as_posix(),
+            "dry_run": told.dry_run,
+            "installed": {each: str(version) for each, version in sorted(standing.installed.items())},
+        }
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,11 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     declared,
     index_options,
-    report_options,
     run_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import counted
 from minreq.config.settings import verify_settings
 
@@ -55,43 +52,28 @@ def _artifact_options(function: Function) -> Function:
 @_artifact_options
 @run_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(
-    engine: Engine,
-    /,
-    *,
-    canary: Path | None,
-    name: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **flags: Any,
-) -> None:
+def command(engine: Engine, /, *, report: Report, canary: Path | None, **flags: Any) -> None:
     """Prove LOCK again: run its smoke on nothing but the lock, and compare with what was recorded.
 
     LOCK is what `minreq lock` writes if not said.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = verify_settings({**flags, "cache_dir": cache_dir()}, configured(name))
+    told = report.settings(verify_settings, flags)
     if canary is not None:
-        _export(engine, told.lock, canary, as_json=as_json)
+        _export(engine, told.lock, canary, report)
         return
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    with report.watching() as progress:
         lock = engine.verify(told, progress)
         progress.finished([f"{told.lock} holds: {counted(len(lock.selection.kept), 'distribution')}, proven again"])
-    if as_json:
-        click.echo(json.dumps({"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)}, indent=1))
+    report.result(lambda: {"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)})
 
 
-def _export(engine: Engine, lock: Path, file: Path, *, as_json: bool) -> None:
+def _export(engine: Engine, lock: Path, file: Path, report: Report) -> None:
     """Write the canary of *lock*, and say what it is."""
     made = engine.canary(lock, file)
-    if as_json:
-        found = {"file": file.as_posix(), "stages": list(made.stages), "left_out": list(made.left_out)}
-        click.echo(json.dumps(found, indent=1))
+    report.result(lambda: {"file": file.as_posix(), "stages": list(made.stages), "left_out": list(made.left_out)})
+    if report.as_json:
         return
     if made.left_out:
         click.echo(f"left out, since only an emulator can be asked for it: {', '.join(made.left_out)}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from minreq.cli.options import (
     report_options,
     run_options,
 )
+from minreq.cli.reported import document
 from minreq.cli.text import columns, printable
 from minreq.config.artifacts import versions_settings
 from minreq.config.options import count, requirement
@@ -83,7 +83,7 @@ def command(
     if told.plot is not None:
         writing.write({told.plot: plot.bars(*_picture(survey), mark="what a lock of it installs")})
     if as_json:
-        click.echo(json.dumps(_data(survey), indent=1))
+        click.echo(document(_data(survey)))
     else:
         for line in _lines(survey):
             click.echo(line)

@@ -37,7 +37,8 @@ class IndexClient:
 
     *cache* is a folder of its own for pages (by the rules of HTTP) and for what was read out of wheels (for ever).
     Nothing it returns or raises holds credentials. Each page and wheel is asked for once in a client's life, so all
-    answers of one client agree with each other. *pause* waits between two tries of a request, *clock* tells the time.
+    answers of one client agree with each other. Of *own*, a project that is built here, no index is asked. *pause*
+    waits between two tries of a request, *clock* tells the time.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class IndexClient:
         settings: IndexSettings,
         cache: Path,
         *,
+        own: NormalizedName | None = None,
         pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -54,6 +56,7 @@ class IndexClient:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
         self._cache = cache
+        self._own = own
         self._session = Session(settings, cache, pause=pause, clock=clock)
         self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
@@ -164,6 +167,8 @@ class IndexClient:
         for each in self._places.get(None):
             # The other indexes are not even told the name. Archives and pages in --find-links the user has chosen.
             known = self._settings.first_index and any(page is not None for _, page in offers)
+            # What the user builds from a folder is not somebody else's project of that name on an index.
+            known = known or name == self._own
             if isinstance(each, FindLinks) or not known:
                 offers.append((each, each.page(name)))
         if all(page is None for _, page in offers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -66,12 +67,19 @@ def _sentences(
     candidates: Mapping[NormalizedName, Candidate],
     told: Mapping[NormalizedName, str],
 ) -> Iterator[Edit]:
-    matcher = SequenceMatcher(None, [line.text for line in written], found, autojunk=False)
+    owners = [_about(found, number) for number in range(len(found))]
+    # A comment of one distribution is not that of another, though it says the same.
+    matcher = SequenceMatcher(
+        None, [(line.name, line.text) for line in written], [*zip(owners, found, strict=True)], autojunk=False
+    )
+    # What remains of somebody who was taken out looks as if it belonged to the one above.
+    remains = Counter(line.text for line in written if line.name in told)
     for operation, first, last, start, end in matcher.get_opcodes():
         if operation == "equal":
             continue
         gone = [line for line in written[first:last] if line.name not in told]
-        come = [number for number in range(start, end) if found[number].strip() and _about(found, number) not in told]
+        come = [number for number in range(start, end) if found[number].strip() and owners[number] not in told]
+        come = [number for number in come if not _taken(remains, found[number])]
         paired = len(gone) == len(come)
         for index, line in enumerate(gone):
             now = found[come[index]] if paired else None
@@ -79,6 +87,12 @@ def _sentences(
         if not paired:
             for number in come:
                 yield Edit(name=None, sentence=f"line {number + 1}, {found[number].strip()!r}, was added by hand")
+
+
+def _taken(remains: Counter[str], text: str) -> bool:
+    """Whether *text* was among the *remains*, which then hold one less of it."""
+    remains[text] -= 1
+    return remains[text] >= 0
 
 
 def _changed(line: _Line, candidates: Mapping[NormalizedName, Candidate], now: str | None) -> str:

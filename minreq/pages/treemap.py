@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import resources
+
+from minreq.pages.template import filled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +39,7 @@ def page(
     kinds = sorted(totals, key=lambda kind: (-totals[kind], kind))
     root = _node("all", [(tile.place, kinds.index(tile.kind), tile.bytes) for tile in tiles])
     content = {"title": title, "facts": facts, "table": table, "kinds": kinds, "root": root}
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    template = resources.files("minreq.pages").joinpath("treemap.html").read_text("utf-8")
-    # Nothing in the data can end the script: a file may be called so.
-    text = data.replace("<", "\\u003c")
-    return template.replace("{{title}}", html.escape(title), 1).replace("{{data}}", text, 1)
+    return filled("treemap.html", title, content)
 
 
 def _joined(node: _Node) -> _Node:

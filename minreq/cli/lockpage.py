@@ -1,0 +1,111 @@
+"""``minreq lock --html``: a lock as a page to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minreq import explaining
+from minreq.cli import narration
+from minreq.cli.text import counted
+from minreq.model import LAMBDA_LIMIT, Asker, Difference, Failure, Kept, LeftOut, Lock, Need
+from minreq.pages import report
+
+#: So many places that asked are told of each.
+_MOST = 25
+_VERBS = {Need.IMPORT: "imports", Need.PROBE: "probes for", Need.METADATA: "looks up the metadata of"}
+
+
+def page(lock: Lock) -> str:
+    """Return the page: what is in the lock and what is not, who imported whom, and the evidence of each."""
+    kept, left_out = lock.selection.kept, lock.selection.left_out
+    size, other = sum(each.bytes for each in kept), sum(each.bytes for each in left_out)
+    root = lock.resolution.root
+    facts = [
+        (f"{counted(len(kept), 'distribution')} kept, {size:,} bytes.", False),
+        (f"{len(left_out)} left out, {other:,} bytes.", False),
+        (f"{size / LAMBDA_LIMIT:.1%} of the {LAMBDA_LIMIT:,} bytes of AWS Lambda, unpacked.", size > LAMBDA_LIMIT),
+        (f"Proven by {counted(len(lock.stages), 'stage')} of the smoke.", False),
+    ]
+    return report.page(
+        f"{root} {lock.resolution.pins[root].version}: what is in its lock, and why",
+        facts,
+        [*(_kept(lock, each) for each in kept), *(_left_out(lock, each) for each in left_out)],
+        providers=sorted({name for each in kept for name in each.providers}),
+        limit=LAMBDA_LIMIT,
+    )
+
+
+def _kept(lock: Lock, kept: Kept) -> report.Entry:
+    told = explaining.explain(lock, kept.candidate.name, filename="")
+    return report.Entry(
+        name=kept.candidate.name,
+        version=str(kept.candidate.version),
+        bytes=kept.bytes,
+        kind=kept.evidence.kind,
+        why=narration.why_kept(kept.evidence),
+        providers=kept.providers,
+        evidence=tuple(_why_kept(kept)),
+        chain=_chain(told),
+        via=kept.via,
+        imports=tuple(told.imports),
+        declared=tuple(told.declared_by),
+        askers=tuple(_asker(each) for each in kept.askers[:_MOST]),
+        asked=len(kept.askers),
+    )
+
+
+def _left_out(lock: Lock, left_out: LeftOut) -> report.Entry:
+    told = explaining.explain(lock, left_out.candidate.name, filename="")
+    return report.Entry(
+        name=left_out.candidate.name,
+        version=str(left_out.candidate.version),
+        bytes=left_out.bytes,
+        kind="out",
+        why=left_out.reason,
+        evidence=tuple(_why_left_out(left_out)),
+        chain=_chain(told),
+        via=tuple(sorted({str(each.distribution or "smoke") for each in left_out.askers})),
+        declared=tuple(told.declared_by),
+        brings=tuple(told.brings),
+        askers=tuple(_asker(each) for each in left_out.askers[:_MOST]),
+        asked=len(left_out.askers),
+    )
+
+
+def _chain(told: explaining.Explanation) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"{step.frame.file}:{step.frame.line}", f"{step.frame.function} {step.distribution or ''}".rstrip())
+        for step in told.chain
+    )
+
+
+def _why_kept(kept: Kept) -> Iterator[tuple[str, str]]:
+    evidence = kept.evidence
+    yield evidence.kind, narration.why_kept(evidence)
+    match evidence:
+        case Failure(error=error, method=method):
+            yield "error", error
+            yield "seen by", f"a {method}"
+        case Difference(with_it=with_it, without_it=without_it):
+            yield "with it", with_it or "nothing"
+            yield "without it", without_it or "nothing"
+        case _:
+            pass
+    if kept.extra is not None:
+        yield "extra", f"{kept.extra} supplied it"
+    yield "for", ", ".join(kept.providers) or "every provider"
+
+
+def _why_left_out(left_out: LeftOut) -> Iterator[tuple[str, str]]:
+    yield "because", left_out.reason
+    if left_out.degraded is not None:
+        yield "with it", left_out.degraded.with_it or "nothing"
+        yield "without it", left_out.degraded.without_it or "nothing"
+    if left_out.modules:
+        yield "modules", ", ".join(left_out.modules)
+
+
+def _asker(asker: Asker) -> tuple[str, str]:
+    place = f"{asker.frame.file}:{asker.frame.line}" if asker.frame else "outside of Python"
+    optional = f"; optional: {asker.why_optional}" if asker.why_optional else ""
+    return place, f"{_VERBS[asker.need]} {asker.name} ({', '.join(asker.stages)}){optional}"

@@ -1,0 +1,25 @@
+// Squarified treemap (Bruls, Huizing, van Wijk 2000): rows along the shorter side, as near to squares as can be.
+// A node has its size at 1; `put` is told each node with its place.
+function layout(nodes, x, y, width, height, put) {
+  nodes = nodes.filter(node => node[1] > 0).sort((a, b) => b[1] - a[1]);
+  let total = nodes.reduce((sum, node) => sum + node[1], 0), start = 0;
+  while (start < nodes.length && width > 0.5 && height > 0.5) {
+    const side = Math.min(width, height), scale = width * height / total;
+    let stop = start, sum = 0, worst = Infinity;
+    while (stop < nodes.length) {
+      const next = sum + nodes[stop][1], length = next * scale / side;
+      const ratio = Math.max(length * length / (nodes[stop][1] * scale), nodes[start][1] * scale / (length * length));
+      if (ratio > worst) break;
+      worst = ratio; sum = next; stop += 1;
+    }
+    const thick = sum * scale / side;
+    let offset = 0;
+    for (const node of nodes.slice(start, stop)) {
+      const long = node[1] * scale / thick;
+      width >= height ? put(node, x, y + offset, thick, long) : put(node, x + offset, y, long, thick);
+      offset += long;
+    }
+    if (width >= height) { x += thick; width -= thick; } else { y += thick; height -= thick; }
+    total -= sum; start = stop;
+  }
+}

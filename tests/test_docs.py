@@ -1,0 +1,153 @@
+"""What the documentation tells a reader to type can be typed, and what it points at is there."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+import tomlkit
+import yaml
+from samplelock import LOCK
+
+from minreq import api
+from minreq.cli import diff, root, summary
+from minreq.cli.reported import SCHEMA, document
+from minreq.config import Settings
+from minreq.lockfile import difference
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("examples/**/*.md")),
+]
+#: What is written for other programs than a shell.
+EXAMPLES = [path for path in sorted(ROOT.glob("examples/**/*")) if path.is_file() and path.suffix != ".md"]
+_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+#: Where a command ends that another follows, in a shell.
+_ENDS = {"&&", "||", "|", ";", ">", ">>"}
+
+
+def snippets(path: Path, *languages: str) -> Iterator[str]:
+    for match in _FENCE.finditer(path.read_text("utf-8")):
+        if match["language"] in languages:
+            yield match["text"]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The command lines of minreq in what is typed, or run by a script."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True) if "minreq " in line else []
+        for index, word in enumerate(words):
+            if Path(word).name == "minreq" and (index == 0 or words[index - 1] in _ENDS):
+                rest = words[index + 1 :]
+                ends = [number for number, each in enumerate(rest) if each in _ENDS]
+                yield rest[: ends[0]] if ends else rest
+
+
+def typed() -> Iterator[tuple[str, list[str]]]:
+    for page in PAGES:
+        for text in snippets(page, "console"):
+            for words in commands("\n".join(line for line in text.splitlines() if line.startswith("$ "))):
+                yield f"{page.relative_to(ROOT)}: minreq {shlex.join(words)}", words
+    for script in (ROOT / "examples/pip-layer/build.sh", ROOT / "examples/github-actions/minreq.yml"):
+        lines = [line.strip() for line in script.read_text("utf-8").replace("\\\n", " ").splitlines()]
+        for words in commands("\n".join(line for line in lines if line.startswith("minreq "))):
+            yield f"{script.relative_to(ROOT)}: minreq {shlex.join(words)}", words
+    for name in root.list_commands(click.Context(root)):
+        command = root.get_command(click.Context(root), name)
+        assert command is not None
+        for words in commands(command.epilog or ""):
+            yield f"minreq {name} --help: minreq {shlex.join(words)}", words
+
+
+TYPED = list(typed())
+
+
+@pytest.mark.parametrize("words", [words for _, words in TYPED], ids=[name for name, _ in TYPED])
+def test_commands_are_understood(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command and option that a page shows exists, and takes what it is given."""
+    monkeypatch.chdir(tmp_path)
+    Path("function.log").touch()
+    if not words[0].isupper():  # `minreq COMMAND --help` is about all of them.
+        name, *arguments = words
+        command = root.get_command(click.Context(root), name)
+        assert command is not None, f"there is no command {name}"
+        # Asked for help, it prints that and is done; what is wrong it says by another exception.
+        with suppress(click.exceptions.Exit), command.make_context(name, arguments):
+            pass
+
+
+def test_commands_are_found() -> None:
+    """A check of nothing would always pass."""
+    assert len(TYPED) > 60
+    assert {words[0] for _, words in TYPED} > {"lock", "verify", "export", "diff", "sync", "check", "build", "explain"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_snippets_are_what_they_say(page: Path) -> None:
+    for text in snippets(page, "python"):
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "api":
+                assert node.attr in api.__all__
+    for text in snippets(page, "toml"):
+        tomlkit.parse(text)
+    for text in snippets(page, "json"):
+        json.loads(text)
+    for text in snippets(page, "yaml"):
+        yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Within the repository; headings are checked by `tox run -e docs`."""
+    text = _FENCE.sub("", page.read_text("utf-8"))
+    for match in _LINK.finditer(text):
+        target = match["target"].partition("#")[0]
+        if target and "://" not in target:
+            assert (page.parent / target).exists(), match.group()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_are_what_they_say(path: Path) -> None:
+    text = path.read_text("utf-8")
+    match path.suffix:
+        case ".py":
+            ast.parse(text)
+        case ".toml":
+            tomlkit.parse(text)
+        case ".json":
+            json.loads(text)
+        case ".yml" | ".yaml":
+            yaml.safe_load(text)
+        case _:
+            assert text.endswith("\n")
+
+
+def test_the_table_of_examples_names_all_of_them() -> None:
+    named = {match["target"].partition("/")[0] for match in _LINK.finditer((ROOT / "examples/README.md").read_text())}
+    assert {path.relative_to(ROOT / "examples").parts[0] for path in EXAMPLES} <= named
+
+
+def test_json_is_described() -> None:
+    """Every key of a result stands in the section of its command, and no other key does."""
+    settings = Settings(providers=("openai",), cache_dir=Path("cache"))
+    results = {"lock": summary.data(LOCK, settings), "diff": diff.data(difference.between(LOCK, LOCK))}
+    sections = {
+        section.partition("\n")[0]: section for section in (ROOT / "docs/json.md").read_text("utf-8").split("\n## ")
+    }
+    for command, result in results.items():
+        rows = [line.split("|")[1] for line in sections[command].splitlines() if line.startswith("| `")]
+        assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == result.keys()
+    assert json.loads(document({}))["schema"] == SCHEMA
+    assert f"**{SCHEMA}** in this description" in sections["# What `--json` prints"]
