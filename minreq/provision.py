@@ -22,7 +22,7 @@ from minreq.observing import Laboratory
 from minreq.reporting import Reporter
 from minreq.settling import difference
 from minreq.smoke.places import Places
-from minreq.smoke.running import Reply, Run, StageResult
+from minreq.smoke.running import Listed, Reply, Run, StageResult
 from minreq.tracing import Asked, Decision, Trace
 
 #: More runs of one provider than this mean that it does not behave the same twice.
@@ -78,7 +78,7 @@ def _template(laboratory: Laboratory, name: str, paths: frozenset[NormalizedName
         shared=shared,
         forks=laboratory.jobs,
     )
-    groups.bind(run.places)
+    groups.bind(run.places, paths)
     with run:
         first = run.first_stage()
         if first is not None and not first.passed:
@@ -94,6 +94,7 @@ class _Groups:
         #: What the first stage asked for and does without.
         self.declined = declined
         self._places: Places | None = None
+        self._initial: frozenset[NormalizedName] = frozenset()
         self._traces: dict[str, Trace] = {}
         self._first = Trace(laboratory.closure, {name: Decision(accepted=False, reason="") for name in declined})
         #: By group, why a wheel that it asked for is not to be had.
@@ -104,16 +105,16 @@ class _Groups:
         #: The same of what was declined and made no difference to a provider.
         self.harmless: set[_Asking] = set()
 
-    def bind(self, places: Places) -> None:
-        """Take the names of places from the run."""
-        self._places = places
-        self._first.bind(places)
+    def bind(self, places: Places, initial: frozenset[NormalizedName]) -> None:
+        """Take the names of places from the run, in which *initial* is importable from the start."""
+        self._places, self._initial = places, initial
+        self._first.bind(places, initial)
 
     def begin(self, group: str, decided: Mapping[NormalizedName, Decision], *, eager: bool = False) -> Trace:
         """Answer *group* anew from now on."""
         trace = Trace(self.laboratory.closure, decided, eager=eager)
         if self._places is not None:
-            trace.bind(self._places)
+            trace.bind(self._places, self._initial)
         self._traces[group] = trace
         return trace
 
@@ -134,13 +135,24 @@ class _Groups:
         quiet: bool,
     ) -> Reply:
         """Answer as the trace of the group does whose stage asks; a wheel that is refused concerns that group alone."""
-        group, slash, _ = question.stage.partition("/")
-        oracle = self._traces[group] if slash else self._first
+        group, oracle = self._answering(question)
         try:
             return oracle.ask(question, owners=owners, without=without, quiet=quiet)
         except HostileWheel as error:
             self.refused[group] = str(error)
             return Reply(answer="unknown")
+
+    def enumerate(
+        self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
+    ) -> tuple[Listed, ...]:
+        """List what the trace of the group does whose stage asks."""
+        _, oracle = self._answering(question)
+        return oracle.enumerate(question, owners=owners, without=without)
+
+    def _answering(self, question: Question) -> tuple[str, Trace]:
+        """Return the group whose stage asks, and what answers it."""
+        group, slash, _ = question.stage.partition("/")
+        return group, self._traces[group] if slash else self._first
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from browser import BROWSER
 from samplelock import LOCK
 from test_cli import Played
-from test_pages import BROWSER, data
+from test_pages import data
 
 from minreq.cli import lockpage, main
 from minreq.config import Settings

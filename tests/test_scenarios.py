@@ -33,7 +33,7 @@ def test_scenario(path: Path, settle: Method, tmp_path: Path, monkeypatch: pytes
     if scenario.lock.get("unwalled"):
         # Behind the kernel's walls nothing it writes outlives the run.
         monkeypatch.setenv(walls.SWITCH, "hooks")
-    if scenario.lock.get("walled") and not walls.walls(tmp_path / "unpacked", tmp_path).kernel:
+    if scenario.lock.get("walled") and not walls.walls(tmp_path / "unpacked").kernel:
         pytest.skip("the kernel allows no walls here")
     assert scenario.explanation
     house = write(scenario, tmp_path / "house")
