@@ -66,16 +66,17 @@ class Sieve:
 
     #: The root, in lower case.
     module: bytes
-    #: The prefixes of models, with their slashes.
+    #: The prefixes of models, without their slashes.
     prefixes: tuple[bytes, ...]
-    #: Calls of its functions, which another module of the code base may hand on.
+    #: What calls of its functions end with, which another module of the code base may hand on.
     calls: tuple[bytes, ...]
 
     def holds(self, content: bytes, *, python: bool) -> bool:
         """Whether there is the root, a prefix, or a name for models with a text behind it (in Python) or anything."""
-        if any(prefix in content for prefix in self.prefixes):
+        # There are far fewer slashes in a file than there are prefixes to look for in all of it.
+        if any(part.endswith(self.prefixes) for part in content.split(b"/")[:-1]):
             return True
-        if python and any(call in content for call in self.calls):
+        if python and any(part.endswith(self.calls) for part in content.split(b"(")[:-1]):
             return True
         lower = content.lower()
         if self.module in lower:
@@ -88,10 +89,10 @@ class Sieve:
 def sieve(module: str, prefixes: Iterable[str], functions: Iterable[str]) -> Sieve:
     """Return the sieve for the root *module*, the *prefixes* of models and the *functions* that take them."""
     # Every text has an encode() too: a file that calls one says nothing by it.
-    calls = sorted(f"{name}(" for name in functions if name not in _OF_TEXTS)
+    calls = sorted(name for name in functions if name not in _OF_TEXTS)
     ends = [each for each in calls if not any(each != other and each.endswith(other) for other in calls)]
     return Sieve(
         module.lower().encode(),
-        tuple(f"{prefix}/".encode() for prefix in sorted(prefixes)),
+        tuple(map(str.encode, sorted(prefixes))),
         tuple(map(str.encode, ends)),
     )
