@@ -21,6 +21,8 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     ``MinreqError``.
     """
     temporary.sweep()
+    # The store would do it, which a lock that nothing changed never opens.
+    temporary.sweep(settings.cache_dir / "wheels" / "unfinished")
     if settings.scan:
         from minreq import scanning  # noqa: PLC0415 # Heavy, and seldom needed.
 
