@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -175,18 +174,20 @@ def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
 
 
 def compile_ahead(laboratory: Laboratory, files: Collection[Path]) -> None:
-    """Let those of *files* be compiled that are not yet, as many at once as there are jobs. Nothing of them runs.
+    """Have those of *files* compiled that are not, as many at a time as there are jobs; nothing of them runs.
 
     What cannot be compiled is left to whoever imports it.
     """
-    world = laboratory.world
-    if world.compiler is None:
+    compiler = laboratory.world.compiler
+    if compiler is None:
         return
-    tag = f"cpython-{world.version[0]}{world.version[1]}"
-    missing = [str(file) for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
-    with ThreadPoolExecutor(laboratory.jobs) as pool:
-        for _ in pool.map(partial(world.compiler.compile, optimize=0), missing):
-            pass
+    tag = "cpython-{}{}".format(*laboratory.world.version)
+    missing = [file for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
+    pool = ThreadPoolExecutor(laboratory.jobs)
+    try:
+        list(pool.map(lambda file: compiler.compile(str(file), 0), missing))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _text(file: Path) -> bytes:
