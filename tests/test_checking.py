@@ -44,8 +44,10 @@ def own(locked: Project, tmp_path: Path) -> Project:
 
 
 def test_a_newer_release_does_not_make_it_stale(locked: Project) -> None:
+    done = locked.minreq(*LOCK[:-1], "--check")
+    assert (done.status, done.out, done.err.splitlines()[-1]) == (0, "", "requirements-minimal.txt is up to date")
     done = locked.minreq(*LOCK, "--check")
-    assert (done.status, done.out, done.err) == (0, "", "requirements-minimal.txt is up to date\n")
+    assert (done.status, done.out, done.err) == (0, "", "")
 
 
 @pytest.mark.parametrize("flags", [["-U"], ["-P", "needed"]], ids=" ".join)
@@ -119,8 +121,8 @@ def test_an_index_that_does_not_answer_decides_nothing(own: Project) -> None:
 
 def test_offline_no_index_is_asked(own: Project) -> None:
     shutil.rmtree(own.wheelhouse.simple / "needed")
-    done = own.minreq(*LOCK, "--check", "--offline")
-    assert (done.status, done.err) == (0, "requirements-minimal.txt is up to date\n")
+    done = own.minreq(*LOCK[:-1], "--check", "--offline")
+    assert (done.status, done.err.splitlines()[-1]) == (0, "requirements-minimal.txt is up to date")
     again = own.minreq(*LOCK[:-1], "--offline")
     assert again.status == 0
     assert "nothing changed since this lock was proven" in again.err

@@ -120,7 +120,8 @@ def test_a_lock_with_it(made: Project) -> None:
         file.write('[real]\nfiles = []\nwithout = ["tools"]\n')
     exported = made.minreq("verify", "--export-smoke", "canary.py", "--json")
     assert exported.status == 0, exported.err
-    assert json.loads(exported.out) == {"file": "canary.py", "stages": ["near/chat"], "left_out": ["near/tools"]}
+    told = {"schema": 1, "file": "canary.py", "stages": ["near/chat"], "left_out": ["near/tools"]}
+    assert json.loads(exported.out) == told
     assert "'near/chat': (fat_chat, [{'name': 'near'" in (made.folder / "canary.py").read_text()
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
     script.write_text(script.read_text() + "x = 1\n")
