@@ -34,21 +34,25 @@ class Engine:
 
         return locking.lock(settings, reporter)
 
-    def before(self, settings: Settings) -> Lock | None:
-        """Return the lock that stands where the next one is written, if there is one that can be read."""
+    def before(self, settings: Settings) -> str | None:
+        """Return the evidence that stands where the next lock is written, unread, if there is any."""
         from minreq.errors import EvidenceUnreadable, LockMissing  # noqa: PLC0415 # See above.
-        from minreq.lockfile import reading  # noqa: PLC0415
+        from minreq.lockfile import evidence, reading  # noqa: PLC0415
 
         try:
-            return reading.read_evidence(settings.output)
+            return reading.read_text(evidence.beside(settings.output), "evidence")
         except (EvidenceUnreadable, LockMissing):
             return None
 
-    def changes(self, before: Lock | None, lock: Lock) -> LockDifference | None:
-        """Return what *lock* has otherwise than the one *before*."""
-        from minreq.lockfile import difference  # noqa: PLC0415 # See above.
+    def changes(self, before: str | None, lock: Lock) -> LockDifference | None:
+        """Return what *lock* has otherwise than the one whose evidence was *before*, if that can be read."""
+        from minreq.errors import EvidenceUnreadable  # noqa: PLC0415 # See above.
+        from minreq.lockfile import difference, evidence  # noqa: PLC0415
 
-        return difference.between(before, lock) if before is not None else None
+        try:
+            return None if before is None else difference.between(evidence.load(before), lock)
+        except EvidenceUnreadable:
+            return None
 
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
         """Prove the lock on disk again, and return it."""

@@ -162,7 +162,7 @@ def command(
     Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
     """
     # Imported here, since a usage error or help needs nothing of them.
-    from minreq.cli import lockpage, summary  # noqa: PLC0415
+    from minreq.cli import summary  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
@@ -176,14 +176,16 @@ def command(
         writing.check(told.output)
     if html is not None:
         writing.check(html)
-    before = engine.before(told)
+    before = None if told.check else engine.before(told)
     with report.watching() as progress:
         for note in notes:
             progress.note(note)
         lock = engine.lock(told, progress)
-        changed = engine.changes(before, lock)
+        changed = engine.changes(before, lock) if progress.wrote or told.dry_run else None
         words = summary.lines(lock, told, progress.seconds, wrote=progress.wrote, changed=changed, html=html)
         if html is not None:
+            from minreq.cli import lockpage  # noqa: PLC0415
+
             writing.write({html: lockpage.page(lock)})
         progress.finished(() if report.as_json or told.check else words)
     report.result(lambda: summary.data(lock, told))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from minreq.errors import ProfileInvalid
+from minreq.profiles import documents
 from minreq.profiles.loading import Profile
 from minreq.profiles.table import Table
 from minreq.usage import Function, Vocabulary
@@ -30,10 +28,7 @@ def guide(profile: Profile) -> Guide | None:
     if file is None:
         return None
     faults: list[str] = []
-    try:
-        table = Table(tomlkit.parse(file.read_text(encoding="utf-8")).unwrap(), "", faults)
-    except (OSError, TOMLKitError, UnicodeDecodeError) as error:
-        raise ProfileInvalid(file, (str(error),)) from error
+    table = Table(documents.read(file), "", faults)
     other = table.table("other")
     found = Guide(
         vocabulary=Vocabulary(
