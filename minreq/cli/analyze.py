@@ -9,7 +9,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, converting, declared
-from minreq.cli.reported import document
+from minreq.cli.reported import document, judging
 from minreq.config import AnalyzeSettings
 from minreq.config.options import byte_count
 
@@ -63,4 +63,5 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     else:
         for line in composition.lines(analysis):
             click.echo(line)
-    analyzing.check_budget(analysis)
+    with judging():
+        analyzing.check_budget(analysis)

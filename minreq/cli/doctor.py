@@ -8,7 +8,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import cache_dir
-from minreq.cli.reported import document
+from minreq.cli.reported import document, judging
 from minreq.cli.text import size
 from minreq.errors import SandboxMissing
 
@@ -38,7 +38,8 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
         for name, text in rows.items():
             click.echo(f"{name:<12}{text}")
     if require_sandbox and not found.kernel:
-        raise SandboxMissing(found.why)
+        with judging():
+            raise SandboxMissing(found.why)
 
 
 def _files(*, kernel: bool) -> str:
