@@ -49,6 +49,7 @@ def sample(annotation: Any) -> Any:
     if origin is Mapping:
         return {sample(arguments[0]): sample(arguments[1])}
     simple: dict[Any, Any] = {str: "fact", int: 7, float: 7.0, bool: True, Path: Path("fact"), object: "fact"}
+    simple[datetime] = datetime(2026, 11, 22, tzinfo=timezone.utc)
     return simple[annotation]
 
 
