@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, cache_dir, configured, declared
+from minreq.cli.options import Function, Group, GroupedCommand, cache_dir, configured, declared, output_options
 from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable
 from minreq.config.exports import EnvironmentSettings, environment_settings
@@ -30,7 +30,7 @@ def _options(function: Function) -> Function:
         function,
         group.declare("--lock", type=Path, metavar="FILE", help="The lock; what `minreq lock` writes if not said."),
         group.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant."),
-        group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
+        output_options,
         group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import cache_dir
+from minreq.cli.options import cache_dir, output_options
 from minreq.cli.reported import document, judging
 from minreq.cli.text import size
 from minreq.errors import SandboxMissing
@@ -15,7 +15,7 @@ from minreq.errors import SandboxMissing
 
 @click.command("doctor")
 @click.option("--require-sandbox", is_flag=True, help="Fail where the kernel does not wall a smoke off.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+@output_options
 @click.pass_obj
 def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
     """Tell what protects this machine from what is locked, by trying it."""
