@@ -19,8 +19,8 @@ class NoProviders(UsageError):
 
     def __str__(self) -> str:
         return (
-            f"no profile is for {self.root}{perhaps(self.root, self.known)}, so it has no providers; give a script "
-            "with --smoke, or name a folder with a profile by --profiles"
+            f"no profile is for {self.root}{perhaps(self.root, self.known)}, so it has no providers; lock it by a "
+            "script with --smoke, or name a folder with a profile by --profiles"
         )
 
 
