@@ -26,7 +26,7 @@ from minreq.minimizing import Wishes, minimize
 from minreq.model import Difference, Evidence, Failure, Plan, Platform, Resolution
 from minreq.observing import Laboratory
 from minreq.preparing import Task
-from minreq.profiles import planning
+from minreq.profiles import loading, planning
 from minreq.profiles.loading import Profile
 from minreq.profiles.planning import Skipped
 from minreq.provision import Provision, provisions
@@ -121,7 +121,7 @@ def measure(settings: Settings, reporter: Reporter) -> Needs:
     task = preparing.task(replace(settings, smokes=(), scan=()))
     profile = task.profile
     if profile is None:
-        raise NoProviders(str(settings.root))
+        raise NoProviders(settings.root.name, loading.roots())
     # Resolved for all of them, whoever is asked for: else versions would depend on that.
     everybody = tuple(provider.name for provider in profile.providers)
     asked = settings.providers or everybody

@@ -17,7 +17,7 @@ from packaging.version import Version
 from minreq import requirements, runtime
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import command
-from minreq.errors import EvidenceUnreadable, ProjectBuildFailed, SmokeUnusable
+from minreq.errors import EvidenceUnreadable, NoProviders, ProjectBuildFailed, SmokeUnusable
 from minreq.importmap import ImportMap
 from minreq.index import pipconfig
 from minreq.index.settings import IndexSettings
@@ -123,6 +123,8 @@ def task(settings: Settings) -> Task:
         settings = with_project(settings, project)
     found = (loading.find(canonicalize_name(each.name), settings.profiles) for each in settings.roots)
     profile = next((each for each in found if each is not None), None)
+    if profile is None and settings.providers:
+        raise NoProviders(settings.root.name, loading.roots())
     prepared = Task(
         settings=settings,
         interpreter=interpreter,

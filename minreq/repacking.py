@@ -45,8 +45,9 @@ def relaxed(
 ) -> str | None:
     """Return *requirement* as it holds among *pins*; ``None`` where it names what is not among them.
 
-    What no environment asks for, for none of *extras* (those that somebody requests of its project), stays as it is.
-    A specifier that the pin does not satisfy, which an override set aside, is dropped.
+    What belongs to another extra than *extras* (those that somebody requests of its project) stays as it is. What is
+    for other environments is dropped too: Poetry locks for all platforms at once, and would look for it. A specifier
+    that the pin does not satisfy, which an override set aside, is dropped.
     """
     try:
         parsed = Requirement(requirement)
@@ -57,9 +58,9 @@ def relaxed(
         for environment in environments
         for extra in ("", *sorted(extras))
     )
-    if not asked:
-        return requirement
     pin = pins.get(canonicalize_name(parsed.name))
+    if not asked and (pin is not None or "extra" in str(parsed.marker)):
+        return requirement
     if pin is None:
         return None
     if parsed.url is None and parsed.specifier.contains(pin, prereleases=True):

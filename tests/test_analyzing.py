@@ -176,6 +176,11 @@ class TestBudget:
         assert done.sentences[0].startswith(told)
         assert f"Budget {size + 100:,}: {size:,} here and 160 of the function, 60 over" in done.out
 
+    def test_over_budget_is_one_object(self, made: Project, tree: Path) -> None:
+        done = analyze(made, str(tree), "--budget", "1", "--json")
+        assert (done.status, len(done.sentences)) == (1, 1)
+        assert json.loads(done.out)["left"] < 0
+
 
 @pytest.mark.parametrize("name", ["nothing", "text.zip"])
 def test_no_tree(made: Project, tmp_path: Path, name: str) -> None:

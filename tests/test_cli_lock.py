@@ -197,7 +197,7 @@ Prepare = Callable[[User], tuple[str, ...]]
             ("--providers", "opanai"), on_index, 2, "no provider 'opanai' (did you mean openai?)", id="unknown-provider"
         ),
         pytest.param(
-            ("app", "--providers", "openai"), on_index, 2, "the root has no profile", id="provider-without-profile"
+            ("app", "--providers", "openai"), on_index, 2, "no profile is for app", id="provider-without-profile"
         ),
         pytest.param((), on_index, 2, "name the providers the program uses", id="no-provider-named"),
         pytest.param(("nowhere", *SMOKE), on_index, 5, "no project 'nowhere'", id="unknown-package"),

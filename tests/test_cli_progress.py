@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -137,6 +138,28 @@ def test_a_step_without_counts_says_something() -> None:
         stage.progress.began(step)
     stage.progress.finished()
     assert stage.text == (EXPECTED / "progress-bare.txt").read_text(encoding="utf-8")
+
+
+def test_the_display_does_not_wait_for_what_prints() -> None:
+    """Whoever draws holds locks of rich that printing waits for: waiting for each other, both would hang for ever."""
+    printing, drawn = Event(), Event()
+
+    class Slow(Console):
+        def print(self, *_: object, **__: object) -> None:
+            printing.set()
+            met.append(drawn.wait(10))
+
+    met: list[bool] = []
+    progress = Progress(Slow(), drawn=True, clock=lambda: 0.0)
+    progress.began(Step.SETTLE)
+    thread = Thread(target=progress.note, args=("a sentence",))
+    thread.start()
+    assert printing.wait(10)
+    console = Console(file=io.StringIO())
+    console.print(progress)
+    drawn.set()
+    thread.join()
+    assert met == [True]
 
 
 def test_a_failure_leaves_the_step_unfinished() -> None:

@@ -225,4 +225,7 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
 def test_a_root_without_providers(made: Project) -> None:
     done = made.minreq("providers", "always")
     assert done.status == 2
-    assert done.sentences == ["no profile is for always, so it has no providers; name a folder with one by --profiles"]
+    told = (
+        "no profile is for always, so it has no providers; lock it by a script with --smoke, or name a folder with a "
+    )
+    assert done.sentences == [f"{told}profile by --profiles"]

@@ -139,6 +139,35 @@ def test_the_table_of_examples_names_all_of_them() -> None:
     assert {path.relative_to(ROOT / "examples").parts[0] for path in EXAMPLES} <= named
 
 
+def printed(module: Path) -> set[str]:
+    """The keys of the dictionaries that a module of the command line prints as JSON."""
+    return {
+        key.value
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "dict[str, Any]")
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in {"document", "report.result"})
+        for within in ast.walk(node)
+        if isinstance(within, ast.Dict)
+        for key in within.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+
+
+#: What `lock` prints is in a module of its own; its dictionary is of settings.
+PRINTING = [path for path in sorted(ROOT.glob("minreq/cli/*.py")) if path.name != "lock.py" and printed(path)]
+
+
+@pytest.mark.parametrize("module", PRINTING, ids=lambda module: module.stem)
+def test_every_key_of_json_is_described(module: Path) -> None:
+    named = set(re.findall(r"`(\w+)`", (ROOT / "docs/json.md").read_text("utf-8")))
+    assert not printed(module) - named
+
+
+def test_commands_that_print_json_are_found() -> None:
+    commands = {"cache", "check", "diff", "explain", "export", "exposure", "providers", "scan", "sync", "verify"}
+    assert {path.stem for path in PRINTING} >= commands
+
+
 def test_json_is_described() -> None:
     """Every key of a result stands in the section of its command, and no other key does."""
     settings = Settings(providers=("openai",), cache_dir=Path("cache"))

@@ -6,6 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def sample(annotation: Any) -> Any:
     if origin is Mapping:
         return {sample(arguments[0]): sample(arguments[1])}
     simple: dict[Any, Any] = {str: "fact", int: 7, float: 7.0, bool: True, Path: Path("fact"), object: "fact"}
+    simple[datetime] = datetime(2026, 11, 22, tzinfo=timezone.utc)
     return simple[annotation]
 
 
@@ -151,6 +153,13 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         (
             errors.NoVersion("a>2", "a", None, {}),
             "no version of a that can be used satisfies a>2; the index has none at all",
+        ),
+        (
+            errors.NoVersion("a>2", "a", None, {}, datetime(2026, 11, 22, 12, tzinfo=timezone.utc)),
+            (
+                "no version of a that can be used satisfies a>2; the index has none at all, of those that the index "
+                "says were uploaded by 2026-11-22 12:00 (--exclude-newer)"
+            ),
         ),
         (
             errors.NoVersion("a>2", "a", "1.0", {"3.0": "is yanked"}),

@@ -11,8 +11,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minreq.errors import CutoffUnreadable
-from minreq.index.cutoff import before, parse, young
+from minreq.index.cutoff import parse, young
 from minreq.model import Sdist
+from minreq.resolver.catalogue import Shelf
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
@@ -83,13 +84,15 @@ def test_any_text_is_a_moment_or_our_error(text: str) -> None:
         assert parse(text, NOW).tzinfo is not None
 
 
-def test_before_keeps_order_and_names_what_has_no_date() -> None:
-    """Only what is surely older stays; a file of this machine is the user's own choice."""
+def test_what_may_be_newer_is_not_seen() -> None:
+    """Only what is surely older stays; a file of this machine is the user's own choice, unless its date is known."""
     old, new = sdist("2", NOW - timedelta(days=4)), sdist("3", NOW)
-    undated, local = sdist("1", None), sdist("4", None, "file:///srv/")
-    cut = before([undated, local, new, old], NOW)
-    assert cut.files == (local, old)
-    assert cut.undated == ("a-1.tar.gz",)
+    undated, local, dated = sdist("1", None), sdist("4", None, "file:///srv/"), sdist("5", NOW, "file:///srv/")
+    releases = {file.version: (file,) for file in (undated, old, new, local, dated)}
+    shelf = Shelf(releases, NOW - timedelta(days=3))
+    assert shelf.versions == (local.version, old.version)
+    assert shelf.files(new.version) == ()
+    assert Shelf(releases, None).versions == tuple(sorted(releases, reverse=True))
 
 
 def test_young_files_are_told_with_their_age() -> None:

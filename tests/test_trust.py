@@ -125,7 +125,9 @@ def test_exposure_for_ci(made: Project) -> None:
     done = made.minreq("exposure", "-q", "--fail-on", "unguarded")
     assert done.status == 1
     assert "the first at app/exporting.py:1" in done.err
-    assert made.minreq("exposure", "-q", "--fail-on", "unguarded", "--json").status == 1
+    done = made.minreq("exposure", "-q", "--fail-on", "unguarded", "--json")
+    assert (done.status, json.loads(done.out)["unguarded"]) == (1, 1)
+    assert "the first at app/exporting.py:1" in done.err
 
 
 def test_code_that_the_store_lacks_is_fetched(made: Project) -> None:

@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
             status = _run(arguments, engine)
             sys.stdout.flush()
     except MinreqError as error:
-        status = _fail(str(error), error.reason, error.exit_status, as_json=as_json)
+        status = _fail(str(error), error.reason, error.exit_status, as_json=as_json and not error.has_result)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         status = UsageError.exit_status
@@ -174,7 +174,10 @@ def _usage(error: click.ClickException) -> str:
 
 def _fail(sentence: str, reason: str, status: int, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"schema": 1, "error": sentence, "reason": reason, "exit_status": status}))
+        # Imported here, since nobody else of this module needs it.
+        from minreq.cli.reported import SCHEMA  # noqa: PLC0415
+
+        click.echo(json.dumps({"schema": SCHEMA, "error": sentence, "reason": reason, "exit_status": status}))
     prefix = "error" if os.environ.get("NO_COLOR") else click.style("error", fg="red", bold=True)
     click.echo(f"{prefix}: {printable(sentence)}", err=True)
     return status

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, converting, declared
-from minreq.cli.reported import document
+from minreq.cli.options import Function, Group, GroupedCommand, converting, declared, output_options
+from minreq.cli.reported import document, judging
 from minreq.config import AnalyzeSettings
 from minreq.config.options import byte_count
 
@@ -34,7 +34,7 @@ def _options(function: Function) -> Function:
             "--lock", type=Path, metavar="FILE", help="Tell what this lock leaves out, and what that saves."
         ),
         result.declare("--html", type=Path, metavar="FILE", help="Write a page to look at, with a map of the sizes."),
-        result.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
+        output_options,
     )
 
 
@@ -63,4 +63,5 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     else:
         for line in composition.lines(analysis):
             click.echo(line)
-    analyzing.check_budget(analysis)
+    with judging():
+        analyzing.check_budget(analysis)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import cache_dir
+from minreq.cli.options import cache_dir, output_options
 from minreq.cli.reported import document
 from minreq.cli.text import size
 
@@ -16,7 +16,7 @@ def command() -> None:
 
 
 @command.command("dir")
-@click.option("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+@output_options
 def _dir(*, as_json: bool) -> None:
     """Print the folder; MINREQ_CACHE_DIR names another."""
     folder = cache_dir()
@@ -24,7 +24,7 @@ def _dir(*, as_json: bool) -> None:
 
 
 @command.command("prune")
-@click.option("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+@output_options
 @click.pass_obj
 def _prune(engine: Engine, /, *, as_json: bool) -> None:
     """Make the folder smaller; what is needed again is fetched again."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, cache_dir, configured, declared
+from minreq.cli.options import Function, Group, GroupedCommand, cache_dir, configured, declared, output_options
 from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable
-from minreq.config.exports import environment_settings
+from minreq.config.exports import EnvironmentSettings, environment_settings
+
+if TYPE_CHECKING:
+    from minreq.environments import Standing
 
 _EXAMPLES = """\
 Examples:
@@ -27,7 +30,7 @@ def _options(function: Function) -> Function:
         function,
         group.declare("--lock", type=Path, metavar="FILE", help="The lock; what `minreq lock` writes if not said."),
         group.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant."),
-        group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
+        output_options,
         group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
     )
 
@@ -44,14 +47,7 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     told = environment_settings({**flags, "cache_dir": cache_dir()}, configured(name))
     standing = engine.check(told)
     if as_json:
-        result = {
-            "lock": told.lock.as_posix(),
-            "environment": told.environment,
-            "holds": True,
-            "distributions": len(standing.lock.selection.kept),
-            "gaps": [{"of": gap.of, "requirement": gap.requirement, "why": gap.reason} for gap in standing.gaps],
-        }
-        click.echo(document(result))
+        click.echo(document(_data(told, standing)))
     elif not quiet:
         number = counted(len(standing.lock.selection.kept), "distribution")
         gaps = f"; {counted(len(standing.gaps), 'intended gap')}" if standing.gaps else ""
@@ -59,3 +55,13 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
         rows = [(f"  {gap.of}", f"declares {gap.requirement}", printable(gap.reason)) for gap in standing.gaps]
         for line in columns(rows) if rows else ():
             click.echo(line)
+
+
+def _data(told: EnvironmentSettings, standing: Standing) -> dict[str, Any]:
+    return {
+        "lock": told.lock.as_posix(),
+        "environment": told.environment,
+        "holds": True,
+        "distributions": len(standing.lock.selection.kept),
+        "gaps": [{"of": gap.of, "requirement": gap.requirement, "why": gap.reason} for gap in standing.gaps],
+    }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, declared
+from minreq.cli.options import Function, Group, GroupedCommand, declared, output_options
 from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable, size
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
@@ -35,7 +35,7 @@ def _options(function: Function) -> Function:
             default="text",
             help="markdown is for the text of a pull request.",
         ),
-        group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
+        output_options,
     )
 
 

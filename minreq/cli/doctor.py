@@ -7,15 +7,15 @@ from dataclasses import asdict
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import cache_dir
-from minreq.cli.reported import document
+from minreq.cli.options import cache_dir, output_options
+from minreq.cli.reported import document, judging
 from minreq.cli.text import size
 from minreq.errors import SandboxMissing
 
 
 @click.command("doctor")
 @click.option("--require-sandbox", is_flag=True, help="Fail where the kernel does not wall a smoke off.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+@output_options
 @click.pass_obj
 def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
     """Tell what protects this machine from what is locked, by trying it."""
@@ -38,7 +38,8 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
         for name, text in rows.items():
             click.echo(f"{name:<12}{text}")
     if require_sandbox and not found.kernel:
-        raise SandboxMissing(found.why)
+        with judging():
+            raise SandboxMissing(found.why)
 
 
 def _files(*, kernel: bool) -> str:

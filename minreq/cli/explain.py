@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Group, GroupedCommand, configured, declared
+from minreq.cli.options import Group, GroupedCommand, configured, declared, output_options
 from minreq.cli.reported import document
 from minreq.cli.text import columns, counted, printable, size
 from minreq.config.settings import DEFAULT_OUTPUT
@@ -35,7 +35,7 @@ def _options(function: Any) -> Any:
         group.declare("--tree", is_flag=True, help="Tell of the whole lock, who imports whom."),
         group.declare("--lock", type=Path, metavar="FILE", help="The lock; what `minreq lock` writes if not said."),
         group.declare("--name", "section", metavar="NAME", help="Which of the [tool.minreq.locks] is meant."),
-        group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
+        output_options,
     )
 
 

@@ -14,13 +14,10 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     declared,
     index_options,
-    report_options,
 )
-from minreq.cli.reported import document
+from minreq.cli.reported import Report, judging, reported
 from minreq.cli.text import columns, counted, printable
 from minreq.config.settings import verify_settings
 from minreq.errors import Exposed
@@ -56,7 +53,7 @@ def _options(function: Function) -> Function:
 @click.argument("lock", required=False, type=Path)
 @_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
 def command(
     engine: Engine,
@@ -64,33 +61,24 @@ def command(
     *,
     everything: bool,
     fail_on: str | None,
-    name: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    report: Report,
     **flags: Any,
 ) -> None:
     """Tell where the code of LOCK would import what is left out, the places that matter most first.
 
     LOCK is what `minreq lock` writes if not said. The source is read, nothing is run.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = verify_settings({**flags, "cache_dir": cache_dir()}, configured(name))
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    told = report.settings(verify_settings, flags)
+    with report.watching() as progress:
         exposure = engine.expose(told, progress)
     unguarded = [site for site in exposure.sites if site.unguarded]
-    fails = fail_on is not None and bool(unguarded)
-    if as_json:
-        click.echo(document({"unguarded": len(unguarded), "sites": list(map(_data, exposure.sites))}))
-        if fails:
-            raise click.exceptions.Exit(Exposed.exit_status)
-        return
-    for line in _lines(exposure, everything=everything):
-        click.echo(printable(line))
-    if fails:
-        raise Exposed(str(told.lock), [_where(site) for site in unguarded])
+    report.result(
+        lambda: {"unguarded": len(unguarded), "sites": list(map(_data, exposure.sites))},
+        map(printable, _lines(exposure, everything=everything)),
+    )
+    if fail_on is not None and unguarded:
+        with judging():
+            raise Exposed(str(told.lock), [_where(site) for site in unguarded])
 
 
 def _lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Group, GroupedCommand, configured
+from minreq.cli.options import Group, GroupedCommand, configured, output_options
 from minreq.cli.reported import document
 from minreq.config.settings import DEFAULT_OUTPUT
 
@@ -23,7 +23,7 @@ _GROUP = Group("This command")
 @click.argument("lock", required=False, type=Path)
 @_GROUP.declare("-o", "--output", "folder", type=Path, required=True, metavar="DIR", help="Where it is written.")
 @_GROUP.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant.")
-@_GROUP.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON.")
+@output_options
 @click.pass_obj
 def command(engine: Engine, /, *, lock: Path | None, folder: Path, name: str | None, as_json: bool) -> None:
     """Write minreq_guard.py, a module with which a miss tells itself, for a program that runs on LOCK.

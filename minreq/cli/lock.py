@@ -159,7 +159,8 @@ def command(
     Several ROOTs are minimized together, in one lock. ROOT may be the folder of a project: the lock then holds what it
     needs, and not the project itself.
 
-    Every option can stand in [tool.minreq] of pyproject.toml under its long name; a flag wins.
+    Options can stand in [tool.minreq] of pyproject.toml under their long names, but for --html, --misses and those of
+    the last group; a flag wins.
     """
     # Imported here, since a usage error or help needs nothing of them.
     from minreq.cli import summary  # noqa: PLC0415

@@ -142,6 +142,17 @@ def report_options(function: Function) -> Function:
     return declared(
         function,
         group.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant."),
+        output_options,
+        group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
+        group.declare("-v", "--verbose", is_flag=True, help="Print every event on a line of its own."),
+    )
+
+
+def output_options(function: Function) -> Function:
+    """Declare how a result is printed, as every command takes it."""
+    group = Group(_LAST_HEADING)
+    return declared(
+        function,
         group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
         group.declare(
             "--no-color",
@@ -150,8 +161,6 @@ def report_options(function: Function) -> Function:
             callback=_without_color,
             help="No colours, as NO_COLOR.",
         ),
-        group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
-        group.declare("-v", "--verbose", is_flag=True, help="Print every event on a line of its own."),
     )
 
 

@@ -109,6 +109,8 @@ class Progress(Reporter):
         self._counts: Counter[str] = Counter()
         self._versions: Mapping[NormalizedName, Version] = MappingProxyType({})
         self._recent: deque[Text] = deque(maxlen=_RECENT)
+        #: As it was drawn last.
+        self._moving: tuple[Text, ...] = ()
         self._frames = Spinner("dots" if console.encoding.startswith("utf") else "line").frames
 
     @property
@@ -196,18 +198,24 @@ class Progress(Reporter):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What moves: the step at hand, and what happened last in it."""
-        with self._lock:
-            step = self._step
-            if step is None:
-                return
-            tallies = ", ".join(part for part in (self._detail, *self._tallies()) if part)
-            seconds = self._clock() - self._step_began
-            recent = [*self._recent]
+        # Never waited for: whoever renders holds locks of rich, for which an event that prints waits with this one.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._moving = tuple(self._drawing())
+            finally:
+                self._lock.release()
+        yield from self._moving
+
+    def _drawing(self) -> Iterator[Text]:
+        if self._step is None:
+            return
+        tallies = ", ".join(part for part in (self._detail, *self._tallies()) if part)
+        seconds = self._clock() - self._step_began
         frame = self._frames[int(seconds * _FRAMES_PER_SECOND) % len(self._frames)]
-        line = _line(f"{_DOING[step]} {frame}", "cyan", tallies, text.duration(seconds))
+        line = _line(f"{_DOING[self._step]} {frame}", "cyan", tallies, text.duration(seconds))
         line.no_wrap, line.overflow = True, "ellipsis"
         yield line
-        yield from recent
+        yield from self._recent
 
     def _end_step(self, outcome: str = "") -> None:
         if self._step is None:

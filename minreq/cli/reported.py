@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from minreq.cli.options import Function, cache_dir, configured, report_options
+from minreq.errors import MinreqError
 
 if TYPE_CHECKING:
     from minreq.cli.progress import Progress
@@ -45,10 +46,20 @@ class Report:
 
         return watching(quiet=self.quiet, verbose=self.verbose)
 
-    def result(self, data: Callable[[], Mapping[str, Any]]) -> None:
-        """Print *data* if JSON was asked for."""
-        if self.as_json:
-            click.echo(document(data()))
+    def result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:
+        """Print *data* if JSON was asked for, else *lines*."""
+        for line in (document(data()),) if self.as_json else lines:
+            click.echo(line)
+
+
+@contextmanager
+def judging() -> Iterator[None]:
+    """Say of what fails in here that the result was printed before."""
+    try:
+        yield
+    except MinreqError as error:
+        error.has_result = True
+        raise
 
 
 def document(data: Mapping[str, Any]) -> str:

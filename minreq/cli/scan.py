@@ -15,14 +15,11 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     converting,
     declared,
     index_options,
-    report_options,
 )
-from minreq.cli.reported import document
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import columns, counted, printable
 from minreq.config.options import requirement
 from minreq.config.settings import Settings, scan_settings
@@ -52,26 +49,19 @@ def _scan_options(function: Function) -> Function:
 @click.argument("scan", required=False, nargs=-1, type=Path, metavar="[PATH]...")
 @_scan_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Find the providers and features that the code in PATH uses, the working directory if not said.
 
     Read are Python, JavaScript, TypeScript, YAML, TOML, JSON and .env files, without what git ignores; nothing is run.
     The last line is the command that makes the lock.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = scan_settings({**flags, "cache_dir": cache_dir()}, configured(name))
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    told = report.settings(scan_settings, flags)
+    with report.watching() as progress:
         usage = engine.scan(told, progress)
         progress.finished(f"{each.file} {each.why}: passed over" for each in usage.skipped)
-    if as_json:
-        click.echo(document(_data(usage, told)))
-        return
-    for line in _lines(usage, told):
-        click.echo(line)
+    report.result(lambda: _data(usage, told), _lines(usage, told))
 
 
 def _lines(usage: Usage, settings: Settings) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,12 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     converting,
     declared,
     index_options,
-    report_options,
     run_options,
 )
-from minreq.cli.reported import document
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import columns, printable
 from minreq.config.artifacts import versions_settings
 from minreq.config.options import count, requirement
@@ -60,33 +58,26 @@ def _options(function: Function) -> Function:
 @_options
 @run_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(
-    engine: Engine, /, *, name: str | None, trace: bool, as_json: bool, quiet: bool, verbose: bool, **flags: Any
-) -> None:
+def command(engine: Engine, /, *, trace: bool, report: Report, **flags: Any) -> None:
     """Tell how large recent releases of ROOT (litellm if not said) are, unpacked, and whether they load on a platform.
 
     Read by range requests: no wheel is downloaded, unless --trace runs it.
     """
     # Imported here, since a usage error or help needs nothing of them.
-    from minreq.cli.progress import watching  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.pages import plot  # noqa: PLC0415
 
-    told = versions_settings({**flags, "cache_dir": cache_dir()}, configured(name), trace=trace)
+    told = report.settings(partial(versions_settings, trace=trace), flags)
     if told.plot is not None:
         writing.check(told.plot)
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    with report.watching() as progress:
         survey = engine.versions(told, progress)
         progress.finished(())
     if told.plot is not None:
         writing.write({told.plot: plot.bars(*_picture(survey), mark="what a lock of it installs")})
-    if as_json:
-        click.echo(document(_data(survey)))
-    else:
-        for line in _lines(survey):
-            click.echo(line)
+    report.result(lambda: _data(survey), _lines(survey))
 
 
 def _lines(survey: Survey) -> Iterator[str]:

@@ -14,6 +14,8 @@ class MinreqError(Exception):
     exit_status: ClassVar[int] = 1
     #: Stable word for ``--json``.
     reason: ClassVar[str] = "error"
+    #: The result was printed all the same, and says it too; one JSON object is printed, not two.
+    has_result: bool = False
 
 
 class NegativeAnswer(MinreqError):

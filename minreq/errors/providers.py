@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minreq.errors.branches import BaselineFailure, UsageError
+from minreq.errors.branches import BaselineFailure, UsageError, perhaps
 
 
 class NoProviders(UsageError):
@@ -12,12 +12,16 @@ class NoProviders(UsageError):
 
     reason = "no-providers"
 
-    def __init__(self, root: str) -> None:
-        super().__init__(root)
-        self.root = root
+    def __init__(self, root: str, known: Sequence[str]) -> None:
+        super().__init__(root, known)
+        #: The roots that have some are *known*.
+        self.root, self.known = root, known
 
     def __str__(self) -> str:
-        return f"no profile is for {self.root}, so it has no providers; name a folder with one by --profiles"
+        return (
+            f"no profile is for {self.root}{perhaps(self.root, self.known)}, so it has no providers; lock it by a "
+            "script with --smoke, or name a folder with a profile by --profiles"
+        )
 
 
 class NotMeasured(BaselineFailure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from minreq.errors.branches import ResolutionFailure
 
@@ -27,15 +28,26 @@ class NoVersion(ResolutionFailure):
 
     reason = "no-version"
 
-    def __init__(self, requirement: str, project: str, newest: str | None, unfit: Mapping[str, str]) -> None:
-        super().__init__(requirement, project, newest, unfit)
+    def __init__(
+        self,
+        requirement: str,
+        project: str,
+        newest: str | None,
+        unfit: Mapping[str, str],
+        cutoff: datetime | None = None,
+    ) -> None:
+        super().__init__(requirement, project, newest, unfit, cutoff)
         self.requirement, self.project, self.newest = requirement, project, newest
         #: Versions that would satisfy the requirement and cannot be used, and why not.
         self.unfit = dict(unfit)
+        #: Nothing newer was looked at.
+        self.cutoff = cutoff
 
     def __str__(self) -> str:
         said = f"no version of {self.project} that can be used satisfies {self.requirement}"
         there = "the index has none at all" if self.newest is None else f"the newest that can be used is {self.newest}"
+        if self.cutoff is not None:
+            there += f", of those that the index says were uploaded by {self.cutoff:%Y-%m-%d %H:%M} (--exclude-newer)"
         if not self.unfit:
             return f"{said}; {there}"
         version, why = next(iter(self.unfit.items()))

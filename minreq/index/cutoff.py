@@ -1,12 +1,10 @@
-"""``--exclude-newer``: a date or a duration to a moment, and the files uploaded before it."""
+"""``--exclude-newer``: a date or a duration to a moment; and which files are young."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from urllib.parse import urlsplit
 
 from minreq.errors import CutoffUnreadable
 from minreq.model import Sdist, Wheel
@@ -29,16 +27,6 @@ _UNITS = {
     **dict.fromkeys(("d", "day", "days"), "days"),
     **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), "weeks"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """What a cutoff leaves."""
-
-    #: Uploaded before it, in the order given.
-    files: tuple[Wheel | Sdist, ...]
-    #: File names left out because their index tells no upload time, sorted.
-    undated: tuple[str, ...]
 
 
 #: Most malicious releases were found and taken down within it.
@@ -95,19 +83,3 @@ def _duration(text: str) -> timedelta | None:
             return None
         total += timedelta(**{_UNITS[word.lower()]: int(number)})
     return total
-
-
-def before(files: Iterable[Wheel | Sdist], cutoff: datetime) -> Cut:
-    """Leave out what was uploaded at *cutoff* or later.
-
-    A file whose index tells no upload time (PEP 700) is left out too, since it may be new; the caller should say so. A
-    file on this machine stays, as in pip: whoever put it there has chosen it.
-    """
-    kept: list[Wheel | Sdist] = []
-    undated: list[str] = []
-    for file in files:
-        if urlsplit(file.url).scheme == "file" or (file.upload_time is not None and file.upload_time < cutoff):
-            kept.append(file)
-        elif file.upload_time is None:
-            undated.append(file.filename)
-    return Cut(files=tuple(kept), undated=tuple(sorted(undated)))

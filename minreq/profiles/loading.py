@@ -149,6 +149,11 @@ def find(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile | None:
     return None
 
 
+def roots() -> tuple[str, ...]:
+    """Whatever a profile that comes with minreq is for."""
+    return tuple(root for file in sorted(FOLDER.glob(f"*/{PROFILE}")) for root in load(file).roots)
+
+
 def load(file: Path) -> Profile:
     """The profile in *file*; raises `ProfileInvalid` with everything that is wrong with it."""
     return _checked(file, document(file))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -80,7 +81,12 @@ class Shelf:
         return files[0].yanked if files else None
 
     def _existed(self, file: Wheel | Sdist) -> bool:
-        return self._cutoff is None or (file.upload_time is not None and file.upload_time <= self._cutoff)
+        """What has no upload time may be new; a file on this machine, as in pip, is there because somebody chose it."""
+        if self._cutoff is None:
+            return True
+        if file.upload_time is None:
+            return urlsplit(file.url).scheme == "file"
+        return file.upload_time <= self._cutoff
 
 
 class Catalogue:

@@ -160,7 +160,11 @@ class Stepping:
         newest = self.catalogue.newest(demand.root_name)
         newest_version = None if newest is None else str(newest.version)
         raise NoVersion(
-            asked, demand.root_name, newest_version, {str(version): str(why) for version, why in unfit.items()}
+            asked,
+            demand.root_name,
+            newest_version,
+            {str(version): str(why) for version, why in unfit.items()},
+            demand.exclude_newer,
         )
 
     def _specifier(self) -> SpecifierSet:
