@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
-import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
+from minreq import regularfile
 from minreq.model import Frame, Need, Question
 
 #: What an ``except`` clause or ``contextlib.suppress`` names when it catches a failed import.
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 #: The same for a look-up of metadata; ``PackageNotFoundError`` is a ``ModuleNotFoundError``.
 _METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
+#: Bytes: the largest source that is read.
+_LARGEST = 64 << 20
+#: What the parser raises for text that is no Python, or deeper than it goes.
+NO_TREE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +33,13 @@ class Handler:
 
 @cache
 def read_source(file: str) -> ast.Module | None:
-    """Return the syntax tree of *file*; ``None`` where there is no readable Python. Files of the store never change."""
+    """Return the syntax tree of *file*; ``None`` where there is no readable Python. Files of the store never change.
+
+    Code may call itself by any name: what a child names may be a device, or a pipe.
+    """
     try:
-        with tokenize.open(file) as stream:
-            return ast.parse(stream.read())
-    except (OSError, SyntaxError, ValueError):
+        return ast.parse(regularfile.read(Path(file), _LARGEST))
+    except (OSError, *NO_TREE):
         return None
 
 
