@@ -12,11 +12,15 @@ from minreq.model import Frame, Need, Question
 
 MODULE_LEVEL = "<module>"
 
+#: Names in parentheses end where those do, whatever comments say; another that opens ends the search, so that a text
+#: made to be slow takes no longer than others.
 _IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*)"
+    rb"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]+"
+    rb"(?P<names>\((?:[^()#]*#[^\n]*\n)*[^()#]*\)|[^\n#]*)"
     rb"|import[ \t]+(?P<modules>[^\n#;]+))",
     re.MULTILINE,
 )
+_COMMENT = re.compile(r"#[^\n]*")
 #: A text that may name a module of a package: `"a.b"`, `".b"`.
 _NAME = re.compile(rb"[\"'](\.{0,2}[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.{1,2}[A-Za-z_]\w*)[\"']")
 #: A call such as ``import_module("x")``.
@@ -73,7 +77,8 @@ def _named(match: re.Match[bytes], package: str) -> Iterator[str]:
     if not base:
         return
     yield from prefixes(base)
-    for part in match["names"].decode("utf-8", "replace").strip("()").split(","):
+    names = _COMMENT.sub("", match["names"].decode("utf-8", "replace"))
+    for part in names.strip("()").split(","):
         yield f"{base}.{part.split(' as ')[0].strip()}"
 
 
