@@ -163,7 +163,7 @@ def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
     for match in _IMPORT.finditer(source):
         plain, dots, base, inside, names = match.groups()
         if plain is not None:
-            yield from (each.split()[0].decode("ascii", "ignore") for each in plain.split(b",") if each.split())
+            yield from _names(plain)
             continue
         whence = (base or b"").decode("ascii", "ignore")
         if dots:
@@ -173,10 +173,14 @@ def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
             whence = ".".join([*parts[: len(parts) - len(dots) + 1], *filter(None, [whence])])
         if whence:
             yield whence
-            for each in _COMMENT.sub(b"", inside if inside is not None else names).split(b","):
-                name = _NAME.match(each.strip())
-                if name:
-                    yield f"{whence}.{name.group().decode('ascii', 'ignore')}"
+            yield from (f"{whence}.{name}" for name in _names(inside if inside is not None else names))
+
+
+def _names(text: bytes) -> Iterator[str]:
+    """``a, b as c  # d`` as ``a`` and ``b``; whatever is no name, as a path, is left out."""
+    for each in _COMMENT.sub(b"", text).split(b","):
+        if name := _NAME.match(each.strip()):
+            yield name.group().decode("ascii")
 
 
 def compile_ahead(laboratory: Laboratory, files: Collection[Path]) -> None:

@@ -29,6 +29,7 @@ from minreq.model import Member, Script
         ("try:\n    import a\nexcept ImportError:\n    pass", []),
         ("def f():\n    import a", []),
         ("from a import *", ["a"]),
+        ("import /etc/a, b\0c", ["b"]),
         ("from a import (  # Why (not)\n    b,  # c, d)\n    e,\n)", ["a", "a.b", "a.e"]),
         ("important = 1\nfromage = 2", []),
     ],
