@@ -79,7 +79,7 @@ def raising_again(tree: ast.Module, frame: Frame) -> Handler | None:
         elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
             clause = next((clause for clause in node.handlers if _catches(clause.type, _IMPORT_ERRORS)), None)
             if clause is not None and _reraises(clause):
-                kind = f" {ast.unparse(clause.type)}" if clause.type else ""
+                kind = f" {_text(clause.type)}" if clause.type else ""
                 found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
     return found
 
@@ -108,16 +108,24 @@ def _handler(tree: ast.Module, frame: Frame, caught: frozenset[str], raised: set
             if clause is not None and _reraises(clause):
                 raised.update(_raised(clause))
             elif clause is not None:
-                kind = f" {ast.unparse(clause.type)}" if clause.type else ""
+                kind = f" {_text(clause.type)}" if clause.type else ""
                 found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
         elif isinstance(node, (ast.With, ast.AsyncWith)) and _spans(node.body, frame.line):
             for item in node.items:
                 if _suppresses(item.context_expr, caught):
-                    found = Handler(file=frame.file, line=node.lineno, text=ast.unparse(item.context_expr))
+                    found = Handler(file=frame.file, line=node.lineno, text=_text(item.context_expr))
     return found
 
 
 _TRIES: tuple[type[ast.Try], ...] = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
+
+
+def _text(expression: ast.expr) -> str:
+    """As it would be written; dots where it is deeper than can be told."""
+    try:
+        return ast.unparse(expression)
+    except RecursionError:
+        return "..."
 
 
 def _around(tree: ast.AST, line: int) -> Iterator[ast.AST]:
