@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq import pinned, preparing, repacking, runtime
+from minreq import pinned, preparing, repacking, runtime, temporary
 from minreq.config.exports import ExportSettings
 from minreq.config.settings import read_command
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
@@ -108,48 +107,48 @@ def _wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Exp
         store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
         archives = _archives(lock, settings, index, store)
-    unfinished = Path(tempfile.mkdtemp(dir=_parent(output), prefix=f".{output.name}."))
+    reporter.began(Step.WRITE)
+    parent = _parent(output)
+    temporary.sweep(parent)
     try:
-        reporter.began(Step.WRITE)
-        requires = {name: repacking.declared(paths[0]) for name, paths in archives.items()}
-        extras = _extras(lock, requires)
-        pins = {each.candidate.name: each.candidate.version for each in lock.selection.kept}
-        relax = partial(
-            repacking.relaxed, pins=pins, environments=[dict(platform.markers) for platform in lock.platforms]
-        )
-        wheels: dict[NormalizedName, list[Path]] = {}
-        repacked: list[str] = []
-        for name, paths in archives.items():
-            kept = [relax(each, extras=extras.get(name, frozenset())) for each in requires[name]]
-            same = tuple(kept) == requires[name]
-            for archive in paths:
-                put = (
-                    Path(shutil.copyfile(archive, unfinished / archive.name))
-                    if same
-                    else repacking.repack(archive, unfinished, [each for each in kept if each is not None])
-                )
-                wheels.setdefault(name, []).append(put)
-                repacked += [] if same else [put.name]
-        head = _WHEELHOUSE_HEAD.format(
-            lock=settings.lock.name, label=repacking.LABEL, folder=output.name, name=REQUIREMENTS
-        )
-        (unfinished / REQUIREMENTS).write_text(head + "".join(_lines(wheels)), "utf-8")
-        unfinished.chmod(0o755)
-        _put(unfinished, output)
+        with temporary.folder(parent) as folder:
+            made = folder / output.name
+            made.mkdir()
+            made.chmod(0o755)
+            repacked = _fill(made, lock, archives, made_from=settings.lock.name)
+            if output.exists():
+                # It goes with the temporary folder, once the new one has its place.
+                output.replace(folder / "previous")
+            made.replace(output)
     except OSError as error:
         raise OutputUnwritable(output, error.strerror or str(error)) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return Exported(lock=lock, output=output, repacked=tuple(sorted(repacked)))
 
 
-def _put(made: Path, output: Path) -> None:
-    """Let *made* take the place of *output*; what was there is gone only once it has."""
-    old = made.with_name(f"{made.name}.old")
-    if output.exists():
-        output.replace(old)
-    made.replace(output)
-    shutil.rmtree(old, ignore_errors=True)
+def _fill(
+    folder: Path, lock: Lock, archives: Mapping[NormalizedName, tuple[Path, ...]], *, made_from: str
+) -> list[str]:
+    """Write wheels and requirements into *folder*, which will have its name; return the wheels that were made anew."""
+    requires = {name: repacking.declared(paths[0]) for name, paths in archives.items()}
+    extras = _extras(lock, requires)
+    pins = {each.candidate.name: each.candidate.version for each in lock.selection.kept}
+    relax = partial(repacking.relaxed, pins=pins, environments=[dict(platform.markers) for platform in lock.platforms])
+    wheels: dict[NormalizedName, list[Path]] = {}
+    repacked: list[str] = []
+    for name, paths in archives.items():
+        kept = [relax(each, extras=extras.get(name, frozenset())) for each in requires[name]]
+        same = tuple(kept) == requires[name]
+        for archive in paths:
+            put = (
+                Path(shutil.copyfile(archive, folder / archive.name))
+                if same
+                else repacking.repack(archive, folder, [each for each in kept if each is not None])
+            )
+            wheels.setdefault(name, []).append(put)
+            repacked += [] if same else [put.name]
+    head = _WHEELHOUSE_HEAD.format(lock=made_from, label=repacking.LABEL, folder=folder.name, name=REQUIREMENTS)
+    (folder / REQUIREMENTS).write_text(head + "".join(_lines(wheels)), "utf-8")
+    return repacked
 
 
 def _check_folder(output: Path) -> None:

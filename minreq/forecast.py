@@ -131,14 +131,15 @@ def static_imports(source: bytes, module: str, path: str) -> Iterator[StaticImpo
     """What the file *path*, loaded as *module*, imports as it is loaded.
 
     Bodies of functions, what a handler forgives, and what stands under ``TYPE_CHECKING`` do not count. A
-    ``from a import b`` yields both ``a`` and ``a.b``. A file that is no valid Python imports nothing.
+    ``from a import b`` yields both ``a`` and ``a.b``. A file that is no valid Python, or deeper than the parser goes,
+    imports nothing.
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+        statements = list(_loaded(ast.parse(source).body))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     package = module if path.endswith("/__init__.py") else module.rpartition(".")[0]
-    for statement in _loaded(tree.body):
+    for statement in statements:
         if isinstance(statement, ast.Import):
             for alias in statement.names:
                 yield StaticImport(module=alias.name, line=statement.lineno)

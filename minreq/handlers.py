@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
-import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
+from minreq import regularfile
 from minreq.model import Frame, Need, Question
 
 #: What an ``except`` clause or ``contextlib.suppress`` names when it catches a failed import.
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 #: The same for a look-up of metadata; ``PackageNotFoundError`` is a ``ModuleNotFoundError``.
 _METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
+#: Bytes: the largest source that is read.
+_LARGEST = 64 << 20
+#: What the parser raises for text that is no Python, or deeper than it goes.
+NO_TREE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +33,13 @@ class Handler:
 
 @cache
 def read_source(file: str) -> ast.Module | None:
-    """Return the syntax tree of *file*; ``None`` where there is no readable Python. Files of the store never change."""
+    """Return the syntax tree of *file*; ``None`` where there is no readable Python. Files of the store never change.
+
+    Code may call itself by any name: what a child names may be a device, or a pipe.
+    """
     try:
-        with tokenize.open(file) as stream:
-            return ast.parse(stream.read())
-    except (OSError, SyntaxError, ValueError):
+        return ast.parse(regularfile.read(Path(file), _LARGEST))
+    except (OSError, *NO_TREE):
         return None
 
 
@@ -72,7 +79,7 @@ def raising_again(tree: ast.Module, frame: Frame) -> Handler | None:
         elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
             clause = next((clause for clause in node.handlers if _catches(clause.type, _IMPORT_ERRORS)), None)
             if clause is not None and _reraises(clause):
-                kind = f" {ast.unparse(clause.type)}" if clause.type else ""
+                kind = f" {_text(clause.type)}" if clause.type else ""
                 found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
     return found
 
@@ -101,16 +108,24 @@ def _handler(tree: ast.Module, frame: Frame, caught: frozenset[str], raised: set
             if clause is not None and _reraises(clause):
                 raised.update(_raised(clause))
             elif clause is not None:
-                kind = f" {ast.unparse(clause.type)}" if clause.type else ""
+                kind = f" {_text(clause.type)}" if clause.type else ""
                 found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
         elif isinstance(node, (ast.With, ast.AsyncWith)) and _spans(node.body, frame.line):
             for item in node.items:
                 if _suppresses(item.context_expr, caught):
-                    found = Handler(file=frame.file, line=node.lineno, text=ast.unparse(item.context_expr))
+                    found = Handler(file=frame.file, line=node.lineno, text=_text(item.context_expr))
     return found
 
 
 _TRIES: tuple[type[ast.Try], ...] = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
+
+
+def _text(expression: ast.expr) -> str:
+    """As it would be written; dots where it is deeper than can be told."""
+    try:
+        return ast.unparse(expression)
+    except RecursionError:
+        return "..."
 
 
 def _around(tree: ast.AST, line: int) -> Iterator[ast.AST]:

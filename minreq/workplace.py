@@ -74,7 +74,7 @@ def workplace(
 
     with (
         ending_runs(),
-        Compiler(interpreter.base_executable, guard, jobs) as compiler,
+        Compiler(interpreter.base_executable, guard, jobs, timeout) as compiler,
         Emulator(guard.server) as emulator,
     ):
         world = World(

@@ -27,11 +27,16 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "unpacked" / TREE
 
 
-@pytest.fixture
-def compiler(tree: Path) -> Iterator[Compiler]:
+def compiling(tree: Path, limit: float) -> Compiler:
+    """Return a compiler for the store of *tree*, with so many seconds."""
     executable = Path(sys.executable).resolve()
     seen = [Path(sys.base_prefix), executable.parent.parent]
-    with Compiler(executable, walls(tree.parent, seen), 2) as made:
+    return Compiler(executable, walls(tree.parent, seen), 2, limit)
+
+
+@pytest.fixture
+def compiler(tree: Path) -> Iterator[Compiler]:
+    with compiling(tree, 300) as made:
         yield made
 
 
@@ -56,6 +61,17 @@ def test_what_is_no_source_of_the_store_is_left_alone(compiler: Compiler, tree: 
         assert not compiler.compile(str(path), 0)
     assert not compiler.compile(str(lib / "p" / "lib" / "m1.py"), 3)
     assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_sources_that_take_hours_are_left_to_whoever_asks(tree: Path) -> None:
+    """The code of a ``finally`` is there twice, and that of one within it four times."""
+    slow = tree / "lib" / "p" / "lib" / "slow.py"
+    lines = [f"{' ' * depth}try:\n{' ' * depth} b()\n{' ' * depth}finally:\n" for depth in range(19)]
+    slow.write_text("".join(lines) + " " * 19 + "a()\n")
+    with compiling(tree, 0.5) as compiler:
+        assert not compiler.compile(str(slow), 0)
+        assert not compiler.compile(str(slow.with_name("m1.py")), 0)
+    assert not list(tree.rglob("*.pyc"))
 
 
 @pytest.mark.parametrize("damage", [b"", b"x"], ids=["emptied", "changed"])

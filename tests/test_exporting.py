@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from samplelock import KEPT, LOCK
 
-from minreq import repacking
+from minreq import repacking, temporary
 from minreq.cli import diff as printing
 from minreq.lockfile import difference, uv
 from minreq.model import Lock, Selection
@@ -133,6 +133,21 @@ def test_wheelhouse(locked: Project, tmp_path: Path) -> None:
     checked = locked.minreq("check", str(target))
     assert checked.status == 0, checked.err
     assert "intended" not in checked.out
+
+
+def test_what_a_killed_export_left_goes(locked: Project) -> None:
+    left = temporary.TemporaryFolder(locked.folder)
+    (left.path / "wheel").touch()
+    left.release()
+    assert locked.minreq("export", "--format", "wheelhouse", "-q").status == 0
+    assert not list(locked.folder.glob(".*"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="where nobody may make a folder")
+def test_a_wheelhouse_where_none_can_be(locked: Project) -> None:
+    done = locked.minreq("export", "--format", "wheelhouse", "-o", "/proc/house", "-q")
+    assert done.status == 2
+    assert done.sentences[0].startswith("cannot write /proc/house: ")
 
 
 def test_wheelhouse_replaces_nothing_of_the_user(locked: Project) -> None:

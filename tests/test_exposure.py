@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from samplelock import LOCK, asker, candidate, with_selection
 
 from minreq.exposure import Site, sites
+from minreq.exposure.source import read_lines
 from minreq.model import Kept, LeftOut, Lock, Request
 
 APP = canonicalize_name("app")
@@ -193,3 +194,16 @@ def test_what_the_runtime_provides_is_not_missed(tmp_path: Path) -> None:
     provided = frozenset({canonicalize_name("gone")})
     lock = replace(lock, resolution=replace(lock.resolution, provided=provided))
     assert found(tmp_path, {"app/__init__.py": "import gone"}, lock) == ()
+
+
+def test_comments_among_the_names_are_no_names() -> None:
+    lines = read_lines(
+        b"x = 1\nfrom .a import (  # Why (not)\n    b,  # c, d)\n    e as f,\n)\nimport g\n", "p/__init__.py"
+    )
+    assert lines.imports == ((2, ("p", "p.a", "p.a.b", "p.a.e", "p.a.")), (6, ("g",)))
+
+
+@pytest.mark.parametrize("source", [b"import" * 10**5, b"from a import (#\n" * 10**4, b"from " + b"." * 10**6])
+def test_a_text_made_to_be_slow_is_read_like_another(source: bytes) -> None:
+    """In the square of its length these would take hours, and nothing could interrupt that."""
+    assert read_lines(source, "p/__init__.py").calls == ()

@@ -87,6 +87,10 @@ CHILDREN = {
     "writes for ever": "import app\nwith open('large', 'wb') as file:\n    file.truncate(1 << 40)",
     "forks": "import app, os\nfor _ in range(3): os.fork()\nraise SystemExit(3)",
     "forks for ever": "import app, os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "puts a pipe in the place of what it wrote": """import app, os
+os.unlink("../output")
+os.mkfifo("../output")
+os._exit(3)""",
     "hangs": "import app, signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\ntime.sleep(600)",
 }
 
@@ -109,6 +113,23 @@ def test_a_child_that_misbehaves_is_a_sentence(made: Project, tmp_path: Path, ch
     made.lock.unlink(missing_ok=True)
     again = made.minreq(*ARGUMENTS)
     assert (again.status, again.err) == (0, "")
+    assert "needed==1.0" in made.lock.read_text()
+    assert "unused==1.0" not in made.lock.read_text()
+
+
+@pytest.mark.parametrize(
+    "made_so",
+    ["file = '/dev/zero'", "os.mkfifo(file)", "open(file, 'w').write('x = ' + '-' * 9999 + '1')"],
+    ids=["a device", "a pipe", "too deep for a parser"],
+)
+def test_code_calls_itself_by_the_name_of_what_cannot_be_read(made: Project, made_so: str) -> None:
+    """What surrounds an import is looked for in the file that the code names."""
+    code = "try:\n    import unused\nexcept ImportError:\n    pass"
+    (made.folder / "smoke.py").write_text(
+        f"import app, os\nfile = os.path.abspath('named')\n{made_so}\nexec(compile({code!r}, file, 'exec'))\n"
+    )
+    done = made.minreq(*ARGUMENTS, "--timeout", "20")
+    assert (done.status, done.err) == (0, "")
     assert "needed==1.0" in made.lock.read_text()
     assert "unused==1.0" not in made.lock.read_text()
 

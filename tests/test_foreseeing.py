@@ -29,11 +29,19 @@ from minreq.model import Member, Script
         ("try:\n    import a\nexcept ImportError:\n    pass", []),
         ("def f():\n    import a", []),
         ("from a import *", ["a"]),
+        ("import /etc/a, b\0c", ["b"]),
+        ("from a import (  # Why (not)\n    b,  # c, d)\n    e,\n)", ["a", "a.b", "a.e"]),
         ("important = 1\nfromage = 2", []),
     ],
 )
 def test_only_the_left_margin_counts(source: str, found: list[str]) -> None:
     assert list(imports(source.encode(), "p.q", is_package=True)) == found
+
+
+@pytest.mark.parametrize("source", [b"from " + b"." * 10**6, b"from" + b" " * 10**6, b"from a import (\n" * 10**5])
+def test_a_text_made_to_be_slow_is_read_like_another(source: bytes) -> None:
+    """In the square of its length these would take hours, and nothing could interrupt that."""
+    assert list(imports(source, "p.q", is_package=True)) == []
 
 
 class Closure:

@@ -161,6 +161,13 @@ def test_suppress(context: str, said: str | None) -> None:
     assert found == (None if said is None else f"{said} at 0.py:1")
 
 
+def test_what_is_too_deep_to_be_told() -> None:
+    """Somebody else wrote it: the parser may go deeper than whoever writes down what it found."""
+    deep = "a." * 500 + "b"
+    assert why(handled(f"except (ImportError, {deep}):")) == "except ... at 0.py:3"
+    assert why(f"with suppress(ImportError, {deep}):\n    {HERE}\n") == "... at 0.py:1"
+
+
 def test_suppress_of_a_coroutine() -> None:
     """``async with`` is no different."""
     source = f"""\
@@ -247,8 +254,9 @@ def test_except_star() -> None:
         (b"# coding: nonsense\n", False),
         (b"\xff\xfe\n", False),
         (b"a = 1\x00\n", False),
+        (b"a = " + b"-" * 9999 + b"1\n", False),
     ],
-    ids=["plain", "declared-encoding", "syntax-error", "unknown-encoding", "not-text", "null-byte"],
+    ids=["plain", "declared-encoding", "syntax-error", "unknown-encoding", "not-text", "null-byte", "too-deep"],
 )
 def test_read_source(content: bytes, readable: bool, tmp_path: Path) -> None:  # noqa: FBT001 - A parameter of pytest.
     """A file is read in the encoding it declares; what is no Python has no tree."""

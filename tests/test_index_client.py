@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -405,6 +405,27 @@ def test_a_read_that_waits_ends_with_the_client(tmp_path: Path) -> None:
         client.close()
         with pytest.raises(IndexUnreachable, match="abandoned"):
             reading.result()
+        over.set()
+
+
+def test_no_request_begins_after_the_end(tmp_path: Path) -> None:
+    """Those that waited for a thread or a connection are not sent any more, to a server that never answers."""
+    reached, over = Semaphore(0), Event()
+
+    def silent(_: Asked) -> Told:
+        reached.release()
+        over.wait()
+        return Told()
+
+    with answering(silent) as server:
+        client = IndexClient(IndexSettings(index_url=server.origin, timeout=1000.0), tmp_path)
+        client.prefetch(canonicalize_name(f"p{number}") for number in range(200))
+        assert reached.acquire(timeout=10)
+        client.close()
+        begun = 1
+        while reached.acquire(blocking=False):
+            begun += 1
+        assert begun <= 16  # As many as there are threads.
         over.set()
 
 

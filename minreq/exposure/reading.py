@@ -6,7 +6,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -16,11 +15,12 @@ from typing import Any, TypeVar
 
 from packaging.utils import NormalizedName
 
+from minreq import temporary
 from minreq.exposure.source import Lines, Place, read_lines, read_places
 
 _FILENAME = "imports.json"
 #: Changes with what is kept.
-_VERSION = 1
+_VERSION = 2
 #: With fewer bytes than this, another process would take longer to begin than to read them.
 _WORTHWHILE = 4_000_000
 
@@ -154,14 +154,11 @@ def _write(reading: Reading) -> None:
     }
     text = json.dumps(document, separators=(",", ":")).encode()
     folder = reading.tree.parent
-    handle, temporary = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_digest(text) + b"\n" + text)
-        Path(temporary).replace(folder / _FILENAME)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    temporary.sweep(folder)
+    with temporary.folder(folder) as unfinished:
+        new = unfinished / _FILENAME
+        new.write_bytes(_digest(text) + b"\n" + text)
+        new.replace(folder / _FILENAME)
 
 
 def _digest(text: bytes) -> bytes:

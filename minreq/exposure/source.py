@@ -12,15 +12,19 @@ from minreq.model import Frame, Need, Question
 
 MODULE_LEVEL = "<module>"
 
+#: Names in parentheses end where those do, whatever comments say; another that opens ends the search, so that a text
+#: made to be slow takes no longer than others.
 _IMPORT = re.compile(
-    rb"^[ \t]*(?:from[ \t]+(?P<base>\.*[\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*)"
+    rb"^[ \t]*(?:from[ \t]+(?P<base>[.\w]+)[ \t]+import[ \t]+"
+    rb"(?P<names>\((?:[^()#]*#[^\n]*\n)*[^()#]*\)|[^\n#]*)"
     rb"|import[ \t]+(?P<modules>[^\n#;]+))",
     re.MULTILINE,
 )
+_COMMENT = re.compile(r"#[^\n]*")
 #: A text that may name a module of a package: `"a.b"`, `".b"`.
 _NAME = re.compile(rb"[\"'](\.{0,2}[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.{1,2}[A-Za-z_]\w*)[\"']")
-#: A call such as ``import_module("x")``.
-_CALL = re.compile(rb"(?:import|find_spec)\w*\(\s*[\"'](\w+)")
+#: A call such as ``import_module("x")``; a name without end would be searched in the square of its length.
+_CALL = re.compile(rb"(?:import|find_spec)\w{0,80}\(\s*[\"'](\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +50,25 @@ def read_lines(source: bytes, file: str) -> Lines:
     """Return what the lines of *source* say, the *file* of which lies below ``site-packages``."""
     package = package_of(file)
     names = []
-    for match in _NAME.finditer(source):
+    for line, match in _found(_NAME, source):
         written = match[1].decode("utf-8", "replace")
         name = _absolute(written.lstrip("."), len(written) - len(written.lstrip(".")), package)
         if name:
-            names.append((_line(source, match), name))
+            names.append((line, name))
     return Lines(
-        imports=tuple((_line(source, match), tuple(_named(match, package))) for match in _IMPORT.finditer(source)),
+        imports=tuple((line, tuple(_named(match, package))) for line, match in _found(_IMPORT, source)),
         names=tuple(names),
         calls=tuple(sorted({name.decode("utf-8", "replace") for name in _CALL.findall(source)})),
     )
 
 
-def _line(source: bytes, match: re.Match[bytes]) -> int:
-    return source.count(b"\n", 0, match.start()) + 1
+def _found(pattern: re.Pattern[bytes], source: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
+    """What *pattern* finds, each with its line; those before are not counted anew."""
+    line, counted = 1, 0
+    for match in pattern.finditer(source):
+        line += source.count(b"\n", counted, match.start())
+        counted = match.start()
+        yield line, match
 
 
 def _named(match: re.Match[bytes], package: str) -> Iterator[str]:
@@ -73,7 +82,8 @@ def _named(match: re.Match[bytes], package: str) -> Iterator[str]:
     if not base:
         return
     yield from prefixes(base)
-    for part in match["names"].decode("utf-8", "replace").strip("()").split(","):
+    names = _COMMENT.sub("", match["names"].decode("utf-8", "replace"))
+    for part in names.strip("()").split(","):
         yield f"{base}.{part.split(' as ')[0].strip()}"
 
 

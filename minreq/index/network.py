@@ -47,6 +47,8 @@ class Network(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*, with credentials where its host is known; once more after a 401 that keyring can answer."""
         url = str(request.url)
+        if self._abandoned.is_set():
+            raise httpx.ConnectError(ABANDONED)
         if self._settings.offline:
             raise IndexOffline(bare(url))
         trusted = _is_trusted(request.url, self._settings.trusted_hosts)
@@ -68,9 +70,7 @@ class Network(httpx.BaseTransport):
         with self._lock:
             sockets = [*self._sockets]
         for each in sockets:
-            # Closing it would leave a thread that reads from it waiting. Of a TLS connection the socket below is meant.
-            with suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
+            _end(each)
 
     def _notice(self, event: str, told: Mapping[str, Any]) -> None:
         """Remember the sockets of new connections, which httpcore tells of in its extension "trace"."""
@@ -78,6 +78,9 @@ class Network(httpx.BaseTransport):
             opened = told["return_value"].get_extra_info("socket")
             with self._lock:
                 self._sockets.add(opened)
+            # It was opened while the others were ended.
+            if self._abandoned.is_set():
+                _end(opened)
 
     def close(self) -> None:
         """Close every connection."""
@@ -109,6 +112,12 @@ class Network(httpx.BaseTransport):
         except (ValueError, ImportError) as error:
             # An unknown scheme, or SOCKS without its library.
             raise PipSettingInvalid("proxy", bare(proxy or ""), f"the URL of a proxy ({error})") from error
+
+
+def _end(connection: socket.socket) -> None:
+    # Closing it would leave a thread that reads from it waiting. Of a TLS connection the socket below is meant.
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Wanted(httpx.SyncByteStream):

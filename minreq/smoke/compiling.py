@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import queue
 import re
+import selectors
 import subprocess
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from minreq import compiled, temporary
 from minreq.smoke.walls import Walls
@@ -24,9 +27,12 @@ _SCRIPT = Path(__file__).with_name("compiler.py")
 
 
 class Compiler:
-    """Compiles sources of the store with *executable*, at most *jobs* at a time; a context manager, used by threads."""
+    """Compiles sources of the store with *executable*, at most *jobs* at a time; a context manager, used by threads.
 
-    def __init__(self, executable: Path, walls: Walls, jobs: int) -> None:
+    There are small sources that take hours: after *limit* seconds in all, whoever asks compiles for itself.
+    """
+
+    def __init__(self, executable: Path, walls: Walls, jobs: int, limit: float) -> None:
         self._command = [str(executable), "-I", "-S", "-B", "-c", _SCRIPT.read_text("utf-8")]
         self._walls = walls
         source = rf"(?P<tree>{re.escape(str(walls.unpacked))}/[0-9a-f]{{64}})/lib/(?P<path>[^\0]+\.py)"
@@ -39,6 +45,7 @@ class Compiler:
             self._idle.put(None)
         self._workers: list[subprocess.Popen[str]] = []
         self._is_over = False
+        self._left = limit
 
     def __enter__(self) -> Compiler:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         self._folder = temporary.TemporaryFolder()
@@ -77,10 +84,13 @@ class Compiler:
 
     def _compiled(self, file: str, optimize: int, tree: Path) -> bool:
         worker = self._idle.get()
+        began = time.monotonic()
         try:
+            if self._left <= 0:
+                return False
             if worker is None or worker.poll() is not None:
                 worker = self._started()
-            made = _asked(worker, file, optimize)
+            made = _asked(worker, file, optimize, self._left)
             if made is not None:
                 path, digest = made
                 compiled.vouch(tree, path.removeprefix(f"{tree}/lib/"), digest)
@@ -88,6 +98,8 @@ class Compiler:
             # A full disk or a folder that can only be read: whoever asks compiles for itself.
             return False
         finally:
+            with self._lock:
+                self._left -= time.monotonic() - began
             self._idle.put(worker)
         return made is not None
 
@@ -115,16 +127,17 @@ class Compiler:
         return worker
 
 
-def _asked(worker: subprocess.Popen[str], file: str, optimize: int) -> tuple[str, str] | None:
+def _asked(worker: subprocess.Popen[str], file: str, optimize: int, limit: float) -> tuple[str, str] | None:
     """Let *worker* compile *file*: the path of what it made and its SHA-256, ``None`` where it could not.
 
-    Raises ``OSError`` where the worker is gone: there are sources on which the compiler itself dies.
+    Raises ``OSError`` where the worker is gone, or not done after *limit* seconds: there are sources on which the
+    compiler itself dies.
     """
     if worker.stdin is None or worker.stdout is None:
         raise BrokenPipeError
     worker.stdin.write(json.dumps([file, optimize]) + "\n")
     worker.stdin.flush()
-    line = worker.stdout.readline()
+    line = worker.stdout.readline() if _speaks(worker.stdout, limit) else ""
     if not line.endswith("\n"):
         worker.kill()
         worker.wait()
@@ -134,6 +147,13 @@ def _asked(worker: subprocess.Popen[str], file: str, optimize: int) -> tuple[str
         return None
     path, digest = made
     return str(path), str(digest)
+
+
+def _speaks(stream: IO[str], limit: float) -> bool:
+    """Whether anything comes within *limit* seconds; what does is a whole line."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        return bool(selector.select(limit))
 
 
 def _end(worker: subprocess.Popen[str]) -> None:

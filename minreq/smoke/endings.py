@@ -7,12 +7,16 @@ import signal
 import time
 from pathlib import Path
 
+from minreq import regularfile
+
 #: The file in a sandbox with one line for each process whose end nobody waited for: its number, and its status.
 FILENAME = "ended"
 
 #: Seconds until the end of a process whose connection is gone must be told.
 PATIENCE = 5.0
 _PAUSE = 0.01
+#: Bytes of that file that are read: a line for each process, and there are two thousand at once.
+_MOST = 1 << 20
 
 #: Status of a child that lost its parent, as ``child/_minreq_link.py`` has it.
 _NO_PARENT = 70
@@ -62,7 +66,7 @@ def status_of(folder: Path, pid: int) -> int | None:
 
 def _written(file: Path, pid: int) -> int | None:
     try:
-        text = file.read_text("ascii", "replace")
+        text = regularfile.read(file, _MOST).decode("ascii", "replace")
     except OSError:
         return None
     match = re.search(rf"^{pid} (-?\d{{1,3}})\n", text, re.MULTILINE)

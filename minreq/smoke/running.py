@@ -33,6 +33,8 @@ from minreq.smoke.walls import Walls
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
 FORK_LIMIT = 60.0
 _MAIN = "main"
+#: Bytes of what a child wrote: more than the lines that are told.
+_LAST_WORDS = 64 << 10
 
 
 class Emulation(Protocol):
@@ -231,7 +233,7 @@ class Run:
             self._first = self._open(_MAIN, world.plan.first)
         self._processes[_MAIN] = _Process()
         self._server = Server(sandbox.socket, self)
-        self._output = (sandbox.folder / "output").open("wb")
+        self._output = (sandbox.folder / "output").open("w+b")
         self._child = subprocess.Popen(
             world.walls.command(
                 sandbox.command(),
@@ -471,7 +473,10 @@ class Run:
 
     def _last_words(self) -> str:
         """What the child wrote on stdout and stderr, its end."""
-        text = (self.sandbox.folder / "output").read_text("utf-8", "replace")
+        # By what was opened before: the child may have put another file, or a pipe, in its place.
+        written = self._output.fileno()
+        begin = max(os.fstat(written).st_size - _LAST_WORDS, 0)
+        text = os.pread(written, _LAST_WORDS, begin).decode("utf-8", "replace")
         return self._neutral("\n".join(text.splitlines()[-20:]) + "\n")
 
     def _neutral(self, text: str) -> str:
