@@ -66,9 +66,11 @@ def survey(settings: VersionsSettings, reporter: Reporter) -> Survey:
     refused = preparing.refused(profile).get(name, frozenset())
     with IndexClient(preparing.index_settings(settings.index), settings.cache_dir / "index") as index:
         reporter.began(Step.MAP, f"the newest {settings.last} releases of {name}")
-        offered = _wanted(index.releases(name), settings.root.specifier)
+        everything = index.releases(name)
+        offered = _wanted(everything, settings.root.specifier)
         if not offered:
-            raise NoVersion(str(settings.root), name, None, {})
+            others = [str(version) for version in _wanted(everything, SpecifierSet())]
+            raise NoVersion(str(settings.root), name, others[0] if others else None, {})
         newest = [*offered][: settings.last]
         chosen = {version: _chosen(offered[version], targets[0]) for version in newest}
         wheels = [wheel for wheel in chosen.values() if wheel is not None]

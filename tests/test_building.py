@@ -18,6 +18,11 @@ import pytest
 from commanding import Done, Project, project
 
 from minreq import runtime
+from minreq.building import output
+from minreq.building.product import Product
+from minreq.config import BuildSettings
+from minreq.slimming.choosing import Choice
+from minreq.slimming.tree import Written
 
 SCENARIO = """
 explanation = "`app` has a part of every kind; its smoke uses little of it."
@@ -343,6 +348,30 @@ def test_a_build_is_replaced_by_the_next(own: Project) -> None:
     built(own)
     assert not own.folder.joinpath("out", "bin").exists()
     assert {path.name for path in own.folder.iterdir() if "out" in path.name} == {"out"}
+
+
+def test_an_interruption_at_the_worst_moment_keeps_the_previous_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the rename of what was there and that of what is new."""
+    place = tmp_path / "out"
+    for folder, text in ((place, "old"), (tmp_path / "tree", "new")):
+        folder.mkdir()
+        folder.joinpath("minreq-build.json").write_text(text)
+    rename = Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if self.suffix == ".tmp":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    nothing = Written(stripped={}, placeholders={}, compiled={}, sources={}, replaced={})
+    product = Product(folder=tmp_path / "tree", choice=Choice(kept=(), removed=()), written=nothing, savings=())
+    with pytest.raises(KeyboardInterrupt):
+        output.write(BuildSettings(output=place, cache_dir=tmp_path), product, None)
+    assert place.joinpath("minreq-build.json").read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "tree"}
 
 
 def test_what_a_smoke_of_the_user_touches_stays(own: Project, tmp_path: Path) -> None:

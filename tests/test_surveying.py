@@ -67,7 +67,7 @@ def test_nothing_of_the_range(made: Project) -> None:
     done = made.minreq("versions", "app>9")
     assert (done.status, done.sentences) == (
         4,
-        ["no version of app that can be used satisfies app>9; the index has none at all"],
+        ["no version of app that can be used satisfies app>9; the newest that can be used is 2.0"],
     )
 
 

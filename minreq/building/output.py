@@ -97,11 +97,12 @@ def _replacing(output: Path) -> Iterator[Path]:
             output.replace(old)
         new.replace(output)
     except OSError as error:
-        with suppress(OSError):
-            if old.exists():
-                old.replace(output)
         raise OutputUnwritable(output, error.strerror or str(error)) from error
     finally:
+        # Whatever came between the two renames, an interruption too.
+        if old.exists() and not output.exists():
+            with suppress(OSError):
+                old.replace(output)
         for leftover in (new, old):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 #: The oldest time that the format knows: no file tells when it was built.
@@ -26,8 +26,3 @@ def pack(folder: Path, archive: Path, prefix: str, paths: Iterable[str]) -> int:
             entry.external_attr = (0o100755 if file.stat().st_mode & 0o100 else 0o100644) << 16
             packed.writestr(entry, file.read_bytes(), compresslevel=_LEVEL)
     return archive.stat().st_size
-
-
-def files_in(folder: Path) -> Iterator[str]:
-    """Yield the path of each file in *folder*, with ``/``."""
-    return (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
