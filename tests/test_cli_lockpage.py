@@ -19,6 +19,7 @@ from minreq.config import Settings
 from minreq.lockfile import evidence
 from minreq.lockfile.difference import LockDifference
 from minreq.model import Lock, Selection
+from minreq.reporting import Reporter, Step
 
 PAGE = lockpage.page(LOCK)
 
@@ -66,6 +67,11 @@ def test_what_the_lock_before_left_out_is_told(tmp_path: Path, capsys: pytest.Ca
     before = replace(LOCK, selection=Selection(kept=kept[1:], left_out=(needed, *left_out)))
 
     class Again(Played):
+        def lock(self, settings: Settings, reporter: Reporter) -> Lock:
+            made = super().lock(settings, reporter)
+            reporter.began(Step.WRITE)
+            return made
+
         def before(self, settings: Settings) -> str | None:
             return evidence.dump(before) if settings.output.name == "lock.txt" else None
 

@@ -200,7 +200,7 @@ class TestFind:
     @pytest.mark.parametrize(
         ("content", "why"),
         [
-            (b"[tool.minreq", "Unexpected"),
+            (b"[tool.minreq", "Expected"),
             (b"[tool.minreq]\na = '\xff'", "utf-8"),
             (b"tool.minreq = 1", "tool.minreq is not a table"),
         ],
