@@ -30,7 +30,8 @@ from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_instal
 from minreq.profiles.planning import without_template
 from minreq.reporting import Reporter, Step
 from minreq.settling import difference
-from minreq.smoke.running import Run, StageResult
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
 from minreq.tracing import Trace
 
 #: What is appended to the name of a stage that runs for the second time in one process.

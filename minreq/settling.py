@@ -12,7 +12,8 @@ from packaging.utils import NormalizedName
 from minreq.comparing import Deviation, deviations, without_noise
 from minreq.model import Behaviour, Difference, Evidence, Failure, Plan, Script, StageBehaviour
 from minreq.observing import Laboratory, Observation, observe_alone
-from minreq.smoke.running import FORK_LIMIT, Miss, Run, StageResult
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import FORK_LIMIT, Miss, Run
 from minreq.tracing import Trace
 
 #: The evidence that keeps a distribution; ``None`` when the smoke passes without it and behaves the same.
