@@ -127,7 +127,7 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         ),
         (
             errors.EvidenceUnreadable("e.json", "", "no JSON"),
-            "e.json: no JSON; restore the file, or move it away and lock again",
+            "e.json: no JSON; restore the file, or make the lock anew with `minreq lock`",
         ),
         (
             errors.UnknownPlatform("lambda", ("a", "b"), None),
