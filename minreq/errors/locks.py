@@ -47,7 +47,7 @@ class RunsDisagree(NegativeAnswer):
     def __str__(self) -> str:
         what = (
             "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each other; "
-            "nothing was written"
+            "nothing was written, and --settle runs finds the set without the shortcuts that may be wrong"
         )
         return f"{what}{listed(self.sentences)}"
 
