@@ -29,8 +29,9 @@ from minreq.model import (
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
 from minreq.profiles.planning import without_template
 from minreq.reporting import Reporter, Step
-from minreq.settling import difference
-from minreq.smoke.running import Run, StageResult
+from minreq.settling import difference, misses
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
 from minreq.tracing import Trace
 
 #: What is appended to the name of a stage that runs for the second time in one process.
@@ -127,7 +128,7 @@ class _Certifier:
     def outcome(self, name: NormalizedName) -> Outcome:
         """Run the set without *name*, up to the first failure; one that could have another cause is to repeat."""
         results = self.run_without(name)
-        if not results[-1].passed and not self.misses(results[-1], name):
+        if not results[-1].passed and not misses(self.laboratory, results[-1], name):
             results = self.run_without(name)
         last = results[-1].behaviour
         if not results[-1].passed:
@@ -147,11 +148,6 @@ class _Certifier:
                     break
                 results += run.run(group.scripts)
         return results
-
-    def misses(self, result: StageResult, name: NormalizedName) -> bool:
-        """Whether the failure names a module of the very distribution that was left out."""
-        import_map = self.laboratory.closure.import_map
-        return any(import_map.owner(module) == name for module in result.missing)
 
     def difference(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return how a run without *name* differs from the proof, the difference that the evidence tells if it can."""

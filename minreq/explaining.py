@@ -90,7 +90,10 @@ def _project(members: Mapping[NormalizedName, Kept | LeftOut], name: str) -> Nor
 
 
 def _chain(lock: Lock, member: Kept | LeftOut) -> tuple[Step, ...]:
-    owners = {file: kept.candidate.name for kept in lock.selection.kept for file in kept.loaded}
+    owners: dict[str, NormalizedName | None] = {}
+    owners.update((file, kept.candidate.name) for kept in lock.selection.kept for file in kept.loaded)
+    # A module whose import failed is not loaded, and is known by what it asked.
+    owners.update((asker.frame.file, asker.distribution) for asker in member.askers if asker.frame is not None)
     frames = member.question.frames if member.question else ()
     # ``<string>`` is what starts the smoke.
     told = [frame for frame in reversed(frames) if not frame.file.startswith("<")]

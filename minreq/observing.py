@@ -14,7 +14,9 @@ from packaging.utils import NormalizedName
 from minreq import temporary
 from minreq.closure import Closure
 from minreq.model import Answer, Behaviour, Frame, Plan
-from minreq.smoke.running import Run, StageResult, World
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
+from minreq.smoke.world import World
 from minreq.tracing import Asked, Trace
 
 #: The seed of hashes in the proof, another than that of baseline and trace: a set must not depend on their order.

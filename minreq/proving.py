@@ -15,7 +15,8 @@ from minreq.comparing import deviations, sentence, steady_behaviour
 from minreq.errors import SmokeFails
 from minreq.model import Behaviour, Lock, Plan, Platform
 from minreq.observing import PROOF_SEED, Laboratory, stages
-from minreq.smoke.running import Run, StageResult
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
 
 _COMPILED = re.compile(r"(?:__pycache__/)?(?P<stem>[^/]+?)(?:\.[a-z]+-\d+)?(?:\.opt-\d)?\.pyc$")
 

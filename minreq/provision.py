@@ -21,8 +21,10 @@ from minreq.model import Behaviour, Evidence, Failure, Group, Need, Question
 from minreq.observing import Laboratory
 from minreq.reporting import Reporter
 from minreq.settling import difference
+from minreq.smoke.oracle import Listed, Reply
 from minreq.smoke.places import Places
-from minreq.smoke.running import Listed, Reply, Run, StageResult
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
 from minreq.tracing import Asked, Decision, Trace
 
 #: More runs of one provider than this mean that it does not behave the same twice.

@@ -12,7 +12,8 @@ from packaging.utils import NormalizedName
 from minreq.comparing import Deviation, deviations, without_noise
 from minreq.model import Behaviour, Difference, Evidence, Failure, Plan, Script, StageBehaviour
 from minreq.observing import Laboratory, Observation, observe_alone
-from minreq.smoke.running import FORK_LIMIT, Miss, Run, StageResult
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import FORK_LIMIT, Miss, Run
 from minreq.tracing import Trace
 
 #: The evidence that keeps a distribution; ``None`` when the smoke passes without it and behaves the same.
@@ -191,7 +192,7 @@ def settle_by_runs(
     def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
         rest = (trace.accepted | laboratory.initial) - {name}
         observation = observe_alone(laboratory, rest, f"without-{name}")
-        if observation.failure is not None and not _misses(laboratory, observation.failure, name):
+        if observation.failure is not None and not misses(laboratory, observation.failure, name):
             observation = observe_alone(laboratory, rest, f"without-{name}-again")
         if observation.failure is None:
             verdict: Verdict = judge.verdict(name, observation.behaviour)
@@ -205,7 +206,7 @@ def settle_by_runs(
         return dict(pool.map(settle, sorted(names)))
 
 
-def _misses(laboratory: Laboratory, result: StageResult, name: NormalizedName) -> bool:
+def misses(laboratory: Laboratory, result: StageResult, name: NormalizedName) -> bool:
     """Whether the failure names a module of the very distribution that was left out."""
     import_map = laboratory.closure.import_map
     return any(import_map.owner(module) == name for module in result.missing)

@@ -13,8 +13,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from minreq.closure import Closure
 from minreq.handlers import optional_because
 from minreq.model import Answer, Need, Question
+from minreq.smoke.oracle import Listed, Reply
 from minreq.smoke.places import STANDARD_LIBRARY, Places
-from minreq.smoke.running import Listed, Reply
 
 _GROUP = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
 _COMMANDS = frozenset({"console_scripts", "gui_scripts"})
@@ -98,7 +98,7 @@ class Trace:
         without: NormalizedName | None,
         quiet: bool,
     ) -> Reply:
-        """Answer *question*; see `minreq.smoke.running.Oracle`."""
+        """Answer *question*; see `minreq.smoke.oracle.Oracle`."""
         why_optional = self._optional_because(question, owners)
         asked = Asked(question=self._neutral(question), owners=owners, why_optional=why_optional)
         names = self._distributions(asked)
@@ -122,7 +122,7 @@ class Trace:
     def enumerate(
         self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
     ) -> tuple[Listed, ...]:
-        """List what has entry points of the group in question; see `minreq.smoke.running.Oracle`.
+        """List what has entry points of the group in question; see `minreq.smoke.oracle.Oracle`.
 
         On the baseline all of them are there, in a trace those that are known to be given: what asks for no other is
         shown no other, as on the set alone.

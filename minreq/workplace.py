@@ -19,8 +19,8 @@ from minreq.smoke.compiling import Compiler
 from minreq.smoke.emulation import Emulator
 from minreq.smoke.interrupting import ending_runs
 from minreq.smoke.places import Places
-from minreq.smoke.running import World
 from minreq.smoke.walls import hidden_folders, walls
+from minreq.smoke.world import World
 from minreq.store import Store
 
 _NOBODY = Reporter()

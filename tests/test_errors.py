@@ -129,7 +129,15 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         ),
         (
             errors.EvidenceUnreadable("e.json", "", "no JSON"),
-            "e.json: no JSON; restore the file, or move it away and lock again",
+            "e.json: no JSON; restore the file, or make the lock anew with `minreq lock`",
+        ),
+        (
+            errors.RunsDisagree(["b: it fails"]),
+            (
+                "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each "
+                "other; nothing was written, and --settle runs finds the set without the shortcuts that may be wrong:\n"
+                "  b: it fails"
+            ),
         ),
         (
             errors.UnknownPlatform("lambda", ("a", "b"), None),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from packaging.utils import canonicalize_name
 from samplelock import KEPT, LEFT_OUT, LOCK, with_selection
 
 from minreq.errors import UnknownDistribution
 from minreq.explaining import explain, tree
-from minreq.model import Frame, Kept
+from minreq.model import Asker, Frame, Kept, Need
 
 
 def renamed(kept: Kept, *via: str) -> Kept:
@@ -30,6 +31,17 @@ def test_the_chain_begins_at_the_smoke_and_names_whose_each_file_is() -> None:
         ("smoke/a.py", None),
         ("boto3/session.py", "boto3"),
     ]
+
+
+def test_the_file_whose_import_failed_is_somebodys_too() -> None:
+    """It was never loaded, and is the last of the chain."""
+    left_out = next(each for each in LEFT_OUT if each.question is not None)
+    assert left_out.question is not None
+    frame = Frame(file="httpx/_main.py", line=8, function="<module>")
+    asker = Asker(need=Need.IMPORT, name="click", frame=frame, distribution=canonicalize_name("httpx"))
+    told = replace(left_out, question=replace(left_out.question, frames=(frame,)), askers=(asker,))
+    lock = with_selection(LOCK, KEPT, tuple(told if each is left_out else each for each in LEFT_OUT))
+    assert [step.distribution for step in explain(lock, told.candidate.name, filename="x").chain] == ["httpx"]
 
 
 def test_a_module_leads_to_its_distribution() -> None:

@@ -133,7 +133,10 @@ def test_a_fault_is_told_with_its_place(key: str, value: Any, why: str) -> None:
     with pytest.raises(EvidenceUnreadable) as caught:
         load(changed(key, value), filename="x.evidence.json")
     assert (caught.value.key, caught.value.why) == (key, why)
-    assert str(caught.value) == f"x.evidence.json: {key}: {why}; restore the file, or move it away and lock again"
+    assert (
+        str(caught.value)
+        == f"x.evidence.json: {key}: {why}; restore the file, or make the lock anew with `minreq lock`"
+    )
 
 
 def test_a_word_that_is_none_of_the_known_ones() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,7 +99,7 @@ def test_the_tree(made: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "nobody is not in the closure that requirements-minimal.txt was made from"),
+        (["nobody"], "kept or left out; check its name, or make it available with `minreq lock --with`"),
         ([], "name a distribution, or ask for the whole lock with --tree"),
         (["needed", "--tree"], "name a distribution, or ask for the whole lock with --tree"),
         (["needed", "--lock", "elsewhere.txt"], "no evidence at elsewhere.evidence.json"),
@@ -107,6 +109,19 @@ def test_explain_what_cannot_be_meant(arguments: list[str], sentence: str, made:
     done = _run(made, "explain", *arguments)
     assert done.returncode == 2
     assert sentence in done.stderr
+
+
+def test_evidence_of_another_schema_is_made_anew(made: Project, tmp_path: Path) -> None:
+    """As the sentence says, by `minreq lock`, and nothing has to be moved away before."""
+    other = Project(wheelhouse=made.wheelhouse, folder=tmp_path / "project", cache=made.cache)
+    shutil.copytree(made.folder, other.folder)
+    text = other.evidence.read_text()
+    other.evidence.write_text(re.sub(r'"schema": \d+', '"schema": 1', text, count=1))
+    done = _run(other, "explain", "needed")
+    assert done.returncode == 2
+    assert "make the lock anew with `minreq lock`" in done.stderr
+    other.make_lock()
+    assert "is in the lock" in _run(other, "explain", "needed").stdout
 
 
 def test_exposure(made: Project) -> None:

@@ -47,8 +47,12 @@ def lines(
         for each in sorted(members, key=lambda each: (-each.bytes, each.candidate.name)):
             yield Text(rows[each.candidate.name], no_wrap=True, overflow="ellipsis")
     yield Text()
+    if lock.noise:
+        yield _not_compared(lock.noise)
+        yield Text()
     if lock.certificate is not None:
         yield _certified(lock.certificate)
+        yield from map(Text, lock.certificate.notes)
         yield Text()
     yield from _changes(changed)
     yield from _sizes(lock)
@@ -90,6 +94,7 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
             for each in lock.resolution.passed_over
         ],
         "notes": list(lock.resolution.notes),
+        "noise": list(lock.noise),
         "certified": lock.certificate is not None,
     }
 
@@ -117,6 +122,12 @@ def _rows(members: Sequence[tuple[Kept | LeftOut, str]]) -> Mapping[NormalizedNa
     ]
     names = (each.candidate.name for each, _ in members)
     return dict(zip(names, columns(cells, right=frozenset({2})), strict=True))
+
+
+def _not_compared(noise: Sequence[str]) -> Text:
+    """What nobody can see a difference in: one line that is never the same hides what else stands there."""
+    told = printable(", ".join(noise))
+    return Text(f"Not compared, since it differs from run to run with nothing left out: {told}", style="yellow")
 
 
 def _certified(certificate: Certificate) -> Text:

@@ -47,7 +47,7 @@ class RunsDisagree(NegativeAnswer):
     def __str__(self) -> str:
         what = (
             "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each other; "
-            "nothing was written"
+            "nothing was written, and --settle runs finds the set without the shortcuts that may be wrong"
         )
         return f"{what}{listed(self.sentences)}"
 
@@ -161,7 +161,7 @@ class EvidenceUnreadable(UsageError):
 
     def __str__(self) -> str:
         place = f"{self.path}: {self.key}" if self.key else self.path
-        return f"{place}: {self.why}; restore the file, or move it away and lock again"
+        return f"{place}: {self.why}; restore the file, or make the lock anew with `minreq lock`"
 
 
 class UnknownDistribution(UsageError):
@@ -175,5 +175,6 @@ class UnknownDistribution(UsageError):
 
     def __str__(self) -> str:
         nearest = difflib.get_close_matches(self.name.lower(), self.known, n=1, cutoff=0.7)
-        suggestion = f"; did you mean {nearest[0]}?" if nearest else ""
-        return f"{self.name} is not in the closure that {self.lock} was made from, kept or left out{suggestion}"
+        advice = "check its name, or make it available with `minreq lock --with`"
+        ending = f"did you mean {nearest[0]}?" if nearest else advice
+        return f"{self.name} is not in the closure that {self.lock} was made from, kept or left out; {ending}"

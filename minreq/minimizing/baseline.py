@@ -10,7 +10,7 @@ from minreq.comparing import Deviation, deviations, without_noise
 from minreq.errors import BaselineFailure, ModuleNotOffered, SmokeFails, SmokeNeverEnds
 from minreq.model import Behaviour, Difference
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_with
-from minreq.smoke.running import StageResult
+from minreq.smoke.results import StageResult
 from minreq.tracing import Trace
 
 

@@ -20,7 +20,8 @@ from minreq.observing import Laboratory, Observation, observe_with
 from minreq.profiles.planning import without_template
 from minreq.reporting import Reporter, Step
 from minreq.settling import passed_at_the_miss, settle_by_features, settle_by_forks, settle_by_runs
-from minreq.smoke.running import Run, StageResult
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
 from minreq.tracing import Trace
 
 #: More traces than this mean that the smoke does not behave the same twice.

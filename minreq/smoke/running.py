@@ -1,6 +1,7 @@
 """A smoke run in a child interpreter, seen from the parent: its processes, and what each stage did.
 
-The messages are told in ``child/_minreq_child.py`` and ``child/_minreq_driver.py``.
+The messages are told in docs/protocol.md, and on their other side in ``child/_minreq_child.py`` and
+``child/_minreq_driver.py``.
 """
 
 from __future__ import annotations
@@ -12,159 +13,30 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
-from minreq.model import Frame, Need, Plan, Question, RecordedRequest, Script, StageBehaviour
-from minreq.smoke import endings
-from minreq.smoke.compiling import Compiler
+from minreq.model import Need, RecordedRequest, Script
+from minreq.smoke import endings, messages
 from minreq.smoke.emulation import Endpoints
 from minreq.smoke.listening import Server
-from minreq.smoke.places import Places
+from minreq.smoke.oracle import Oracle
+from minreq.smoke.processes import MAIN, Process, Processes
+from minreq.smoke.results import StageResult, no_result
 from minreq.smoke.sandbox import Sandbox
-from minreq.smoke.walls import Walls
+from minreq.smoke.world import World
 
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
 FORK_LIMIT = 60.0
-_MAIN = "main"
 #: Bytes of what a child wrote: more than the lines that are told.
 _LAST_WORDS = 64 << 10
-
-
-class Emulation(Protocol):
-    """What a run needs of the emulator."""
-
-    @property
-    def authority(self) -> str:
-        """The throw-away authority, PEM."""
-
-    @property
-    def pid(self) -> int:
-        """The process that listens."""
-
-    @property
-    def private_key(self) -> str:
-        """A throw-away key for RSA: what stands between the lines of its PEM."""
-
-    def open(self, name: str) -> Endpoints:
-        """Listen for one stage of one run."""
-
-    def close(self, name: str) -> tuple[RecordedRequest, ...]:
-        """Stop listening; return what came in."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """The answer to a question, as the protocol words it."""
-
-    answer: Literal["yes", "no", "namespace", "unknown"]
-    #: The distribution the question is about, where one owns the name.
-    distribution: NormalizedName | None = None
-    #: The folder that makes it importable.
-    path: Path | None = None
-    #: Packages that several distributions share, for the child to know.
-    shared: tuple[str, ...] = ()
-    #: Let a fork go on without it.
-    fork: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """What a list of everything installed tells of a distribution."""
-
-    distribution: NormalizedName
-    version: str
-    #: The name of its ``.dist-info``, and the text of ``entry_points.txt`` in there.
-    folder: str
-    entry_points: str
-
-
-class Oracle(Protocol):
-    """Answers the questions of a run; called from several threads at once."""
-
-    def ask(
-        self,
-        question: Question,
-        *,
-        owners: tuple[NormalizedName | None, ...],
-        without: NormalizedName | None,
-        quiet: bool,
-    ) -> Reply:
-        """Answer *question*, whose frames belong to *owners*.
-
-        The process that asks goes *without* a distribution, unless that is ``None``; *quiet* tells that a fork at this
-        moment would be safe.
-        """
-
-    def enumerate(
-        self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
-    ) -> tuple[Listed, ...]:
-        """Return what a list of everything installed has, where *question* is one; the rest as above."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageResult:
-    """How a stage went, and what it did."""
-
-    behaviour: StageBehaviour
-    #: Distributions whose declined import is a cause of the failure, by identity of our own exception.
-    declined: tuple[NormalizedName, ...] = ()
-    #: Modules that a ModuleNotFoundError among the causes names.
-    missing: tuple[str, ...] = ()
-    traceback: str = ""
-    #: Files that were opened, where the run records that; as on this machine.
-    opened: tuple[str, ...] = ()
-    #: Source files of the modules it loaded, each with the place that imported it first, as on this machine.
-    loaded: tuple[tuple[str, Frame | None], ...] = ()
-    #: Else it did not fail, and proves nothing: it took too long, its process died, or a fork did what it must not.
-    ended: Literal["itself", "timeout", "death", "unsettled"] = "itself"
-
-    @property
-    def passed(self) -> bool:
-        """Whether the stage ended without an exception."""
-        return self.behaviour.status == "passed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What all runs of a lock have in common."""
-
-    #: The interpreter behind any virtual environment, and its version.
-    executable: Path
-    version: tuple[int, int]
-    plan: Plan
-    emulator: Emulation
-    #: Seconds for one stage.
-    limit: float
-    #: Makes the names of places for a run in the sandbox folder given.
-    places: Callable[[Path], Places]
-    walls: Walls
-    #: Compiles what lies in the store; without it every process does that for itself.
-    compiler: Compiler | None = None
-
-
-@dataclass(slots=True)
-class _Process:
-    """A process of the run, as its connection shows it."""
-
-    pid: int | None = None
-    #: Its number behind the walls, which is what it tells itself.
-    inside: int | None = None
-    #: The distribution it goes without, to see whether it can.
-    without: NormalizedName | None = None
-    #: What it told: the result of a stage; ``None`` for its end; the word for any other end.
-    events: queue.Queue[Mapping[str, Any] | Literal["death", "unsettled"] | None] = field(default_factory=queue.Queue)
-    #: What it shall run, once it is a template.
-    commands: queue.Queue[Mapping[str, Any]] = field(default_factory=queue.Queue)
-    ended: bool = False
-    #: What a fork at a miss did that it must not.
-    unsettled: str = ""
+_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,14 +73,10 @@ class Run:
         self._shared = shared
         self._seed = seed
         self._opens = opens
-        self._processes: dict[str, _Process] = {}
-        self._lock = threading.Lock()
+        self._processes = Processes()
         self._slots = threading.Semaphore(max(forks, 1))
-        self._count = 0
         self._error: Exception | None = None
         self._stopped = False
-        #: The first process has ended, and with it all that it could start.
-        self._is_over = False
         self._first: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution they go without.
         self.forks: dict[NormalizedName, Miss] = {}
@@ -230,8 +98,7 @@ class Run:
             store=None if world.compiler is None else str(world.walls.unpacked),
         )
         if world.plan.first is not None:
-            self._first = self._open(_MAIN, world.plan.first)
-        self._processes[_MAIN] = _Process()
+            self._first = self._open(MAIN, world.plan.first)
         self._server = Server(sandbox.socket, self)
         self._output = (sandbox.folder / "output").open("w+b")
         self._child = subprocess.Popen(
@@ -257,8 +124,7 @@ class Run:
         # Whatever mattered has been told: templates, forks and what the smoke left running end here.
         self.stop()
         self._child.wait()
-        for state in list(self._processes.values()):
-            state.commands.put({"end": True})
+        self._processes.end()
         self._server.close()
         self._output.close()
         self.sandbox.__exit__(kind, error, traceback)
@@ -272,16 +138,16 @@ class Run:
     def first_stage(self) -> StageResult | None:
         """Wait for the first stage; ``None`` when the plan has none."""
         script = self._world.plan.first
-        return None if script is None else self._await_stage(_MAIN, script, self._world.limit)
+        return None if script is None else self._await_stage(MAIN, script, self._world.limit)
 
     def run(
-        self, scripts: Sequence[Script], *, without: NormalizedName | None = None, template: str = _MAIN
+        self, scripts: Sequence[Script], *, without: NormalizedName | None = None, template: str = MAIN
     ) -> tuple[StageResult, ...]:
         """Run *scripts* one after the other in a fork of what the first stage left; ends at the first that fails.
 
         *template* is the process to fork, a fork at a miss for one. May be called from several threads.
         """
-        process = self._new_process("fork", without)
+        process = self._processes.expect("fork", without)
         commands = [self._open(process, script) for script in scripts]
         self._processes[template].commands.put({"run": process, "scripts": commands})
         found: list[StageResult] = []
@@ -296,12 +162,7 @@ class Run:
 
     def hello(self, process: str, pid: int, *, inside: int) -> bool:
         """Note the process behind a new connection."""
-        state = self._processes[process]
-        with self._lock:
-            own = state.pid is None
-            if own:
-                state.pid, state.inside = pid, inside
-        return own
+        return self._processes.connected(process, pid, inside=inside)
 
     def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer one message of *process*."""
@@ -343,47 +204,31 @@ class Run:
     def _watch(self) -> None:
         """A child that ends before it connects must not be waited for."""
         self._child.wait()
-        with self._lock:
-            self._is_over = True
-            waited_for = [state for state in self._processes.values() if state.pid is None]
-        for state in waited_for:
-            state.events.put("death")
+        self._processes.over()
 
     def _answer(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._oracle is None:
             return {"answer": "unknown"}
-        question = Question(
-            need=Need(message["ask"]),
-            name=str(message["name"]),
-            frames=tuple(_frame(*frame) for frame in message["frames"]),
-            stage=str(message["stage"]),
-            order=int(message["order"]),
-        )
+        question = messages.question(message)
         owners = tuple(self.places.owner(frame.file) for frame in question.frames)
         without = self._processes[process].without
         if question.need is Need.LIST:
             found = self._oracle.enumerate(question, owners=owners, without=without)
-            return {"listed": [[each.distribution, each.version, each.folder, each.entry_points] for each in found]}
+            return messages.listing(found)
         reply = self._oracle.ask(question, owners=owners, without=without, quiet=bool(message["quiet"]))
         fork = None
         if reply.fork and reply.distribution is not None:
             fork = self._expect_fork(reply.distribution, question.stage)
-        return {
-            "answer": reply.answer,
-            "distribution": reply.distribution,
-            "path": str(reply.path) if reply.path else None,
-            "shared": list(reply.shared),
-            "fork": fork,
-        }
+        return messages.answer(reply, fork=fork)
 
     def _expect_fork(self, distribution: NormalizedName, stage: str) -> str:
         self._slots.acquire()
-        process = self._new_process("miss", distribution)
+        process = self._processes.expect("miss", distribution)
         miss = self.forks[distribution] = Miss(process=process)
 
         def wait() -> None:
             try:
-                miss.result.set_result(self._await_result(process, Script(stage=stage, file=Path()), FORK_LIMIT))
+                miss.result.set_result(self._await_result(process, stage, FORK_LIMIT))
             except Exception as error:  # noqa: BLE001 - whoever waits for the result gets it
                 miss.result.set_exception(error)
             finally:
@@ -392,27 +237,14 @@ class Run:
         threading.Thread(target=wait, daemon=True).start()
         return process
 
-    def _new_process(self, kind: str, without: NormalizedName | None) -> str:
-        with self._lock:
-            self._count += 1
-            process = f"{kind}-{self._count}"
-            state = self._processes[process] = _Process(without=without)
-            if self._is_over:
-                state.events.put("death")
-        return process
-
     def _endpoint_name(self, process: str, script: Script) -> str:
         return f"{self._name}/{process}/{script.stage}"
 
     def _open(self, process: str, script: Script) -> Mapping[str, Any]:
         """Open the emulator for a stage; return the stage as the protocol words it."""
         endpoints = self._world.emulator.open(self._endpoint_name(process, script))
-        return {
-            "stage": script.stage,
-            "file": str(script.file),
-            "environment": {name: self._filled(value, endpoints) for name, value in script.environment.items()},
-            "arguments": list(script.arguments),
-        }
+        environment = {name: self._filled(value, endpoints) for name, value in script.environment.items()}
+        return messages.stage(script, environment)
 
     def _filled(self, value: str, endpoints: Endpoints) -> str:
         """*value* with what stands in braces in a profile."""
@@ -424,52 +256,37 @@ class Run:
         return self._world.emulator.close(self._endpoint_name(process, script))
 
     def _await_stage(self, process: str, script: Script, limit: float) -> StageResult:
-        result = self._await_result(process, script, limit)
+        result = self._await_result(process, script.stage, limit)
         requests = self._close(process, script)
         return replace(
             result, behaviour=replace(result.behaviour, requests=tuple(map(self._neutral_request, requests)))
         )
 
-    def _await_result(self, process: str, script: Script, limit: float) -> StageResult:
+    def _await_result(self, process: str, stage: str, limit: float) -> StageResult:
         state = self._processes[process]
         try:
             event = state.events.get(timeout=limit)
         except queue.Empty:
             self._kill(state)
-            return _no_result(script, f"did not end within {limit:g} seconds", "timeout")
+            return no_result(stage, f"did not end within {limit:g} seconds", "timeout")
         if event == "unsettled":
-            return _no_result(script, f"did what a fork must not: {state.unsettled}", "unsettled")
+            return no_result(stage, f"did what a fork must not: {state.unsettled}", "unsettled")
         if self._error is not None:
             raise self._error
         if event is None or isinstance(event, str):
-            return _no_result(script, self._ending(state), "death", self._last_words())
-        behaviour = StageBehaviour(
-            stage=script.stage,
-            status=self._neutral(event["status"]),
-            output=tuple(self._neutral(event["output"]).splitlines()),
-            warnings=tuple(map(self._neutral, event["warnings"])),
-            logs=tuple(map(self._neutral, event["logs"])),
-            connections=tuple(map(self._neutral, event["connections"])),
-        )
-        return StageResult(
-            behaviour=behaviour,
-            declined=tuple(map(canonicalize_name, event["declined"])),
-            missing=tuple(event["missing"]),
-            traceback=self._neutral(event["traceback"]),
-            opened=tuple(event["opened"]),
-            loaded=tuple((file, _frame(*importer) if importer else None) for file, importer in event["loaded"]),
-        )
+            return no_result(stage, self._ending(state), "death", self._last_words())
+        return messages.result(stage, event, self._neutral)
 
-    def _kill(self, state: _Process) -> None:
+    def _kill(self, state: Process) -> None:
         if state.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(state.pid, signal.SIGKILL)
 
-    def _ending(self, state: _Process) -> str:
+    def _ending(self, state: Process) -> str:
         """How *state* ended: as the first process of its world saw it, or as ours did where it has no other world."""
         if self._world.walls.kernel and state.inside is not None and not self._stopped:
             return endings.sentence(endings.status_of(self.sandbox.folder, state.inside))
-        return endings.sentence(self._child.poll() if state is self._processes[_MAIN] else None)
+        return endings.sentence(self._child.poll() if state is self._processes[MAIN] else None)
 
     def _last_words(self) -> str:
         """What the child wrote on stdout and stderr, its end."""
@@ -490,16 +307,3 @@ class Run:
             headers=tuple((name, self._neutral(value)) for name, value in request.headers),
             body=self._neutral(request.body),
         )
-
-
-_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
-
-
-def _frame(file: object, line: object, function: object) -> Frame:
-    return Frame(file=str(file), line=int(str(line)), function=str(function))
-
-
-def _no_result(
-    script: Script, status: str, ended: Literal["timeout", "death", "unsettled"], traceback: str = ""
-) -> StageResult:
-    return StageResult(behaviour=StageBehaviour(stage=script.stage, status=status), ended=ended, traceback=traceback)
