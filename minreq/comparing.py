@@ -24,6 +24,8 @@ _VOLATILE = re.compile(
 _BODY = "request body"
 #: Headers that say what the body is like.
 _OF_BODY = frozenset({"content-digest", "content-length", "content-md5", "digest"})
+#: What is told line by line, so that one that varies hides no other.
+_LINES = frozenset({"output", "warnings", "logs"})
 _DATE = re.compile(r"(?<=/)\d{8}(?=/)")
 
 
@@ -63,6 +65,33 @@ def without_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tup
     """Leave out what also differs between two runs of one set."""
     noisy = {(deviation.stage, deviation.what) for deviation in noise}
     return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in noisy)
+
+
+def beyond_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    """Leave out of *found*, deviations from a run, what the *noise* between that run and its repetition explains.
+
+    A line that both of them have is no noise where it is missing; nor is another number of lines where both have
+    equally many. Of lines that vary only the number is told, which does not.
+    """
+    explained = {(deviation.stage, deviation.what): deviation for deviation in noise}
+    beyond = (
+        _beyond(each, explained[each.stage, each.what]) if (each.stage, each.what) in explained else each
+        for each in found
+    )
+    return tuple(filter(None, beyond))
+
+
+def _beyond(deviation: Deviation, noise: Deviation) -> Deviation | None:
+    if deviation.what not in _LINES:
+        return None
+    mine, others = deviation.first.splitlines(), deviation.second.splitlines()
+    varying = noise.first.splitlines()
+    lost = sorted((Counter(mine) - Counter(varying)).elements())
+    if lost:
+        return replace(deviation, first="\n".join(lost), second="")
+    if len(varying) == len(noise.second.splitlines()) and len(mine) != len(others):
+        return replace(deviation, first=f"lines that vary: {len(mine)}", second=f"lines that vary: {len(others)}")
+    return None
 
 
 def _stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.comparing import Deviation, deviations, without_noise
+from minreq.comparing import Deviation, beyond_noise, deviations
 from minreq.model import Behaviour, Difference, Evidence, Failure, Plan, Script, StageBehaviour
 from minreq.observing import Laboratory, Observation, observe_alone
 from minreq.smoke.results import StageResult
@@ -39,7 +39,7 @@ class Judge:
         if found and self.seen.get(name) in found:
             return difference(name, self.seen[name])
         if found:
-            found = without_noise(found, self.noise())
+            found = beyond_noise(found, self.noise())
         return difference(name, found[0]) if found else None
 
     def seen_again(self, name: NormalizedName, stage: StageBehaviour) -> Difference | None:

@@ -109,6 +109,8 @@ CASES: Mapping[str, Sequence[str]] = {
     "Order, chance and noise": (
         "order-of-a-set",
         "unsteady-output-is-noise",
+        "difference-beside-a-noisy-warning",
+        "difference-beside-noisy-output",
         "smoke-differs-now-and-then",
         "smoke-fails-now-and-then",
     ),

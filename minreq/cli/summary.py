@@ -125,7 +125,7 @@ def _rows(members: Sequence[tuple[Kept | LeftOut, str]]) -> Mapping[NormalizedNa
 
 
 def _not_compared(noise: Sequence[str]) -> Text:
-    """What nobody can see a difference in: one line that is never the same hides what else stands there."""
+    """Where a difference may hide: beside what is never the same."""
     told = printable(", ".join(noise))
     return Text(f"Not compared, since it differs from run to run with nothing left out: {told}", style="yellow")
 

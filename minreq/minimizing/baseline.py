@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any
 
-from minreq.comparing import Deviation, deviations, without_noise
+from minreq.comparing import Deviation, beyond_noise, deviations
 from minreq.errors import BaselineFailure, ModuleNotOffered, SmokeFails, SmokeNeverEnds
 from minreq.model import Behaviour, Difference
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_with
@@ -65,7 +65,7 @@ class Baseline:
         aside = {(difference.stage, difference.what) for difference in accepted}
         found = deviations(self._expected(behaviour), behaviour)
         if found and self._again is not None:
-            found = without_noise(found, self.noise())
+            found = beyond_noise(found, self.noise())
         return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in aside)
 
     def _expected(self, behaviour: Behaviour) -> Behaviour:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName
 
 from minreq.anticipating import imported_without_handler, loaded_from_a_list
-from minreq.comparing import Deviation, sentence, without_noise
+from minreq.comparing import Deviation, beyond_noise, sentence
 from minreq.errors import ExcludedNeeded, SmokeUnsteady
 from minreq.minimizing.baseline import Baseline
 from minreq.minimizing.verdicts import Verdicts
@@ -146,7 +146,9 @@ class Lessons:
 
     def _deviates_jointly(self, trace: Observation, deviation: Deviation) -> str:
         """No single distribution makes the difference: bring back all of them; settling tells which were needed."""
-        if not without_noise([deviation], self.baseline.noise()):
+        if not beyond_noise([deviation], self.baseline.noise()):
+            # What was tried before this was known may make a difference that the noise hid.
+            self._innocent.clear()
             return f"{deviation.what} of {deviation.stage} differs from run to run"
         together = trace.declined - set(self.verdicts.degraded)
         if not together:

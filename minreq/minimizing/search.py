@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.comparing import Deviation, deviations, sentence, without_noise
+from minreq.comparing import Deviation, beyond_noise, deviations, sentence, without_noise
 from minreq.errors import ProofFailed, SmokeUnsteady
 from minreq.minimizing.baseline import Baseline, TemplateStuckError
 from minreq.minimizing.lessons import Lessons
@@ -242,7 +242,7 @@ class _Search:
             behaviour = proof.failure.behaviour
             return [f"{behaviour.stage} fails: {behaviour.status}"]
         found = self.lessons.deviations_of(proof)
-        return list(map(sentence, without_noise(found, self.baseline.noise()))) if found else []
+        return list(map(sentence, beyond_noise(found, self.baseline.noise()))) if found else []
 
     def minimum(self, trace: Observation, proof: Observation) -> Minimum:
         """Put together what was found."""
