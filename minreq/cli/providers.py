@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +13,12 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    cache_dir,
-    configured,
     converting,
     declared,
     index_options,
-    report_options,
     run_options,
 )
+from minreq.cli.reported import Report, reported
 from minreq.cli.text import columns, counted, printable
 from minreq.config.options import requirement
 from minreq.config.settings import providers_settings
@@ -60,37 +57,27 @@ def _options(function: Function) -> Function:
 @_options
 @run_options
 @index_options
-@report_options
+@reported
 @click.pass_obj
-def command(
-    engine: Engine,
-    /,
-    *,
-    root: Requirement | None,
-    name: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **flags: Any,
-) -> None:
+def command(engine: Engine, /, *, report: Report, root: Requirement | None, **flags: Any) -> None:
     """Measure what each provider of ROOT (litellm if not said) needs beside the import of the root itself.
 
     All of them run against the emulator in forks of one import, each with what it asked for and nothing else; each
     distribution was tried without. What was measured before is read from the cache.
     """
-    # Imported here, since a usage error or help needs nothing of it.
-    from minreq.cli.progress import watching  # noqa: PLC0415
-
-    told = providers_settings({**flags, "root": root, "cache_dir": cache_dir()}, configured(name))
-    with watching(quiet=quiet, verbose=verbose) as progress:
+    told = report.settings(providers_settings, {**flags, "root": root})
+    with report.watching() as progress:
         needs = engine.providers(told, progress)
         progress.finished()
-    if as_json:
-        click.echo(json.dumps(_data(needs), indent=1))
-    else:
-        for line in _lines(needs):
-            click.echo(printable(line))
     failed = [each.provider for each in needs.providers if each.failure]
+    report.result(lambda: _data(needs))
+    if report.as_json:
+        if failed:
+            # The result says which and why; an object of the error would be a second document on stdout.
+            raise click.exceptions.Exit(NotMeasured.exit_status)
+        return
+    for line in _lines(needs):
+        click.echo(printable(line))
     if failed:
         raise NotMeasured(failed)
 

@@ -31,9 +31,8 @@ class NotMeasured(BaselineFailure):
 
     def __str__(self) -> str:
         names = ", ".join(self.providers)
-        if len(self.providers) == 1:
-            return f"the smoke of {names} fails although nothing is left out; the others were measured"
-        return f"the smokes of {names} fail although nothing is left out; the others were measured"
+        smokes = f"the smoke of {names} fails" if len(self.providers) == 1 else f"the smokes of {names} fail"
+        return f"{smokes} although nothing is left out; the table tells why, --features leaves out what cannot pass"
 
 
 class NothingToExport(UsageError):

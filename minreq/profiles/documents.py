@@ -58,7 +58,9 @@ def _extended(file: Path, name: str, content: dict[str, Any], known: Mapping[str
 def _read(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
-    except (OSError, TOMLKitError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ProfileInvalid(file, (error.strerror or str(error),)) from error
+    except (TOMLKitError, UnicodeDecodeError) as error:
         raise ProfileInvalid(file, (str(error),)) from error
     return content
 
