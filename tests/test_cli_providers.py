@@ -220,7 +220,7 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
     [far] = [line for line in done.out.splitlines() if line.startswith("far ")]
     assert "shared 1.5" in far
     [sentence] = done.sentences
-    assert sentence.startswith("the smokes of deep, near fail although nothing is left out; the table tells why")
+    assert sentence.startswith("could not be measured: deep, near; the table tells why")
     told = made.minreq("providers", "fat", "--json")
     assert told.status == 3
     result = json.loads(told.out)

@@ -21,7 +21,7 @@ class NoProviders(UsageError):
 
 
 class NotMeasured(BaselineFailure):
-    """The smokes of some providers fail though nothing is left out."""
+    """The smokes of some providers fail though nothing is left out, or ask for a wheel that is refused."""
 
     reason = "not-measured"
 
@@ -31,8 +31,7 @@ class NotMeasured(BaselineFailure):
 
     def __str__(self) -> str:
         names = ", ".join(self.providers)
-        smokes = f"the smoke of {names} fails" if len(self.providers) == 1 else f"the smokes of {names} fail"
-        return f"{smokes} although nothing is left out; the table tells why, --features leaves out what cannot pass"
+        return f"could not be measured: {names}; the table tells why: mend that, or name the others with --providers"
 
 
 class NothingToExport(UsageError):
