@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from typing import Protocol
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.errors import IndexFailure, ResolutionFailure
+from minreq.errors import HostileWheel, IndexFailure, ResolutionFailure
 from minreq.importmap import ImportMap, Modules, import_map, modules
 from minreq.model import Candidate, Member, Metadata, Resolution, Wheel
 
@@ -122,12 +123,15 @@ class Closure:
     def _read_entry_points(self, wheel: Wheel) -> tuple[str, str] | None:
         for member in self._index.members(wheel):
             if _ENTRY_POINTS.fullmatch(member.path):
-                if self._store.holds(wheel):
-                    text = (self._store.unpacked(wheel) / member.path).read_bytes()
-                else:
-                    text = self._index.read(wheel, [member.path])[member.path]
-                return member.path.partition("/")[0], text.decode("utf-8", "replace")
+                return member.path.partition("/")[0], self._text(wheel, member.path)
         return None
+
+    def _text(self, wheel: Wheel, path: str) -> str:
+        if self._store.holds(wheel):
+            # One that is refused is only listed here, as it is where it was never downloaded.
+            with suppress(HostileWheel):
+                return (self._store.unpacked(wheel) / path).read_text("utf-8", "replace")
+        return self._index.read(wheel, [path])[path].decode("utf-8", "replace")
 
     def owner_of(self, sha256: str) -> NormalizedName | None:
         """Return the distribution whose wheel has that hash."""

@@ -76,6 +76,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "difference-in-a-log",
         "difference-in-a-request-header",
         "difference-behind-a-noisy-body",
+        "looking-for-a-library",
         "two-differences",
         "two-make-one-difference",
         "smallest-is-degraded",

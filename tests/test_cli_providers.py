@@ -219,7 +219,15 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
     assert near.endswith("near/chat: LookupError: nobody home")
     [far] = [line for line in done.out.splitlines() if line.startswith("far ")]
     assert "shared 1.5" in far
-    assert done.sentences == ["the smokes of deep, near fail although nothing is left out; the others were measured"]
+    [sentence] = done.sentences
+    assert sentence.startswith("could not be measured: deep, near; the table tells why")
+    told = made.minreq("providers", "fat", "--json")
+    assert told.status == 3
+    result = json.loads(told.out)
+    assert result["schema"] == 1
+    failures = {each["provider"]: each["failure"] for each in result["providers"]}
+    assert failures["near"] == "near/chat: LookupError: nobody home"
+    assert failures["far"] is None
 
 
 def test_a_root_without_providers(made: Project) -> None:

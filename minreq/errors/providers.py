@@ -25,7 +25,7 @@ class NoProviders(UsageError):
 
 
 class NotMeasured(BaselineFailure):
-    """The smokes of some providers fail though nothing is left out."""
+    """The smokes of some providers fail though nothing is left out, or ask for a wheel that is refused."""
 
     reason = "not-measured"
 
@@ -35,9 +35,7 @@ class NotMeasured(BaselineFailure):
 
     def __str__(self) -> str:
         names = ", ".join(self.providers)
-        if len(self.providers) == 1:
-            return f"the smoke of {names} fails although nothing is left out; the others were measured"
-        return f"the smokes of {names} fail although nothing is left out; the others were measured"
+        return f"could not be measured: {names}; the table tells why: mend that, or name the others with --providers"
 
 
 class NothingToExport(UsageError):

@@ -63,7 +63,9 @@ def read(file: Path) -> dict[str, Any]:
     """Return the content of *file*. Raises `ProfileInvalid`."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ProfileInvalid(file, (error.strerror or str(error),)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileInvalid(file, (str(error),)) from error
 
 
