@@ -116,8 +116,9 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> Standing:
         check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line.strip()]
-    # A dry run that would do something ends with 1, as diff does.
-    if done.returncode and not settings.dry_run:
+    # A dry run that would do something ends with 1, as diff does; what fails says nothing of what it would do.
+    would = settings.dry_run and any(line.startswith("Would ") for line in lines)
+    if done.returncode and not would:
         raise SyncFailed(settings.environment, done.returncode, lines[-_LAST:])
     for line in lines if settings.dry_run else ():
         reporter.note(line)

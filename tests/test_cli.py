@@ -123,7 +123,10 @@ class TestAsAUser:
             (["lock", "--budget", "250MB"], "error: invalid value for '--budget': '250MB' is not a number of bytes"),
             (["lock", "-P", "a b"], "error: invalid value for '-P' / '--upgrade-package': 'a b' is not the name"),
             (["lock"], "error: nothing to run: name the providers the program uses (--providers openai,bedrock), "),
-            (["lock", "--name", "api", "-p", "openai"], "error: no lock is named 'api' (none is configured)"),
+            (
+                ["lock", "--name", "api", "-p", "openai"],
+                "error: no lock is named 'api' (none is configured; leave --name out, or write [tool.minreq.locks.NAME])",
+            ),
             (["verify", "--path", "a", "--python", "b"], "error: --path and --python name two things to verify"),
         ],
     )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from minreq.comparing import Deviation, deviations, sentence, steady, steady_behaviour, without_noise
+from minreq.comparing import Deviation, beyond_noise, deviations, sentence, steady, steady_behaviour, without_noise
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 
 
@@ -56,6 +56,31 @@ def test_lines(what: str) -> None:
 def test_order_of_lines_says_nothing(what: str) -> None:
     """Threads may be faster or slower."""
     assert told(changed(PLAIN, **{what: ("a", "b")}), changed(PLAIN, **{what: ("b", "a")})) == []
+
+
+def test_of_what_was_tried_addresses_are_compared() -> None:
+    """Files and programs are told to a person, and keep nothing."""
+    tried = changed(PLAIN, connections=("host:443", "read ~/.netrc (a/b.py:3)", "run /sbin/ldconfig (a/b.py:4)"))
+    assert told(PLAIN, tried) == [("connections", "", "host:443")]
+
+
+@pytest.mark.parametrize(
+    ("again", "now", "expected"),
+    [
+        pytest.param(("b", "y"), ("b", "z"), [], id="varies-as-before"),
+        pytest.param(("b", "y"), ("z",), [("output", "b", "")], id="a-line-of-both-is-missing"),
+        pytest.param(
+            ("b", "y"), ("b", "z", "new"), [("output", "lines that vary: 1", "lines that vary: 2")], id="one-more"
+        ),
+        pytest.param(("b", "y", "y"), ("b", "z", "new"), [], id="how-many-varies-too"),
+    ],
+)
+def test_a_line_that_varies_hides_no_other(
+    again: tuple[str, ...], now: tuple[str, ...], expected: list[tuple[str, str, str]]
+) -> None:
+    first, second, third = (behaviour(changed(PLAIN, output=lines)) for lines in (("b", "x"), again, now))
+    found = beyond_noise(deviations(first, third), deviations(first, second))
+    assert [(each.what, each.first, each.second) for each in found] == expected
 
 
 def test_status() -> None:

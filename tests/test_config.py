@@ -133,7 +133,7 @@ class TestPyproject:
     def test_an_unknown_name_has_a_suggestion(self) -> None:
         with pytest.raises(UnknownLock, match=r"no lock is named 'apj'; did you mean 'api'\?"):
             configured({"locks": {"api": {}}}, "apj")
-        with pytest.raises(UnknownLock, match=r"no lock is named 'api' \(none is configured\)"):
+        with pytest.raises(UnknownLock, match=r"no lock is named 'api' \(none is configured; leave --name out"):
             configured({}, "api")
 
     def test_all_faults_at_once_each_with_its_key(self) -> None:

@@ -118,7 +118,10 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             errors.UnknownLock(None, ["web", "jobs"]),
             "several locks are configured; choose one with --name (configured in [tool.minreq.locks]: web, jobs)",
         ),
-        (errors.UnknownLock("wob", []), "no lock is named 'wob' (none is configured)"),
+        (
+            errors.UnknownLock("wob", []),
+            "no lock is named 'wob' (none is configured; leave --name out, or write [tool.minreq.locks.NAME])",
+        ),
         (
             errors.LockUnreadable("r.txt", [(3, "no pin")]),
             "r.txt:3: no pin; mend it, or move it away and lock again",

@@ -38,7 +38,8 @@ class UnknownLock(UsageError):
         self.name, self.known, self.suggestion = name, tuple(known), suggestion
 
     def __str__(self) -> str:
-        known = f"configured in [tool.minreq.locks]: {', '.join(self.known)}" if self.known else "none is configured"
+        nothing = "none is configured; leave --name out, or write [tool.minreq.locks.NAME]"
+        known = f"configured in [tool.minreq.locks]: {', '.join(self.known)}" if self.known else nothing
         if self.name is None:
             return f"several locks are configured; choose one with --name ({known})"
         return f"no lock is named {self.name!r}{self.suggestion} ({known})"

@@ -9,7 +9,6 @@ from _minreq_files import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable
     from typing import Any
 
@@ -37,17 +36,7 @@ def record_programs(state: State) -> Callable[[str, tuple[Any, ...]], None]:
         name = os.fsdecode(program) if isinstance(program, (str, bytes, os.PathLike)) else "a program"
         told = f"run {name}{caller()}"
         # subprocess uses what raises an event of its own.
-        if name != sys.executable and told not in state.connections[-1:] and not _looks_for_a_library():
+        if name != sys.executable and told not in state.connections[-1:]:
             state.connections.append(told)
 
     return hook
-
-
-def _looks_for_a_library() -> bool:
-    """Whether ``ctypes.util.find_library`` asks ldconfig or a compiler: a look at the host, nothing a program does."""
-    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - Documented.
-    while frame is not None:
-        if frame.f_globals.get("__name__") == "ctypes.util":
-            return True
-        frame = frame.f_back
-    return False
