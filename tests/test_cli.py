@@ -125,7 +125,10 @@ class TestAsAUser:
             (["lock"], "error: nothing to run: name the providers the program uses (--providers openai,bedrock), "),
             (
                 ["lock", "--name", "api", "-p", "openai"],
-                "error: no lock is named 'api' (none is configured; leave --name out, or write [tool.minreq.locks.NAME])",
+                (
+                    "error: no lock is named 'api' "
+                    "(none is configured; leave --name out, or write [tool.minreq.locks.NAME])"
+                ),
             ),
             (["verify", "--path", "a", "--python", "b"], "error: --path and --python name two things to verify"),
         ],
