@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,11 @@ from wheelhouse import Wheelhouse, parse, write
 
 #: Turns the text of a scenario into a wheelhouse in a folder of its own.
 MakeWheelhouse = Callable[[str], Wheelhouse]
+
+
+def pytest_configure() -> None:
+    """What runs in the background of a script ignores Ctrl-C, and so would all that the tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_it_holds_every_distribution_with_its_evidence() -> None:
     boto3, warned, spared = entries["boto3"], entries["charset-normalizer"], entries["hf-xet"]
     assert (boto3["kind"], boto3["providers"], boto3["via"]) == ("failure", ["bedrock"], ["litellm"])
     assert ["error", "ModuleNotFoundError: No module named 'boto3'"] in boto3["evidence"]
-    assert boto3["chain"] == [["litellm/llms/bedrock/base_aws_llm.py:73", "<module>"]]
+    assert boto3["chain"] == [["litellm/llms/bedrock/base_aws_llm.py:73", "<module> litellm"]]
     assert boto3["askers"] == [["litellm/llms/bedrock/base_aws_llm.py:73", "imports boto3 (bedrock/chat)"]]
     assert ["without it", "RequestsDependencyWarning: no character detection (requests)"] in warned["evidence"]
     assert (spared["kind"], spared["why"]) == ("out", "never asked for")
