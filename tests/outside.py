@@ -20,12 +20,13 @@ from packaging.version import Version
 from samplelock import LOCK
 from wheelhouse import Release
 
-from minreq import wheelrules
+from minreq import forecast, foreseeing, handlers, wheelrules
 from minreq.config import pyproject
 from minreq.errors import MinreqError
+from minreq.exposure import source
 from minreq.index import archive, coremetadata, cutoff, simple
 from minreq.lockfile import edits, evidence, requirements as lockfile
-from minreq.model import Wheel
+from minreq.model import Frame, Need, Question, Wheel
 from minreq.requirements import read_requirements
 from minreq.store import unpack
 
@@ -75,6 +76,9 @@ SEEDS: Mapping[str, bytes] = {
     b"b[x]>1 ; python_version < '4' \\\n",
     "configuration": b'[tool.minreq]\nproviders = ["openai"]\nbudget = 5\n[tool.minreq.locks.x]\nsmoke = ["a.py"]\n',
     "cutoffs": b"1 week 2 days",
+    "source_file": b"from . import (a,  # x\n    b)\n"
+    b"try:\n    import c\nexcept (ImportError, d.E) as e:\n    raise F from e\n"
+    b"NAMES = {'x': ('.y', 'z')}\ndef f():\n    return __import__('g' + h)\n",
 }
 
 #: What a fuzzer found, once.
@@ -156,6 +160,21 @@ def cutoffs(data: bytes) -> None:
     cutoff.parse(data.decode("utf-8", "replace"), datetime(2026, 11, 26, tzinfo=timezone.utc))
 
 
+def source_file(data: bytes) -> None:
+    """All that reads the code of a package without running it."""
+    list(foreseeing.imports(data, "a.b", is_package=False))
+    list(forecast.static_imports(data, "a.b", "a/b.py"))
+    source.read_lines(data, "a/b.py")
+    _as_file("b.py", data, _places)
+
+
+def _places(path: Path) -> None:
+    source.read_places(str(path), "a/b.py")
+    for line in (1, 2, 4):
+        frame = Frame(file=str(path), line=line, function="<module>")
+        handlers.optional_because(Question(need=Need.IMPORT, name="c", frames=(frame,), stage="import"))
+
+
 def _as_file(name: str, data: bytes, read: Callable[[Path], object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
@@ -177,5 +196,6 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         requirements_file,
         configuration,
         cutoffs,
+        source_file,
     )
 }
