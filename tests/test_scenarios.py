@@ -25,7 +25,7 @@ def params() -> Iterator[ParameterSet]:
         yield pytest.param(path, id=path.stem, marks=[pytest.mark.xfail(reason=defect)] if defect else [])
 
 
-@pytest.mark.parametrize("settle", ["auto", "runs"])
+@pytest.mark.parametrize("settle", ["auto", pytest.param("runs", marks=pytest.mark.reference)])
 @pytest.mark.parametrize("path", list(params()))
 def test_scenario(path: Path, settle: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both methods find the set that the scenario expects, twice with the same evidence."""
