@@ -9,6 +9,7 @@ from typing import Protocol
 
 from packaging.utils import NormalizedName
 
+from minreq import syntax
 from minreq.model import Member, Wheel
 
 #: Exceptions whose handler makes an import optional.
@@ -135,8 +136,8 @@ def static_imports(source: bytes, module: str, path: str) -> Iterator[StaticImpo
     imports nothing.
     """
     try:
-        statements = list(_loaded(ast.parse(source).body))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        statements = list(_loaded(syntax.tree(source).body))
+    except syntax.NO_TREE:
         return
     package = module if path.endswith("/__init__.py") else module.rpartition(".")[0]
     for statement in statements:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from minreq import regularfile
+from minreq import regularfile, syntax
 from minreq.model import Frame, Need, Question
 
 #: What an ``except`` clause or ``contextlib.suppress`` names when it catches a failed import.
@@ -17,8 +17,6 @@ _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "
 _METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
 #: Bytes: the largest source that is read.
 _LARGEST = 64 << 20
-#: What the parser raises for text that is no Python, or deeper than it goes.
-NO_TREE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +36,8 @@ def read_source(file: str) -> ast.Module | None:
     Code may call itself by any name: what a child names may be a device, or a pipe.
     """
     try:
-        return ast.parse(regularfile.read(Path(file), _LARGEST))
-    except (OSError, *NO_TREE):
+        return syntax.tree(regularfile.read(Path(file), _LARGEST))
+    except (OSError, *syntax.NO_TREE):
         return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from minreq import syntax
 from minreq.scan.constants import (
     Item,
     Module,
@@ -40,7 +41,7 @@ def parse(text: str) -> ast.Module:
     with warnings.catch_warnings():
         # Of other people's code nobody here has to be warned.
         warnings.simplefilter("ignore")
-        return ast.parse(text)
+        return syntax.tree(text)
 
 
 def read(file: str, tree: ast.Module, vocabulary: Vocabulary, modules: Modules, gathering: Gathering) -> None:
