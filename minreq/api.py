@@ -20,8 +20,11 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from minreq import environments, exporting, locking, verifying
+from minreq import analyzing, building, environments, exporting, locking, verifying
+from minreq.analyzing import Analysis
+from minreq.building import Built
 from minreq.config import STDOUT, Settings
+from minreq.config.artifacts import AnalyzeSettings, build_settings
 from minreq.config.exports import EnvironmentSettings, Format, export_settings
 from minreq.config.places import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, settings, verify_settings
@@ -33,9 +36,12 @@ from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.requirements import render
 from minreq.model import Lock
 from minreq.reporting import Reporter
+from minreq.trees.levels import Level
 
 __all__ = [
     "STDOUT",
+    "Analysis",
+    "Built",
     "Exported",
     "Lock",
     "LockDifference",
@@ -43,6 +49,8 @@ __all__ = [
     "Reporter",
     "Settings",
     "Standing",
+    "analyze",
+    "build",
     "check",
     "diff",
     "export",
@@ -126,3 +134,25 @@ def sync(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
 def check(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
     """Return how an environment stands to the lock on disk; raises ``EnvironmentDiffers``."""
     return environments.check(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()))
+
+
+def analyze(path: Path, *, lock: Path | None = None) -> Analysis:
+    """Return what a folder, virtual environment, wheel or zip is made of, and what *lock* would save of it."""
+    return analyzing.analyze(AnalyzeSettings(path=path, lock=lock))
+
+
+def build(
+    output: Path,
+    path: Path = DEFAULT_OUTPUT,
+    *,
+    slim: Level = "safe",
+    budget: int | None = None,
+    reporter: Reporter | None = None,
+    **others: Any,
+) -> Built:
+    """Build the lock on disk into a folder or a zip, prove it by the smoke, write it, and return what it came to.
+
+    *others* are fields of ``minreq.config.BuildSettings``, of their types. Raises every branch of ``MinreqError``.
+    """
+    told = {"lock": path, "output": output, "slim": slim, "budget": budget, "cache_dir": cache_dir(), **others}
+    return building.build(build_settings(told, {}), reporter or Reporter())

@@ -46,6 +46,11 @@ def test_lock_read_export_diff(
     lock = Path("requirements-minimal.txt")
     assert api.diff(lock, lock).is_empty
 
+    built = api.build(Path("layer.zip"), bytecode="none", index_url=house.url)
+    analysis = api.analyze(Path("layer.zip"), lock=lock)
+    assert (built.bytes, built.slim, built.bytecode) == (analysis.bytes, "safe", "none")
+    assert {"app", "needed"} <= {part.name for part in analysis.parts}
+
     with pytest.raises(api.MinreqError) as caught:
         api.check(str(tmp_path))
     assert (caught.value.exit_status, caught.value.reason) == (1, "environment")

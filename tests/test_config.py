@@ -17,11 +17,10 @@ from packaging.version import Version
 
 from minreq.cli import build as build_command, lock as lock_command
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, options as o
-from minreq.config.artifacts import BUILD_OPTIONS, SLIM, build_settings
+from minreq.config.artifacts import BUILD_OPTIONS, build_settings
 from minreq.config.pyproject import Configuration, build_values, find, values
 from minreq.config.settings import command, read_command, settings, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
-from minreq.slimming.leaves import LEVELS
 
 CACHE_DIR = Path("cache")
 CACHE = {"cache_dir": CACHE_DIR}
@@ -431,7 +430,6 @@ class TestBuilds:
             build_settings({**CACHE, **flags}, {})
         assert caught.value.faults == (sentence,)
 
-    def test_its_words_are_those_of_the_command_and_its_levels_those_of_slimming(self) -> None:
+    def test_its_words_are_those_of_the_command(self) -> None:
         flags = {name for parameter in build_command.command.params for name in parameter.opts}
         assert {f"--{name}" for name in BUILD_OPTIONS} <= flags
-        assert SLIM == LEVELS

@@ -95,6 +95,12 @@ def test_it_zooms_sorts_and_filters(file: Path, screen: Screen) -> None:
         assert (shown(page), page.texts("#count")) == (["code/b.py"], ["1 row, 2,000 bytes"])
         page.click("#path button")
         assert page.texts("#path button") == ["all"]
+        # What is not in this place but below it can be gone to.
+        page.run("element('what').value = 'here'")
+        page.write("#filter", "b.py")
+        assert (shown(page), page.texts("#count")) == ([], ["0 rows, 0 bytes; 1 file below it"])
+        page.click("#count button")
+        assert (shown(page), page.texts("#count")) == (["big/code/b.py"], ["1 row, 2,000 bytes"])
         # Nothing has to be moved aside to be read, and what is touched is as high as a finger wants it.
         assert page.run("return document.documentElement.scrollWidth <= innerWidth")
         assert page.run("return document.querySelector('#path button').offsetHeight") >= 36

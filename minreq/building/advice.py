@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from packaging.utils import NormalizedName
 
 from minreq.config import BuildSettings
-from minreq.slimming.leaves import LEVELS, Removal
+from minreq.slimming.leaves import Removal
+from minreq.trees.levels import LEVELS
 
 #: How many distributions, and how many files, are named.
 _FEW = 3

@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from minreq.slimming.leaves import Removal
 from minreq.slimming.savings import Saving
+from minreq.trees.levels import Bytecode, Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,8 @@ class Built:
 
     output: Path
     root: str
-    slim: str
-    bytecode: str
+    slim: Level
+    bytecode: Bytecode
     #: The platform it is for.
     target: str
     #: Unpacked, with everything.

@@ -6,22 +6,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from packaging.requirements import Requirement
 
 from minreq.config.options import Option, byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, merged, settings
 from minreq.errors import InvalidOptions
-
-#: How much a build leaves out, each leaving out what the one before does, and more; and what it does about bytecode.
-SLIM = ("none", "safe", "unused", "traced")
-BYTECODE = ("add", "none", "only")
+from minreq.trees.levels import BYTECODE, LEVELS, Bytecode, Level
 
 
 def slim(text: str) -> str:
     """Convert the name of a level."""
-    return _one_of(text, SLIM)
+    return _one_of(text, LEVELS)
 
 
 def bytecode(text: str) -> str:
@@ -81,8 +78,8 @@ class BuildSettings:
     lock: Path = DEFAULT_OUTPUT
     #: A folder, or a zip where it ends so.
     output: Path
-    slim: Literal["none", "safe", "unused", "traced"] = "safe"
-    bytecode: Literal["add", "none", "only"] = "add"
+    slim: Level = "safe"
+    bytecode: Bytecode = "add"
     #: Patterns of paths that stay whatever a rule says, and of such that go.
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from minreq.slimming.leaves import LEVELS, Leaf, Removal, Rule, folders_of
+from minreq.slimming.leaves import Leaf, Removal, Rule, folders_of
 from minreq.slimming.reaching import Sources
 from minreq.trees.kinds import DOCS, SOURCES, TESTS, is_shared_object
+from minreq.trees.levels import LEVELS, Level
 
 #: Data of a service that is found by its name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
 _SERVICE = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data/[^/]+)/")
@@ -32,7 +33,7 @@ class Choice:
 
 def choose(
     leaves: Collection[Leaf],
-    level: str,
+    level: Level,
     *,
     opened: Collection[str] = (),
     started: Collection[str] = (),

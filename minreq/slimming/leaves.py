@@ -9,9 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from packaging.utils import NormalizedName
 
-#: Levels, each leaving out what the one before it does, and more.
-LEVELS = ("none", "safe", "unused", "traced")
-
 #: Names under which a licence may lie; whoever passes a package on has to pass it on too.
 _LICENCE = re.compile(r"(licen[cs]es?|copying|notice|authors|copyright)\b", re.IGNORECASE)
 

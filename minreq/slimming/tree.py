@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from packaging.utils import NormalizedName
 
@@ -19,8 +18,7 @@ from minreq.slimming import bytecode, placeholder, symbols
 from minreq.slimming.choosing import Choice, Placeholder, placeholders
 from minreq.slimming.leaves import Leaf
 from minreq.trees.kinds import is_shared_object
-
-Bytecode = Literal["add", "none", "only"]
+from minreq.trees.levels import Bytecode, Level
 
 #: What an installer writes as the first line of a script, to be replaced by where Python is; here nobody knows that.
 _SHEBANG = b"#!python"
@@ -55,7 +53,7 @@ def write(
     choice: Choice,
     folder: Path,
     *,
-    level: str,
+    level: Level,
     lock: str,
     mode: Bytecode,
     compiler: Compiler,
