@@ -689,6 +689,43 @@ def test_a_fork_begins_where_the_first_stage_ended(start: Start) -> None:
     assert results["fork-1:stage-1"]["output"] == "__main__ at the end\n"
 
 
+def test_a_stage_waits_for_the_jobs_it_left_to_threads(start: Start) -> None:
+    """What they do is its own, and not the next one's; and a job may submit another."""
+    with start() as child:
+        results = child.drive(
+            "",
+            """
+            import time, warnings
+            from concurrent.futures import ThreadPoolExecutor
+            pool = ThreadPoolExecutor(1)
+            def second():
+                time.sleep(0.2)
+                warnings.warn("late")
+            def first():
+                time.sleep(0.2)
+                pool.submit(second)
+            pool.submit(first)
+            """,
+            "print('next')",
+        )
+    assert results["fork-1:stage-0"]["warnings"] == [f"UserWarning: late ({child.folder / 'stage-0.py'})"]
+    assert results["fork-1:stage-1"]["warnings"] == []
+
+
+def test_a_service_in_a_pool_holds_up_no_stage_for_ever(start: Start) -> None:
+    """It is waited for once, as long as a job may take."""
+    with start() as child:
+        results = child.drive(
+            "",
+            "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n"
+            "pool, over = ThreadPoolExecutor(1), threading.Event()\npool.submit(over.wait)\n"
+            "import builtins\nbuiltins.over = over",
+            "print('next')",
+            "over.set()\nprint('last')",
+        )
+    assert [result["output"] for result in results.values()] == ["", "next\n", "last\n"]
+
+
 def test_a_fork_ends_at_its_first_failure(start: Start) -> None:
     """A stage after one that failed would show what that one left."""
     with start() as child:

@@ -2,10 +2,10 @@
 
 This file and the others of its folder are copied into the ``site-packages`` of a throw-away environment, where a
 ``.pth`` file of one line imports this one; so a subprocess of the same interpreter carries the hook along. Only the
-standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child`` >
-``_minreq_programs`` > ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``,
-``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``,
-``_minreq_listing``.
+standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child``,
+``_minreq_jobs`` > ``_minreq_programs`` > ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` >
+``_minreq_fork``, ``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``,
+``_minreq_frames``, ``_minreq_listing``.
 
 The protocol, version 3
 -----------------------

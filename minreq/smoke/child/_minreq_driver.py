@@ -25,6 +25,7 @@ import types
 from _minreq_child import LINK, STATE
 from _minreq_failure import declined, describe, missing, traceback_of
 from _minreq_fork import fork_apart
+from _minreq_jobs import Jobs
 from _minreq_record import opened
 from _minreq_state import flush
 
@@ -44,8 +45,12 @@ if TYPE_CHECKING:
         arguments: list[str]
 
 
+JOBS = Jobs()
+
+
 def main() -> None:
     """The life of the first process: its first stage, then a template."""
+    JOBS.follow()
     sys.path[:] = [entry for entry in sys.path if entry]  # What ``-c`` put in front is not part of any program.
     first = LINK.request({"begin": True})["first"]
     if first is None or run(first, template=True):
@@ -79,6 +84,7 @@ def run(script: Script, *, template: bool = False, then: Callable[[], None] = la
     STATE.capture_output()
     STATE.descriptors = {kept, *([] if STATE.output is None else [STATE.output])}
     error = execute(script)
+    JOBS.finish()
     then()
     printed = STATE.printed().decode("utf-8", "replace")
     STATE.release_output(kept)
