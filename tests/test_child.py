@@ -705,9 +705,12 @@ def test_a_stage_waits_for_the_jobs_it_left_to_threads(start: Start) -> None:
                 time.sleep(0.2)
                 pool.submit(second)
             pool.submit(first)
+            import threading
+            threading.Thread(target=lambda: (time.sleep(0.6), print("in a thread"))).start()
             """,
             "print('next')",
         )
+    assert results["fork-1:stage-0"]["output"] == "in a thread\n"
     assert results["fork-1:stage-0"]["warnings"] == [f"UserWarning: late ({child.folder / 'stage-0.py'})"]
     assert results["fork-1:stage-1"]["warnings"] == []
 
@@ -719,7 +722,7 @@ def test_a_service_in_a_pool_holds_up_no_stage_for_ever(start: Start) -> None:
             "",
             "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n"
             "pool, over = ThreadPoolExecutor(1), threading.Event()\npool.submit(over.wait)\n"
-            "import builtins\nbuiltins.over = over",
+            "threading.Thread(target=over.wait).start()\nimport builtins\nbuiltins.over = over",
             "print('next')",
             "over.set()\nprint('last')",
         )

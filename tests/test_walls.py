@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import marshal
 import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +137,17 @@ def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.
     assert by_hooks.status == 0, by_hooks.err
     assert "hooks of Python alone hold the smoke" in by_hooks.err
     assert (made.lock.read_bytes(), made.evidence.read_bytes()) == files
+
+
+def test_another_python_runs_behind_the_walls_too(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may hide the library of the interpreter that builds them."""
+    names = (f"python3.{minor}" for minor in range(10, 20) if minor != sys.version_info.minor)
+    # A shim is there for versions that nobody has chosen, and then fails.
+    other = next((name for name in names if shutil.which(name) and not subprocess.call([name, "-c", ""])), None)
+    if other is None:
+        pytest.skip("there is one Python alone")
+    done = locked(made, monkeypatch, "--python", other)
+    assert done.status == 0, done.err
 
 
 @pytest.fixture

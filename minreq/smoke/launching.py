@@ -163,7 +163,8 @@ def _enter_files(files: Mapping[str, Any]) -> None:
 def _become_first(command: list[str], limits: Mapping[str, int], folder: str) -> NoReturn:
     """Stand between: the first process of the new world ends it, and takes in whom nobody waits for.
 
-    How each of them ended is written into *folder*: ``ended`` has a line with its number and its status.
+    How each of them ended is written into *folder*: ``ended`` has a line with its number and its status. As bytes: the
+    library of this interpreter may be out of sight by now, where the smoke has another one, and a codec lies in it.
     """
     first = os.fork()
     if first:
@@ -183,8 +184,8 @@ def _become_first(command: list[str], limits: Mapping[str, int], folder: str) ->
         while True:
             ended, status = os.wait()
             code = os.waitstatus_to_exitcode(status)
-            with open(f"{folder}/ended", "a", encoding="ascii") as file:
-                file.write(f"{ended} {code}\n")
+            with open(f"{folder}/ended", "ab") as file:
+                file.write(b"%d %d\n" % (ended, code))
             if ended == child:
                 os._exit(code & 0xFF)
     except (_Refused, OSError) as error:
@@ -199,8 +200,8 @@ def _limit_numbers(most: int) -> None:
     """
     release = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
     if release >= _NUMBERED_APART:
-        with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "w", encoding="ascii") as file:
-            file.write(str(most))
+        with contextlib.suppress(OSError), open("/proc/sys/kernel/pid_max", "wb") as file:
+            file.write(b"%d" % most)
 
 
 def _limit(limits: Mapping[str, int], *, apart: bool) -> None:

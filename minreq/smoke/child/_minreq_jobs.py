@@ -1,11 +1,12 @@
-"""What a stage left to pools of threads: it is over when that is done, or the next stage would be blamed for it."""
+"""What a stage left to threads: it is over when that is done, or the next stage would be blamed for it."""
 
 from __future__ import annotations
 
 import functools
 import os
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, thread as pools, wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,15 +14,21 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-#: Seconds a stage waits. What takes longer is taken for a service that ends with the process.
-PATIENCE = 5.0
+#: Seconds in which this process does nothing, after which what is left is taken for a service that ends with it.
+PATIENCE = 3.0
+#: Seconds a stage waits at most.
+LONGEST = 60.0
+#: Seconds between two looks, and how many of them on a processor are some work.
+_LOOK = 0.1
+_WORK = 0.001
 
 
 class Jobs:
-    """The jobs that pools have taken and not done."""
+    """The jobs that pools have taken and not done, and the threads that hold up the end of a program."""
 
     def __init__(self) -> None:
         self._waiting: set[Future[Any]] = set()
+        self._services: set[threading.Thread] = set()
         # A fork has none of the threads.
         os.register_at_fork(after_in_child=self._waiting.clear)
 
@@ -39,8 +46,28 @@ class Jobs:
         ThreadPoolExecutor.submit = and_follow  # type: ignore[method-assign]
 
     def finish(self) -> None:
-        """Wait for them, and for those that they submit in turn; nobody waits twice for a service."""
-        end = time.monotonic() + PATIENCE
-        while self._waiting and (left := end - time.monotonic()) > 0:
-            wait(tuple(self._waiting), timeout=left)
+        """Wait for them, and for those that they begin in turn; nobody waits twice for a service."""
+        idle, end = 0.0, time.monotonic() + LONGEST
+        while (self._waiting or self._threads()) and idle < PATIENCE and time.monotonic() < end:
+            looked, worked = time.monotonic(), time.process_time()
+            if self._waiting:
+                wait(tuple(self._waiting), timeout=_LOOK)
+            else:
+                self._threads()[0].join(_LOOK)
+            # A machine that is busy with other things gives little time, and a service at rest takes none.
+            if time.process_time() - worked < _WORK:
+                idle += time.monotonic() - looked
         self._waiting.clear()
+        self._services.update(self._threads())
+
+    def _threads(self) -> list[threading.Thread]:
+        """Threads that end by themselves: workers of pools do not."""
+        workers = pools._threads_queues  # noqa: SLF001 - Nothing public tells a worker.
+        return [
+            each
+            for each in threading.enumerate()
+            if each is not threading.current_thread()
+            and not each.daemon
+            and each not in workers
+            and each not in self._services
+        ]

@@ -7,7 +7,7 @@ from smoke_calls import ANSWER, MESSAGES, calls, tools
 
 
 def cost(model: str, answer: Any) -> str:
-    """The price of an answer; litellm's table loses and gains models with every release."""
+    """Whether an answer has a price: of some it depends on the time they took, and releases change the table."""
     try:
         price = litellm.completion_cost(completion_response=answer, model=model)
     except Exception as error:
@@ -15,7 +15,7 @@ def cost(model: str, answer: Any) -> str:
             raise
         return "no price"
     assert price >= 0, answer
-    return f"{price:.9f}"
+    return "a price" if price else "free"
 
 
 for call in calls():
