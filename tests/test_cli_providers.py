@@ -230,6 +230,37 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
     assert failures["far"] is None
 
 
+def test_a_provider_that_cannot_be_had(made: Project) -> None:
+    """What one wants that is not on the index, or not beside the root, loses none of the others, nor their versions."""
+    file = made.folder / "profiles" / "fat" / "profile.toml"
+    call = '[[providers.{0}.calls]]\nkind = "chat"\nname = "{0}"\nmodel = "{0}/one"\n'
+    wanting = '[providers.{0}]\nrequirements = ["{1}"]\n' + call
+    file.write_text(PROFILE + wanting.format("lost", "nowhere") + wanting.format("picky", "shared>=7"), "utf-8")
+    done = made.minreq("providers", "fat", "--json")
+    assert done.status == 3
+    found = json.loads(done.out)
+    failures = {each["provider"]: each["failure"] for each in found["providers"]}
+    assert failures.keys() == {"deep", "far", "lost", "near", "picky"}
+    assert failures["lost"].startswith("no project 'nowhere'")
+    assert "shared>=7" in failures["picky"]
+    assert {*failures.values()} == {None, failures["lost"], failures["picky"]}
+    assert names(found)["far"] == ["bonus", "politeness", "shared"]
+    assert done.sentences[-1].startswith("could not be measured: lost, picky; the table tells why")
+
+
+def test_a_base_with_an_extra_is_kept(made: Project) -> None:
+    """What the import needs of an extra is measured once, and is there for a provider that is measured later."""
+    first = made.folder / "profiles" / "fat" / "smokes" / "fat_first.py"
+    asking = "exec(compile('import bonus', fat.calls.__file__, 'exec'))\n"
+    first.write_text(first.read_text("utf-8") + asking, "utf-8")
+    found = measured(made, "--providers", "near")
+    assert [part["name"] for part in found["base"]["distributions"]] == ["always", "bonus", "fat"]
+    [base] = [file for file in (made.cache / "providers").iterdir() if '"extras"' in file.read_text()]
+    before = base.stat().st_mtime_ns
+    assert names(measured(made, "--providers", "far,near")) == {**names(found), "far": ["politeness", "shared"]}
+    assert base.stat().st_mtime_ns == before
+
+
 def test_a_root_without_providers(made: Project) -> None:
     done = made.minreq("providers", "always")
     assert done.status == 2
