@@ -133,7 +133,8 @@ def _measured(task: Task, mapped: Mapped, plan: Plan, reporter: Reporter) -> tup
         for extra in base.extras:
             mapped.closure.take(Requirement(extra))
         reporter.began(Step.TRACE, f"{len(missing)} providers")
-        for each in provisions(_running(laboratory, replace(plan, groups=missing)), base.names, base.declined):
+        waiting = _running(laboratory, replace(plan, groups=missing))
+        for each in provisions(waiting, base.names, base.declined, reporter):
             found.append(_as_kept(mapped.closure, each))
             if not each.failure:
                 records.keep(found[-1])

@@ -25,9 +25,14 @@ from minreq.tracing import Decision
 
 __all__ = ["Provision", "provisions"]
 
+_NOBODY = Reporter()
+
 
 def provisions(
-    laboratory: Laboratory, base: frozenset[NormalizedName], declined: frozenset[NormalizedName]
+    laboratory: Laboratory,
+    base: frozenset[NormalizedName],
+    declined: frozenset[NormalizedName],
+    reporter: Reporter = _NOBODY,
 ) -> tuple[Provision, ...]:
     """Return what each group of the plan needs beside *base*, on which the first stage passes; sorted by provider.
 
@@ -40,9 +45,14 @@ def provisions(
     plan = laboratory.world.plan
     with _template(laboratory, "providers", base, groups) as run, ThreadPoolExecutor(laboratory.jobs + 1) as pool:
         # One more than there are processors, since stages wait too: for what they try again, and for the emulator.
-        found = list(pool.map(lambda group: Search(groups, run, group).provision(), plan.groups))
+        found = list(pool.map(lambda group: _told(Search(groups, run, group).provision(), reporter), plan.groups))
     stands = _standing(laboratory, base, declined, found)
     return tuple(each if each.provider in stands else _alone(laboratory, base, each) for each in found)
+
+
+def _told(found: Provision, reporter: Reporter) -> Provision:
+    reporter.provided(found.provider, found.needs.keys(), found.failure)
+    return found
 
 
 @contextmanager
@@ -104,7 +114,7 @@ def _alone(laboratory: Laboratory, base: frozenset[NormalizedName], found: Provi
     groups = tuple(group for group in plan.groups if group.name == found.provider)
     own = replace(laboratory, world=replace(laboratory.world, plan=replace(plan, groups=groups)))
     try:
-        minimum = minimize(own, Wishes(requested={}), Reporter())
+        minimum = minimize(own, Wishes(requested={}), _NOBODY)
     except MinreqError as error:
         return replace(found, needs={}, failure=found.failure or str(error).splitlines()[0])
     needs = {name: why for name, why in minimum.evidence.items() if name not in base}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from packaging.utils import NormalizedName
 
 from minreq.errors import BrokenWheel, HashMismatch, HashMissing, HostileWheel
+from minreq.handlers import frames_of_import
 from minreq.model import Failure, Question
 from minreq.observing import Laboratory
 from minreq.smoke.oracle import Listed, Reply
 from minreq.smoke.places import Places
 from minreq.tracing import Asked, Decision, Trace
 
-#: A distribution, and a place in code that asks for it with everything on the stack.
+#: A distribution, and a place in code that asks for it.
 Asking = tuple[NormalizedName, tuple[object, ...]]
 
 #: What can be wrong with a wheel itself; where no wheel can be had, none can for the others either.
@@ -33,11 +36,29 @@ class Groups:
         self._first = Trace(laboratory.closure, {name: Decision(accepted=False, reason="") for name in declined})
         #: By group, why a wheel that it asked for is not to be had.
         self.refused: dict[str, str] = {}
-        #: Failures for want of a distribution, by the place in code that asked: where the stack is the same and
-        #: nothing on it catches the absence, another provider fails as this one did.
+        #: Failures for want of a distribution, by the place in code that asked with everything on the stack: where that
+        #: is the same and nothing on it catches the absence, another provider fails as this one did.
         self.certified: dict[Asking, Failure] = {}
-        #: The same of what was declined and made no difference to a provider.
+        #: What was declined and made no difference to a provider, by the place in code up to the function that led to
+        #: it: a module is run once, and does the same whoever leads to it first.
         self.harmless: set[Asking] = set()
+        self._turns = threading.Condition()
+        self._tried: set[NormalizedName] = set()
+
+    @contextmanager
+    def turn(self, names: Iterable[NormalizedName]) -> Iterator[NormalizedName]:
+        """Wait for one of *names* that no other group tries: what is learned of it may spare the others their runs."""
+        with self._turns:
+            while not (free := [name for name in names if name not in self._tried]):
+                self._turns.wait()
+            name = free[0]
+            self._tried.add(name)
+        try:
+            yield name
+        finally:
+            with self._turns:
+                self._tried.remove(name)
+                self._turns.notify_all()
 
     def bind(self, places: Places, initial: frozenset[NormalizedName]) -> None:
         """Take the names of places from the run, in which *initial* is importable from the start."""
@@ -89,7 +110,13 @@ class Groups:
         return group, self._traces[group] if slash else self._first
 
 
-def place(asked: Asked) -> tuple[object, ...]:
+def stack(asked: Asked) -> tuple[object, ...]:
     """Where a question was asked, with everything that was on the stack."""
     question = asked.question
     return question.need, question.name, question.frames
+
+
+def place(asked: Asked) -> tuple[object, ...]:
+    """Where a question was asked, up to the first function."""
+    question = asked.question
+    return question.need, question.name, tuple(frames_of_import(question.frames))

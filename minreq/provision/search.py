@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from minreq.comparing import deviations, sentence, without_noise
 from minreq.errors import SmokeFails
 from minreq.model import Behaviour, Evidence, Failure, Group, Need
-from minreq.provision.groups import Asking, Groups, place
+from minreq.provision.groups import Asking, Groups, place, stack
 from minreq.settling import difference
 from minreq.smoke.results import StageResult
 from minreq.smoke.running import Run
@@ -46,6 +46,8 @@ class Search:
     verdicts: dict[NormalizedName, Evidence] = field(default_factory=dict)
     #: What the group does when nothing is left out; it is run when it is first asked for.
     expected: Behaviour | None = None
+    #: What single stages do by themselves, twice.
+    apart: dict[str, tuple[Behaviour, Behaviour]] = field(default_factory=dict)
 
     def provision(self) -> Provision:
         """Run the group until every yes has its evidence and every no changes nothing."""
@@ -131,11 +133,13 @@ class Search:
 
     def settle(self, trace: Trace, results: tuple[StageResult, ...]) -> bool:
         """Try each yes of *trace* as no; return whether one of them became a no."""
+        waiting = [name for name, answer in trace.answers().items() if answer.accepted and name not in self.verdicts]
         unneeded = []
-        for name, answer in trace.answers().items():
-            if not answer.accepted or name in self.verdicts:
-                continue
-            verdict = self.verdict(trace, name, _behaviour(results))
+        self.apart.clear()
+        while waiting:
+            with self.groups.turn(waiting) as name:
+                waiting.remove(name)
+                verdict = self.verdict(trace, name, _behaviour(results))
             if verdict is None:
                 unneeded.append(name)
             else:
@@ -146,25 +150,34 @@ class Search:
 
     def verdict(self, trace: Trace, name: NormalizedName, expected: Behaviour) -> Evidence | None:
         """Return why *name* is needed, ``None`` where the group passes without it and behaves as *expected*."""
-        scripts = {script.stage: script for script in self.group.scripts}
         asked = trace.asked(name)
         for each in asked:
-            alike = self.groups.certified.get((name, place(each)))
+            alike = self.groups.certified.get((name, stack(each)))
             if alike is not None:
                 return replace(alike, stage=each.question.stage)
         for stage in dict.fromkeys(each.question.stage for each in asked):
-            result = self.run.run([scripts[stage]], without=name)[0]
-            if not result.passed and result.ended == "itself" and name in result.declined:
-                failure = Failure(distribution=name, stage=stage, error=result.behaviour.status, method="feature")
-                self.groups.certified.update(
-                    {
-                        (name, place(each)): failure
-                        for each in asked
-                        if each.question.stage == stage and each.why_optional is None
-                    }
-                )
-                return failure
+            evidence = self.verdict_of_stage(name, stage)
+            if evidence is not None:
+                if isinstance(evidence, Failure):
+                    here = [each for each in asked if each.question.stage == stage and each.why_optional is None]
+                    self.groups.certified.update({(name, stack(each)): evidence for each in here})
+                return evidence
         return self.verdict_of_all(name, expected)
+
+    def verdict_of_stage(self, name: NormalizedName, stage: str) -> Evidence | None:
+        """Return why one stage needs *name*, run by itself: it fails for want of it, or behaves differently."""
+        script = next(script for script in self.group.scripts if script.stage == stage)
+        (result,) = self.run.run([script], without=name)
+        if not result.passed:
+            if result.ended == "itself" and name in result.declined:
+                return Failure(distribution=name, stage=stage, error=result.behaviour.status, method="feature")
+            return None
+        if stage not in self.apart:
+            # Twice: what differs between them is noise.
+            self.apart[stage] = _behaviour(self.run.run([script])), _behaviour(self.run.run([script]))
+        with_it, again = self.apart[stage]
+        found = without_noise(deviations(with_it, _behaviour([result])), deviations(with_it, again))
+        return difference(name, found[0]) if found and _passed(with_it) and _passed(again) else None
 
     def verdict_of_all(self, name: NormalizedName, expected: Behaviour) -> Evidence | None:
         """Run all of the group without *name*; a failure of another kind counts when it comes twice."""
@@ -183,3 +196,7 @@ class Search:
 
 def _behaviour(results: Iterable[StageResult]) -> Behaviour:
     return Behaviour(stages=tuple(result.behaviour for result in results))
+
+
+def _passed(behaviour: Behaviour) -> bool:
+    return all(stage.status == "passed" for stage in behaviour.stages)
