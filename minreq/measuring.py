@@ -113,7 +113,11 @@ def _measured(task: Task, mapped: Mapped, plan: Plan, reporter: Reporter) -> tup
     base = records.base()
     known = {group.name: records.provider(group.name) for group in plan.groups}
     found = [each for each in known.values() if each is not None]
-    missing = tuple(group for group in plan.groups if known[group.name] is None)
+    # What may ask for distributions of its own takes longest, and so goes first.
+    own = {provider.name for provider in (task.profile.providers if task.profile else ()) if provider.requirements}
+    missing = tuple(
+        sorted((group for group in plan.groups if known[group.name] is None), key=lambda each: each.name not in own)
+    )
     if base is not None and not missing:
         return base, found
     with workplace(
