@@ -13,7 +13,7 @@ SCENARIO = """
 explanation = "Providers share what tools need; one has a client of its own, two need what the import does without."
 requirements = ["fat"]
 [wheels.fat."1.0"]
-requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault"]
+requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault", "whim"]
 extras = { more = ["bonus"] }
 files = { "fat/__init__.py" = '''
 import always
@@ -24,7 +24,14 @@ except ImportError:
 ''', "fat/calls.py" = '''
 import fat
 
+def indulge():
+    import whim
+
 def chat(provider):
+    try:
+        indulge()
+    except Exception:
+        pass
     if provider == "deep" and fat.vault is None:
         raise RuntimeError("there is no vault")
     try:
@@ -58,6 +65,7 @@ files = { "vault/__init__.py" = "import seal" }
 [wheels.shared."1.5"]
 [wheels.speedup."1.0"]
 [wheels.politeness."1.0"]
+[wheels.whim."1.0"]
 [wheels.near-client."3.0"]
 requires = ["boxes"]
 files = { "near_client/__init__.py" = '''
@@ -145,7 +153,7 @@ def names(found: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_what_each_provider_needs(made: Project) -> None:
-    """What another needs is on its own account; what makes a difference is needed, what makes none is not.
+    """What another needs is on its own account; what makes a difference is needed, what makes none is not (whim).
 
     What the import of the root does without counts too: where it has to be there before anything is called (deep), and
     where it is asked for again (near).
