@@ -106,11 +106,8 @@ def _stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]
 
 def _compared(stage: StageBehaviour, what: str) -> Sequence[str]:
     lines: Sequence[str] = getattr(stage, what)
-    if what != "connections":
-        return lines
-    # Of what was tried, the addresses: files and programs are told, and are often the business of what is left out.
-    # Each once: how often depends on the time, where a thread tries that is not waited for.
-    return [*dict.fromkeys(line for line in lines if " " not in line)]
+    # Of what was tried, the addresses. Files and programs are told, and are often the business of what is left out.
+    return [line for line in lines if " " not in line] if what == "connections" else lines
 
 
 def _only(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
