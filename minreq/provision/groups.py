@@ -42,8 +42,6 @@ class Groups:
         #: What was declined and made no difference to a provider, by the place in code up to the function that led to
         #: it: a module is run once, and does the same whoever leads to it first.
         self.harmless: set[Asking] = set()
-        #: What a provider asked for, was given, and passes without: others are tried without it from the start.
-        self.unneeded: set[NormalizedName] = set()
         self._turns = threading.Condition()
         self._tried: set[NormalizedName] = set()
 

@@ -46,17 +46,12 @@ class Search:
     verdicts: dict[NormalizedName, Evidence] = field(default_factory=dict)
     #: What the group does when nothing is left out; it is run when it is first asked for.
     expected: Behaviour | None = None
-    #: What is left out since another provider passes without it; whether it makes a difference here is still looked at.
-    presumed: frozenset[NormalizedName] = frozenset()
     #: What single stages do by themselves, twice.
     apart: dict[str, tuple[Behaviour, Behaviour]] = field(default_factory=dict)
 
     def provision(self) -> Provision:
         """Run the group until every yes has its evidence and every no changes nothing."""
         features = tuple(script.stage.partition("/")[2] for script in self.group.scripts)
-        unneeded = Decision(accepted=False, reason="another provider passes without it")
-        self.decided = dict.fromkeys(sorted(self.groups.unneeded), unneeded)
-        self.presumed = frozenset(self.decided)
         for _ in range(_MOST_RUNS):
             trace = self.groups.begin(self.group.name, self.decided)
             # What is refused when nothing is left out is no matter as long as the group does without.
@@ -98,8 +93,7 @@ class Search:
             for name in blamed:
                 self.decided[name] = Decision(accepted=True, reason="the smoke fails without it")
         elif before == self.decided:
-            new = declined - (self.decided.keys() - self.presumed)
-            places = {(name, place(each)) for name in new for each in trace.asked(name)}
+            places = {(name, place(each)) for name in declined - self.decided.keys() for each in trace.asked(name)}
             self.compare(places - self.groups.harmless, _behaviour(results))
         return before != self.decided
 
@@ -152,8 +146,6 @@ class Search:
                 self.verdicts[name] = verdict
         for name in unneeded:
             self.decided[name] = Decision(accepted=False, reason="the smoke passes without it")
-            self.groups.harmless.update((name, place(each)) for each in trace.asked(name))
-        self.groups.unneeded.update(unneeded)
         return bool(unneeded)
 
     def verdict(self, trace: Trace, name: NormalizedName, expected: Behaviour) -> Evidence | None:
