@@ -159,7 +159,9 @@ def _text(stages: Collection[_Stage], real: Real) -> str:
     parts = [
         "import json\nimport os\nimport sys\nimport traceback\n\n",
         "#: The models that are called. Names of deployments and endpoints are yours: change them here.\n",
-        f"MODELS = {_literal({model: model for model in models})}\n\n",
+        "MODELS = {\n",
+        *(f"    {model!r}: {model!r},\n" for model in models),
+        "}\n\n",
         "# What the features share.\n\n",
         *(_module(file, neighbours) for file in real.files),
         "# The features.\n\n\n",

@@ -137,6 +137,13 @@ class Closure:
         """Return the distribution whose wheel has that hash."""
         return self._owner_by_hash.get(sha256)
 
+    def take(self, requirement: Requirement) -> None:
+        """Adopt what an extra brings, ``litellm[mcp]``, as it was once supplied; nothing where it cannot be had."""
+        with self._lock:
+            extension = self._extension(str(requirement))
+            if extension is not None:
+                self._adopt(extension.resolution)
+
     def supply(self, module: str, importer: NormalizedName | None) -> NormalizedName | None:
         """Look for *module* in the extras of its *importer* and of the root; the one that brings least is adopted.
 

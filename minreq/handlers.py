@@ -70,16 +70,8 @@ def optional_because(question: Question, source: Callable[[str], ast.Module | No
 
 def raising_again(tree: ast.Module, frame: Frame) -> Handler | None:
     """Return the innermost handler around the line of *frame* that catches a failed import and raises again."""
-    found = None
-    for node in _around(tree, frame.line):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            found = None
-        elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
-            clause = next((clause for clause in node.handlers if _catches(clause.type, _IMPORT_ERRORS)), None)
-            if clause is not None and _reraises(clause):
-                kind = f" {_text(clause.type)}" if clause.type else ""
-                found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
-    return found
+    around = _catching(tree, frame, _IMPORT_ERRORS)
+    return next((handler for handler, clause in reversed(around) if clause is not None and _reraises(clause)), None)
 
 
 def frames_of_import(frames: Sequence[Frame]) -> Iterator[Frame]:
@@ -91,27 +83,39 @@ def frames_of_import(frames: Sequence[Frame]) -> Iterator[Frame]:
 
 
 def _handler(tree: ast.Module, frame: Frame, caught: frozenset[str], raised: set[str]) -> Handler | None:
-    """Return the innermost handler around the line of *frame*, within its function.
+    """Return the innermost handler around the line of *frame* that does not raise again.
 
-    Where there is none, *raised* holds the exceptions that handlers raise instead.
+    *raised* gets the exceptions that the others raise instead.
     """
     found: Handler | None = None
+    for handler, clause in _catching(tree, frame, caught):
+        if clause is not None and _reraises(clause):
+            raised.update(_raised(clause))
+        else:
+            found = handler
+    return found
+
+
+def _catching(tree: ast.Module, frame: Frame, caught: frozenset[str]) -> list[tuple[Handler, ast.ExceptHandler | None]]:
+    """Return what catches one of *caught* around the line of *frame*, within its function, the outermost first.
+
+    Beside each is its clause; ``contextlib.suppress`` has none.
+    """
+    found: list[tuple[Handler, ast.ExceptHandler | None]] = []
     for node in _around(tree, frame.line):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             # Only what stands in the frame's own function counts; the innermost function comes last.
-            found = None
-            raised.clear()
+            found.clear()
         elif isinstance(node, _TRIES) and _spans(node.body, frame.line):
             clause = next((clause for clause in node.handlers if _catches(clause.type, caught)), None)
-            if clause is not None and _reraises(clause):
-                raised.update(_raised(clause))
-            elif clause is not None:
+            if clause is not None:
                 kind = f" {_text(clause.type)}" if clause.type else ""
-                found = Handler(file=frame.file, line=clause.lineno, text=f"except{kind}")
+                found.append((Handler(file=frame.file, line=clause.lineno, text=f"except{kind}"), clause))
         elif isinstance(node, (ast.With, ast.AsyncWith)) and _spans(node.body, frame.line):
             for item in node.items:
                 if _suppresses(item.context_expr, caught):
-                    found = Handler(file=frame.file, line=node.lineno, text=_text(item.context_expr))
+                    handler = Handler(file=frame.file, line=node.lineno, text=_text(item.context_expr))
+                    found.append((handler, None))
     return found
 
 

@@ -5,45 +5,28 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from functools import partial
 
 from packaging.utils import canonicalize_name
 
-from minreq import demanding, preparing, tooling, wheelrules
+from minreq import demanding, mapping, preparing, tooling, wheelrules
 from minreq.certifying import certify, subject
 from minreq.closure import Closure
 from minreq.comparing import steady_behaviour
 from minreq.config import Settings
-from minreq.forecast import StaticForecast
 from minreq.foreseeing import Foresight, compile_ahead
-from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
+from minreq.mapping import Mapped
 from minreq.minimizing import Minimum, Wishes, minimize
 from minreq.model import Certificate, Lock, Resolution, Selection
 from minreq.observing import Laboratory
 from minreq.preparing import Task
-from minreq.reporting import Reporter, Step
-from minreq.resolver import Demand, extend, resolve
+from minreq.reporting import Reporter
+from minreq.resolver import Demand
 from minreq.selecting import loaded_files, requests, select
 from minreq.store import Store, record_of
 from minreq.tooling import Tools
 from minreq.workplace import workplace
-
-_COOLDOWN = "`--exclude-newer '3 days'` waits"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mapped:
-    """A resolution whose wheels have been looked into."""
-
-    demand: Demand
-    #: As it was resolved: without tools, and before an extra was taken in.
-    resolution: Resolution
-    closure: Closure
-    tools: Tools
-    store: Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +42,9 @@ class _Found:
 
 def make(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> Lock:
     """Make the lock that *task* is about and prove it; nothing is written. Raises every branch of ``MinreqError``."""
-    mapped = _map(task, index, index_settings, reporter)
+    mapped = mapping.mapped(task, index, index_settings, reporter)
+    for sentence in task.skipped(mapped.resolution.pins[task.subject].version):
+        reporter.note(sentence)
     found = _find(task, mapped, reporter)
     settings = task.settings
     for sentence in (*_idle(settings, found.resolution), *_seen(found.minimum, mapped.closure, mapped.store)):
@@ -84,34 +69,7 @@ def make(task: Task, index: IndexClient, index_settings: IndexSettings, reporter
     )
 
 
-def _map(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> _Mapped:
-    """Resolve, and read which distribution has which module."""
-    settings = task.settings
-    store = Store(
-        settings.cache_dir / "wheels",
-        index,
-        fetched=reporter.fetched,
-        allow_pth=settings.allow_pth,
-        remarked=reporter.note,
-    )
-    demand = demanding.demand(task, index_settings, store)
-
-    reporter.began(Step.RESOLVE)
-    resolution = resolve(demand, index, StaticForecast(index))
-    reporter.resolved(resolution)
-    skipped = task.skipped(resolution.pins[task.subject].version)
-    for sentence in (*_young(resolution), *_standing(resolution, index), *skipped):
-        reporter.note(sentence)
-
-    reporter.began(Step.MAP)
-    more = partial(extend, demand=demand, index=index)
-    tools = tooling.tools(resolution, settings.smoke_with, more)
-    closure = Closure(tools.resolution, index, store, more)
-    reporter.mapped({name: closure.bytes(name) for name in resolution.pins})
-    return _Mapped(demand=demand, resolution=resolution, closure=closure, tools=tools, store=store)
-
-
-def _find(task: Task, mapped: _Mapped, reporter: Reporter) -> _Found:
+def _find(task: Task, mapped: Mapped, reporter: Reporter) -> _Found:
     """Run the smoke until it is known what it needs."""
     settings, closure, tools = task.settings, mapped.closure, mapped.tools
     version = mapped.resolution.pins[task.subject].version
@@ -154,21 +112,6 @@ def _find(task: Task, mapped: _Mapped, reporter: Reporter) -> _Found:
         bound = subject([kept.candidate for kept in selection.kept], task.inputs(version))
         certificate = certify(laboratory, minimum, bound, reporter) if settings.certify else None
     return _Found(minimum=minimum, selection=selection, resolution=resolution, certificate=certificate)
-
-
-def _young(resolution: Resolution) -> Iterator[str]:
-    """Tell of pins that may be malicious and nobody knows yet."""
-    young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
-    if young:
-        yield f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}"
-
-
-def _standing(resolution: Resolution, index: IndexClient) -> Iterator[str]:
-    """Tell of projects that are looked after no longer, as their index says (PEP 792)."""
-    for name in resolution.pins:
-        standing = index.standing(name)
-        if standing.status != "active":
-            yield f"{name} is {standing.status}{f': {standing.reason}' if standing.reason else ''}"
 
 
 def _idle(settings: Settings, resolution: Resolution) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 
 from packaging.utils import NormalizedName
@@ -51,6 +51,9 @@ class Reporter:
 
     def settled(self, name: NormalizedName, evidence: Evidence | None) -> None:
         """A yes was tried as no: *evidence* why it stays, ``None`` when the smoke passed without it."""
+
+    def provided(self, provider: str, needs: Collection[NormalizedName], failure: str) -> None:
+        """It is found what a provider *needs* beside the import of the root, or why that could not be found."""
 
     def repeated(self, why: str) -> None:
         """The trace is void and starts again; *why* is a sentence."""

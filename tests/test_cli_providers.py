@@ -13,7 +13,7 @@ SCENARIO = """
 explanation = "Providers share what tools need; one has a client of its own, two need what the import does without."
 requirements = ["fat"]
 [wheels.fat."1.0"]
-requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault"]
+requires = ["always", "boxes", "shared", "near-client", "speedup", "politeness", "vault", "whim"]
 extras = { more = ["bonus"] }
 files = { "fat/__init__.py" = '''
 import always
@@ -24,7 +24,14 @@ except ImportError:
 ''', "fat/calls.py" = '''
 import fat
 
+def indulge():
+    import whim
+
 def chat(provider):
+    try:
+        indulge()
+    except Exception:
+        pass
     if provider == "deep" and fat.vault is None:
         raise RuntimeError("there is no vault")
     try:
@@ -58,6 +65,7 @@ files = { "vault/__init__.py" = "import seal" }
 [wheels.shared."1.5"]
 [wheels.speedup."1.0"]
 [wheels.politeness."1.0"]
+[wheels.whim."1.0"]
 [wheels.near-client."3.0"]
 requires = ["boxes"]
 files = { "near_client/__init__.py" = '''
@@ -145,7 +153,7 @@ def names(found: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_what_each_provider_needs(made: Project) -> None:
-    """What another needs is on its own account; what makes a difference is needed, what makes none is not.
+    """What another needs is on its own account; what makes a difference is needed, what makes none is not (whim).
 
     What the import of the root does without counts too: where it has to be there before anything is called (deep), and
     where it is asked for again (near).
@@ -228,6 +236,37 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
     failures = {each["provider"]: each["failure"] for each in result["providers"]}
     assert failures["near"] == "near/chat: LookupError: nobody home"
     assert failures["far"] is None
+
+
+def test_a_provider_that_cannot_be_had(made: Project) -> None:
+    """What one wants that is not on the index, or not beside the root, loses none of the others, nor their versions."""
+    file = made.folder / "profiles" / "fat" / "profile.toml"
+    call = '[[providers.{0}.calls]]\nkind = "chat"\nname = "{0}"\nmodel = "{0}/one"\n'
+    wanting = '[providers.{0}]\nrequirements = ["{1}"]\n' + call
+    file.write_text(PROFILE + wanting.format("lost", "nowhere") + wanting.format("picky", "shared>=7"), "utf-8")
+    done = made.minreq("providers", "fat", "--json")
+    assert done.status == 3
+    found = json.loads(done.out)
+    failures = {each["provider"]: each["failure"] for each in found["providers"]}
+    assert failures.keys() == {"deep", "far", "lost", "near", "picky"}
+    assert failures["lost"].startswith("no project 'nowhere'")
+    assert "shared>=7" in failures["picky"]
+    assert {*failures.values()} == {None, failures["lost"], failures["picky"]}
+    assert names(found)["far"] == ["bonus", "politeness", "shared"]
+    assert done.sentences[-1].startswith("could not be measured: lost, picky; the table tells why")
+
+
+def test_a_base_with_an_extra_is_kept(made: Project) -> None:
+    """What the import needs of an extra is measured once, and is there for a provider that is measured later."""
+    first = made.folder / "profiles" / "fat" / "smokes" / "fat_first.py"
+    asking = "exec(compile('import bonus', fat.calls.__file__, 'exec'))\n"
+    first.write_text(first.read_text("utf-8") + asking, "utf-8")
+    found = measured(made, "--providers", "near")
+    assert [part["name"] for part in found["base"]["distributions"]] == ["always", "bonus", "fat"]
+    [base] = [file for file in (made.cache / "providers").iterdir() if '"extras"' in file.read_text()]
+    before = base.stat().st_mtime_ns
+    assert names(measured(made, "--providers", "far,near")) == {**names(found), "far": ["politeness", "shared"]}
+    assert base.stat().st_mtime_ns == before
 
 
 def test_a_root_without_providers(made: Project) -> None:

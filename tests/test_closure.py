@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import BinaryIO
 
+import pytest
 from conftest import MakeWheelhouse
 from folderindex import FolderIndex
+from laboratory import Copier
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from platforms import linux
 
 from minreq.closure import Closure
+from minreq.errors import HostileWheel
 from minreq.forecast import StaticForecast
 from minreq.model import Resolution, Sdist, Wheel
 from minreq.resolver import Demand, extend, resolve
@@ -33,6 +37,17 @@ two = ["tool", "other"]
 all = ["tool", "other", "third"]
 third = ["third"]
 broken = ["nowhere"]
+"""
+
+
+REFUSED = """
+explanation = "`b` has a start-up file, which another lock accepted."
+requirements = ["a"]
+[wheels]
+a."1.0" = { requires = ["b"] }
+[wheels.b."1.0"]
+entry_points = { "a.plugins" = { tool = "b:run" } }
+files = { "b/__init__.py" = "", "b.pth" = "import b" }
 """
 
 
@@ -94,3 +109,17 @@ def test_entry_points_are_read_without_a_download(make_wheelhouse: MakeWheelhous
     assert closure.entry_points() == {
         canonicalize_name("tool"): ("tool-1.0.dist-info", "[a.plugins]\ntool = tool:run\n")
     }
+
+
+def test_a_wheel_that_is_refused_is_listed_all_the_same(make_wheelhouse: MakeWheelhouse) -> None:
+    """It lies in the store since another lock accepted it; to be listed nothing of it runs, and nobody needs it."""
+    house = make_wheelhouse(REFUSED)
+    index, b = FolderIndex(house), canonicalize_name("b")
+    demand = Demand(root=Requirement("a"), host=linux())
+    resolution = resolve(demand, index, StaticForecast(index))
+    Store(house.folder / "store", Copier(), allow_pth=[b]).unpacked(resolution.pins[b].wheel)
+    store = Store(house.folder / "store", Copier())
+    closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
+    with pytest.raises(HostileWheel):
+        closure.unpacked(b)
+    assert closure.entry_points() == {b: ("b-1.0.dist-info", "[a.plugins]\ntool = b:run\n")}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from commanding import Project, project
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from test_cli_providers import SCENARIO, profile
 
 from minreq.config import pyproject
@@ -69,6 +70,19 @@ def test_calls_of_its_own(tmp_path: Path) -> None:
     chat, errors = (json.loads(script.environment["MINREQ_CALLS"]) for script in made.groups[0].scripts)
     assert chat[0]["arguments"] == {"api_key": "example", "api_base": "{https}/anthropic"}
     assert errors[0]["expected"] == "AuthenticationError"
+
+
+def test_what_its_form_cannot(tmp_path: Path) -> None:
+    """What releases cannot do with all that speak one format holds for it too."""
+    found = find(LITELLM, [write(tmp_path / "company", COMPANY)])
+    assert found
+
+    def skipped(version: str) -> set[str]:
+        told = planning.skipped(found, ["gateway"], ["responses"], Version(version))
+        return {each.stage for each in told if "lose the first piece of a stream" in each.reason}
+
+    assert skipped("1.102.0") == {"gateway/responses"}
+    assert skipped("1.78.7") == skipped("1.103.0") == set()
 
 
 def test_it_stands_in_the_configuration(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minreq.exporting import Exported
     from minreq.exposing import Exposure
     from minreq.lockfile.difference import LockDifference
-    from minreq.measuring import Needs
+    from minreq.needs import Needs
     from minreq.surveying import Survey
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from threading import RLock
 from types import MappingProxyType
@@ -35,6 +35,8 @@ _DOING = {
     Step.CERTIFY: "Certifying",
     Step.WRITE: "Writing",
 }
+#: What events come to, in the order it is told.
+_COUNTED = ("added", "declined", "needed", "not needed", "measured")
 _DONE = {
     Step.SCAN: "Scanned",
     Step.RESOLVE: "Resolved",
@@ -185,6 +187,13 @@ class Progress(Reporter):
             elif self._verbose or self._drawn:
                 self._event("=", "green", self._versioned(name), narration.why_kept(evidence))
 
+    def provided(self, provider: str, needs: Collection[NormalizedName], failure: str) -> None:
+        """Say how much it needs, or why that could not be found."""
+        with self._lock:
+            self._counts["measured"] += 1
+            sign, style = ("-", "red") if failure else ("=", "green")
+            self._event(sign, style, provider, failure or f"needs {text.counted(len(needs), 'distribution')}")
+
     def repeated(self, why: str) -> None:
         """Begin to count anew."""
         with self._lock:
@@ -227,7 +236,11 @@ class Progress(Reporter):
 
     def _tallies(self) -> list[str]:
         counts = self._counts
-        tallies = [f"{counts[what]} {what}" for what in ("added", "declined", "needed", "not needed") if counts[what]]
+        tallies = [
+            f"{counts[what]} {what}"
+            for what in ("added", "declined", "needed", "not needed", "measured")
+            if counts[what]
+        ]
         if counts["fetched"]:
             tallies.append(f"{text.counted(counts['fetched'], 'wheel')} fetched ({text.size(counts['fetched bytes'])})")
         return tallies

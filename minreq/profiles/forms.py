@@ -1,4 +1,4 @@
-"""Providers that call alike: a form has the calls, a provider of that form the words that differ."""
+"""Providers that call alike: a form has their calls and what releases cannot do, a provider of it the words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\{(?!(?:https?|private_key)\})(\w+)\}")
 
 
 def filled(name: str, provider: Table, forms: Mapping[str, Any]) -> Table:
-    """The table of the *provider* called *name* with the calls of its form, ``{word}`` being its ``words``.
+    """The table of the *provider* called *name* with what its form has, ``{word}`` being its ``words``.
 
     A call with a word that the provider does not have is left out: not every provider has embeddings. ``{name}`` is
     the name of the provider.
@@ -22,11 +22,14 @@ def filled(name: str, provider: Table, forms: Mapping[str, Any]) -> Table:
     words = {"name": name, **provider.strings("words")}
     if not form:
         return provider
-    calls = (forms.get(form) or {}).get("calls")
-    if not isinstance(calls, list):
+    shared = forms.get(form) or {}
+    if not isinstance(shared.get("calls"), list):
         provider.fault("form", f"no form {form!r} with calls")
         return provider
-    return provider.with_more("calls", [_said(call, words) for call in calls if _asked(call) <= words.keys()])
+    for key in ("calls", "cannot"):
+        known = [_said(each, words) for each in shared.get(key, ()) if _asked(each) <= words.keys()]
+        provider = provider.with_more(key, known)
+    return provider
 
 
 def _asked(value: Any) -> frozenset[str]:

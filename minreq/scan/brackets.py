@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from pygments.lexer import Lexer, inherit
@@ -69,19 +70,34 @@ def _script_tokens(lexer: Lexer, text: str) -> Iterator[Token]:
     templates = _Templates()
     tokens: Iterator[tuple[Any, str]] = lexer.get_tokens(text)
     for kind, value in tokens:
-        if kind in String.Interpol or kind in String.Backtick:
-            yield from templates.part(kind, value, line)
-        elif kind in String.Regex:
-            yield Token("sign", "/", line)
-        elif kind in String:
-            yield Token("text", _unquoted(value), line)
-        elif kind in Name or kind in Keyword:
-            yield from _names(value, line)
-        elif not any(kind in ignored for ignored in _IGNORED):
-            # Several brackets may come as one token.
-            are_brackets = not value.strip("{}[]()")
-            yield from (Token("sign", each, line) for each in (value if are_brackets else (value,)))
+        match _sort(kind):
+            case "template":
+                yield from templates.part(kind, value, line)
+            case "regex":
+                yield Token("sign", "/", line)
+            case "text":
+                yield Token("text", _unquoted(value), line)
+            case "name":
+                yield from _names(value, line)
+            case "sign":
+                # Several brackets may come as one token.
+                are_brackets = not value.strip("{}[]()")
+                yield from (Token("sign", each, line) for each in (value if are_brackets else (value,)))
         line += value.count("\n")
+
+
+@cache
+def _sort(kind: Any) -> Literal["template", "regex", "text", "name", "sign", ""]:
+    """What a script has in a token of that *kind*; asked once for each kind, since pygments takes its time."""
+    if kind in String.Interpol or kind in String.Backtick:
+        return "template"
+    if kind in String.Regex:
+        return "regex"
+    if kind in String:
+        return "text"
+    if kind in Name or kind in Keyword:
+        return "name"
+    return "" if any(kind in ignored for ignored in _IGNORED) else "sign"
 
 
 @dataclass(slots=True)

@@ -9,20 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from minreq import syntax
-from minreq.scan.constants import (
-    Item,
-    Module,
-    Modules,
-    Scope,
-    Table,
-    Values,
-    bindings_of,
-    dictionary,
-    imported,
-    owner_of,
-    values,
-)
+from minreq.scan.constants import Values, values
+from minreq.scan.definitions import Item, Table, bindings_of, dictionary, owner_of
 from minreq.scan.gathering import Gathering
+from minreq.scan.scopes import Module, Modules, Scope, imported
 from minreq.scan.texts import names_a_model
 from minreq.usage import Function, Vocabulary
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from minreq.errors import ScanInterrupted
 from minreq.scan import walking
-from minreq.scan.constants import Module
 from minreq.scan.gathering import Gathering
+from minreq.scan.scopes import Module
 from minreq.scan.texts import Sieve, sieve
 from minreq.usage import Findings, Vocabulary
 

@@ -1,0 +1,121 @@
+"""What each provider needs beyond the import of the root, found in forks of one first stage.
+
+A lock answers each question once for all providers. Here each provider has answers of its own, so that what one asks
+for is never put on the account of another, and all of them still share the import, which is most of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+from packaging.utils import NormalizedName
+
+from minreq.errors import MinreqError, SmokeFails
+from minreq.minimizing import Wishes, minimize
+from minreq.observing import Laboratory
+from minreq.provision.groups import Groups
+from minreq.provision.search import Provision, Search
+from minreq.reporting import Reporter
+from minreq.smoke.running import Run
+from minreq.tracing import Decision
+
+__all__ = ["Provision", "provisions"]
+
+_NOBODY = Reporter()
+
+
+def provisions(
+    laboratory: Laboratory,
+    base: frozenset[NormalizedName],
+    declined: frozenset[NormalizedName],
+    reporter: Reporter = _NOBODY,
+) -> tuple[Provision, ...]:
+    """Return what each group of the plan needs beside *base*, on which the first stage passes; sorted by provider.
+
+    *declined* is what the first stage asked for and does without. Where a provider needs that, the first stage would
+    have had it too: it is run with it, and then the stages that asked. What does not pass so, or fails though nothing
+    is left out, is minimized as a lock of that provider alone would be. Raises ``SmokeFails`` where the first stage
+    does not pass.
+    """
+    groups = Groups(laboratory, declined)
+    plan = laboratory.world.plan
+    with _template(laboratory, "providers", base, groups) as run, ThreadPoolExecutor(laboratory.jobs + 1) as pool:
+        # One more than there are processors, since stages wait too: for what they try again, and for the emulator.
+        found = list(pool.map(lambda group: _told(Search(groups, run, group).provision(), reporter), plan.groups))
+    stands = _standing(laboratory, base, declined, found)
+    return tuple(each if each.provider in stands else _alone(laboratory, base, each) for each in found)
+
+
+def _told(found: Provision, reporter: Reporter) -> Provision:
+    reporter.provided(found.provider, found.needs.keys(), found.failure)
+    return found
+
+
+@contextmanager
+def _template(laboratory: Laboratory, name: str, paths: frozenset[NormalizedName], groups: Groups) -> Iterator[Run]:
+    """Run the first stage with *paths*, and keep what it left for groups to begin with."""
+    shared = sorted(laboratory.closure.import_map.shared)
+    run = Run(
+        laboratory.world,
+        name,
+        paths=laboratory.paths(paths),
+        oracle=groups,
+        shared=shared,
+        forks=laboratory.jobs,
+    )
+    groups.bind(run.places, paths)
+    with run:
+        first = run.first_stage()
+        if first is not None and not first.passed:
+            raise SmokeFails(first.behaviour.stage, first.behaviour.status, first.traceback)
+        yield run
+
+
+def _standing(
+    laboratory: Laboratory,
+    base: frozenset[NormalizedName],
+    declined: frozenset[NormalizedName],
+    found: Iterable[Provision],
+) -> frozenset[str]:
+    """Return the providers whose needs stand, where the first stage is given those of them that it asked for."""
+    stands = {each.provider for each in found if not each.failure and declined.isdisjoint(each.needs)}
+    together: dict[frozenset[NormalizedName], list[Provision]] = {}
+    for each in found:
+        if not each.failure and each.provider not in stands:
+            together.setdefault(declined.intersection(each.needs), []).append(each)
+    for number, given in enumerate(sorted(together, key=sorted), 1):
+        groups = Groups(laboratory, declined - given)
+        with (
+            suppress(SmokeFails),
+            _template(laboratory, f"providers-again-{number}", base | given, groups) as run,
+            ThreadPoolExecutor(laboratory.jobs + 1) as pool,
+        ):
+            passed = pool.map(partial(_passes, laboratory, groups, run), together[given])
+            stands |= {each.provider for each, is_so in zip(together[given], passed, strict=True) if is_so}
+    return frozenset(stands)
+
+
+def _passes(laboratory: Laboratory, groups: Groups, run: Run, found: Provision) -> bool:
+    """Whether the stages that asked for what the first stage does without pass with its needs and nothing else."""
+    (group,) = (each for each in laboratory.world.plan.groups if each.name == found.provider)
+    trace = groups.begin(group.name, {name: Decision(accepted=True, reason="needed") for name in found.needs})
+    results = run.run([script for script in group.scripts if script.stage in found.again])
+    accepted = {name for name, answer in trace.answers().items() if answer.accepted}
+    return all(result.passed for result in results) and accepted <= found.needs.keys()
+
+
+def _alone(laboratory: Laboratory, base: frozenset[NormalizedName], found: Provision) -> Provision:
+    """Return what a lock of the provider of *found* alone keeps beside *base*."""
+    plan = laboratory.world.plan
+    groups = tuple(group for group in plan.groups if group.name == found.provider)
+    own = replace(laboratory, world=replace(laboratory.world, plan=replace(plan, groups=groups)))
+    try:
+        minimum = minimize(own, Wishes(requested={}), _NOBODY)
+    except MinreqError as error:
+        return replace(found, needs={}, failure=found.failure or str(error).splitlines()[0])
+    needs = {name: why for name, why in minimum.evidence.items() if name not in base}
+    return replace(found, needs=needs, failure="")

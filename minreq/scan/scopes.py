@@ -1,0 +1,209 @@
+"""The scopes of a file of Python, and what its names are bound to."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+#: What has a scope of its own that is not seen from outside.
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where a name gets its value."""
+
+    kind: Literal["value", "element", "key", "import", "unknown"]
+    #: Of ``value``; of ``element`` and ``key`` what is iterated over.
+    expression: ast.expr | None = None
+    #: Of ``import``: the module, and the name in it ("" for the module itself).
+    module: str = ""
+    name: str = ""
+    #: Of ``unknown``: why.
+    why: str = ""
+
+
+@dataclass(slots=True)
+class Scope:
+    """A module, class or function."""
+
+    source: Module
+    parent: Scope | None = None
+    node: ast.AST | None = None
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    functions: dict[str, Scope] = field(default_factory=dict)
+    classes: dict[str, Scope] = field(default_factory=dict)
+
+    @property
+    def enclosing_class(self) -> Scope | None:
+        """The class whose method this is."""
+        scope: Scope | None = self
+        while scope is not None and not isinstance(scope.node, ast.ClassDef):
+            scope = scope.parent
+        return scope
+
+
+class Modules(Protocol):
+    """Finds the modules of the code base."""
+
+    def find(self, module: str, level: int, file: str) -> Module | None:
+        """Return the *module* that *file* imports, *level* folders up (0: absolute), if it is one of the code base."""
+        ...
+
+
+class Module:
+    """A file of Python: its tree, and what its names are bound to."""
+
+    def __init__(self, file: str, tree: ast.Module, modules: Modules) -> None:
+        self.file, self.tree, self.modules = file, tree, modules
+        #: The scope in which each function and class body is.
+        self.scopes: dict[ast.AST, Scope] = {}
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The scope of the module; those within it are in `scopes`."""
+        scope = Scope(self, node=self.tree)
+        self.scopes[self.tree] = scope
+        _bind_all(self.tree.body, scope)
+        return scope
+
+
+def _bind_all(body: Sequence[ast.AST], scope: Scope) -> None:
+    waiting: list[ast.AST] = list(reversed(body))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, FUNCTIONS):
+            inner = _inner(node, scope)
+            _bind_parameters(node, inner)
+            if not isinstance(node, ast.Lambda):
+                scope.functions[node.name] = inner
+                _bind_all(node.body, inner)
+                waiting += [
+                    *node.decorator_list,
+                    *node.args.defaults,
+                    *(each for each in node.args.kw_defaults if each),
+                ]
+            else:
+                _bind_all([node.body], inner)
+        elif isinstance(node, ast.ClassDef):
+            inner = _inner(node, scope)
+            scope.classes[node.name] = inner
+            _bind_all(node.body, inner)
+            waiting += [*node.decorator_list, *node.bases, *(each.value for each in node.keywords)]
+        else:
+            for name, binding, target in _bindings(node):
+                _bind(name, binding, target, scope)
+            waiting += reversed([*ast.iter_child_nodes(node)])
+
+
+def _inner(node: ast.AST, scope: Scope) -> Scope:
+    inner = Scope(scope.source, parent=scope, node=node)
+    scope.source.scopes[node] = inner
+    return inner
+
+
+def _bind_parameters(node: Function, inner: Scope) -> None:
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))
+    defaults |= {each: value for each, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value}
+    for each in [*positional, *arguments.kwonlyargs, *filter(None, (arguments.vararg, arguments.kwarg))]:
+        bindings = inner.bindings.setdefault(each.arg, [])
+        if each in defaults:
+            bindings.append(Binding("value", defaults[each]))
+        bindings.append(Binding("unknown", why=f"is the parameter {each.arg}"))
+
+
+def _bind(name: str, binding: Binding, target: str, scope: Scope) -> None:
+    if target == "self":
+        owner = scope.enclosing_class
+        if owner is not None:
+            owner.bindings.setdefault(name, []).append(binding)
+    else:
+        scope.bindings.setdefault(name, []).append(binding)
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[str, Binding, str]]:  # noqa: C901 - A case for each form there is.
+    """Yield name, binding, and ``self`` where it is an attribute of that."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                yield from _targets(target, value)
+        case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
+            yield from _targets(target, value)
+        case ast.AugAssign(target=ast.Name(id=name)):
+            yield name, Binding("unknown", why=f"is put together in {name}"), ""
+        case ast.For() | ast.AsyncFor() | ast.comprehension():
+            yield from _elements(node.target, node.iter)
+        case ast.withitem(optional_vars=ast.Name(id=name), context_expr=value):
+            yield name, Binding("value", value), ""
+        case ast.Import(names=names):
+            for each in names:
+                top = each.name.partition(".")[0]
+                yield each.asname or top, Binding("import", module=each.name if each.asname else top), ""
+        case ast.ImportFrom(names=names):
+            module = "." * node.level + (node.module or "")
+            for each in names:
+                yield each.asname or each.name, Binding("import", module=module, name=each.name), ""
+        case _:
+            pass
+
+
+def _targets(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Binding, str]]:
+    match target, value:
+        case ast.Name(id=name), _:
+            yield name, Binding("value", value), ""
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name), _:
+            yield name, Binding("value", value), "self"
+        case ((ast.Tuple(elts=left) | ast.List(elts=left)), (ast.Tuple(elts=right) | ast.List(elts=right))):
+            if len(left) == len(right):
+                for one, other in zip(left, right, strict=True):
+                    yield from _targets(one, other)
+        case ((ast.Tuple(elts=left) | ast.List(elts=left)), _):
+            for each in left:
+                if isinstance(each, ast.Name):
+                    yield each.id, Binding("element", value), ""
+        case _:
+            pass
+
+
+def _elements(target: ast.expr, iterated: ast.expr) -> Iterator[tuple[str, Binding, str]]:
+    match target, iterated:
+        case ast.Name(id=name), _:
+            yield name, Binding("element", iterated), ""
+        case ast.Tuple(elts=[ast.Name(id=key), ast.Name(id=value)]), ast.Call(
+            func=ast.Attribute(attr="items", value=of)
+        ):
+            yield key, Binding("key", of), ""
+            yield (
+                value,
+                Binding("element", ast.Call(func=ast.Attribute(value=of, attr="values"), args=[], keywords=[])),
+                "",
+            )
+        case ((ast.Tuple(elts=elements) | ast.List(elts=elements)), _):
+            for each in elements:
+                if isinstance(each, ast.Name):
+                    yield each.id, Binding("element", iterated), ""
+        case _:
+            pass
+
+
+def scope_of(name: str, scope: Scope) -> Scope | None:
+    """Return where *name* is bound, as it is seen from *scope*; the body of a class is no scope for its methods."""
+    where: Scope | None = scope
+    while where is not None:
+        if name in where.bindings and (where is scope or not isinstance(where.node, ast.ClassDef)):
+            return where
+        where = where.parent
+    return None
+
+
+def imported(scope: Scope, module: str) -> Module | None:
+    """Return the *module* (dots in front: relative) that the file of *scope* imports, if it is of the code base."""
+    name = module.lstrip(".")
+    source = scope.source
+    return source.modules.find(name, len(module) - len(name), source.file)
