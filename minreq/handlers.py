@@ -85,7 +85,9 @@ def lambda_lines(source: bytes) -> tuple[int, ...]:
 def blocks(tree: ast.AST, lambdas: Sequence[int]) -> tuple[Block, ...]:
     """Return the blocks of *tree*, each after those around it; *lambdas* are the lines that may have one, in order."""
     found: list[Block] = []
-    waiting = [(child, range(1, sys.maxsize)) for child in reversed([*ast.iter_child_nodes(tree)])]
+    waiting: list[tuple[ast.AST, range]] = [
+        (child, range(1, sys.maxsize)) for child in reversed([*ast.iter_child_nodes(tree)])
+    ]
     while waiting:
         node, around = waiting.pop()
         first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", None) or 0
@@ -95,9 +97,7 @@ def blocks(tree: ast.AST, lambdas: Sequence[int]) -> tuple[Block, ...]:
             continue
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             found.append(Block(lines=lines))
-        elif isinstance(node, (*_TRIES, ast.With, ast.AsyncWith)):
-            clauses = tuple(_clauses(node))
-            found += [Block(lines=lines, watched=_lines(node.body), clauses=clauses)] if clauses else []
+        found += _watching(node, lines)
         waiting += [(child, lines) for child in reversed([*ast.iter_child_nodes(node)])]
     return tuple(found)
 
@@ -190,22 +190,36 @@ def _lines(body: Sequence[ast.stmt]) -> range:
     return range(body[0].lineno, (body[-1].end_lineno or body[-1].lineno) + 1) if body else range(0)
 
 
-def _clauses(node: ast.stmt) -> Iterator[Clause]:
-    """Yield what in a ``try`` or ``with`` catches something, the first to catch first."""
+def _watching(node: ast.AST, lines: range) -> Iterator[Block]:
+    """Yield what *node* is where it catches anything."""
     if isinstance(node, _TRIES):
-        for clause in node.handlers:
-            yield Clause(
-                line=clause.lineno,
-                text=f"except {_text(clause.type)}" if clause.type else "except",
-                names=frozenset(_names(clause.type)) if clause.type else None,
-                raises=frozenset(_raised(clause)) if _reraises(clause) else None,
-            )
+        body, clauses = node.body, tuple(_excepts(node))
     elif isinstance(node, (ast.With, ast.AsyncWith)):
-        for item in reversed(node.items):
-            call = item.context_expr
-            if isinstance(call, ast.Call) and "suppress" in _names(call.func):
-                names = frozenset(name for argument in call.args for name in _names(argument))
-                yield Clause(line=node.lineno, text=_text(call), names=names)
+        body, clauses = node.body, tuple(_suppressed(node))
+    else:
+        return
+    if clauses:
+        yield Block(lines=lines, watched=_lines(body), clauses=clauses)
+
+
+def _excepts(node: ast.Try) -> Iterator[Clause]:
+    """Yield the clauses of a ``try``, the first to catch first."""
+    for clause in node.handlers:
+        yield Clause(
+            line=clause.lineno,
+            text=f"except {_text(clause.type)}" if clause.type else "except",
+            names=frozenset(_names(clause.type)) if clause.type else None,
+            raises=frozenset(_raised(clause)) if _reraises(clause) else None,
+        )
+
+
+def _suppressed(node: ast.With | ast.AsyncWith) -> Iterator[Clause]:
+    """Yield what a ``with`` suppresses, the first to catch first: the last of its items."""
+    for item in reversed(node.items):
+        call = item.context_expr
+        if isinstance(call, ast.Call) and "suppress" in _names(call.func):
+            names = frozenset(name for argument in call.args for name in _names(argument))
+            yield Clause(line=node.lineno, text=_text(call), names=names)
 
 
 def _text(expression: ast.expr) -> str:

@@ -294,7 +294,8 @@ FILENAMES = st.text(alphabet="aB-_.10!+/", max_size=12).flatmap(
 @given(FILENAMES)
 def test_a_quick_look_at_a_name_tells_what_a_long_one_does(filename: str) -> None:
     """A file that is understood is of the release that its name seemed to be of."""
-    link = simple.Link(filename=filename, page=PAGE, facts={"url": "x"})
+    page = {"meta": {"api-version": "1.0"}, "files": [{"filename": filename, "url": "x"}]}
+    (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).links
     file = simple.file_of(link)
     if file is not None:
         assert simple.release_of(filename) == (file.name, file.version)

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable
-from minreq.index import coremetadata
+from minreq.index import aside, coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
 from minreq.index.once import Once
@@ -52,6 +52,7 @@ class IndexClient:
     ) -> None:
         try:
             cache.mkdir(parents=True, exist_ok=True)
+            self._aside = aside.on_disk()
         except OSError as error:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
@@ -80,6 +81,7 @@ class IndexClient:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
         self._session.close()
+        self._aside.close()
 
     def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
         """Every file of a project by version, over all indexes and folders, as pip merges them; see `Listing`.
@@ -158,8 +160,10 @@ class IndexClient:
         settings = self._settings
         found: list[Place] = []
         if not settings.no_index:
-            found.append(place(settings.index_url or default_index(self._cache), self._session, extra=False))
-            found += [place(url, self._session, extra=True) for url in settings.extra_index_urls]
+            found.append(
+                place(settings.index_url or default_index(self._cache), self._session, self._aside, extra=False)
+            )
+            found += [place(url, self._session, self._aside, extra=True) for url in settings.extra_index_urls]
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
     def _list(self, name: NormalizedName) -> Listing:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import ArchiveUnreadable, PageUnreadable
+from minreq.errors import ArchiveUnreadable, PageUnreadable, StoreUnwritable
 from minreq.index import simple
+from minreq.index.aside import Keeper
 from minreq.index.session import Session
 from minreq.index.simple import Link, ProjectPage
 from minreq.index.urls import local_path
@@ -43,15 +45,21 @@ class Place(Protocol):
 class Index:
     """An index over HTTP. For an *extra* one a 403 means that it has no such project, as pip has it."""
 
-    def __init__(self, url: str, session: Session, *, extra: bool) -> None:
+    def __init__(self, url: str, session: Session, keeper: Keeper, *, extra: bool) -> None:
         self._url = url.rstrip("/")
         self._session = session
+        self._keeper = keeper
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
     def page(self, name: NormalizedName) -> ProjectPage | None:
         """Read the project's page."""
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
-        return None if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
+        if page is None:
+            return None
+        try:
+            return simple.parse(page.body, content_type=page.content_type, url=page.url, keeper=self._keeper)
+        except OSError as error:
+            raise StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
 
     def file(self, link: Link) -> Wheel | Sdist | None:
         """What the page tells."""
@@ -114,17 +122,17 @@ class FindLinks:
             return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url).links
         if path.is_dir():
             try:
-                return tuple(simple.link_at(child.as_uri()) for child in sorted(path.iterdir()))
+                return simple.links_at(child.as_uri() for child in sorted(path.iterdir()))
             except OSError as error:
                 raise PageUnreadable(self._url, str(error)) from error
         # A folder or page that is not there is normal: pip only warns.
         return _html_file(path).links if path.is_file() else ()
 
 
-def place(url: str, session: Session, *, extra: bool) -> Place:
-    """The index at *url*."""
+def place(url: str, session: Session, keeper: Keeper, *, extra: bool) -> Place:
+    """The index at *url*; what its pages tell of files lies with *keeper*."""
     path = local_path(url)
-    return Index(url, session, extra=extra) if path is None else FolderIndex(path)
+    return Index(url, session, keeper, extra=extra) if path is None else FolderIndex(path)
 
 
 def _html_file(path: Path) -> ProjectPage:
