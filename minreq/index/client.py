@@ -18,11 +18,11 @@ from minreq.index import aside, coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
 from minreq.index.once import Once
-from minreq.index.places import FindLinks, Place, place
+from minreq.index.places import FindLinks, Offers, Place, place
 from minreq.index.records import Records
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import ProjectPage, Standing
+from minreq.index.simple import Standing
 from minreq.index.urls import bare, local_path
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
@@ -161,13 +161,21 @@ class IndexClient:
         found: list[Place] = []
         if not settings.no_index:
             found.append(
-                place(settings.index_url or default_index(self._cache), self._session, self._aside, extra=False)
+                place(
+                    settings.index_url or default_index(self._cache),
+                    self._session,
+                    self._records,
+                    self._aside,
+                    extra=False,
+                )
             )
-            found += [place(url, self._session, self._aside, extra=True) for url in settings.extra_index_urls]
+            found += [
+                place(url, self._session, self._records, self._aside, extra=True) for url in settings.extra_index_urls
+            ]
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
     def _list(self, name: NormalizedName) -> Listing:
-        offers: list[tuple[Place, ProjectPage | None]] = []
+        offers: list[tuple[Place, Offers | None]] = []
         for each in self._places.get(None):
             # The other indexes are not even told the name. Archives and pages in --find-links the user has chosen.
             known = self._settings.first_index and any(page is not None for _, page in offers)

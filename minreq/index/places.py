@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,8 +14,10 @@ from packaging.utils import NormalizedName
 from minreq.errors import ArchiveUnreadable, PageUnreadable, StoreUnwritable
 from minreq.index import simple
 from minreq.index.aside import Keeper
+from minreq.index.records import Records
+from minreq.index.remembered import RememberedPage
 from minreq.index.session import Session
-from minreq.index.simple import Link, ProjectPage
+from minreq.index.simple import Link, ProjectPage, Standing
 from minreq.index.urls import local_path
 from minreq.model import Sdist, Wheel
 
@@ -29,10 +32,25 @@ _CHUNK = 1 << 20
 F = TypeVar("F", bound=Wheel | Sdist)
 
 
+class Offers(Protocol):
+    """What a place has of a project."""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Its files, and maybe those of others, in no order."""
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands."""
+
+    def named(self, filenames: Collection[str], /) -> tuple[Link, ...]:
+        """The files with these names."""
+
+
 class Place(Protocol):
     """Somewhere that files are looked for."""
 
-    def page(self, name: NormalizedName) -> ProjectPage | None:
+    def page(self, name: NormalizedName) -> Offers | None:
         """The files of a project, and maybe of others, in no order; ``None`` when it is not known here."""
 
     def file(self, link: Link) -> Wheel | Sdist | None:
@@ -45,21 +63,29 @@ class Place(Protocol):
 class Index:
     """An index over HTTP. For an *extra* one a 403 means that it has no such project, as pip has it."""
 
-    def __init__(self, url: str, session: Session, keeper: Keeper, *, extra: bool) -> None:
+    def __init__(self, url: str, session: Session, records: Records, keeper: Keeper, *, extra: bool) -> None:
         self._url = url.rstrip("/")
         self._session = session
+        self._records = records
         self._keeper = keeper
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
-    def page(self, name: NormalizedName) -> ProjectPage | None:
+    def page(self, name: NormalizedName) -> Offers | None:
         """Read the project's page."""
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
         if page is None:
             return None
+        url, content_type, keeper = page.url, page.content_type, self._keeper
         try:
-            return simple.parse(page.body, content_type=page.content_type, url=page.url, keeper=self._keeper)
+            # Read again where it is understood: what nobody asks for takes no memory.
+            start, length = keeper.keep(page.body), len(page.body)
         except OSError as error:
             raise StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
+
+        def understand() -> ProjectPage:
+            return simple.parse(keeper.part(start, length), content_type=content_type, url=url, keeper=keeper)
+
+        return RememberedPage(page, self._records, understand)
 
     def file(self, link: Link) -> Wheel | Sdist | None:
         """What the page tells."""
@@ -129,10 +155,10 @@ class FindLinks:
         return _html_file(path).links if path.is_file() else ()
 
 
-def place(url: str, session: Session, keeper: Keeper, *, extra: bool) -> Place:
-    """The index at *url*; what its pages tell of files lies with *keeper*."""
+def place(url: str, session: Session, records: Records, keeper: Keeper, *, extra: bool) -> Place:
+    """The index at *url*; what its pages tell of files lies with *keeper*, and in *records* what does not change."""
     path = local_path(url)
-    return Index(url, session, keeper, extra=extra) if path is None else FolderIndex(path)
+    return Index(url, session, records, keeper, extra=extra) if path is None else FolderIndex(path)
 
 
 def _html_file(path: Path) -> ProjectPage:

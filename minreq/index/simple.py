@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.message import Message
@@ -75,6 +75,10 @@ class ProjectPage:
     links: tuple[Link, ...]
     standing: Standing = Standing()
 
+    def named(self, filenames: Collection[str]) -> tuple[Link, ...]:
+        """The files with these names, in the order of the page."""
+        return tuple(link for link in self.links if link.filename in filenames)
+
 
 def parse(body: bytes, *, content_type: str, url: str, keeper: Keeper | None = None) -> ProjectPage:
     """Read a page of the Simple API, of one project or several.
@@ -98,7 +102,7 @@ def parse(body: bytes, *, content_type: str, url: str, keeper: Keeper | None = N
 def links_at(urls: Iterable[str]) -> tuple[Link, ...]:
     """The files that bare URLs name, as in a folder of archives."""
     names = ((unquote(urlsplit(url).path.rpartition("/")[2]), url) for url in urls)
-    return _told(({"filename": name, "url": url} for name, url in names), "", in_memory())
+    return listed(({"filename": name, "url": url} for name, url in names), "")
 
 
 def file_at(url: str) -> Wheel | Sdist | None:
@@ -310,10 +314,10 @@ def _kept(text: str, files: Iterable[_Told], url: str, keeper: Keeper) -> tuple[
     return tuple(links)
 
 
-def _told(files: Iterable[Mapping[str, Any]], url: str, keeper: Keeper) -> tuple[Link, ...]:
-    """Return *files* of which PEP 691 would tell so."""
+def listed(files: Iterable[Mapping[str, Any]], url: str, keeper: Keeper | None = None) -> tuple[Link, ...]:
+    """Return the files of which a page at *url* tells these facts, by the keys of PEP 691."""
     text = json.dumps([*files])
-    return _kept(text, _files(text, 0)[0], url, keeper)
+    return _kept(text, _files(text, 0)[0], url, keeper or in_memory())
 
 
 def _standing(*, status: object = None, reason: object = None, **_: object) -> Standing:
@@ -373,7 +377,7 @@ def _html_page(body: bytes, charset: str, url: str, keeper: Keeper) -> ProjectPa
         page.feed(body.decode(charset))
         page.close()
         base = urljoin(url, page.base) if page.base else url
-        links = _told((_anchor_facts(anchor, base) for anchor in page.anchors if anchor.get("href")), base, keeper)
+        links = listed((_anchor_facts(anchor, base) for anchor in page.anchors if anchor.get("href")), base, keeper)
     except (ValueError, LookupError, AssertionError) as error:
         # Bytes that are not of the charset, a charset that does not exist, a URL that is none, and what html.parser
         # raises of a malformed declaration.

@@ -1,0 +1,70 @@
+"""Pages that did not change are not understood anew: what they said of some files is kept beside their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection
+from typing import Any
+
+from minreq.index.records import Records
+from minreq.index.session import Page
+from minreq.index.simple import Link, ProjectPage, Standing, listed
+
+#: Raised when a page is understood otherwise than before.
+_SCHEMA = 1
+
+
+class RememberedPage:
+    """A page of an index that was just read; its files are understood when somebody asks for all of them.
+
+    A judgement on a lock asks for some fifty files of seventy thousand, whose pages seldom change from one hour to the
+    next. *understand* does it anew; where the page is not as recorded it is called at once, and raises what it does.
+    """
+
+    def __init__(self, page: Page, records: Records, understand: Callable[[], ProjectPage]) -> None:
+        self._url = page.url
+        self._digest = hashlib.sha256(f"{_SCHEMA} {page.content_type} {page.url}\n".encode() + page.body).hexdigest()
+        self._records = records
+        self._understand = understand
+        self._known = _load(records.page(page.url), self._digest)
+        self._page = None if self._known else understand()
+
+    @property
+    def standing(self) -> Standing:
+        """How the project stands."""
+        return Standing(**self._known["standing"]) if self._known else self._whole().standing
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All files, in the order of the page."""
+        return self._whole().links
+
+    def named(self, filenames: Collection[str]) -> tuple[Link, ...]:
+        """The files with these names, in the order of the page."""
+        if self._known and self._known["asked"].keys() >= {*filenames}:
+            facts = [each for each in self._known["files"] if each["filename"] in filenames]
+            return listed(facts, self._known["base"])
+        page = self._whole()
+        found = page.named(filenames)
+        known = {
+            "digest": self._digest,
+            "standing": {"status": page.standing.status, "reason": page.standing.reason},
+            "asked": dict.fromkeys(sorted(filenames)),
+            "base": found[0].page.url if found else self._url,
+            "files": [dict(link.facts) for link in found],
+        }
+        self._records.keep_page(self._url, json.dumps(known).encode())
+        return found
+
+    def _whole(self) -> ProjectPage:
+        # Two threads may both come here; they find the same.
+        if self._page is None:
+            self._page = self._understand()
+        return self._page
+
+
+def _load(text: bytes | None, digest: str) -> Any:
+    """Return what was recorded of the page with that *digest*; ``None`` where it was another page."""
+    known = json.loads(text) if text is not None else None
+    return known if known is not None and known["digest"] == digest else None
