@@ -22,6 +22,10 @@ _METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
 LARGEST = 64 << 20
 #: Where the parser ends a line.
 _LINE_END = re.compile(rb"\r\n|[\r\n]")
+#: A statement that no other can be around: not what a backslash continues, and not the text of a string with a call.
+_MARGIN_IMPORT = re.compile(
+    rb"(?<!\\\n)(?<!\\\r\n)^(?:import[ \t]+\w|from[ \t]+[.\w]+[ \t]+import[ \t]*[(*\w])[^{;\n]*$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,32 @@ class Block:
     clauses: tuple[Clause, ...] = ()
 
 
+def blocks_around(file: str, line: int) -> Sequence[Block] | None:
+    """Return the blocks of *file*, none of them at *line*; ``None`` where there is no readable Python.
+
+    Most imports stand at the left margin, where nothing is around them: their files need no parser, which takes a tenth
+    of a second for a large one while a run waits for its answer.
+    """
+    return () if line in _at_margin(file) else read_blocks(file)
+
+
+@cache
+def _at_margin(file: str) -> frozenset[int]:
+    """Return the lines of *file* with an import at the left margin, and nothing else."""
+    try:
+        source = regularfile.read(Path(file), LARGEST)
+    except OSError:
+        return frozenset()
+    # What ends a line there only on some systems, or goes on in the next one, is left to the parser.
+    found = _MARGIN_IMPORT.finditer(b"" if b"\r" in source.replace(b"\r\n", b"\n") else source)
+    lines, line, counted = set(), 1, 0
+    for match in found:
+        line += source.count(b"\n", counted, match.start())
+        counted = match.start()
+        lines.add(line)
+    return frozenset(lines)
+
+
 @cache
 def read_blocks(file: str) -> tuple[Block, ...] | None:
     """Return the blocks of *file*; ``None`` where there is no readable Python. Files of the store never change.
@@ -102,7 +132,9 @@ def blocks(tree: ast.AST, lambdas: Sequence[int]) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def optional_because(question: Question, source: Callable[[str], Sequence[Block] | None] = read_blocks) -> str | None:
+def optional_because(
+    question: Question, source: Callable[[str, int], Sequence[Block] | None] = blocks_around
+) -> str | None:
     """Tell why the program seems to do without what *question* asks for; ``None`` when it does not seem so.
 
     Looks at the frames of the import, outwards, up to the first function frame: a handler farther up was not written
@@ -118,7 +150,7 @@ def optional_because(question: Question, source: Callable[[str], Sequence[Block]
     instead: frozenset[str] = frozenset()
     for position, frame in enumerate(question.frames):
         looked_for = caught | instead if position < len(near) else instead
-        found = source(frame.file) if looked_for else None
+        found = source(frame.file, frame.line) if looked_for else None
         if found is None:
             continue
         raised: set[str] = set()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import gc
+import re
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from hypothesis import given, strategies as st
 
-from minreq.handlers import Block, blocks, frames_of_import, lambda_lines, optional_because, read_blocks
+from minreq.handlers import Block, blocks, blocks_around, frames_of_import, lambda_lines, optional_because, read_blocks
 from minreq.model import Frame, Need, Question
 
 #: Stands in the sources below for the import.
@@ -36,7 +37,7 @@ def question(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.I
 def why(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.IMPORT) -> str | None:
     sources = tuple(map(dedent, sources))
     found = {f"{number}.py": blocks_of(source) for number, source in enumerate(sources)}
-    return optional_because(question(*sources, functions=functions, need=need), source=found.__getitem__)
+    return optional_because(question(*sources, functions=functions, need=need), source=lambda file, _line: found[file])
 
 
 def blocks_of(source: str) -> tuple[Block, ...]:
@@ -234,7 +235,7 @@ def test_class_bodies_run_where_they_stand() -> None:
 def test_no_source() -> None:
     """Code without source has no handlers that anybody could read."""
     asked = question(HERE)
-    assert optional_because(asked, source=lambda _file: None) is None
+    assert optional_because(asked, source=lambda _file, _line: None) is None
 
 
 def test_no_frames() -> None:
@@ -273,6 +274,34 @@ def test_read_blocks(content: bytes, readable: bool, tmp_path: Path) -> None:  #
 def test_read_blocks_of_no_file(tmp_path: Path) -> None:
     """``<string>`` and the like are no files."""
     assert read_blocks(str(tmp_path / "nothing.py")) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import needed\n", ()),
+        ("from needed import (  # {}\n    a)\n", None),
+        ("from .needed import (  # all\n    a)\n", ()),
+        ("import os\r\nfrom . import needed\r\n", ()),
+        ("import os\rimport needed\r", None),
+        ("try: import needed\nexcept ImportError: pass\n", None),
+        ("try: \\\nimport needed\nexcept ImportError: pass\n", None),
+        ("try: \\\r\nimport needed\r\nexcept ImportError: pass\r\n", None),
+        ("try:\n    import needed\nexcept ImportError:\n    pass\n", None),
+        ('try:\n    f"""\nimport needed {found(\'needed\')}"""\nexcept ImportError:\n    pass\n', None),
+        ("import os; import needed\n", None),
+    ],
+)
+def test_what_stands_at_the_left_margin_needs_no_parser(
+    source: str, expected: tuple[Block, ...] | None, tmp_path: Path
+) -> None:
+    """Nothing is around it; whatever may be otherwise is parsed."""
+    file = tmp_path / "module.py"
+    file.write_bytes(source.encode())
+    line = next(number for number, text in enumerate(re.split("\r\n|\r|\n", source), 1) if "needed" in text)
+    assert blocks_around(str(file), line) == (read_blocks(str(file)) if expected is None else expected)
+    assert read_blocks(str(file)) == blocks_of(source)
+    assert blocks_around(str(file), line + 9) == blocks_of(source)
 
 
 def test_no_tree_is_kept(tmp_path: Path) -> None:

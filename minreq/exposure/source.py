@@ -136,7 +136,9 @@ def _handled(place: Place, around: Sequence[Block], file: str) -> Place:
     if place.probes:
         return replace(place, handler="a probe with find_spec")
     frame = Frame(file=file, line=place.line, function=place.function)
-    found = optional_because(Question(need=Need.IMPORT, name="", frames=(frame,), stage=""), lambda _: around)
+    found = optional_because(
+        Question(need=Need.IMPORT, name="", frames=(frame,), stage=""), lambda _file, _line: around
+    )
     again: Handler | None = None if found else raising_again(around, frame)
     return replace(
         place,
