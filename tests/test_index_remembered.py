@@ -37,7 +37,9 @@ class Reader:
             self.understood += 1
             return simple.parse(told.body, content_type=told.content_type, url=told.url)
 
-        return RememberedPage(told, Records(self._folder), understand)
+        page = RememberedPage(told, Records(self._folder), understand)
+        page.check()
+        return page
 
 
 @pytest.fixture

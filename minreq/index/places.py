@@ -7,6 +7,7 @@ import hashlib
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
@@ -68,6 +69,7 @@ class Index:
         self._session = session
         self._records = records
         self._keeper = keeper
+        self._turn = Lock()
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
     def page(self, name: NormalizedName) -> Offers | None:
@@ -75,17 +77,22 @@ class Index:
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
         if page is None:
             return None
-        url, content_type, keeper = page.url, page.content_type, self._keeper
+        url, content_type, keeper, length = page.url, page.content_type, self._keeper, len(page.body)
         try:
-            # Read again where it is understood: what nobody asks for takes no memory.
-            start, length = keeper.keep(page.body), len(page.body)
+            start = keeper.keep(page.body)
         except OSError as error:
             raise StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
 
         def understand() -> ProjectPage:
-            return simple.parse(keeper.part(start, length), content_type=content_type, url=url, keeper=keeper)
+            # The processor does one at a time anyway: so only one is in memory.
+            with self._turn:
+                body = keeper.part(start, length)
+                return simple.parse(body, content_type=content_type, url=url, keeper=keeper, start=start)
 
-        return RememberedPage(page, self._records, understand)
+        remembered = RememberedPage(page, self._records, understand)
+        del page
+        remembered.check()
+        return remembered
 
     def file(self, link: Link) -> Wheel | Sdist | None:
         """What the page tells."""

@@ -19,16 +19,22 @@ class RememberedPage:
     """A page of an index that was just read; its files are understood when somebody asks for all of them.
 
     A judgement on a lock asks for some fifty files of seventy thousand, whose pages seldom change from one hour to the
-    next. *understand* does it anew; where the page is not as recorded it is called at once, and raises what it does.
+    next. *understand* does it anew.
     """
 
     def __init__(self, page: Page, records: Records, understand: Callable[[], ProjectPage]) -> None:
         self._url = page.url
-        self._digest = hashlib.sha256(f"{_SCHEMA} {page.content_type} {page.url}\n".encode() + page.body).hexdigest()
+        self._digest = _digest(page)
         self._records = records
         self._understand = understand
         self._known = _load(records.page(page.url), self._digest)
-        self._page = None if self._known else understand()
+        # Not before somebody asks, where it is known to be a page.
+        self._page: ProjectPage | None = None
+
+    def check(self) -> None:
+        """Understand the page where it is not known to be one; raises what that does."""
+        if not self._known:
+            self._whole()
 
     @property
     def standing(self) -> Standing:
@@ -62,6 +68,12 @@ class RememberedPage:
         if self._page is None:
             self._page = self._understand()
         return self._page
+
+
+def _digest(page: Page) -> str:
+    digest = hashlib.sha256(f"{_SCHEMA} {page.content_type} {page.url}\n".encode())
+    digest.update(page.body)
+    return digest.hexdigest()
 
 
 def _load(text: bytes | None, digest: str) -> Any:

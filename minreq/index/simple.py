@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -80,11 +79,14 @@ class ProjectPage:
         return tuple(link for link in self.links if link.filename in filenames)
 
 
-def parse(body: bytes, *, content_type: str, url: str, keeper: Keeper | None = None) -> ProjectPage:
+def parse(
+    body: bytes, *, content_type: str, url: str, keeper: Keeper | None = None, start: int | None = None
+) -> ProjectPage:
     """Read a page of the Simple API, of one project or several.
 
     *url* is where the page was found in the end, after redirects. What its files are is told by `release_of` and, with
-    all facts checked, by `file_of`; until then *keeper* has it, by default in memory.
+    all facts checked, by `file_of`; until then *keeper* has it, by default in memory. Where *keeper* has the body
+    already, it is at *start*.
 
     Raises :class:`PageUnreadable` and :class:`IndexTooNew`.
     """
@@ -93,7 +95,7 @@ def parse(body: bytes, *, content_type: str, url: str, keeper: Keeper | None = N
     # PEP 691: "the content type ... MUST be application/vnd.pypi.simple.$version+format"; parameters may follow.
     kind = header.get_content_type()
     if kind in _JSON:
-        return _json_page(body, url, keeper or in_memory())
+        return _json_page(body, url, keeper or in_memory(), start)
     if kind in _HTML:
         return _html_page(body, header.get_content_charset("utf-8"), url, keeper or in_memory())
     raise PageUnreadable(bare(url), f"its content type is {content_type or 'missing'!r}")
@@ -217,16 +219,18 @@ def _check_version(version: str, url: str) -> None:
         raise IndexTooNew(bare(url), version)
 
 
-def _json_page(body: bytes, url: str, keeper: Keeper) -> ProjectPage:
+def _json_page(body: bytes, url: str, keeper: Keeper, start: int | None) -> ProjectPage:
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
+        # As many characters as bytes: it is the same in ASCII, and need not be kept twice.
+        kept = start if len(text) == len(body) else None
         page, files = _apart(text)
         # PEP 691: "api-version: A required key".
         _check_version(str(page["meta"]["api-version"]), url)
         # PEP 792: an object with "status" and "reason", both optional.
         told = page.get("project-status")
         standing = _standing(**told) if isinstance(told, dict) else Standing()
-        return ProjectPage(links=_kept(text, files, url, keeper), standing=standing)
+        return ProjectPage(links=_kept(text, files, url, keeper, kept), standing=standing)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PageUnreadable(bare(url), f"it is not the JSON that PEP 691 describes ({error!r})") from error
 
@@ -234,7 +238,7 @@ def _json_page(body: bytes, url: str, keeper: Keeper) -> ProjectPage:
 #: The name of a file, and where what is told about it begins and ends.
 _Told = tuple[str, int, int]
 
-_SPACE = re.compile(r"[ \t\n\r]*")
+_SPACE = " \t\n\r"
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -277,7 +281,9 @@ def _files(text: str, at: int) -> tuple[list[_Told], int]:
 
 def _skip(text: str, at: int) -> int:
     """Where the next is that is no space."""
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # It matches always.
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
 
 
 def _after(text: str, at: int, sign: str) -> int:
@@ -299,18 +305,18 @@ def _next(text: str, at: int, end: str) -> int:
     return at
 
 
-def _kept(text: str, files: Iterable[_Told], url: str, keeper: Keeper) -> tuple[Link, ...]:
-    """Put *text* aside, and return its files."""
-    kept, page = text.encode("utf-8", "surrogatepass"), Listed(url, keeper)
-    first = keeper.keep(kept)
-    if len(kept) == len(text):
+def _kept(text: str, files: Iterable[_Told], url: str, keeper: Keeper, at: int | None = None) -> tuple[Link, ...]:
+    """Return the *files* of *text*, which *keeper* is given unless it has it *at* some place."""
+    page = Listed(url, keeper)
+    if text.isascii():
+        first = keeper.keep(text.encode()) if at is None else at
         return tuple(Link(name, page, first + start, end - start) for name, start, end in files)
-    links, at = [], 0
+    first, read, links = keeper.keep(text.encode("utf-8", "surrogatepass")), 0, []
     for name, start, end in files:
-        first += len(text[at:start].encode("utf-8", "surrogatepass"))
+        first += len(text[read:start].encode("utf-8", "surrogatepass"))
         length = len(text[start:end].encode("utf-8", "surrogatepass"))
         links.append(Link(name, page, first, length))
-        first, at = first + length, end
+        first, read = first + length, end
     return tuple(links)
 
 
