@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import pytest
 from minreq.errors import PageUnreadable
 from minreq.index import simple
 from minreq.index.records import Records
-from minreq.index.remembered import RememberedPage
+from minreq.index.remembered import PageReader, RememberedPage
 from minreq.index.session import Page
-from minreq.index.simple import Standing
+from minreq.index.simple import Link, Standing
 
 URL = "https://index.example/simple/a/"
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -110,3 +112,22 @@ def test_a_damaged_record_is_none(reader: Reader, tmp_path: Path) -> None:
     record.write_bytes(record.read_bytes().replace(b"a-1.0", b"a-9.0"))
     assert [link.filename for link in reader.read(told).named([ONE])] == [ONE]
     assert reader.understood == 2
+
+
+def test_a_reader_keeps_the_pages_apart(tmp_path: Path) -> None:
+    """Several threads read pages into one file, and each file of a page finds what is told about it."""
+    reader = PageReader(Records(tmp_path))
+
+    def read(number: int) -> Sequence[Link]:
+        text = "\xe9" if number % 3 else "e"
+        files = [{"filename": f"a-{number}.{each}.tar.gz", "yanked": text * each} for each in range(number)]
+        told = page(*files)
+        body = told.body if number % 2 else json.dumps(json.loads(told.body), ensure_ascii=False).encode()
+        return reader.read(Page(url=f"{URL}{number}", content_type=JSON, body=body)).links
+
+    with ThreadPoolExecutor(8) as threads:
+        pages = list(threads.map(read, range(60)))
+    for number, links in enumerate(pages):
+        assert [link.facts["filename"] for link in links] == [f"a-{number}.{each}.tar.gz" for each in range(number)]
+        assert [len(link.facts["yanked"]) for link in links] == [*range(number)]
+    reader.close()

@@ -14,12 +14,13 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable
-from minreq.index import aside, coremetadata
+from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
 from minreq.index.once import Once
 from minreq.index.places import FindLinks, Offers, Place, place
 from minreq.index.records import Records
+from minreq.index.remembered import PageReader
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import Standing
@@ -52,7 +53,6 @@ class IndexClient:
     ) -> None:
         try:
             cache.mkdir(parents=True, exist_ok=True)
-            self._aside = aside.on_disk()
         except OSError as error:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
@@ -61,6 +61,7 @@ class IndexClient:
         self._session = Session(settings, cache, pause=pause, clock=clock)
         self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
+        self._pages = PageReader(self._records)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")
         self._places: Once[None, tuple[Place, ...]] = Once(self._find_places)
         self._listings: Once[NormalizedName, Listing] = Once(self._list)
@@ -81,7 +82,7 @@ class IndexClient:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
         self._session.close()
-        self._aside.close()
+        self._pages.close()
 
     def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
         """Every file of a project by version, over all indexes and folders, as pip merges them; see `Listing`.
@@ -161,17 +162,9 @@ class IndexClient:
         found: list[Place] = []
         if not settings.no_index:
             found.append(
-                place(
-                    settings.index_url or default_index(self._cache),
-                    self._session,
-                    self._records,
-                    self._aside,
-                    extra=False,
-                )
+                place(settings.index_url or default_index(self._cache), self._session, self._pages, extra=False)
             )
-            found += [
-                place(url, self._session, self._records, self._aside, extra=True) for url in settings.extra_index_urls
-            ]
+            found += [place(url, self._session, self._pages, extra=True) for url in settings.extra_index_urls]
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
     def _list(self, name: NormalizedName) -> Listing:

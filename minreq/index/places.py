@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
-from threading import Lock
 from typing import Protocol, TypeVar
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import ArchiveUnreadable, PageUnreadable, StoreUnwritable
+from minreq.errors import ArchiveUnreadable, PageUnreadable
 from minreq.index import simple
-from minreq.index.aside import Keeper
-from minreq.index.records import Records
-from minreq.index.remembered import RememberedPage
+from minreq.index.remembered import PageReader
 from minreq.index.session import Session
 from minreq.index.simple import Link, ProjectPage, Standing
 from minreq.index.urls import local_path
@@ -64,35 +60,16 @@ class Place(Protocol):
 class Index:
     """An index over HTTP. For an *extra* one a 403 means that it has no such project, as pip has it."""
 
-    def __init__(self, url: str, session: Session, records: Records, keeper: Keeper, *, extra: bool) -> None:
+    def __init__(self, url: str, session: Session, reader: PageReader, *, extra: bool) -> None:
         self._url = url.rstrip("/")
         self._session = session
-        self._records = records
-        self._keeper = keeper
-        self._turn = Lock()
+        self._reader = reader
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
     def page(self, name: NormalizedName) -> Offers | None:
         """Read the project's page."""
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
-        if page is None:
-            return None
-        url, content_type, keeper, length = page.url, page.content_type, self._keeper, len(page.body)
-        try:
-            start = keeper.keep(page.body)
-        except OSError as error:
-            raise StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
-
-        def understand() -> ProjectPage:
-            # The processor does one at a time anyway: so only one is in memory.
-            with self._turn:
-                body = keeper.part(start, length)
-                return simple.parse(body, content_type=content_type, url=url, keeper=keeper, start=start)
-
-        remembered = RememberedPage(page, self._records, understand)
-        del page
-        remembered.check()
-        return remembered
+        return None if page is None else self._reader.read(page)
 
     def file(self, link: Link) -> Wheel | Sdist | None:
         """What the page tells."""
@@ -162,10 +139,10 @@ class FindLinks:
         return _html_file(path).links if path.is_file() else ()
 
 
-def place(url: str, session: Session, records: Records, keeper: Keeper, *, extra: bool) -> Place:
-    """The index at *url*; what its pages tell of files lies with *keeper*, and in *records* what does not change."""
+def place(url: str, session: Session, reader: PageReader, *, extra: bool) -> Place:
+    """The index at *url*, whose pages the *reader* understands."""
     path = local_path(url)
-    return Index(url, session, records, keeper, extra=extra) if path is None else FolderIndex(path)
+    return Index(url, session, reader, extra=extra) if path is None else FolderIndex(path)
 
 
 def _html_file(path: Path) -> ProjectPage:

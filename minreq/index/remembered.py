@@ -4,15 +4,63 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+from minreq.errors import StoreUnwritable
+from minreq.index import simple
+from minreq.index.aside import on_disk
 from minreq.index.records import Records
 from minreq.index.session import Page
 from minreq.index.simple import Link, ProjectPage, Standing, listed
 
 #: Raised when a page is understood otherwise than before.
 _SCHEMA = 1
+
+
+class PageReader:
+    """Understands pages, one at a time; shared by threads.
+
+    Until a file is asked for, its page lies on disk. The processor understands no more than one at a time anyway, and
+    each thread that ever held a large page would keep the room for another.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        try:
+            self._aside = on_disk()
+        except OSError as error:
+            raise _no_room(error) from error
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="minreq-pages")
+
+    def close(self) -> None:
+        """Forget all pages; nobody may be waiting for one."""
+        self._thread.shutdown()
+        self._aside.close()
+
+    def read(self, page: Page) -> RememberedPage:
+        """Return what *page* says; raises :class:`PageUnreadable`, :class:`IndexTooNew`, :class:`StoreUnwritable`."""
+        url, content_type, length = page.url, page.content_type, len(page.body)
+        try:
+            start = self._aside.keep(page.body)
+        except OSError as error:
+            raise _no_room(error) from error
+
+        def understand() -> ProjectPage:
+            body = self._aside.part(start, length)
+            return simple.parse(body, content_type=content_type, url=url, keeper=self._aside, start=start)
+
+        remembered = RememberedPage(page, self._records, lambda: self._thread.submit(understand).result())
+        del page
+        remembered.check()
+        return remembered
+
+
+def _no_room(error: OSError) -> StoreUnwritable:
+    return StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error))
 
 
 class RememberedPage:
