@@ -18,7 +18,8 @@ large = bytearray(16 << 20)
 del large
 pieces, between = [], []
 for _ in range(64):
-    pieces.append(bytearray(b"x" * (1 << 20)))
+    pieces.append(bytearray(1 << 20))
+    pieces[-1][::4096] = b"x" * 256
     between.append(bytearray(2000))
 del pieces
 pages = int(open("/proc/self/statm").read().split()[1])
