@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from minreq.errors import PageUnreadable
+from minreq.errors import PageUnreadable, StoreUnwritable
 from minreq.index import simple
+from minreq.index.aside import Aside
 from minreq.index.records import Records
 from minreq.index.remembered import PageReader, RememberedPage
 from minreq.index.session import Page
@@ -130,4 +133,28 @@ def test_a_reader_keeps_the_pages_apart(tmp_path: Path) -> None:
     for number, links in enumerate(pages):
         assert [link.facts["filename"] for link in links] == [f"a-{number}.{each}.tar.gz" for each in range(number)]
         assert [len(link.facts["yanked"]) for link in links] == [*range(number)]
+    reader.close()
+
+
+class Full(io.BytesIO):
+    """A file on a disk with room for so many pages."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room = room
+
+    def write(self, text: Any, /) -> int:
+        self._room -= 1
+        if self._room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_full_disk_is_told(room: int, tmp_path: Path) -> None:
+    """Also where a page that is not ASCII is put aside once more, by another thread."""
+    reader = PageReader(Records(tmp_path), Aside(Full(room)))
+    body = '{"files": [{"filename": "\xe9", "url": "x"}], "meta": {"api-version": "1.0"}}'.encode()
+    with pytest.raises(StoreUnwritable, match="No space left"):
+        reader.read(Page(url=URL, content_type=JSON, body=body))
     reader.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 from minreq.errors import StoreUnwritable
 from minreq.index import simple
-from minreq.index.aside import on_disk
+from minreq.index.aside import Aside, on_disk
 from minreq.index.records import Records
 from minreq.index.session import Page
 from minreq.index.simple import Link, ProjectPage, Standing, listed
@@ -25,13 +25,14 @@ class PageReader:
     """Understands pages, one at a time; shared by threads.
 
     Until a file is asked for, its page lies on disk. The processor understands no more than one at a time anyway, and
-    each thread that ever held a large page would keep the room for another.
+    each thread that ever held a large page would keep the room for another. *aside* is where, a file without a name if
+    not said.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, aside: Aside | None = None) -> None:
         self._records = records
         try:
-            self._aside = on_disk()
+            self._aside = aside or on_disk()
         except OSError as error:
             raise _no_room(error) from error
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="minreq-pages")
@@ -50,8 +51,11 @@ class PageReader:
             raise _no_room(error) from error
 
         def understand() -> ProjectPage:
-            body = self._aside.part(start, length)
-            return simple.parse(body, content_type=content_type, url=url, keeper=self._aside, start=start)
+            try:
+                body = self._aside.part(start, length)
+                return simple.parse(body, content_type=content_type, url=url, keeper=self._aside, start=start)
+            except OSError as error:
+                raise _no_room(error) from error
 
         remembered = RememberedPage(page, self._records, lambda: self._thread.submit(understand).result())
         del page
