@@ -45,6 +45,9 @@ TITLES = {
     "check": "minreq lock --check",
     "warm": "minreq lock, warm store",
     "changed": "minreq lock, smoke changed",
+    "smallest": "minreq lock --smallest, warm store",
+    "one": "minreq lock, one provider, warm store",
+    "ten": "minreq lock, ten providers, warm store",
     "cold": "minreq lock, empty cache",
     "certify": "minreq lock --certify, warm store",
     "exposure": "minreq exposure",
@@ -55,10 +58,15 @@ TITLES = {
     "loop": "by hand: install what is missing, run, again",
     "leave-one-out": "by hand: a run without each of the closure",
 }
-OWN = frozenset({"help", "again", "check", "warm", "changed", "cold", "certify", "exposure", "analyze"})
+OWN = frozenset(
+    {"help", "again", "check", "warm", "changed", "smallest", "one", "ten", "cold", "certify", "exposure", "analyze"}
+)
 #: Begin with nothing, and so take long; measured in fewer rounds, the last ones once, and for the first root alone.
 COLD = frozenset({"cold", "uv-compile", "pip-compile", "pip-install"})
-ONCE = frozenset({"certify", "exposure", "analyze", "loop", "leave-one-out"})
+ONCE = frozenset({"smallest", "one", "ten", "certify", "exposure", "analyze", "loop", "leave-one-out"})
+
+#: None of them needs more than boto3 beside what the root brings.
+TEN = "openai,azure,anthropic,gemini,mistral,groq,deepseek,cohere,ollama,bedrock"
 
 #: Measured, against what, how many times as long it may take.
 RATIOS = (
@@ -67,9 +75,12 @@ RATIOS = (
     ("cold", "pip-install", 1.0),
     ("cold", "loop", 0.1),
     ("certify", "smoke", 15.0),
+    ("ten", "one", 1.6),
 )
 #: Measured, and how many seconds it may take.
 SECONDS = (("again", 0.5), ("check", 0.5), ("help", 0.15), ("exposure", 10.0), ("analyze", 10.0))
+#: What differences that are brought back may cost, in smokes.
+_MOST_DIFFERENCES = 1.1
 _MOST_MEMORY = 150_000_000
 _MOST_REQUESTS = 3.0
 
@@ -96,7 +107,11 @@ class Task:
     @property
     def arguments(self) -> list[str]:
         """The command line that makes the lock."""
-        return ["lock", str(self.root), "--providers", ",".join(self.providers), "--quiet"]
+        return self.lock_of(",".join(self.providers))
+
+    def lock_of(self, providers: str) -> list[str]:
+        """The command line that makes the lock of other *providers*."""
+        return ["lock", str(self.root), "--providers", providers, "--quiet"]
 
     @property
     def store(self) -> Path:
@@ -211,6 +226,9 @@ def _in_a_copy(task: Task, name: str) -> Callable[[], Measured]:
         "help": ["--help"],
         "check": [*task.arguments, "--check"],
         "certify": [*task.arguments, "--certify"],
+        "smallest": [*task.arguments, "--smallest"],
+        "one": task.lock_of(task.providers[0]),
+        "ten": task.lock_of(TEN),
         "exposure": ["exposure"],
         "analyze": ["analyze", str(task.full)],
     }.get(name, task.arguments)
@@ -289,6 +307,10 @@ def _targets(times: Mapping[str, Sequence[Measured]], closure: int, wheels: int)
     for name, other, limit in RATIOS:
         if times[name] and times[other]:
             yield _row(f"{TITLES[name]} : {TITLES[other]}", median(times[name]) / median(times[other]), limit)
+    if times["warm"] and times["smallest"]:
+        # What --smallest leaves out it tells, and does not look for who makes it.
+        more = (median(times["warm"]) - median(times["smallest"])) / median(times["smoke"])
+        yield _row("differences that are brought back, in smokes", more, _MOST_DIFFERENCES)
     for name, limit in SECONDS:
         if times[name]:
             yield _row(f"{TITLES[name]}, seconds", median(times[name]), limit)

@@ -36,9 +36,10 @@ def remove_what_nobody_vouches_for(tree: Path) -> None:
         folder = Path(name)
         if folder.name != _FOLDER:
             continue
+        below = folder.relative_to(lib).as_posix()
         for file in files:
             path = folder / file
-            if made.get(path.relative_to(lib).as_posix()) != _sha256(path):
+            if made.get(f"{below}/{file}") != _sha256(path):
                 path.unlink(missing_ok=True)
 
 

@@ -7,6 +7,8 @@ import os
 import stat
 from pathlib import Path
 
+_CHUNK = 1 << 20
+
 
 def read(path: Path, most: int) -> bytes:
     """Return the first *most* bytes of a regular file; raises ``OSError`` for whatever is none, and never waits."""
@@ -16,6 +18,11 @@ def read(path: Path, most: int) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            return stream.read(most)
+            # Asked for all at once, the whole of *most* would be reserved.
+            pieces = []
+            while most > 0 and (piece := stream.read(min(most, _CHUNK))):
+                pieces.append(piece)
+                most -= len(piece)
+            return b"".join(pieces)
     finally:
         os.close(descriptor)

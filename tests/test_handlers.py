@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import gc
+import re
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from hypothesis import given, strategies as st
 
-from minreq.handlers import frames_of_import, optional_because, read_source
+from minreq.handlers import Block, blocks, blocks_around, frames_of_import, lambda_lines, optional_because, read_blocks
 from minreq.model import Frame, Need, Question
 
 #: Stands in the sources below for the import.
@@ -34,8 +36,12 @@ def question(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.I
 
 def why(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.IMPORT) -> str | None:
     sources = tuple(map(dedent, sources))
-    trees: dict[str, ast.Module | None] = {f"{number}.py": ast.parse(source) for number, source in enumerate(sources)}
-    return optional_because(question(*sources, functions=functions, need=need), source=trees.__getitem__)
+    found = {f"{number}.py": blocks_of(source) for number, source in enumerate(sources)}
+    return optional_because(question(*sources, functions=functions, need=need), source=lambda file, _line: found[file])
+
+
+def blocks_of(source: str) -> tuple[Block, ...]:
+    return blocks(ast.parse(source), lambda_lines(source.encode()))
 
 
 def handled(clause: str, body: str = "pass") -> str:
@@ -229,7 +235,7 @@ def test_class_bodies_run_where_they_stand() -> None:
 def test_no_source() -> None:
     """Code without source has no handlers that anybody could read."""
     asked = question(HERE)
-    assert optional_because(asked, source=lambda _file: None) is None
+    assert optional_because(asked, source=lambda _file, _line: None) is None
 
 
 def test_no_frames() -> None:
@@ -258,16 +264,86 @@ def test_except_star() -> None:
     ],
     ids=["plain", "declared-encoding", "syntax-error", "unknown-encoding", "not-text", "null-byte", "too-deep"],
 )
-def test_read_source(content: bytes, readable: bool, tmp_path: Path) -> None:  # noqa: FBT001 - A parameter of pytest.
-    """A file is read in the encoding it declares; what is no Python has no tree."""
+def test_read_blocks(content: bytes, readable: bool, tmp_path: Path) -> None:  # noqa: FBT001 - A parameter of pytest.
+    """A file is read in the encoding it declares; what is no Python has no blocks."""
     file = tmp_path / "module.py"
     file.write_bytes(content)
-    assert (read_source(str(file)) is not None) is readable
+    assert (read_blocks(str(file)) is not None) is readable
 
 
-def test_read_source_of_no_file(tmp_path: Path) -> None:
+def test_read_blocks_of_no_file(tmp_path: Path) -> None:
     """``<string>`` and the like are no files."""
-    assert read_source(str(tmp_path / "nothing.py")) is None
+    assert read_blocks(str(tmp_path / "nothing.py")) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import needed\n", ()),
+        ("from needed import (  # {}\n    a)\n", None),
+        ("from .needed import (  # all\n    a)\n", ()),
+        ("import os\r\nfrom . import needed\r\n", ()),
+        ("import os\rimport needed\r", None),
+        ("try: import needed\nexcept ImportError: pass\n", None),
+        ("try: \\\nimport needed\nexcept ImportError: pass\n", None),
+        ("try: \\\r\nimport needed\r\nexcept ImportError: pass\r\n", None),
+        ("try:\n    import needed\nexcept ImportError:\n    pass\n", None),
+        ('try:\n    f"""\nimport needed {found(\'needed\')}"""\nexcept ImportError:\n    pass\n', None),
+        ("import os; import needed\n", None),
+    ],
+)
+def test_what_stands_at_the_left_margin_needs_no_parser(
+    source: str, expected: tuple[Block, ...] | None, tmp_path: Path
+) -> None:
+    """Nothing is around it; whatever may be otherwise is parsed."""
+    file = tmp_path / "module.py"
+    file.write_bytes(source.encode())
+    line = next(number for number, text in enumerate(re.split("\r\n|\r|\n", source), 1) if "needed" in text)
+    assert blocks_around(str(file), line) == (read_blocks(str(file)) if expected is None else expected)
+    assert read_blocks(str(file)) == blocks_of(source)
+    assert blocks_around(str(file), line + 9) == blocks_of(source)
+
+
+def test_no_tree_is_kept(tmp_path: Path) -> None:
+    """A lock asks of some hundred files; their trees would be several hundred megabytes."""
+    file = tmp_path / "module.py"
+    file.write_text("try:\n    import a\nexcept (ImportError, OSError):\n    pass\nclass Own:\n    b = 1\n")
+    gc.collect()
+    before = sum(isinstance(each, ast.AST) for each in gc.get_objects())
+    (block,) = read_blocks(str(file)) or ()
+    gc.collect()
+    assert sum(isinstance(each, ast.AST) for each in gc.get_objects()) == before
+    assert (block.lines, block.watched) == (range(1, 5), range(2, 3))
+    assert [clause.text for clause in block.clauses] == ["except (ImportError, OSError)"]
+    assert read_blocks(str(file)) is read_blocks(str(file))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "try:\n    f = (lambda: found(\n        'import needed'\n    ))\nexcept ImportError:\n    pass\n",
+            None,
+        ),
+        (
+            "try:\n    f = (found(  # no lambda\n        'import needed'\n    ))\nexcept ImportError:\n    pass\n",
+            "except ImportError at 0.py:5",
+        ),
+        (
+            "try:\n    f = (found(\n        'import needed'\n    ))\nexcept ImportError:\n    pass\n",
+            "except ImportError at 0.py:5",
+        ),
+        (
+            "with suppress(ImportError), suppress(Exception), open('a'):\n    import needed\n",
+            "suppress(Exception) at 0.py:1",
+        ),
+        ("with open('a'), suppress(ImportError):\n    import needed\n", "suppress(ImportError) at 0.py:1"),
+    ],
+    ids=["in-a-lambda", "the-word-alone", "no-lambda", "several-suppress", "one-suppress"],
+)
+def test_what_surrounds_a_line(source: str, expected: str | None) -> None:
+    """A function without a name is one too, and of several that suppress the last one does."""
+    assert why(source) == expected
 
 
 FUNCTIONS = st.sampled_from(["<module>", "<class A>", "load", "<lambda>", "<listcomp>"])

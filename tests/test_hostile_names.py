@@ -13,7 +13,6 @@ from packaging.utils import canonicalize_name
 from simpleserver import Offer, serve
 
 from minreq.index import simple
-from minreq.index.simple import Link
 
 SCENARIO = """
 explanation = "A root with a dependency."
@@ -34,9 +33,8 @@ LOOKALIKES = (
 def test_a_file_whose_name_only_looks_right_is_none(name: str) -> None:
     """Neither as a wheel nor as a source distribution."""
     for filename in (f"{name}-9.0-py3-none-any.whl", f"{name}-9.0.tar.gz"):
-        file = simple.file_of(
-            Link(filename=filename, page="https://index.example/", facts={"url": "https://x/" + filename})
-        )
+        (link,) = simple.links_at([f"https://x/{filename}"])
+        file = simple.file_of(link)
         assert file is None or file.name not in {"needed", "app"}
         release = simple.release_of(filename)
         assert release is None or release[0] not in {"needed", "app"}

@@ -294,7 +294,8 @@ FILENAMES = st.text(alphabet="aB-_.10!+/", max_size=12).flatmap(
 @given(FILENAMES)
 def test_a_quick_look_at_a_name_tells_what_a_long_one_does(filename: str) -> None:
     """A file that is understood is of the release that its name seemed to be of."""
-    link = simple.Link(filename=filename, page=PAGE, facts={"url": "x"})
+    page = {"meta": {"api-version": "1.0"}, "files": [{"filename": filename, "url": "x"}]}
+    (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).links
     file = simple.file_of(link)
     if file is not None:
         assert simple.release_of(filename) == (file.name, file.version)
@@ -306,6 +307,59 @@ def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
     (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).links
     with pytest.raises(PageUnreadable, match=r"a-1\.tar\.gz"):
         simple.file_of(link)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"meta": {"api-version": "1.0"}}',
+        b'{"meta": {"api-version": "1.0"}, "files": {"a": 1}}',
+        b'{"meta": {"api-version": "1.0"}, "files": [],}',
+        b'{"meta": {"api-version": "1.0"}, "files": [{},]}',
+        b'{"meta": {"api-version": "1.0"}, "files": [,{}]}',
+        b'{"meta": {"api-version": "1.0"}, "files": [{} {}]}',
+        b'{"meta": {"api-version": "1.0"}, "files": [1]}',
+        b'{"meta": {"api-version": "1.0"}, "files": [{"url": "x"}]}',
+        b'{"meta": {"api-version": "1.0"}, "files": []} {}',
+        b'{"meta": {"api-version": "1.0"} "files": []}',
+        b'{"meta": {"api-version": "1.0"}, 1: 2, "files": []}',
+        b'{"meta": {"api-version": "1.0"}, "files" []}',
+        b'{"meta": {"api-version": "1.0"}, "files": [',
+        b"\xff\xfe{",
+    ],
+)
+def test_what_is_no_page_is_an_error(body: bytes) -> None:
+    with pytest.raises(PageUnreadable):
+        simple.parse(body, content_type=JSON, url=PAGE)
+
+
+TEXTS = st.text(max_size=8)
+VALUES = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda inner: st.lists(inner, max_size=3))
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"filename": TEXTS, "url": TEXTS}, optional={"yanked": VALUES, "hashes": VALUES})),
+    st.dictionaries(TEXTS.filter(lambda key: key not in {"files", "meta", "project-status"}), VALUES, max_size=3),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be"]),
+)
+def test_files_are_told_as_json_has_them(
+    files: list[dict[str, Any]],
+    more: dict[str, Any],
+    indent: int | None,
+    is_ascii: bool,  # noqa: FBT001 - A parameter of hypothesis.
+    encoding: str,
+) -> None:
+    """However a page is written, the facts of its files are those that a parser of JSON finds."""
+    told = {**more, "files": files, "meta": {"api-version": "1.0"}}
+    body = json.dumps(told, indent=indent, ensure_ascii=is_ascii).encode(encoding, "surrogatepass")
+    links = simple.parse(body, content_type=JSON, url=PAGE).links
+    assert [dict(link.facts) for link in links] == files
+    assert [link.filename for link in links] == [file["filename"] for file in files]
 
 
 def test_a_version_that_cannot_be_read_is_an_error() -> None:

@@ -30,8 +30,9 @@ class Engine:
 
     def lock(self, settings: Settings, reporter: Reporter) -> Lock:
         """Make the lock, and write it unless it goes to standard output or nowhere."""
-        from minreq import locking  # noqa: PLC0415 # See above.
+        from minreq import heap, locking  # noqa: PLC0415 # See above.
 
+        heap.keep_small()
         return locking.lock(settings, reporter)
 
     def before(self, settings: Settings) -> str | None:

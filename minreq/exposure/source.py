@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from minreq.handlers import Handler, optional_because, raising_again, read_source
+from minreq import regularfile, syntax
+from minreq.handlers import LARGEST, Block, Handler, blocks, lambda_lines, optional_because, raising_again
 from minreq.model import Frame, Need, Question
 
 MODULE_LEVEL = "<module>"
@@ -114,22 +116,29 @@ class Place:
 
 def read_places(path: str, file: str) -> tuple[Place, ...]:
     """Return the imports of the file at *path*, which is *file* below ``site-packages``, by its syntax tree."""
-    tree = read_source(path)
-    if tree is None:
+    try:
+        source = regularfile.read(Path(path), LARGEST)
+        tree = syntax.tree(source)
+    except (OSError, *syntax.NO_TREE):
         return ()
+    lambdas = lambda_lines(source)
     found = []
     # What surrounds a place lies in its statement of the module: no other has to be searched.
     for statement in tree.body:
         around = ast.Module(body=[statement], type_ignores=[])
-        found += [_handled(place, around, file) for place in _imports(around, package_of(file))]
+        places = [*_imports(around, package_of(file))]
+        beside = blocks(around, lambdas) if places else ()
+        found += [_handled(place, beside, file) for place in places]
     return tuple(found)
 
 
-def _handled(place: Place, around: ast.Module, file: str) -> Place:
+def _handled(place: Place, around: Sequence[Block], file: str) -> Place:
     if place.probes:
         return replace(place, handler="a probe with find_spec")
     frame = Frame(file=file, line=place.line, function=place.function)
-    found = optional_because(Question(need=Need.IMPORT, name="", frames=(frame,), stage=""), lambda _: around)
+    found = optional_because(
+        Question(need=Need.IMPORT, name="", frames=(frame,), stage=""), lambda _file, _line: around
+    )
     again: Handler | None = None if found else raising_again(around, frame)
     return replace(
         place,

@@ -18,11 +18,12 @@ from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
 from minreq.index.once import Once
-from minreq.index.places import FindLinks, Place, place
+from minreq.index.places import FindLinks, Offers, Place, place
 from minreq.index.records import Records
+from minreq.index.remembered import PageReader
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import ProjectPage, Standing
+from minreq.index.simple import Standing
 from minreq.index.urls import bare, local_path
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
@@ -60,6 +61,7 @@ class IndexClient:
         self._session = Session(settings, cache, pause=pause, clock=clock)
         self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
+        self._pages = PageReader(self._records)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")
         self._places: Once[None, tuple[Place, ...]] = Once(self._find_places)
         self._listings: Once[NormalizedName, Listing] = Once(self._list)
@@ -80,6 +82,7 @@ class IndexClient:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
         self._session.close()
+        self._pages.close()
 
     def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
         """Every file of a project by version, over all indexes and folders, as pip merges them; see `Listing`.
@@ -158,12 +161,14 @@ class IndexClient:
         settings = self._settings
         found: list[Place] = []
         if not settings.no_index:
-            found.append(place(settings.index_url or default_index(self._cache), self._session, extra=False))
-            found += [place(url, self._session, extra=True) for url in settings.extra_index_urls]
+            found.append(
+                place(settings.index_url or default_index(self._cache), self._session, self._pages, extra=False)
+            )
+            found += [place(url, self._session, self._pages, extra=True) for url in settings.extra_index_urls]
         return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
 
     def _list(self, name: NormalizedName) -> Listing:
-        offers: list[tuple[Place, ProjectPage | None]] = []
+        offers: list[tuple[Place, Offers | None]] = []
         for each in self._places.get(None):
             # The other indexes are not even told the name. Archives and pages in --find-links the user has chosen.
             known = self._settings.first_index and any(page is not None for _, page in offers)

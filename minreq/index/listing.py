@@ -9,8 +9,8 @@ from functools import cached_property
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.index.places import Place
-from minreq.index.simple import Link, ProjectPage, Standing, release_of
+from minreq.index.places import Offers, Place
+from minreq.index.simple import Link, Standing, release_of
 from minreq.model import Sdist, Wheel
 
 
@@ -25,7 +25,7 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     Not even the versions are read before somebody asks: whoever knows the file names goes without.
     """
 
-    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, ProjectPage]]) -> None:
+    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, Offers]]) -> None:
         self._name = name
         self._offers = tuple(offers)
         self._files: dict[Version, tuple[Wheel | Sdist, ...]] = {}
@@ -39,7 +39,7 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     def named(self, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
         """Return the files with these names, as the places offer them."""
         wanted = frozenset(filenames)
-        found = ((place, link) for place, page in self._offers for link in page.links if link.filename in wanted)
+        found = ((place, link) for place, page in self._offers for link in page.named(wanted))
         return tuple(_understood(found))
 
     @cached_property

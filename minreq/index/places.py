@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -11,8 +12,9 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ArchiveUnreadable, PageUnreadable
 from minreq.index import simple
+from minreq.index.remembered import PageReader
 from minreq.index.session import Session
-from minreq.index.simple import Link, ProjectPage
+from minreq.index.simple import Link, ProjectPage, Standing
 from minreq.index.urls import local_path
 from minreq.model import Sdist, Wheel
 
@@ -27,10 +29,25 @@ _CHUNK = 1 << 20
 F = TypeVar("F", bound=Wheel | Sdist)
 
 
+class Offers(Protocol):
+    """What a place has of a project."""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Its files, and maybe those of others, in no order."""
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands."""
+
+    def named(self, filenames: Collection[str], /) -> tuple[Link, ...]:
+        """The files with these names."""
+
+
 class Place(Protocol):
     """Somewhere that files are looked for."""
 
-    def page(self, name: NormalizedName) -> ProjectPage | None:
+    def page(self, name: NormalizedName) -> Offers | None:
         """The files of a project, and maybe of others, in no order; ``None`` when it is not known here."""
 
     def file(self, link: Link) -> Wheel | Sdist | None:
@@ -43,15 +60,16 @@ class Place(Protocol):
 class Index:
     """An index over HTTP. For an *extra* one a 403 means that it has no such project, as pip has it."""
 
-    def __init__(self, url: str, session: Session, *, extra: bool) -> None:
+    def __init__(self, url: str, session: Session, reader: PageReader, *, extra: bool) -> None:
         self._url = url.rstrip("/")
         self._session = session
+        self._reader = reader
         self._absent = _ABSENT | {_FORBIDDEN} if extra else _ABSENT
 
-    def page(self, name: NormalizedName) -> ProjectPage | None:
+    def page(self, name: NormalizedName) -> Offers | None:
         """Read the project's page."""
         page = self._session.page(self.page_of(name), accept=simple.ACCEPT, absent=self._absent)
-        return None if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url)
+        return None if page is None else self._reader.read(page)
 
     def file(self, link: Link) -> Wheel | Sdist | None:
         """What the page tells."""
@@ -114,17 +132,17 @@ class FindLinks:
             return () if page is None else simple.parse(page.body, content_type=page.content_type, url=page.url).links
         if path.is_dir():
             try:
-                return tuple(simple.link_at(child.as_uri()) for child in sorted(path.iterdir()))
+                return simple.links_at(child.as_uri() for child in sorted(path.iterdir()))
             except OSError as error:
                 raise PageUnreadable(self._url, str(error)) from error
         # A folder or page that is not there is normal: pip only warns.
         return _html_file(path).links if path.is_file() else ()
 
 
-def place(url: str, session: Session, *, extra: bool) -> Place:
-    """The index at *url*."""
+def place(url: str, session: Session, reader: PageReader, *, extra: bool) -> Place:
+    """The index at *url*, whose pages the *reader* understands."""
     path = local_path(url)
-    return Index(url, session, extra=extra) if path is None else FolderIndex(path)
+    return Index(url, session, reader, extra=extra) if path is None else FolderIndex(path)
 
 
 def _html_file(path: Path) -> ProjectPage:

@@ -1,4 +1,7 @@
-"""What has been read out of wheels, kept on disk for ever: a file of an index never changes under its hash."""
+"""What has been read out of wheels, kept on disk for ever: a file of an index never changes under its hash.
+
+What was read out of a page is kept too, beside the hash of the page.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ _UNUSED_AGE = 30 * 24 * 60 * 60
 
 
 class Records:
-    """Metadata and directories of wheels; shared by threads and processes.
+    """Metadata and directories of wheels, and what pages said; shared by threads and processes.
 
-    The key is URL and SHA-256 together: what was read by range has not been checked against the hash, so an index can
-    only deceive about what it serves itself. A wheel without a hash is not recorded. A full disk costs time, no result;
-    so does a damaged record, as each begins with its own SHA-256.
+    The key of a wheel is URL and SHA-256 together: what was read by range has not been checked against the hash, so an
+    index can only deceive about what it serves itself. A wheel without a hash is not recorded. A full disk costs time,
+    no result; so does a damaged record, as each begins with its own SHA-256.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,15 +35,15 @@ class Records:
 
     def metadata(self, wheel: Wheel) -> bytes | None:
         """The bytes of ``METADATA``, where recorded."""
-        return self._read(wheel, "metadata")
+        return self._read(_key(wheel), "metadata")
 
     def keep_metadata(self, wheel: Wheel, text: bytes) -> None:
         """Record ``METADATA``."""
-        self._write(wheel, "metadata", text)
+        self._write(_key(wheel), "metadata", text)
 
     def members(self, wheel: Wheel) -> tuple[Member, ...] | None:
         """The directory of the archive, where recorded."""
-        text = self._read(wheel, "members")
+        text = self._read(_key(wheel), "members")
         if text is None:
             return None
         try:
@@ -51,18 +54,24 @@ class Records:
     def keep_members(self, wheel: Wheel, members: Sequence[Member]) -> None:
         """Record the directory of the archive."""
         rows = [[member.path, member.size] for member in members]
-        self._write(wheel, "members", json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
+        self._write(_key(wheel), "members", json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
 
-    def _path(self, wheel: Wheel, what: str) -> Path | None:
-        if wheel.sha256 is None:
-            return None
-        key = hashlib.sha256(f"{wheel.url}#sha256={wheel.sha256}".encode()).hexdigest()
-        return self._folder / key[:2] / f"{key[2:]}.{what}"
+    def page(self, url: str) -> bytes | None:
+        """What was recorded of the page at *url*."""
+        return self._read(url, "page")
 
-    def _read(self, wheel: Wheel, what: str) -> bytes | None:
-        path = self._path(wheel, what)
-        if path is None:
+    def keep_page(self, url: str, text: bytes) -> None:
+        """Record what the page at *url* says, instead of what it said."""
+        self._write(url, "page", text)
+
+    def _path(self, key: str, what: str) -> Path:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        return self._folder / digest[:2] / f"{digest[2:]}.{what}"
+
+    def _read(self, key: str | None, what: str) -> bytes | None:
+        if key is None:
             return None
+        path = self._path(key, what)
         try:
             digest, _, text = path.read_bytes().partition(b"\n")
         except OSError:
@@ -73,10 +82,10 @@ class Records:
             os.utime(path)  # The time of last use, for `prune`.
         return text
 
-    def _write(self, wheel: Wheel, what: str, text: bytes) -> None:
-        path = self._path(wheel, what)
-        if path is None:
+    def _write(self, key: str | None, what: str, text: bytes) -> None:
+        if key is None:
             return
+        path = self._path(key, what)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._unfinished.mkdir(exist_ok=True)
@@ -86,6 +95,10 @@ class Records:
                 whole.replace(path)
         except OSError:
             return
+
+
+def _key(wheel: Wheel) -> str | None:
+    return f"{wheel.url}#sha256={wheel.sha256}" if wheel.sha256 is not None else None
 
 
 def _digest(text: bytes) -> bytes:

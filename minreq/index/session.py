@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import io
 import logging
 import re
 import time
@@ -182,14 +183,15 @@ class Session:
     def _whole(self, chunks: Iterator[bytes], url: str, limit: int) -> bytes:
         """Join *chunks*, at most *limit* bytes, that must have come soon: a byte now and then is no answer."""
         deadline = self._clock() + self._patience
-        body: list[bytes] = []
+        # Grown in place: a list of chunks would be there beside what they are joined to.
+        body = io.BytesIO()
         for chunk in _within(chunks, url, limit):
             if self._clock() > deadline:
                 raise httpx.ReadTimeout("the answer came too slowly")
             if self._abandoned.is_set():
                 raise httpx.ReadError(ABANDONED)
-            body.append(chunk)
-        return b"".join(body)
+            body.write(chunk)
+        return body.getvalue()
 
     def _send(
         self, client: httpx.Client, url: str, headers: Mapping[str, str], read: Callable[[httpx.Response], T]

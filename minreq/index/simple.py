@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.message import Message
@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName, canonicalize_name, parse_sdist_filen
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import IndexTooNew, PageUnreadable
+from minreq.index.aside import Keeper, in_memory
 from minreq.index.urls import bare
 from minreq.model import Sdist, Wheel
 
@@ -31,14 +32,28 @@ _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "application/vnd.pypi.
 _LONGEST_REASON = 300
 
 
+class Listed(NamedTuple):
+    """Where a page is kept."""
+
+    #: Where it was found; URLs of files are relative to that.
+    url: str
+    keeper: Keeper
+
+
 class Link(NamedTuple):
     """A file as a page lists it; a large page has thousands, few of which anybody looks at."""
 
     filename: str
-    #: Where it is listed; its URL is relative to that.
-    page: str
-    #: What is told about it, by the keys of PEP 691, unchecked.
-    facts: Mapping[str, Any]
+    page: Listed
+    #: Where what is told about it begins, and its bytes.
+    start: int
+    length: int
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is told about it, by the keys of PEP 691, unchecked."""
+        told: Mapping[str, Any] = json.loads(self.page.keeper.part(self.start, self.length))
+        return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +74,19 @@ class ProjectPage:
     links: tuple[Link, ...]
     standing: Standing = Standing()
 
+    def named(self, filenames: Collection[str]) -> tuple[Link, ...]:
+        """The files with these names, in the order of the page."""
+        return tuple(link for link in self.links if link.filename in filenames)
 
-def parse(body: bytes, *, content_type: str, url: str) -> ProjectPage:
+
+def parse(
+    body: bytes, *, content_type: str, url: str, keeper: Keeper | None = None, start: int | None = None
+) -> ProjectPage:
     """Read a page of the Simple API, of one project or several.
 
     *url* is where the page was found in the end, after redirects. What its files are is told by `release_of` and, with
-    all facts checked, by `file_of`.
+    all facts checked, by `file_of`; until then *keeper* has it, by default in memory. Where *keeper* has the body
+    already, it is at *start*.
 
     Raises :class:`PageUnreadable` and :class:`IndexTooNew`.
     """
@@ -73,20 +95,21 @@ def parse(body: bytes, *, content_type: str, url: str) -> ProjectPage:
     # PEP 691: "the content type ... MUST be application/vnd.pypi.simple.$version+format"; parameters may follow.
     kind = header.get_content_type()
     if kind in _JSON:
-        return _json_page(body, url)
+        return _json_page(body, url, keeper or in_memory(), start)
     if kind in _HTML:
-        return _html_page(body, header.get_content_charset("utf-8"), url)
+        return _html_page(body, header.get_content_charset("utf-8"), url, keeper or in_memory())
     raise PageUnreadable(bare(url), f"its content type is {content_type or 'missing'!r}")
 
 
-def link_at(url: str) -> Link:
-    """The file a bare URL names, as in a folder of archives."""
-    return Link(filename=unquote(urlsplit(url).path.rpartition("/")[2]), page=url, facts={"url": url})
+def links_at(urls: Iterable[str]) -> tuple[Link, ...]:
+    """The files that bare URLs name, as in a folder of archives."""
+    names = ((unquote(urlsplit(url).path.rpartition("/")[2]), url) for url in urls)
+    return listed(({"filename": name, "url": url} for name, url in names), "")
 
 
 def file_at(url: str) -> Wheel | Sdist | None:
     """The file a bare URL names, ``None`` when it names no distribution."""
-    return file_of(link_at(url))
+    return file_of(links_at([url])[0])
 
 
 def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
@@ -109,15 +132,16 @@ def file_of(link: Link) -> Wheel | Sdist | None:
 
     PEP 503 asks clients to ignore such files. Raises :class:`PageUnreadable` where the page tells nonsense about it.
     """
-    filename, facts = link.filename, link.facts
+    filename, page = link.filename, link.page.url
     if "/" in filename or "\\" in filename:  # A name from outside becomes a path later on.
         return None
     try:
         named = _named(filename)
     except ValueError:  # The name, the version or the tags cannot be read.
         return None
+    facts = link.facts
     try:
-        url, fragment = _target(link.page, facts["url"])
+        url, fragment = _target(page, facts["url"])
         told: dict[str, Any] = {
             "filename": filename,
             "url": url,
@@ -133,7 +157,7 @@ def file_of(link: Link) -> Wheel | Sdist | None:
             return Wheel(**named, **told, metadata_sha256=_offered(metadata))
         return Sdist(**named, **told)
     except (ValueError, AttributeError, TypeError) as error:
-        raise PageUnreadable(bare(link.page), f"what it tells of {filename} makes no sense ({error!r})") from error
+        raise PageUnreadable(bare(page), f"what it tells of {filename} makes no sense ({error!r})") from error
 
 
 def _named(filename: str) -> dict[str, Any]:
@@ -195,18 +219,111 @@ def _check_version(version: str, url: str) -> None:
         raise IndexTooNew(bare(url), version)
 
 
-def _json_page(body: bytes, url: str) -> ProjectPage:
+def _json_page(body: bytes, url: str, keeper: Keeper, start: int | None) -> ProjectPage:
     try:
-        page = json.loads(body)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        # As many characters as bytes: it is the same in ASCII, and need not be kept twice.
+        kept = start if len(text) == len(body) else None
+        page, files = _apart(text)
         # PEP 691: "api-version: A required key".
         _check_version(str(page["meta"]["api-version"]), url)
-        links = [Link(str(file["filename"]), url, file) for file in page["files"] if isinstance(file.get("url"), str)]
         # PEP 792: an object with "status" and "reason", both optional.
         told = page.get("project-status")
         standing = _standing(**told) if isinstance(told, dict) else Standing()
-        return ProjectPage(links=tuple(links), standing=standing)
+        return ProjectPage(links=_kept(text, files, url, keeper, kept), standing=standing)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PageUnreadable(bare(url), f"it is not the JSON that PEP 691 describes ({error!r})") from error
+
+
+#: The name of a file, and where what is told about it begins and ends.
+_Told = tuple[str, int, int]
+
+_SPACE = " \t\n\r"
+_decode = json.JSONDecoder().raw_decode
+
+
+def _apart(text: str) -> tuple[Mapping[str, Any], list[_Told]]:
+    """Return what a page tells but for its files, and where those are: as values they would take five times the bytes.
+
+    As for any JSON here, of a key that is there twice the last counts.
+    """
+    page: dict[str, Any] = {}
+    files: list[_Told] | None = None
+    at = _after(text, 0, "{")
+    while text[at] != "}":
+        key, at = _decode(text, at)
+        if not isinstance(key, str):
+            raise TypeError("a key is no text")
+        at = _after(text, at, ":")
+        if key == "files" and text[at] == "[":
+            files, at = _files(text, at)
+        else:
+            page[key], at = _decode(text, at)
+        at = _next(text, at, "}")
+    if files is None or "files" in page:
+        raise TypeError("there is no list of files")
+    if _skip(text, at + 1) != len(text):
+        raise ValueError("something comes after the page")
+    return page, files
+
+
+def _files(text: str, at: int) -> tuple[list[_Told], int]:
+    """Return the files that have a URL of the list that begins at *at*, and where that ends."""
+    files: list[_Told] = []
+    at = _after(text, at, "[")
+    while text[at] != "]":
+        file, end = _decode(text, at)
+        if isinstance(file.get("url"), str):
+            files.append((str(file["filename"]), at, end))
+        at = _next(text, end, "]")
+    return files, at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    """Where the next is that is no space."""
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _after(text: str, at: int, sign: str) -> int:
+    """Where the next after *sign* begins, which has to come now."""
+    at = _skip(text, at)
+    if text[at] != sign:
+        raise ValueError(f"there is no {sign!r} at character {at}")
+    return _skip(text, at + 1)
+
+
+def _next(text: str, at: int, end: str) -> int:
+    """Where the next value begins, or what is full ends, after a value."""
+    at = _skip(text, at)
+    if text[at] == end:
+        return at
+    at = _after(text, at, ",")
+    if text[at] == end:
+        raise ValueError(f"nothing comes after the comma at character {at}")
+    return at
+
+
+def _kept(text: str, files: Iterable[_Told], url: str, keeper: Keeper, at: int | None = None) -> tuple[Link, ...]:
+    """Return the *files* of *text*, which *keeper* is given unless it has it *at* some place."""
+    page = Listed(url, keeper)
+    if text.isascii():
+        first = keeper.keep(text.encode()) if at is None else at
+        return tuple(Link(name, page, first + start, end - start) for name, start, end in files)
+    first, read, links = keeper.keep(text.encode("utf-8", "surrogatepass")), 0, []
+    for name, start, end in files:
+        first += len(text[read:start].encode("utf-8", "surrogatepass"))
+        length = len(text[start:end].encode("utf-8", "surrogatepass"))
+        links.append(Link(name, page, first, length))
+        first, read = first + length, end
+    return tuple(links)
+
+
+def listed(files: Iterable[Mapping[str, Any]], url: str, keeper: Keeper | None = None) -> tuple[Link, ...]:
+    """Return the files of which a page at *url* tells these facts, by the keys of PEP 691."""
+    text = json.dumps([*files])
+    return _kept(text, _files(text, 0)[0], url, keeper or in_memory())
 
 
 def _standing(*, status: object = None, reason: object = None, **_: object) -> Standing:
@@ -260,13 +377,13 @@ def _fragment_sha256(fragment: str) -> str | None:
     return None
 
 
-def _html_page(body: bytes, charset: str, url: str) -> ProjectPage:
+def _html_page(body: bytes, charset: str, url: str, keeper: Keeper) -> ProjectPage:
     page = _Page()
     try:
         page.feed(body.decode(charset))
         page.close()
         base = urljoin(url, page.base) if page.base else url
-        links = tuple(_anchor_link(anchor, base) for anchor in page.anchors if anchor.get("href"))
+        links = listed((_anchor_facts(anchor, base) for anchor in page.anchors if anchor.get("href")), base, keeper)
     except (ValueError, LookupError, AssertionError) as error:
         # Bytes that are not of the charset, a charset that does not exist, a URL that is none, and what html.parser
         # raises of a malformed declaration.
@@ -276,10 +393,11 @@ def _html_page(body: bytes, charset: str, url: str) -> ProjectPage:
     return ProjectPage(links=links, standing=_standing(status=page.status, reason=page.status_reason))
 
 
-def _anchor_link(anchor: Mapping[str, str | None], base: str) -> Link:
+def _anchor_facts(anchor: Mapping[str, str | None], base: str) -> dict[str, Any]:
     """A link of PEP 503, told as PEP 691 would."""
     target, fragment = _target(base, anchor["href"] or "")
     facts: dict[str, Any] = {
+        "filename": unquote(urlsplit(target).path.rpartition("/")[2]),
         "url": target,
         "hashes": _hashes(fragment),
         "requires-python": anchor.get("data-requires-python"),
@@ -291,7 +409,7 @@ def _anchor_link(anchor: Mapping[str, str | None], base: str) -> Link:
         if f"data-{key}" in anchor:
             # PEP 658: "true", or "<hashname>=<hashvalue>".
             facts[key] = _hashes(anchor[f"data-{key}"] or "") or True
-    return Link(filename=unquote(urlsplit(target).path.rpartition("/")[2]), page=base, facts=facts)
+    return facts
 
 
 def _hashes(fragment: str) -> dict[str, str]:

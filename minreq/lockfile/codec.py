@@ -78,7 +78,6 @@ class Codec:
 
     def decode(self, hint: Any, value: Any, key: str = "") -> Any:
         """Return the value of type *hint* that *value*, found at *key*, stands for; raises ``Malformed``."""
-        origin, arguments = get_origin(hint), get_args(hint)
         if form := self._forms.get(hint):
             checked = _checked(form.json, value, key)
             try:
@@ -89,6 +88,8 @@ class Codec:
                 raise Malformed(key, str(error)) from error
         if is_dataclass(hint):
             return self._decode_dataclass(hint, _checked(dict, value, key), key)
+        # Asked for last, since most of what is decoded is text.
+        origin, arguments = get_origin(hint), get_args(hint)
         if origin in _SEQUENCES:
             hints = _member_hints(origin, arguments, len(_checked(list, value, key)))
             return origin(self._decode_members(hints, value, key))
