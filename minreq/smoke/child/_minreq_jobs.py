@@ -48,12 +48,14 @@ class Jobs:
     def finish(self) -> None:
         """Wait for them, and for those that they begin in turn; nobody waits twice for a service."""
         idle, end = 0.0, time.monotonic() + LONGEST
-        while (self._waiting or self._threads()) and idle < PATIENCE and time.monotonic() < end:
+        while idle < PATIENCE and time.monotonic() < end:
             looked, worked = time.monotonic(), time.process_time()
-            if self._waiting:
-                wait(tuple(self._waiting), timeout=_LOOK)
+            if jobs := tuple(self._waiting):
+                wait(jobs, timeout=_LOOK)
+            elif threads := self._threads():
+                threads[0].join(_LOOK)
             else:
-                self._threads()[0].join(_LOOK)
+                break
             # A machine that is busy with other things gives little time, and a service at rest takes none.
             if time.process_time() - worked < _WORK:
                 idle += time.monotonic() - looked
@@ -62,7 +64,7 @@ class Jobs:
 
     def _threads(self) -> list[threading.Thread]:
         """Threads that end by themselves: workers of pools do not."""
-        workers = pools._threads_queues  # noqa: SLF001 - Nothing public tells a worker.
+        workers = getattr(pools, "_threads_queues", ())  # Nothing public tells a worker.
         return [
             each
             for each in threading.enumerate()
