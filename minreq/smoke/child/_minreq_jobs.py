@@ -48,12 +48,15 @@ class Jobs:
     def finish(self) -> None:
         """Wait for them, and for those that they begin in turn; nobody waits twice for a service."""
         idle, end = 0.0, time.monotonic() + LONGEST
-        while (self._waiting or self._threads()) and idle < PATIENCE and time.monotonic() < end:
+        while idle < PATIENCE and time.monotonic() < end:
             looked, worked = time.monotonic(), time.process_time()
-            if self._waiting:
-                wait(tuple(self._waiting), timeout=_LOOK)
+            # Looked at once: they end meanwhile, and begin others.
+            if waiting := self._waiting.copy():
+                wait(waiting, timeout=_LOOK)
+            elif threads := self._threads():
+                threads[0].join(_LOOK)
             else:
-                self._threads()[0].join(_LOOK)
+                break
             # A machine that is busy with other things gives little time, and a service at rest takes none.
             if time.process_time() - worked < _WORK:
                 idle += time.monotonic() - looked
@@ -66,7 +69,8 @@ class Jobs:
         return [
             each
             for each in threading.enumerate()
-            if each is not threading.current_thread()
+            if each.is_alive()  # One that is just being started is listed, and cannot be joined.
+            and each is not threading.current_thread()
             and not each.daemon
             and each not in workers
             and each not in self._services
