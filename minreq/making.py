@@ -24,8 +24,9 @@ from minreq.preparing import Task
 from minreq.reporting import Reporter
 from minreq.resolver import Demand
 from minreq.selecting import loaded_files, requests, select
-from minreq.store import Store, record_of
+from minreq.store import Store
 from minreq.tooling import Tools
+from minreq.unpacking import record_of
 from minreq.workplace import workplace
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from commanding import Project, project
 
 from minreq import compiled
-from minreq.store import record_of, sha256
+from minreq.store import sha256
+from minreq.unpacking import record_of
 
 SCENARIO = """
 explanation = "One is needed, one is not."

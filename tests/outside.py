@@ -28,7 +28,7 @@ from minreq.index import archive, coremetadata, cutoff, simple
 from minreq.lockfile import edits, evidence, requirements as lockfile
 from minreq.model import Frame, Need, Question, Wheel
 from minreq.requirements import read_requirements
-from minreq.store import unpack
+from minreq.unpacking import unpack
 
 WHEEL = Wheel(
     name=canonicalize_name("a"),

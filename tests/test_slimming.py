@@ -122,6 +122,11 @@ class TestUnused:
         choice = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
         assert {removal.leaf.path for removal in choice.removed} == {"a/two/__init__.py"}
 
+    def test_who_names_a_namespace_package_looks_into_it(self, tmp_path: Path) -> None:
+        files = {"a/__init__.py": "import ext", "ext/one.py": "import b", "b/__init__.py": "", "other/one.py": ""}
+        choice = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
+        assert {removal.leaf.path for removal in choice.removed} == {"other/one.py"}
+
     def test_entry_points_and_native_libraries_stay(self, tmp_path: Path) -> None:
         files = {"a/__init__.py": "", "p/__init__.py": "", "q/__init__.py": "", "a.libs/libz.so.1": ""}
         choice = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"}, started={"p"})
@@ -136,11 +141,21 @@ def test_keep_wins_over_drop_and_metadata_over_all(tmp_path: Path) -> None:
 
 
 def test_one_placeholder_for_a_folder_that_is_gone(tmp_path: Path) -> None:
-    files = {"a/__init__.py": "", "a/b/c/__init__.py": "", "a/b/d.py": "", "a/e.abi3.so": "", "bin/x.py": ""}
+    files = {"a/__init__.py": "", "a/b/c/__init__.py": "", "a/b/__init__.py": "", "a/e.abi3.so": "", "bin/x.py": ""}
     choice = choose(leaves(tmp_path, files), "traced", opened={"a/__init__.py"})
     assert {path: each.module for path, each in placeholders(choice).items()} == {
         "a/b/__init__.py": "a.b",
         "a/e.py": "a.e",
+    }
+
+
+def test_a_namespace_package_can_still_be_imported(tmp_path: Path) -> None:
+    """Who looks for plugins in it imports it first."""
+    files = {"a/__init__.py": "import ext", "ext/one.py": "", "ext/two/__init__.py": "", "ext/two/more.py": ""}
+    choice = choose(leaves(tmp_path, files), "traced", opened={"a/__init__.py"})
+    assert {path: each.module for path, each in placeholders(choice).items()} == {
+        "ext/one.py": "ext.one",
+        "ext/two/__init__.py": "ext.two",
     }
 
 

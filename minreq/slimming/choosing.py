@@ -168,16 +168,19 @@ class Placeholder:
 def placeholders(choice: Choice) -> Mapping[str, Placeholder]:
     """Return where something has to say that code was left out, by the path of a source file.
 
-    One for each folder that is gone as a whole, the outermost; one for each module beside others that stay.
+    One for each package that is gone as a whole, the outermost; one for each module beside others that stay. A
+    namespace package is imported by whoever looks what lies in it, and so can still be.
     """
     staying = {folder for leaf in choice.kept for folder in folders_of(leaf.path)}
     kept = {leaf.module for leaf in choice.kept}
+    modules = kept | {removal.leaf.module for removal in choice.removed}
     found: dict[str, Placeholder] = {}
     for removal in choice.removed:
         leaf = removal.leaf
         if leaf.module is None or leaf.module in kept or removal.rule is Rule.SCRIPTS:
             continue
-        gone = next((folder for folder in folders_of(leaf.path) if folder not in staying), None)
+        folders = (folder for folder in folders_of(leaf.path) if folder.replace("/", ".") in modules)
+        gone = next((folder for folder in folders if folder not in staying), None)
         module = leaf.module if gone is None else gone.replace("/", ".")
         if all(part.isidentifier() for part in module.split(".")):
             inside = gone is not None or PurePosixPath(leaf.path).name.startswith("__init__.")

@@ -30,18 +30,25 @@ class Sources:
     def __init__(self, leaves: Iterable[Leaf]) -> None:
         #: Source before extension modules of the same name: it can be read.
         self.files: Mapping[str, Leaf] = _by_module(leaves)
+        self._in_folder: Mapping[str, Sequence[str]] = _by_folder(self.files)
         self._named: dict[str, frozenset[str]] = {}
 
     def named(self, module: str) -> frozenset[str]:
-        """Return the modules of this tree that *module* names, with the packages they lie in."""
+        """Return the modules of this tree that *module* names, with the packages they lie in.
+
+        Who names a namespace package looks into it: what lies in its folder is named too.
+        """
         if module not in self._named:
             leaf = self.files[module]
             package = module if _is_package(leaf) else module.rpartition(".")[0]
             names = names_in(leaf.source.read_bytes(), package) if leaf.path.endswith(".py") else ()
             self._named[module] = frozenset(
-                each for name in names for each in _with_parents(name) if each in self.files
+                each for name in names for parent in _with_parents(name) for each in self._found_at(parent)
             )
         return self._named[module]
+
+    def _found_at(self, name: str) -> Sequence[str]:
+        return (name,) if name in self.files else self._in_folder.get(name.replace(".", "/"), ())
 
     def reached(self, paths: Iterable[str]) -> frozenset[str]:
         """Return the modules of all folders that have to stay if the files *paths* do.
@@ -49,7 +56,6 @@ class Sources:
         A folder that stays, stays with all modules directly in it, and so does whatever they name. The top is no
         folder: of it each module counts for itself.
         """
-        beside: Mapping[str, Sequence[str]] = self._by_folder()
         by_path = {leaf.path: module for module, leaf in self.files.items()}
         found: set[str] = set()
         waiting = [by_path[path] for path in paths if path in by_path]
@@ -59,15 +65,9 @@ class Sources:
                 continue
             found.add(module)
             folder = folder_of(self.files[module].path)
-            waiting += beside[folder] if folder else ()
+            waiting += self._in_folder[folder] if folder else ()
             waiting += self.named(module) - found
         return frozenset(found)
-
-    def _by_folder(self) -> Mapping[str, Sequence[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for module, leaf in self.files.items():
-            found[folder_of(leaf.path)].append(module)
-        return found
 
 
 def names_in(source: bytes, package: str) -> Iterator[str]:
@@ -111,6 +111,13 @@ def _by_module(leaves: Iterable[Leaf]) -> Mapping[str, Leaf]:
         if (module := leaf.module) is not None and not leaf.is_metadata:
             found.setdefault(module, leaf)
     return found
+
+
+def _by_folder(files: Mapping[str, Leaf]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for module, leaf in files.items():
+        found[folder_of(leaf.path)].append(module)
+    return dict(found)
 
 
 def _is_package(leaf: Leaf) -> bool:

@@ -51,8 +51,8 @@ class Jobs:
         while idle < PATIENCE and time.monotonic() < end:
             looked, worked = time.monotonic(), time.process_time()
             # Looked at once: they end meanwhile, and begin others.
-            if waiting := self._waiting.copy():
-                wait(waiting, timeout=_LOOK)
+            if jobs := self._waiting.copy():
+                wait(jobs, timeout=_LOOK)
             elif threads := self._threads():
                 threads[0].join(_LOOK)
             else:
@@ -65,7 +65,7 @@ class Jobs:
 
     def _threads(self) -> list[threading.Thread]:
         """Threads that end by themselves: workers of pools do not."""
-        workers = pools._threads_queues  # noqa: SLF001 - Nothing public tells a worker.
+        workers = getattr(pools, "_threads_queues", ())  # Nothing public tells a worker.
         return [
             each
             for each in threading.enumerate()
