@@ -30,7 +30,7 @@ from packaging.requirements import Requirement
 
 from minreq.trees.levels import BYTECODE, LEVELS, Bytecode, Level
 
-#: Who leaves out no more than what no program reads would not leave out the sources.
+#: Without sources only where more is left out than what no program reads anyway.
 BUILDS = tuple(
     (level, mode) for level in LEVELS for mode in BYTECODE if mode != "only" or level in {"unused", "traced"}
 )
@@ -94,7 +94,7 @@ def built(root: Requirement, providers: str, folder: Path) -> Iterator[Build]:
 
 def first_imports(root: Requirement, builds: Sequence[Build], rounds: int) -> list[float]:
     """Return the seconds of an import of *root* from each of *builds*."""
-    module = root.name.removesuffix("-core")
+    module = root.name.removesuffix("-core")  # litellm-core brings litellm.
     for build in builds:
         # What is read for the first time comes from the disk, which is not what is compared.
         imported(module, build.tree)

@@ -22,9 +22,10 @@ _METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
 LARGEST = 64 << 20
 #: Where the parser ends a line.
 _LINE_END = re.compile(rb"\r\n|[\r\n]")
-#: A statement that no other can be around: not what a backslash continues, and not the text of a string with a call.
+#: A statement that no other can be around: not what a backslash continues, and not the text of a string with a call,
+#: whether that is in it or after its end.
 _MARGIN_IMPORT = re.compile(
-    rb"(?<!\\\n)(?<!\\\r\n)^(?:import[ \t]+\w|from[ \t]+[.\w]+[ \t]+import[ \t]*[(*\w])[^{;\n]*$", re.MULTILINE
+    rb"(?<!\\\n)(?<!\\\r\n)^(?:import[ \t]+\w|from[ \t]+[.\w]+[ \t]+import[ \t]*[(*\w])[^{;'\"\n]*$", re.MULTILINE
 )
 
 

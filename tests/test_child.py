@@ -715,6 +715,25 @@ def test_a_stage_waits_for_the_jobs_it_left_to_threads(start: Start) -> None:
     assert results["fork-1:stage-1"]["warnings"] == []
 
 
+def test_jobs_may_end_at_any_moment() -> None:
+    """Also between two looks at what is left."""
+    program = """
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        sys.path.insert(0, sys.argv[1])
+        from _minreq_jobs import Jobs
+        sys.setswitchinterval(1e-6)
+        jobs, pool = Jobs(), ThreadPoolExecutor(4)
+        jobs.follow()
+        for _ in range(4000):
+            done = [pool.submit(pow, 2, 3) for _ in range(3)]
+            jobs.finish()
+            assert all(each.done() for each in done)
+        """
+    folder = Path(runtime.__file__).parent / "smoke" / "child"
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program), folder], check=True, timeout=LIMIT)
+
+
 def test_a_service_in_a_pool_holds_up_no_stage_for_ever(start: Start) -> None:
     """It is waited for once, as long as a job may take."""
     with start() as child:

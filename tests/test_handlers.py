@@ -289,6 +289,7 @@ def test_read_blocks_of_no_file(tmp_path: Path) -> None:
         ("try: \\\r\nimport needed\r\nexcept ImportError: pass\r\n", None),
         ("try:\n    import needed\nexcept ImportError:\n    pass\n", None),
         ('try:\n    f"""\nimport needed {found(\'needed\')}"""\nexcept ImportError:\n    pass\n', None),
+        ('try:\n    """\nimport needed""".join(found())\nexcept ImportError:\n    pass\n', None),
         ("import os; import needed\n", None),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from minreq.errors import PageUnreadable, StoreUnwritable
+from minreq.errors import PageUnreadable, TemporaryFolderUnwritable
 from minreq.index import simple
 from minreq.index.aside import Aside
 from minreq.index.records import Records
@@ -155,6 +155,15 @@ def test_a_full_disk_is_told(room: int, tmp_path: Path) -> None:
     """Also where a page that is not ASCII is put aside once more, by another thread."""
     reader = PageReader(Records(tmp_path), Aside(Full(room)))
     body = '{"files": [{"filename": "\xe9", "url": "x"}], "meta": {"api-version": "1.0"}}'.encode()
-    with pytest.raises(StoreUnwritable, match="No space left"):
+    with pytest.raises(TemporaryFolderUnwritable, match=r"No space left.*TMPDIR"):
         reader.read(Page(url=URL, content_type=JSON, body=body))
+    reader.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_a_full_disk_is_told_at_once(tmp_path: Path) -> None:
+    """Not when the next page is read, and not once more at the end, where it would hide what was told."""
+    reader = PageReader(Records(tmp_path), Aside(Path("/dev/full").open("r+b")))  # noqa: SIM115 - The reader closes it.
+    with pytest.raises(TemporaryFolderUnwritable, match=r"No space left.*TMPDIR"):
+        reader.read(page({"filename": ONE}))
     reader.close()

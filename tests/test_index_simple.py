@@ -328,12 +328,20 @@ def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
         b'{"meta": {"api-version": "1.0"}, 1: 2, "files": []}',
         b'{"meta": {"api-version": "1.0"}, "files" []}',
         b'{"meta": {"api-version": "1.0"}, "files": [',
+        b'{"meta": {"api-version": "1.0"}, "files": [], "files": {}}',
+        b'{"meta": {"api-version": "1.0"}, "files": [], "deep": %b}' % (b"[" * 100_000 + b"]" * 100_000),
+        b'{"meta": {"api-version": "1.0"}, "files": [%b]}' % (b"[" * 100_000 + b"]" * 100_000),
         b"\xff\xfe{",
     ],
 )
 def test_what_is_no_page_is_an_error(body: bytes) -> None:
     with pytest.raises(PageUnreadable):
         simple.parse(body, content_type=JSON, url=PAGE)
+
+
+def test_of_a_key_that_is_there_twice_the_last_counts() -> None:
+    body = b'{"meta": {"api-version": "1.0"}, "files": [{"filename": "a", "url": "a"}], "files": []}'
+    assert simple.parse(body, content_type=JSON, url=PAGE).links == ()
 
 
 TEXTS = st.text(max_size=8)

@@ -236,11 +236,7 @@ class Progress(Reporter):
 
     def _tallies(self) -> list[str]:
         counts = self._counts
-        tallies = [
-            f"{counts[what]} {what}"
-            for what in ("added", "declined", "needed", "not needed", "measured")
-            if counts[what]
-        ]
+        tallies = [f"{counts[what]} {what}" for what in _COUNTED if counts[what]]
         if counts["fetched"]:
             tallies.append(f"{text.counted(counts['fetched'], 'wheel')} fetched ({text.size(counts['fetched bytes'])})")
         return tallies

@@ -119,4 +119,5 @@ from minreq.errors.wheels import (
     MetadataMismatch as MetadataMismatch,
     SdistBuildFailed as SdistBuildFailed,
     StoreUnwritable as StoreUnwritable,
+    TemporaryFolderUnwritable as TemporaryFolderUnwritable,
 )

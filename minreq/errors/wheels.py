@@ -114,3 +114,10 @@ class StoreUnwritable(UsageError):
 
     def __str__(self) -> str:
         return f"cannot write to the store {self.folder}: {self.why}; name another folder in MINREQ_CACHE_DIR"
+
+
+class TemporaryFolderUnwritable(StoreUnwritable):
+    """What is put aside for as long as minreq runs cannot be written."""
+
+    def __str__(self) -> str:
+        return f"cannot write to the temporary folder {self.folder}: {self.why}; name another one in TMPDIR"

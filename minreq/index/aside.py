@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from contextlib import suppress
 from threading import Lock
 from typing import BinaryIO, Protocol
 
@@ -32,6 +33,8 @@ class Aside:
         with self._lock:
             start = self._file.seek(0, io.SEEK_END)
             self._file.write(text)
+            # Else a full disk would show itself later, to whoever reads some other page.
+            self._file.flush()
             return start
 
     def part(self, start: int, length: int, /) -> bytes:
@@ -41,8 +44,9 @@ class Aside:
             return self._file.read(length)
 
     def close(self) -> None:
-        """Forget everything."""
-        self._file.close()
+        """Forget everything, also what a full disk had no room for."""
+        with suppress(OSError):
+            self._file.close()
 
 
 def in_memory() -> Aside:

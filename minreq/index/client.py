@@ -36,7 +36,8 @@ _THREADS = 16
 class IndexClient:
     """Every index and folder that is configured, as one; shared by threads, closed by ``with``.
 
-    *cache* is a folder of its own for pages (by the rules of HTTP) and for what was read out of wheels (for ever).
+    *cache* is a folder of its own for pages (by the rules of HTTP), for what was read out of wheels (for ever), and for
+    what pages said of files that were asked for (beside the hash of the page, of use only where it comes again).
     Nothing it returns or raises holds credentials. Each page and wheel is asked for once in a client's life, so all
     answers of one client agree with each other. Of *own*, a project that is built here, no index is asked. *pause*
     waits between two tries of a request, *clock* tells the time.

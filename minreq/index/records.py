@@ -108,7 +108,7 @@ def _digest(text: bytes) -> bytes:
 def prune(folder: Path) -> int:
     """Remove records of *folder* that were not used for 30 days; return the bytes that were freed.
 
-    Safe while others use them: what is removed is read anew. Pages are not of these: their cache limits itself.
+    Safe while others use them: what is removed is read anew. Whole pages are not of these: their cache limits itself.
     """
     oldest = time.time() - _UNUSED_AGE
     freed = 0

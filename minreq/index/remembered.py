@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from minreq.errors import StoreUnwritable
+from minreq.errors import TemporaryFolderUnwritable
 from minreq.index import simple
 from minreq.index.aside import Aside, on_disk
 from minreq.index.records import Records
@@ -43,7 +43,10 @@ class PageReader:
         self._aside.close()
 
     def read(self, page: Page) -> RememberedPage:
-        """Return what *page* says; raises :class:`PageUnreadable`, :class:`IndexTooNew`, :class:`StoreUnwritable`."""
+        """Return what *page* says.
+
+        Raises :class:`PageUnreadable`, :class:`IndexTooNew` and :class:`TemporaryFolderUnwritable`.
+        """
         url, content_type, length = page.url, page.content_type, len(page.body)
         try:
             start = self._aside.keep(page.body)
@@ -63,8 +66,8 @@ class PageReader:
         return remembered
 
 
-def _no_room(error: OSError) -> StoreUnwritable:
-    return StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error))
+def _no_room(error: OSError) -> TemporaryFolderUnwritable:
+    return TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error))
 
 
 class RememberedPage:

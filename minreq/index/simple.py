@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName, canonicalize_name, parse_sdist_filen
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import IndexTooNew, PageUnreadable
+from minreq.index import jsonpage
 from minreq.index.aside import Keeper, in_memory
 from minreq.index.urls import bare
 from minreq.model import Sdist, Wheel
@@ -224,88 +225,20 @@ def _json_page(body: bytes, url: str, keeper: Keeper, start: int | None) -> Proj
         text = body.decode(json.detect_encoding(body), "surrogatepass")
         # As many characters as bytes: it is the same in ASCII, and need not be kept twice.
         kept = start if len(text) == len(body) else None
-        page, files = _apart(text)
+        page, files = jsonpage.apart(text)
         # PEP 691: "api-version: A required key".
         _check_version(str(page["meta"]["api-version"]), url)
         # PEP 792: an object with "status" and "reason", both optional.
         told = page.get("project-status")
         standing = _standing(**told) if isinstance(told, dict) else Standing()
         return ProjectPage(links=_kept(text, files, url, keeper, kept), standing=standing)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise PageUnreadable(bare(url), f"it is not the JSON that PEP 691 describes ({error!r})") from error
 
 
-#: The name of a file, and where what is told about it begins and ends.
-_Told = tuple[str, int, int]
-
-_SPACE = " \t\n\r"
-_decode = json.JSONDecoder().raw_decode
-
-
-def _apart(text: str) -> tuple[Mapping[str, Any], list[_Told]]:
-    """Return what a page tells but for its files, and where those are: as values they would take five times the bytes.
-
-    As for any JSON here, of a key that is there twice the last counts.
-    """
-    page: dict[str, Any] = {}
-    files: list[_Told] | None = None
-    at = _after(text, 0, "{")
-    while text[at] != "}":
-        key, at = _decode(text, at)
-        if not isinstance(key, str):
-            raise TypeError("a key is no text")
-        at = _after(text, at, ":")
-        if key == "files" and text[at] == "[":
-            files, at = _files(text, at)
-        else:
-            page[key], at = _decode(text, at)
-        at = _next(text, at, "}")
-    if files is None or "files" in page:
-        raise TypeError("there is no list of files")
-    if _skip(text, at + 1) != len(text):
-        raise ValueError("something comes after the page")
-    return page, files
-
-
-def _files(text: str, at: int) -> tuple[list[_Told], int]:
-    """Return the files that have a URL of the list that begins at *at*, and where that ends."""
-    files: list[_Told] = []
-    at = _after(text, at, "[")
-    while text[at] != "]":
-        file, end = _decode(text, at)
-        if isinstance(file.get("url"), str):
-            files.append((str(file["filename"]), at, end))
-        at = _next(text, end, "]")
-    return files, at + 1
-
-
-def _skip(text: str, at: int) -> int:
-    """Where the next is that is no space."""
-    while at < len(text) and text[at] in _SPACE:
-        at += 1
-    return at
-
-
-def _after(text: str, at: int, sign: str) -> int:
-    """Where the next after *sign* begins, which has to come now."""
-    at = _skip(text, at)
-    if text[at] != sign:
-        raise ValueError(f"there is no {sign!r} at character {at}")
-    return _skip(text, at + 1)
-
-
-def _next(text: str, at: int, end: str) -> int:
-    """Where the next value begins, or what is full ends, after a value."""
-    at = _skip(text, at)
-    if text[at] == end:
-        return at
-    at = _after(text, at, ",")
-    if text[at] == end:
-        raise ValueError(f"nothing comes after the comma at character {at}")
-    return at
-
-
-def _kept(text: str, files: Iterable[_Told], url: str, keeper: Keeper, at: int | None = None) -> tuple[Link, ...]:
+def _kept(
+    text: str, files: Iterable[jsonpage.Told], url: str, keeper: Keeper, at: int | None = None
+) -> tuple[Link, ...]:
     """Return the *files* of *text*, which *keeper* is given unless it has it *at* some place."""
     page = Listed(url, keeper)
     if text.isascii():
@@ -323,7 +256,7 @@ def _kept(text: str, files: Iterable[_Told], url: str, keeper: Keeper, at: int |
 def listed(files: Iterable[Mapping[str, Any]], url: str, keeper: Keeper | None = None) -> tuple[Link, ...]:
     """Return the files of which a page at *url* tells these facts, by the keys of PEP 691."""
     text = json.dumps([*files])
-    return _kept(text, _files(text, 0)[0], url, keeper or in_memory())
+    return _kept(text, jsonpage.files_from(text, 0)[0], url, keeper or in_memory())
 
 
 def _standing(*, status: object = None, reason: object = None, **_: object) -> Standing:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 from minreq import temporary
-from minreq.errors import ArchiveUnreadable, SizeMismatch, StoreUnwritable
+from minreq.errors import ArchiveUnreadable, SizeMismatch, TemporaryFolderUnwritable
 from minreq.index import archive
 from minreq.index.archive import RangedFile
 from minreq.index.once import Once
@@ -181,5 +181,5 @@ class WheelReader:
             with whole.open("w+b") as stream:
                 self.download(wheel, stream)
         except OSError as error:
-            raise StoreUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
+            raise TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
         return whole

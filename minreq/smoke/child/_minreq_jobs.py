@@ -50,7 +50,8 @@ class Jobs:
         idle, end = 0.0, time.monotonic() + LONGEST
         while idle < PATIENCE and time.monotonic() < end:
             looked, worked = time.monotonic(), time.process_time()
-            if jobs := tuple(self._waiting):
+            # Looked at once: they end meanwhile, and begin others.
+            if jobs := self._waiting.copy():
                 wait(jobs, timeout=_LOOK)
             elif threads := self._threads():
                 threads[0].join(_LOOK)
@@ -68,7 +69,8 @@ class Jobs:
         return [
             each
             for each in threading.enumerate()
-            if each is not threading.current_thread()
+            if each.is_alive()  # One that is just being started is listed, and cannot be joined.
+            and each is not threading.current_thread()
             and not each.daemon
             and each not in workers
             and each not in self._services
