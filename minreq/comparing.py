@@ -106,8 +106,11 @@ def _stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]
 
 def _compared(stage: StageBehaviour, what: str) -> Sequence[str]:
     lines: Sequence[str] = getattr(stage, what)
-    # Of what was tried, the addresses. Files and programs are told, and are often the business of what is left out.
-    return [line for line in lines if " " not in line] if what == "connections" else lines
+    if what != "connections":
+        return lines
+    # Of what was tried, the addresses: files and programs are told, and are often the business of what is left out.
+    # Each once: how often depends on the time, where a thread tries that is not waited for.
+    return [*dict.fromkeys(line for line in lines if " " not in line)]
 
 
 def _only(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
