@@ -109,7 +109,7 @@ def _compared(stage: StageBehaviour, what: str) -> Sequence[str]:
     if what != "connections":
         return lines
     # Of what was tried, the addresses: files and programs are told, and are often the business of what is left out.
-    # Each once: how often depends on the time, where a thread tries that is not waited for.
+    # Each once: how often depends on which thread is faster, where several want the same.
     return [*dict.fromkeys(line for line in lines if " " not in line)]
 
 
@@ -183,7 +183,8 @@ def _steady_stage(stage: StageBehaviour, noisy: set[tuple[str, str]]) -> StageBe
         output=() if (stage.stage, "output") in noisy else tuple(map(steady, stage.output)),
         warnings=lines("warnings"),
         logs=lines("logs"),
-        connections=lines("connections"),
+        # How often something was tried depends on which thread was faster.
+        connections=tuple(dict.fromkeys(lines("connections"))),
         requests=tuple(sorted(requests, key=_order)),
     )
 

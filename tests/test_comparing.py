@@ -65,7 +65,7 @@ def test_of_what_was_tried_addresses_are_compared() -> None:
 
 
 def test_how_often_an_address_was_tried_says_nothing() -> None:
-    """A thread that nobody waits for has tried again by the end of the stage, or not yet."""
+    """Of two threads that want the same either tries, or one of them finds what the other found."""
     once, twice = changed(PLAIN, connections=("host:443",)), changed(PLAIN, connections=("host:443", "host:443"))
     assert told(once, twice) == told(twice, once) == []
 
