@@ -9,7 +9,7 @@ import ast
 import json
 import pprint
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,15 @@ class Canary:
     left_out: tuple[str, ...]
 
 
-def export(lock_file: Path, output: Path) -> Canary:
+def export(lock_file: Path, output: Path, moved: Sequence[Path] = ()) -> Canary:
     """Write the script of the lock in *lock_file* to *output*; nothing is run.
 
-    Raises ``LockMissing``, ``EvidenceUnreadable``, ``NothingToExport`` and ``OutputUnwritable``.
+    *moved* are scripts that may not be where they were. Raises ``LockMissing``, ``EvidenceUnreadable``,
+    ``SmokeMissing``, ``NothingToExport`` and ``OutputUnwritable``.
     """
     lock, _ = recalling.read(lock_file)
     profile = recalling.profile(lock, lock_file)
-    made = canary(lock, recalling.plan(lock, lock_file), profile, filename=output.name)
+    made = canary(lock, recalling.plan(lock, lock_file, moved), profile, filename=output.name)
     writing.write({output: made.text})
     return made
 

@@ -281,6 +281,12 @@ def test_the_configuration_of_a_proxy(code: Code) -> None:
     assert code.unknown == {9: "comes from os.environ/MODEL"}
 
 
+def test_each_document_of_a_file_is_read(code: Code) -> None:
+    """Nodes of one document may stand in memory where those of an earlier one stood."""
+    code.write("many.yaml", "---\n".join(f"- model: azure/{number}\n- [{{}}]\n" for number in range(50)))
+    assert {model for _, _, model in code.seen} == {f"azure/{number}" for number in range(50)}
+
+
 def test_json_toml_and_variables(code: Code) -> None:
     code.write("a.json", '{\n\t"model": "gpt-4o",\n\t"files": ["openai/a"],\n\t"a": ["bedrock/a"]\n}')
     code.write("b.toml", '[a]\nmodel = \'azure/b\' # bedrock/b\nt = { model = "gpt-4o" }\nimage = "openai/b"\n')

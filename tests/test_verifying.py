@@ -221,6 +221,8 @@ class TestWhatIsMissing:
         assert done.status == 2
         assert done.sentences[0].startswith(told)
         assert own.minreq("verify", "-q", "--smoke", "elsewhere/smoke.py").status == 0
+        exported = own.minreq("verify", "--export-smoke", "canary.py", "--smoke", "elsewhere/smoke.py")
+        assert "makes no call of a profile" in exported.sentences[0]
 
     def test_a_smoke_that_changed_is_told(self, own: Project) -> None:
         (own.folder / "smoke.py").write_text("import app\nprint(app.answer + 1)\n")

@@ -114,11 +114,11 @@ class Engine:
 
         return measuring.measure(settings, reporter)
 
-    def canary(self, lock: Path, output: Path) -> Canary:
-        """Write the smoke of *lock* as a script that calls real endpoints."""
+    def canary(self, settings: VerifySettings, output: Path) -> Canary:
+        """Write the smoke of a lock as a script that calls real endpoints."""
         from minreq import canary  # noqa: PLC0415 # See above.
 
-        return canary.export(lock, output)
+        return canary.export(settings.lock, output, settings.smokes)
 
     def diagnose(self, cache_dir: Path) -> Diagnosis:
         """Tell what holds on this machine."""

@@ -18,7 +18,7 @@ from minreq.cli.options import (
 )
 from minreq.cli.reported import Report, reported
 from minreq.cli.text import counted
-from minreq.config.settings import verify_settings
+from minreq.config.settings import VerifySettings, verify_settings
 
 _EXAMPLES = """\
 Examples:
@@ -61,7 +61,7 @@ def command(engine: Engine, /, *, report: Report, canary: Path | None, **flags: 
     """
     told = report.settings(verify_settings, flags)
     if canary is not None:
-        _export(engine, told.lock, canary, report)
+        _export(engine, told, canary, report)
         return
     with report.watching() as progress:
         lock = engine.verify(told, progress)
@@ -69,9 +69,9 @@ def command(engine: Engine, /, *, report: Report, canary: Path | None, **flags: 
     report.result(lambda: {"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)})
 
 
-def _export(engine: Engine, lock: Path, file: Path, report: Report) -> None:
-    """Write the canary of *lock*, and say what it is."""
-    made = engine.canary(lock, file)
+def _export(engine: Engine, told: VerifySettings, file: Path, report: Report) -> None:
+    """Write the canary of a lock, and say what it is."""
+    made = engine.canary(told, file)
     report.result(lambda: {"file": file.as_posix(), "stages": list(made.stages), "left_out": list(made.left_out)})
     if report.as_json:
         return

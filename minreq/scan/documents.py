@@ -25,11 +25,10 @@ class Unreadable(ValueError):
 
 def read_yaml(text: str, vocabulary: Vocabulary, gathering: Gathering) -> None:
     """Put into *gathering* what the documents in *text* say; raises `Unreadable`."""
-    reading = _Reading(vocabulary, gathering)
     try:
         # Nodes, not values: they know their lines, and tags of other programs (!Ref) are no matter.
         for node in yaml.compose_all(text, Loader=_LOADER):
-            reading.visit(node)
+            _Document(vocabulary, gathering).visit(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise Unreadable(f"{error.problem} in line {mark.line + 1}" if mark else str(error.problem)) from error
@@ -37,11 +36,12 @@ def read_yaml(text: str, vocabulary: Vocabulary, gathering: Gathering) -> None:
         raise Unreadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
-class _Reading:
-    """One file; an anchor that is referred to again was read where it stands."""
+class _Document:
+    """One document; an anchor that is referred to again was read where it stands."""
 
     def __init__(self, vocabulary: Vocabulary, gathering: Gathering) -> None:
         self._vocabulary, self._gathering = vocabulary, gathering
+        #: Identities of nodes, which are reused when the next document takes the place of this one.
         self._seen: set[int] = set()
 
     def visit(self, node: yaml.Node, key: str = "") -> None:
