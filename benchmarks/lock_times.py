@@ -79,8 +79,6 @@ RATIOS = (
 )
 #: Measured, and how many seconds it may take.
 SECONDS = (("again", 0.5), ("check", 0.5), ("help", 0.15), ("exposure", 10.0), ("analyze", 10.0))
-#: What differences that are brought back may cost, in smokes.
-_MOST_DIFFERENCES = 1.1
 _MOST_MEMORY = 150_000_000
 _MOST_REQUESTS = 3.0
 
@@ -307,10 +305,6 @@ def _targets(times: Mapping[str, Sequence[Measured]], closure: int, wheels: int)
     for name, other, limit in RATIOS:
         if times[name] and times[other]:
             yield _row(f"{TITLES[name]} : {TITLES[other]}", median(times[name]) / median(times[other]), limit)
-    if times["warm"] and times["smallest"]:
-        # What --smallest leaves out it tells, and does not look for who makes it.
-        more = (median(times["warm"]) - median(times["smallest"])) / median(times["smoke"])
-        yield _row("differences that are brought back, in smokes", more, _MOST_DIFFERENCES)
     for name, limit in SECONDS:
         if times[name]:
             yield _row(f"{TITLES[name]}, seconds", median(times[name]), limit)
