@@ -106,11 +106,8 @@ def _stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]
 
 def _compared(stage: StageBehaviour, what: str) -> Sequence[str]:
     lines: Sequence[str] = getattr(stage, what)
-    if what != "connections":
-        return lines
-    # Of what was tried, the addresses: files and programs are told, and are often the business of what is left out.
-    # Each once: how often depends on which thread is faster, where several want the same.
-    return [*dict.fromkeys(line for line in lines if " " not in line)]
+    # Of what was tried, the addresses. Files and programs are told, and are often the business of what is left out.
+    return [line for line in lines if " " not in line] if what == "connections" else lines
 
 
 def _only(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -183,8 +180,7 @@ def _steady_stage(stage: StageBehaviour, noisy: set[tuple[str, str]]) -> StageBe
         output=() if (stage.stage, "output") in noisy else tuple(map(steady, stage.output)),
         warnings=lines("warnings"),
         logs=lines("logs"),
-        # How often something was tried depends on which thread was faster.
-        connections=tuple(dict.fromkeys(lines("connections"))),
+        connections=lines("connections"),
         requests=tuple(sorted(requests, key=_order)),
     )
 

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 
 from minreq.comparing import Deviation, beyond_noise, deviations, sentence, steady, steady_behaviour, without_noise
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
+from minreq.smoke.messages import result
 
 
 def stage(name: str = "openai/chat", **facts: Any) -> StageBehaviour:
@@ -44,7 +45,7 @@ def test_equal_behaviour() -> None:
     assert told(whole, whole) == []
 
 
-@pytest.mark.parametrize("what", ["output", "warnings", "logs"])
+@pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
 def test_lines(what: str) -> None:
     """Only what one of them has is told, each line as often as it is there too often."""
     first, second = changed(PLAIN, **{what: ("same", "x", "x")}), changed(PLAIN, **{what: ("x", "new", "same")})
@@ -66,8 +67,11 @@ def test_of_what_was_tried_addresses_are_compared() -> None:
 
 def test_how_often_an_address_was_tried_says_nothing() -> None:
     """Of two threads that want the same either tries, or one of them finds what the other found."""
-    once, twice = changed(PLAIN, connections=("host:443",)), changed(PLAIN, connections=("host:443", "host:443"))
-    assert told(once, twice) == told(twice, once) == []
+    message: dict[str, Any] = {"status": "passed", "output": "", "warnings": [], "logs": [], "declined": []}
+    message |= {"missing": [], "traceback": "", "opened": [], "loaded": []}
+    once, twice = (result("chat", {**message, "connections": ["host:443"] * times}, str).behaviour for times in (1, 2))
+    assert once == twice
+    assert once.connections == ("host:443",)
 
 
 @pytest.mark.parametrize(

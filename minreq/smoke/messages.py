@@ -57,7 +57,8 @@ def result(stage: str, message: Mapping[str, Any], neutral: Callable[[str], str]
         output=tuple(neutral(message["output"]).splitlines()),
         warnings=tuple(map(neutral, message["warnings"])),
         logs=tuple(map(neutral, message["logs"])),
-        connections=tuple(map(neutral, message["connections"])),
+        # Each once: how often depends on which thread is faster, where several want the same.
+        connections=tuple(dict.fromkeys(map(neutral, message["connections"]))),
     )
     return StageResult(
         behaviour=behaviour,
