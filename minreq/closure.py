@@ -216,9 +216,11 @@ class Closure:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             names = list(resolution.pins)
             modules = pool.map(lambda name: self._modules(resolution, name), names)
-            self.import_map = import_map(dict(zip(names, modules, strict=True)))
+            owned = import_map(dict(zip(names, modules, strict=True)))
         self._owner_by_hash.update({str(pin.wheel.sha256): name for name, pin in resolution.pins.items()})
         self.resolution = resolution
+        # Last: other runs read it without the lock, and look up what they find in it.
+        self.import_map = owned
 
     def _modules(self, resolution: Resolution, name: NormalizedName) -> Modules:
         wheel = resolution.pins[name].wheel

@@ -58,7 +58,7 @@ class NoArchives:
         raise AssertionError(wheel, to)
 
 
-def closure_of(make_wheelhouse: MakeWheelhouse, asked: list[str]) -> Closure:
+def closure_of(make_wheelhouse: MakeWheelhouse, asked: list[str], kind: type[Closure] = Closure) -> Closure:
     """A closure of `a` alone; what it tries to extend itself by is added to *asked*."""
     house = make_wheelhouse(SCENARIO)
     index = FolderIndex(house)
@@ -69,7 +69,23 @@ def closure_of(make_wheelhouse: MakeWheelhouse, asked: list[str]) -> Closure:
         return extend(resolution, requirement, demand, index)
 
     store = Store(house.folder / "store", NoArchives())
-    return Closure(resolve(demand, index, StaticForecast(index)), index, store, extended)
+    return kind(resolve(demand, index, StaticForecast(index)), index, store, extended)
+
+
+class Watched(Closure):
+    """Looked at by another run each time that something of it changes."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if "import_map" in vars(self):
+            owners = {owner for names in self.import_map.owners.values() for owner in names}
+            assert owners <= self.resolution.pins.keys(), name
+
+
+def test_who_looks_while_it_grows_sees_no_owner_without_a_pin(make_wheelhouse: MakeWheelhouse) -> None:
+    closure = closure_of(make_wheelhouse, [], Watched)
+    assert closure.supply("hidden", A) == "hidden"
+    assert "hidden" in closure.import_map.owners
 
 
 def test_the_extra_that_requires_least_is_resolved_first(make_wheelhouse: MakeWheelhouse) -> None:

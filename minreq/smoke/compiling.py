@@ -7,13 +7,12 @@ any: it asks for what it lacks, and whatever of several runs asks first, a file 
 from __future__ import annotations
 
 import json
-import queue
 import re
 import selectors
 import subprocess
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -39,10 +38,9 @@ class Compiler:
         self._source = re.compile(source)
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, int], Future[bool]] = {}
-        #: A place for each worker; none yet where it is empty.
-        self._idle: queue.LifoQueue[subprocess.Popen[str] | None] = queue.LifoQueue()
-        for _ in range(max(jobs, 1)):
-            self._idle.put(None)
+        # The threads start the workers, one each: the kernel ends a worker with the thread that started it.
+        self._threads = ThreadPoolExecutor(max(jobs, 1))
+        self._own = threading.local()
         self._workers: list[subprocess.Popen[str]] = []
         self._is_over = False
         self._left = limit
@@ -58,6 +56,9 @@ class Compiler:
             self._is_over = True
             workers = [*self._workers]
         for worker in workers:
+            worker.kill()
+        self._threads.shutdown()
+        for worker in workers:
             _end(worker)
         self._folder.remove()
 
@@ -71,26 +72,19 @@ class Compiler:
             return False
         with self._lock:
             answer = self._answers.get((file, optimize))
-            mine = answer is None
             if answer is None:
-                answer = self._answers[file, optimize] = Future()
-        if mine:
-            done = False
-            try:
-                done = self._compiled(file, optimize, Path(match["tree"]))
-            finally:
-                answer.set_result(done)
+                if self._is_over:
+                    return False
+                answer = self._threads.submit(self._compiled, file, optimize, Path(match["tree"]))
+                self._answers[file, optimize] = answer
         return answer.result()
 
     def _compiled(self, file: str, optimize: int, tree: Path) -> bool:
-        worker = self._idle.get()
+        if self._left <= 0:
+            return False
         began = time.monotonic()
         try:
-            if self._left <= 0:
-                return False
-            if worker is None or worker.poll() is not None:
-                worker = self._started()
-            made = _asked(worker, file, optimize, self._left)
+            made = _asked(self._worker(), file, optimize, self._left)
             if made is not None:
                 path, digest = made
                 compiled.vouch(tree, path.removeprefix(f"{tree}/lib/"), digest)
@@ -100,8 +94,13 @@ class Compiler:
         finally:
             with self._lock:
                 self._left -= time.monotonic() - began
-            self._idle.put(worker)
         return made is not None
+
+    def _worker(self) -> subprocess.Popen[str]:
+        worker: subprocess.Popen[str] | None = getattr(self._own, "worker", None)
+        if worker is None or worker.poll() is not None:
+            worker = self._own.worker = self._started()
+        return worker
 
     def _started(self) -> subprocess.Popen[str]:
         with self._lock:
@@ -157,7 +156,6 @@ def _speaks(stream: IO[str], limit: float) -> bool:
 
 
 def _end(worker: subprocess.Popen[str]) -> None:
-    worker.kill()
     worker.wait()
     for stream in (worker.stdin, worker.stdout):
         if stream is not None:
