@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -292,6 +292,10 @@ class Behaviour:
     """What a whole run of the smoke did, stage by stage in plan order."""
 
     stages: tuple[StageBehaviour, ...]
+
+    def of(self, stages: Container[str]) -> Behaviour:
+        """Return what it did in *stages* alone."""
+        return Behaviour(stages=tuple(each for each in self.stages if each.stage in stages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

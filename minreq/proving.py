@@ -99,7 +99,7 @@ def prove(
     world = replace(laboratory.world, plan=plan)
     wanted = {script.stage for group in plan.groups for script in group.scripts}
     wanted |= {plan.first.stage} if plan.first else set()
-    recorded = replace(lock, behaviour=_of(lock.behaviour, wanted))
+    recorded = replace(lock, behaviour=lock.behaviour.of(wanted))
 
     tree = f"{paths[0]}/"
     opened: set[str] = set()
@@ -111,12 +111,12 @@ def prove(
         return Behaviour(stages=tuple(result.behaviour for result in results))
 
     def told(behaviour: Behaviour) -> tuple[str, ...]:
-        of_lock = _of(behaviour, {*lock.stages})
+        of_lock = behaviour.of(lock.stages)
         found = verdict.sentences(verdict.differing(recorded, of_lock, platform), ())
         if watched is None:
             return found
         own = wanted - {*lock.stages}
-        before, now = (steady_behaviour(_of(each, own)) for each in (watched.behaviour, behaviour))
+        before, now = (steady_behaviour(each.of(own)) for each in (watched.behaviour, behaviour))
         return (*found, *(sentence(each) for each in deviations(before, now)))
 
     before = _files(paths)
@@ -134,10 +134,6 @@ def prove(
         ),
         opened=frozenset(opened),
     )
-
-
-def _of(behaviour: Behaviour, stages: set[str]) -> Behaviour:
-    return Behaviour(stages=tuple(each for each in behaviour.stages if each.stage in stages))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal
@@ -28,27 +28,31 @@ class Judge:
     """What a behaviour is judged by."""
 
     expected: Behaviour
-    #: What differs between two runs of one set; only asked for when something differs that was not seen before.
-    noise: Callable[[], tuple[Deviation, ...]]
+    #: What differs between two runs of one set where these deviations were found; only asked for when something differs
+    #: that was not seen before.
+    noise: Callable[[Iterable[Deviation]], tuple[Deviation, ...]]
     #: What a trace without the distribution showed: seen again without it, and never with it, it is no noise.
     seen: Mapping[NormalizedName, Deviation] = field(default_factory=dict)
 
     def verdict(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
-        """Return how a run without *name* that passed behaved differently, ``None`` when it did not."""
-        found = deviations(self.expected, behaviour)
+        """Return how a run without *name* that passed its stages behaved differently, ``None`` when it did not."""
+        found = self._deviations(behaviour)
         if found and self.seen.get(name) in found:
             return difference(name, self.seen[name])
         if found:
-            found = beyond_noise(found, self.noise())
+            found = beyond_noise(found, self.noise(found))
         return difference(name, found[0]) if found else None
 
     def seen_again(self, name: NormalizedName, stage: StageBehaviour) -> Difference | None:
         """Return the difference that was seen without *name*, if one *stage* shows it again."""
         if name not in self.seen:
             return None
-        expected = Behaviour(stages=tuple(each for each in self.expected.stages if each.stage == stage.stage))
-        found = deviations(expected, Behaviour(stages=(stage,)))
+        found = self._deviations(Behaviour(stages=(stage,)))
         return difference(name, self.seen[name]) if self.seen[name] in found else None
+
+    def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from what was expected of the stages that ran."""
+        return deviations(self.expected.of({each.stage for each in behaviour.stages}), behaviour)
 
 
 def settle_by_forks(
@@ -102,10 +106,27 @@ class _Forks:
         """Return the verdict on *name*; nothing where no fork tells."""
         found = self.at_the_miss(name)
         # Whichever feature asked first in this trace, all that asked are tried, in one order.
-        for stage in sorted({asked.question.stage for asked in self.oracle.asked(name)}):
+        asked_in = {asked.question.stage for asked in self.oracle.asked(name)}
+        for stage in sorted(asked_in):
             if not found and stage in self.scripts:
                 found = _in_a_feature(self.run, name, self.scripts[stage])
-        return found
+        return found or self.where_it_was_asked_for(name, asked_in)
+
+    def where_it_was_asked_for(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
+        """Let forks of the first stage go through the groups of *stages* without *name*.
+
+        No other process ever had it, so what the others did, they did without it.
+        """
+        if not self.scripts.keys() >= stages:
+            return {}
+        asking = [group for group in self.plan.groups if any(script.stage in stages for script in group.scripts)]
+        found = [result for group in asking for result in self.run.run(group.scripts, without=name)]
+        for result in found:
+            if not result.passed:
+                return certificate(name, result, "feature")
+        if not self.oracle.agrees_without(name):
+            return {}  # It was another set than the trace's less this one.
+        return {name: self.judge.verdict(name, Behaviour(stages=tuple(result.behaviour for result in found)))}
 
     def at_the_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
         """Return what the fork at the first miss of *name* told, or tells now that it goes on."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import replace
 from typing import Any
 
 from minreq.comparing import Deviation, beyond_noise, deviations
 from minreq.errors import BaselineFailure, ModuleNotOffered, SmokeFails, SmokeNeverEnds
-from minreq.model import Behaviour, Difference
+from minreq.model import Behaviour, Difference, Group
 from minreq.observing import PROOF_SEED, Laboratory, Observation, observe_with
 from minreq.smoke.results import StageResult
 from minreq.tracing import Trace
@@ -33,8 +35,10 @@ class Baseline:
         self._pool = pool
         #: What it did in the first stage, known before the rest.
         self._first: Future[Behaviour] = Future()
-        self._observed = pool.submit(self._observe, "baseline")
-        self._again: Future[Observation] | None = None
+        self._observed = pool.submit(self._observe, laboratory, "baseline")
+        #: Repetitions, each of other groups.
+        self._again: list[tuple[frozenset[str], Future[Observation]]] = []
+        self._lock = threading.Lock()
 
     @property
     def observation(self) -> Observation:
@@ -46,27 +50,42 @@ class Baseline:
         """What the smoke did."""
         return self.observation.behaviour
 
-    def listen_for_noise(self) -> Future[Observation]:
-        """Start a second baseline beside whatever runs next."""
-        if self._again is None:
-            self._again = self._pool.submit(self._observe, "baseline-again", PROOF_SEED)
-        return self._again
+    def noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+        """Return what differs between two baselines in the groups of *found*, which run again when first asked for."""
+        stages = {deviation.stage for deviation in found}
+        groups = [
+            group
+            for group in self._laboratory.world.plan.groups
+            if any(script.stage in stages for script in group.scripts)
+        ]
+        with self._lock:
+            known = {name for names, _ in self._again for name in names}
+            new = tuple(group for group in groups if group.name not in known)
+            if new or not self._again:
+                self._again.append((frozenset(group.name for group in new), self._repeat(new)))
+        return self.known_noise()
 
-    def noise(self) -> tuple[Deviation, ...]:
-        """Return what differs between two baselines; the second is run when it is first asked for."""
-        return deviations(self.behaviour, self.listen_for_noise().result().behaviour)
+    def _repeat(self, groups: tuple[Group, ...]) -> Future[Observation]:
+        """Begin a second baseline of *groups*, beside whatever runs next."""
+        world = self._laboratory.world
+        laboratory = replace(self._laboratory, world=replace(world, plan=replace(world.plan, groups=groups)))
+        return self._pool.submit(self._observe, laboratory, "baseline-again", PROOF_SEED)
 
     def known_noise(self) -> tuple[Deviation, ...]:
-        """Return the noise where anybody had to ask for it."""
-        return self.noise() if self._again is not None else ()
+        """Return the noise of the groups for which anybody had to ask."""
+        repeated = (again.result().behaviour for _, again in tuple(self._again))
+        return tuple(each for behaviour in repeated for each in self._deviations(behaviour))
 
     def deviations_of(self, behaviour: Behaviour, accepted: Iterable[Difference]) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from the baseline in the stages that ran, *accepted* differences aside."""
         aside = {(difference.stage, difference.what) for difference in accepted}
-        found = deviations(self._expected(behaviour), behaviour)
-        if found and self._again is not None:
-            found = beyond_noise(found, self.noise())
+        found = self._deviations(behaviour)
+        if found and self._again:
+            found = beyond_noise(found, self.noise(found))
         return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in aside)
+
+    def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        return deviations(self._expected(behaviour), behaviour)
 
     def _expected(self, behaviour: Behaviour) -> Behaviour:
         """Return what the baseline did in the stages of *behaviour*."""
@@ -77,9 +96,9 @@ class Baseline:
             wait(either, return_when=FIRST_COMPLETED)
             if self._first.done():
                 return self._first.result()
-        return Behaviour(stages=tuple(stage for stage in self.behaviour.stages if stage.stage in ran))
+        return self.behaviour.of(ran)
 
-    def _observe(self, name: str, seed: int = 0) -> Observation:
+    def _observe(self, laboratory: Laboratory, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
 
         def tell(first: StageResult) -> bool:
@@ -87,8 +106,8 @@ class Baseline:
                 self._first.set_result(Behaviour(stages=(first.behaviour,)))
             return True
 
-        oracle = Trace(self._laboratory.closure, {}, eager=True)
-        observation = observe_with(self._laboratory, oracle, name, seed=seed, go_on=tell)
+        oracle = Trace(laboratory.closure, {}, eager=True)
+        observation = observe_with(laboratory, oracle, name, seed=seed, go_on=tell)
         if observation.failure is not None:
             stage = observation.failure.behaviour.stage
             first = self._laboratory.world.plan.first

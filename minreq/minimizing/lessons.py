@@ -146,7 +146,7 @@ class Lessons:
 
     def _deviates_jointly(self, trace: Observation, deviation: Deviation) -> str:
         """No single distribution makes the difference: bring back all of them; settling tells which were needed."""
-        if not beyond_noise([deviation], self.baseline.noise()):
+        if not beyond_noise([deviation], self.baseline.noise([deviation])):
             # What was tried before this was known may make a difference that the noise hid.
             self._innocent.clear()
             return f"{deviation.what} of {deviation.stage} differs from run to run"

@@ -227,7 +227,8 @@ class _Search:
             return self.prove(trace)
         if wrong:
             again = self.proofs.begin(wanted).result()
-            for deviation in without_noise(deviations(proof.behaviour, again.behaviour), self.baseline.noise()):
+            found = deviations(proof.behaviour, again.behaviour)
+            for deviation in without_noise(found, self.baseline.noise(found)):
                 raise SmokeUnsteady(deviation.stage, f"two runs of one set: {sentence(deviation)}")
             raise ProofFailed("the lock", wrong)
         return proof
@@ -242,7 +243,7 @@ class _Search:
             behaviour = proof.failure.behaviour
             return [f"{behaviour.stage} fails: {behaviour.status}"]
         found = self.lessons.deviations_of(proof)
-        return list(map(sentence, beyond_noise(found, self.baseline.noise()))) if found else []
+        return list(map(sentence, beyond_noise(found, self.baseline.noise(found)))) if found else []
 
     def minimum(self, trace: Observation, proof: Observation) -> Minimum:
         """Put together what was found."""

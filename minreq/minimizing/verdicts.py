@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
@@ -40,7 +40,7 @@ class Verdicts:
             if isinstance(verdict, Difference) and (self.wishes.smallest or name in self.wishes.excluded):
                 self.degraded[name] = verdict
             elif verdict is not None:
-                self.evidence[name] = trace.answers[name].question, verdict
+                self.evidence[name] = _place(trace.answers[name].question), verdict
                 continue
             self.unneeded.add(name)
 
@@ -65,7 +65,7 @@ class Verdicts:
         return {
             name
             for name, (question, _) in self.evidence.items()
-            if name in trace.accepted and trace.answers[name].question == question
+            if name in trace.accepted and _place(trace.answers[name].question) == question
         }
 
     def stands(self, trace: Observation) -> bool:
@@ -81,3 +81,8 @@ class Verdicts:
             for name in trace.accepted - self.unneeded
             for asked in trace.asked[name]
         )
+
+
+def _place(question: Question) -> Question:
+    """Return what was asked for and where; not when, as less is asked for before it once something is left out."""
+    return replace(question, order=0)

@@ -1,0 +1,76 @@
+"""What is settled by which means: a run of its own, the dearest, is for what nothing else can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from laboratory import find
+from packaging.utils import NormalizedName
+from wheelhouse import SCENARIOS, load, write
+
+from minreq import settling
+from minreq.minimizing import baseline
+from minreq.model import Script
+from minreq.observing import Laboratory, Observation, observe_with
+from minreq.smoke.processes import MAIN
+from minreq.smoke.results import StageResult
+from minreq.smoke.running import Run
+from minreq.tracing import Trace
+
+
+@pytest.fixture
+def no_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(*_arguments: object) -> None:
+        raise AssertionError("a run of its own")
+
+    monkeypatch.setattr(settling, "observe_alone", alone)
+
+
+@pytest.fixture
+def asides(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NormalizedName, str]]:
+    """The stages that ran without a distribution."""
+    ran: list[tuple[NormalizedName, str]] = []
+    run = Run.run
+
+    def watched(
+        self: Run, scripts: Sequence[Script], *, without: NormalizedName | None = None, template: str = MAIN
+    ) -> tuple[StageResult, ...]:
+        if without is not None:
+            ran.extend((without, script.stage) for script in scripts)
+        return run(self, scripts, without=without, template=template)
+
+    monkeypatch.setattr(Run, "run", watched)
+    return ran
+
+
+@pytest.mark.usefixtures("no_runs")
+def test_what_one_provider_asks_for_is_tried_with_that_provider(
+    asides: list[tuple[NormalizedName, str]], tmp_path: Path
+) -> None:
+    found = find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
+    assert found.kept == ("app", "colour")
+    assert {stage for name, stage in asides if name == "colour"} == {"beta/chat", "beta/paint"}
+
+
+@pytest.mark.usefixtures("no_runs")
+def test_evidence_holds_where_less_was_asked_for_before(tmp_path: Path) -> None:
+    """Another trace is due once two can be left out, and nothing of the first has to be tried again."""
+    found = find(write(load(SCENARIOS / "evidence-outlives-what-is-spared.toml"), tmp_path / "house"))
+    assert found.kept == ("app", "needed")
+    assert found.left_out.keys() == {"below", "first", "second"}
+
+
+def test_noise_is_looked_for_where_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repeated: list[list[str]] = []
+
+    def watched(laboratory: Laboratory, oracle: Trace, name: str, **rest: Any) -> Observation:
+        if name == "baseline-again":
+            repeated.append([group.name for group in laboratory.world.plan.groups])
+        return observe_with(laboratory, oracle, name, **rest)
+
+    monkeypatch.setattr(baseline, "observe_with", watched)
+    find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
+    assert repeated == [["beta"]]
