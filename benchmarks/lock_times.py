@@ -29,7 +29,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minreq.lockfile import evidence
-from minreq.model import Lock
+from minreq.model import Difference, Lock
 from minreq.profiles.loading import Profile, find
 from minreq.profiles.planning import available, plan
 from minreq.smoke.emulation import Emulator
@@ -44,6 +44,7 @@ TITLES = {
     "again": "minreq lock, nothing changed",
     "check": "minreq lock --check",
     "warm": "minreq lock, warm store",
+    "settled": "minreq lock, warm store, what differs kept by --whole",
     "changed": "minreq lock, smoke changed",
     "smallest": "minreq lock --smallest, warm store",
     "one": "minreq lock, one provider, warm store",
@@ -59,7 +60,7 @@ TITLES = {
     "leave-one-out": "by hand: a run without each of the closure",
 }
 OWN = frozenset(
-    {"help", "again", "check", "warm", "changed", "smallest", "one", "ten", "cold", "certify", "exposure", "analyze"}
+    {"help", "again", "check", "warm", "settled", "changed", "smallest", "one", "ten", "cold", "certify", "exposure", "analyze"}
 )
 #: Begin with nothing, and so take long; measured in fewer rounds, the last ones once, and for the first root alone.
 COLD = frozenset({"cold", "uv-compile", "pip-compile", "pip-install"})
@@ -70,7 +71,7 @@ TEN = "openai,azure,anthropic,gemini,mistral,groq,deepseek,cohere,ollama,bedrock
 
 #: Measured, against what, how many times as long it may take.
 RATIOS = (
-    ("warm", "smoke", 3.0),
+    ("settled", "smoke", 3.0),
     ("cold", "pip-compile", 1 / 3),
     ("cold", "pip-install", 1.0),
     ("cold", "loop", 0.1),
@@ -79,6 +80,8 @@ RATIOS = (
 )
 #: Measured, and how many seconds it may take.
 SECONDS = (("again", 0.5), ("check", 0.5), ("help", 0.15), ("exposure", 10.0), ("analyze", 10.0))
+#: Smokes that a difference may take which is brought back.
+_MOST_FOR_A_DIFFERENCE = 1.1
 _MOST_MEMORY = 150_000_000
 _MOST_REQUESTS = 3.0
 
@@ -206,7 +209,7 @@ def measure(
             "smoke": lambda: timed(lambda: smoke.run(task.full)),
             "loop": lambda: plain_loop(lock, task.full, smoke, task.scratch),
             "leave-one-out": lambda: leave_one_out(lock, task.full, smoke, task.sample),
-            **{name: _in_a_copy(task, name) for name in OWN},
+            **{name: _in_a_copy(task, lock, name) for name in OWN},
             **{name: _from_nothing(task, name) for name in COLD - OWN},
         }
         for number in range(max(rounds, cold_rounds)):
@@ -218,9 +221,10 @@ def measure(
     return times
 
 
-def _in_a_copy(task: Task, name: str) -> Callable[[], Measured]:
+def _in_a_copy(task: Task, lock: Lock, name: str) -> Callable[[], Measured]:
     """A command of minreq, in a folder of its own."""
     arguments = {
+        "settled": [*task.arguments, *(part for each in differing(lock) for part in ("--whole", each))],
         "help": ["--help"],
         "check": [*task.arguments, "--check"],
         "certify": [*task.arguments, "--certify"],
@@ -242,6 +246,11 @@ def _in_a_copy(task: Task, name: str) -> Callable[[], Measured]:
             return minreq(arguments, folder, Path(scratch, "store") if name == "cold" else task.store)
 
     return action
+
+
+def differing(lock: Lock) -> list[str]:
+    """What is kept because the smoke passes without it and behaves differently."""
+    return [each.candidate.name for each in lock.selection.kept if isinstance(each.evidence, Difference)]
 
 
 def _from_nothing(task: Task, name: str) -> Callable[[], Measured]:
@@ -298,10 +307,14 @@ def lines(task: Task, lock: Lock, times: Mapping[str, Sequence[Measured]]) -> It
     yield ""
     yield "| target | is | may be | |"
     yield "|---|---:|---:|---|"
-    yield from _targets(times, len(lock.resolution.pins), _sizes(lock))
+    yield from _targets(times, lock)
 
 
-def _targets(times: Mapping[str, Sequence[Measured]], closure: int, wheels: int) -> Iterator[str]:
+def _targets(times: Mapping[str, Sequence[Measured]], lock: Lock) -> Iterator[str]:
+    closure, wheels = len(lock.resolution.pins), _sizes(lock)
+    if times["warm"] and times["settled"] and (names := differing(lock)):
+        more = (median(times["warm"]) - median(times["settled"])) / median(times["smoke"])
+        yield _row(f"a difference found, smokes ({', '.join(names)})", more / len(names), _MOST_FOR_A_DIFFERENCE)
     for name, other, limit in RATIOS:
         if times[name] and times[other]:
             yield _row(f"{TITLES[name]} : {TITLES[other]}", median(times[name]) / median(times[other]), limit)
