@@ -59,9 +59,7 @@ TITLES = {
     "loop": "by hand: install what is missing, run, again",
     "leave-one-out": "by hand: a run without each of the closure",
 }
-OWN = frozenset(
-    {"help", "again", "check", "warm", "settled", "changed", "smallest", "one", "ten", "cold", "certify", "exposure", "analyze"}
-)
+OWN = TITLES.keys() - {"smoke", "uv-compile", "pip-compile", "pip-install", "loop", "leave-one-out"}
 #: Begin with nothing, and so take long; measured in fewer rounds, the last ones once, and for the first root alone.
 COLD = frozenset({"cold", "uv-compile", "pip-compile", "pip-install"})
 ONCE = frozenset({"smallest", "one", "ten", "certify", "exposure", "analyze", "loop", "leave-one-out"})
