@@ -100,6 +100,16 @@ def test_another_file_is_looked_for_on_the_page(reader: Reader) -> None:
     assert reader.understood == 2
 
 
+def test_two_locks_with_other_pins_both_find_theirs_again(reader: Reader) -> None:
+    told = page({"filename": ONE}, {"filename": TWO})
+    for asked in (ONE, TWO):
+        reader.read(told).named([asked])
+    assert reader.understood == 2
+    for asked in (ONE, TWO, ONE):
+        assert [link.filename for link in reader.read(told).named([asked])] == [asked]
+    assert reader.understood == 2
+
+
 def test_a_page_nobody_can_read_is_not_recorded(reader: Reader) -> None:
     told = Page(url=URL, content_type=JSON, body=b"{")
     for _ in range(2):

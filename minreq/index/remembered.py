@@ -107,16 +107,18 @@ class RememberedPage:
             facts = [each for each in self._known["files"] if each["filename"] in filenames]
             return listed(facts, self._known["base"])
         page = self._whole()
-        found = page.named(filenames)
+        # With what other locks ask for: whoever comes next may be one of them.
+        asked = {*filenames, *(self._known["asked"] if self._known else ())}
+        found = page.named(asked)
         known = {
             "digest": self._digest,
             "standing": {"status": page.standing.status, "reason": page.standing.reason},
-            "asked": dict.fromkeys(sorted(filenames)),
+            "asked": dict.fromkeys(sorted(asked)),
             "base": found[0].page.url if found else self._url,
             "files": [dict(link.facts) for link in found],
         }
         self._records.keep_page(self._url, json.dumps(known).encode())
-        return found
+        return page.named(filenames)
 
     def _whole(self) -> ProjectPage:
         # Two threads may both come here; they find the same.
