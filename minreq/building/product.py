@@ -171,11 +171,10 @@ def elsewhere(opened: Collection[str], here: Iterable[Leaf], there: Iterable[Lea
 
 def _left_out(lock: Lock) -> Saving:
     """What the lock itself saves."""
-    left_out = [each for each in lock.selection.left_out if each.candidate.name not in lock.resolution.provided]
     return Saving(
         step="left-out distributions",
-        bytes=sum(each.bytes for each in left_out),
+        bytes=sum(each.bytes for each in lock.left_out),
         files=0,
         risk="low",
-        why=f"{len(left_out)} distributions, without which the smoke behaves the same",
+        why=f"{len(lock.left_out)} distributions, without which the smoke behaves the same",
     )
