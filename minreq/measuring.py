@@ -192,7 +192,7 @@ def _part(closure: Closure, name: NormalizedName, why: str = "") -> Part:
 
 
 def _common(task: Task, resolution: Resolution) -> Mapping[str, object]:
-    """Return what decides every result beside the scripts: the distributions, which are accepted, the interpreter."""
+    """Return what decides every result beside the scripts: distributions, start-up files accepted, interpreter."""
     return {
         "python": str(task.interpreter.platform.python_version),
         "tags": str(task.interpreter.platform.tags[0]),
