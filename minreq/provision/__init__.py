@@ -58,9 +58,11 @@ def provisions(
         # One more than there are processors, since stages wait too: for what they try again, and for the emulator.
         found = list(pool.map(searched, plan.groups))
     doubtful = [each for each in found if not _stands(each, declined)]
-    again = _standing_again(laboratory, base, declined, doubtful)
+    for each in _standing_again(laboratory, base, declined, doubtful):
+        known(each)
+        doubtful.remove(each)
     for each in doubtful:
-        known(each if each.provider in again else _alone(laboratory, base, each))
+        known(_alone(laboratory, base, each))
 
 
 def _stands(found: Provision, declined: frozenset[NormalizedName]) -> bool:
@@ -93,9 +95,8 @@ def _standing_again(
     base: frozenset[NormalizedName],
     declined: frozenset[NormalizedName],
     doubtful: Iterable[Provision],
-) -> frozenset[str]:
-    """Return the providers whose needs stand, where the first stage is given those of them that it asked for."""
-    stands: set[str] = set()
+) -> Iterator[Provision]:
+    """Yield those that stand where the first stage is given what of their needs it asked for."""
     together: dict[frozenset[NormalizedName], list[Provision]] = {}
     for each in doubtful:
         if not each.failure:
@@ -108,8 +109,7 @@ def _standing_again(
             ThreadPoolExecutor(laboratory.jobs + 1) as pool,
         ):
             passed = pool.map(partial(_passes, laboratory, groups, run), together[given])
-            stands |= {each.provider for each, is_so in zip(together[given], passed, strict=True) if is_so}
-    return frozenset(stands)
+            yield from (each for each, is_so in zip(together[given], passed, strict=True) if is_so)
 
 
 def _passes(laboratory: Laboratory, groups: Groups, run: Run, found: Provision) -> bool:
