@@ -16,7 +16,8 @@ _LARGE = 64 << 10
 def keep_small() -> None:
     """Let what comes and goes, pages and syntax trees of some megabytes, leave no holes; before threads are started.
 
-    Where the C library is another one, nothing is done, and nothing is lost but memory.
+    It is for the whole process: the commands that read pages say it, and ``minreq.api``, a guest in the process of
+    somebody else, does not. Where the C library is another one, nothing is done, and nothing is lost but memory.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)

@@ -138,10 +138,15 @@ def _measured(task: Task, mapped: Mapped, plan: Plan, reporter: Reporter) -> tup
             mapped.closure.take(Requirement(extra))
         reporter.began(Step.TRACE, f"{len(missing)} providers")
         waiting = _running(laboratory, replace(plan, groups=missing))
-        for each in provisions(waiting, base.names, base.declined, reporter):
-            found.append(_as_kept(mapped.closure, each))
+
+        def told(provision: Provision) -> None:
+            """Keep it at once: an interrupt then loses only what is still being measured."""
+            each = _as_kept(mapped.closure, provision)
+            found.append(each)
             if not each.failure:
-                records.keep(found[-1])
+                records.keep(each)
+
+        provisions(waiting, base.names, base.declined, known=told, reporter=reporter)
     return base, found
 
 
@@ -187,10 +192,12 @@ def _part(closure: Closure, name: NormalizedName, why: str = "") -> Part:
 
 
 def _common(task: Task, resolution: Resolution) -> Mapping[str, object]:
-    """Return what decides every result beside the scripts: the distributions, and the interpreter."""
+    """Return what decides every result beside the scripts: distributions, start-up files accepted, interpreter."""
     return {
         "python": str(task.interpreter.platform.python_version),
         "tags": str(task.interpreter.platform.tags[0]),
+        # Whoever asks for one that is refused does without it, or fails.
+        "allow_pth": sorted(resolution.pins.keys() & {*task.settings.allow_pth}),
         "pins": {name: str(pin.wheel.sha256 or pin.wheel.filename) for name, pin in resolution.pins.items()},
     }
 

@@ -71,7 +71,7 @@ def include(settings: Settings, text: str) -> tuple[Settings, tuple[str, ...]]:
         raise InvalidOptions(
             [f"--exclude {name}: it was missed; drop one of --exclude and --misses" for name in excluded]
         )
-    left_out = {each.candidate.name for each in lock.selection.left_out} - lock.resolution.provided
+    left_out = {each.candidate.name for each in lock.left_out}
     taken = {each.distribution for each in misses} & left_out
     told = replace(settings, include=tuple(sorted({*settings.include, *taken})))
     return told, (*(_sentence(each, lock, left_out) for each in misses), *_ending(taken, misses))

@@ -448,3 +448,13 @@ class Lock:
     tools: tuple[Candidate, ...] = ()
     hashes: bool = True
     annotate: bool = True
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of the selection is left out and not provided: nowhere when the lock is installed."""
+        return tuple(each for each in self.selection.left_out if each.candidate.name not in self.resolution.provided)
+
+    @property
+    def provided(self) -> tuple[LeftOut, ...]:
+        """What of the selection is left out since the runtime has it."""
+        return tuple(each for each in self.selection.left_out if each.candidate.name in self.resolution.provided)

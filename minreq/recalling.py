@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def plan(lock: Lock, file: Path, moved: Sequence[Path] = ()) -> Plan:
     *moved* are scripts that may not be where they were. Raises ``EvidenceUnreadable`` and ``SmokeMissing``.
     """
     told = _told(lock, file)
-    smokes = [_smoke(smoke, file, moved) for smoke in told.get("smokes", ())]
+    smokes = [_smoke(smoke, lock, file, moved) for smoke in told.get("smokes", ())]
     found = profile(lock, file)
     subject = next((root for root in _roots(lock, told) if found and root in found.roots), lock.resolution.root)
     version = lock.resolution.pins[subject].version
@@ -47,7 +48,7 @@ def plan(lock: Lock, file: Path, moved: Sequence[Path] = ()) -> Plan:
 def profile(lock: Lock, file: Path) -> loading.Profile | None:
     """Return what is known of the roots of the *lock* in *file*; raises ``ProfileInvalid``."""
     told = _told(lock, file)
-    folders = [_folder(each, file) for each in told.get("profiles", ())]
+    folders = [_folder(each, lock, file) for each in told.get("profiles", ())]
     return next((found for root in _roots(lock, told) if (found := loading.find(root, folders)) is not None), None)
 
 
@@ -63,20 +64,42 @@ def _roots(lock: Lock, told: Mapping[str, Any]) -> list[NormalizedName]:
     return [lock.resolution.root, *(canonicalize_name(each.name) for each in told.get("also", ()))]
 
 
-def _folder(recorded: Path, file: Path) -> Path:
-    """Return where a profile of the user is now: as recorded, or beside the lock."""
-    return next((each for each in (recorded, file.parent / recorded) if each.is_dir()), recorded)
+def _folder(recorded: Path, lock: Lock, file: Path) -> Path:
+    """Return where a profile of the user is now: as recorded, beside the lock, or where that was made."""
+    return next((each for place in _places(lock, file) if (each := place / recorded).is_dir()), recorded)
 
 
-def _smoke(recorded: Path, file: Path, moved: Sequence[Path]) -> Path | Command:
-    """Return where a script of the user is now: as told, as recorded, or beside the lock."""
+def _smoke(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -> Path | Command:
+    """Return where a script of the user is now: as told, as recorded, beside the lock, or where that was made."""
     told = [path for path in moved if path.name == recorded.name]
-    for path in (*told, recorded, file.parent / recorded):
+    for path in (*told, *(place / recorded for place in _places(lock, file))):
         if path.is_file():
             return path.absolute()
     if len(str(recorded).split()) > 1:
-        return preparing.smoke_at(recorded, file.parent)
+        return _command(recorded, lock, file)
     raise SmokeMissing(str(recorded), str(file))
+
+
+def _command(recorded: Path, lock: Lock, file: Path) -> Path | Command:
+    """Return the command line where it finds the files it was proven with, else some of that name."""
+    _, beside, made = _places(lock, file)
+    found = [preparing.smoke_at(recorded, place) for place in (made, beside, Path())]
+    commands = [each for each in found if isinstance(each, Command)]
+    same = (each for each in commands if planning.command_digest(each) in lock.inputs.values())
+    named = (each for each in commands if planning.named_files(each))
+    return next(chain(same, named, found))
+
+
+def _places(lock: Lock, file: Path) -> tuple[Path, Path, Path]:
+    """Return where the user is, where the lock lies, and where it was made.
+
+    The last is known where it was written somewhere below that (``-o locks/a.txt``).
+    """
+    output = _told(lock, file).get("output", Path(file.name))
+    absolute = file.absolute()
+    below = len(output.parts)
+    inside = ".." not in output.parts and absolute.parts[-below:] == output.parts
+    return Path(), file.parent, absolute.parents[below - 1] if inside else file.parent
 
 
 def allowed_pth(lock: Lock) -> tuple[NormalizedName, ...]:

@@ -39,6 +39,8 @@ class Vocabulary:
     companions: frozenset[str]
     #: Argument of a call -> feature.
     arguments: Mapping[str, str]
+    #: Setting in the configuration of a proxy that is true, with the key of its table, ``settings.cache`` -> feature.
+    settings: Mapping[str, str]
     #: Argument of a call -> provider.
     hints: Mapping[str, str]
     #: What stands before the first slash of a model -> provider.

@@ -50,7 +50,8 @@ def workplace(
     scripts = [script.file for group in plan.groups for script in group.scripts]
     first = [plan.first.file] if plan.first else []
     smokes = {file.parent: "smoke" for file in first + scripts}
-    smokes |= {script.folder: "smoke" for group in plan.groups for script in group.scripts if script.folder is not None}
+    of_commands = [script.folder for group in plan.groups for script in group.scripts if script.folder is not None]
+    smokes |= dict.fromkeys(of_commands, "smoke")
 
     def places(sandbox: Path) -> Places:
         return Places(
@@ -66,7 +67,7 @@ def workplace(
     seen = [file.parent if file.parent.resolve() not in hidden else file for file in [*scripts, *first]]
     guard = walls(
         store.unpacked_folder,
-        [Path.cwd(), *seen, *_installation(interpreter)],
+        [Path.cwd(), *seen, *of_commands, *_installation(interpreter)],
     )
     if require_sandbox and not guard.kernel:
         raise SandboxMissing(guard.why)

@@ -294,7 +294,8 @@ class TestWhatIsRefused:
         [
             ("smoke.py", "it is a file; name a folder, or a file that ends in .zip"),
             ("full", "it is a folder with something else in it (no minreq-build.json)"),
-            ("nowhere/out.zip", "there is no folder nowhere"),
+            ("nowhere/out.zip", "there is no folder nowhere; make it (mkdir -p nowhere), or name another place"),
+            ("smoke.py/out.zip", "smoke.py is no folder"),
         ],
     )
     def test_a_place_where_it_does_not_belong(self, own: Project, output: str, why: str) -> None:
@@ -341,6 +342,45 @@ def test_compiled_files_alone(own: Project) -> None:
     }
     assert python(tree, "import app; print(app.answer)").out == "42\n"
     check_records(tree)
+
+
+READS_ITSELF = """
+explanation = "`app` finds in its own source what it may import later, and imports it at once where it has none."
+requirements = ["app"]
+program = "import app; print(app.answer)"
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+import inspect, sys
+try:
+    inspect.getsource(sys.modules[__name__])
+except OSError:
+    import app.later
+answer = 42
+'''
+"app/later.py" = "x = 1"
+"app/never.py" = "y = 1"
+"""
+
+
+@pytest.mark.parametrize("level", ["unused", "traced"])
+def test_what_is_imported_only_where_there_are_no_sources_stays(tmp_path: Path, level: str) -> None:
+    made = project(READS_ITSELF, tmp_path)
+    made.make_lock()
+    built(made, "--slim", "traced")
+    assert "left_out" in made.folder.joinpath("out/app/later.py").read_text()
+    built(made, "--slim", level, "--bytecode", "only")
+    tree = made.folder / "out"
+    assert python(tree, "import app.later; print(app.answer)").out == "42\n"
+    assert tree.joinpath("app/never.pyc").exists() == (level == "unused")
+
+
+def test_what_cannot_do_without_sources_is_told_whatever_is_left_out(tmp_path: Path) -> None:
+    made = project(READS_ITSELF.replace("    import app.later", "    raise"), tmp_path)
+    made.make_lock()
+    done = made.minreq("build", "-o", "out", "-q", "--slim", "traced", "--bytecode", "only")
+    advice = "choose --bytecode add or none: without sources it fails whatever is left out:"
+    assert (done.status, done.sentences[0].partition("; ")[2]) == (1, advice)
+    assert done.sentences[1].startswith("smoke/smoke.py fails: OSError: ")
 
 
 def test_a_build_is_replaced_by_the_next(own: Project) -> None:

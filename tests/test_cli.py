@@ -193,7 +193,10 @@ class TestLock:
     def test_an_output_that_cannot_be_written_is_told_before_the_work(self, capsys: pytest.CaptureFixture[str]) -> None:
         engine = Played()
         assert main(["lock", "-p", "openai", "-o", "nowhere/lock.txt"], engine=engine) == 2
-        assert capsys.readouterr().err == "error: cannot write nowhere/lock.txt: No such file or directory\n"
+        assert capsys.readouterr().err == (
+            "error: cannot write nowhere/lock.txt: there is no folder nowhere; make it (mkdir -p nowhere), or name "
+            "another place\n"
+        )
         assert engine.locked == []
 
     def test_check_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:

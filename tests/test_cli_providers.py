@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +258,42 @@ def test_a_provider_that_cannot_be_had(made: Project) -> None:
     assert {*failures.values()} == {None, failures["lost"], failures["picky"]}
     assert names(found)["far"] == ["bonus", "politeness", "shared"]
     assert done.sentences[-1].startswith("could not be measured: lost, picky; the table tells why")
+
+
+def test_what_is_accepted_counts(made: Project, tmp_path: Path) -> None:
+    """A start-up file refused once is no reason to find nothing of its distribution when it is accepted."""
+    files = 'files = { "politeness/__init__.py" = "", "politeness.pth" = "import sys" }\n'
+    heading = '[wheels.politeness."1.0"]\n'
+    again = project(SCENARIO.replace(heading, heading + files), tmp_path / "again")
+    shutil.copytree(made.folder / "profiles", again.folder / "profiles")
+    shutil.copy(made.folder / "pyproject.toml", again.folder)
+    arguments = ("--providers", "far")
+    assert names(measured(again, *arguments)) == {"far": ["bonus", "shared"]}
+    accepted = measured(again, *arguments, "--allow-pth", "politeness")
+    assert names(accepted) == {"far": ["bonus", "politeness", "shared"]}
+    assert names(measured(again, *arguments, "--allow-pth", "speedup")) == {"far": ["bonus", "shared"]}
+
+
+def test_an_interrupt_loses_only_what_is_not_measured(made: Project) -> None:
+    script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
+    waiting = "    if call['model'] == 'near/one': __import__('time').sleep(600)\n"
+    script.write_text(script.read_text("utf-8").replace("    chat(", f"{waiting}    chat("))
+    records = made.cache / "providers"
+    command = made.command("providers", "fat", "--jobs", "2", "-q")
+    with subprocess.Popen(
+        command, cwd=made.folder, env=made.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            while not any('"provider": "far"' in file.read_text("utf-8") for file in records.glob("*.json")):
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    kept = {file: file.stat().st_mtime_ns for file in records.glob("*.json")}
+    assert names(measured(made, "--providers", "far")) == {"far": ["bonus", "politeness", "shared"]}
+    assert {file: file.stat().st_mtime_ns for file in records.glob("*.json")} == kept
 
 
 def test_a_base_with_an_extra_is_kept(made: Project) -> None:

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from minreq.cli.engine import Engine
+
 #: Frees a large block, which teaches glibc to keep smaller ones; then 64 MB between small blocks that stay.
 _PROGRAM = """
 import sys
@@ -29,6 +31,24 @@ print(pages * 4096)
 
 def resident(how: str) -> int:
     return int(subprocess.run([sys.executable, "-c", _PROGRAM, how], capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.parametrize(
+    ("command", "work"),
+    [
+        ("lock", "locking.lock"),
+        ("verify", "verifying.verify"),
+        ("build", "building.build"),
+        ("providers", "measuring.measure"),
+        ("versions", "surveying.survey"),
+    ],
+)
+def test_commands_that_read_pages_say_it_first(command: str, work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("minreq.heap.keep_small", lambda: done.append("small"))
+    monkeypatch.setattr(f"minreq.{work}", lambda *_: done.append(work))
+    getattr(Engine(), command)(None, None)
+    assert done == ["small", work]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this C library keeps nothing back")

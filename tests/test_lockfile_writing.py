@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minreq.errors import OutputUnwritable
+from minreq.errors import OutputFolderMissing, OutputUnwritable
 from minreq.lockfile.writing import check, write
 
 
@@ -55,7 +55,17 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "a"
     with pytest.raises(OutputUnwritable) as caught:
         write({path: "new"})
-    assert str(caught.value) == f"cannot write {path}: No such file or directory"
+    folder = path.parent
+    sentence = f"there is no folder {folder}; make it (mkdir -p {folder}), or name another place"
+    assert str(caught.value) == f"cannot write {path}: {sentence}"
+
+
+def test_a_missing_folder_behind_a_link_is_the_one_that_is_told(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nowhere" / "a")
+    with pytest.raises(OutputFolderMissing) as caught:
+        check(link)
+    assert (caught.value.path, caught.value.folder) == (link, tmp_path / "nowhere")
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
@@ -121,7 +131,7 @@ def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
     check(tmp_path / "a")
     check(tmp_path / "b")
     assert contents(tmp_path) == {"a": "old"}
-    with pytest.raises(OutputUnwritable, match="No such file or directory"):
+    with pytest.raises(OutputUnwritable, match="there is no folder"):
         check(tmp_path / "nowhere" / "a")
     with pytest.raises(OutputUnwritable, match="it is not a regular file"):
         check(tmp_path)

@@ -13,9 +13,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minreq.errors import ProfileInvalid, UnknownFeature, UnknownProvider
-from minreq.model import Plan
+from minreq.model import Command, Plan
 from minreq.profiles.loading import Profile, find, load
-from minreq.profiles.planning import available, inputs, plan, skipped
+from minreq.profiles.planning import available, inputs, named_files, plan, skipped
 
 EXAMPLE, SLIM = canonicalize_name("example"), canonicalize_name("example-core")
 
@@ -344,3 +344,13 @@ class TestLitellm:
         """Their folder is on the path of the child, as it is of any script."""
         names = {file.stem for file in litellm().first.parent.glob("*.py")}
         assert all(name.startswith("smoke_") for name in names)
+
+
+def test_the_files_that_a_command_names(tmp_path: Path) -> None:
+    """Folders stand for what of Python is in them; other words are no matter, nor where a path begins."""
+    for name in ("here/checks/b.py", "here/checks/a.py", "here/checks/data.txt", "here/conf.ini", "there/c.py"):
+        tmp_path.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
+        tmp_path.joinpath(name).touch()
+    words = ("pytest", "-q", "checks", "conf.ini", "nothing", str(tmp_path / "there"))
+    found = named_files(Command(words=words, folder=tmp_path / "here"))
+    assert sorted(found) == ["../there/c.py", "checks/a.py", "checks/b.py", "conf.ini"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,37 @@ def test_a_command_with_tools_that_are_never_in_the_lock(made: Project) -> None:
     stale = made.minreq(*command, "--check")
     assert stale.status == 1
     assert "check checks" in stale.err
+
+
+def test_a_command_finds_its_files_wherever_the_lock_lies(made: Project, tmp_path: Path) -> None:
+    """By what the evidence records: the files it names, and where the lock was written, seen from where it ran."""
+    other = tmp_path / "other"
+    for folder, text in ((made.folder, "import first\n"), (other, "raise SystemExit('not these')\n")):
+        folder.joinpath("checks").mkdir(parents=True)
+        folder.joinpath("checks", "check_first.py").write_text(text)
+    made.folder.joinpath("locks").mkdir()
+    command = ("lock", "first", "--smoke", "check checks", "--smoke-with", "tool", "-q", "-o")
+    for output in (str(other / "lock.txt"), "locks/lock.txt"):
+        assert made.minreq(*command, output).status == 0
+        done = made.minreq("verify", output)
+        assert (done.status, "the smoke is not the one" in done.err) == (0, False), done.err
+    elsewhere = replace(made, folder=other)
+    assert elsewhere.minreq("verify", str(made.folder / "locks" / "lock.txt")).status == 0
+    # Of files that are no longer the same, those are taken that are nearest to where the lock was made.
+    made.folder.joinpath("checks", "check_first.py").write_text("import first  # and more\n")
+    done = elsewhere.minreq("verify", str(made.folder / "locks" / "lock.txt"))
+    assert (done.status, "the smoke is not the one the lock was proven with: smoke/check checks" in done.err) == (
+        0,
+        True,
+    )
+
+
+def test_a_script_is_found_where_the_lock_was_made(made: Project, tmp_path: Path) -> None:
+    made.folder.joinpath("smoke.py").write_text("import first\n")
+    made.folder.joinpath("locks").mkdir()
+    assert made.minreq("lock", "first", "--smoke", "smoke.py", "-q", "-o", "locks/lock.txt").status == 0
+    elsewhere = replace(made, folder=tmp_path)
+    assert elsewhere.minreq("verify", str(made.folder / "locks" / "lock.txt")).status == 0
 
 
 def test_a_command_that_nobody_has(made: Project) -> None:

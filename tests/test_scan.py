@@ -281,6 +281,24 @@ def test_the_configuration_of_a_proxy(code: Code) -> None:
     assert code.unknown == {9: "comes from os.environ/MODEL"}
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("litellm_settings:\n  cache_params: {type: disk}\n  cache: True\n", 3),
+        ("litellm_settings: {cache: true}\n", 1),
+        ("litellm_settings:\n  cache: false\n", None),
+        ('litellm_settings:\n  cache: "true"\n', None),
+        ("litellm_settings:\n  cache: [true]\n  ? [cache]\n  : true\n", None),
+        ("other_settings:\n  cache: true\ncache: true\n", None),
+    ],
+)
+def test_a_setting_of_a_proxy_is_a_feature(code: Code, text: str, line: int | None) -> None:
+    """What is no truth of YAML is none for the proxy."""
+    code.write("config.yaml", text)
+    assert code.features == ({} if line is None else {"caching": {line}})
+    assert [each.seen for each in code.scan().uses] == ["litellm_settings.cache"] * (line is not None)
+
+
 def test_each_document_of_a_file_is_read(code: Code) -> None:
     """Nodes of one document may stand in memory where those of an earlier one stood."""
     code.write("many.yaml", "---\n".join(f"- model: azure/{number}\n- [{{}}]\n" for number in range(50)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from minreq import preparing, recalling, temporary
@@ -63,6 +64,10 @@ def _build(prover: Prover, store: Store, *, ours: Installation, theirs: Installa
     here, there = product.leaves(task, ours, store), product.leaves(task, theirs, store)
     watched = prover.watch()
     opened = watched.opened if watched else frozenset()
+    if watched and settings.bytecode == "only":
+        whole = product.write(task, product.everything(here), scratch / "whole", strip=None)
+        opened = prover.watch_without_sources(whole, watched)
+        shutil.rmtree(whole.folder)
     choice = product.chosen(task, here, opened)
     reporter.began(Step.BUILD, f"{len(choice.kept):,} files, {len(choice.removed):,} left out")
     host = product.write(task, choice, scratch / "tree", strip=strip)

@@ -10,6 +10,9 @@ from minreq.config import BuildSettings
 from minreq.slimming.leaves import Removal
 from minreq.trees.levels import LEVELS
 
+#: What to try where it does not work without sources, with everything there.
+WITHOUT_SOURCES = "choose --bytecode add or none: without sources it fails whatever is left out"
+
 #: How many distributions, and how many files, are named.
 _FEW = 3
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from minreq.building.product import Product
 from minreq.building.result import Layer
 from minreq.config import BuildSettings
-from minreq.errors import ArchiveTooLarge, OutputUnwritable
+from minreq.errors import ArchiveTooLarge, OutputFolderMissing, OutputUnwritable
 from minreq.slimming import description, packing
 from minreq.slimming.layering import BASE, Layers
 
@@ -21,10 +21,12 @@ _LAYER = "python"
 
 
 def check(settings: BuildSettings) -> None:
-    """Raise ``OutputUnwritable`` early: a folder is replaced only if a build of minreq lies in it."""
+    """Raise ``OutputUnwritable`` early: a folder is replaced only if a build of minreq lies in it, and none is made."""
     output = settings.output
+    if not output.parent.exists():
+        raise OutputFolderMissing(output, output.parent)
     if not output.parent.is_dir():
-        raise OutputUnwritable(output, f"there is no folder {output.parent}")
+        raise OutputUnwritable(output, f"{output.parent} is no folder")
     if settings.is_zip:
         if output.exists() and not output.is_file():
             raise OutputUnwritable(output, "it is not a regular file")

@@ -83,6 +83,10 @@ class Product:
         sources = {source for compiled, source in self.written.sources.items() if compiled in paths}
         return (paths | sources) & self.files.keys()
 
+    def sources_of(self, paths: Iterable[str]) -> frozenset[str]:
+        """Some files, each that is compiled by the source it was made from, here or not."""
+        return frozenset(self.written.sources.get(path, path) for path in paths)
+
     def missed(self, paths: Collection[str]) -> tuple[Removal, ...]:
         """What was left out, of the files that something asked for; code says itself that it was."""
         return tuple(
@@ -114,6 +118,11 @@ def leaves(task: Task, installation: Installation, store: Store) -> tuple[Leaf, 
     """Return the files that *installation* would install; raises what fetching a wheel does."""
     candidates = {name: installation.candidates[name] for name in task.names}
     return leaves_of({name: store.unpacked(candidate.wheel) for name, candidate in candidates.items()})
+
+
+def everything(leaves: Collection[Leaf]) -> Choice:
+    """Choose all of *leaves*."""
+    return choose(leaves, "none")
 
 
 def chosen(task: Task, leaves: Collection[Leaf], opened: Collection[str]) -> Choice:
@@ -162,11 +171,10 @@ def elsewhere(opened: Collection[str], here: Iterable[Leaf], there: Iterable[Lea
 
 def _left_out(lock: Lock) -> Saving:
     """What the lock itself saves."""
-    left_out = [each for each in lock.selection.left_out if each.candidate.name not in lock.resolution.provided]
     return Saving(
         step="left-out distributions",
-        bytes=sum(each.bytes for each in left_out),
+        bytes=sum(each.bytes for each in lock.left_out),
         files=0,
         risk="low",
-        why=f"{len(left_out)} distributions, without which the smoke behaves the same",
+        why=f"{len(lock.left_out)} distributions, without which the smoke behaves the same",
     )

@@ -41,6 +41,16 @@ class Prover:
         self.reporter.began(Step.WATCH)
         return proving.watch(self.laboratory, task.plan)
 
+    def watch_without_sources(self, product: Product, watched: Watched) -> frozenset[str]:
+        """Run on *product*, everything without its sources; return what is opened, compiled files by their sources.
+
+        Code that reads its own source may import more where there is none. Raises ``BuildFails`` where the smoke does
+        otherwise without sources, whatever is left out.
+        """
+        self.reporter.began(Step.WATCH, "the same without sources")
+        opened = self._proven(product, product.folder, self.task.plan, watched, otherwise=advice.WITHOUT_SOURCES)
+        return product.sources_of(opened)
+
     def prove(self, product: Product, watched: Watched | None) -> frozenset[str]:
         """Run the smoke on *product*; return the paths in it that were opened, or asked for in vain.
 
@@ -76,16 +86,17 @@ class Prover:
         paths = [product.folder, *self._provided()]
         return proving.first_import(self.task.interpreter.base_executable, self.task.plan, paths)
 
-    def _proven(self, product: Product, folder: Path, plan: Plan, watched: Watched | None) -> frozenset[str]:
+    def _proven(
+        self, product: Product, folder: Path, plan: Plan, watched: Watched | None, *, otherwise: str | None = None
+    ) -> frozenset[str]:
         task, settings = self.task, self.task.settings
         paths = [folder, *self._provided()]
         found = proving.prove(self.laboratory, plan, paths, lock=task.lock, platform=task.host, watched=watched)
         if found.differences:
             causes = advice.of_missed(product.missed(found.opened))
             sentences = (*found.differences, *causes)
-            raise BuildFails(
-                settings.lock.name, settings.slim, settings.bytecode, sentences, advice.after_failure(settings)
-            )
+            step = otherwise or advice.after_failure(settings)
+            raise BuildFails(settings.lock.name, settings.slim, settings.bytecode, sentences, step)
         return found.opened
 
     def _provided(self) -> list[Path]:

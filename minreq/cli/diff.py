@@ -190,6 +190,6 @@ def _lock_data(lock: Lock, count: int) -> dict[str, Any]:
         "root": lock.resolution.root,
         "version": str(lock.resolution.pins[lock.resolution.root].version),
         "kept": len(lock.selection.kept),
-        "left_out": len(lock.selection.left_out),
+        "left_out": len(lock.left_out),
         "bytes": count,
     }

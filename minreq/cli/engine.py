@@ -57,8 +57,9 @@ class Engine:
 
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
         """Prove the lock on disk again, and return it."""
-        from minreq import verifying  # noqa: PLC0415 # See above.
+        from minreq import heap, verifying  # noqa: PLC0415 # See above.
 
+        heap.keep_small()
         return verifying.verify(settings, reporter)
 
     def explain(self, lock: Path, name: str) -> tuple[Lock, Explanation]:
@@ -110,8 +111,9 @@ class Engine:
 
     def providers(self, settings: Settings, reporter: Reporter) -> Needs:
         """Return what each provider of a root needs."""
-        from minreq import measuring  # noqa: PLC0415 # See above.
+        from minreq import heap, measuring  # noqa: PLC0415 # See above.
 
+        heap.keep_small()
         return measuring.measure(settings, reporter)
 
     def canary(self, settings: VerifySettings, output: Path) -> Canary:
@@ -134,14 +136,16 @@ class Engine:
 
     def build(self, settings: BuildSettings, reporter: Reporter) -> Built:
         """Build a tree from the lock on disk, prove it, and write it."""
-        from minreq import building  # noqa: PLC0415 # See above.
+        from minreq import building, heap  # noqa: PLC0415 # See above.
 
+        heap.keep_small()
         return building.build(settings, reporter)
 
     def versions(self, settings: VersionsSettings, reporter: Reporter) -> Survey:
         """Read the newest releases of a root."""
-        from minreq import surveying  # noqa: PLC0415 # See above.
+        from minreq import heap, surveying  # noqa: PLC0415 # See above.
 
+        heap.keep_small()
         return surveying.survey(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:

@@ -19,10 +19,11 @@ def page(lock: Lock) -> str:
     """Return the page: what is in the lock and what is not, who imported whom, and the evidence of each."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     size, other = sum(each.bytes for each in kept), sum(each.bytes for each in left_out)
+    provided = f", {len(lock.provided)} provided by the runtime" if lock.provided else ""
     root = lock.resolution.root
     facts = [
         (f"{counted(len(kept), 'distribution')} kept, {size:,} bytes.", False),
-        (f"{len(left_out)} left out, {other:,} bytes.", False),
+        (f"{len(lock.left_out)} left out{provided}, {other:,} bytes.", False),
         (f"{size / LAMBDA_LIMIT:.1%} of the {LAMBDA_LIMIT:,} bytes of AWS Lambda, unpacked.", size > LAMBDA_LIMIT),
         (f"Proven by {counted(len(lock.stages), 'stage')} of the smoke.", False),
     ]

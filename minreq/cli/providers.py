@@ -63,6 +63,8 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
 
     All of them run against the emulator in forks of one import, each with what it asked for and nothing else; each
     distribution was tried without. What was measured before is read from the cache.
+
+    Of [tool.minreq], `providers` and `features` are for the lock: only flags of those names count here.
     """
     told = report.settings(providers_settings, flags)
     with report.watching() as progress:

@@ -40,7 +40,9 @@ def lines(
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
-    parts: dict[str, Sequence[Kept | LeftOut]] = {"Kept": kept, "Left out": left_out}
+    parts: dict[str, Sequence[Kept | LeftOut]] = {"Kept": kept, "Left out": lock.left_out}
+    if lock.provided:
+        parts["Provided by the runtime"] = lock.provided
     for heading, members in parts.items():
         yield Text()
         yield Text(f"{heading} {counted(len(members), 'distribution')}", style="bold")
@@ -151,10 +153,13 @@ def _changes(changed: LockDifference | None) -> Iterator[Text]:
 
 def _sizes(lock: Lock) -> Iterator[Text]:
     kept = sum(each.bytes for each in lock.selection.kept)
-    left_out = sum(each.bytes for each in lock.selection.left_out)
+    left_out, provided = (sum(each.bytes for each in part) for part in (lock.left_out, lock.provided))
     compiled = sum(each.sources for each in lock.selection.kept)
     yield Text(f"Unpacked, against the {LAMBDA_LIMIT:,} bytes of AWS Lambda", style="bold")
-    sizes = {"full closure": kept + left_out, "left out": left_out, "this lock": kept}
+    sizes = {"full closure": kept + left_out + provided, "left out": left_out}
+    if provided:
+        sizes["provided by the runtime"] = provided
+    sizes["this lock"] = kept
     if compiled:
         # The compiled form of a file is about as large as its source.
         sizes["with bytecode, about"] = kept + compiled

@@ -68,6 +68,7 @@ from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
     InvalidOptions as InvalidOptions,
     NothingToRun as NothingToRun,
+    OutputFolderMissing as OutputFolderMissing,
     OutputUnwritable as OutputUnwritable,
     ProfileInvalid as ProfileInvalid,
     ProjectBuildFailed as ProjectBuildFailed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,6 +92,15 @@ class OutputUnwritable(UsageError):
 
     def __str__(self) -> str:
         return f"cannot write {self.path}: {self.why}"
+
+
+class OutputFolderMissing(OutputUnwritable):
+    """A result is to be written into a folder that does not exist: a slip as often as a wish, so none is made."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        make = f"mkdir -p {shlex.quote(str(folder))}"
+        super().__init__(path, f"there is no folder {folder}; make it ({make}), or name another place")
+        self.folder = folder
 
 
 class UnknownPlatform(UsageError):

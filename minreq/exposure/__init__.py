@@ -97,12 +97,7 @@ def _rank(site: Site, root: NormalizedName) -> tuple[object, ...]:
 
 def _absent(lock: Lock) -> Mapping[str, NormalizedName]:
     """The modules that cannot be imported, outermost ones alone, each with its distribution."""
-    return {
-        module: each.candidate.name
-        for each in lock.selection.left_out
-        if each.candidate.name not in lock.resolution.provided
-        for module in each.modules
-    }
+    return {module: each.candidate.name for each in lock.left_out for module in each.modules}
 
 
 def _sites(

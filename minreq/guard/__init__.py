@@ -27,10 +27,9 @@ def render(lock: Lock, *, filename: str) -> str:
 
 
 def _data(lock: Lock, filename: str) -> str:
-    left_out = [each for each in lock.selection.left_out if each.candidate.name not in lock.resolution.provided]
-    modules = {module: each.candidate.name for each in left_out for module in each.modules}
+    modules = {module: each.candidate.name for each in lock.left_out for module in each.modules}
     declined: dict[str, set[tuple[str, int]]] = {}
-    for each in left_out:
+    for each in lock.left_out:
         for asker in each.askers:
             if asker.need in _TOLD and asker.frame is not None:
                 name = canonicalize_name(asker.name) if asker.need is Need.METADATA else asker.name
@@ -42,7 +41,7 @@ def _data(lock: Lock, filename: str) -> str:
         *(f"    {_text(module)}: {_text(name)}," for module, name in sorted(modules.items())),
         "}",
         "DISTRIBUTIONS: Sequence[str] = [",
-        *(f"    {_text(each.candidate.name)}," for each in left_out),
+        *(f"    {_text(each.candidate.name)}," for each in lock.left_out),
         "]",
         "DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {",
         *(

@@ -176,7 +176,7 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     for each in left_out:
         if each.degraded is not None:
             yield "degraded", f"without {each.candidate.name}: {_difference(each.degraded)}"
-    names = [each.candidate.name for each in left_out if each.candidate.name not in resolution.provided]
+    names = sorted(each.candidate.name for each in lock.left_out)
     yield f"left out ({len(names)})", ", ".join(names) or "nothing"
 
 

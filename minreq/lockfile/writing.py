@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from minreq import temporary
-from minreq.errors import OutputUnwritable
+from minreq.errors import OutputFolderMissing, OutputUnwritable
 
 
 def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] = os.replace) -> None:
@@ -36,6 +36,7 @@ def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] 
 def check(path: Path) -> None:
     """Raise ``OutputUnwritable`` if *path* cannot be written: better before the work than after it."""
     target = _target(path)
+    _check_folder(path, target)
     temporary.sweep(target.parent)
     try:
         with temporary.folder(target.parent) as folder:
@@ -57,11 +58,18 @@ def _target(path: Path) -> Path:
     return target
 
 
+def _check_folder(path: Path, target: Path) -> None:
+    """Raise ``OutputFolderMissing``, which names the folder as the user did but where a link leads to it."""
+    if not target.parent.exists():
+        raise OutputFolderMissing(path, target.parent if path.is_symlink() else path.parent)
+
+
 def _stage(target: Path, path: Path, text: str, folders: ExitStack) -> tuple[Path, Path | None]:
     """Put the new text, and a copy of the previous file, into a folder beside *target*, which *folders* removes.
 
     Only within one file system is a replacement atomic. What a killed process left there goes too.
     """
+    _check_folder(path, target)
     temporary.sweep(target.parent)
     try:
         folder = folders.enter_context(temporary.folder(target.parent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -128,8 +129,8 @@ def inputs(plan: Plan) -> Mapping[str, str]:
         found.update((f"{folder.parent.name}/{file.name}", _file_digest(file)) for file in folder.glob("*.py"))
     for script in (script for group in plan.groups for script in group.scripts):
         if script.folder is not None:
-            words = script.arguments[1:]
-            found[script.stage] = _digest([_digests(script.folder, words), dict(script.environment), words])
+            command = Command(words=script.arguments[1:], folder=script.folder)
+            found[script.stage] = command_digest(command)
             continue
         content = "" if plan.first and script.file.parent == plan.first.file.parent else _file_digest(script.file)
         found[script.stage] = _digest([content, dict(script.environment), script.arguments])
@@ -228,11 +229,17 @@ def _own(smokes: Sequence[Path | Command]) -> Iterable[Group]:
         yield Group(name=name, scripts=(script,))
 
 
-def _digests(folder: Path, words: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of the files, and of those of Python in the folders, that a command line names."""
-    named = [folder / word for word in words if not word.startswith("-")]
+def command_digest(command: Command) -> str:
+    """Return the digest, as `inputs` has it, of a command line with the files it names."""
+    files = {name: _file_digest(file) for name, file in named_files(command).items()}
+    return _digest([files, dict(_FOR_COMMANDS), command.words])
+
+
+def named_files(command: Command) -> Mapping[str, Path]:
+    """Return by name the files, and those of Python in the folders, that a command line names; sorted."""
+    named = [command.folder / word for word in command.words if not word.startswith("-")]
     files = {file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])}
-    return {file.relative_to(folder).as_posix(): _file_digest(file) for file in sorted(files) if file.is_file()}
+    return {os.path.relpath(file, command.folder): file for file in sorted(files) if file.is_file()}
 
 
 def _digest(content: object) -> str:

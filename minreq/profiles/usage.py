@@ -41,6 +41,7 @@ def guide(profile: Profile) -> Guide | None:
             methods={name: _function(each) for name, each in table.table("methods").named()},
             companions=frozenset(table.texts("companions")),
             arguments=table.strings("arguments"),
+            settings=table.strings("settings"),
             hints=_known(profile, table.strings("hints")),
             prefixes=_known(profile, {**table.strings("prefixes"), **_prefixes(profile)}),
             other_functions=frozenset(other.texts("functions")),

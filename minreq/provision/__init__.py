@@ -6,7 +6,7 @@ for is never put on the account of another, and all of them still share the impo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +16,7 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import MinreqError, SmokeFails
 from minreq.minimizing import Wishes, minimize
+from minreq.model import Group
 from minreq.observing import Laboratory
 from minreq.provision.groups import Groups
 from minreq.provision.search import Provision, Search
@@ -32,27 +33,41 @@ def provisions(
     laboratory: Laboratory,
     base: frozenset[NormalizedName],
     declined: frozenset[NormalizedName],
+    *,
+    known: Callable[[Provision], None],
     reporter: Reporter = _NOBODY,
-) -> tuple[Provision, ...]:
-    """Return what each group of the plan needs beside *base*, on which the first stage passes; sorted by provider.
+) -> None:
+    """Find what each group of the plan needs beside *base*, on which the first stage passes.
 
-    *declined* is what the first stage asked for and does without. Where a provider needs that, the first stage would
-    have had it too: it is run with it, and then the stages that asked. What does not pass so, or fails though nothing
-    is left out, is minimized as a lock of that provider alone would be. Raises ``SmokeFails`` where the first stage
-    does not pass.
+    *known* is told each as soon as it stands, in whatever thread that is. *declined* is what the first stage asked for
+    and does without. Where a provider needs that, the first stage would have had it too: it is run with it, and then
+    the stages that asked. What does not pass so, or fails though nothing is left out, is minimized as a lock of that
+    provider alone would be. Raises ``SmokeFails`` where the first stage does not pass.
     """
     groups = Groups(laboratory, declined)
     plan = laboratory.world.plan
+
+    def searched(group: Group) -> Provision:
+        found = Search(groups, run, group).provision()
+        reporter.provided(found.provider, found.needs.keys(), found.failure)
+        if _stands(found, declined):
+            known(found)
+        return found
+
     with _template(laboratory, "providers", base, groups) as run, ThreadPoolExecutor(laboratory.jobs + 1) as pool:
         # One more than there are processors, since stages wait too: for what they try again, and for the emulator.
-        found = list(pool.map(lambda group: _told(Search(groups, run, group).provision(), reporter), plan.groups))
-    stands = _standing(laboratory, base, declined, found)
-    return tuple(each if each.provider in stands else _alone(laboratory, base, each) for each in found)
+        found = list(pool.map(searched, plan.groups))
+    doubtful = [each for each in found if not _stands(each, declined)]
+    for each in _standing_again(laboratory, base, declined, doubtful):
+        known(each)
+        doubtful.remove(each)
+    for each in doubtful:
+        known(_alone(laboratory, base, each))
 
 
-def _told(found: Provision, reporter: Reporter) -> Provision:
-    reporter.provided(found.provider, found.needs.keys(), found.failure)
-    return found
+def _stands(found: Provision, declined: frozenset[NormalizedName]) -> bool:
+    """Whether it passed with nothing that the first stage, too, asked for and does without."""
+    return not found.failure and declined.isdisjoint(found.needs)
 
 
 @contextmanager
@@ -75,17 +90,16 @@ def _template(laboratory: Laboratory, name: str, paths: frozenset[NormalizedName
         yield run
 
 
-def _standing(
+def _standing_again(
     laboratory: Laboratory,
     base: frozenset[NormalizedName],
     declined: frozenset[NormalizedName],
-    found: Iterable[Provision],
-) -> frozenset[str]:
-    """Return the providers whose needs stand, where the first stage is given those of them that it asked for."""
-    stands = {each.provider for each in found if not each.failure and declined.isdisjoint(each.needs)}
+    doubtful: Iterable[Provision],
+) -> Iterator[Provision]:
+    """Yield those that stand where the first stage is given what of their needs it asked for."""
     together: dict[frozenset[NormalizedName], list[Provision]] = {}
-    for each in found:
-        if not each.failure and each.provider not in stands:
+    for each in doubtful:
+        if not each.failure:
             together.setdefault(declined.intersection(each.needs), []).append(each)
     for number, given in enumerate(sorted(together, key=sorted), 1):
         groups = Groups(laboratory, declined - given)
@@ -95,8 +109,7 @@ def _standing(
             ThreadPoolExecutor(laboratory.jobs + 1) as pool,
         ):
             passed = pool.map(partial(_passes, laboratory, groups, run), together[given])
-            stands |= {each.provider for each, is_so in zip(together[given], passed, strict=True) if is_so}
-    return frozenset(stands)
+            yield from (each for each, is_so in zip(together[given], passed, strict=True) if is_so)
 
 
 def _passes(laboratory: Laboratory, groups: Groups, run: Run, found: Provision) -> bool:

@@ -13,6 +13,9 @@ from minreq.usage import Vocabulary
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+#: YAML 1.1, https://yaml.org/type/bool.html: quoted they are texts, and have another tag.
+_BOOLEAN, _TRUE = "tag:yaml.org,2002:bool", {"true", "yes", "on"}
+
 #: ``export KEY="value" # comment``
 _VARIABLE = re.compile(
     r"""^\s*(?:export\s+)?(?P<key>[\w.-]+)\s*=\s*(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>[^']*)'|(?P<bare>.*?))\s*(?:\s\#.*)?$"""
@@ -72,7 +75,17 @@ class _Document:
             elif value is parameters and isinstance(value, yaml.MappingNode):
                 yield from self._deployment(value)
             else:
+                if isinstance(value, yaml.MappingNode):
+                    self._settings(key, value)
                 yield value, key
+
+    def _settings(self, name: str, settings: yaml.MappingNode) -> None:
+        for key, value in settings.value:
+            if isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode):
+                seen = f"{name}.{key.value}"
+                feature = self._vocabulary.settings.get(seen)
+                if feature is not None and value.tag == _BOOLEAN and value.value.lower() in _TRUE:
+                    self._gathering.use(_line(key), feature, seen)
 
     def _deployment(self, parameters: yaml.MappingNode) -> Iterator[tuple[yaml.Node, str]]:
         for key, value in parameters.value:

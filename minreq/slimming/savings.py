@@ -58,7 +58,7 @@ def savings(removed: Iterable[Removal], written: Written) -> Iterator[Saving]:
             bytes=sum(written.replaced.values()),
             files=len(written.replaced),
             risk="medium",
-            why="compiled files stand for them; tracebacks show no lines, and code that reads its own source fails",
+            why="compiled files stand for them; tracebacks show no lines, code that reads its source does otherwise",
         )
     if written.compiled:
         yield Saving(
