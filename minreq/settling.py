@@ -43,11 +43,11 @@ class Judge:
             found = beyond_noise(found, self.noise(found))
         return difference(name, found[0]) if found else None
 
-    def seen_again(self, name: NormalizedName, stage: StageBehaviour) -> Difference | None:
-        """Return the difference that was seen without *name*, if one *stage* shows it again."""
+    def seen_again(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
+        """Return the difference that was seen without *name*, if *behaviour* shows it again."""
         if name not in self.seen:
             return None
-        found = self._deviations(Behaviour(stages=(stage,)))
+        found = self._deviations(behaviour)
         return difference(name, self.seen[name]) if self.seen[name] in found else None
 
     def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
@@ -68,7 +68,8 @@ def settle_by_forks(
     """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
 
     *foretold* are stages that will fail without a distribution, if any does. A failure counts only if its cause is our
-    own exception for that very distribution; all else is for a run of its own.
+    own exception for that very distribution, a difference only if a trace has shown it; all else is for a run of its
+    own. ``None`` is a hope that the proof has to confirm: what ran before left files.
     """
     forks = _Forks(run=run, oracle=oracle, plan=laboratory.world.plan, judge=judge, foretold=foretold)
     stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
@@ -115,7 +116,8 @@ class _Forks:
     def where_it_was_asked_for(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
         """Let forks of the first stage go through the groups of *stages* without *name*.
 
-        No other process ever had it, so what the others did, they did without it.
+        No other process asked for it, so what the others did, they most likely did without it; one that lists what is
+        installed may have seen it there.
         """
         if not self.scripts.keys() >= stages:
             return {}
@@ -124,9 +126,7 @@ class _Forks:
         for result in found:
             if not result.passed:
                 return certificate(name, result, "feature")
-        if not self.oracle.agrees_without(name):
-            return {}  # It was another set than the trace's less this one.
-        return {name: self.judge.verdict(name, Behaviour(stages=tuple(result.behaviour for result in found)))}
+        return self.passed(name, [result.behaviour for result in found])
 
     def at_the_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
         """Return what the fork at the first miss of *name* told, or tells now that it goes on."""
@@ -138,7 +138,7 @@ class _Forks:
             return certificate(name, first, "fork")
         if self.plan.first is None or first.behaviour.stage != self.plan.first.stage:
             return {}
-        seen = self.judge.seen_again(name, first.behaviour)
+        seen = self.judge.seen_again(name, Behaviour(stages=(first.behaviour,)))
         return {name: seen} if seen else self.rest(name, miss, first)
 
     def rest(self, name: NormalizedName, miss: Miss, first: StageResult) -> dict[NormalizedName, Verdict]:
@@ -154,9 +154,18 @@ class _Forks:
                     return certificate(name, result, "fork")
                 if scripts is not likely:
                     stages.append(result.behaviour)
+        return self.passed(name, stages)
+
+    def passed(self, name: NormalizedName, stages: Iterable[StageBehaviour]) -> dict[NormalizedName, Verdict]:
+        """Return the verdict on *name* of forks that passed *stages* without it.
+
+        They share folders with all that ran before: a file that lies there already makes a difference, too.
+        """
         if not self.oracle.agrees_without(name):
             return {}  # It was another set than the trace's less this one.
-        return {name: self.judge.verdict(name, Behaviour(stages=tuple(stages)))}
+        behaviour = Behaviour(stages=tuple(stages))
+        seen = self.judge.seen_again(name, behaviour)
+        return {name: seen} if seen or self.judge.verdict(name, behaviour) is None else {}
 
 
 def passed_at_the_miss(run: Run, oracle: Trace, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
