@@ -119,7 +119,7 @@ class _Forks:
         """
         if not self.scripts.keys() >= stages:
             return {}
-        asking = [group for group in self.plan.groups if any(script.stage in stages for script in group.scripts)]
+        asking = self.plan.groups_of(stages)
         found = [result for group in asking for result in self.run.run(group.scripts, without=name)]
         for result in found:
             if not result.passed:

@@ -52,12 +52,7 @@ class Baseline:
 
     def noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what differs between two baselines in the groups of *found*, which run again when first asked for."""
-        stages = {deviation.stage for deviation in found}
-        groups = [
-            group
-            for group in self._laboratory.world.plan.groups
-            if any(script.stage in stages for script in group.scripts)
-        ]
+        groups = self._laboratory.world.plan.groups_of({deviation.stage for deviation in found})
         with self._lock:
             known = {name for names, _ in self._again for name in names}
             new = tuple(group for group in groups if group.name not in known)
