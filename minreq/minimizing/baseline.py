@@ -62,8 +62,7 @@ class Baseline:
 
     def _repeat(self, groups: tuple[Group, ...]) -> Future[Observation]:
         """Begin a second baseline of *groups*, beside whatever runs next."""
-        world = self._laboratory.world
-        laboratory = replace(self._laboratory, world=replace(world, plan=replace(world.plan, groups=groups)))
+        laboratory = self._laboratory.running(replace(self._laboratory.world.plan, groups=groups))
         return self._pool.submit(self._observe, laboratory, "baseline-again", PROOF_SEED)
 
     def known_noise(self) -> tuple[Deviation, ...]:
