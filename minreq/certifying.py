@@ -48,7 +48,7 @@ def certify(laboratory: Laboratory, minimum: Minimum, subject: str, reporter: Re
     plan = laboratory.world.plan
     ran = {stage.stage for stage in minimum.proof.behaviour.stages}
     if plan.first is not None and plan.first.stage not in ran:
-        laboratory = _with_plan(laboratory, without_template(plan))
+        laboratory = laboratory.running(without_template(plan))
     return _Certifier(laboratory, minimum, reporter).certificate(subject)
 
 
@@ -65,10 +65,6 @@ def subject(candidates: Collection[Candidate], inputs: Mapping[str, str]) -> str
 def _baseline(laboratory: Laboratory) -> Observation:
     """Run the smoke with all that the closure has: in another order it may ask for more than it did in the first."""
     return observe_with(laboratory, Trace(laboratory.closure, {}, eager=True), "certify-baseline", seed=PROOF_SEED)
-
-
-def _with_plan(laboratory: Laboratory, plan: Plan) -> Laboratory:
-    return replace(laboratory, world=replace(laboratory.world, plan=plan))
 
 
 @dataclass(slots=True)
@@ -93,7 +89,7 @@ class _Certifier:
         self.disagreements += [why for _, why in found if why is not None]
         orders = tuple(_orders(self.laboratory.world.plan))
         for order, plan in orders:
-            self.compare(order, _with_plan(self.laboratory, plan))
+            self.compare(order, self.laboratory.running(plan))
         if self.disagreements:
             raise RunsDisagree(self.disagreements)
         if self.unsteady:

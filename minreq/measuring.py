@@ -137,7 +137,7 @@ def _measured(task: Task, mapped: Mapped, plan: Plan, reporter: Reporter) -> tup
         for extra in base.extras:
             mapped.closure.take(Requirement(extra))
         reporter.began(Step.TRACE, f"{len(missing)} providers")
-        waiting = _running(laboratory, replace(plan, groups=missing))
+        waiting = laboratory.running(replace(plan, groups=missing))
 
         def told(provision: Provision) -> None:
             """Keep it at once: an interrupt then loses only what is still being measured."""
@@ -154,17 +154,13 @@ def _base(laboratory: Laboratory, resolution: Resolution, reporter: Reporter) ->
     """Return what the first stage alone needs, as a lock of it would keep it."""
     plan, closure = laboratory.world.plan, laboratory.closure
     wishes = Wishes(requested=requests(resolution, {resolution.root: "root"}))
-    minimum = minimize(_running(laboratory, replace(plan, groups=())), wishes, reporter)
+    minimum = minimize(laboratory.running(replace(plan, groups=())), wishes, reporter)
     needs = sorted(frozenset(minimum.evidence) | laboratory.initial)
     return Base(
         parts=tuple(_part(closure, name) for name in needs),
         declined=frozenset(minimum.trace.answers).difference(needs),
         extras=tuple(sorted({closure.resolution.extras[name] for name in needs if name in closure.resolution.extras})),
     )
-
-
-def _running(laboratory: Laboratory, plan: Plan) -> Laboratory:
-    return replace(laboratory, world=replace(laboratory.world, plan=plan))
 
 
 def _as_kept(closure: Closure, found: Provision) -> Measured:

@@ -198,6 +198,10 @@ class Plan:
     first: Script | None
     groups: tuple[Group, ...]
 
+    def groups_of(self, stages: Container[str]) -> tuple[Group, ...]:
+        """Return the groups that have one of *stages*."""
+        return tuple(group for group in self.groups if any(script.stage in stages for script in group.scripts))
+
 
 class Need(Enum):
     """How a name was asked for."""

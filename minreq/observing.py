@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -35,6 +35,10 @@ class Laboratory:
     jobs: int
     #: A folder on the file system of the store.
     scratch: Path
+
+    def running(self, plan: Plan) -> Laboratory:
+        """Return it with another *plan*."""
+        return replace(self, world=replace(self.world, plan=plan))
 
     def paths(self, names: Iterable[NormalizedName]) -> list[Path]:
         """Return the folders of *names*, sorted by name, fetched if need be."""

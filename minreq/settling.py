@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from packaging.utils import NormalizedName
@@ -121,7 +121,7 @@ class _Forks:
         """
         if not self.scripts.keys() >= stages:
             return {}
-        asking = [group for group in self.plan.groups if any(script.stage in stages for script in group.scripts)]
+        asking = self.plan.groups_of(stages)
         found = [result for group in asking for result in self.run.run(group.scripts, without=name)]
         for result in found:
             if not result.passed:
@@ -212,18 +212,25 @@ def certificate(
 
 
 def settle_by_runs(
-    laboratory: Laboratory, trace: Observation, names: Iterable[NormalizedName], judge: Judge, told: Told
+    laboratory: Laboratory,
+    trace: Observation,
+    names: Iterable[NormalizedName],
+    *,
+    everywhere: bool,
+    judge: Judge,
+    told: Told,
 ) -> dict[NormalizedName, Verdict]:
     """Run the smoke on what *trace* accepted less each of *names*, each in a clean environment.
 
-    A failure that repeats is evidence whatever its cause.
+    A failure that repeats is evidence whatever its cause. Unless *everywhere*, only the groups run that asked.
     """
 
     def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
+        where = laboratory if everywhere else _where_it_was_asked_for(laboratory, trace, name)
         rest = (trace.accepted | laboratory.initial) - {name}
-        observation = observe_alone(laboratory, rest, f"without-{name}")
+        observation = observe_alone(where, rest, f"without-{name}")
         if observation.failure is not None and not misses(laboratory, observation.failure, name):
-            observation = observe_alone(laboratory, rest, f"without-{name}-again")
+            observation = observe_alone(where, rest, f"without-{name}-again")
         if observation.failure is None:
             verdict: Verdict = judge.verdict(name, observation.behaviour)
         else:
@@ -234,6 +241,18 @@ def settle_by_runs(
 
     with ThreadPoolExecutor(laboratory.jobs) as pool:
         return dict(pool.map(settle, sorted(names)))
+
+
+def _where_it_was_asked_for(laboratory: Laboratory, trace: Observation, name: NormalizedName) -> Laboratory:
+    """Return *laboratory* with those groups alone that asked for *name* in *trace*, with all if the first stage did.
+
+    The others never had it, so what they did, they did without it.
+    """
+    stages = {asked.question.stage for asked in trace.asked[name]}
+    plan = laboratory.world.plan
+    if not _scripts(plan).keys() >= stages:
+        return laboratory
+    return laboratory.running(replace(plan, groups=plan.groups_of(stages)))
 
 
 def misses(laboratory: Laboratory, result: StageResult, name: NormalizedName) -> bool:

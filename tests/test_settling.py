@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from laboratory import find
 from packaging.utils import NormalizedName
-from wheelhouse import SCENARIOS, load, write
+from wheelhouse import SCENARIOS, load, parse, write
 
 from minreq import settling
 from minreq.minimizing import baseline
@@ -80,3 +80,52 @@ def test_noise_is_looked_for_where_something_differs(tmp_path: Path, monkeypatch
     monkeypatch.setattr(baseline, "observe_with", watched)
     find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert repeated == [["beta"]]
+
+
+#: Why `paint` fails cannot be seen from what it raises.
+BLAMELESS = """
+explanation = "The failure of one provider names nobody."
+requirements = ["app"]
+[smoke]
+first = "import app"
+[smoke.groups.alpha]
+chat = "import app"
+[smoke.groups.beta]
+paint = "import app; app.paint()"
+[wheels.app."1.0"]
+requires = ["colour"]
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+def paint():
+    found = True
+    try:
+        _colour()
+    except Exception:
+        found = False
+    if not found:
+        raise RuntimeError("in black and white")
+
+def _colour():
+    import colour
+'''
+[wheels]
+colour."1.0" = {}
+"""
+
+
+@pytest.mark.parametrize(("settle", "groups"), [("auto", ["beta"]), ("runs", ["alpha", "beta"])])
+def test_a_run_of_its_own_is_of_who_asked(
+    settle: Literal["auto", "runs"], groups: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference runs everything."""
+    ran: list[list[str]] = []
+
+    def watched(laboratory: Laboratory, names: Iterable[NormalizedName], name: str) -> Observation:
+        ran.append([group.name for group in laboratory.world.plan.groups])
+        return observe_alone(laboratory, names, name)
+
+    monkeypatch.setattr(settling, "observe_alone", watched)
+    found = find(write(parse(BLAMELESS), tmp_path / "house"), settle)
+    assert found.kept == ("app", "colour")
+    # Twice, since a failure that names nobody has to repeat.
+    assert ran == [groups, groups]

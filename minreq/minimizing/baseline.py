@@ -52,12 +52,7 @@ class Baseline:
 
     def noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what differs between two baselines in the groups of *found*, which run again when first asked for."""
-        stages = {deviation.stage for deviation in found}
-        groups = [
-            group
-            for group in self._laboratory.world.plan.groups
-            if any(script.stage in stages for script in group.scripts)
-        ]
+        groups = self._laboratory.world.plan.groups_of({deviation.stage for deviation in found})
         with self._lock:
             known = {name for names, _ in self._again for name in names}
             new = tuple(group for group in groups if group.name not in known)
@@ -67,8 +62,7 @@ class Baseline:
 
     def _repeat(self, groups: tuple[Group, ...]) -> Future[Observation]:
         """Begin a second baseline of *groups*, beside whatever runs next."""
-        world = self._laboratory.world
-        laboratory = replace(self._laboratory, world=replace(world, plan=replace(world.plan, groups=groups)))
+        laboratory = self._laboratory.running(replace(self._laboratory.world.plan, groups=groups))
         return self._pool.submit(self._observe, laboratory, "baseline-again", PROOF_SEED)
 
     def known_noise(self) -> tuple[Deviation, ...]:

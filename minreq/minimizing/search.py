@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
@@ -67,9 +67,7 @@ def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Mini
         return _minimize(laboratory, wishes, reporter)
     except TemplateStuckError as stuck:
         reporter.note(f"{stuck.stage} goes on in no fork of the first stage: every group begins with a run of its own")
-        plan = without_template(laboratory.world.plan)
-        laboratory = replace(laboratory, world=replace(laboratory.world, plan=plan))
-        return _minimize(laboratory, wishes, reporter)
+        return _minimize(laboratory.running(without_template(laboratory.world.plan)), wishes, reporter)
 
 
 def _minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Minimum:
@@ -209,7 +207,14 @@ class _Search:
         return None
 
     def _settle_by_runs(self, trace: Observation, names: frozenset[NormalizedName]) -> None:
-        found = settle_by_runs(self.laboratory, trace, names, self.lessons.judge, self.reporter.settled)
+        found = settle_by_runs(
+            self.laboratory,
+            trace,
+            names,
+            everywhere=self.wishes.settle == "runs",
+            judge=self.lessons.judge,
+            told=self.reporter.settled,
+        )
         self.verdicts.record(trace, found)
 
     def prove(self, trace: Observation) -> Observation:

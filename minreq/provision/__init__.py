@@ -125,7 +125,7 @@ def _alone(laboratory: Laboratory, base: frozenset[NormalizedName], found: Provi
     """Return what a lock of the provider of *found* alone keeps beside *base*."""
     plan = laboratory.world.plan
     groups = tuple(group for group in plan.groups if group.name == found.provider)
-    own = replace(laboratory, world=replace(laboratory.world, plan=replace(plan, groups=groups)))
+    own = laboratory.running(replace(plan, groups=groups))
     try:
         minimum = minimize(own, Wishes(requested={}), _NOBODY)
     except MinreqError as error:
