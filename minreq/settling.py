@@ -107,17 +107,15 @@ class _Forks:
         """Return the verdict on *name*; nothing where no fork tells."""
         found = self.at_the_miss(name)
         # Whichever feature asked first in this trace, all that asked are tried, in one order.
-        asked_in = {asked.question.stage for asked in self.oracle.asked(name)}
-        for stage in sorted(asked_in):
+        for stage in sorted({asked.question.stage for asked in self.oracle.asked(name)}):
             if not found and stage in self.scripts:
                 found = _in_a_feature(self.run, name, self.scripts[stage])
-        return found or self.where_it_was_asked_for(name, asked_in)
+        return found or self.where_it_is_noticed(name, self.oracle.stages(name))
 
-    def where_it_was_asked_for(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
+    def where_it_is_noticed(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
         """Let forks of the first stage go through the groups of *stages* without *name*.
 
-        No other process asked for it, so what the others did, they most likely did without it; one that lists what is
-        installed may have seen it there.
+        No other process had it or saw it, so what the others did, they did without it.
         """
         if not self.scripts.keys() >= stages:
             return {}
@@ -222,11 +220,12 @@ def settle_by_runs(
 ) -> dict[NormalizedName, Verdict]:
     """Run the smoke on what *trace* accepted less each of *names*, each in a clean environment.
 
-    A failure that repeats is evidence whatever its cause. Unless *everywhere*, only the groups run that asked.
+    A failure that repeats is evidence whatever its cause. Unless *everywhere*, only the groups run that may notice that
+    it is gone.
     """
 
     def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
-        where = laboratory if everywhere else _where_it_was_asked_for(laboratory, trace, name)
+        where = laboratory if everywhere else _where_it_is_noticed(laboratory, trace.noticed[name])
         rest = (trace.accepted | laboratory.initial) - {name}
         observation = observe_alone(where, rest, f"without-{name}")
         if observation.failure is not None and not misses(laboratory, observation.failure, name):
@@ -243,12 +242,11 @@ def settle_by_runs(
         return dict(pool.map(settle, sorted(names)))
 
 
-def _where_it_was_asked_for(laboratory: Laboratory, trace: Observation, name: NormalizedName) -> Laboratory:
-    """Return *laboratory* with those groups alone that asked for *name* in *trace*, with all if the first stage did.
+def _where_it_is_noticed(laboratory: Laboratory, stages: AbstractSet[str]) -> Laboratory:
+    """Return *laboratory* with the groups of *stages* alone, with all if the first stage is among them.
 
-    The others never had it, so what they did, they did without it.
+    The others never had what is left out, so what they did, they did without it.
     """
-    stages = {asked.question.stage for asked in trace.asked[name]}
     plan = laboratory.world.plan
     if not _scripts(plan).keys() >= stages:
         return laboratory

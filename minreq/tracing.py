@@ -80,6 +80,8 @@ class Trace:
         self._unanswered: list[Asked] = []
         #: Where a list of what is installed would have had it, by distribution.
         self._listed: dict[NormalizedName, list[Asked]] = {}
+        #: The stages that were given a namespace which, among others, a distribution holds.
+        self._namespaces: dict[NormalizedName, set[str]] = {}
         #: What processes that go without a distribution were told of others.
         self._answered_aside: dict[NormalizedName, dict[NormalizedName, bool]] = {}
         self._places: Places | None = None
@@ -149,6 +151,10 @@ class Trace:
         )
         gone = {name for name in holders if name == without or name in declined or self._answered_no(name)}
         if holders - gone:
+            if without is None and not self._rehearsing:
+                with self._lock:
+                    for name in holders - gone:
+                        self._namespaces.setdefault(name, set()).add(question.stage)
             return Reply(answer="namespace", shared=tuple(sorted(import_map.shared)))
         missed = [*declined, *([without] if without in gone else []), *sorted(gone)]
         return Reply(answer="no", distribution=missed[0]) if missed else Reply(answer="unknown")
@@ -199,6 +205,11 @@ class Trace:
     def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
         """Return every question about *name*; that a list has it counts only where there is no other."""
         return tuple(self._asked.get(name, ()) or self._listed.get(name, ()))
+
+    def stages(self, name: NormalizedName) -> frozenset[str]:
+        """Return the stages that may notice that *name* is gone: they asked for it, or saw it or its folder."""
+        noticed = (*self._asked.get(name, ()), *self._listed.get(name, ()))
+        return frozenset(asked.question.stage for asked in noticed) | self._namespaces.get(name, set())
 
     def agrees_without(self, name: NormalizedName) -> bool:
         """Whether processes that went without *name* were told of all others what the trace was told in the end."""
