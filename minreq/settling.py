@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.comparing import Deviation, beyond_noise, deviations
-from minreq.model import Behaviour, Difference, Evidence, Failure, Plan, Script, StageBehaviour
+from minreq.model import Behaviour, Difference, Evidence, Failure, Group, Plan, Script, StageBehaviour
 from minreq.observing import Laboratory, Observation, observe_alone
 from minreq.smoke.results import StageResult
 from minreq.smoke.running import FORK_LIMIT, Miss, Run
@@ -36,21 +37,24 @@ class Judge:
 
     def verdict(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return how a run without *name* that passed its stages behaved differently, ``None`` when it did not."""
-        found = self._deviations(behaviour)
-        if found and self.seen.get(name) in found:
-            return difference(name, self.seen[name])
-        if found:
-            found = beyond_noise(found, self.noise(found))
+        seen = self.seen_again(name, behaviour)
+        if seen is not None:
+            return seen
+        found = self.differing(behaviour)
         return difference(name, found[0]) if found else None
+
+    def differing(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from what was expected of its stages, noise aside."""
+        found = self.deviations(behaviour)
+        return beyond_noise(found, self.noise(found)) if found else found
 
     def seen_again(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return the difference that was seen without *name*, if *behaviour* shows it again."""
         if name not in self.seen:
             return None
-        found = self._deviations(behaviour)
-        return difference(name, self.seen[name]) if self.seen[name] in found else None
+        return difference(name, self.seen[name]) if self.seen[name] in self.deviations(behaviour) else None
 
-    def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+    def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from what was expected of the stages that ran."""
         return deviations(self.expected.of({each.stage for each in behaviour.stages}), behaviour)
 
@@ -68,8 +72,8 @@ def settle_by_forks(
     """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
 
     *foretold* are stages that will fail without a distribution, if any does. A failure counts only if its cause is our
-    own exception for that very distribution, a difference only if a trace has shown it; all else is for a run of its
-    own. ``None`` is a hope that the proof has to confirm: what ran before left files.
+    own exception for that very distribution, a difference only if no file makes it that an earlier run left; all else
+    is for a run of its own. ``None`` is a hope that the proof has to confirm.
     """
     forks = _Forks(run=run, oracle=oracle, plan=laboratory.world.plan, judge=judge, foretold=foretold)
     stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
@@ -97,6 +101,9 @@ class _Forks:
     plan: Plan
     judge: Judge
     foretold: Mapping[NormalizedName, str]
+    #: What groups did again, by name.
+    _again: dict[str, tuple[StageResult, ...]] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def scripts(self) -> dict[str, Script]:
@@ -155,15 +162,28 @@ class _Forks:
         return self.passed(name, stages)
 
     def passed(self, name: NormalizedName, stages: Iterable[StageBehaviour]) -> dict[NormalizedName, Verdict]:
-        """Return the verdict on *name* of forks that passed *stages* without it.
-
-        They share folders with all that ran before: a file that lies there already makes a difference, too.
-        """
+        """Return the verdict on *name* of forks that passed *stages* without it."""
         if not self.oracle.agrees_without(name):
             return {}  # It was another set than the trace's less this one.
         behaviour = Behaviour(stages=tuple(stages))
         seen = self.judge.seen_again(name, behaviour)
-        return {name: seen} if seen or self.judge.verdict(name, behaviour) is None else {}
+        found = () if seen else self.judge.differing(behaviour)
+        if not found:
+            return {name: seen}
+        differing = {each.stage for each in found}
+        again = [result for group in self.plan.groups_of(differing) for result in self.again(group)]
+        if not self.scripts.keys() >= differing or not all(result.passed for result in again):
+            return {}
+        repeated = Behaviour(stages=tuple(result.behaviour for result in again))
+        found = beyond_noise(found, self.judge.deviations(repeated))
+        return {name: difference(name, found[0]) if found else None}
+
+    def again(self, group: Group) -> tuple[StageResult, ...]:
+        """Return what *group* does when it runs again with nothing left out: it finds what it left in its folders."""
+        with self._lock:
+            if group.name not in self._again:
+                self._again[group.name] = self.run.run(group.scripts)
+            return self._again[group.name]
 
 
 def passed_at_the_miss(run: Run, oracle: Trace, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:

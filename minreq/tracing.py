@@ -72,7 +72,7 @@ class Trace:
         self._eager = eager
         self._fork_stages = fork_stages
         self._forked = set(certain)
-        self._rehearsing: frozenset[NormalizedName] = frozenset()
+        self._rehearsing: frozenset[NormalizedName] | None = None
         self._answered = answered
         self._lock = threading.Lock()
         self._answers: dict[NormalizedName, Answer] = {}
@@ -135,7 +135,7 @@ class Trace:
             if name == without or name in self._initial or not has_group(text, question.name):
                 continue
             with self._lock:
-                if without is None and not self._rehearsing:
+                if without is None and self._rehearsing is None:
                     self._listed.setdefault(name, []).append(asked)
                 given = self._answers.get(name) or self._decided.get(name)
             if self._eager or (given is not None and given.accepted):
@@ -151,7 +151,7 @@ class Trace:
         )
         gone = {name for name in holders if name == without or name in declined or self._answered_no(name)}
         if holders - gone:
-            if without is None and not self._rehearsing:
+            if without is None and self._rehearsing is None:
                 with self._lock:
                     for name in holders - gone:
                         self._namespaces.setdefault(name, set()).add(question.stage)
@@ -270,7 +270,7 @@ class Trace:
                 accepted = (answer or self._decision(name, why_optional)).accepted
                 self._answered_aside.setdefault(without, {})[name] = accepted
                 return accepted
-            if self._rehearsing:
+            if self._rehearsing is not None:
                 return answer is not None and answer.accepted
             self._asked.setdefault(name, []).append(asked)
             if answer is None:
@@ -301,7 +301,7 @@ class Trace:
     def _forks_at(self, name: NormalizedName, stage: str) -> bool:
         """Whether the miss is due for a fork, which it is once."""
         with self._lock:
-            due = name in self._rehearsing if self._rehearsing else stage in self._fork_stages
+            due = stage in self._fork_stages if self._rehearsing is None else name in self._rehearsing
             if not due or name in self._forked:
                 return False
             self._forked.add(name)

@@ -54,11 +54,10 @@ def asides(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NormalizedName, str]]:
 def test_what_one_provider_asks_for_is_tried_with_that_provider(
     asides: list[tuple[NormalizedName, str]], runs: list[str], tmp_path: Path
 ) -> None:
-    """That it makes no difference, the proof confirms; a difference that only a fork shows has a run of its own."""
     found = find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert found.kept == ("app", "colour")
-    assert {stage for name, stage in asides if name == "telemetry"} == {"beta/chat", "beta/paint"}
-    assert runs == ["without-colour"]
+    assert {stage for name, stage in asides if name == "colour"} == {"beta/chat", "beta/paint"}
+    assert runs == []
 
 
 def test_evidence_holds_where_less_was_asked_for_before(runs: list[str], tmp_path: Path) -> None:
