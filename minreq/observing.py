@@ -57,6 +57,8 @@ class Observation:
     answers: Mapping[NormalizedName, Answer]
     #: Every question about each distribution.
     asked: Mapping[NormalizedName, tuple[Asked, ...]]
+    #: The stages that may notice that a distribution is gone.
+    noticed: Mapping[NormalizedName, frozenset[str]] = field(default_factory=dict)
     #: Questions about names that nothing in the closure owned at that moment.
     unanswered: tuple[Asked, ...] = ()
     #: What a list of everything installed had, or would have had.
@@ -108,6 +110,7 @@ def observe_with(
             failures=tuple(result for result in results if not result.passed),
             answers=answers,
             asked={asked: oracle.asked(asked) for asked in answers},
+            noticed={asked: oracle.stages(asked) for asked in answers},
             unanswered=oracle.unanswered,
             listed=oracle.listed,
             loaded={file: importer for result in results for file, importer in result.loaded},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.comparing import Deviation, beyond_noise, deviations
-from minreq.model import Behaviour, Difference, Evidence, Failure, Plan, Script, StageBehaviour
+from minreq.model import Behaviour, Difference, Evidence, Failure, Group, Plan, Script, StageBehaviour
 from minreq.observing import Laboratory, Observation, observe_alone
 from minreq.smoke.results import StageResult
 from minreq.smoke.running import FORK_LIMIT, Miss, Run
@@ -36,21 +37,24 @@ class Judge:
 
     def verdict(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return how a run without *name* that passed its stages behaved differently, ``None`` when it did not."""
-        found = self._deviations(behaviour)
-        if found and self.seen.get(name) in found:
-            return difference(name, self.seen[name])
-        if found:
-            found = beyond_noise(found, self.noise(found))
+        seen = self.seen_again(name, behaviour)
+        if seen is not None:
+            return seen
+        found = self.differing(behaviour)
         return difference(name, found[0]) if found else None
 
-    def seen_again(self, name: NormalizedName, stage: StageBehaviour) -> Difference | None:
-        """Return the difference that was seen without *name*, if one *stage* shows it again."""
+    def differing(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from what was expected of its stages, noise aside."""
+        found = self.deviations(behaviour)
+        return beyond_noise(found, self.noise(found)) if found else found
+
+    def seen_again(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
+        """Return the difference that was seen without *name*, if *behaviour* shows it again."""
         if name not in self.seen:
             return None
-        found = self._deviations(Behaviour(stages=(stage,)))
-        return difference(name, self.seen[name]) if self.seen[name] in found else None
+        return difference(name, self.seen[name]) if self.seen[name] in self.deviations(behaviour) else None
 
-    def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+    def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from what was expected of the stages that ran."""
         return deviations(self.expected.of({each.stage for each in behaviour.stages}), behaviour)
 
@@ -68,7 +72,8 @@ def settle_by_forks(
     """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
 
     *foretold* are stages that will fail without a distribution, if any does. A failure counts only if its cause is our
-    own exception for that very distribution; all else is for a run of its own.
+    own exception for that very distribution, a difference only if no file makes it that an earlier run left; all else
+    is for a run of its own. ``None`` is a hope that the proof has to confirm.
     """
     forks = _Forks(run=run, oracle=oracle, plan=laboratory.world.plan, judge=judge, foretold=foretold)
     stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
@@ -96,6 +101,9 @@ class _Forks:
     plan: Plan
     judge: Judge
     foretold: Mapping[NormalizedName, str]
+    #: What groups did again, by name.
+    _again: dict[str, tuple[StageResult, ...]] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def scripts(self) -> dict[str, Script]:
@@ -104,18 +112,20 @@ class _Forks:
 
     def settle(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
         """Return the verdict on *name*; nothing where no fork tells."""
-        found = self.at_the_miss(name)
+        found, passed = self.at_the_miss(name), True
         # Whichever feature asked first in this trace, all that asked are tried, in one order.
-        asked_in = {asked.question.stage for asked in self.oracle.asked(name)}
-        for stage in sorted(asked_in):
+        for stage in sorted({asked.question.stage for asked in self.oracle.asked(name)}):
             if not found and stage in self.scripts:
-                found = _in_a_feature(self.run, name, self.scripts[stage])
-        return found or self.where_it_was_asked_for(name, asked_in)
+                result = self.run.run([self.scripts[stage]], without=name)[0]
+                if not result.passed:
+                    found, passed = certificate(name, result, "feature"), False
+        # What fails for no reason that tells, or hangs, would do so again.
+        return found or (self.where_it_is_noticed(name, self.oracle.stages(name)) if passed else {})
 
-    def where_it_was_asked_for(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
+    def where_it_is_noticed(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
         """Let forks of the first stage go through the groups of *stages* without *name*.
 
-        No other process ever had it, so what the others did, they did without it.
+        No other process had it or saw it, so what the others did, they did without it.
         """
         if not self.scripts.keys() >= stages:
             return {}
@@ -124,9 +134,7 @@ class _Forks:
         for result in found:
             if not result.passed:
                 return certificate(name, result, "feature")
-        if not self.oracle.agrees_without(name):
-            return {}  # It was another set than the trace's less this one.
-        return {name: self.judge.verdict(name, Behaviour(stages=tuple(result.behaviour for result in found)))}
+        return self.passed(name, [result.behaviour for result in found])
 
     def at_the_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
         """Return what the fork at the first miss of *name* told, or tells now that it goes on."""
@@ -138,7 +146,7 @@ class _Forks:
             return certificate(name, first, "fork")
         if self.plan.first is None or first.behaviour.stage != self.plan.first.stage:
             return {}
-        seen = self.judge.seen_again(name, first.behaviour)
+        seen = self.judge.seen_again(name, Behaviour(stages=(first.behaviour,)))
         return {name: seen} if seen else self.rest(name, miss, first)
 
     def rest(self, name: NormalizedName, miss: Miss, first: StageResult) -> dict[NormalizedName, Verdict]:
@@ -154,9 +162,31 @@ class _Forks:
                     return certificate(name, result, "fork")
                 if scripts is not likely:
                     stages.append(result.behaviour)
+        return self.passed(name, stages)
+
+    def passed(self, name: NormalizedName, stages: Iterable[StageBehaviour]) -> dict[NormalizedName, Verdict]:
+        """Return the verdict on *name* of forks that passed *stages* without it."""
         if not self.oracle.agrees_without(name):
             return {}  # It was another set than the trace's less this one.
-        return {name: self.judge.verdict(name, Behaviour(stages=tuple(stages)))}
+        behaviour = Behaviour(stages=tuple(stages))
+        seen = self.judge.seen_again(name, behaviour)
+        found = () if seen else self.judge.differing(behaviour)
+        if not found:
+            return {name: seen}
+        differing = {each.stage for each in found}
+        again = [result for group in self.plan.groups_of(differing) for result in self.again(group)]
+        if not self.scripts.keys() >= differing or not all(result.passed for result in again):
+            return {}
+        repeated = Behaviour(stages=tuple(result.behaviour for result in again))
+        found = beyond_noise(found, self.judge.deviations(repeated))
+        return {name: difference(name, found[0]) if found else None}
+
+    def again(self, group: Group) -> tuple[StageResult, ...]:
+        """Return what *group* does when it runs again with nothing left out: it finds what it left in its folders."""
+        with self._lock:
+            if group.name not in self._again:
+                self._again[group.name] = self.run.run(group.scripts)
+            return self._again[group.name]
 
 
 def passed_at_the_miss(run: Run, oracle: Trace, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
@@ -213,11 +243,12 @@ def settle_by_runs(
 ) -> dict[NormalizedName, Verdict]:
     """Run the smoke on what *trace* accepted less each of *names*, each in a clean environment.
 
-    A failure that repeats is evidence whatever its cause. Unless *everywhere*, only the groups run that asked.
+    A failure that repeats is evidence whatever its cause. Unless *everywhere*, only the groups run that may notice that
+    it is gone.
     """
 
     def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
-        where = laboratory if everywhere else _where_it_was_asked_for(laboratory, trace, name)
+        where = laboratory if everywhere else _where_it_is_noticed(laboratory, trace.noticed[name])
         rest = (trace.accepted | laboratory.initial) - {name}
         observation = observe_alone(where, rest, f"without-{name}")
         if observation.failure is not None and not misses(laboratory, observation.failure, name):
@@ -234,12 +265,11 @@ def settle_by_runs(
         return dict(pool.map(settle, sorted(names)))
 
 
-def _where_it_was_asked_for(laboratory: Laboratory, trace: Observation, name: NormalizedName) -> Laboratory:
-    """Return *laboratory* with those groups alone that asked for *name* in *trace*, with all if the first stage did.
+def _where_it_is_noticed(laboratory: Laboratory, stages: AbstractSet[str]) -> Laboratory:
+    """Return *laboratory* with the groups of *stages* alone, with all if the first stage is among them.
 
-    The others never had it, so what they did, they did without it.
+    The others never had what is left out, so what they did, they did without it.
     """
-    stages = {asked.question.stage for asked in trace.asked[name]}
     plan = laboratory.world.plan
     if not _scripts(plan).keys() >= stages:
         return laboratory

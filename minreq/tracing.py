@@ -72,7 +72,7 @@ class Trace:
         self._eager = eager
         self._fork_stages = fork_stages
         self._forked = set(certain)
-        self._rehearsing: frozenset[NormalizedName] = frozenset()
+        self._rehearsing: frozenset[NormalizedName] | None = None
         self._answered = answered
         self._lock = threading.Lock()
         self._answers: dict[NormalizedName, Answer] = {}
@@ -80,6 +80,8 @@ class Trace:
         self._unanswered: list[Asked] = []
         #: Where a list of what is installed would have had it, by distribution.
         self._listed: dict[NormalizedName, list[Asked]] = {}
+        #: The stages that were given a namespace which, among others, a distribution holds.
+        self._namespaces: dict[NormalizedName, set[str]] = {}
         #: What processes that go without a distribution were told of others.
         self._answered_aside: dict[NormalizedName, dict[NormalizedName, bool]] = {}
         self._places: Places | None = None
@@ -133,7 +135,7 @@ class Trace:
             if name == without or name in self._initial or not has_group(text, question.name):
                 continue
             with self._lock:
-                if without is None and not self._rehearsing:
+                if without is None and self._rehearsing is None:
                     self._listed.setdefault(name, []).append(asked)
                 given = self._answers.get(name) or self._decided.get(name)
             if self._eager or (given is not None and given.accepted):
@@ -149,6 +151,10 @@ class Trace:
         )
         gone = {name for name in holders if name == without or name in declined or self._answered_no(name)}
         if holders - gone:
+            if without is None and self._rehearsing is None:
+                with self._lock:
+                    for name in holders - gone:
+                        self._namespaces.setdefault(name, set()).add(question.stage)
             return Reply(answer="namespace", shared=tuple(sorted(import_map.shared)))
         missed = [*declined, *([without] if without in gone else []), *sorted(gone)]
         return Reply(answer="no", distribution=missed[0]) if missed else Reply(answer="unknown")
@@ -199,6 +205,11 @@ class Trace:
     def asked(self, name: NormalizedName) -> tuple[Asked, ...]:
         """Return every question about *name*; that a list has it counts only where there is no other."""
         return tuple(self._asked.get(name, ()) or self._listed.get(name, ()))
+
+    def stages(self, name: NormalizedName) -> frozenset[str]:
+        """Return the stages that may notice that *name* is gone: they asked for it, or saw it or its folder."""
+        noticed = (*self._asked.get(name, ()), *self._listed.get(name, ()))
+        return frozenset(asked.question.stage for asked in noticed) | self._namespaces.get(name, set())
 
     def agrees_without(self, name: NormalizedName) -> bool:
         """Whether processes that went without *name* were told of all others what the trace was told in the end."""
@@ -259,7 +270,7 @@ class Trace:
                 accepted = (answer or self._decision(name, why_optional)).accepted
                 self._answered_aside.setdefault(without, {})[name] = accepted
                 return accepted
-            if self._rehearsing:
+            if self._rehearsing is not None:
                 return answer is not None and answer.accepted
             self._asked.setdefault(name, []).append(asked)
             if answer is None:
@@ -290,7 +301,7 @@ class Trace:
     def _forks_at(self, name: NormalizedName, stage: str) -> bool:
         """Whether the miss is due for a fork, which it is once."""
         with self._lock:
-            due = name in self._rehearsing if self._rehearsing else stage in self._fork_stages
+            due = stage in self._fork_stages if self._rehearsing is None else name in self._rehearsing
             if not due or name in self._forked:
                 return False
             self._forked.add(name)

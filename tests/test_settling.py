@@ -22,11 +22,16 @@ from minreq.tracing import Trace
 
 
 @pytest.fixture
-def no_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def alone(*_arguments: object) -> None:
-        raise AssertionError("a run of its own")
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs of their own, by name."""
+    names: list[str] = []
+
+    def alone(laboratory: Laboratory, rest: Iterable[NormalizedName], name: str) -> Observation:
+        names.append(name)
+        return observe_alone(laboratory, rest, name)
 
     monkeypatch.setattr(settling, "observe_alone", alone)
+    return names
 
 
 @pytest.fixture
@@ -46,21 +51,21 @@ def asides(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NormalizedName, str]]:
     return ran
 
 
-@pytest.mark.usefixtures("no_runs")
 def test_what_one_provider_asks_for_is_tried_with_that_provider(
-    asides: list[tuple[NormalizedName, str]], tmp_path: Path
+    asides: list[tuple[NormalizedName, str]], runs: list[str], tmp_path: Path
 ) -> None:
     found = find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert found.kept == ("app", "colour")
     assert {stage for name, stage in asides if name == "colour"} == {"beta/chat", "beta/paint"}
+    assert runs == []
 
 
-@pytest.mark.usefixtures("no_runs")
-def test_evidence_holds_where_less_was_asked_for_before(tmp_path: Path) -> None:
+def test_evidence_holds_where_less_was_asked_for_before(runs: list[str], tmp_path: Path) -> None:
     """Another trace is due once two can be left out, and nothing of the first has to be tried again."""
     found = find(write(load(SCENARIOS / "evidence-outlives-what-is-spared.toml"), tmp_path / "house"))
     assert found.kept == ("app", "needed")
     assert found.left_out.keys() == {"below", "first", "second"}
+    assert runs == []
 
 
 def test_noise_is_looked_for_where_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

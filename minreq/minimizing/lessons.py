@@ -186,6 +186,7 @@ class Lessons:
     def leave_out(self, size: Callable[[NormalizedName], int]) -> str | None:
         """Decide what is unneeded as no; *size* in bytes."""
         self.verdicts.spare()
+        self.verdicts.forget_differences()
         # What frees most comes first: it stays out when not all of them can.
         self._batch = tuple(sorted(self.verdicts.unneeded, key=lambda name: (-size(name), name)))
         for name in self._batch:

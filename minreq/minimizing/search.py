@@ -182,7 +182,8 @@ class _Search:
             told=self.reporter.settled,
             foretold=self.lessons.foretold,
         )
-        self.verdicts.record(observation, found)
+        self.verdicts.record(observation, {name: verdict for name, verdict in found.items() if verdict is not None})
+        self.verdicts.hope(observation, [name for name, verdict in found.items() if verdict is None])
 
     def learn(self, traced: _Traced) -> str | None:
         """Return why the answers of a trace cannot stay, ``None`` when they can."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.minimizing.wishes import Wishes
-from minreq.model import Difference, Evidence, Question
+from minreq.model import Difference, Evidence, Failure, Question
 from minreq.observing import Observation
 from minreq.settling import Verdict
 
@@ -26,7 +26,7 @@ class Verdicts:
     spared: set[NormalizedName] = field(default_factory=set)
     #: What the trace at hand has, and does not need.
     unneeded: set[NormalizedName] = field(default_factory=set)
-    #: Those of them without which only one stage passed, and all that were such before: nobody hopes twice.
+    #: Those of them without which nothing but forks passed, and all that were such before: nobody hopes twice.
     hoped: frozenset[NormalizedName] = frozenset()
     hoped_once: frozenset[NormalizedName] = frozenset()
 
@@ -45,16 +45,21 @@ class Verdicts:
             self.unneeded.add(name)
 
     def hope(self, trace: Observation, names: Iterable[NormalizedName]) -> None:
-        """Take *names* for unneeded, since the stage that asks passed without each: what comes next tells."""
-        self.hoped = frozenset(names)
-        self.hoped_once |= self.hoped
-        self.record(trace, dict.fromkeys(sorted(self.hoped)))
+        """Take *names* for unneeded, since forks passed without each: what comes next tells. Nobody hopes twice."""
+        hoped = frozenset(names) - self.hoped_once
+        self.hoped |= hoped
+        self.hoped_once |= hoped
+        self.record(trace, dict.fromkeys(sorted(hoped)))
 
     def doubt(self) -> frozenset[NormalizedName]:
         """Take back all that was only hoped; return it."""
         doubtful, self.hoped = self.hoped, frozenset()
         self.unneeded -= doubtful
         return doubtful
+
+    def forget_differences(self) -> None:
+        """Let each be looked for again, since something is left out: it may have differed only beside that."""
+        self.evidence = {name: found for name, found in self.evidence.items() if isinstance(found[1], Failure)}
 
     def spare(self) -> None:
         """Note what the trace at hand does not need, and nobody would miss."""
