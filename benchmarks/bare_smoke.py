@@ -12,12 +12,15 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run the groups in the order given, each beginning with the environment this process began with."""
-    groups = json.load(sys.stdin)
-    environment = dict(os.environ)
-    for scripts in groups:
-        os.environ.clear()
-        os.environ.update(environment)
+    """Run the groups in the order given, each beginning with the environment that the first, the import, left.
+
+    What is imported may set variables, as litellm says where tiktoken finds its files.
+    """
+    environment: dict[str, str] | None = None
+    for scripts in json.load(sys.stdin):
+        if environment is not None:
+            os.environ.clear()
+            os.environ.update(environment)
         for script in scripts:
             os.environ.update(script["environment"])
             sys.argv = [script["file"], *script["arguments"]]
@@ -27,6 +30,8 @@ def main() -> None:
                 runpy.run_path(script["file"], run_name="__main__")
             finally:
                 sys.path.remove(folder)
+        if environment is None:
+            environment = dict(os.environ)
 
 
 if __name__ == "__main__":
