@@ -91,6 +91,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "two-differences",
         "two-make-one-difference",
         "smallest-is-degraded",
+        "smallest-differs-in-several-stages",
     ),
     "An import that succeeds and then fails with another error": (
         "import-fails-with-another-error",

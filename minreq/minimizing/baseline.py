@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 from typing import Any
@@ -70,13 +70,21 @@ class Baseline:
         repeated = (again.result().behaviour for _, again in tuple(self._again))
         return tuple(each for behaviour in repeated for each in self._deviations(behaviour))
 
-    def deviations_of(self, behaviour: Behaviour, accepted: Iterable[Difference]) -> tuple[Deviation, ...]:
-        """Return how *behaviour* differs from the baseline in the stages that ran, *accepted* differences aside."""
-        aside = {(difference.stage, difference.what) for difference in accepted}
+    def deviations_of(self, behaviour: Behaviour, accepted: Collection[Difference]) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from the baseline in the stages that ran, *accepted* differences aside.
+
+        What is told in the same words in another stage is the same difference.
+        """
+        aside = {(each.stage, each.what) for each in accepted}
+        words = {(each.what, each.with_it, each.without_it) for each in accepted}
         found = self._deviations(behaviour)
         if found and self._again:
             found = beyond_noise(found, self.noise(found))
-        return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in aside)
+        return tuple(
+            each
+            for each in found
+            if (each.stage, each.what) not in aside and (each.what, each.first, each.second) not in words
+        )
 
     def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         return deviations(self._expected(behaviour), behaviour)

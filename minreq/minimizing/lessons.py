@@ -16,7 +16,7 @@ from minreq.minimizing.wishes import Wishes
 from minreq.model import Need
 from minreq.observing import Laboratory, Observation
 from minreq.reporting import Reporter, Step
-from minreq.settling import Judge, certificate
+from minreq.settling import Judge, certificate, difference
 from minreq.tracing import Decision
 
 
@@ -66,7 +66,7 @@ class Lessons:
 
     def deviations_of(self, trace: Observation) -> tuple[Deviation, ...]:
         """Return how *trace* differs from the baseline, accepted differences aside."""
-        return self.baseline.deviations_of(trace.behaviour, self.verdicts.degraded.values())
+        return self.baseline.deviations_of(trace.behaviour, self.verdicts.accepted)
 
     def void(self, changed: Collection[NormalizedName], *, outgrown: bool) -> str | None:
         """What the trace declined first and then had to give is needed, or an extra was taken in.
@@ -152,11 +152,19 @@ class Lessons:
             return f"{deviation.what} of {deviation.stage} differs from run to run"
         together = trace.declined - set(self.verdicts.degraded)
         if not together:
-            raise SmokeUnsteady(deviation.stage, sentence(deviation))
+            return self._comes_of_what_is_degraded(deviation)
         for name in together:
             self.seen[name] = deviation
             self.decided[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ")
         return f"{deviation.what} of {deviation.stage} differs, {', '.join(sorted(together))} are tried together"
+
+    def _comes_of_what_is_degraded(self, deviation: Deviation) -> str:
+        """Nothing else is left out, so that is what makes the difference: it may show in more than one way."""
+        names = sorted(self.verdicts.degraded)
+        if not names:
+            raise SmokeUnsteady(deviation.stage, sentence(deviation))
+        self.verdicts.tolerated.append(difference(names[0], deviation))
+        return f"{deviation.what} of {deviation.stage} differs, too, without {', '.join(names)}"
 
     def _take_back(self, name: NormalizedName) -> None:
         """Let *name* be as if it had never been suspected."""

@@ -22,6 +22,8 @@ class Verdicts:
     evidence: dict[NormalizedName, tuple[Question, Evidence]] = field(default_factory=dict)
     #: Left out although the smoke then behaves differently.
     degraded: dict[NormalizedName, Difference] = field(default_factory=dict)
+    #: What else differs once all of those are left out, and nothing else explains.
+    tolerated: list[Difference] = field(default_factory=list)
     #: Left out: the smoke passed, and behaved the same.
     spared: set[NormalizedName] = field(default_factory=set)
     #: What the trace at hand has, and does not need.
@@ -60,6 +62,11 @@ class Verdicts:
     def forget_differences(self) -> None:
         """Let each be looked for again, since something is left out: it may have differed only beside that."""
         self.evidence = {name: found for name, found in self.evidence.items() if isinstance(found[1], Failure)}
+
+    @property
+    def accepted(self) -> tuple[Difference, ...]:
+        """The differences that are no reason to keep anything."""
+        return (*self.degraded.values(), *self.tolerated)
 
     def spare(self) -> None:
         """Note what the trace at hand does not need, and nobody would miss."""
