@@ -37,14 +37,15 @@ from minreq.smoke.emulation import Emulator
 RESULTS = Path(__file__).parent / "results"
 ROOTS = ("litellm==1.106.2", "litellm==1.78.7")
 
-#: What is measured, by the name that chooses it; ``smoke`` divides and is always there.
+#: What is measured, by the name that chooses it; ``smoke`` divides and is always there. ``settled`` keeps by ``--whole``
+#: what makes a difference, so that there is none to find.
 TITLES = {
     "smoke": "the smoke on a full install",
     "help": "minreq --help",
     "again": "minreq lock, nothing changed",
     "check": "minreq lock --check",
     "warm": "minreq lock, warm store",
-    "settled": "minreq lock, warm store, what differs kept by --whole",
+    "settled": "minreq lock, warm store, nothing differs",
     "changed": "minreq lock, smoke changed",
     "smallest": "minreq lock --smallest, warm store",
     "one": "minreq lock, one provider, warm store",
