@@ -37,8 +37,8 @@ from minreq.smoke.emulation import Emulator
 RESULTS = Path(__file__).parent / "results"
 ROOTS = ("litellm==1.106.2", "litellm==1.78.7")
 
-#: What is measured, by the name that chooses it; ``smoke`` divides and is always there. ``settled`` keeps by ``--whole``
-#: what makes a difference, so that there is none to find.
+#: What is measured, by the name that chooses it; ``smoke`` divides and is always there. ``settled`` keeps what makes a
+#: difference by ``--whole``, so that there is none to find.
 TITLES = {
     "smoke": "the smoke on a full install",
     "help": "minreq --help",
