@@ -129,12 +129,13 @@ class _Forks:
         """
         if not self.scripts.keys() >= stages:
             return {}
-        asking = self.plan.groups_of(stages)
-        found = [result for group in asking for result in self.run.run(group.scripts, without=name)]
-        for result in found:
-            if not result.passed:
-                return certificate(name, result, "feature")
-        return self.passed(name, [result.behaviour for result in found])
+        passed: list[StageBehaviour] = []
+        for group in self.plan.groups_of(stages):
+            for result in self.run.run(group.scripts, without=name):
+                if not result.passed:
+                    return certificate(name, result, "feature")
+                passed.append(result.behaviour)
+        return self.passed(name, passed)
 
     def at_the_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
         """Return what the fork at the first miss of *name* told, or tells now that it goes on."""

@@ -118,7 +118,7 @@ class RememberedPage:
             "files": [dict(link.facts) for link in found],
         }
         self._records.keep_page(self._url, json.dumps(known).encode())
-        return page.named(filenames)
+        return tuple(link for link in found if link.filename in filenames)
 
     def _whole(self) -> ProjectPage:
         # Two threads may both come here; they find the same.

@@ -220,8 +220,8 @@ class _Search:
     def prove(self, trace: Observation) -> Observation:
         """Run the smoke on the set alone that *trace* stands for.
 
-        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, ``SmokeUnsteady`` where another run of the
-        set does otherwise.
+        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, what is degraded aside; ``SmokeUnsteady``
+        where another run of the set does otherwise.
         """
         self.reporter.began(Step.PROVE)
         wanted = self._wanted(trace)
