@@ -28,7 +28,7 @@ from lock_times import RESULTS, ROOTS
 from measuring import machine, run
 from packaging.requirements import Requirement
 
-from minreq.trees.levels import BYTECODE, LEVELS, Bytecode, Level
+from minreq.config.levels import BYTECODE, LEVELS, Bytecode, Level
 
 #: Sources are left out at one level alone, to see what that does.
 BUILDS = tuple((level, mode) for level in LEVELS for mode in BYTECODE if mode != "only" or level == "unused")

@@ -20,23 +20,27 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from minreq import analyzing, building, environments, exporting, locking, verifying
-from minreq.analyzing import Analysis
-from minreq.building import Built
+from minreq import environment as environments, export as exporting
+from minreq.analyze import analyze as analyzing
+from minreq.analyze.analyze import Analysis
+from minreq.build import build as building
+from minreq.build.build import Built
 from minreq.config import STDOUT, Settings
 from minreq.config.artifacts import AnalyzeSettings, build_settings
 from minreq.config.exports import EnvironmentSettings, Format, export_settings
+from minreq.config.levels import Level
 from minreq.config.places import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, settings, verify_settings
-from minreq.environments import Standing
+from minreq.environment import Standing
 from minreq.errors import MinreqError
-from minreq.exporting import Exported
+from minreq.export import Exported
+from minreq.lock import lock as locking
 from minreq.lockfile import difference, reading
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.requirements import render
 from minreq.model import Lock
 from minreq.reporting import Reporter
-from minreq.trees.levels import Level
+from minreq.verify import verify as verifying
 
 __all__ = [
     "STDOUT",

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from commanding import Project, project
 
-from minreq import compiled
-from minreq.store import sha256
-from minreq.unpacking import record_of
+from minreq.wheels import compiled
+from minreq.wheels.store import sha256
+from minreq.wheels.unpacking import record_of
 
 SCENARIO = """
 explanation = "One is needed, one is not."

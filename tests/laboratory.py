@@ -18,19 +18,19 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from wheelhouse import Scenario, Wheelhouse
 
-from minreq import runtime
-from minreq.closure import Closure
-from minreq.forecast import StaticForecast
-from minreq.minimizing import Minimum, Wishes, minimize
+from minreq import interpreter as runtime
+from minreq.interpreter import Interpreter
+from minreq.minimize import Minimum, Wishes, minimize
+from minreq.minimize.laboratory import workplace
+from minreq.minimize.observe import Laboratory
+from minreq.minimize.select import loaded_files, requests, select
 from minreq.model import Answer, Evidence, Group, Plan, Resolution, Script, Sdist, Selection, Wheel
-from minreq.observing import Laboratory
 from minreq.reporting import Reporter, Step
 from minreq.requirements import StatedRequirement
 from minreq.resolver import Demand, extend, resolve
-from minreq.runtime import Interpreter
-from minreq.selecting import loaded_files, requests, select
-from minreq.store import Store
-from minreq.workplace import workplace
+from minreq.source.imports import StaticForecast
+from minreq.wheels.closure import Closure
+from minreq.wheels.store import Store
 
 #: Seconds for one stage, unless the scenario says otherwise.
 LIMIT = 60.0

@@ -20,15 +20,17 @@ from packaging.version import Version
 from samplelock import LOCK
 from wheelhouse import Release
 
-from minreq import forecast, foreseeing, handlers, wheelrules
 from minreq.config import pyproject
 from minreq.errors import MinreqError
 from minreq.exposure import source
 from minreq.index import archive, coremetadata, cutoff, simple
 from minreq.lockfile import edits, evidence, requirements as lockfile
+from minreq.minimize import prefetch
 from minreq.model import Frame, Need, Question, Wheel
 from minreq.requirements import read_requirements
-from minreq.unpacking import unpack
+from minreq.source import handlers, imports
+from minreq.wheels import rules
+from minreq.wheels.unpacking import unpack
 
 WHEEL = Wheel(
     name=canonicalize_name("a"),
@@ -127,7 +129,7 @@ def wheel(data: bytes) -> None:
 
 
 def entry_points(data: bytes) -> None:
-    wheelrules.check_entry_points(WHEEL.filename, "entry_points.txt", data.decode("utf-8", "replace"))
+    rules.check_entry_points(WHEEL.filename, "entry_points.txt", data.decode("utf-8", "replace"))
 
 
 def lock(data: bytes) -> None:
@@ -162,8 +164,8 @@ def cutoffs(data: bytes) -> None:
 
 def source_file(data: bytes) -> None:
     """All that reads the code of a package without running it."""
-    list(foreseeing.imports(data, "a.b", is_package=False))
-    list(forecast.static_imports(data, "a.b", "a/b.py"))
+    list(prefetch.imports(data, "a.b", is_package=False))
+    list(imports.static_imports(data, "a.b", "a/b.py"))
     source.read_lines(data, "a/b.py")
     _as_file("b.py", data, _places)
 

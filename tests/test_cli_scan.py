@@ -13,7 +13,7 @@ from commanding import Project, project
 
 from minreq.config import Settings
 from minreq.reporting import Reporter
-from minreq.scanning import applied
+from minreq.task.scan import applied
 
 SCENARIO = """
 explanation = "The root that the profile is for, with its table of models."

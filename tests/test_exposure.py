@@ -10,7 +10,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import LOCK, asker, candidate, with_selection
 
-from minreq.exposure import Site, sites
+from minreq.exposure.sites import Site, sites
 from minreq.exposure.source import read_lines
 from minreq.model import Kept, LeftOut, Lock, Request
 
@@ -159,8 +159,8 @@ def test_what_was_read_is_kept_beside_the_tree(tmp_path: Path, monkeypatch: pyte
     kept = tmp_path / "imports.json"
     whole = kept.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("minreq.exposure.reading.read_lines", None)
-        patched.setattr("minreq.exposure.reading.read_places", None)
+        patched.setattr("minreq.exposure.sites.reading.read_lines", None)
+        patched.setattr("minreq.exposure.sites.reading.read_places", None)
         assert sites(lock_of(), {APP: tree}, remember=True) == expected
     for damaged in (b"", whole[:-5], whole.replace(b"gone", b"goon")):
         kept.write_bytes(damaged)
@@ -171,7 +171,7 @@ def test_what_was_read_is_kept_beside_the_tree(tmp_path: Path, monkeypatch: pyte
 def test_several_processes_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"app/__init__.py": "import app.far", "app/far.py": "import gone"}
     expected = found(tmp_path, files)
-    monkeypatch.setattr("minreq.exposure.reading._WORTHWHILE", 0)
+    monkeypatch.setattr("minreq.exposure.sites.reading._WORTHWHILE", 0)
     assert found(tmp_path, files) == expected
 
 

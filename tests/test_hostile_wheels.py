@@ -20,10 +20,10 @@ from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minreq import wheelrules
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.model import Wheel
-from minreq.store import Store, sha256
+from minreq.wheels import rules
+from minreq.wheels.store import Store, sha256
 
 NAME = "evil-1.0-py3-none-any.whl"
 INFO = "evil-1.0.dist-info"
@@ -248,10 +248,10 @@ def test_encrypted_and_countless_entries_are_refused() -> None:
     info = zipfile.ZipInfo("evil/x.py")
     info.flag_bits, info.header_offset = 1, 0
     with pytest.raises(HostileWheel, match="encrypted"):
-        wheelrules.look_into(NAME, [info], 100)
-    many = [zipfile.ZipInfo("evil/x.py")] * (wheelrules.MOST_ENTRIES + 1)
+        rules.look_into(NAME, [info], 100)
+    many = [zipfile.ZipInfo("evil/x.py")] * (rules.MOST_ENTRIES + 1)
     with pytest.raises(HostileWheel, match="entries, more than"):
-        wheelrules.look_into(NAME, many, 1 << 30)
+        rules.look_into(NAME, many, 1 << 30)
 
 
 def test_metadata_that_contradicts_the_index_is_refused(tmp_path: Path) -> None:

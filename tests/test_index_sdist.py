@@ -15,8 +15,8 @@ from minreq.index.sdist import build, refusal
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import file_at
 from minreq.index.urls import local_path
+from minreq.interpreter import host, preset
 from minreq.model import Sdist
-from minreq.runtime import host, preset
 
 # A backend inside the source itself, so that a build needs no index.
 PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'

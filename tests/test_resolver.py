@@ -25,7 +25,6 @@ from platforms import linux
 from wheelhouse import SCENARIOS, Release, Scenario, load, write
 
 from minreq import errors
-from minreq.forecast import StaticForecast
 from minreq.index import pipconfig
 from minreq.index.client import IndexClient
 from minreq.model import PassedOver, Platform, Resolution, Sdist, Wheel
@@ -35,6 +34,7 @@ from minreq.resolver.ahead import Ahead
 from minreq.resolver.catalogue import Catalogue
 from minreq.resolver.provider import Provider, Trail
 from minreq.resolver.search import solve
+from minreq.source.imports import StaticForecast
 
 PLATFORMS = {
     "host": linux(),

@@ -18,7 +18,7 @@ from minreq.profiles import loading
 from minreq.profiles.usage import guide
 from minreq.scan import naming, reading, scan
 from minreq.scan.texts import sieve
-from minreq.usage import Usage, Vocabulary
+from minreq.scan.usage import Usage, Vocabulary
 
 #: What litellm would say of bare names.
 MODELS: Mapping[str, str] = {

@@ -48,7 +48,7 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     Nothing of it is run. Over budget is exit status 1.
     """
     # Imported here, since a usage error or help needs nothing of them.
-    from minreq import analyzing  # noqa: PLC0415
+    from minreq.analyze import analyze  # noqa: PLC0415
     from minreq.cli import composition  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
@@ -64,4 +64,4 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
         for line in composition.lines(analysis):
             click.echo(line)
     with judging():
-        analyzing.check_budget(analysis)
+        analyze.check_budget(analysis)

@@ -14,7 +14,7 @@ from minreq.cli.text import columns, counted, printable
 from minreq.config.exports import EnvironmentSettings, environment_settings
 
 if TYPE_CHECKING:
-    from minreq.environments import Standing
+    from minreq.environment import Standing
 
 _EXAMPLES = """\
 Examples:

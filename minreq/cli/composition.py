@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from minreq.analyzing import Analysis, Part
+from minreq.analyze.analyze import Analysis, Part
+from minreq.analyze.kinds import Kind
 from minreq.cli.text import columns, counted, printable, size
 from minreq.pages import treemap
-from minreq.trees.kinds import Kind
 
 #: How many rows of a table are told one by one.
 _MOST = 40

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
-from minreq.usage import Usage
+from minreq.scan.usage import Usage
 
 if TYPE_CHECKING:
-    from minreq.analyzing import Analysis
-    from minreq.building import Built
-    from minreq.canary import Canary
+    from minreq.analyze.analyze import Analysis
+    from minreq.build.build import Built
     from minreq.config.exports import EnvironmentSettings, ExportSettings
     from minreq.doctor import Diagnosis
-    from minreq.environments import Standing
-    from minreq.explaining import Branch, Explanation
-    from minreq.exporting import Exported
-    from minreq.exposing import Exposure
+    from minreq.environment import Standing
+    from minreq.explain.explain import Branch, Explanation
+    from minreq.export import Exported
+    from minreq.exposure.command import Exposure
     from minreq.lockfile.difference import LockDifference
-    from minreq.needs import Needs
-    from minreq.surveying import Survey
+    from minreq.providers.needs import Needs
+    from minreq.verify.canary import Canary
+    from minreq.versions import Survey
 
 
 class Engine:
@@ -30,7 +30,8 @@ class Engine:
 
     def lock(self, settings: Settings, reporter: Reporter) -> Lock:
         """Make the lock, and write it unless it goes to standard output or nowhere."""
-        from minreq import heap, locking  # noqa: PLC0415 # See above.
+        from minreq.lock import lock as locking  # noqa: PLC0415 # See above.
+        from minreq.system import heap  # noqa: PLC0415 # See above.
 
         heap.keep_small()
         return locking.lock(settings, reporter)
@@ -57,14 +58,15 @@ class Engine:
 
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
         """Prove the lock on disk again, and return it."""
-        from minreq import heap, verifying  # noqa: PLC0415 # See above.
+        from minreq.system import heap  # noqa: PLC0415 # See above.
+        from minreq.verify import verify as verifying  # noqa: PLC0415 # See above.
 
         heap.keep_small()
         return verifying.verify(settings, reporter)
 
     def explain(self, lock: Path, name: str) -> tuple[Lock, Explanation]:
         """Return what the evidence beside *lock* says, and what of it is about *name*."""
-        from minreq import explaining  # noqa: PLC0415 # See above.
+        from minreq.explain import explain as explaining  # noqa: PLC0415 # See above.
         from minreq.lockfile import reading  # noqa: PLC0415
 
         read = reading.read_evidence(lock)
@@ -72,16 +74,16 @@ class Engine:
 
     def tree(self, lock: Path) -> tuple[Branch, ...]:
         """Return who imports whom in *lock*."""
-        from minreq import explaining  # noqa: PLC0415 # See above.
+        from minreq.explain import explain as explaining  # noqa: PLC0415 # See above.
         from minreq.lockfile import reading  # noqa: PLC0415
 
         return tuple(explaining.tree(reading.read_evidence(lock)))
 
     def expose(self, settings: VerifySettings, reporter: Reporter) -> Exposure:
         """Return where the code of the lock on disk would import what is left out."""
-        from minreq import exposing  # noqa: PLC0415 # See above.
+        from minreq.exposure import command  # noqa: PLC0415 # See above.
 
-        return exposing.expose(settings, reporter)
+        return command.expose(settings, reporter)
 
     def guard(self, lock: Path, folder: Path) -> Path:
         """Write the module that tells misses of *lock* into *folder*, which is made if need be; return its path."""
@@ -99,26 +101,27 @@ class Engine:
 
     def misses(self, settings: Settings, text: str) -> tuple[Settings, tuple[str, ...]]:
         """Return *settings* that keep what the log *text* misses, and a sentence on each."""
-        from minreq import misses  # noqa: PLC0415 # See above.
+        from minreq.guard import misses  # noqa: PLC0415 # See above.
 
         return misses.include(settings, text)
 
     def scan(self, settings: Settings, reporter: Reporter) -> Usage:
         """Return which providers and features a code base uses."""
-        from minreq import scanning  # noqa: PLC0415 # See above.
+        from minreq.task import scan as scanning  # noqa: PLC0415 # See above.
 
         return scanning.usage(settings, reporter)
 
     def providers(self, settings: Settings, reporter: Reporter) -> Needs:
         """Return what each provider of a root needs."""
-        from minreq import heap, measuring  # noqa: PLC0415 # See above.
+        from minreq.providers import measure  # noqa: PLC0415 # See above.
+        from minreq.system import heap  # noqa: PLC0415 # See above.
 
         heap.keep_small()
-        return measuring.measure(settings, reporter)
+        return measure.measure(settings, reporter)
 
     def canary(self, settings: VerifySettings, output: Path) -> Canary:
         """Write the smoke of a lock as a script that calls real endpoints."""
-        from minreq import canary  # noqa: PLC0415 # See above.
+        from minreq.verify import canary  # noqa: PLC0415 # See above.
 
         return canary.export(settings.lock, output, settings.smokes)
 
@@ -130,34 +133,36 @@ class Engine:
 
     def analyze(self, settings: AnalyzeSettings) -> Analysis:
         """Look at a tree of packages."""
-        from minreq import analyzing  # noqa: PLC0415 # See above.
+        from minreq.analyze import analyze as analyzing  # noqa: PLC0415 # See above.
 
         return analyzing.analyze(settings)
 
     def build(self, settings: BuildSettings, reporter: Reporter) -> Built:
         """Build a tree from the lock on disk, prove it, and write it."""
-        from minreq import building, heap  # noqa: PLC0415 # See above.
+        from minreq.build import build as building  # noqa: PLC0415 # See above.
+        from minreq.system import heap  # noqa: PLC0415 # See above.
 
         heap.keep_small()
         return building.build(settings, reporter)
 
     def versions(self, settings: VersionsSettings, reporter: Reporter) -> Survey:
         """Read the newest releases of a root."""
-        from minreq import heap, surveying  # noqa: PLC0415 # See above.
+        from minreq import versions as surveying  # noqa: PLC0415 # See above.
+        from minreq.system import heap  # noqa: PLC0415 # See above.
 
         heap.keep_small()
         return surveying.survey(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Make the cache smaller and return the bytes that were freed."""
-        from minreq import store  # noqa: PLC0415 # See above.
         from minreq.index import records  # noqa: PLC0415
+        from minreq.wheels import store  # noqa: PLC0415 # See above.
 
         return store.prune(cache_dir / "wheels") + records.prune(cache_dir / "index" / "wheels")
 
     def export(self, settings: ExportSettings, reporter: Reporter) -> Exported:
         """Write the lock on disk in another format."""
-        from minreq import exporting  # noqa: PLC0415 # See above.
+        from minreq import export as exporting  # noqa: PLC0415 # See above.
 
         return exporting.export(settings, reporter)
 
@@ -169,12 +174,12 @@ class Engine:
 
     def sync(self, settings: EnvironmentSettings, reporter: Reporter) -> Standing:
         """Bring an environment to exactly the lock on disk."""
-        from minreq import environments  # noqa: PLC0415 # See above.
+        from minreq import environment  # noqa: PLC0415 # See above.
 
-        return environments.sync(settings, reporter)
+        return environment.sync(settings, reporter)
 
     def check(self, settings: EnvironmentSettings) -> Standing:
         """Return how an environment stands to the lock on disk."""
-        from minreq import environments  # noqa: PLC0415 # See above.
+        from minreq import environment  # noqa: PLC0415 # See above.
 
-        return environments.check(settings)
+        return environment.check(settings)

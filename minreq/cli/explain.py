@@ -16,7 +16,7 @@ from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, Need, Request
 
 if TYPE_CHECKING:
-    from minreq.explaining import Branch, Explanation, Step
+    from minreq.explain.explain import Branch, Explanation, Step
 
 _EXAMPLES = """\
 Examples:

@@ -23,8 +23,8 @@ from minreq.config.settings import verify_settings
 from minreq.errors import Exposed
 
 if TYPE_CHECKING:
-    from minreq.exposing import Exposure
-    from minreq.exposure import Site
+    from minreq.exposure.command import Exposure
+    from minreq.exposure.sites import Site
 
 _EXAMPLES = """\
 Examples:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minreq import explaining
 from minreq.cli import narration
 from minreq.cli.text import counted
+from minreq.explain import explain
 from minreq.model import LAMBDA_LIMIT, Asker, Difference, Failure, Kept, LeftOut, Lock, Need
 from minreq.pages import report
 
@@ -37,7 +37,7 @@ def page(lock: Lock) -> str:
 
 
 def _kept(lock: Lock, kept: Kept) -> report.Entry:
-    told = explaining.explain(lock, kept.candidate.name, filename="")
+    told = explain.explain(lock, kept.candidate.name, filename="")
     return report.Entry(
         name=kept.candidate.name,
         version=str(kept.candidate.version),
@@ -56,7 +56,7 @@ def _kept(lock: Lock, kept: Kept) -> report.Entry:
 
 
 def _left_out(lock: Lock, left_out: LeftOut) -> report.Entry:
-    told = explaining.explain(lock, left_out.candidate.name, filename="")
+    told = explain.explain(lock, left_out.candidate.name, filename="")
     return report.Entry(
         name=left_out.candidate.name,
         version=str(left_out.candidate.version),
@@ -73,7 +73,7 @@ def _left_out(lock: Lock, left_out: LeftOut) -> report.Entry:
     )
 
 
-def _chain(told: explaining.Explanation) -> tuple[tuple[str, str], ...]:
+def _chain(told: explain.Explanation) -> tuple[tuple[str, str], ...]:
     return tuple(
         (f"{step.frame.file}:{step.frame.line}", f"{step.frame.function} {step.distribution or ''}".rstrip())
         for step in told.chain

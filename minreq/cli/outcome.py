@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from minreq.building import Built
+from minreq.build.build import Built
 from minreq.cli.text import columns, counted, duration, printable
 from minreq.model import LAMBDA_LIMIT
 from minreq.pages import treemap

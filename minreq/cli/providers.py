@@ -24,7 +24,7 @@ from minreq.config.settings import providers_settings
 from minreq.errors import NotMeasured
 
 if TYPE_CHECKING:
-    from minreq.needs import Need, Needs, Part
+    from minreq.providers.needs import Need, Needs, Part
 
 _EXAMPLES = """\
 Examples:

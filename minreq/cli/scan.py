@@ -23,7 +23,7 @@ from minreq.cli.reported import Report, reported
 from minreq.cli.text import columns, counted, printable
 from minreq.config.options import requirement
 from minreq.config.settings import Settings, scan_settings
-from minreq.usage import Usage
+from minreq.scan.usage import Usage
 
 _EXAMPLES = """\
 Examples:

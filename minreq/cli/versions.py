@@ -25,7 +25,7 @@ from minreq.config.artifacts import versions_settings
 from minreq.config.options import count, requirement
 
 if TYPE_CHECKING:
-    from minreq.surveying import Release, Survey
+    from minreq.versions import Release, Survey
 
 _EXAMPLES = """\
 Examples:

@@ -10,10 +10,10 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from minreq.config.levels import BYTECODE, LEVELS, Bytecode, Level
 from minreq.config.options import Option, byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, merged, settings
 from minreq.errors import InvalidOptions
-from minreq.trees.levels import BYTECODE, LEVELS, Bytecode, Level
 
 
 def slim(text: str) -> str:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 from packaging.utils import NormalizedName
 
-from minreq import temporary
 from minreq.exposure.source import Lines, Place, read_lines, read_places
+from minreq.system import temporary
 
 _FILENAME = "imports.json"
 #: Changes with what is kept.

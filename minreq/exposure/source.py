@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from minreq import regularfile, syntax
-from minreq.handlers import LARGEST, Block, Handler, blocks, lambda_lines, optional_because, raising_again
 from minreq.model import Frame, Need, Question
+from minreq.source import syntax
+from minreq.source.handlers import LARGEST, Block, Handler, blocks, lambda_lines, optional_because, raising_again
+from minreq.system import regularfile
 
 MODULE_LEVEL = "<module>"
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from minreq import temporary
 from minreq.model import Member, Wheel
+from minreq.system import temporary
 
 #: Seconds after which a record that was not used is removed.
 _UNUSED_AGE = 30 * 24 * 60 * 60

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from minreq import temporary
 from minreq.errors import NoWheel, ProjectBuildFailed, SdistBuildFailed
 from minreq.index.credentials import CredentialStore
 from minreq.index.places import hashed
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import file_at
 from minreq.model import Platform, Sdist, Wheel
+from minreq.system import temporary
 
 #: Of what pip prints, the end is shown.
 _LINES = 20

@@ -16,7 +16,6 @@ from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 from zipfile import ZipFile
 
-from minreq import temporary
 from minreq.errors import ArchiveUnreadable, SizeMismatch, TemporaryFolderUnwritable
 from minreq.index import archive
 from minreq.index.archive import RangedFile
@@ -24,6 +23,7 @@ from minreq.index.once import Once
 from minreq.index.session import RangesRefused, Session
 from minreq.index.urls import local_path
 from minreq.model import Member, Sdist, Wheel
+from minreq.system import temporary
 
 #: The first request asks for the end of a wheel, where directory and metadata lie: this share of it, in these bounds.
 #: A directory is seldom larger, and up to the upper bound the time of a request hardly depends on its size.

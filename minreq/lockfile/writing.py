@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from minreq import temporary
 from minreq.errors import OutputFolderMissing, OutputUnwritable
+from minreq.system import temporary
 
 
 def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] = os.replace) -> None:

@@ -8,7 +8,7 @@ from minreq.errors import ProfileInvalid
 from minreq.profiles import documents
 from minreq.profiles.loading import Profile
 from minreq.profiles.table import Table
-from minreq.usage import Function, Vocabulary
+from minreq.scan.usage import Function, Vocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

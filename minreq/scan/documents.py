@@ -9,7 +9,7 @@ import yaml
 
 from minreq.scan.gathering import Gathering
 from minreq.scan.texts import names_a_model
-from minreq.usage import Vocabulary
+from minreq.scan.usage import Vocabulary
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from minreq.scan.texts import is_reference, may_be_bare, prefix_of
-from minreq.usage import Findings, Mention, Place, Skipped, Unknown, Use, Vocabulary
+from minreq.scan.usage import Findings, Mention, Place, Skipped, Unknown, Use, Vocabulary
 
 #: No name of a model is longer: an ARN of an inference profile has about 150 characters.
 _LONGEST = 300

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from minreq.scan.texts import prefix_of
-from minreq.usage import Findings, Mention, Sighting, Unknown, Usage, Vocabulary
+from minreq.scan.usage import Findings, Mention, Sighting, Unknown, Usage, Vocabulary
 
 #: What a call says counts for more than that its text stands somewhere.
 _ORDER = ("call", "model", "text")

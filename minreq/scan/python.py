@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from minreq import syntax
 from minreq.scan.constants import Values, values
 from minreq.scan.definitions import Item, Table, bindings_of, dictionary, owner_of
 from minreq.scan.gathering import Gathering
 from minreq.scan.scopes import Module, Modules, Scope, imported
 from minreq.scan.texts import names_a_model
-from minreq.usage import Function, Vocabulary
+from minreq.scan.usage import Function, Vocabulary
+from minreq.source import syntax
 
 #: Where a text stands: under a name for models, where none can be, or anywhere else.
 _Context = Literal["model", "other", ""]

@@ -19,7 +19,7 @@ from minreq.scan import walking
 from minreq.scan.gathering import Gathering
 from minreq.scan.scopes import Module
 from minreq.scan.texts import Sieve, sieve
-from minreq.usage import Findings, Vocabulary
+from minreq.scan.usage import Findings, Vocabulary
 
 #: Bytes; what is larger was written by a program.
 _HUGE = 1 << 20

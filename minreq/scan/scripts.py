@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from minreq.scan.brackets import CODE, HOLE, Bracket, Token
 from minreq.scan.gathering import Gathering
 from minreq.scan.texts import names_a_model
-from minreq.usage import Function, Vocabulary
+from minreq.scan.usage import Function, Vocabulary
 
 _Items = Sequence[Token | Bracket]
 

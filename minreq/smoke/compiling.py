@@ -18,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from minreq import compiled, temporary
 from minreq.smoke.walls import Walls
+from minreq.system import temporary
+from minreq.wheels import compiled
 
 #: A script of its own. It is told to the interpreter as text, since where it lies may be out of sight there.
 _SCRIPT = Path(__file__).with_name("compiler.py")

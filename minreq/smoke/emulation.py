@@ -15,10 +15,10 @@ from typing import Any
 
 import trustme
 
-from minreq import temporary
 from minreq.errors import EmulatorStopped
 from minreq.model import RecordedRequest
 from minreq.smoke.emulator.routing import PROXIED
+from minreq.system import temporary
 
 #: The process ends by itself when its stdin does; after this many seconds it is ended.
 _PATIENCE = 5.0

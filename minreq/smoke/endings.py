@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from minreq import regularfile
+from minreq.system import regularfile
 
 #: The file in a sandbox with one line for each process whose end nobody waited for: its number, and its status.
 FILENAME = "ended"

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
-from minreq.temporary import TemporaryFolder
+from minreq.system.temporary import TemporaryFolder
 
 #: Of what the child reads and says; the child refuses another than its own.
 PROTOCOL = 3

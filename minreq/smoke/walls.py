@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minreq import temporary
+from minreq.system import temporary
 
 #: ``hooks``: do not ask the kernel. For machines where what it allows misbehaves, and to compare.
 SWITCH = "MINREQ_SANDBOX"

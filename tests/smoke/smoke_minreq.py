@@ -78,12 +78,12 @@ with tempfile.TemporaryDirectory() as scratch:
     server.shutdown()
     # What the other commands do with a lock begins with these.
     for name in (
-        "building",
-        "environments",
-        "exporting",
-        "exposing",
-        "surveying",
-        "verifying",
+        "build.build",
+        "environment",
+        "export",
+        "exposure.command",
+        "versions",
+        "verify.verify",
         "smoke.emulator.server",
     ):
         importlib.import_module(f"minreq.{name}")

@@ -1,8 +1,0 @@
-"""The smallest set with which a smoke behaves as on the baseline, found and proven (section 2 of the design)."""
-
-from __future__ import annotations
-
-from minreq.minimizing.search import Minimum, minimize
-from minreq.minimizing.wishes import Wishes
-
-__all__ = ["Minimum", "Wishes", "minimize"]

@@ -1,0 +1,90 @@
+"""A tree that some other tool built from a lock: where its packages are, and which distributions it holds."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import distributions
+from pathlib import Path, PurePosixPath
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from minreq.errors import ArtifactUnreadable
+from minreq.system import temporary
+
+
+@contextmanager
+def opened(path: Path, scratch: Path) -> Iterator[Path]:
+    """Give the folder that *path* is, or that it is unpacked to below *scratch* where it is a zip.
+
+    Raises `ArtifactUnreadable`.
+    """
+    if path.is_dir():
+        yield path.absolute()
+        return
+    with temporary.folder(scratch) as folder:
+        _unpack(path, folder)
+        yield folder
+
+
+def roots(folder: Path, python: tuple[int, int], *, named: Path) -> tuple[Path, ...]:
+    """Return the folders of the tree *folder* that are importable, in the order of ``sys.path``.
+
+    That is the folder itself; or, where no distribution lies in it, ``python`` in it, as AWS Lambda has layers (Lambda
+    developer guide, "Packaging your layer content"). Raises `ArtifactUnreadable` with the path as it was *named*.
+    """
+    if (folder / "pyvenv.cfg").is_file():
+        raise ArtifactUnreadable(named, "it is a virtual environment; name its interpreter with --python")
+    layer = folder / "python"
+    if any(folder.glob("*.dist-info")) or not layer.is_dir():
+        return (folder,)
+    versioned = layer / "lib" / "python{}.{}".format(*python) / "site-packages"
+    return (layer, versioned) if versioned.is_dir() else (layer,)
+
+
+def installed(folders: Iterable[Path]) -> Mapping[NormalizedName, Version]:
+    """Return the distributions in *folders*, as ``importlib.metadata`` finds them: the first of a name counts."""
+    found: dict[NormalizedName, Version] = {}
+    for distribution in distributions(path=[str(folder) for folder in folders]):
+        metadata = distribution.metadata
+        if "Name" in metadata and "Version" in metadata:
+            # What an interrupted uninstall leaves behind is no distribution.
+            with suppress(InvalidName, InvalidVersion):
+                found.setdefault(canonicalize_name(metadata["Name"], validate=True), Version(metadata["Version"]))
+    return dict(sorted(found.items()))
+
+
+def discrepancies(
+    installed: Mapping[NormalizedName, Version],
+    pins: Mapping[NormalizedName, Version],
+    *,
+    where: str,
+    tolerated: frozenset[str] = frozenset(),
+) -> Iterator[tuple[NormalizedName, str]]:
+    """Tell how what is *installed* differs from *pins*, by name; *tolerated* may be there and need not."""
+    for name in sorted(installed.keys() | pins.keys()):
+        if name not in installed:
+            yield name, f"{name} {pins[name]} is not in {where}"
+        elif name not in pins:
+            if name not in tolerated:
+                yield name, f"{name} {installed[name]} is in {where} and not in the lock"
+        elif installed[name] != pins[name]:
+            yield name, f"{name} is {installed[name]} in {where} and {pins[name]} in the lock"
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                inside = PurePosixPath(member.filename.replace("\\", "/"))
+                if inside.is_absolute() or ".." in inside.parts:
+                    raise ArtifactUnreadable(path, f"its member {member.filename!r} leads out of it")
+                if stat.S_ISLNK(member.external_attr >> 16):
+                    raise ArtifactUnreadable(path, f"its member {member.filename!r} is a link")
+            archive.extractall(folder)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ArtifactUnreadable(path, why) from error

@@ -1,0 +1,125 @@
+"""Why a distribution is in a lock or out of it, told from the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from packaging.utils import canonicalize_name
+from samplelock import KEPT, LEFT_OUT, LOCK, with_selection
+
+from minreq.errors import UnknownDistribution
+from minreq.explain.explain import explain, tree
+from minreq.model import Asker, Frame, Kept, Need
+
+
+def renamed(kept: Kept, *via: str) -> Kept:
+    return replace(kept, via=via)
+
+
+def test_the_chain_begins_at_the_smoke_and_names_whose_each_file_is() -> None:
+    kept = KEPT[4]
+    assert kept.question is not None
+    frames = tuple(
+        Frame(file=file, line=line, function="<module>")
+        for file, line in (("boto3/session.py", 2), ("smoke/a.py", 1), ("<string>", 1))
+    )
+    kept = replace(kept, question=replace(kept.question, frames=frames))
+    lock = with_selection(LOCK, (*KEPT[:4], kept, KEPT[5]), LEFT_OUT)
+    chain = explain(lock, "requests", filename="x").chain
+    assert [(step.frame.file, step.distribution) for step in chain] == [
+        ("smoke/a.py", None),
+        ("boto3/session.py", "boto3"),
+    ]
+
+
+def test_the_file_whose_import_failed_is_somebodys_too() -> None:
+    """It was never loaded, and is the last of the chain."""
+    left_out = next(each for each in LEFT_OUT if each.question is not None)
+    assert left_out.question is not None
+    frame = Frame(file="httpx/_main.py", line=8, function="<module>")
+    asker = Asker(need=Need.IMPORT, name="click", frame=frame, distribution=canonicalize_name("httpx"))
+    told = replace(left_out, question=replace(left_out.question, frames=(frame,)), askers=(asker,))
+    lock = with_selection(LOCK, KEPT, tuple(told if each is left_out else each for each in LEFT_OUT))
+    assert [step.distribution for step in explain(lock, told.candidate.name, filename="x").chain] == ["httpx"]
+
+
+def test_a_module_leads_to_its_distribution() -> None:
+    assert explain(LOCK, "charset_normalizer", filename="x").member.candidate.name == "charset-normalizer"
+    assert explain(LOCK, "tokenizers.models", filename="x").member.candidate.name == "tokenizers"
+
+
+def test_what_it_would_cost_is_what_is_not_there() -> None:
+    """What is kept, provided or counted already costs nothing."""
+    requires = {
+        "tokenizers": frozenset({"hf-xet", "requests", "botocore"}),
+        "hf-xet": frozenset({"tokenizers"}),
+        "litellm": frozenset({"tokenizers"}),
+    }
+    lock = replace(LOCK, resolution=replace(LOCK.resolution, requires=requires))  # type: ignore[arg-type]
+    found = explain(lock, "tokenizers", filename="x")
+    assert dict(found.brings) == {"hf-xet": 7_200_000}
+    assert found.declared_by == ("hf-xet", "litellm")
+
+
+def test_what_a_kept_one_costs_is_what_only_it_brings() -> None:
+    """Not what is asked for on another way, or was asked for by the user."""
+    boto3, charset, litellm, mcp, requests, tiktoken = KEPT
+    kept = (
+        renamed(boto3, "litellm"),
+        renamed(charset, "requests"),
+        renamed(litellm, "smoke"),
+        renamed(mcp, "tiktoken", "boto3"),
+        renamed(requests, "tiktoken"),
+        renamed(tiktoken, "litellm"),
+    )
+    lock = with_selection(LOCK, kept, LEFT_OUT)
+    assert dict(explain(lock, "tiktoken", filename="x").brings) == {
+        "charset-normalizer": charset.bytes,
+        "requests": requests.bytes,
+    }
+    assert dict(explain(lock, "charset-normalizer", filename="x").brings) == {}
+
+
+def test_a_certificate_is_told() -> None:
+    outcome = explain(LOCK, "charset-normalizer", filename="x").outcome
+    assert outcome is not None
+    assert outcome.result is not None
+    assert outcome.result.kind == "difference"
+    assert explain(LOCK, "mcp", filename="x").outcome is None
+
+
+def test_a_name_nobody_knows() -> None:
+    with pytest.raises(UnknownDistribution, match="did you mean tiktoken"):
+        explain(LOCK, "tiktokken", filename="requirements-minimal.txt")
+
+
+def test_the_tree_tells_each_once() -> None:
+    """A cycle ends; what nothing imports stands at the top; the root comes first."""
+    boto3, charset, litellm, mcp, requests, tiktoken = KEPT
+    kept = (
+        boto3,
+        renamed(charset, "requests"),
+        renamed(litellm, "tiktoken", "litellm"),
+        renamed(mcp),
+        renamed(requests, "boto3", "tiktoken"),
+        renamed(tiktoken, "litellm"),
+    )
+    branches = list(tree(with_selection(LOCK, kept, LEFT_OUT)))
+    assert [(each.depth, each.kept.candidate.name, each.repeated) for each in branches] == [
+        (0, "litellm", False),
+        (1, "boto3", False),
+        (2, "requests", False),
+        (3, "charset-normalizer", False),
+        (1, "tiktoken", False),
+        (2, "litellm", True),
+        (2, "requests", True),
+        (0, "mcp", False),
+    ]
+
+
+def test_what_imports_only_each_other_is_told_too() -> None:
+    boto3, charset, litellm, mcp, requests, tiktoken = KEPT
+    kept = (boto3, charset, litellm, renamed(mcp, "requests"), renamed(requests, "mcp"), tiktoken)
+    told = [each.kept.candidate.name for each in tree(with_selection(LOCK, kept, LEFT_OUT))]
+    assert sorted(set(told)) == sorted(each.candidate.name for each in kept)

@@ -1,0 +1,311 @@
+"""A whole lock in this process: settings in, files out, on an index that is a folder, with real children."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeWheelhouse
+from laboratory import Recorder
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from wheelhouse import Wheelhouse
+
+from minreq import errors
+from minreq.config import STDOUT, IndexOptions, Settings
+from minreq.lock.lock import lock
+from minreq.lockfile import evidence
+from minreq.model import Lock
+from minreq.reporting import Step
+
+SCENARIO = """
+explanation = "One distribution is needed, one makes a difference, one is optional, one is never asked for."
+requirements = ["app"]
+[wheels.app."1.0"]
+requires = ["needed", "detector", "optional", "unused"]
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+import warnings
+import needed
+try:
+    import optional
+except ImportError:
+    optional = None
+try:
+    import detector
+except ImportError:
+    warnings.warn("no detector")
+'''
+[wheels]
+detector."1.0" = {}
+needed."1.0" = {}
+optional."1.0" = {}
+unused."1.0" = {}
+"""
+
+#: The same index later: newer releases of a kept one and of the root.
+LATER = (
+    SCENARIO
+    + """
+needed."2.0" = {}
+detector."2.0" = {}
+optional."2.0" = {}
+"""
+)
+
+LAMBDA = "lambda-python3.12-x86_64"
+
+#: What runs a smoke; none of it happens when nothing has changed.
+RUNS = {Step.BASELINE, Step.TRACE, Step.SETTLE, Step.COMPARE, Step.PROVE}
+
+#: Makes settings for a lock of a wheelhouse.
+Told = Callable[..., Settings]
+
+
+@pytest.fixture(autouse=True)
+def _no_pip_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that the machine says of indexes."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """Settings with a store, an output and a smoke below the folder of the test."""
+    smoke = tmp_path / "check.py"
+    smoke.write_text("import app\n")
+
+    def settings(house: Wheelhouse, **options: Any) -> Settings:
+        common: dict[str, Any] = {
+            "root": Requirement("app"),
+            "smokes": (smoke,),
+            "output": tmp_path / "requirements-minimal.txt",
+            "cache_dir": tmp_path / "cache",
+            "index": IndexOptions(index_url=house.url),
+            "jobs": 2,
+            "timeout": 60.0,
+        }
+        return Settings(**{**common, **options})
+
+    return settings
+
+
+def names(made: Lock) -> list[str]:
+    return [each.candidate.name for each in made.selection.kept]
+
+
+def versions(made: Lock) -> dict[str, str]:
+    return {name: str(pin.version) for name, pin in made.resolution.pins.items()}
+
+
+def written(settings: Settings) -> dict[str, bytes]:
+    """The lock and its evidence, as far as they are there."""
+    files = (settings.output, evidence.beside(settings.output))
+    return {file.name: file.read_bytes() for file in files if file.exists()}
+
+
+def test_lock(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """What is kept is pinned and hashed, what is left out is told, and the evidence lies beside it."""
+    house = make_wheelhouse(SCENARIO)
+    settings, recorder = told(house), Recorder()
+    made = lock(settings, recorder)
+    assert names(made) == ["app", "detector", "needed"]
+    assert {each.candidate.name: each.evidence.kind for each in made.selection.kept} == {
+        "app": "request",
+        "detector": "difference",
+        "needed": "failure",
+    }
+    assert [each.candidate.name for each in made.selection.left_out] == ["optional", "unused"]
+    text = settings.output.read_text()
+    options = [line for line in text.splitlines() if line.startswith("--")]
+    assert options[0] == "--require-hashes"
+    for name in names(made):
+        (archive,) = house.of(name)
+        assert f"{name}==1.0" in text
+        assert f"sha256:{archive.sha256}" in text
+    assert "unused==" not in text
+    file = evidence.beside(settings.output)
+    assert evidence.dump(evidence.load(file.read_text(), filename=file.name)) == file.read_text()
+    assert recorder.steps[0] is Step.RESOLVE
+    assert recorder.steps[-1] is Step.WRITE
+    assert recorder.steps.index(Step.PROVE) > recorder.steps.index(Step.BASELINE)
+
+
+def test_only_what_was_asked_for_is_fetched(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """The baseline fetches what is asked for; what nobody asked for is never downloaded."""
+    settings = told(make_wheelhouse(SCENARIO))
+    lock(settings, Recorder())
+    fetched = {path.name.partition("-")[0] for path in settings.cache_dir.rglob("*.whl")}
+    assert fetched == {"app", "detector", "needed", "optional"}
+
+
+def test_second_lock_runs_nothing(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """Nothing changed: the same lock, the same bytes, and no run."""
+    settings = told(make_wheelhouse(SCENARIO))
+    made, before = lock(settings, Recorder()), written(settings)
+    recorder = Recorder()
+    assert evidence.dump(lock(settings, recorder)) == evidence.dump(made)
+    assert written(settings) == before
+    assert not RUNS & {*recorder.steps}
+
+
+def test_equal_inputs_give_equal_bytes(make_wheelhouse: MakeWheelhouse, told: Told, tmp_path: Path) -> None:
+    """Another place, a cold store and the reference method: the requirements are the same bytes."""
+    house = make_wheelhouse(SCENARIO)
+    one = told(house)
+    (tmp_path / "elsewhere").mkdir()
+    two = told(house, output=tmp_path / "elsewhere" / one.output.name, cache_dir=tmp_path / "elsewhere" / "cache")
+    lock(one, Recorder())
+    lock(two, Recorder())
+    assert written(one) == written(two)
+
+
+def test_changed_smoke_runs_again(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """A lock proven by another script proves nothing about this one."""
+    settings = told(make_wheelhouse(SCENARIO))
+    lock(settings, Recorder())
+    settings.smokes[0].write_text("import app, optional\n")
+    recorder = Recorder()
+    assert "optional" in names(lock(settings, recorder))
+    assert RUNS & {*recorder.steps}
+
+
+def test_changed_lock_is_made_anew(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """Somebody edited the file: it is no longer what was proven."""
+    settings = told(make_wheelhouse(SCENARIO))
+    lock(settings, Recorder())
+    before = written(settings)
+    lines = settings.output.read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith("needed=="))
+    end = next(number for number in range(start + 1, len(lines) + 1) if not "".join(lines[number : number + 1]).strip())
+    settings.output.write_text("".join(lines[:start] + lines[end:]))
+    recorder = Recorder()
+    lock(settings, recorder)
+    assert RUNS & {*recorder.steps}
+    assert written(settings) == before
+
+
+@pytest.mark.parametrize("options", [{"dry_run": True}, {"output": STDOUT}], ids=["dry-run", "stdout"])
+def test_nothing_is_written(
+    options: dict[str, Any],
+    make_wheelhouse: MakeWheelhouse,
+    told: Told,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dry run and a lock for standard output leave no file."""
+    monkeypatch.chdir(tmp_path)
+    settings, recorder = told(make_wheelhouse(SCENARIO), **options), Recorder()
+    before = {path for path in tmp_path.iterdir() if path.name != "cache"}
+    assert names(lock(settings, recorder)) == ["app", "detector", "needed"]
+    assert {path for path in tmp_path.iterdir() if path.name != "cache"} == before
+    assert Step.WRITE not in recorder.steps
+
+
+def test_over_budget(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """A lock that installs to more than is allowed is not written; the old one stays, and the largest are named."""
+    settings = told(make_wheelhouse(SCENARIO))
+    made = lock(settings, Recorder())
+    size = sum(each.bytes for each in made.selection.kept)
+    lock(replace(settings, budget=size), Recorder())
+    before = written(settings)
+    settings.smokes[0].write_text("import app # again\n")
+    with pytest.raises(errors.OverBudget) as caught:
+        lock(replace(settings, budget=size - 1), Recorder())
+    assert (caught.value.size, caught.value.budget) == (size, size - 1)
+    assert caught.value.largest[0].startswith("app ")
+    assert len(caught.value.largest) == 3
+    assert written(settings) == before
+
+
+def test_unproven_platform(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """The smoke runs on the host; a lock for another platform has to be accepted as unproven."""
+    settings = told(make_wheelhouse(SCENARIO), platforms=(LAMBDA,))
+    with pytest.raises(errors.Unproven, match=LAMBDA):
+        lock(settings, Recorder())
+    assert written(settings) == {}
+    made = lock(replace(settings, allow_unproven=True), Recorder())
+    assert [platform.name for platform in made.platforms] == [LAMBDA]
+    assert made.proven_on.name == "host"
+    assert len(written(settings)) == 2
+
+
+def test_failing_smoke_leaves_the_old_lock(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """Until the new one is proven nothing is written."""
+    settings = told(make_wheelhouse(SCENARIO))
+    lock(settings, Recorder())
+    before = written(settings)
+    settings.smokes[0].write_text("import app; raise SystemExit('broken')\n")
+    with pytest.raises(errors.SmokeFails, match="SystemExit: broken"):
+        lock(settings, Recorder())
+    assert written(settings) == before
+
+
+def test_existing_pins_stay(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """Newer releases move nothing, neither what is kept nor what is left out; ``-U`` moves all, ``-P`` one."""
+    first = told(make_wheelhouse(SCENARIO))
+    lock(first, Recorder())
+    later = told(make_wheelhouse(LATER))
+    before = written(first)
+    old = dict.fromkeys(["app", "detector", "needed", "optional", "unused"], "1.0")
+    recorder = Recorder()
+    assert versions(lock(later, recorder)) == old
+    assert written(later) == before
+    assert not RUNS & {*recorder.steps}
+    one = lock(replace(later, upgrade_packages=(canonicalize_name("needed"),)), Recorder())
+    assert versions(one) == {**old, "needed": "2.0"}
+    assert versions(lock(later, Recorder())) == {**old, "needed": "2.0"}
+    every = lock(replace(later, upgrade=True), Recorder())
+    assert versions(every) == {**old, "needed": "2.0", "detector": "2.0", "optional": "2.0"}
+
+
+def test_lock_without_evidence_still_holds_its_pins(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """The evidence was lost: the pins of the file are preferred, what was left out may move, and it is proven again."""
+    settings = told(make_wheelhouse(SCENARIO))
+    lock(settings, Recorder())
+    evidence.beside(settings.output).unlink()
+    recorder = Recorder()
+    made = lock(told(make_wheelhouse(LATER)), recorder)
+    assert versions(made) == {"app": "1.0", "detector": "1.0", "needed": "1.0", "optional": "2.0", "unused": "1.0"}
+    assert RUNS & {*recorder.steps}
+
+
+def test_two_smokes(make_wheelhouse: MakeWheelhouse, told: Told, tmp_path: Path) -> None:
+    """Each smoke is a group of its own, and all of them decide."""
+    other = tmp_path / "more.py"
+    other.write_text("import optional\n")
+    settings = told(make_wheelhouse(SCENARIO))
+    made = lock(replace(settings, smokes=(*settings.smokes, other)), Recorder())
+    assert names(made) == ["app", "detector", "needed", "optional"]
+    assert len(made.stages) == 2
+
+
+def test_wishes_reach_the_engine(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """``--include``, ``--exclude``, ``--smallest`` and ``--whole`` decide what they say."""
+    house = make_wheelhouse(SCENARIO)
+    unused, detector = canonicalize_name("unused"), canonicalize_name("detector")
+    included = lock(told(house, include=(unused,), exclude=(detector,)), Recorder())
+    assert names(included) == ["app", "needed", "unused"]
+    assert {each.candidate.name: each.reason for each in included.selection.left_out}[detector] == "excluded"
+    smallest = lock(told(house, smallest=True, whole=(Requirement("optional"),)), Recorder())
+    assert names(smallest) == ["app", "needed", "optional"]
+    (degraded,) = (each for each in smallest.selection.left_out if each.degraded)
+    assert degraded.candidate.name == "detector"
+
+
+def test_noise_is_recorded_by_name_alone(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+    """What differs from run to run is named in the lock, and its text is not: it would make other bytes each time."""
+    settings = told(make_wheelhouse(SCENARIO))
+    settings.smokes[0].write_text("import app, os; print(os.urandom(8).hex())\n")
+    made = lock(settings, Recorder())
+    (stage,) = made.stages
+    assert made.noise == (f"output of {stage}",)
+    assert made.behaviour.stages[0].output == ()
+    data = json.loads(evidence.beside(settings.output).read_text())
+    assert data

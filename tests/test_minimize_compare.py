@@ -1,0 +1,323 @@
+"""How two runs behaved differently: what counts, what is made anew each time, what is noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+
+from minreq.minimize.compare import (
+    Deviation,
+    beyond_noise,
+    deviations,
+    sentence,
+    steady,
+    steady_behaviour,
+    without_noise,
+)
+from minreq.model import Behaviour, RecordedRequest, StageBehaviour
+from minreq.smoke.messages import result
+
+
+def stage(name: str = "openai/chat", **facts: Any) -> StageBehaviour:
+    return StageBehaviour(stage=name, status=facts.pop("status", "passed"), **facts)
+
+
+PLAIN = stage()
+
+
+def changed(whole: StageBehaviour, **facts: Any) -> StageBehaviour:
+    return replace(whole, **facts)
+
+
+def behaviour(*stages: StageBehaviour) -> Behaviour:
+    return Behaviour(stages=stages)
+
+
+def request(target: str = "/v1/chat", body: str = "{}", method: str = "POST", **headers: str) -> RecordedRequest:
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return RecordedRequest(method=method, target=target, headers=named, body=body)
+
+
+def told(first: StageBehaviour, second: StageBehaviour) -> list[tuple[str, str, str]]:
+    return [(each.what, each.first, each.second) for each in deviations(behaviour(first), behaviour(second))]
+
+
+def test_equal_behaviour() -> None:
+    """A run does not differ from itself."""
+    whole = stage(output=("a",), warnings=("w",), logs=("l",), connections=("c:1",), requests=(request(x="1"),))
+    assert told(whole, whole) == []
+
+
+@pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
+def test_lines(what: str) -> None:
+    """Only what one of them has is told, each line as often as it is there too often."""
+    first, second = changed(PLAIN, **{what: ("same", "x", "x")}), changed(PLAIN, **{what: ("x", "new", "same")})
+    assert told(first, second) == [(what, "x", "new")]
+    assert told(second, first) == [(what, "new", "x")]
+
+
+@pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
+def test_order_of_lines_says_nothing(what: str) -> None:
+    """Threads may be faster or slower."""
+    assert told(changed(PLAIN, **{what: ("a", "b")}), changed(PLAIN, **{what: ("b", "a")})) == []
+
+
+def test_of_what_was_tried_addresses_are_compared() -> None:
+    """Files and programs are told to a person, and keep nothing."""
+    tried = changed(PLAIN, connections=("host:443", "read ~/.netrc (a/b.py:3)", "run /sbin/ldconfig (a/b.py:4)"))
+    assert told(PLAIN, tried) == [("connections", "", "host:443")]
+
+
+def test_how_often_an_address_was_tried_says_nothing() -> None:
+    """Of two threads that want the same either tries, or one of them finds what the other found."""
+    message: dict[str, Any] = {"status": "passed", "output": "", "warnings": [], "logs": [], "declined": []}
+    message |= {"missing": [], "traceback": "", "opened": [], "loaded": []}
+    once, twice = (result("chat", {**message, "connections": ["host:443"] * times}, str).behaviour for times in (1, 2))
+    assert once == twice
+    assert once.connections == ("host:443",)
+
+
+@pytest.mark.parametrize(
+    ("again", "now", "expected"),
+    [
+        pytest.param(("b", "y"), ("b", "z"), [], id="varies-as-before"),
+        pytest.param(("b", "y"), ("z",), [("output", "b", "")], id="a-line-of-both-is-missing"),
+        pytest.param(
+            ("b", "y"), ("b", "z", "new"), [("output", "lines that vary: 1", "lines that vary: 2")], id="one-more"
+        ),
+        pytest.param(("b", "y", "y"), ("b", "z", "new"), [], id="how-many-varies-too"),
+    ],
+)
+def test_a_line_that_varies_hides_no_other(
+    again: tuple[str, ...], now: tuple[str, ...], expected: list[tuple[str, str, str]]
+) -> None:
+    first, second, third = (behaviour(changed(PLAIN, output=lines)) for lines in (("b", "x"), again, now))
+    found = beyond_noise(deviations(first, third), deviations(first, second))
+    assert [(each.what, each.first, each.second) for each in found] == expected
+
+
+def test_status() -> None:
+    """How a stage ended comes first."""
+    first, second = stage(output=("a",)), stage(status="ValueError: x", output=())
+    assert told(first, second) == [("status", "passed", "ValueError: x"), ("output", "a", "")]
+
+
+def test_stage_that_did_not_run() -> None:
+    """A stage that only the first run has is a difference; one that only the second has is not asked about."""
+    first = behaviour(stage("import"), stage("openai/chat"))
+    second = behaviour(stage("import"))
+    assert [(each.stage, each.what, each.second) for each in deviations(first, second)] == [
+        ("openai/chat", "status", "did not run")
+    ]
+    assert deviations(second, first) == ()
+
+
+def test_plan_order() -> None:
+    """Differences come in the order of the plan, whatever the order of the other run."""
+    first = behaviour(stage("b/one"), stage("a/two"))
+    second = behaviour(stage("a/two", output=("x",)), stage("b/one", output=("x",)))
+    assert [each.stage for each in deviations(first, second)] == ["b/one", "a/two"]
+
+
+def test_request_missing() -> None:
+    """A request that only one of them sent."""
+    found = told(stage(requests=(request("/a"), request("/b"))), stage(requests=(request("/a"),)))
+    assert found == [("requests", "POST /b", "")]
+
+
+@pytest.mark.parametrize("other", [request("/v1/other"), request(method="GET")])
+def test_request_of_another_line(other: RecordedRequest) -> None:
+    """Method and target are told."""
+    found = told(stage(requests=(request(),)), stage(requests=(other,)))
+    assert found == [("requests", "POST /v1/chat", f"{other.method} {other.target}")]
+
+
+def test_request_with_another_body() -> None:
+    """What the body makes of headers goes without saying; any other header is compared all the same."""
+    first = stage(requests=(request(content_length="2", user_agent="app/1.0"),))
+    second = stage(requests=(request(body='{"stream": true}', content_length="16", user_agent="app/0.0.0"),))
+    assert told(first, second) == [
+        ("request body", "POST /v1/chat {}", 'POST /v1/chat {"stream": true}'),
+        ("request header user-agent", "app/1.0", "app/0.0.0"),
+    ]
+
+
+def test_requests_with_other_bodies_meet_their_like() -> None:
+    """By their headers, since a body that is made anew each time tells nothing."""
+    first = stage(requests=(request(body="1", accept="text"), request(body="9", accept="json")))
+    second = stage(requests=(request(body="2", accept="json"), request(body="8", accept="text")))
+    assert [what for what, *_ in told(first, second)] == ["request body"]
+
+
+def test_a_body_that_is_noise_is_not_recorded() -> None:
+    """Nor its length; the rest is, in an order that does not depend on it."""
+    noise = [Deviation(stage="openai/chat", what="request body", first="", second="")]
+    one = stage(requests=(request(body="1", content_length="1", accept="b"), request(body="22", accept="a")))
+    two = stage(requests=(request(body="33", content_length="2", accept="b"), request(body="0", accept="a")))
+    recorded = steady_behaviour(behaviour(one), noise)
+    assert recorded == steady_behaviour(behaviour(two), noise)
+    assert [each.headers for each in recorded.stages[0].requests] == [(("accept", "a"),), (("accept", "b"),)]
+    assert without_noise(deviations(recorded, behaviour(two)), noise) == ()
+
+
+def test_request_headers() -> None:
+    """Headers of equal requests are compared one by one, a missing one as empty."""
+    first = stage(requests=(request(accept="*/*", user_agent="app/1.0"),))
+    second = stage(requests=(request(user_agent="app/0.0.0", x_new="1"),))
+    assert told(first, second) == [
+        ("request header accept", "*/*", ""),
+        ("request header user-agent", "app/1.0", "app/0.0.0"),
+        ("request header x-new", "", "1"),
+    ]
+
+
+def test_headers_said_twice() -> None:
+    """A header that comes twice has both values (RFC 9110, section 5.3)."""
+    first = RecordedRequest(method="GET", target="/", headers=(("a", "1"), ("a", "2")), body="")
+    second = replace(first, headers=(("a", "1"),))
+    assert told(stage(requests=(first,)), stage(requests=(second,))) == [("request header a", "1, 2", "1")]
+
+
+def test_concurrent_requests_meet_their_like() -> None:
+    """Equal lines with different headers, in another order, are the same requests."""
+    one, two = request(user_agent="a"), request(user_agent="b")
+    assert told(stage(requests=(one, two)), stage(requests=(two, one))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("id 123e4567-e89b-12d3-a456-426614174000 end", "id # end"),
+        ("sha " + "0a" * 32, "sha #"),
+        ("md5 " + "0a" * 16, "md5 #"),
+        ("short 0a0a0a0a", "short 0a0a0a0a"),
+        ("at 20261122T115747Z.", "at #."),
+        ("at 2026-11-22T11:57:47.123Z", "at #"),
+        ("on 2026-11-22", "on 2026-11-22"),
+        ("AKID/20261122/us-east-1/bedrock", "AKID/#/us-east-1/bedrock"),
+        ("/v1/20261122x/", "/v1/20261122x/"),
+        ("<object at 0x7f3bd4a01d30>", "<object at #>"),
+        ("colour 0xfff", "colour 0xfff"),
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-08-06"),
+        ("litellm/1.78.7", "litellm/1.78.7"),
+        ("", ""),
+    ],
+)
+def test_steady(text: str, expected: str) -> None:
+    """What is made anew for each request is left out; versions, names and small numbers stay."""
+    assert steady(text) == expected
+    assert steady(expected) == expected
+
+
+def test_what_is_made_anew_is_no_difference() -> None:
+    """Signatures and identifiers differ in each run."""
+
+    def run(identifier: str) -> StageBehaviour:
+        asked = request(f"/v1/{identifier}", body=identifier, x_request_id=identifier)
+        return stage(output=(f"id {identifier}",), requests=(asked,))
+
+    first, second = run("123e4567-e89b-12d3-a456-426614174000"), run("00000000-e89b-12d3-a456-426614174000")
+    assert told(first, second) == []
+    assert steady_behaviour(behaviour(first)) == steady_behaviour(behaviour(second))
+
+
+def test_without_noise() -> None:
+    """Noise is a thing of a stage that differs between two runs of one set, whatever its text."""
+    one = Deviation(stage="a/b", what="output", first="1", second="2")
+    other = Deviation(stage="a/b", what="logs", first="1", second="2")
+    elsewhere = Deviation(stage="a/c", what="output", first="1", second="2")
+    noise = [Deviation(stage="a/b", what="output", first="8", second="9")]
+    assert without_noise([one, other, elsewhere], noise) == (other, elsewhere)
+    assert without_noise([one], []) == (one,)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("x", "y", "logs of a/b was 'x' and is 'y'"),
+        ("", "y", "logs of a/b also has 'y'"),
+        ("x", "", "logs of a/b no longer has 'x'"),
+    ],
+)
+def test_sentence(first: str, second: str, expected: str) -> None:
+    """Told to a person."""
+    assert sentence(Deviation(stage="a/b", what="logs", first=first, second=second)) == expected
+
+
+def test_steady_behaviour_leaves_noise_out() -> None:
+    """What is recorded has only what the next run will have too."""
+    whole = stage(
+        output=("b", "a"),
+        warnings=("w2", "w1"),
+        logs=("l",),
+        connections=("c:1",),
+        requests=(request("/b", user_agent="u", x_id="9"), request("/a")),
+    )
+
+    def recorded(*noise: str) -> StageBehaviour:
+        found = [Deviation(stage="openai/chat", what=what, first="", second="") for what in noise]
+        (only,) = steady_behaviour(behaviour(whole), found).stages
+        return only
+
+    plain = recorded()
+    assert (plain.output, plain.warnings) == (("b", "a"), ("w1", "w2"))
+    assert [each.target for each in plain.requests] == ["/a", "/b"]
+    assert recorded("output").output == ()
+    assert recorded("warnings").warnings == ()
+    assert recorded("logs").logs == ()
+    assert recorded("connections").connections == ()
+    assert recorded("requests").requests == ()
+    assert recorded("request header x-id").requests[1].headers == (("user-agent", "u"),)
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "0x7f3bd4a01d30"]), max_size=4).map(tuple)
+REQUESTS = st.lists(
+    st.builds(
+        request,
+        st.sampled_from(["/a", "/b"]),
+        st.sampled_from(["{}", "[]"]),
+        user_agent=st.sampled_from(["x", "y"]),
+    ),
+    max_size=4,
+).map(tuple)
+STAGES = st.builds(stage, output=LINES, warnings=LINES, logs=LINES, connections=LINES, requests=REQUESTS)
+
+
+def shuffled(values: Sequence[Any], random: Random) -> tuple[Any, ...]:
+    found = list(values)
+    random.shuffle(found)
+    return tuple(found)
+
+
+@given(STAGES, st.randoms(use_true_random=False))
+def test_order_of_what_happened_changes_nothing(whole: StageBehaviour, random: Random) -> None:
+    """The same things in another order are the same behaviour, compared and (but for output) recorded."""
+    names = ("warnings", "logs", "connections", "requests")
+    turned = changed(whole, **{name: shuffled(getattr(whole, name), random) for name in names})
+    assert deviations(behaviour(whole), behaviour(turned)) == ()
+    assert steady_behaviour(behaviour(whole)) == steady_behaviour(behaviour(turned))
+    assert deviations(behaviour(whole), behaviour(replace(turned, output=shuffled(whole.output, random)))) == ()
+
+
+@given(STAGES, STAGES)
+def test_differences_have_two_sides(first: StageBehaviour, second: StageBehaviour) -> None:
+    """Looked at from the other side the same things differ, the other way round."""
+    there = deviations(behaviour(first), behaviour(second))
+    back = deviations(behaviour(second), behaviour(first))
+    assert {(each.what, each.first, each.second) for each in there} == {
+        (each.what, each.second, each.first) for each in back
+    }
+    assert without_noise(there, back) == ()
+
+
+@given(STAGES)
+def test_what_is_recorded_is_the_same_behaviour(whole: StageBehaviour) -> None:
+    """A recorded behaviour is compared with a new run's, and recording it again changes nothing."""
+    recorded = steady_behaviour(behaviour(whole))
+    assert deviations(recorded, behaviour(whole)) == ()
+    assert steady_behaviour(recorded) == recorded

@@ -1,0 +1,959 @@
+"""The child's files at work in real interpreters, against a parent that answers as each test says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from minreq import interpreter
+from minreq.smoke.listening import Server
+from minreq.smoke.sandbox import Sandbox
+
+#: Seconds that nothing here takes.
+LIMIT = 60.0
+#: The name of a fork at a miss.
+MISS = "miss-1"
+Message = Mapping[str, Any]
+
+
+class Parent:
+    """A listener that answers from a table and remembers what it was told."""
+
+    def __init__(self, answers: Mapping[str, Message]) -> None:
+        #: By the name asked for; any other is unknown.
+        self.answers = answers
+        self.first: Message | None = None
+        #: What the first process runs in forks, in this order.
+        self.commands: list[Message] = []
+        self.connected: list[tuple[str, bool]] = []
+        #: With the process that asks.
+        self.questions: list[tuple[str, Message]] = []
+        self.results: dict[str, Message] = {}
+        self.unsettled: dict[str, str] = {}
+        self._ended: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def hello(self, process: str, pid: int, *, inside: int) -> bool:  # noqa: ARG002 - The seam has it.
+        with self._lock:
+            own = process not in [name for name, own in self.connected if own]
+            self.connected.append((process, own))
+        return own
+
+    def receive(self, process: str, message: Message) -> Message:
+        if "ask" in message:
+            self.questions.append((process, message))
+            if process == MISS:
+                return {"answer": "no", "distribution": message["name"]}
+            return self.answers.get(message["name"], {"answer": "unknown"})
+        if "begin" in message:
+            return {"first": self.first}
+        if "next" in message:
+            return self._next(process)
+        if "result" in message:
+            self.results[f"{process}:{message['result']['stage']}"] = message["result"]
+            return {"go": True}
+        if "unsettled" in message:
+            self.unsettled[process] = message["unsettled"]
+        return {}
+
+    def closed(self, process: str) -> None:
+        self._end(process).set()
+
+    def stop(self) -> None:
+        """Whoever started a child here waits for it."""
+
+    def await_end(self, process: str) -> None:
+        """Forks are nobody's children: they may outlive the process they came from."""
+        assert self._end(process).wait(LIMIT)
+
+    def asked(self, need: str) -> list[str]:
+        return [question["name"] for _, question in self.questions if question["ask"] == need]
+
+    def question(self, name: str) -> Message:
+        """The first question about *name*."""
+        return next(question for _, question in self.questions if question["name"] == name)
+
+    def _next(self, process: str) -> Message:
+        if process != "main" or not self.commands:
+            return {"end": True}
+        return self.commands.pop(0)
+
+    def _end(self, process: str) -> threading.Event:
+        with self._lock:
+            return self._ended.setdefault(process, threading.Event())
+
+
+class Child:
+    """A sandbox whose child talks to a parent."""
+
+    def __init__(self, sandbox: Sandbox, parent: Parent, folder: Path) -> None:
+        self.sandbox, self.parent, self.folder = sandbox, parent, folder
+
+    def script(self, name: str, text: str, *arguments: str, **environment: str) -> Message:
+        """A stage that runs *text*."""
+        file = self.folder / f"{name}.py"
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+        return {"stage": name, "file": str(file), "environment": environment, "arguments": arguments}
+
+    def start(self, command: Sequence[str | Path], **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = self.sandbox.environment(variables, seed=0)
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd=self.sandbox.work,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=LIMIT,
+            check=False,
+        )
+
+    def run(self, text: str, *arguments: str, **variables: str) -> str:
+        """Run *text* with the hook and without the driver; return what it prints."""
+        done = self.start([self.sandbox.python, self.script("program", text)["file"], *arguments], **variables)
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+    def drive(self, text: str = "", *stages: str) -> dict[str, Message]:
+        """Run *text* as the first stage, and *stages* after one another in one fork of it; return the results."""
+        if text:
+            self.parent.first = self.script("first", text)
+        if stages:
+            scripts = [self.script(f"stage-{number}", stage) for number, stage in enumerate(stages)]
+            self.parent.commands.append({"run": "fork-1", "scripts": scripts})
+        done = self.start(self.sandbox.command())
+        assert not done.returncode, done.stderr
+        if stages:
+            self.parent.await_end("fork-1")
+        return self.parent.results
+
+
+@pytest.fixture(scope="module")
+def python() -> tuple[Path, tuple[int, int]]:
+    """The interpreter that runs the tests, outside of its environment."""
+    return interpreter.interpreter().base_executable, sys.version_info[:2]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """The emulator's."""
+    return trustme.CA()
+
+
+class Start:
+    """Starts a child that can import *paths*, and is answered with *answers*."""
+
+    def __init__(self, python: tuple[Path, tuple[int, int]], authority: trustme.CA, folder: Path) -> None:
+        self._python, self._folder = python, folder
+        self._authority = authority.cert_pem.bytes().decode()
+
+    @contextmanager
+    def __call__(
+        self, answers: Mapping[str, Message] | None = None, *, paths: Sequence[Path] = (), asks: bool = True
+    ) -> Iterator[Child]:
+        parent = Parent(answers or {})
+        with Sandbox(*self._python) as sandbox:
+            sandbox.prepare(paths=paths, asks=asks, shared=[], authority=self._authority)
+            server = Server(sandbox.socket, parent)
+            try:
+                yield Child(sandbox, parent, self._folder)
+            finally:
+                server.close()
+
+
+@pytest.fixture
+def start(python: tuple[Path, tuple[int, int]], authority: trustme.CA, tmp_path: Path) -> Start:
+    """Starts a child."""
+    return Start(python, authority, tmp_path)
+
+
+def distribution(folder: Path, name: str, **files: str) -> Message:
+    """Unpack a distribution of these modules, with metadata; return the answer that makes it importable."""
+    target = folder / "unpacked" / name
+    information = target / f"{name}-1.0.dist-info"
+    information.mkdir(parents=True)
+    information.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+    for path, text in files.items():
+        file = target.joinpath(*path.split("__")).with_suffix(".py")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return {"answer": "yes", "path": str(target), "shared": [], "fork": None}
+
+
+NO = {"answer": "no", "distribution": "gone"}
+
+
+# Questions.
+
+
+def test_a_miss_is_a_question_with_the_frames_that_led_to_it(start: Start, tmp_path: Path) -> None:
+    """Innermost first, import's own machinery left out; a yes makes it importable, and the import goes on."""
+    with start({"needed": distribution(tmp_path, "needed", needed="VALUE = 7")}) as child:
+        printed = child.run(
+            """
+            def outer():
+                class Body:
+                    import needed
+                return Body.needed.VALUE
+            print(outer())
+            """
+        )
+        question = child.parent.question("needed")
+    program = str(tmp_path / "program.py")
+    assert printed == "7\n"
+    assert question["ask"] == "import"
+    assert question["stage"] == "start"
+    assert question["frames"] == [[program, 4, "<class Body>"], [program, 3, "outer"], [program, 6, "<module>"]]
+
+
+def test_what_is_there_is_no_question(start: Start, tmp_path: Path) -> None:
+    """Neither a submodule of a distribution that is there, whether it exists or not."""
+    path = Path(distribution(tmp_path, "there", there____init__="", there__part="")["path"])
+    with start(paths=[path]) as child:
+        child.run(
+            """
+            import there.part
+            try:
+                import there.other
+            except ModuleNotFoundError as error:
+                assert error.name == "there.other"
+            """
+        )
+        assert not [name for name in child.parent.asked("import") if name.startswith("there")]
+
+
+def test_without_asking_a_miss_is_a_miss(start: Start) -> None:
+    """The proof runs so: nobody is asked."""
+    with start(asks=False) as child:
+        child.run("try:\n    import gone\nexcept ModuleNotFoundError:\n    pass")
+        assert child.parent.connected == []
+
+
+def test_find_spec_is_a_probe_that_no_answers_with_none(start: Start, tmp_path: Path) -> None:
+    """A probe does not raise; with a yes it tells where."""
+    with start({"gone": NO, "needed": distribution(tmp_path, "needed", needed="")}) as child:
+        printed = child.run(
+            "from importlib.util import find_spec; print(find_spec('gone'), find_spec('needed').name)",
+        )
+        assert printed == "None needed\n"
+        assert child.parent.asked("probe") == ["gone", "needed"]
+        assert child.parent.question("gone")["frames"][0][2] == "<module>"
+
+
+def test_metadata_looked_up_is_a_need(start: Start, tmp_path: Path) -> None:
+    """A name that is declined raises PackageNotFoundError; a list of everything asks nothing."""
+    with start({"gone": NO, "needed": distribution(tmp_path, "needed")}) as child:
+        printed = child.run(
+            """
+            from importlib import metadata
+            metadata.entry_points()
+            list(metadata.distributions())
+            print(metadata.version("needed"))
+            for name in ("gone", "unheard"):
+                try:
+                    metadata.version(name)
+                except metadata.PackageNotFoundError as error:
+                    print(error.name, getattr(error, "_minreq_declined", None))
+            """
+        )
+        assert printed == "1.0\ngone gone\nunheard None\n"
+        assert child.parent.asked("metadata") == ["needed", "gone", "unheard"]
+
+
+def test_a_list_of_entry_points_is_that_of_a_full_install(start: Start, tmp_path: Path) -> None:
+    """With what is not here yet: told by the parent, for the group that is asked for, and loaded by a question."""
+    rows = [["plugin", "1.0", "plugin-1.0.dist-info", "[app.plugins]\nfirst = plugin:VALUE\n"]]
+    answers = {"app.plugins": {"listed": rows}, "": {"listed": rows}, "plugin": distribution(tmp_path, "plugin")}
+    target = Path(str(answers["plugin"]["path"])) / "plugin.py"
+    target.write_text("VALUE = 7")
+    with start(answers) as child:
+        printed = child.run(
+            """
+            from importlib.metadata import distributions, entry_points
+            (point,) = entry_points(group="app.plugins")
+            print(point.name, point.dist.name, point.dist.version, point.load())
+            # It is here now, and stands in the list once.
+            print([each.metadata["Name"] for each in distributions()].count("plugin"))
+            print(len(entry_points(group="others.plugins")))
+            """
+        )
+        assert printed == "first plugin 1.0 7\n1\n0\n"
+        assert child.parent.asked("list") == ["app.plugins", "", "others.plugins"]
+        assert "plugin" in child.parent.asked("import")
+
+
+@pytest.mark.parametrize("how", ["point.load()", "import_module(point.module)"])
+def test_an_error_of_what_was_in_a_list_is_not_ours(start: Start, how: str) -> None:
+    """Without it the list would not have had it either: that its import fails proves nothing; a statement's does."""
+    rows = [["gone", "1.0", "gone-1.0.dist-info", "[app.plugins]\nfirst = gone:VALUE\n"]]
+    lines = "from importlib import import_module\nfrom importlib.metadata import entry_points\n"
+    lines += "(point,) = entry_points(group='app.plugins')\n"
+    with start({"app.plugins": {"listed": rows}, "gone": NO}) as child:
+        results = child.drive(lines + how)
+        assert results["main:first"]["status"] == "ModuleNotFoundError: No module named 'gone'"
+        assert results["main:first"]["declined"] == []
+    with start({"app.plugins": {"listed": rows}, "gone": NO}) as child:
+        assert child.drive(lines + "import gone")["main:first"]["declined"] == ["gone"]
+
+
+def test_a_backport_of_metadata_raises_its_own_error(start: Start, tmp_path: Path) -> None:
+    """Who catches the PackageNotFoundError of ``importlib_metadata`` does not catch the standard library's."""
+    backport = """
+import sys
+class PackageNotFoundError(ModuleNotFoundError):
+    pass
+class Context:
+    name = "gone"
+def from_name():
+    for finder in sys.meta_path:
+        if type(finder).__name__ == "Finder":
+            return finder.find_distributions(Context())
+"""
+    path = Path(distribution(tmp_path, "backport", importlib_metadata=backport)["path"])
+    with start({"gone": NO}, paths=[path]) as child:
+        assert (
+            child.run(
+                """
+            import importlib_metadata
+            try:
+                importlib_metadata.from_name()
+            except importlib_metadata.PackageNotFoundError as error:
+                print(error._minreq_declined)
+            """
+            )
+            == "gone\n"
+        )
+
+
+def test_a_namespace_is_empty_and_its_children_are_questions(start: Start, tmp_path: Path) -> None:
+    """PEP 420: its path follows ``sys.path``, so that a distribution that comes later is part of it."""
+    answers = {"shared": {"answer": "namespace"}, "shared.one": distribution(tmp_path, "one", shared__one="VALUE = 1")}
+    with start({**answers, "shared.two": NO}) as child:
+        printed = child.run(
+            """
+            import shared
+            print(len(shared.__path__), "nowhere" in shared.__path__)
+            import shared.one
+            print(shared.one.VALUE, len(shared.__path__), shared.__path__[0] in list(shared.__path__), shared.__file__
+                  if hasattr(shared, "__file__") else None)
+            try:
+                import shared.two
+            except ModuleNotFoundError as error:
+                print(error)
+            """
+        )
+        assert printed == "0 False\n1 1 True None\nNo module named 'shared.two'\n"
+        assert [name for name in child.parent.asked("import") if "shared" in name] == [
+            "shared",
+            "shared.one",
+            "shared.two",
+        ]
+
+
+def test_a_finder_installed_later_is_asked_first(start: Start) -> None:
+    """What a program finds by itself is no need."""
+    with start() as child:
+        child.run(
+            """
+            import importlib.machinery, sys
+            class Own:
+                @staticmethod
+                def find_spec(name, path=None, target=None):
+                    return importlib.machinery.ModuleSpec(name, Loader, origin="own") if name == "own" else None
+            class Loader:
+                create_module = staticmethod(lambda spec: None)
+                exec_module = staticmethod(lambda module: None)
+            sys.meta_path.append(Own)
+            import own
+            """
+        )
+        assert "own" not in child.parent.asked("import")
+
+
+def test_who_is_declined_again_and_again_asks_once(start: Start) -> None:
+    """Until the caches of import are forgotten."""
+    with start({"gone": NO}) as child:
+        child.run(
+            """
+            import importlib
+            for number in range(6):
+                if number == 3:
+                    importlib.invalidate_caches()
+                try:
+                    import gone
+                except ModuleNotFoundError:
+                    pass
+            """
+        )
+        assert child.parent.asked("import").count("gone") == 2
+
+
+def test_threads_that_start_with_a_miss_share_one_connection(start: Start) -> None:
+    """Else one would speak before the process has said its name."""
+    with start() as child:
+        child.run(
+            """
+            import threading
+            def miss(name):
+                try:
+                    __import__(name)
+                except ModuleNotFoundError:
+                    pass
+            threads = [threading.Thread(target=miss, args=(f"gone_{number}",)) for number in range(20)]
+            for each in threads: each.start()
+            for each in threads: each.join()
+            """
+        )
+        assert sorted(name for name in child.parent.asked("import") if name.startswith("gone_")) == sorted(
+            f"gone_{number}" for number in range(20)
+        )
+        assert child.parent.connected == [("main", True)]
+
+
+@pytest.mark.parametrize(
+    ("before", "quiet"),
+    [
+        pytest.param("pass", True, id="nothing"),
+        pytest.param("file = open(__file__)", True, id="a-file-to-read"),
+        pytest.param("file = open('written', 'w')", False, id="a-file-to-write"),
+        pytest.param("import socket; pair = socket.socketpair()", False, id="a-socket"),
+        pytest.param("import os; pipe = os.pipe()", False, id="a-pipe"),
+        pytest.param("import tempfile; folder = tempfile.TemporaryDirectory()", False, id="a-temporary-folder"),
+        pytest.param(
+            "import threading; event = threading.Event(); threading.Thread(target=event.wait, daemon=True).start()",
+            False,
+            id="a-thread",
+        ),
+        pytest.param("import subprocess; waiting = subprocess.Popen(['sleep', '30'])", False, id="a-process"),
+    ],
+)
+def test_quiet_is_when_a_fork_could_do_no_harm(start: Start, before: str, quiet: bool) -> None:  # noqa: FBT001
+    """Two threads, something open for writing, a child: a fork could hurt its parent, or hang."""
+    with start() as child:
+        child.run(
+            f"{before}\ntry:\n    import gone\nexcept ModuleNotFoundError:\n    pass\n"
+            "if 'waiting' in globals():\n    waiting.kill()\n    waiting.wait()\n"
+        )
+        assert child.parent.question("gone")["quiet"] is quiet
+
+
+def test_a_running_loop_is_not_quiet(start: Start) -> None:
+    """The loop's own descriptors would be enough; a loop without any counts too."""
+    with start() as child:
+        child.run(
+            """
+            import asyncio
+            async def main():
+                try:
+                    import gone
+                except ModuleNotFoundError:
+                    pass
+            asyncio.run(main())
+            """
+        )
+        assert child.parent.question("gone")["quiet"] is False
+
+
+def test_a_subprocess_carries_the_hook_and_the_stage(start: Start) -> None:
+    """It speaks under the name of the process that started it, on a connection of its own."""
+    with start() as child:
+        results = child.drive(
+            """
+            import subprocess, sys
+            code = "try:\\n    import gone\\nexcept ModuleNotFoundError:\\n    pass"
+            subprocess.run([sys.executable, "-c", code], check=True)
+            """
+        )
+        assert results["main:first"]["status"] == "passed", results
+        assert child.parent.question("gone")["stage"] == "first"
+        assert child.parent.connected == [("main", True), ("main", False)]
+
+
+def test_a_fork_of_the_program_speaks_for_itself(start: Start) -> None:
+    """On a connection of its own: two processes on one would read each other's answers."""
+    with start() as child:
+        child.run(
+            """
+            import os
+            try:
+                import before
+            except ModuleNotFoundError:
+                pass
+            pid = os.fork()
+            try:
+                import after
+            except ModuleNotFoundError:
+                pass
+            if pid:
+                os.waitpid(pid, 0)
+            """
+        )
+        assert child.parent.asked("import").count("after") == 2
+        assert child.parent.connected == [("main", True), ("main", False)]
+
+
+# The network.
+
+
+def test_only_loopback_is_reachable(start: Start) -> None:
+    """The rest fails as on a machine without network, and is written down."""
+    with start() as child:
+        results = child.drive(
+            """
+            import errno, socket
+            for family, kind, reach in (
+                (socket.AF_INET, socket.SOCK_STREAM, lambda s: s.connect(("192.0.2.1", 443))),
+                (socket.AF_INET, socket.SOCK_DGRAM, lambda s: s.sendto(b"x", ("192.0.2.2", 53))),
+                (socket.AF_INET, socket.SOCK_DGRAM, lambda s: s.sendmsg([b"x"], [], 0, ("192.0.2.3", 53))),
+            ):
+                with socket.socket(family, kind) as tried:
+                    try:
+                        reach(tried)
+                    except OSError as error:
+                        assert error.errno == errno.ENETUNREACH, error
+                    else:
+                        raise AssertionError
+            for host in ("index.example", b"bytes.example"):
+                try:
+                    socket.getaddrinfo(host, 443)
+                except socket.gaierror as error:
+                    assert error.errno == socket.EAI_NONAME
+                else:
+                    raise AssertionError
+            try:
+                socket.gethostbyname("name.example")
+            except socket.gaierror:
+                pass
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                socket.create_connection(("localhost", server.getsockname()[1])).close()
+            """
+        )
+        result = results["main:first"]
+        assert result["status"] == "passed", result["traceback"]
+        assert result["connections"] == [
+            "192.0.2.1:443",
+            "192.0.2.2:53",
+            "192.0.2.3:53",
+            "index.example:443",
+            "bytes.example:443",
+            "name.example:",
+        ]
+
+
+HANDSHAKE = """
+import ssl, sys
+certificate, other = sys.argv[1:]
+def handshake(host, *authorities):
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate)
+    client = ssl.create_default_context()
+    for each in authorities:
+        client.load_verify_locations(each)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [client.wrap_bio(to_client, to_server, server_hostname=host),
+            server.wrap_bio(to_server, to_client, server_side=True)]
+    while ends:
+        for end in list(ends):
+            try:
+                end.do_handshake()
+                ends.remove(end)
+            except ssl.SSLWantReadError:
+                pass
+"""
+
+
+def certificate(authority: trustme.CA, folder: Path, host: str) -> str:
+    """A certificate of *authority* for *host*, with its key."""
+    file = folder / f"{host}.pem"
+    authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
+    return str(file)
+
+
+def test_tls_trusts_the_authority_for_its_hosts_and_no_other(
+    start: Start, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """Verification stays on: a wrong host fails, and so does a file of authorities that is not there."""
+    with start() as child:
+        assert (
+            child.run(
+                HANDSHAKE
+                + textwrap.dedent(
+                    """
+                handshake("emulator.example")
+                try:
+                    handshake("other.example")
+                except ssl.SSLCertVerificationError as error:
+                    print("refused")
+                try:
+                    handshake("emulator.example", other)
+                except FileNotFoundError:
+                    print("not there")
+                """
+                ),
+                certificate(authority, tmp_path, "emulator.example"),
+                str(tmp_path / "nothing.pem"),
+            )
+            == "refused\nnot there\n"
+        )
+
+
+def test_tls_trusts_what_a_program_loads_too(start: Start, tmp_path: Path) -> None:
+    """The emulator's authority comes in addition; one that nobody loaded is refused."""
+    other = trustme.CA()
+    other.cert_pem.write_to_path(str(tmp_path / "other-authority.pem"))
+    with start() as child:
+        assert (
+            child.run(
+                HANDSHAKE
+                + textwrap.dedent(
+                    """
+                handshake("other.example", other)
+                try:
+                    handshake("other.example")
+                except ssl.SSLCertVerificationError as error:
+                    print("refused")
+                """
+                ),
+                certificate(other, tmp_path, "other.example"),
+                str(tmp_path / "other-authority.pem"),
+            )
+            == "refused\n"
+        )
+
+
+# Stages.
+
+
+def test_warnings_logs_and_uncaught_exceptions_are_recorded(start: Start) -> None:
+    """What no output shows is behaviour too; what a filter or a level keeps back is not."""
+    with start() as child:
+        result = child.drive(
+            """
+            import logging, threading, warnings
+            warnings.warn("seen")
+            warnings.warn("not shown by default", DeprecationWarning, stacklevel=9)
+            logging.getLogger("app").warning("%d of %d", 1, 2)
+            logging.getLogger("app").error("%d", "no number")
+            logging.getLogger("app").info("too low")
+            class Mute(Exception):
+                def __str__(self):
+                    raise ValueError
+            def fail(error):
+                raise error
+            for error in (KeyError("lost"), Mute()):
+                thread = threading.Thread(target=fail, args=(error,))
+                thread.start()
+                thread.join()
+            class Late:
+                def __del__(self):
+                    raise RuntimeError("late")
+            del Late
+            class Final:
+                def __del__(self):
+                    raise RuntimeError("final")
+            Final()
+            """
+        )["main:first"]
+    assert result["warnings"] == [f"UserWarning: seen ({child.folder / 'first.py'})"]
+    assert result["logs"] == [
+        "WARNING app: 1 of 2",
+        "ERROR app: %d",
+        "ERROR uncaught: KeyError: 'lost'",
+        "ERROR uncaught: Mute: (no text: ValueError)",
+        "ERROR uncaught: RuntimeError: final",
+    ]
+
+
+def test_a_fork_begins_where_the_first_stage_ended(start: Start) -> None:
+    """What was loaded is there, what was seen is not; each stage has its own output, of subprocesses too."""
+    with start() as child:
+        results = child.drive(
+            "import json, warnings\nwarnings.warn('first')\nprint('one')",
+            "import sys, subprocess\nassert 'json' in sys.modules\nprint('two', flush=True)\n"
+            "subprocess.run(['echo', 'three'], check=True)",
+            "import atexit\natexit.register(print, 'at the end')\nprint(__name__, end=' ')",
+        )
+    assert {name: result["status"] for name, result in results.items()} == dict.fromkeys(results, "passed")
+    assert results["main:first"]["output"] == "one\n"
+    assert results["fork-1:stage-0"]["output"] == "two\nthree\n"
+    assert results["fork-1:stage-0"]["warnings"] == []
+    assert results["fork-1:stage-1"]["output"] == "__main__ at the end\n"
+
+
+def test_a_stage_waits_for_the_jobs_it_left_to_threads(start: Start) -> None:
+    """What they do is its own, and not the next one's; and a job may submit another."""
+    with start() as child:
+        results = child.drive(
+            "",
+            """
+            import time, warnings
+            from concurrent.futures import ThreadPoolExecutor
+            pool = ThreadPoolExecutor(1)
+            def second():
+                time.sleep(0.2)
+                warnings.warn("late")
+            def first():
+                time.sleep(0.2)
+                pool.submit(second)
+            pool.submit(first)
+            import threading
+            threading.Thread(target=lambda: (time.sleep(0.6), print("in a thread"))).start()
+            """,
+            "print('next')",
+        )
+    assert results["fork-1:stage-0"]["output"] == "in a thread\n"
+    assert results["fork-1:stage-0"]["warnings"] == [f"UserWarning: late ({child.folder / 'stage-0.py'})"]
+    assert results["fork-1:stage-1"]["warnings"] == []
+
+
+def test_jobs_may_end_at_any_moment() -> None:
+    """Also between two looks at what is left."""
+    program = """
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        sys.path.insert(0, sys.argv[1])
+        from _minreq_jobs import Jobs
+        sys.setswitchinterval(1e-6)
+        jobs, pool = Jobs(), ThreadPoolExecutor(4)
+        jobs.follow()
+        for _ in range(4000):
+            done = [pool.submit(pow, 2, 3) for _ in range(3)]
+            jobs.finish()
+            assert all(each.done() for each in done)
+        """
+    folder = Path(interpreter.__file__).parent / "smoke" / "child"
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program), folder], check=True, timeout=LIMIT)
+
+
+def test_a_service_in_a_pool_holds_up_no_stage_for_ever(start: Start) -> None:
+    """It is waited for once, as long as a job may take."""
+    with start() as child:
+        results = child.drive(
+            "",
+            "import threading\nfrom concurrent.futures import ThreadPoolExecutor\n"
+            "pool, over = ThreadPoolExecutor(1), threading.Event()\npool.submit(over.wait)\n"
+            "threading.Thread(target=over.wait).start()\nimport builtins\nbuiltins.over = over",
+            "print('next')",
+            "over.set()\nprint('last')",
+        )
+    assert [result["output"] for result in results.values()] == ["", "next\n", "last\n"]
+
+
+def test_a_fork_ends_at_its_first_failure(start: Start) -> None:
+    """A stage after one that failed would show what that one left."""
+    with start() as child:
+        results = child.drive("", "raise SystemExit('no')", "print('never')")
+    assert [name for name in results if name.startswith("fork")] == ["fork-1:stage-0"]
+    assert results["fork-1:stage-0"]["status"] == "SystemExit: no"
+
+
+@pytest.mark.parametrize("ending", ["", "raise SystemExit", "raise SystemExit(0)", "import sys; sys.stdout.close()"])
+def test_a_script_passes_as_a_program_does(start: Start, ending: str) -> None:
+    """An exit with nothing or zero is no failure, and neither is a stdout that is closed."""
+    with start() as child:
+        result = child.drive(f"print('done')\n{ending}")["main:first"]
+    assert (result["status"], result["output"]) == ("passed", "done\n")
+
+
+def test_loaded_modules_are_told_with_their_first_importer(start: Start, tmp_path: Path) -> None:
+    """Once per process and its forks; a module that loads itself lazily is left alone."""
+    path = Path(distribution(tmp_path, "app", app="import part", part="", later="", lazy="raise ValueError")["path"])
+    with start(paths=[path]) as child:
+        results = child.drive(
+            """
+            import app
+            import importlib.util, sys
+            spec = importlib.util.find_spec("lazy")
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+            module = sys.modules["lazy"] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            """,
+            "import later",
+        )
+    assert results["main:first"]["status"] == "passed", results
+    first, second = (
+        {Path(file).name: importer for file, importer in results[name]["loaded"]}
+        for name in ("main:first", "fork-1:stage-0")
+    )
+    assert first["part.py"] == [str(path / "app.py"), 1, "<module>"]
+    assert first["app.py"] == [str(child.folder / "first.py"), 2, "<module>"]
+    assert second["later.py"] == [str(child.folder / "stage-0.py"), 1, "<module>"]
+    assert "part.py" not in second
+
+
+CHAINS = {
+    "cause": "raise RuntimeError('wrapped') from error",
+    "context": "raise RuntimeError('wrapped')",
+    "suppressed": "raise RuntimeError('wrapped') from None",
+    "attribute": "wrapped = RuntimeError('wrapped'); wrapped.exceptions = 7; raise wrapped",
+    "members": "wrapped = RuntimeError('wrapped'); wrapped.exceptions = [error]; raise wrapped",
+}
+
+
+@pytest.mark.parametrize("how", CHAINS)
+def test_our_own_error_is_found_behind_what_wraps_it(start: Start, how: str) -> None:
+    """By identity: a failure proves something only if our own ModuleNotFoundError led to it."""
+    with start({"gone": NO}) as child:
+        result = child.drive(f"try:\n    import gone\nexcept ImportError as error:\n    {CHAINS[how]}")["main:first"]
+    assert result["status"] == "RuntimeError: wrapped"
+    assert (result["declined"], result["missing"]) == (["gone"], ["gone"])
+    assert "No module named 'gone'" in result["traceback"] or how in {"suppressed", "members"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="groups came with 3.11")
+def test_our_own_error_is_found_in_a_group(start: Start) -> None:
+    """A TaskGroup that failed raises such."""
+    with start({"gone": NO}) as child:
+        result = child.drive(
+            """
+            import asyncio
+            async def miss():
+                import gone
+            async def main():
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(miss())
+            asyncio.run(main())
+            """
+        )["main:first"]
+    assert result["declined"] == ["gone"]
+
+
+def test_an_error_of_the_same_words_is_not_ours(start: Start) -> None:
+    """What a program makes itself names a module, and declines nothing; one that cannot be printed is told of."""
+    with start() as child:
+        results = child.drive(
+            "",
+            """
+            class Proxy(ModuleNotFoundError):
+                def __getattr__(self, name):
+                    return "anything"
+                def __str__(self):
+                    raise ValueError("no words")
+            raise Proxy(name="gone")
+            """,
+        )
+    result = results["fork-1:stage-0"]
+    assert result["status"] == "Proxy: (no text: ValueError)"
+    assert (result["declined"], result["missing"]) == ([], ["gone"])
+
+
+# Forks at a miss.
+
+
+def drive_with_a_fork(start: Start, folder: Path, text: str) -> Parent:
+    """Run *text* as first stage, let it fork where it misses ``needed``, and wait for both."""
+    with start({"needed": {**distribution(folder, "needed", needed=""), "fork": MISS}}) as child:
+        child.drive(text)
+        child.parent.await_end(MISS)
+        return child.parent
+
+
+def test_a_fork_at_a_miss_goes_on_without_it(start: Start, tmp_path: Path) -> None:
+    """The process it came from goes on with it; the fork's output begins with what was printed so far."""
+    parent = drive_with_a_fork(start, tmp_path, "print('before')\nimport needed\nprint('after')")
+    assert parent.results["main:first"]["output"] == "before\nafter\n"
+    fork = parent.results[f"{MISS}:first"]
+    assert (fork["status"], fork["output"]) == ("ModuleNotFoundError: No module named 'needed'", "before\n")
+    assert fork["declined"] == ["needed"]
+    assert parent.unsettled == {}
+
+
+def test_a_fork_may_write_in_a_temporary_folder_of_its_own(start: Start, tmp_path: Path) -> None:
+    """And what it printed stays its own."""
+    parent = drive_with_a_fork(
+        start,
+        tmp_path,
+        """
+        import os, pathlib, sys, tempfile
+        try:
+            import needed
+        except ImportError:
+            with tempfile.NamedTemporaryFile("w") as file:
+                os.mkdir(file.name + "-folder")
+                os.rename(file.name + "-folder", file.name + "-moved")
+                print("written")
+            open(os.devnull, "w").close()
+        """,
+    )
+    assert parent.unsettled == {}
+    assert parent.results[f"{MISS}:first"]["output"] == "written\n"
+    assert parent.results["main:first"]["output"] == ""
+
+
+@pytest.mark.parametrize(
+    ("harm", "event"),
+    [
+        ("os.remove(outside)", "os.remove"),
+        ("open(outside, 'w')", "open"),
+        ("os.mkdir(outside + '-folder')", "os.mkdir"),
+        ("os.rename(tempfile.mkdtemp(), outside + '-moved')", "os.rename"),
+        ("open(os.path.join(os.environ['TMPDIR'], '..', 'escaped'), 'w')", "open"),
+        ("subprocess.run(['true'])", "subprocess.Popen"),
+        ("os.fork()", "os.fork"),
+        ("os.kill(os.getppid(), 0)", "os.kill"),
+        ("socket.create_connection(('127.0.0.1', 9))", "socket.connect"),
+    ],
+)
+def test_a_fork_that_reaches_outside_ends_unsettled(start: Start, tmp_path: Path, harm: str, event: str) -> None:
+    """Before it does what it tries: it shares all of that with the process it came from."""
+    outside = tmp_path / "outside"
+    outside.write_text("kept", "utf-8")
+    parent = drive_with_a_fork(
+        start,
+        tmp_path,
+        f"""
+        import os, socket, subprocess, tempfile
+        outside = {str(outside)!r}
+        try:
+            import needed
+        except ImportError:
+            {harm}
+        """,
+    )
+    assert list(parent.unsettled) == [MISS]
+    assert parent.unsettled[MISS].startswith(f"{event} ")
+    assert f"{MISS}:first" not in parent.results
+    assert outside.read_text("utf-8") == "kept"
+    assert parent.results["main:first"]["status"] == "passed"
+
+
+# The beginning.
+
+
+def test_another_protocol_is_refused(start: Start) -> None:
+    """With a sentence, before anything runs: without the hook a program would ask nothing and reach anything."""
+    with start() as child:
+        configuration = next(child.sandbox.folder.rglob("_minreq_child.json"))
+        told = json.loads(configuration.read_text("utf-8"))
+        configuration.write_text(json.dumps({**told, "protocol": told["protocol"] + 1}), "utf-8")
+        done = child.start([child.sandbox.python, "-c", "print('ran')"])
+    assert done.returncode == 70
+    assert done.stdout == ""
+    number = told["protocol"]
+    assert f"it speaks version {number + 1} of the protocol, these files version {number}" in done.stderr
+
+
+def test_nothing_runs_where_the_hook_cannot(start: Start) -> None:
+    """``site`` would print the error and go on."""
+    with start() as child:
+        next(child.sandbox.folder.rglob("_minreq_child.json")).write_text("{}", "utf-8")
+        done = child.start([child.sandbox.python, "-c", "print('ran')"])
+    assert (done.returncode, done.stdout) == (70, "")
+    assert "KeyError: 'protocol'" in done.stderr
+
+
+def test_a_process_that_lost_its_parent_ends(start: Start) -> None:
+    """Nobody wants the rest of its run."""
+    with start() as child:
+        child.sandbox.socket.unlink()
+        done = child.start([child.sandbox.python, "-c", "import gone; print('ran')"])
+    assert (done.returncode, done.stdout) == (70, "")

@@ -1,0 +1,121 @@
+"""Compiled files are made apart, once each, from sources of the store and nothing else, and known again."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from minreq.smoke.compiling import Compiler
+from minreq.smoke.walls import walls
+from minreq.system import temporary
+from minreq.wheels import compiled
+
+TREE = "a" * 64
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    lib = tmp_path / "unpacked" / TREE / "lib" / "p" / "lib"
+    lib.mkdir(parents=True)
+    for number in range(8):
+        (lib / f"m{number}.py").write_text(f"x = {number}\n" * 50)
+    (lib / "broken.py").write_text("x = = 1\n")
+    return tmp_path / "unpacked" / TREE
+
+
+def compiling(tree: Path, limit: float) -> Compiler:
+    """Return a compiler for the store of *tree*, with so many seconds."""
+    executable = Path(sys.executable).resolve()
+    seen = [Path(sys.base_prefix), executable.parent.parent]
+    return Compiler(executable, walls(tree.parent, seen), 2, limit)
+
+
+@pytest.fixture
+def compiler(tree: Path) -> Iterator[Compiler]:
+    with compiling(tree, 300) as made:
+        yield made
+
+
+def test_sources_are_compiled_side_by_side_and_vouched_for(compiler: Compiler, tree: Path) -> None:
+    sources = [str(tree / "lib" / "p" / "lib" / f"m{number}.py") for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda source: compiler.compile(source, 0), sources * 2))
+    files = sorted(tree.rglob("*.pyc"))
+    assert len(files) == 8
+    compiled.remove_what_nobody_vouches_for(tree)
+    assert sorted(tree.rglob("*.pyc")) == files
+    assert len((tree / "compiled.txt").read_text().splitlines()) == 8
+    assert compiler.compile(sources[0], 2)
+    assert len(list(tree.rglob("*.opt-2.pyc"))) == 1
+
+
+def test_what_is_no_source_of_the_store_is_left_alone(compiler: Compiler, tree: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text("x = 1")
+    lib = tree / "lib"
+    for path in (outside, lib / ".." / "lib" / "p" / "lib" / "m1.py", lib / "p" / "lib" / "broken.py"):
+        assert not compiler.compile(str(path), 0)
+    assert not compiler.compile(str(lib / "p" / "lib" / "m1.py"), 3)
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_sources_that_take_hours_are_left_to_whoever_asks(tree: Path) -> None:
+    """The code of a ``finally`` is there twice, and that of one within it four times."""
+    slow = tree / "lib" / "p" / "lib" / "slow.py"
+    lines = [f"{' ' * depth}try:\n{' ' * depth} b()\n{' ' * depth}finally:\n" for depth in range(19)]
+    slow.write_text("".join(lines) + " " * 19 + "a()\n")
+    with compiling(tree, 0.5) as compiler:
+        assert not compiler.compile(str(slow), 0)
+        assert not compiler.compile(str(slow.with_name("m1.py")), 0)
+    assert not list(tree.rglob("*.pyc"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"x"], ids=["emptied", "changed"])
+def test_a_compiled_file_that_changed_goes(compiler: Compiler, tree: Path, damage: bytes) -> None:
+    compiler.compile(str(tree / "lib" / "p" / "lib" / "m1.py"), 0)
+    (file,) = tree.rglob("*.pyc")
+    file.write_bytes(damage)
+    (file.parent / "planted.cpython-312.pyc").write_bytes(b"x")
+    compiled.remove_what_nobody_vouches_for(tree)
+    assert not list(tree.rglob("*.pyc"))
+
+
+def test_a_temporary_folder_is_swept_when_its_maker_is_gone(tmp_path: Path) -> None:
+    """Not before; nor what only looks like one, or what a link leads to."""
+    held = temporary.TemporaryFolder(tmp_path)
+    left = temporary.TemporaryFolder(tmp_path)
+    (left.path / "closed" / "inner").mkdir(parents=True)
+    (left.path / "closed").chmod(0)
+    left.release()
+    mine = tmp_path / "minreq-mine"
+    mine.mkdir()
+    (tmp_path / "minreq-abcdefgh.tmp").symlink_to(mine)
+    temporary.sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([held.path, mine, tmp_path / "minreq-abcdefgh.tmp"])
+    held.remove()
+    assert not held.path.exists()
+
+
+def test_makers_and_sweepers_at_once_lose_nothing(tmp_path: Path) -> None:
+    """A sweep at any moment takes no folder from under its maker."""
+    over = threading.Event()
+
+    def sweep() -> None:
+        while not over.is_set():
+            temporary.sweep(tmp_path)
+
+    with ThreadPoolExecutor(2) as pool:
+        sweeping = [pool.submit(sweep) for _ in range(2)]
+        for _ in range(300):
+            with temporary.folder(tmp_path) as folder:
+                (folder / "x").write_text("x")
+                assert [each.name for each in folder.iterdir()] == ["x"]
+        over.set()
+        for each in sweeping:
+            each.result()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,38 @@
+"""What a child names is read as far as it may be, and reserves no more than it has."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from minreq.system import regularfile
+
+
+@pytest.mark.parametrize("most", [0, 1, 1 << 20, (3 << 20) - 1, 3 << 20, 1 << 40])
+def test_no_more_than_asked_for(most: int, tmp_path: Path) -> None:
+    content = os.urandom(3 << 20)
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    assert regularfile.read(file, most) == content[:most]
+
+
+def test_a_small_file_reserves_little(tmp_path: Path) -> None:
+    """However much it may have."""
+    file = tmp_path / "file"
+    file.write_bytes(b"a = 1\n")
+    tracemalloc.start()
+    try:
+        assert regularfile.read(file, 1 << 30) == b"a = 1\n"
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for each in (tmp_path, tmp_path / "pipe", tmp_path / "nothing"):
+        with pytest.raises(OSError, match=each.name):
+            regularfile.read(each, 9)

@@ -1,0 +1,121 @@
+"""What a lock is told is looked at before anything is fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from minreq.config import IndexOptions, Settings
+from minreq.errors import PipSettingInvalid, RequirementsUnreadable, SmokeUnusable
+from minreq.index.settings import IndexSettings
+from minreq.model import Command
+from minreq.resolver import Demand
+from minreq.task import demand as demanding, task as preparing
+from minreq.wheels.store import Store
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory without any configuration of pip."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CONSTRAINT"):
+        monkeypatch.delenv(name, raising=False)
+    Path("smoke.py").write_text("import a")
+
+
+class Nowhere:
+    """Of what is only prepared nothing is fetched."""
+
+    def download(self, wheel: object, to: object) -> None:
+        raise AssertionError(wheel, to)
+
+
+def told(**settings: object) -> Settings:
+    values: dict[str, object] = {"smokes": (Path("smoke.py"),), **settings}
+    return Settings(root=Requirement("a"), cache_dir=Path("cache"), **values)  # type: ignore[arg-type]
+
+
+def demanded(settings: Settings, index: IndexSettings) -> Demand:
+    task = preparing.task(settings)
+    return demanding.demand(task, index, Store(Path("store"), Nowhere()))
+
+
+@pytest.mark.parametrize(
+    ("smoke", "sentence"),
+    [
+        ("somke.py", "--smoke somke.py: there is no such file; did you mean smoke.py?"),
+        ("tests/other", "--smoke tests/other: there is no such file"),
+        ("folder", "--smoke folder: it is a folder; name a script in it, such as one.py, two.py"),
+        ("empty", "--smoke empty: it is a folder; name a script in it"),
+        ("pytest 'a", '--smoke "pytest \'a": it is neither a file nor a command line: No closing quotation'),
+    ],
+)
+def test_a_smoke_that_is_no_script(smoke: str, sentence: str) -> None:
+    Path("empty").mkdir()
+    Path("folder").mkdir()
+    for name in ("one.py", "two.py", "text.txt"):
+        Path("folder", name).touch()
+    with pytest.raises(SmokeUnusable) as caught:
+        preparing.task(told(smokes=(Path("smoke.py"), Path(smoke))))
+    assert str(caught.value) == sentence
+    assert caught.value.exit_status == 2
+
+
+def test_a_smoke_that_is_a_command_line() -> None:
+    """It runs where the configuration is that names it."""
+    here = Path().absolute()
+    assert preparing.smoke_at(Path("pytest -q 'a b'"), Path()) == Command(words=("pytest", "-q", "a b"), folder=here)
+    above = preparing.smoke_at(Path("../pytest -q"), Path())
+    assert above == Command(words=("pytest", "-q"), folder=here / "..")
+
+
+def test_a_requirements_file_that_is_not_there() -> None:
+    with pytest.raises(RequirementsUnreadable, match=r"missing\.in: there is no such file"):
+        preparing.task(told(requirement_files=(Path("missing.in"),)))
+
+
+def test_a_constraints_file_that_is_not_there() -> None:
+    with pytest.raises(RequirementsUnreadable, match=r"missing\.txt: there is no such file"):
+        demanded(told(constraints=(Path("missing.txt"),)), IndexSettings())
+
+
+def test_options_of_requirement_files_count() -> None:
+    """About places they change the settings of the index, about formats the demand."""
+    Path("a.in").write_text("--index-url https://index.example/simple\n--only-binary b\nb>=1\n")
+    settings = told(requirement_files=(Path("a.in"),))
+    task = preparing.task(settings)
+    index = preparing.index_settings(IndexOptions(index_url="https://other.example"), task.files)
+    assert index.index_url == "https://index.example/simple"
+    demand = demanded(settings, index)
+    assert demand.only_binary == {"b"}
+    assert [(str(each.requirement), each.place) for each in demand.whole] == [("b>=1", "-r a.in (line 3)")]
+
+
+def test_constraints_of_the_configuration_of_pip() -> None:
+    """A path or a file URL is read; what would have to be fetched is refused with what to do."""
+    Path("c.txt").write_text("b<2\n")
+    for named in ("c.txt", Path("c.txt").absolute().as_uri()):
+        demand = demanded(told(), IndexSettings(constraints=(named,)))
+        assert [str(each.requirement) for each in demand.constraints] == ["b<2"]
+    with pytest.raises(PipSettingInvalid, match="download it and name that"):
+        demanded(told(), IndexSettings(constraints=("https://index.example/c.txt",)))
+
+
+def test_what_a_release_of_the_root_cannot_do_is_told() -> None:
+    settings = Settings(root=Requirement("litellm"), cache_dir=Path("cache"), providers=("bedrock",))
+    task = preparing.task(settings)
+    assert list(task.skipped(Version("1.78.7"))) == [
+        (
+            "what bedrock/tools-streaming would call is skipped in part or whole: "
+            "older releases lose the tool calls that Nova streams through InvokeModel"
+        )
+    ]
+    assert list(task.skipped(Version("1.106.2"))) == []
+
+
+def test_a_root_without_a_profile_skips_nothing() -> None:
+    assert list(preparing.task(told()).skipped(Version("1.0"))) == []
