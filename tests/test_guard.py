@@ -12,7 +12,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import LOCK
 
-from minreq.guard import FILENAME, render
+from minreq.guard.render import FILENAME, render
 from minreq.model import Asker, Frame, Need
 
 

@@ -14,8 +14,7 @@ import pytest
 import tomlkit
 from wheelhouse import parse, write
 
-from minreq import cli
-from minreq.cli import main
+from minreq.cli import commands, main
 from minreq.config.options import OPTIONS
 
 #: Values of one option; none is the path of something that a command could hurt.
@@ -30,7 +29,7 @@ STRANGE: tuple[Any, ...] = (
 #: Of these values, each option and key gets some, one after the other: all of them together take minutes.
 EACH, EACH_KEY = 1, 3
 STATUSES = {0, 1, 2, 3, 4, 5}
-COMMANDS = sorted(cli._COMMANDS)
+COMMANDS = sorted(commands._COMMANDS)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from minreq.cli import COMPLETION_VARIABLE
+from minreq.cli.commands import COMPLETION_VARIABLE
 
 _SHELLS = ("bash", "fish", "zsh")
 

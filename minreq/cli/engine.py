@@ -87,17 +87,17 @@ class Engine:
 
     def guard(self, lock: Path, folder: Path) -> Path:
         """Write the module that tells misses of *lock* into *folder*, which is made if need be; return its path."""
-        from minreq import guard  # noqa: PLC0415 # See above.
         from minreq.errors import OutputUnwritable  # noqa: PLC0415
+        from minreq.guard import render  # noqa: PLC0415 # See above.
         from minreq.lockfile import reading, writing  # noqa: PLC0415
 
-        text = guard.render(reading.read_evidence(lock), filename=lock.name)
+        text = render.render(reading.read_evidence(lock), filename=lock.name)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputUnwritable(folder, error.strerror or str(error)) from error
-        writing.write({folder / guard.FILENAME: text})
-        return folder / guard.FILENAME
+        writing.write({folder / render.FILENAME: text})
+        return folder / render.FILENAME
 
     def misses(self, settings: Settings, text: str) -> tuple[Settings, tuple[str, ...]]:
         """Return *settings* that keep what the log *text* misses, and a sentence on each."""

@@ -11,4 +11,11 @@ __all__ = [
     "Settings",
     "VerifySettings",
     "VersionsSettings",
+    "artifacts",
+    "exports",
+    "levels",
+    "options",
+    "places",
+    "pyproject",
+    "settings",
 ]

@@ -5,4 +5,17 @@ from __future__ import annotations
 from minreq.minimize.search import Minimum, minimize
 from minreq.minimize.wishes import Wishes
 
-__all__ = ["Minimum", "Wishes", "minimize"]
+__all__ = [
+    "Minimum",
+    "Wishes",
+    "certify",
+    "compare",
+    "hints",
+    "laboratory",
+    "minimize",
+    "observe",
+    "prefetch",
+    "select",
+    "settle",
+    "trace",
+]

@@ -1,1 +1,3 @@
-"""providers."""
+"""What each provider needs, measured."""
+
+__all__ = ["measure", "needs"]

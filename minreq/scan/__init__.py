@@ -2,4 +2,4 @@
 
 from minreq.scan.reading import scan
 
-__all__ = ["scan"]
+__all__ = ["naming", "scan", "usage"]

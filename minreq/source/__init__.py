@@ -1,1 +1,3 @@
-"""source."""
+"""Python source, read and not run."""
+
+__all__ = ["handlers", "imports", "syntax"]

@@ -1,1 +1,3 @@
-"""system."""
+"""What minreq asks of the operating system: temporary folders, regular files, memory."""
+
+__all__ = ["heap", "regularfile", "temporary"]

@@ -4,3 +4,5 @@
 protocols there are. A protocol is a function from a :class:`~minreq.smoke.emulator.message.Request` to a
 :class:`~minreq.smoke.emulator.message.Response`; it keeps no state, and equal requests get equal answers.
 """
+
+__all__ = ["routing"]

@@ -1,0 +1,58 @@
+"""A module for programs that run on a minimal lock: an import of what is left out tells itself."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+from packaging.utils import canonicalize_name
+
+from minreq.model import Lock, Need
+
+FILENAME = "minreq_guard.py"
+#: What the module tells: `find_spec` and lists are answered without a failure.
+_TOLD = (Need.IMPORT, Need.METADATA)
+_BEGIN, _END = "# <data>\n", "# </data>\n"
+
+
+def render(lock: Lock, *, filename: str) -> str:
+    """Return the source of the module for *lock*, whose requirements file is called *filename*.
+
+    The text of ``minreq_guard.py`` beside this file, with data.
+    """
+    source = resources.files("minreq.guard").joinpath(FILENAME).read_text("utf-8")
+    before, _, rest = source.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return before + _data(lock, filename) + after
+
+
+def _data(lock: Lock, filename: str) -> str:
+    modules = {module: each.candidate.name for each in lock.left_out for module in each.modules}
+    declined: dict[str, set[tuple[str, int]]] = {}
+    for each in lock.left_out:
+        for asker in each.askers:
+            if asker.need in _TOLD and asker.frame is not None:
+                name = canonicalize_name(asker.name) if asker.need is Need.METADATA else asker.name
+                declined.setdefault(name, set()).add((asker.frame.file, asker.frame.line))
+    lines = [
+        f"LOCK = {_text(filename)}",
+        f"COMMAND = {_text(f'minreq {lock.command}')}",
+        "MODULES: Mapping[str, str] = {",
+        *(f"    {_text(module)}: {_text(name)}," for module, name in sorted(modules.items())),
+        "}",
+        "DISTRIBUTIONS: Sequence[str] = [",
+        *(f"    {_text(each.candidate.name)}," for each in lock.left_out),
+        "]",
+        "DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {",
+        *(
+            f"    {_text(module)}: [{', '.join(f'({_text(file)}, {line})' for file, line in sorted(places))}],"
+            for module, places in sorted(declined.items())
+        ),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """A literal of Python: what JSON writes in ASCII is one."""
+    return json.dumps(text)
