@@ -1,185 +1,117 @@
-"""A tree that is run: which files the smoke opens, whether it does what the lock says, how long an import takes."""
+"""The proof of a build: the smoke on the very tree, and on what each function of a layered one attaches."""
 
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from minreq.errors import SmokeFails
-from minreq.minimize.compare import deviations, sentence, steady_behaviour
-from minreq.minimize.observe import PROOF_SEED, Laboratory, stages
-from minreq.model import Behaviour, Lock, Plan, Platform
-from minreq.smoke.results import StageResult
-from minreq.smoke.running import Run
-from minreq.system import temporary
-from minreq.verify import verdict
+from packaging.utils import NormalizedName
 
-_COMPILED = re.compile(r"(?:__pycache__/)?(?P<stem>[^/]+?)(?:\.[a-z]+-\d+)?(?:\.opt-\d)?\.pyc$")
+from minreq.build import advice, prove as proving
+from minreq.build.product import Product
+from minreq.build.prove import Watched
+from minreq.build.slim.layering import Layers, layers
+from minreq.build.task import Task
+from minreq.errors import BuildFails, BuildOverBudget
+from minreq.minimize.observe import Laboratory
+from minreq.model import Plan
+from minreq.reporting import Reporter, Step
 
-#: Seconds a first import may take.
-_PATIENCE = 300
-
-#: Run by an interpreter of its own: the script is the first argument, what is importable the others.
-_IMPORT = """
-import os, runpy, sys, time
-script, *paths = sys.argv[1:]
-sys.path[:0] = [os.path.dirname(script), *paths]
-began = time.perf_counter()
-runpy.run_path(script, run_name="__main__")
-print()
-print(time.perf_counter() - began)
-"""
+#: Levels that depend on what the smoke opens.
+_WATCHED_LEVELS = frozenset({"unused", "traced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What the smoke did with everything that the lock installs."""
+class Prover:
+    """Runs the smoke on trees."""
 
-    behaviour: Behaviour
-    #: Paths within the distributions; of a compiled file its source.
-    opened: frozenset[str]
+    task: Task
+    laboratory: Laboratory
+    reporter: Reporter
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What a tree did when the smoke ran on it alone."""
-
-    #: A sentence for each thing it does otherwise; empty where it is proven.
-    differences: tuple[str, ...]
-    #: Paths within it that were opened, or that something tried to open.
-    opened: frozenset[str]
-
-
-def watch(laboratory: Laboratory, plan: Plan) -> Watched:
-    """Run *plan* and note the files that are opened; raises ``SmokeFails`` where it does not pass."""
-    names = laboratory.closure.resolution.pins
-    world = replace(laboratory.world, plan=plan)
-    with Run(world, "watch", paths=laboratory.paths(names), opens=True) as run:
-        results = stages(run, plan, laboratory.jobs)
-        _check(results)
-        opened = {_within(file, run) for result in results for file in result.opened}
-    return Watched(
-        behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
-        opened=frozenset(path for path in opened if path is not None),
-    )
-
-
-def _check(results: Sequence[StageResult]) -> None:
-    for result in results:
-        if not result.passed:
-            raise SmokeFails(result.behaviour.stage, result.behaviour.status, result.traceback)
-
-
-def _within(file: str, run: Run) -> str | None:
-    """The path of *file* in the distribution it belongs to."""
-    if run.places.owner(file) is None:
-        return None
-    return _COMPILED.sub(lambda match: f"{match['stem']}.py", run.places.name(file))
-
-
-def prove(
-    laboratory: Laboratory,
-    plan: Plan,
-    paths: Sequence[Path],
-    *,
-    lock: Lock,
-    platform: Platform,
-    watched: Watched | None = None,
-) -> Proof:
-    """Run *plan* on *paths* alone, which nothing may be written to; tell what *lock* has otherwise.
-
-    The first of *paths* is the tree. Stages that the lock does not know are compared with what they did when they were
-    *watched*. What differs must differ twice.
-    """
-    plan = replace(plan, environment={**plan.environment, "PYTHONDONTWRITEBYTECODE": "1"})
-    world = replace(laboratory.world, plan=plan)
-    wanted = {script.stage for group in plan.groups for script in group.scripts}
-    wanted |= {plan.first.stage} if plan.first else set()
-    recorded = replace(lock, behaviour=lock.behaviour.of(wanted))
-
-    tree = f"{paths[0]}/"
-    opened: set[str] = set()
-
-    def observed() -> Behaviour:
-        with Run(world, "proof", paths=paths, seed=PROOF_SEED, opens=True) as run:
-            results = stages(run, plan, laboratory.jobs)
-        opened.update(file.removeprefix(tree) for result in results for file in result.opened if file.startswith(tree))
-        return Behaviour(stages=tuple(result.behaviour for result in results))
-
-    def told(behaviour: Behaviour) -> tuple[str, ...]:
-        of_lock = behaviour.of(lock.stages)
-        found = verdict.sentences(verdict.differing(recorded, of_lock, platform), ())
-        if watched is None:
-            return found
-        own = wanted - {*lock.stages}
-        before, now = (steady_behaviour(each.of(own)) for each in (watched.behaviour, behaviour))
-        return (*found, *(sentence(each) for each in deviations(before, now)))
-
-    before = _files(paths)
-    with _unwritable(paths):
-        found = told(observed())
-        if found:
-            again = told(observed())
-            found = tuple(each for each in found if each in again)
-    # Whoever is root can write all the same.
-    changed = sorted(_files(paths) ^ before)
-    return Proof(
-        differences=(
-            *found,
-            *(f"the smoke writes into the tree, which can only be read where it runs: {each}" for each in changed),
-        ),
-        opened=frozenset(opened),
-    )
-
-
-@contextmanager
-def _unwritable(folders: Sequence[Path]) -> Iterator[None]:
-    """Take the right to write from every folder below *folders*."""
-    inside = [Path(parent) for folder in folders for parent, _, _ in os.walk(folder)]
-    modes = [(folder, folder.stat().st_mode) for folder in inside]
-    try:
-        for folder, mode in modes:
-            folder.chmod(mode & ~0o222)
-        yield
-    finally:
-        for folder, mode in modes:
-            folder.chmod(mode)
-
-
-def _files(folders: Sequence[Path]) -> set[str]:
-    return {
-        Path(parent, name).relative_to(folder).as_posix()
-        for folder in folders
-        for parent, _, names in os.walk(folder)
-        for name in names
-    }
-
-
-def first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float | None:
-    """Return the seconds that the first stage of *plan* takes in an interpreter of its own that writes nothing.
-
-    Without a first stage, or where it fails alone, ``None``.
-    """
-    if plan.first is None:
-        return None
-    with temporary.folder() as home:
-        try:
-            done = subprocess.run(
-                [python, "-S", "-s", "-B", "-c", _IMPORT, plan.first.file, *paths],
-                env={"HOME": str(home), "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                timeout=_PATIENCE,
-                check=True,
-            )
-            return float(done.stdout.splitlines()[-1])
-        except (subprocess.SubprocessError, ValueError, IndexError):
+    def watch(self) -> Watched | None:
+        """Run on everything, where that tells something that the lock does not; raises ``SmokeFails``."""
+        task = self.task
+        if task.settings.slim not in _WATCHED_LEVELS and {*task.stages} <= {*task.lock.stages}:
             return None
+        self.reporter.began(Step.WATCH)
+        return proving.watch(self.laboratory, task.plan)
+
+    def watch_without_sources(self, product: Product, watched: Watched) -> frozenset[str]:
+        """Run on *product*, everything without its sources; return what is opened, compiled files by their sources.
+
+        Code that reads its own source may import more where there is none. Raises ``BuildFails`` where the smoke does
+        otherwise without sources, whatever is left out.
+        """
+        self.reporter.began(Step.WATCH, "the same without sources")
+        opened = self._proven(product, product.folder, self.task.plan, watched, otherwise=advice.WITHOUT_SOURCES)
+        return product.sources_of(opened)
+
+    def prove(self, product: Product, watched: Watched | None) -> frozenset[str]:
+        """Run the smoke on *product*; return the paths in it that were opened, or asked for in vain.
+
+        Raises ``BuildFails``.
+        """
+        self.reporter.began(Step.PROVE, f"by the smoke, on what --slim {self.task.settings.slim} leaves")
+        return self._proven(product, product.folder, self.task.plan, watched)
+
+    def split(self, product: Product, sizes: Mapping[NormalizedName, int], scratch: Path) -> Layers:
+        """Divide the distributions among layers, and prove each provider with the base and its own alone.
+
+        *product* is the tree that runs here, *sizes* are the bytes of each distribution in what is written. The trees
+        of functions are made in *scratch*, on the file system of *product*. Raises ``BuildFails``.
+        """
+        task = self.task
+        providers = [group.name for group in task.plan.groups if not group.name.startswith("smoke/")]
+        split = layers(task.lock.selection.kept, providers, sizes)
+        for group in task.plan.groups:
+            attached = split.functions.get(group.name, split.names)
+            if {*attached} == {*split.names}:
+                continue
+            self.reporter.began(Step.PROVE, f"{group.name} with {', '.join(attached)}")
+            folder = scratch / f"function-{group.name}"
+            for path in product.files_of(split, attached):
+                folder.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(product.folder / path, folder / path)
+            self._proven(product, folder, replace(task.plan, groups=(group,)), None)
+            shutil.rmtree(folder)
+        return split
+
+    def first_import(self, product: Product) -> float | None:
+        """Return the seconds of the first stage on *product* in a new interpreter, ``None`` where there is none."""
+        paths = [product.folder, *self._provided()]
+        return proving.first_import(self.task.interpreter.base_executable, self.task.plan, paths)
+
+    def _proven(
+        self, product: Product, folder: Path, plan: Plan, watched: Watched | None, *, otherwise: str | None = None
+    ) -> frozenset[str]:
+        task, settings = self.task, self.task.settings
+        paths = [folder, *self._provided()]
+        found = proving.prove(self.laboratory, plan, paths, lock=task.lock, platform=task.host, watched=watched)
+        if found.differences:
+            causes = advice.of_missed(product.missed(found.opened))
+            sentences = (*found.differences, *causes)
+            step = otherwise or advice.after_failure(settings)
+            raise BuildFails(settings.lock.name, settings.slim, settings.bytecode, sentences, step)
+        return found.opened
+
+    def _provided(self) -> list[Path]:
+        return self.laboratory.paths(self.task.lock.resolution.provided)
+
+
+def check_budget(task: Task, product: Product, split: Layers | None) -> None:
+    """Raise ``BuildOverBudget`` where the build, or with layers what one function attaches, comes to too much."""
+    settings = task.settings
+    if settings.budget is None:
+        return
+    loads = {"the build": product.bytes}
+    if split is not None:
+        sizes = {name: product.bytes_of(product.files_of(split, (name,))) for name in split.names}
+        loads = {f"the function for {name}": sum(map(sizes.__getitem__, its)) for name, its in split.functions.items()}
+    for what, size in loads.items():
+        if size + settings.reserve > settings.budget:
+            steps = advice.smaller(settings, product.sizes, sum(product.written.compiled.values()))
+            raise BuildOverBudget(what, size, settings.reserve, settings.budget, [*steps])
