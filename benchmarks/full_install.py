@@ -16,7 +16,7 @@ from pathlib import Path
 from measuring import Measured, run, timed
 
 from minreq.model import Lock, Plan, Script
-from minreq.smoke.emulation import Emulator
+from minreq.smoke.emulatorprocess import Emulator
 
 BARE_SMOKE = Path(__file__).parent / "bare_smoke.py"
 

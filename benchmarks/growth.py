@@ -23,7 +23,7 @@ from measuring import Measured, machine, minreq
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from simpleserver import Offer, serve
+from simpleserver import ServerFeatures, serve
 from wheelhouse import Release, Scenario, write
 
 RESULTS = Path(__file__).parent / "results"
@@ -129,7 +129,7 @@ def _rows(chosen: Sequence[str], rounds: int, most: int) -> Iterator[str]:
 def _measured(scenario: Scenario, rounds: int) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="minreq-growth-") as scratch:
         house = write(scenario, Path(scratch, "house"))
-        with serve(house, Offer(metadata=True)) as server:
+        with serve(house, ServerFeatures(metadata=True)) as server:
             return [_lock(server.url, house.program, Path(scratch, f"round-{number}")) for number in range(rounds)]
 
 

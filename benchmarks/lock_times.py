@@ -30,9 +30,9 @@ from packaging.utils import canonicalize_name
 
 from minreq.lockfile import evidence
 from minreq.model import Difference, Lock
-from minreq.profiles.loading import Profile, find
-from minreq.profiles.planning import available, plan
-from minreq.smoke.emulation import Emulator
+from minreq.profiles.loader import Profile, find_profile
+from minreq.profiles.planner import extra_requirements, make_plan
+from minreq.smoke.emulatorprocess import Emulator
 
 RESULTS = Path(__file__).parent / "results"
 ROOTS = ("litellm==1.106.2", "litellm==1.78.7")
@@ -99,7 +99,7 @@ class Task:
     @property
     def profile(self) -> Profile:
         """What minreq knows of the root."""
-        profile = find(canonicalize_name(self.root.name))
+        profile = find_profile(canonicalize_name(self.root.name))
         if profile is None:
             sys.exit(f"minreq has no profile for {self.root.name}")
         return profile
@@ -137,7 +137,7 @@ class Task:
     def wanted(self) -> list[str]:
         """What a resolver of everything is asked for."""
         name = canonicalize_name(self.root.name)
-        return [str(self.root), *map(str, available(self.profile, name, self.providers, None))]
+        return [str(self.root), *map(str, extra_requirements(self.profile, name, self.providers, None))]
 
 
 def main() -> None:
@@ -199,7 +199,7 @@ def measure(
     task: Task, lock: Lock, chosen: set[str], rounds: int, cold_rounds: int
 ) -> Mapping[str, Sequence[Measured]]:
     """Run everything in turns."""
-    smoke_plan = plan(task.profile, task.providers, None, (), lock.resolution.pins[lock.resolution.root].version)
+    smoke_plan = make_plan(task.profile, task.providers, None, (), lock.resolution.pins[lock.resolution.root].version)
     times: dict[str, list[Measured]] = {name: [] for name in TITLES}
     with Emulator() as emulator:
         smoke = BareSmoke(plan=smoke_plan, emulator=emulator, scratch=task.scratch)

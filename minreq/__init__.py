@@ -1,1 +1,1 @@
-"""A minimal-requirements resolver: the smallest set of distributions with which a program provably works."""
+"""minreq finds the smallest set of distributions with which a program works, and proves it by running it."""

@@ -1,4 +1,4 @@
-"""``python -m minreq``."""
+"""Runs minreq as a process: ``python -m minreq``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import sys
 
 from minreq import cli
 
-#: Pages of indexes are hundreds of thousands of objects that stay, in no cycle. With Python's own first threshold a
-#: third of a resolution goes into looking through them.
+#: Index pages are hundreds of thousands of objects that live long and have no cycles. With the default threshold the
+#: garbage collector takes a third of the time of a resolution.
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 def main() -> int:
     """Run minreq as a process of its own, and return the exit status."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    # httpx does without its command line; with it, half of importing httpx is rich's progress bars and Pygments.
+    # Without this, half of the import of httpx is its command line, with rich and Pygments.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     status = cli.main()
-    # Python would look through all of them once more before it ends, which takes a second.
+    # Otherwise Python collects all objects once more at its end, which takes a second.
     gc.freeze()
     return status
 

@@ -1,4 +1,4 @@
-"""minreq for other build tools: what the commands do, as functions that return values and raise ``MinreqError``.
+"""The commands as functions for other programs. They return values and raise ``MinreqError``.
 
 ::
 
@@ -7,8 +7,9 @@
     lock = api.lock("litellm", providers=["openai"], output=Path("requirements-minimal.txt"))
     sum(kept.bytes for kept in lock.selection.kept)
 
-Nothing is printed, and no configuration is read but pip's; `pyproject.toml` is for the command line. The values are
-those of ``minreq.model``. Errors are those of ``minreq.errors``, with the exit status a command would have.
+The functions print nothing. They read the configuration of pip, and not `pyproject.toml`, which is for the command
+line. The values are those of ``minreq.model``. The errors are those of ``minreq.errors``, with the exit status that a
+command would have.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from minreq import environment as environments, export as exporting
 from minreq.analyze import analyze as analyzing
 from minreq.analyze.analyze import Analysis
 from minreq.build import build as building
-from minreq.build.build import Built
+from minreq.build.build import BuildResult as Built
 from minreq.config import STDOUT, Settings
 from minreq.config.artifacts import AnalyzeSettings, build_settings
 from minreq.config.exports import EnvironmentSettings, Format, export_settings
 from minreq.config.levels import Level
-from minreq.config.places import cache_dir
-from minreq.config.settings import DEFAULT_OUTPUT, settings, verify_settings
-from minreq.environment import Standing
+from minreq.config.paths import cache_dir
+from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, verify_settings
+from minreq.environment import EnvironmentStatus as Standing
 from minreq.errors import MinreqError
-from minreq.export import Exported
+from minreq.export import ExportResult as Exported
 from minreq.lock import lock as locking
 from minreq.lockfile import difference, reading
 from minreq.lockfile.difference import LockDifference
@@ -86,9 +87,9 @@ def lock(
 ) -> Lock:
     """Make the smallest lock of *root* with which the smoke passes, prove it, write it, and return it.
 
-    *others* are further fields of ``minreq.config.Settings``, of their types. Raises every branch of ``MinreqError``.
+    *others* are other fields of ``minreq.config.Settings``, with their types. Raises every branch of ``MinreqError``.
     """
-    told = {
+    fields = {
         "root": root if isinstance(root, Requirement) else Requirement(root),
         "providers": tuple(providers),
         "features": tuple(features),
@@ -105,43 +106,46 @@ def lock(
         "cache_dir": cache_dir(),
         **others,
     }
-    return locking.lock(settings(told, {}), reporter or Reporter())
+    return locking.lock(lock_settings(fields, {}), reporter or Reporter())
 
 
 def read(path: Path = DEFAULT_OUTPUT) -> Lock:
-    """Return the lock on disk; raises ``LockEdited`` where the file installs something else than was proven."""
-    return exporting.proven(path)
+    """Return the lock on disk; raise ``LockEdited`` if the file installs something that was not proven."""
+    return exporting.read_proven_lock(path)
 
 
 def verify(path: Path = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **others: Any) -> Lock:
-    """Prove the lock on disk again and return it; *others* are fields of ``minreq.config.VerifySettings``."""
-    told = verify_settings({"lock": path, "cache_dir": cache_dir(), **others}, {})
-    return verifying.verify(told, reporter or Reporter())
+    """Run the smoke of the lock on disk again, compare, and return the lock.
+
+    *others* are fields of ``minreq.config.VerifySettings``.
+    """
+    settings = verify_settings({"lock": path, "cache_dir": cache_dir(), **others}, {})
+    return verifying.verify(settings, reporter or Reporter())
 
 
 def diff(old: Path, new: Path) -> LockDifference:
-    """Return what lies between two locks on disk."""
-    return difference.between(reading.read_evidence(old), reading.read_evidence(new))
+    """Return the differences between two locks on disk."""
+    return difference.compare_locks(reading.read_evidence(old), reading.read_evidence(new))
 
 
 def export(form: Format, path: Path = DEFAULT_OUTPUT, *, output: Path | None = None) -> Exported:
     """Write the lock on disk as ``pylock``, ``uv``, ``uv-excludes`` or ``wheelhouse``."""
-    told = export_settings({"lock": path, "format": form, "output": output, "cache_dir": cache_dir()}, {})
-    return exporting.export(told, Reporter())
+    settings = export_settings({"lock": path, "format": form, "output": output, "cache_dir": cache_dir()}, {})
+    return exporting.export(settings, Reporter())
 
 
 def sync(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
-    """Bring the environment of an interpreter to exactly the lock on disk."""
+    """Install exactly the lock on disk into the environment of an interpreter."""
     return environments.sync(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()), Reporter())
 
 
 def check(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
-    """Return how an environment stands to the lock on disk; raises ``EnvironmentDiffers``."""
+    """Compare an environment with the lock on disk; raise ``EnvironmentDiffers``."""
     return environments.check(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()))
 
 
 def analyze(path: Path, *, lock: Path | None = None) -> Analysis:
-    """Return what a folder, virtual environment, wheel or zip is made of, and what *lock* would save of it."""
+    """Return the contents of a folder, virtual environment, wheel or zip, and what *lock* would save."""
     return analyzing.analyze(AnalyzeSettings(path=path, lock=lock))
 
 
@@ -154,9 +158,10 @@ def build(
     reporter: Reporter | None = None,
     **others: Any,
 ) -> Built:
-    """Build the lock on disk into a folder or a zip, prove it by the smoke, write it, and return what it came to.
+    """Build a tree from the lock on disk, prove it by the smoke, write it to a folder or a zip, and return the result.
 
-    *others* are fields of ``minreq.config.BuildSettings``, of their types. Raises every branch of ``MinreqError``.
+    *others* are other fields of ``minreq.config.BuildSettings``, with their types. Raises every branch of
+    ``MinreqError``.
     """
-    told = {"lock": path, "output": output, "slim": slim, "budget": budget, "cache_dir": cache_dir(), **others}
-    return building.build(build_settings(told, {}), reporter or Reporter())
+    values = {"lock": path, "output": output, "slim": slim, "budget": budget, "cache_dir": cache_dir(), **others}
+    return building.build(build_settings(values, {}), reporter or Reporter())

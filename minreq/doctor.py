@@ -1,4 +1,4 @@
-"""What holds on this machine: found out by doing it, as a lock would."""
+"""Finds how this machine isolates a smoke, by trying it."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from minreq.smoke.walls import Walls, walls
+from minreq.smoke.isolation import Isolation, choose_isolation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What ``minreq doctor`` tells."""
+    """The result of ``minreq doctor``."""
 
     python: str
     system: str
-    #: Whether the kernel walls a smoke off, and why not.
+    #: Whether the kernel isolates a smoke, and if not, the reason.
     kernel: bool
     why: str
-    #: Whether stages can be forks of each other.
+    #: Whether the system can fork, so that stages share one import.
     forks: bool
     store: Path
-    #: Whether the store can be written.
+    #: Whether the store is writable.
     writable: bool
-    #: Bytes of memory and of one file, and processes, that a smoke may have; no number of processes without the kernel.
+    #: The limits of a smoke: bytes of memory, bytes of one file, processes (``None`` without the kernel).
     memory: int
     file: int
     processes: int | None
-    #: Says which protection holds, as a lock does.
+    #: The isolation in one sentence, as a lock reports it.
     sentence: str
 
 
 def diagnose(cache_dir: Path) -> Diagnosis:
-    """Try what a lock with *cache_dir* would need."""
+    """Try the isolation that a lock with *cache_dir* would use."""
     store = cache_dir / "wheels"
     writable = _can_write(store)
-    guard = walls(store / "unpacked") if writable else _unknown(store)
+    isolation = choose_isolation(store / "unpacked") if writable else _untested_isolation(store)
     return Diagnosis(
         python=f"{platform.python_implementation()} {platform.python_version()}",
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
-        kernel=guard.kernel,
-        why=guard.why,
+        kernel=isolation.kernel,
+        why=isolation.fallback_reason,
         forks=hasattr(os, "fork"),
         store=store,
         writable=writable,
-        memory=guard.limits.memory,
-        file=guard.limits.file,
-        processes=guard.limits.processes if guard.kernel else None,
-        sentence=guard.sentence,
+        memory=isolation.limits.memory,
+        file=isolation.limits.file,
+        processes=isolation.limits.processes if isolation.kernel else None,
+        sentence=isolation.description,
     )
 
 
-def _unknown(store: Path) -> Walls:
-    why = "the store cannot be written, so that nothing could be tried"
-    return Walls(kernel=False, why=why, unpacked=store / "unpacked")
+def _untested_isolation(store: Path) -> Isolation:
+    why = "the store cannot be written, so nothing could be tried"
+    return Isolation(kernel=False, fallback_reason=why, unpacked=store / "unpacked")
 
 
 def _can_write(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""An environment against the lock: how it stands to it, and brought to exactly it by pip-tools."""
+"""Compare an environment with a lock (check), or make it equal to the lock with pip-tools (sync)."""
 
 from __future__ import annotations
 
@@ -28,84 +28,86 @@ from minreq.task import task
 from minreq.verify import artifact
 from minreq.wheels import repacking
 
-#: What tools that make an environment put into it beforehand; pip-sync leaves pip alone too.
-_SEEDS = frozenset({"pip", "setuptools", "wheel"})
-#: So many lines of a failure are told.
-_LAST = 8
+#: How many lines of a failure an error shows.
+_MAX_LINES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class UnmetRequirement:
     """A requirement that an installed distribution declares, and that nothing installed satisfies."""
 
     of: NormalizedName
     #: As declared, without the marker.
     requirement: str
-    #: What `pip check` complains about and the lock intends: the distribution is left out, or provided by the runtime.
+    #: Why the lock intends what `pip check` reports: the distribution is left out, or the runtime provides it.
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How an environment stands to a lock that it is."""
+class EnvironmentStatus:
+    """The status of an environment that holds exactly a lock."""
 
     lock: Lock
     installed: Mapping[NormalizedName, Version]
     #: Sorted by name.
-    gaps: tuple[Gap, ...]
+    gaps: tuple[UnmetRequirement, ...]
 
 
-def check(settings: EnvironmentSettings) -> Standing:
-    """Return how the environment stands to the lock; raises ``EnvironmentDiffers`` with all that differs.
+def check(settings: EnvironmentSettings) -> EnvironmentStatus:
+    """Return the status of the environment; raises ``EnvironmentDiffers`` with all differences from the lock.
 
-    What the lock leaves out on purpose is no difference; what is missing without that is. A distribution that was
-    repacked (``1.0+minreq``) counts as the one it was made from. Nothing of the environment is run but its interpreter,
-    isolated and without ``site``.
+    A missing distribution is no difference when the lock leaves it out on purpose. A repacked distribution
+    (``1.0+minreq``) counts as the original. Nothing in the environment is run but its interpreter, isolated and without
+    ``site``.
     """
     text = reading.read_text(settings.lock, "lock")
     lock = reading.read_evidence(settings.lock)
     with ExitStack() as stack:
-        platform, folders = _folders(Path(settings.environment), lock, stack)
-        installed = artifact.installed(folders)
-        requires = _requires(folders)
-    # The file is what an installer took; evidence of another state would judge wrongly.
+        platform, folders = _find_folders(Path(settings.environment), lock, stack)
+        installed = artifact.installed_versions(folders)
+        requires = _declared_requirements(folders)
+    # An installer read the file, so its pins are compared: the evidence may be of another state.
     pins = {pin.name: pin.version for pin in parse(text, filename=settings.lock.name).pins}
-    found = {name: _plain(version, pins.get(name)) for name, version in installed.items()}
+    versions = {name: _without_repack_label(version, pins.get(name)) for name, version in installed.items()}
     where = settings.environment
-    tolerated = _SEEDS | lock.resolution.provided
-    wrong = [sentence for _, sentence in artifact.discrepancies(found, pins, where=where, tolerated=tolerated)]
-    gaps: list[Gap] = []
-    # What is not in the lock, and what of it is not there, has been told already.
-    for name, requirement in _unmet({each: requires[each] for each in sorted(requires.keys() & pins)}, found, platform):
+    tolerated = artifact.SEED_PACKAGES | lock.resolution.provided
+    differences = [
+        sentence for _, sentence in artifact.find_discrepancies(versions, pins, where=where, tolerated=tolerated)
+    ]
+    gaps: list[UnmetRequirement] = []
+    # Distributions that are not in the lock, or missing from the environment, are reported above.
+    for name, requirement in _find_unmet(
+        {each: requires[each] for each in sorted(requires.keys() & pins)}, versions, platform
+    ):
         missing = canonicalize_name(requirement.name)
-        if missing in pins and missing not in found:
+        if missing in pins and missing not in versions:
             continue
-        reason = _intended(lock, missing, present=found)
-        said = f"{requirement.name}{requirement.specifier}"
+        reason = _reason_for_gap(lock, missing, present=versions)
+        unmet = f"{requirement.name}{requirement.specifier}"
         if reason is None:
-            wrong.append(f"{name} needs {said}, which is not there and not left out by the lock")
+            differences.append(f"{name} requires {unmet}, which is not installed and which the lock does not leave out")
         else:
-            gaps.append(Gap(of=name, requirement=said, reason=reason))
-    if wrong:
-        raise EnvironmentDiffers(where, str(settings.lock), wrong)
-    return Standing(lock=lock, installed=installed, gaps=tuple(gaps))
+            gaps.append(UnmetRequirement(of=name, requirement=unmet, reason=reason))
+    if differences:
+        raise EnvironmentDiffers(where, str(settings.lock), differences)
+    return EnvironmentStatus(lock=lock, installed=installed, gaps=tuple(gaps))
 
 
-def sync(settings: EnvironmentSettings, reporter: Reporter) -> Standing:
-    """Bring the environment to exactly the lock: what is missing is installed, what is not in it removed.
+def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus:
+    """Make the environment equal to the lock: install what is missing, remove what is not in the lock.
 
-    pip-tools does it, without dependencies and with the hashes of the lock. Raises ``OwnEnvironment``, ``SyncFailed``,
-    and what `check`, which has the last word, raises.
+    pip-tools does this, without dependencies and with the hashes of the lock; `check` then compares the result. Raises
+    ``OwnEnvironment``, ``SyncFailed``, and the errors of `check`.
     """
     parse(reading.read_text(settings.lock, "lock"), filename=settings.lock.name)
-    interpreter = runtime.interpreter(Path(settings.environment))
-    own = runtime.interpreter()
-    if runtime.site_folders(interpreter) == runtime.site_folders(own):
+    interpreter = runtime.find_interpreter(Path(settings.environment))
+    own_interpreter = runtime.find_interpreter()
+    if runtime.site_folders(interpreter) == runtime.site_folders(own_interpreter):
         raise OwnEnvironment(settings.environment)
     reporter.began(Step.WRITE, f"{settings.environment} by pip-sync")
     command = [sys.executable, "-m", "piptools", "sync", "--no-config"]
     command += ["--python-executable", str(interpreter.executable)]
-    command += [*_index_arguments(task.index_settings(settings.index))]
+    command += [*_index_arguments(task.read_index_settings(settings.index))]
     command += ["--pip-args", "--no-deps", *(["--dry-run"] if settings.dry_run else []), str(settings.lock)]
     done = subprocess.run(
         command,
@@ -115,28 +117,28 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> Standing:
         text=True,
         encoding="utf-8",
         errors="replace",
-        # Of minreq's own environment nothing may decide.
+        # The environment of minreq itself must not decide anything.
         env={name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}},
         check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line.strip()]
-    # A dry run that would do something ends with 1, as diff does; what fails says nothing of what it would do.
+    # A dry run that would change something exits with 1, as diff does. A failure prints no "Would" line.
     would = settings.dry_run and any(line.startswith("Would ") for line in lines)
     if done.returncode and not would:
-        raise SyncFailed(settings.environment, done.returncode, lines[-_LAST:])
+        raise SyncFailed(settings.environment, done.returncode, lines[-_MAX_LINES:])
     for line in lines if settings.dry_run else ():
         reporter.note(line)
     if settings.dry_run:
-        return Standing(
+        return EnvironmentStatus(
             lock=reading.read_evidence(settings.lock),
-            installed=artifact.installed(runtime.site_folders(interpreter)),
+            installed=artifact.installed_versions(runtime.site_folders(interpreter)),
             gaps=(),
         )
     return check(settings)
 
 
 def _index_arguments(index: IndexSettings) -> Iterator[str]:
-    """What was told beyond the configuration of pip, which pip-sync reads too."""
+    """Yield the options for the index that are not in the configuration of pip, which pip-sync reads itself."""
     if index.no_index:
         yield "--no-index"
     elif index.index_url:
@@ -153,32 +155,32 @@ def _index_arguments(index: IndexSettings) -> Iterator[str]:
         yield from ("--client-cert", index.client_cert)
 
 
-def _folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Platform, tuple[Path, ...]]:
-    """The platform and the folders with packages: of an interpreter, a virtual environment, a folder or a zip."""
+def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Platform, tuple[Path, ...]]:
+    """Return the platform and import folders of an interpreter, a virtual environment, a folder or a zip."""
     is_tree = environment.is_dir() and not (environment / "pyvenv.cfg").is_file()
     if is_tree or environment.suffix in {".zip", ".whl"}:
         platform = lock.proven_on
         version = platform.python_version
         scratch = stack.enter_context(temporary.folder())
-        folder = stack.enter_context(artifact.opened(environment, scratch))
-        return platform, artifact.roots(folder, (version.major, version.minor), named=environment)
-    interpreter = runtime.interpreter(environment)
+        folder = stack.enter_context(artifact.open_tree(environment, scratch))
+        return platform, artifact.find_import_folders(folder, (version.major, version.minor), named=environment)
+    interpreter = runtime.find_interpreter(environment)
     return interpreter.platform, runtime.site_folders(interpreter)
 
 
-def _requires(folders: tuple[Path, ...]) -> Mapping[NormalizedName, tuple[str, ...]]:
-    """What is declared, by the distribution that does; the first of a name counts."""
-    found: dict[NormalizedName, tuple[str, ...]] = {}
+def _declared_requirements(folders: tuple[Path, ...]) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """Return the declared requirements of each distribution; of several with one name the first counts."""
+    declared: dict[NormalizedName, tuple[str, ...]] = {}
     for each in distributions(path=[str(folder) for folder in folders]):
         if "Name" in each.metadata:
-            found.setdefault(canonicalize_name(each.metadata["Name"]), tuple(each.requires or ()))
-    return found
+            declared.setdefault(canonicalize_name(each.metadata["Name"]), tuple(each.requires or ()))
+    return declared
 
 
-def _unmet(
+def _find_unmet(
     requires: Mapping[NormalizedName, tuple[str, ...]], installed: Mapping[NormalizedName, Version], platform: Platform
 ) -> Iterator[tuple[NormalizedName, Requirement]]:
-    """What is declared without an extra and not satisfied, as `pip check` sees it."""
+    """Yield the requirements without an extra that are not satisfied, as `pip check` finds them."""
     for name, lines in requires.items():
         for line in sorted(lines):
             try:
@@ -192,16 +194,16 @@ def _unmet(
                 yield name, requirement
 
 
-def _intended(lock: Lock, name: NormalizedName, *, present: Mapping[NormalizedName, Version]) -> str | None:
-    """Why it is right that the requirement is not satisfied; ``None`` where it is not right."""
+def _reason_for_gap(lock: Lock, name: NormalizedName, *, present: Mapping[NormalizedName, Version]) -> str | None:
+    """Return why the lock intends that the requirement is not satisfied; ``None`` when it does not."""
     if name in present:
-        # At a version that the lock chose over what packages say: an override, or a floor that was set aside.
+        # The lock chose a version against the requirement: by an override, or by ignoring a lower bound.
         return "another version by the lock"
     if name in lock.resolution.provided:
         return "provided by the runtime"
     return next((each.reason for each in lock.selection.left_out if each.candidate.name == name), None)
 
 
-def _plain(version: Version, pin: Version | None) -> Version:
-    """*version* as the lock has it, where a wheelhouse has repacked it."""
-    return pin if pin is not None and version == repacking.local(pin) else version
+def _without_repack_label(version: Version, pin: Version | None) -> Version:
+    """Return *version* as the lock has it, without the label of a repacked wheel."""
+    return pin if pin is not None and version == repacking.local_version(pin) else version

@@ -1,4 +1,4 @@
-"""The way of the data through an export: one lock on disk, written as another tool reads it."""
+"""Export a lock on disk: write it in the format of another tool."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from packaging.version import Version
 
 from minreq import interpreter as runtime
 from minreq.config.exports import ExportSettings
-from minreq.config.settings import read_command
+from minreq.config.settings import parse_command
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index import sdist as building
 from minreq.index.client import IndexClient
-from minreq.lockfile import edits, pinned, pylock, reading, uv, writing
-from minreq.lockfile.requirements import pinned as files
+from minreq.lockfile import edits, pylock, reading, uv, writing
+from minreq.lockfile.finder import choose_file, find_pinned_files
+from minreq.lockfile.requirements import pinned_files as files
 from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
@@ -28,12 +29,13 @@ from minreq.task import task
 from minreq.wheels import repacking
 from minreq.wheels.store import Store
 
-#: The file in a wheelhouse that names what is to be installed from it.
+#: The requirements file in a wheelhouse.
 REQUIREMENTS = "requirements.txt"
 
 _WHEELHOUSE_HEAD = """\
-# Made by minreq from {lock}: the same distributions as wheels beside this file. Those that declared what is left out
-# declare it no more, and have the local version +{label}. pip, uv and whatever calls them need no option and no index:
+# Made by minreq from {lock}: its distributions, as wheels beside this file. Wheels that required a left-out
+# distribution were repacked without this requirement, under the local version +{label}. Installers such as pip and uv
+# need no option and no index:
 #
 #    pip install -r {folder}/{name}
 #
@@ -44,129 +46,131 @@ _WHEELHOUSE_HEAD = """\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """What was written."""
+class ExportResult:
+    """The result of an export."""
 
     lock: Lock
     output: Path
-    #: Wheels that were made anew, by file name; of a wheelhouse alone.
+    #: The file names of repacked wheels; only a wheelhouse has some.
     repacked: tuple[str, ...] = ()
 
 
-def export(settings: ExportSettings, reporter: Reporter) -> Exported:
-    """Write the lock on disk in the format asked for.
+def export(settings: ExportSettings, reporter: Reporter) -> ExportResult:
+    """Write the lock on disk in the format of *settings*.
 
-    Raises ``LockEdited`` where it is not what was proven, ``PinnedFilesMissing``, ``OutputUnwritable`` and, where files
-    are asked for, the index failures.
+    Raises ``LockEdited`` when the file does not install what was proven, ``PinnedFilesMissing``, ``OutputUnwritable``
+    and, for formats that need files, the index failures.
     """
-    lock = proven(settings.lock)
+    lock = read_proven_lock(settings.lock)
     output, made_from = settings.output, settings.lock.name
     if settings.format == "wheelhouse":
-        return _wheelhouse(lock, settings, reporter)
+        return _write_wheelhouse(lock, settings, reporter)
     if settings.format == "pylock":
-        text = pylock.render(lock, _urls(lock, settings, reporter), made_from=made_from, filename=output.name)
+        text = pylock.render(lock, _find_urls(lock, settings, reporter), made_from=made_from, filename=output.name)
     elif settings.format == "uv-excludes":
-        text = uv.excludes(lock, made_from=made_from, filename=output.name)
+        text = uv.render_excludes(lock, made_from=made_from, filename=output.name)
     else:
-        overridden = {canonicalize_name(each.name) for each in read_command(lock.command).get("overrides", ())}
-        text = uv.settings(lock, overridden=overridden, made_from=made_from)
-    writing.write({output: text})
-    return Exported(lock=lock, output=output)
+        overridden = {canonicalize_name(each.name) for each in parse_command(lock.command).get("overrides", ())}
+        text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
+    writing.write_files({output: text})
+    return ExportResult(lock=lock, output=output)
 
 
-def proven(path: Path) -> Lock:
-    """Return the lock on disk; raises ``LockEdited`` where the file installs something else than the evidence says."""
+def read_proven_lock(path: Path) -> Lock:
+    """Return the lock on disk; raises ``LockEdited`` when the file installs something else than the evidence says."""
     text = reading.read_text(path, "lock")
     lock = reading.read_evidence(path)
-    if found := [edit.sentence for edit in edits.edits(lock, text, filename=path.name) if edit.installs]:
+    if found := [edit.sentence for edit in edits.find_edits(lock, text, filename=path.name) if edit.installs]:
         raise LockEdited(str(path), found)
     return lock
 
 
-def _urls(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapping[str, str]:
-    """Ask the index where the pinned files are: a committed lock names no index."""
+def _find_urls(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapping[str, str]:
+    """Return the URLs of the pinned files, from the index: a lock in a repository does not name one."""
     reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
     urls: dict[str, str] = {}
-    gone: list[str] = []
-    with IndexClient(task.index_settings(settings.index), settings.cache_dir / "index") as index:
+    missing: list[str] = []
+    with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
         index.prefetch(kept.candidate.name for kept in lock.selection.kept)
         for kept in lock.selection.kept:
-            pairs = zip(files(kept.candidate), pinned.offered(index, kept.candidate), strict=True)
-            for file, there in pairs:
-                if there is None:
-                    gone.append(f"{file.filename} is gone from the index")
+            pairs = zip(files(kept.candidate), find_pinned_files(index, kept.candidate), strict=True)
+            for file, at_index in pairs:
+                if at_index is None:
+                    missing.append(f"{file.filename} is gone from the index")
                 else:
-                    urls[file.filename] = there.url
-    if gone:
-        raise PinnedFilesMissing(str(settings.lock), gone)
+                    urls[file.filename] = at_index.url
+    if missing:
+        raise PinnedFilesMissing(str(settings.lock), missing)
     return urls
 
 
-def _wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Exported:
-    """Put every kept wheel, or what it becomes, into a folder with a requirements file."""
+def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) -> ExportResult:
+    """Write every kept wheel, repacked where needed, and a requirements file into a folder."""
     output = settings.output
     _check_folder(output)
-    with IndexClient(task.index_settings(settings.index), settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
+    with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
-        archives = _archives(lock, settings, index, store)
+        archives = _fetch_archives(lock, settings, index, store)
     reporter.began(Step.WRITE)
-    parent = _parent(output)
+    parent = _make_parent(output)
     temporary.sweep(parent)
     try:
         with temporary.folder(parent) as folder:
-            made = folder / output.name
-            made.mkdir()
-            made.chmod(0o755)
-            repacked = _fill(made, lock, archives, made_from=settings.lock.name)
+            new_folder = folder / output.name
+            new_folder.mkdir()
+            new_folder.chmod(0o755)
+            repacked = _fill_wheelhouse(new_folder, lock, archives, made_from=settings.lock.name)
             if output.exists():
-                # It goes with the temporary folder, once the new one has its place.
+                # The old wheelhouse is removed with the temporary folder.
                 output.replace(folder / "previous")
-            made.replace(output)
+            new_folder.replace(output)
     except OSError as error:
         raise OutputUnwritable(output, error.strerror or str(error)) from error
-    return Exported(lock=lock, output=output, repacked=tuple(sorted(repacked)))
+    return ExportResult(lock=lock, output=output, repacked=tuple(sorted(repacked)))
 
 
-def _fill(
+def _fill_wheelhouse(
     folder: Path, lock: Lock, archives: Mapping[NormalizedName, tuple[Path, ...]], *, made_from: str
 ) -> list[str]:
-    """Write wheels and requirements into *folder*, which will have its name; return the wheels that were made anew."""
-    requires = {name: repacking.declared(paths[0]) for name, paths in archives.items()}
-    extras = _extras(lock, requires)
+    """Write wheels and the requirements file into *folder*; return the names of the repacked wheels."""
+    requires = {name: repacking.declared_requirements(paths[0]) for name, paths in archives.items()}
+    extras = _requested_extras(lock, requires)
     pins = {each.candidate.name: each.candidate.version for each in lock.selection.kept}
-    relax = partial(repacking.relaxed, pins=pins, environments=[dict(platform.markers) for platform in lock.platforms])
+    relax = partial(
+        repacking.relax_requirement, pins=pins, environments=[dict(platform.markers) for platform in lock.platforms]
+    )
     wheels: dict[NormalizedName, list[Path]] = {}
     repacked: list[str] = []
     for name, paths in archives.items():
-        kept = [relax(each, extras=extras.get(name, frozenset())) for each in requires[name]]
-        same = tuple(kept) == requires[name]
+        relaxed = [relax(each, extras=extras.get(name, frozenset())) for each in requires[name]]
+        is_unchanged = tuple(relaxed) == requires[name]
         for archive in paths:
-            put = (
+            wheel = (
                 Path(shutil.copyfile(archive, folder / archive.name))
-                if same
-                else repacking.repack(archive, folder, [each for each in kept if each is not None])
+                if is_unchanged
+                else repacking.repack(archive, folder, [each for each in relaxed if each is not None])
             )
-            wheels.setdefault(name, []).append(put)
-            repacked += [] if same else [put.name]
+            wheels.setdefault(name, []).append(wheel)
+            repacked += [] if is_unchanged else [wheel.name]
     head = _WHEELHOUSE_HEAD.format(lock=made_from, label=repacking.LABEL, folder=folder.name, name=REQUIREMENTS)
-    (folder / REQUIREMENTS).write_text(head + "".join(_lines(wheels)), "utf-8")
+    (folder / REQUIREMENTS).write_text(head + "".join(_requirement_lines(wheels)), "utf-8")
     return repacked
 
 
 def _check_folder(output: Path) -> None:
-    """Refuse what would be lost: only an empty folder, or a wheelhouse of ours, is replaced."""
+    """Refuse to replace anything but an empty folder or a wheelhouse of minreq."""
     if not output.exists():
         return
     if not output.is_dir():
         raise OutputUnwritable(output, "it is a file, and a wheelhouse is a folder")
     known = {REQUIREMENTS}
-    strange = sorted(each.name for each in output.iterdir() if each.suffix != ".whl" and each.name not in known)
-    if strange or (any(output.iterdir()) and not (output / REQUIREMENTS).is_file()):
-        raise OutputUnwritable(output, f"it holds {', '.join(strange[:3]) or 'wheels'}, and not a wheelhouse of minreq")
+    foreign = sorted(each.name for each in output.iterdir() if each.suffix != ".whl" and each.name not in known)
+    if foreign or (any(output.iterdir()) and not (output / REQUIREMENTS).is_file()):
+        raise OutputUnwritable(output, f"it holds {', '.join(foreign[:3]) or 'wheels'}, and not a wheelhouse of minreq")
 
 
-def _parent(output: Path) -> Path:
+def _make_parent(output: Path) -> Path:
     try:
         output.absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -174,43 +178,47 @@ def _parent(output: Path) -> Path:
     return output.absolute().parent
 
 
-def _archives(
+def _fetch_archives(
     lock: Lock, settings: ExportSettings, index: IndexClient, store: Store
 ) -> Mapping[NormalizedName, tuple[Path, ...]]:
-    """The archives that an installer takes on the platforms of the lock; what the store holds is asked of nobody."""
+    """Return the archives that an installer takes on the platforms of the lock; the store is searched first."""
     found: dict[NormalizedName, tuple[Path, ...]] = {}
     faults: list[str] = []
     for kept in lock.selection.kept:
         candidate = kept.candidate
-        wanted = {platform.name: pinned.fitting(candidate, platform) for platform in lock.platforms}
-        faults += [f"no pinned file of {candidate.name} fits {name}" for name, file in wanted.items() if file is None]
+        file_for_platform = {platform.name: choose_file(candidate, platform) for platform in lock.platforms}
+        faults += [
+            f"no pinned file of {candidate.name} fits {name}"
+            for name, file in file_for_platform.items()
+            if file is None
+        ]
         paths: dict[str, Path] = {}
-        for file in wanted.values():
+        for file in file_for_platform.values():
             if file is None:
                 continue
-            there = file if store.holds(file) else _located(index, candidate, file)
-            if there is None:
+            at_index = file if store.holds(file) else _find_at_index(index, candidate, file)
+            if at_index is None:
                 faults.append(f"{file.filename} is gone from the index")
             elif file.filename not in paths:
-                paths[file.filename] = _wheel(there, settings, store)
+                paths[file.filename] = _fetch_wheel(at_index, settings, store)
         found[candidate.name] = tuple(paths[name] for name in sorted(paths))
     if faults:
         raise PinnedFilesMissing(str(settings.lock), faults)
     return found
 
 
-def _located(index: IndexClient, candidate: Candidate, file: Wheel | Sdist) -> Wheel | Sdist | None:
-    offered = zip(files(candidate), pinned.offered(index, candidate), strict=True)
-    return next((there for each, there in offered if each.filename == file.filename), None)
+def _find_at_index(index: IndexClient, candidate: Candidate, file: Wheel | Sdist) -> Wheel | Sdist | None:
+    offered = zip(files(candidate), find_pinned_files(index, candidate), strict=True)
+    return next((at_index for each, at_index in offered if each.filename == file.filename), None)
 
 
-def _wheel(file: Wheel | Sdist, settings: ExportSettings, store: Store) -> Path:
-    """The archive of a wheel, built where the lock has a source."""
-    archive = store.archive(file)
+def _fetch_wheel(file: Wheel | Sdist, settings: ExportSettings, store: Store) -> Path:
+    """Return the archive of a wheel; where the lock has a source distribution, build it."""
+    archive = store.fetch(file)
     if isinstance(file, Wheel):
         return archive
-    interpreter = runtime.interpreter(Path(settings.interpreter) if settings.interpreter else None)
-    index_settings = task.index_settings(settings.index)
+    interpreter = runtime.find_interpreter(Path(settings.interpreter) if settings.interpreter else None)
+    index_settings = task.read_index_settings(settings.index)
     refusal = building.refusal(file, index_settings, (interpreter.platform,))
     if refusal is not None:
         raise refusal
@@ -219,10 +227,13 @@ def _wheel(file: Wheel | Sdist, settings: ExportSettings, store: Store) -> Path:
     return folder / built.filename
 
 
-def _extras(lock: Lock, requires: Mapping[NormalizedName, tuple[str, ...]]) -> Mapping[NormalizedName, frozenset[str]]:
-    """The extras of kept projects that kept ones, or the user, ask for; to a fixed point would only find more of them.
+def _requested_extras(
+    lock: Lock, requires: Mapping[NormalizedName, tuple[str, ...]]
+) -> Mapping[NormalizedName, frozenset[str]]:
+    """Return the extras that the user, or any kept distribution, requests of each project.
 
-    An extra that is only asked for by an extra counts too: more is looked at then, which changes nothing that holds.
+    An extra counts even if only another extra requests it. That looks at more requirements than needed, and changes
+    none that holds.
     """
     found: dict[NormalizedName, set[str]] = {}
     texts = [lock.root, *(each for lines in requires.values() for each in lines)]
@@ -236,12 +247,12 @@ def _extras(lock: Lock, requires: Mapping[NormalizedName, tuple[str, ...]]) -> M
     return {name: frozenset(extras) for name, extras in found.items()}
 
 
-def _lines(wheels: Mapping[NormalizedName, list[Path]]) -> Iterator[str]:
+def _requirement_lines(wheels: Mapping[NormalizedName, list[Path]]) -> Iterator[str]:
     for name in sorted(wheels):
-        version = _version(wheels[name][0])
+        version = _version_of_wheel(wheels[name][0])
         hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in wheels[name])
         yield " \\\n".join([f"{name}=={version}", *(f"    --hash=sha256:{each}" for each in hashes)]) + "\n"
 
 
-def _version(path: Path) -> Version:
+def _version_of_wheel(path: Path) -> Version:
     return Version(path.name.split("-")[1])

@@ -1,4 +1,4 @@
-"""Which Python and which platform: an interpreter is asked, a deployment platform is known by name."""
+"""Finds out version, markers and tags of an interpreter, and defines the deployment platforms by name."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from minreq.errors import PythonNotFound, PythonUnusable, UnknownPlatform
 from minreq.model import Platform
 
 #: The oldest Python that minreq locks for and runs a smoke on.
-OLDEST = (3, 10)
+OLDEST_PYTHON = (3, 10)
 
-#: Seconds an interpreter may take to answer.
-_PATIENCE = 60
+#: Seconds that an interpreter may take to answer.
+_TIMEOUT = 60
 
-#: Run by the interpreter that is asked, which may be any version: what it knows, as JSON on stdout. It imports the
-#: packaging that minreq runs with, whose folder is the argument, and nothing of its own environment.
-_QUESTION = """
+#: The interpreter, of any version, runs this script, which prints JSON. It imports the packaging that minreq runs
+#: with, from the folder in the argument, and nothing of its own environment.
+_PLATFORM_SCRIPT = """
 import json, sys
 facts = {"version": sys.version.split()[0]}
 if sys.version_info >= (3, 10):
@@ -46,66 +46,66 @@ print(json.dumps(facts))
 #: (AWS Lambda developer guide, "Lambda runtimes").
 _LAMBDA_GLIBC = {"3.10": (2, 26), "3.11": (2, 26), "3.12": (2, 34), "3.13": (2, 34), "3.14": (2, 34)}
 
-#: What Lambda calls an architecture, and what the kernel, and so tags and markers, call it.
+#: Architectures by Lambda's name, with the kernel's name, which tags and markers use.
 _LAMBDA_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
-#: The oldest glibc that has a tag: PEP 600 for x86_64, PEP 599 for what came later.
+#: The oldest glibc that has a tag: PEP 600 for x86_64, PEP 599 for later architectures.
 _OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
 
 #: Older names of the same tags (PEP 600, "Legacy manylinux tags").
-_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+_LEGACY_MANYLINUX = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
     """A Python on this machine."""
 
-    #: As it is started; in a virtual environment, the environment's.
+    #: The path to start; that of the virtual environment where there is one.
     executable: Path
-    #: The interpreter that virtual environments of it are made with.
+    #: The interpreter that creates its virtual environments.
     base_executable: Path
-    #: The installation *base_executable* belongs to.
+    #: The installation of *base_executable*.
     base_prefix: Path
     platform: Platform
 
 
-def host(python: Path | None = None) -> Platform:
-    """The platform of *python*, by default of the interpreter minreq runs on.
+def host_platform(python: Path | None = None) -> Platform:
+    """Return the platform of *python*, by default of the interpreter that minreq runs on.
 
     Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
     """
-    return interpreter(python).platform
+    return find_interpreter(python).platform
 
 
-def interpreter(python: Path | None = None) -> Interpreter:
-    """Ask *python* for what it is: a path, a command on ``PATH``, or the folder of a virtual environment.
+def find_interpreter(python: Path | None = None) -> Interpreter:
+    """Run *python* to find out about it: a path, a command on ``PATH``, or the folder of a virtual environment.
 
-    The child runs isolated and without ``site``, so no ``.pth`` file of its environment is executed.
+    The child runs isolated and without ``site``, so it executes no ``.pth`` file of its environment.
 
     Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
     """
-    executable = _executable(python)
-    # The folder that holds packaging holds the rest of minreq's environment too, so it comes last in the path.
+    executable = _find_executable(python)
+    # The folder with packaging has the rest of minreq's environment too, so the script appends it to the path.
     folder = Path(packaging.__path__[0]).parent
     try:
         answer = subprocess.run(
-            [executable, "-I", "-S", "-c", _QUESTION, folder],
+            [executable, "-I", "-S", "-c", _PLATFORM_SCRIPT, folder],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
         facts = json.loads(answer.stdout) if not answer.returncode else None
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
         raise PythonUnusable(str(executable), f"it does not answer as a Python does ({error})") from error
     if facts is None:
-        said = (answer.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise PythonUnusable(str(executable), f"it ends with status {answer.returncode} and says: {said}")
+        last_line = (answer.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise PythonUnusable(str(executable), f"it ends with status {answer.returncode} and prints: {last_line}")
     if "tags" not in facts:
-        oldest = ".".join(map(str, OLDEST))
+        oldest = ".".join(map(str, OLDEST_PYTHON))
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
     return Interpreter(
         executable=executable,
@@ -120,9 +120,9 @@ def interpreter(python: Path | None = None) -> Interpreter:
     )
 
 
-#: Run by an interpreter without ``site``, which then does not know its own virtual environment: the folder of that is
-#: the argument, empty where there is none.
-_SITE_QUESTION = """
+#: An interpreter without ``site`` runs this script. It does not know its own virtual environment then: the argument is
+#: the folder of the environment, empty where there is none.
+_SITE_SCRIPT = """
 import json, sys, sysconfig
 known, folder = sysconfig.get_scheme_names(), sys.argv[1]
 scheme = ("venv" if "venv" in known else "posix_prefix") if folder else sysconfig.get_default_scheme()
@@ -132,28 +132,28 @@ print(json.dumps([sysconfig.get_path(name, scheme, base) for name in ("purelib",
 
 
 def site_folders(interpreter: Interpreter) -> tuple[Path, ...]:
-    """The folders that installers put distributions into for *interpreter*: ``purelib`` and ``platlib``, often one.
+    """Return the folders for distributions of *interpreter*: ``purelib`` and ``platlib``, often the same.
 
-    No ``.pth`` file is executed to find out. Raises :class:`PythonUnusable`.
+    It executes no ``.pth`` file. Raises :class:`PythonUnusable`.
     """
     prefix = interpreter.executable.parent.parent
     folder = str(prefix) if (prefix / "pyvenv.cfg").is_file() else ""
     try:
         answer = subprocess.run(
-            [interpreter.executable, "-I", "-S", "-c", _SITE_QUESTION, folder],
+            [interpreter.executable, "-I", "-S", "-c", _SITE_SCRIPT, folder],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=True,
         )
         return tuple(dict.fromkeys(map(Path, json.loads(answer.stdout))))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise PythonUnusable(str(interpreter.executable), f"it does not tell its site-packages ({error})") from error
+        raise PythonUnusable(str(interpreter.executable), f"it does not report its site-packages ({error})") from error
 
 
-def _executable(python: Path | None) -> Path:
+def _find_executable(python: Path | None) -> Path:
     if python is None:
         return Path(sys.executable)
     if python.is_dir():
@@ -161,31 +161,31 @@ def _executable(python: Path | None) -> Path:
     found = shutil.which(python)
     if found is None:
         raise PythonNotFound(str(python))
-    # Not resolved: the link is what makes a virtual environment.
+    # Not resolved: through the link, Python finds its virtual environment.
     return Path(found).absolute()
 
 
-def _base_executable(named: Path, base_prefix: Path) -> Path:
-    """Python 3.10 names the interpreter of the virtual environment itself: a link to the one below it, or a copy."""
-    if not (named.parent.parent / "pyvenv.cfg").is_file():
-        return named
-    installed = base_prefix / "bin" / named.resolve().name
-    return installed if installed.is_file() else named.resolve()
+def _base_executable(executable: Path, base_prefix: Path) -> Path:
+    """Return the base executable; Python 3.10 names that of the virtual environment instead, a link to it or a copy."""
+    if not (executable.parent.parent / "pyvenv.cfg").is_file():
+        return executable
+    installed = base_prefix / "bin" / executable.resolve().name
+    return installed if installed.is_file() else executable.resolve()
 
 
-def presets() -> tuple[str, ...]:
-    """The names of the deployment platforms, sorted by version of Python."""
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the deployment platforms, sorted by version of Python."""
     return tuple(f"lambda-python{python}-{machine}" for python in _LAMBDA_GLIBC for machine in sorted(_LAMBDA_MACHINES))
 
 
-def preset(name: str) -> Platform:
-    """The deployment platform of that name. Its patch version of Python, which AWS changes, is taken as 0.
+def preset_platform(name: str) -> Platform:
+    """Return the deployment platform of that name, with 0 for the patch version of Python, which AWS changes.
 
     Raises :class:`UnknownPlatform`.
     """
-    if name not in presets():
-        close = difflib.get_close_matches(name, presets(), n=1)
-        raise UnknownPlatform(name, presets(), close[0] if close else None)
+    if name not in preset_names():
+        close = difflib.get_close_matches(name, preset_names(), n=1)
+        raise UnknownPlatform(name, preset_names(), close[0] if close else None)
     python, architecture = name.removeprefix("lambda-python").split("-")
     machine, glibc = _LAMBDA_MACHINES[architecture], _LAMBDA_GLIBC[python]
     major, minor = map(int, python.split("."))
@@ -215,9 +215,9 @@ def preset(name: str) -> Platform:
 
 
 def _manylinux(machine: str, glibc: tuple[int, int]) -> Iterator[str]:
-    """The platform tags that a glibc satisfies, newest first; before each legacy name its meaning."""
+    """Yield the platform tags that a glibc satisfies, newest first; each legacy tag follows its new form."""
     major, newest = glibc
     for minor in range(newest, _OLDEST_GLIBC[machine] - 1, -1):
         yield f"manylinux_{major}_{minor}_{machine}"
-        if minor in _LEGACY:
-            yield f"{_LEGACY[minor]}_{machine}"
+        if minor in _LEGACY_MANYLINUX:
+            yield f"{_LEGACY_MANYLINUX[minor]}_{machine}"

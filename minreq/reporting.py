@@ -1,4 +1,4 @@
-"""What may be watched while a lock is made: events with empty bodies, so that a subclass overrides what it wants."""
+"""The events of a lock and of the other commands. A subclass of `Reporter` overrides the ones that it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from minreq.model import Answer, Evidence, Lock, Resolution
 
 
 class Step(Enum):
-    """The steps of a lock, and of a build, in order; a step may come again when an answer changes."""
+    """The steps of a lock and of a build, in order. A step may repeat if an answer changes."""
 
     SCAN = "scan"
     RESOLVE = "resolve"
@@ -20,7 +20,7 @@ class Step(Enum):
     TRACE = "trace"
     SETTLE = "settle"
     COMPARE = "compare"
-    #: Which files the smoke opens.
+    #: Finding the files that the smoke opens.
     WATCH = "watch"
     BUILD = "build"
     PROVE = "prove"
@@ -29,37 +29,37 @@ class Step(Enum):
 
 
 class Reporter:
-    """Told of everything that happens; may be called from several threads at once."""
+    """Receives the events. Several threads may call it at once."""
 
     def began(self, step: Step, detail: str = "") -> None:
-        """*step* begins; the one before it has ended."""
+        """*step* begins; the previous step has ended."""
 
     def resolved(self, resolution: Resolution) -> None:
-        """The declared closure is pinned."""
+        """The closure is resolved to pins."""
 
     def mapped(self, sizes: Mapping[NormalizedName, int]) -> None:
-        """The unpacked bytes of every wheel of the closure are known."""
+        """The unpacked *sizes* of all wheels of the closure are known."""
 
     def fetched(self, filename: str, size: int) -> None:
-        """A wheel of *size* bytes was downloaded and its hash checked."""
+        """A wheel of *size* bytes was downloaded, and its hash is correct."""
 
     def scanned(self, done: int, files: int) -> None:
-        """*done* of so many *files* of a code base are read."""
+        """*done* of all *files* of a code base are read."""
 
     def answered(self, answer: Answer) -> None:
         """The trace answered the first question about a distribution."""
 
     def settled(self, name: NormalizedName, evidence: Evidence | None) -> None:
-        """A yes was tried as no: *evidence* why it stays, ``None`` when the smoke passed without it."""
+        """An accepted distribution is settled: *evidence* why it is needed, ``None`` if the smoke passed without it."""
 
     def provided(self, provider: str, needs: Collection[NormalizedName], failure: str) -> None:
-        """It is found what a provider *needs* beside the import of the root, or why that could not be found."""
+        """A provider is measured: what it *needs* beside the import of the root, or the *failure*."""
 
     def repeated(self, why: str) -> None:
-        """The trace is void and starts again; *why* is a sentence."""
+        """The trace is discarded and starts again; *why* is a sentence."""
 
     def locked(self, lock: Lock) -> None:
         """The lock is proven and written."""
 
     def note(self, sentence: str) -> None:
-        """Something a person should read, on a line of its own."""
+        """A note for the user."""

@@ -1,4 +1,4 @@
-"""Recent releases of a root: how large each is, what of it, and where it loads; read by range, nothing is run."""
+"""Compare recent releases of a root: their sizes, parts and platforms; wheels are read by range, nothing is run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from minreq.errors import MinreqError, NoVersion
 from minreq.index.client import IndexClient
 from minreq.lock import lock as locking
 from minreq.model import Lock, Member, Platform, Sdist, Wheel
-from minreq.profiles import loading
+from minreq.profiles import loader
 from minreq.reporting import Reporter, Step
 from minreq.task import task
 
-#: How many parts of a release are told.
-_PARTS = 6
+#: How many parts of a release are listed.
+_MAX_PARTS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,66 +32,68 @@ class Release:
     """A version of the root; sizes are bytes."""
 
     version: Version
-    #: The wheel that was read: the target's, or where none fits any; ``None`` where there is none at all.
+    #: The wheel that was read: the one for the target, else any; ``None`` when the release has no wheel.
     wheel: Wheel | None
     unpacked: int
     #: Folders and files of the first two levels, largest first.
     parts: Mapping[str, int]
     #: The platforms of all its wheels.
     platforms: tuple[str, ...]
-    #: ``None`` where it loads on the target, else why it does not.
-    unfit: str | None
-    #: How many it declares on the target, extras aside.
+    #: Why the release does not load on the target; ``None`` when it does.
+    incompatibility: str | None
+    #: How many requirements it declares on the target, without extras.
     requirements: int
-    #: What a lock of it installs, the root included; a sentence where that failed; ``None`` where nobody asked.
-    minimal: int | str | None = None
+    #: The bytes that a lock of it installs, root included; a sentence when it failed; ``None`` when none was made.
+    lock_size: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What was found."""
+    """The releases of a root, compared for a target."""
 
     root: NormalizedName
     target: Platform
     #: Newest first.
     releases: tuple[Release, ...]
-    #: Sentences about targets whose tags mean an older version than the newest.
+    #: One sentence for each target on which an installer takes an older version than the newest.
     warnings: tuple[str, ...]
 
 
 def survey(settings: VersionsSettings, reporter: Reporter) -> Survey:
-    """Read the newest releases; raises ``NoVersion``, ``ProjectNotFound`` and what the index does."""
-    host = interpreter.interpreter(Path(settings.python) if settings.python else None).platform
-    targets = tuple(map(interpreter.preset, settings.platforms)) or (host,)
+    """Read the newest releases; raises ``NoVersion``, ``ProjectNotFound`` and the errors of the index."""
+    host = interpreter.find_interpreter(Path(settings.python) if settings.python else None).platform
+    targets = tuple(map(interpreter.preset_platform, settings.platforms)) or (host,)
     name = canonicalize_name(settings.root.name)
-    profile = loading.find(name)
-    refused = task.refused(profile).get(name, frozenset())
-    with IndexClient(task.index_settings(settings.index), settings.cache_dir / "index") as index:
+    profile = loader.find_profile(name)
+    known_bad = task.known_bad_releases(profile).get(name, frozenset())
+    with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
         reporter.began(Step.MAP, f"the newest {settings.last} releases of {name}")
-        everything = index.releases(name)
-        offered = _wanted(everything, settings.root.specifier)
+        all_releases = index.releases(name)
+        offered = _usable_releases(all_releases, settings.root.specifier)
         if not offered:
-            others = [str(version) for version in _wanted(everything, SpecifierSet())]
+            others = [str(version) for version in _usable_releases(all_releases, SpecifierSet())]
             raise NoVersion(str(settings.root), name, others[0] if others else None, {})
         newest = [*offered][: settings.last]
-        chosen = {version: _chosen(offered[version], targets[0]) for version in newest}
+        chosen = {version: _choose_wheel(offered[version], targets[0]) for version in newest}
         wheels = [wheel for wheel in chosen.values() if wheel is not None]
         index.prefetch_members(wheels)
         index.prefetch_metadata(wheels)
         releases = tuple(
-            _release(index, version, chosen[version], offered[version], target=targets[0], refused=refused)
+            _read_release(index, version, chosen[version], offered[version], target=targets[0], known_bad=known_bad)
             for version in newest
         )
     if settings.trace is not None:
-        releases = tuple(_traced(release, settings.trace, name, reporter) for release in releases)
-    warnings = (sentence for target in targets for sentence in _older(name, offered, target, refused))
+        releases = tuple(_with_lock_size(release, settings.trace, name, reporter) for release in releases)
+    warnings = (
+        sentence for target in targets for sentence in _older_release_warnings(name, offered, target, known_bad)
+    )
     return Survey(root=name, target=targets[0], releases=releases, warnings=tuple(warnings))
 
 
-def _wanted(
+def _usable_releases(
     releases: Mapping[Version, tuple[Wheel | Sdist, ...]], specifier: SpecifierSet
 ) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
-    """Those that satisfy *specifier* and are not yanked, newest first; pre-releases where there is nothing else."""
+    """Return the releases in *specifier* that are not yanked, newest first; pre-releases only without others."""
     usable = {
         version: files
         for version, files in sorted(releases.items(), reverse=True)
@@ -100,23 +102,23 @@ def _wanted(
     return {version: usable[version] for version in specifier.filter([*usable])}
 
 
-def _chosen(files: Sequence[Wheel | Sdist], target: Platform) -> Wheel | None:
+def _choose_wheel(files: Sequence[Wheel | Sdist], target: Platform) -> Wheel | None:
     wheels = sorted((file for file in files if isinstance(file, Wheel)), key=lambda wheel: wheel.filename)
     ranks = {tag: rank for rank, tag in reversed([*enumerate(target.tags)])}
     fitting = [wheel for wheel in wheels if not wheel.tags.isdisjoint(ranks)]
     if fitting:
         return min(fitting, key=lambda wheel: min(ranks[tag] for tag in wheel.tags if tag in ranks))
-    return next((wheel for wheel in wheels if _of_machine(wheel.tags, target)), wheels[0] if wheels else None)
+    return next((wheel for wheel in wheels if _names_machine(wheel.tags, target)), wheels[0] if wheels else None)
 
 
-def _release(
+def _read_release(
     index: IndexClient,
     version: Version,
     wheel: Wheel | None,
     files: Sequence[Wheel | Sdist],
     *,
     target: Platform,
-    refused: frozenset[Version],
+    known_bad: frozenset[Version],
 ) -> Release:
     members = index.members(wheel) if wheel else ()
     requires = index.metadata(wheel).requires if wheel else ()
@@ -124,78 +126,80 @@ def _release(
         version=version,
         wheel=wheel,
         unpacked=sum(member.size for member in members),
-        parts=_parts(members),
+        parts=_largest_parts(members),
         platforms=_platforms(files),
-        unfit=_unfit(version, files, target, refused),
-        requirements=sum(1 for each in requires if _applies(each, target)),
+        incompatibility=_incompatibility(version, files, target, known_bad),
+        requirements=sum(1 for each in requires if _applies_on(each, target)),
     )
 
 
-def _parts(members: Sequence[Member]) -> Mapping[str, int]:
+def _largest_parts(members: Sequence[Member]) -> Mapping[str, int]:
     sizes: Counter[str] = Counter()
     for member in members:
         sizes["/".join(member.path.split("/")[:2])] += member.size
-    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_PARTS])
+    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_MAX_PARTS])
 
 
 def _platforms(files: Sequence[Wheel | Sdist]) -> tuple[str, ...]:
     return tuple(sorted({tag.platform for file in files if isinstance(file, Wheel) for tag in file.tags}))
 
 
-def _of_machine(tags: Iterable[Tag], target: Platform) -> bool:
-    """Whether *tags* name the target's system and processor, in whatever version."""
+def _names_machine(tags: Iterable[Tag], target: Platform) -> bool:
+    """Whether *tags* name the system and processor of the target, in any version."""
     machine = target.markers["platform_machine"]
     return any(tag.platform.endswith(machine) and target.markers["sys_platform"] in tag.platform for tag in tags)
 
 
-def _applies(requirement: Requirement, target: Platform) -> bool:
+def _applies_on(requirement: Requirement, target: Platform) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({**target.markers, "extra": ""})
 
 
-def _unfit(
-    version: Version, files: Sequence[Wheel | Sdist], target: Platform, refused: frozenset[Version]
+def _incompatibility(
+    version: Version, files: Sequence[Wheel | Sdist], target: Platform, known_bad: frozenset[Version]
 ) -> str | None:
-    """Why nothing of *files* can be used on *target*."""
+    """Return why none of *files* can be used on *target*, ``None`` when one can."""
     wheels = [file for file in files if isinstance(file, Wheel)]
     tags = frozenset(target.tags)
     fitting = [wheel for wheel in wheels if not wheel.tags.isdisjoint(tags)]
-    if version in refused:
+    if version in known_bad:
         return "known to be malicious"
     if not wheels:
         return "has no wheel"
     if not fitting:
-        alike = [wheel for wheel in wheels if _of_machine(wheel.tags, target)]
-        return f"its wheels are for {', '.join(_platforms(alike or wheels))}"
-    demands = {wheel.requires_python for wheel in fitting}
-    if not any(each is None or each.contains(target.python_version, prereleases=True) for each in demands):
-        return f"requires Python {next(iter(demands))}"
+        similar = [wheel for wheel in wheels if _names_machine(wheel.tags, target)]
+        return f"its wheels are for {', '.join(_platforms(similar or wheels))}"
+    python_specifiers = {wheel.requires_python for wheel in fitting}
+    if not any(each is None or each.contains(target.python_version, prereleases=True) for each in python_specifiers):
+        return f"requires Python {next(iter(python_specifiers))}"
     return None
 
 
-def _older(
+def _older_release_warnings(
     name: NormalizedName,
     offered: Mapping[Version, Sequence[Wheel | Sdist]],
     target: Platform,
-    refused: frozenset[Version],
+    known_bad: frozenset[Version],
 ) -> Iterator[str]:
-    """Tell that an installer for *target* takes an older release without a word."""
-    usable = [version for version in offered if version not in refused]
-    fits = next((version for version in usable if _unfit(version, offered[version], target, refused) is None), None)
+    """Yield a warning when an installer for *target* silently takes an older release."""
+    usable = [version for version in offered if version not in known_bad]
+    fits = next(
+        (version for version in usable if _incompatibility(version, offered[version], target, known_bad) is None), None
+    )
     if not usable or fits == usable[0]:
         return
-    why = _unfit(usable[0], offered[usable[0]], target, refused)
-    got = f"means {name} {fits}" if fits else f"has no {name} at all"
+    why = _incompatibility(usable[0], offered[usable[0]], target, known_bad)
+    taken = f"takes {name} {fits}" if fits else f"finds no {name} at all"
     where = f"Python {target.python_version} on this machine" if target.name == "host" else target.name
-    yield f"{where} {got}, and says nothing of {usable[0]}: {why}"
+    yield f"for {where} an installer {taken} and does not mention {usable[0]}: {why}"
 
 
-def _traced(release: Release, settings: Settings, name: NormalizedName, reporter: Reporter) -> Release:
-    """Lock the release without writing anything."""
+def _with_lock_size(release: Release, settings: Settings, name: NormalizedName, reporter: Reporter) -> Release:
+    """Return *release* with the size of its lock, which is made but not written."""
     reporter.note(f"locking {name} {release.version}")
     try:
         lock: Lock = locking.lock(
             replace(settings, root=Requirement(f"{name}=={release.version}"), dry_run=True), reporter
         )
     except MinreqError as error:
-        return replace(release, minimal=str(error).splitlines()[0])
-    return replace(release, minimal=sum(each.bytes for each in lock.selection.kept))
+        return replace(release, lock_size=str(error).splitlines()[0])
+    return replace(release, lock_size=sum(each.bytes for each in lock.selection.kept))

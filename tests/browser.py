@@ -1,4 +1,4 @@
-"""A real Chromium, driven as a person does: over WebDriver (W3C), by chromium-driver, without a window."""
+"""Drives a headless Chromium over WebDriver (W3C), with chromium-driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Where the browser and its driver are, if anywhere.
+#: The browser and its driver, if they are installed.
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 
@@ -26,7 +26,7 @@ _STARTED = re.compile(r"started successfully on port (\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """What a page is seen on; a *phone* has fingers, and two pixels for one."""
+    """The screen of a page. A *phone* has touch and two device pixels for one."""
 
     width: int
     height: int
@@ -38,7 +38,7 @@ PHONE = Screen(width=390, height=844, phone=True)
 
 
 class Page:
-    """A page that is open."""
+    """An open page."""
 
     def __init__(self, session: str) -> None:
         self._session = session
@@ -52,11 +52,11 @@ class Page:
         return self.ask("/execute/sync", {"script": script, "args": []})
 
     def click(self, selector: str) -> None:
-        """Click on the middle of the first element that *selector* (CSS) finds, as a mouse or a finger does."""
+        """Click on the middle of the first element that *selector* (CSS) finds."""
         self.ask(f"/element/{self._find(selector)}/click", {})
 
     def tap(self, selector: str) -> None:
-        """Click near the upper left corner of an element: where others lie upon its middle, that is its own."""
+        """Click near the upper left corner of an element: other elements may cover its middle."""
         x, y = self.run(
             f"const found = document.querySelector({json.dumps(selector)}); found.scrollIntoView({{block: 'center'}});"
             "const box = found.getBoundingClientRect(); return [Math.ceil(box.x) + 8, Math.ceil(box.y) + 8]"
@@ -70,19 +70,19 @@ class Page:
         self.ask(f"/element/{self._find(selector)}/value", {"text": text})
 
     def press(self, *names: str) -> None:
-        """Press keys one after the other, wherever the focus is."""
+        """Press keys one after the other, at the focus."""
         actions = [{"type": kind, "value": KEYS[name]} for name in names for kind in ("keyDown", "keyUp")]
         self.ask("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
     def texts(self, selector: str) -> list[str]:
-        """Return the texts that are seen in the elements that *selector* finds."""
+        """Return the visible texts of the elements that *selector* finds."""
         found: list[str] = self.run(
             f"return [...document.querySelectorAll({json.dumps(selector)})].map(each => each.innerText.trim())"
         )
         return found
 
     def picture(self, file: Path) -> None:
-        """Write what is seen as a PNG."""
+        """Write a screenshot as PNG."""
         file.write_bytes(base64.b64decode(self.ask("/screenshot")))
 
     def _find(self, selector: str) -> str:
@@ -94,7 +94,7 @@ class Page:
 def opened(file: Path, screen: Screen) -> Iterator[Page]:
     """Open *file* in a browser with an empty profile."""
     assert BROWSER is not None
-    # A container has little shared memory, and one page needs none.
+    # A container has little shared memory.
     arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     options: dict[str, Any] = {"binary": BROWSER, "args": [*arguments, f"--window-size={screen.width},{screen.height}"]}
     if screen.phone:
@@ -113,7 +113,7 @@ def opened(file: Path, screen: Screen) -> Iterator[Page]:
 
 @contextmanager
 def _driver() -> Iterator[str]:
-    """Start the driver at a free port of loopback; give its address."""
+    """Start the driver at a free port of loopback and yield its address."""
     with subprocess.Popen([str(DRIVER), "--port=0"], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -129,7 +129,7 @@ def _driver() -> Iterator[str]:
 def _ask(url: str, body: Any = None, *, method: str | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 # Its own driver.
-    # A proxy of the machine is no way to loopback.
+    # A configured proxy does not lead to loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=60) as answer:
         return json.loads(answer.read())["value"]

@@ -1,4 +1,4 @@
-"""A server on loopback that answers as a function says: for what a well-behaved index never does."""
+"""A server on loopback whose answers a test chooses: for answers that a well-behaved index never gives."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from threading import Thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request; header names in lower case."""
+class ReceivedRequest:
+    """A request that the server received; header names are in lower case."""
 
     path: str
     headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """An answer. Without ``Content-Length`` in *headers*, the length is that of the body."""
+class CannedResponse:
+    """An answer of the server. Without ``Content-Length`` in *headers*, the length is that of the body."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
@@ -32,35 +32,41 @@ class Server:
     """A running server."""
 
     origin: str
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
 
 @contextmanager
-def answering(answer: Callable[[Asked], Told], *, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+def serve_responses(
+    answer: Callable[[ReceivedRequest], CannedResponse], *, context: ssl.SSLContext | None = None
+) -> Iterator[Server]:
     """Serve until the block ends, over TLS with *context*."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            asked = Asked(path=self.path, headers={name.lower(): value for name, value in self.headers.items()})
-            server.asked.append(asked)
-            told = answer(asked)
-            self.send_response(told.status)
-            for name, value in told.headers.items():
+            request = ReceivedRequest(
+                path=self.path, headers={name.lower(): value for name, value in self.headers.items()}
+            )
+            server.requests.append(request)
+            response = answer(request)
+            self.send_response(response.status)
+            for name, value in response.headers.items():
                 self.send_header(name, value)
-            if isinstance(told.body, bytes):
-                if "Content-Length" not in told.headers:
-                    self.send_header("Content-Length", str(len(told.body)))
+            if isinstance(response.body, bytes):
+                if "Content-Length" not in response.headers:
+                    self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(told.body)
-                self.close_connection = int(told.headers.get("Content-Length", len(told.body))) != len(told.body)
+                self.wfile.write(response.body)
+                self.close_connection = int(response.headers.get("Content-Length", len(response.body))) != len(
+                    response.body
+                )
             else:
                 # A body without length ends with the connection.
                 self.send_header("Connection", "close")
                 self.end_headers()
                 with suppress(OSError):
-                    self.wfile.writelines(told.body)
+                    self.wfile.writelines(response.body)
                 self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - BaseHTTPRequestHandler's name

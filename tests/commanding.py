@@ -1,4 +1,4 @@
-"""The command line on a wheelhouse, in folders of its own: real index, real store, real children."""
+"""Runs the command line on a wheelhouse, in its own folders, with a real index, store and children."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from wheelhouse import Wheelhouse, parse, write
 
-#: Nothing of the host decides what happens.
+#: The configuration of the host has no effect.
 _ENVIRONMENT: Mapping[str, str] = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INPUT": "1", "PIP_RETRIES": "0"}
 
 
@@ -25,7 +25,7 @@ class Done:
 
     @property
     def sentences(self) -> list[str]:
-        """What the error tells, line by line."""
+        """The error, line by line."""
         return [line.strip() for line in self.err.partition("error: ")[2].splitlines()]
 
 

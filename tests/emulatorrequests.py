@@ -1,4 +1,4 @@
-"""Requests to the emulator's protocols, without a socket, and signed as AWS wants them."""
+"""Build requests for the protocols of the emulator, plain or signed for AWS, and read the responses; no socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from minreq.smoke.emulator.message import Request, Response
-from minreq.smoke.emulator.sigv4 import LASTING, Credentials
+from minreq.smoke.emulator.sigv4 import LONG_TERM, Credentials
 
 TIME = "20260102T030405Z"
 
@@ -20,14 +20,14 @@ TIME = "20260102T030405Z"
 def request(
     target: str, body: object = None, *, method: str = "POST", headers: Mapping[str, str] | None = None
 ) -> Request:
-    """A request with a JSON *body*, or with the bytes given."""
+    """Return a request with a JSON *body*, or with *body* itself if it is bytes."""
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     named = {"host": "127.0.0.1", "content-type": "application/json", **(headers or {})}
     return Request(method=method, target=target, headers=tuple(named.items()), body=content)
 
 
-def signed(plain: Request, service: str, credentials: Credentials = LASTING) -> Request:
-    """*plain*, signed by a second implementation of Signature Version 4: this one signs, the emulator's verifies."""
+def sign(plain: Request, service: str, credentials: Credentials = LONG_TERM) -> Request:
+    """Sign *plain* by Signature Version 4; the emulator checks signatures with an implementation of its own."""
     added = [("x-amz-date", TIME)]
     if credentials.token:
         added.append(("x-amz-security-token", credentials.token))
@@ -55,13 +55,13 @@ def signed(plain: Request, service: str, credentials: Credentials = LASTING) -> 
 
 
 def document(response: Response | None) -> Any:
-    """The JSON in the body of *response*."""
+    """Return the JSON in the body of *response*."""
     assert response is not None
     return json.loads(response.body)
 
 
 def server_sent(response: Response | None) -> list[Any]:
-    """The JSON in each server-sent event, the last of which must be ``[DONE]``."""
+    """Return the JSON in each server-sent event, the last of which must be ``[DONE]``."""
     assert response is not None
     assert response.chunks is not None
     data = [chunk.removeprefix(b"data: ").removesuffix(b"\n\n") for chunk in response.chunks]
@@ -70,7 +70,7 @@ def server_sent(response: Response | None) -> list[Any]:
 
 
 def frames(response: Response | None) -> Iterator[tuple[dict[str, str], bytes]]:
-    """Headers and payload of each message of an AWS event stream, all lengths and checksums checked."""
+    """Yield headers and payload of each message of an AWS event stream; check all lengths and checksums."""
     assert response is not None
     for chunk in response.chunks or ():
         total, length, checksum = struct.unpack("!III", chunk[:12])
@@ -81,7 +81,7 @@ def frames(response: Response | None) -> Iterator[tuple[dict[str, str], bytes]]:
 
 
 def events(response: Response | None) -> list[tuple[str, Any]]:
-    """Type and JSON payload of each event."""
+    """Return type and JSON payload of each event."""
     return [(headers[":event-type"], json.loads(payload)) for headers, payload in frames(response)]
 
 

@@ -1,4 +1,4 @@
-"""An index that is a wheelhouse, read directly: what the stages ask of `IndexClient`, without HTTP."""
+"""Reads a wheelhouse directly, with the methods of `IndexClient` and without HTTP."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from minreq.model import Member, Metadata, Sdist, Wheel
 
 
 class FolderIndex:
-    """Files, metadata and contents of wheels; remembers what was asked of it."""
+    """Files, metadata and contents of wheels; records the calls."""
 
     def __init__(self, wheelhouse: Wheelhouse) -> None:
         self._wheelhouse = wheelhouse
         #: Projects that may not be built.
         self.only_binary: frozenset[str] = frozenset()
-        #: Projects whose files were asked for.
+        #: Projects whose files were read.
         self.projects: list[NormalizedName] = []
-        #: File names of the wheels whose metadata was asked for.
-        self.looked_into: list[str] = []
-        #: What was read out of wheels.
+        #: File names of the wheels whose metadata was read.
+        self.metadata_read: list[str] = []
+        #: Paths of the members that were read.
         self.paths: list[str] = []
 
     def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
@@ -43,7 +43,7 @@ class FolderIndex:
         return {file.version: tuple(each for each in files if each.version == file.version) for file in files}
 
     def metadata(self, wheel: Wheel) -> Metadata:
-        self.looked_into.append(wheel.filename)
+        self.metadata_read.append(wheel.filename)
         with zipfile.ZipFile(_path(wheel)) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
             core = CoreMetadata.from_email(archive.read(name))
@@ -66,7 +66,7 @@ class FolderIndex:
             return {path: archive.read(path) for path in paths if path in archive.namelist()}
 
     def build(self, sdist: Sdist) -> Wheel:
-        """The wheel that lies in the source distributions of a wheelhouse, without running a build."""
+        """Return the wheel inside the source distribution of a wheelhouse, without running a build."""
         if sdist.name in self.only_binary:
             raise NoWheel(sdist.name, str(sdist.version), "--only-binary forbids it")
         (archive,) = (a for a in self._wheelhouse.archives if a.path.name == sdist.filename)

@@ -1,7 +1,7 @@
-"""Locks on a disk that gets full, and what is looked at after each: ``python tests/filling.py 40``.
+"""Makes locks on a small disk, and checks what each left: ``python tests/fulldisk.py 40``.
 
-Store, output and temporary folder lie on a file system of some kilobytes, in a mount namespace of its own: what does
-not fit fails with the system's own error, at whatever write it happens to be.
+Cache, output and temporary folder lie on a file system of some kilobytes, in a mount namespace of its own: the write
+that does not fit fails with the system's own error, wherever it happens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from commanding import Project, project
-from killing import ARGUMENTS, SCENARIO, files
+from lockkiller import ARGUMENTS, SCENARIO, lock_files
 
 #: More than a lock of the scenario needs, in KiB.
 ENOUGH = 640
@@ -36,15 +36,15 @@ mkdir "$out/2"; cp "$room/work/"requirements-* "$out/2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
+class FullDiskRun:
     """How a lock on a small disk ended."""
 
     status: int
     words: str
 
 
-def possible() -> bool:
-    """Whether this user may mount something of its own."""
+def can_mount() -> bool:
+    """Return whether this user may mount a file system."""
     try:
         command = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -52,25 +52,27 @@ def possible() -> bool:
         return False
 
 
-def locks(folder: Path) -> tuple[Project, tuple[bytes, bytes], tuple[bytes, bytes]]:
-    """A project below *folder*, an older lock of it with its evidence, and the undisturbed one."""
-    made = project(SCENARIO, folder)
-    assert made.minreq(*ARGUMENTS, "--no-annotate").status == 0
-    old = files(made)
-    assert made.minreq(*ARGUMENTS).status == 0
-    return made, old, files(made)
+def make_locks(folder: Path) -> tuple[Project, tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Return a project below *folder*, an older lock of it with its evidence, and the lock of a large disk."""
+    disk_project = project(SCENARIO, folder)
+    assert disk_project.minreq(*ARGUMENTS, "--no-annotate").status == 0
+    old = lock_files(disk_project)
+    assert disk_project.minreq(*ARGUMENTS).status == 0
+    return disk_project, old, lock_files(disk_project)
 
 
-def filled(made: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes], size: int, out: Path) -> Filled:
-    """Lock with *size* KiB of disk, then with plenty; raise ``AssertionError`` for what is lost."""
+def lock_on_small_disk(
+    disk_project: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes], size: int, out: Path
+) -> FullDiskRun:
+    """Lock with *size* KiB of disk, then with plenty; raise ``AssertionError`` where a lock is damaged."""
     # A short name, since the address of a socket has to fit.
     with tempfile.TemporaryDirectory(prefix="mr") as name:
         room = Path(name)
         out.mkdir()
-        (out / "smoke.py").write_bytes((made.folder / "smoke.py").read_bytes())
+        (out / "smoke.py").write_bytes((disk_project.folder / "smoke.py").read_bytes())
         (out / "requirements-minimal.txt").write_bytes(old[0])
         (out / "requirements-minimal.evidence.json").write_bytes(old[1])
-        there = replace(made, folder=room / "work", cache=room / "cache", temporary=room / "temporary")
+        there = replace(disk_project, folder=room / "work", cache=room / "cache", temporary=room / "temporary")
         environment = {key: value for key, value in there.environment().items() if "COVERAGE" not in key}
         command = ["unshare", "-rm", "/bin/sh", "-c", _SCRIPT, "sh", str(room), str(size), str(out)]
         done = subprocess.run(
@@ -78,28 +80,28 @@ def filled(made: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes], si
         )
         assert done.returncode == 0, done.stderr
     first, words = int((out / "status-1").read_text()), (out / "words-1").read_text()
-    found = tuple((out / "1" / each).read_bytes() for each in (made.lock.name, made.evidence.name))
+    found = tuple((out / "1" / each).read_bytes() for each in (disk_project.lock.name, disk_project.evidence.name))
     assert found == (new if first == 0 else old), f"the lock after {size} KiB: {words}"
     assert first in {0, 1, 2, 3}, words
     assert (words == "") == (first == 0), words
     assert 'Traceback (most recent call last):\n  File "/' not in words
     assert (out / "left").read_text() == ""
     assert (out / "status-2").read_text().strip() == "0", (out / "words-2").read_text()
-    again = tuple((out / "2" / each).read_bytes() for each in (made.lock.name, made.evidence.name))
+    again = tuple((out / "2" / each).read_bytes() for each in (disk_project.lock.name, disk_project.evidence.name))
     assert again == new, "the next lock is another"
-    return Filled(status=first, words=words.strip())
+    return FullDiskRun(status=first, words=words.strip())
 
 
 def main() -> None:
-    """Try as many sizes as the command line says, and count."""
+    """Try as many sizes as the argument says, and count the exit statuses."""
     number = int(sys.argv[1])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made, old, new = locks(folder)
+        disk_project, old, new = make_locks(folder)
         counts: Counter[str] = Counter()
         for count in range(number):
             size = 24 + count * (ENOUGH - 24) // number
-            found = filled(made, old, new, size, folder / f"out-{count}")
+            found = lock_on_small_disk(disk_project, old, new, size, folder / f"out-{count}")
             counts[f"exit {found.status}"] += 1
             print(size, found, flush=True)  # noqa: T201 - A script's result.
         print(dict(counts))  # noqa: T201

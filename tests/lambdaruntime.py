@@ -1,4 +1,4 @@
-"""AWS Lambda's runtime API on loopback, as far as one invocation goes (Lambda developer guide, "Runtime API")."""
+"""The runtime API of AWS Lambda on loopback, for one invocation (Lambda developer guide, "Runtime API")."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _PREFIX = "/2018-06-01/runtime"
 
 
 @dataclass(slots=True)
-class Runtime:
-    """What the function is asked, and what it answers."""
+class Invocation:
+    """One invocation of a function: its event, and its answer or error."""
 
     event: Any
     #: ``HOST:PORT``, for ``AWS_LAMBDA_RUNTIME_API``.
     address: str = ""
     answer: Any = None
-    #: What it reported instead: of the invocation, or of its start.
+    #: The error that the function reported, in the invocation or at its start.
     error: Any = None
-    #: Seconds from the beginning to the first request for work: the init phase.
+    #: Seconds until the function asks for its first event: the init phase.
     init: float | None = None
     done: threading.Event = field(default_factory=threading.Event)
     _began: float = field(default_factory=time.monotonic)
 
-    def begun(self) -> bool:
-        """The function asks for work; whether that is the first time."""
+    def record_request(self) -> bool:
+        """Record that the function asks for an event; return whether it is the first time."""
         first = self.init is None
         if first:
             self.init = time.monotonic() - self._began
@@ -38,16 +38,16 @@ class Runtime:
 
 
 @contextmanager
-def serving(event: Any) -> Iterator[Runtime]:
-    """Serve one *event* to whoever asks first; who asks again waits for ever."""
-    runtime = Runtime(event=event)
+def serve_event(event: Any) -> Iterator[Invocation]:
+    """Serve one *event* to the first request; a second request waits until the server stops."""
+    runtime = Invocation(event=event)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             assert self.path == f"{_PREFIX}/invocation/next", self.path
-            if not runtime.begun():
+            if not runtime.record_request():
                 runtime.done.wait(60)
             body = json.dumps(runtime.event).encode()
             self.send_response(200)
@@ -70,7 +70,7 @@ def serving(event: Any) -> Iterator[Runtime]:
             self.end_headers()
             runtime.done.set()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - As the base class has it.
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - The base class names it so.
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,4 +1,4 @@
-"""Locks that are killed at random moments, and what is looked at after each: ``python tests/killing.py 100``."""
+"""Kill locks at random moments, and check after each what is left: ``python tests/lockkiller.py 100``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pathlib import Path
 
 from commanding import Project, project
 
-from minreq.wheels import compiled
+from minreq.wheels import bytecode
 from minreq.wheels.store import sha256
-from minreq.wheels.unpacking import record_of
+from minreq.wheels.unpacking import read_record
 
 SCENARIO = """
 explanation = "One is needed, one is not."
@@ -33,24 +33,24 @@ ARGUMENTS = ("lock", "app", "--smoke", "smoke.py", "-q", "-j", "2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Killed:
+class KilledLock:
     """What a killed lock left."""
 
-    #: Seconds after its start; ``None`` where it was over before.
+    #: Seconds after the start at which it was killed; ``None`` if it ended before.
     moment: float | None
-    #: ``old``, ``new``: which lock was there, whole.
+    #: Which lock was there, complete: ``old`` or ``new``.
     lock: str
-    #: Folders it left in the temporary folder, until the next lock began.
+    #: The number of folders that it left in the temporary folder until the next lock began.
     left: int
 
 
-def files(made: Project) -> tuple[bytes, bytes]:
-    """The lock and its evidence."""
+def lock_files(made: Project) -> tuple[bytes, bytes]:
+    """Return the text of the lock and of its evidence."""
     return made.lock.read_bytes(), made.evidence.read_bytes()
 
 
-def processes(folder: Path) -> list[str]:
-    """Processes that name *folder*."""
+def find_processes(folder: Path | str) -> list[str]:
+    """Return the command lines of processes that name *folder*."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -62,8 +62,8 @@ def processes(folder: Path) -> list[str]:
     return found
 
 
-def leftovers(made: Project, temporary: Path) -> list[str]:
-    """Temporary files and folders, wherever a lock makes any."""
+def find_leftovers(made: Project, temporary: Path) -> list[str]:
+    """Return the temporary files and folders in every place where a lock makes any."""
     return sorted(
         str(path)
         for path in (
@@ -76,33 +76,33 @@ def leftovers(made: Project, temporary: Path) -> list[str]:
     )
 
 
-def damaged(store: Path) -> list[str]:
-    """What in the *store* is not what its name says; an empty list is a verified store."""
+def find_damage(store: Path) -> list[str]:
+    """Return the files in the *store* that do not match their hash or record; an empty list means that all do."""
     wrong = [str(each) for each in store.glob("wheels/*/*/*.whl") if sha256(each) != each.parent.name]
     for tree in store.glob("unpacked/*"):
-        rows = record_of(tree / "lib")
+        rows = read_record(tree / "lib")
         wrong += [
             str(tree / "lib" / path)
             for path, _, size in rows
             if size and not path.startswith("../") and (tree / "lib" / path).stat().st_size != int(size)
         ]
         before = sorted(tree.rglob("*.pyc"))
-        compiled.remove_what_nobody_vouches_for(tree)
+        bytecode.remove_untrusted_bytecode(tree)
         wrong += [str(each) for each in before if not each.exists()]
         wrong += [] if rows else [str(tree)]
     return wrong
 
 
-def killed(folder: Path, number: int, *, seed: int = 7) -> Iterator[Killed]:
-    """Kill *number* cold locks that would replace an older one; raise ``AssertionError`` for what is lost."""
+def kill_locks(folder: Path, number: int, *, seed: int = 7) -> Iterator[KilledLock]:
+    """Kill *number* cold locks that would replace an older one; raise ``AssertionError`` for anything lost."""
     made = project(SCENARIO, folder)
     assert made.minreq(*ARGUMENTS, "--no-annotate").status == 0
-    old = files(made)
+    old = lock_files(made)
     shutil.rmtree(made.cache)
     began = time.monotonic()
     assert made.minreq(*ARGUMENTS).status == 0
     seconds = time.monotonic() - began
-    new = files(made)
+    new = lock_files(made)
     assert new[0] != old[0]
     moments = random.Random(seed)  # noqa: S311 - Any moments will do.
     for count in range(number):
@@ -114,11 +114,11 @@ def killed(folder: Path, number: int, *, seed: int = 7) -> Iterator[Killed]:
             shutil.copy(made.folder / "smoke.py", victim.folder)
             victim.lock.write_bytes(old[0])
             victim.evidence.write_bytes(old[1])
-            yield _killed(victim, old, new, moments.uniform(0, seconds))
+            yield _kill_lock(victim, old, new, moments.uniform(0, seconds))
             shutil.rmtree(victim.cache)
 
 
-def _killed(victim: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes], moment: float) -> Killed:
+def _kill_lock(victim: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes], moment: float) -> KilledLock:
     assert victim.temporary is not None
     command = victim.command(*ARGUMENTS)
     at: float | None = None
@@ -131,24 +131,24 @@ def _killed(victim: Project, old: tuple[bytes, bytes], new: tuple[bytes, bytes],
     found = victim.lock.read_bytes()
     assert found in {old[0], new[0]}, "the lock is neither the old one nor the new one"
     deadline = time.monotonic() + 30
-    while (left := processes(victim.cache) + processes(victim.temporary)) and time.monotonic() < deadline:
+    while (left := find_processes(victim.cache) + find_processes(victim.temporary)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == [], "processes are left"
     remained = len(list(victim.temporary.iterdir()))
     done = victim.minreq(*ARGUMENTS)
     assert (done.status, done.err) == (0, ""), "the next lock"
-    assert files(victim) == new, "the next lock is another"
-    assert leftovers(victim, victim.temporary) == []
-    assert damaged(victim.store) == []
-    return Killed(moment=at, lock="old" if found == old[0] else "new", left=remained)
+    assert lock_files(victim) == new, "the next lock is another"
+    assert find_leftovers(victim, victim.temporary) == []
+    assert find_damage(victim.store) == []
+    return KilledLock(moment=at, lock="old" if found == old[0] else "new", left=remained)
 
 
 def main() -> None:
-    """Kill as many as the command line says, and count."""
+    """Kill as many locks as the command line says, and print the counts."""
     with tempfile.TemporaryDirectory() as folder:
         counts: Counter[str] = Counter()
-        for each in killed(Path(folder), int(sys.argv[1])):
-            counts["killed" if each.moment is not None else "over before"] += 1
+        for each in kill_locks(Path(folder), int(sys.argv[1])):
+            counts["killed" if each.moment is not None else "ended before"] += 1
             counts[f"{each.lock} lock"] += 1
             counts["left temporary folders until the next lock"] += each.left > 0
             print(each, flush=True)  # noqa: T201 - A script's result.

@@ -1,7 +1,7 @@
-"""Every parser that reads bytes from outside, each as a function of any bytes.
+"""Every parser that reads bytes from outside of minreq, each as a function of bytes.
 
-It returns or raises an error of minreq; everything else is a finding. `test_bad_input` gives them what hypothesis
-makes, `fuzzing` what atheris does.
+A function must return, or raise an error of minreq; anything else is a bug. `test_bad_input` calls them with bytes of
+hypothesis, `fuzzing` with bytes of atheris.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from wheelhouse import Release
 
 from minreq.config import pyproject
 from minreq.errors import MinreqError
-from minreq.exposure import source
+from minreq.exposure import parser
 from minreq.index import archive, coremetadata, cutoff, simple
 from minreq.lockfile import edits, evidence, requirements as lockfile
 from minreq.minimize import prefetch
-from minreq.model import Frame, Need, Question, Wheel
+from minreq.model import Frame, Question, QuestionKind, Wheel
 from minreq.requirements import read_requirements
 from minreq.source import handlers, imports
 from minreq.wheels import rules
@@ -62,7 +62,7 @@ DUMPED = evidence.dump(LOCK)
 _FILES = {"a/__init__.py": "x = 1\n" * 9}
 _POINTS = {"console_scripts": {"a": "a:main"}}
 _WHEEL = Release(name="a", version="1.0", files=_FILES, entry_points=_POINTS).wheel("py3-none-any")
-#: What each target reads in daily life; a fuzzer begins here.
+#: A typical input of each target. A fuzzer starts from it.
 SEEDS: Mapping[str, bytes] = {
     "json_page": json.dumps(PAGE).encode(),
     "html_page": b'<!DOCTYPE html><meta name="pypi:project-status" content="archived"><base href="b/">'
@@ -83,7 +83,7 @@ SEEDS: Mapping[str, bytes] = {
     b"NAMES = {'x': ('.y', 'z')}\ndef f():\n    return __import__('g' + h)\n",
 }
 
-#: What a fuzzer found, once.
+#: Inputs of bugs that a fuzzer found.
 FOUND: Sequence[tuple[str, bytes]] = (
     ("requirements_file", b"-c a\0b\n"),
     # The compressed bytes of the first member, and a hash of anything else.
@@ -101,8 +101,8 @@ def html_page(data: bytes) -> None:
 
 def _links(body: bytes, kind: str) -> None:
     for link in simple.parse(body, content_type=kind, url="https://index.example/simple/a/").links:
-        simple.release_of(link.filename)
-        simple.file_of(link)
+        simple.release_from_filename(link.filename)
+        simple.file_from_link(link)
 
 
 def metadata(data: bytes) -> None:
@@ -112,12 +112,12 @@ def metadata(data: bytes) -> None:
 def zip_directory(data: bytes) -> None:
     with archive.open_zip(io.BytesIO(data), WHEEL) as opened:
         archive.read_metadata(opened, WHEEL)
-        archive.members(opened)
-        archive.contents(opened, ["a/__init__.py"], WHEEL)
+        archive.list_members(opened)
+        archive.read_members(opened, ["a/__init__.py"], WHEEL)
 
 
 def wheel(data: bytes) -> None:
-    """Nothing but the wheel's own files may be there afterwards, all of them below its folder."""
+    """Afterwards only the files of the wheel may exist, all of them below its folder."""
     with tempfile.TemporaryDirectory() as name:
         path, folder = Path(name, WHEEL.filename), Path(name, "unpacked")
         folder.mkdir()
@@ -137,8 +137,8 @@ def lock(data: bytes) -> None:
     with contextlib.suppress(MinreqError):
         lockfile.parse(text)
     with contextlib.suppress(MinreqError):
-        edits.edits(LOCK, text, filename="requirements-minimal.txt")
-    lockfile.parse_damaged(text)
+        edits.find_edits(LOCK, text, filename="requirements-minimal.txt")
+    lockfile.parse_leniently(text)
 
 
 def lock_evidence(data: bytes) -> None:
@@ -151,9 +151,9 @@ def requirements_file(data: bytes) -> None:
 
 def configuration(data: bytes) -> None:
     def read(path: Path) -> None:
-        found = pyproject.find(path.parent)
+        found = pyproject.find_configuration(path.parent)
         if found is not None:
-            pyproject.values(found, None)
+            pyproject.read_values(found, None)
 
     _as_file("pyproject.toml", data, read)
 
@@ -163,18 +163,18 @@ def cutoffs(data: bytes) -> None:
 
 
 def source_file(data: bytes) -> None:
-    """All that reads the code of a package without running it."""
-    list(prefetch.imports(data, "a.b", is_package=False))
+    """Call everything that reads the code of a package without running it."""
+    list(prefetch.top_level_imports(data, "a.b", is_package=False))
     list(imports.static_imports(data, "a.b", "a/b.py"))
-    source.read_lines(data, "a/b.py")
+    parser.read_lines(data, "a/b.py")
     _as_file("b.py", data, _places)
 
 
 def _places(path: Path) -> None:
-    source.read_places(str(path), "a/b.py")
+    parser.read_statements(str(path), "a/b.py")
     for line in (1, 2, 4):
         frame = Frame(file=str(path), line=line, function="<module>")
-        handlers.optional_because(Question(need=Need.IMPORT, name="c", frames=(frame,), stage="import"))
+        handlers.find_optional_reason(Question(need=QuestionKind.IMPORT, name="c", frames=(frame,), stage="import"))
 
 
 def _as_file(name: str, data: bytes, read: Callable[[Path], object]) -> None:

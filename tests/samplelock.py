@@ -24,11 +24,11 @@ from minreq.model import (
     Kept,
     LeftOut,
     Lock,
-    Need,
     Outcome,
     PassedOver,
     Platform,
     Question,
+    QuestionKind,
     RecordedRequest,
     Request,
     Resolution,
@@ -82,7 +82,9 @@ def candidate(name: str, version: str, *tags: str) -> Candidate:
     return Candidate(name=canonicalize_name(name), version=Version(version), wheel=wheels[0], wheels=tuple(wheels))
 
 
-def question(name: str, stage: str, file: str = "litellm/main.py", need: Need = Need.IMPORT) -> Question:
+def question(
+    name: str, stage: str, file: str = "litellm/main.py", need: QuestionKind = QuestionKind.IMPORT
+) -> Question:
     return Question(
         need=need, name=name, frames=(Frame(file=file, line=73, function="<module>"),), stage=stage, order=4
     )
@@ -95,7 +97,7 @@ def failure(name: str, stage: str = "import") -> Failure:
 
 def asker(name: str, owner: str, file: str, *stages: str, why_optional: str | None = None) -> Asker:
     return Asker(
-        need=Need.IMPORT,
+        need=QuestionKind.IMPORT,
         name=name,
         frame=Frame(file=file, line=73, function="<module>"),
         distribution=canonicalize_name(owner),
@@ -256,7 +258,7 @@ _TEXTS = st.text(max_size=12) | st.sampled_from(["a\nb", "x\u2028evil==1", "# \\
 _NAMES = st.from_regex(r"[a-z0-9]{1,3}(-[a-z0-9]{1,2})?", fullmatch=True).map(canonicalize_name)
 _VERSIONS = st.sampled_from(["0.1", "1.0.post1", "2!3.4rc1", "1.0+local.1", "26.7"])
 _TAGS = st.sampled_from(["py3-none-any", "cp312-cp312-manylinux_2_28_x86_64", "py2.py3-none-any"])
-_NEEDS = st.sampled_from(Need)
+_NEEDS = st.sampled_from(QuestionKind)
 _FRAMES = st.builds(Frame, file=_TEXTS, line=st.integers(min_value=1), function=_TEXTS)
 _QUESTIONS = st.builds(
     Question,

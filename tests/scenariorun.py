@@ -1,4 +1,4 @@
-"""Runs a scenario as a lock would, with real children: resolution, closure, store, emulator, fixed point, proof."""
+"""Run a scenario as a lock would, with real child processes: resolution, closure, store, emulator, search, proof."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ from wheelhouse import Scenario, Wheelhouse
 
 from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
-from minreq.minimize import Minimum, Wishes, minimize
-from minreq.minimize.laboratory import workplace
-from minreq.minimize.observe import Laboratory
-from minreq.minimize.select import loaded_files, requests, select
+from minreq.minimize import MinimalSet, UserChoices, minimize
+from minreq.minimize.runner import SmokeRunner, open_runner
+from minreq.minimize.select import loaded_files, request_evidence, select
 from minreq.model import Answer, Evidence, Group, Plan, Resolution, Script, Sdist, Selection, Wheel
 from minreq.reporting import Reporter, Step
-from minreq.requirements import StatedRequirement
-from minreq.resolver import Demand, extend, resolve
-from minreq.source.imports import StaticForecast
+from minreq.requirements import UserRequirement
+from minreq.resolver import ResolverInput, extend, resolve
+from minreq.source.imports import StaticImportFinder
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -41,14 +40,14 @@ JOBS = 2
 @cache
 def interpreter() -> Interpreter:
     """The interpreter that runs the tests."""
-    return runtime.interpreter()
+    return runtime.find_interpreter()
 
 
-class Copier:
-    """A source of archives that are files."""
+class FileDownloader:
+    """Downloads archives from files."""
 
     def __init__(self) -> None:
-        #: File names in the order they were fetched.
+        #: File names in the order of the downloads.
         self.fetched: list[str] = []
 
     def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
@@ -58,8 +57,8 @@ class Copier:
 
 
 @dataclass(slots=True)
-class Recorder(Reporter):
-    """Remembers what it was told."""
+class RecordingReporter(Reporter):
+    """Records all that is reported."""
 
     steps: list[Step] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -84,15 +83,15 @@ class Recorder(Reporter):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What came out of a scenario."""
+class ScenarioResult:
+    """The result of a scenario."""
 
     resolution: Resolution
-    minimum: Minimum
+    minimal_set: MinimalSet
     selection: Selection
     #: Archives that were fetched.
     fetched: frozenset[str]
-    recorder: Recorder
+    reporter: RecordingReporter
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -104,38 +103,41 @@ class Found:
         return {each.candidate.name: each.reason for each in self.selection.left_out}
 
 
-def demand_of(scenario: Scenario) -> Demand:
-    """What the scenario asks to be resolved; what stands beside the root is made available."""
-    asked = scenario.lock
+def resolver_input_of(scenario: Scenario) -> ResolverInput:
+    """Return what the scenario has resolved; its requirements beside the root are made available."""
+    settings = scenario.lock
     root = Requirement(scenario.root)
     host = interpreter().platform
     beside = [text for text in scenario.requirements if Requirement(text).name != root.name]
-    return Demand(
+    return ResolverInput(
         root=root,
         host=host,
         targets=(host,),
-        available=(*_stated("--with", beside), *_stated("--include", asked.get("include", ()))),
-        whole=_stated("--whole", asked.get("whole", ())),
-        provided=_stated("--provided", asked.get("provided", ())),
+        available=(
+            *_user_requirements("--with", beside),
+            *_user_requirements("--include", settings.get("include", ())),
+        ),
+        whole=_user_requirements("--whole", settings.get("whole", ())),
+        provided=_user_requirements("--provided", settings.get("provided", ())),
     )
 
 
-def wishes_of(scenario: Scenario, resolution: Resolution, settle: Literal["auto", "runs"]) -> Wishes:
-    """What the user of the scenario decided beforehand."""
-    asked = scenario.lock
-    words = {canonicalize_name(Requirement(text).name): f"--whole {text}" for text in asked.get("whole", ())}
-    words |= {canonicalize_name(name): f"--include {name}" for name in asked.get("include", ())}
-    words[resolution.root] = "root"
-    return Wishes(
-        requested=requests(resolution, words),
-        excluded=frozenset(map(canonicalize_name, asked.get("exclude", ()))),
-        smallest=bool(asked.get("smallest")),
+def choices_of(scenario: Scenario, resolution: Resolution, settle: Literal["auto", "runs"]) -> UserChoices:
+    """Return what the user of the scenario decides before anything runs."""
+    settings = scenario.lock
+    origins = {canonicalize_name(Requirement(text).name): f"--whole {text}" for text in settings.get("whole", ())}
+    origins |= {canonicalize_name(name): f"--include {name}" for name in settings.get("include", ())}
+    origins[resolution.root] = "root"
+    return UserChoices(
+        requested=request_evidence(resolution, origins),
+        excluded=frozenset(map(canonicalize_name, settings.get("exclude", ()))),
+        smallest=bool(settings.get("smallest")),
         settle=settle,
     )
 
 
 def plan_of(house: Wheelhouse) -> Plan:
-    """The program of the scenario alone, or its stages: ``first``, and a table of features for each group."""
+    """Return the plan of the scenario: its program, or its stages, ``first`` and a table of features for each group."""
     smoke: Mapping[str, Any] = house.scenario.smoke
     addresses = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
     if not smoke:
@@ -158,55 +160,55 @@ def plan_of(house: Wheelhouse) -> Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A laboratory with what stands behind it."""
+class OpenScenario:
+    """A scenario with an open runner, and what the runner reads."""
 
     house: Wheelhouse
-    laboratory: Laboratory
+    runner: SmokeRunner
     index: FolderIndex
-    copier: Copier
+    downloader: FileDownloader
 
 
 @contextmanager
-def opened(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JOBS) -> Iterator[Opened]:
-    """Open a laboratory for what the scenario of *house* resolves to; the store stays beside it."""
-    index, copier = FolderIndex(house), Copier()
-    demand = demand_of(house.scenario)
-    resolution = resolve(demand, index, StaticForecast(index))
-    store = Store(house.folder / "store", copier)
-    closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
-    initial = frozenset(wishes_of(house.scenario, resolution, "auto").requested) | resolution.provided
+def open_scenario(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JOBS) -> Iterator[OpenScenario]:
+    """Resolve the scenario of *house* and open a runner for it; the store stays in the same folder."""
+    index, downloader = FolderIndex(house), FileDownloader()
+    inputs = resolver_input_of(house.scenario)
+    resolution = resolve(inputs, index, StaticImportFinder(index))
+    store = Store(house.folder / "store", downloader)
+    closure = Closure(resolution, index, store, partial(extend, inputs=inputs, index=index))
+    initial = frozenset(choices_of(house.scenario, resolution, "auto").requested) | resolution.provided
     limit = float(house.scenario.lock.get("limit", LIMIT))
-    with workplace(
+    with open_runner(
         interpreter(), plan or plan_of(house), closure, store, initial=initial, jobs=jobs, timeout=limit
-    ) as laboratory:
-        yield Opened(house=house, laboratory=laboratory, index=index, copier=copier)
+    ) as runner:
+        yield OpenScenario(house=house, runner=runner, index=index, downloader=downloader)
 
 
-def find(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") -> Found:
-    """Do what a lock does with the scenario of *house*; the store is warm the second time."""
-    with opened(house) as bench:
-        closure, recorder = bench.laboratory.closure, Recorder()
-        wishes = wishes_of(house.scenario, closure.resolution, settle)
-        minimum = minimize(bench.laboratory, wishes, recorder)
-        loaded = loaded_files(minimum.trace, bench.laboratory.world.places(bench.laboratory.scratch))
+def run_scenario(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") -> ScenarioResult:
+    """Do what a lock does with the scenario of *house*; a second call finds the wheels in the store."""
+    with open_scenario(house) as opened:
+        closure, reporter = opened.runner.closure, RecordingReporter()
+        choices = choices_of(house.scenario, closure.resolution, settle)
+        minimal_set = minimize(opened.runner, choices, reporter)
+        loaded = loaded_files(minimal_set.trace, opened.runner.setup.make_path_map(opened.runner.scratch))
     selection = select(
         closure.resolution,
-        minimum,
-        size=closure.bytes,
-        sources=closure.sources,
+        minimal_set,
+        size=closure.installed_bytes,
+        source_bytes=closure.source_bytes,
         import_map=closure.import_map,
         loaded=loaded,
-        excluded=wishes.excluded,
+        excluded=choices.excluded,
     )
-    return Found(
+    return ScenarioResult(
         resolution=closure.resolution,
-        minimum=minimum,
+        minimal_set=minimal_set,
         selection=selection,
-        fetched=frozenset(bench.copier.fetched),
-        recorder=recorder,
+        fetched=frozenset(opened.downloader.fetched),
+        reporter=reporter,
     )
 
 
-def _stated(origin: str, texts: Iterable[str]) -> tuple[StatedRequirement, ...]:
-    return tuple(StatedRequirement(requirement=Requirement(text), origin=f"{origin} {text}") for text in texts)
+def _user_requirements(origin: str, texts: Iterable[str]) -> tuple[UserRequirement, ...]:
+    return tuple(UserRequirement(requirement=Requirement(text), origin=f"{origin} {text}") for text in texts)

@@ -147,9 +147,9 @@ CASES: Mapping[str, Sequence[str]] = {
 _HEAD = """\
 # Hard cases
 
-What has tripped tools that trace imports, each as a small world of real wheels with an expected result. The suite runs
-every one of them by the shortcuts and by the reference, a run of its own for each question; both must find what stands
-here. The files are in `tests/scenarios`; a new defect begins as a new one.
+Cases that tools that trace imports got wrong, each as a scenario with real wheels and an expected result. The tests run
+each scenario twice: with the shortcuts, and with the reference, a separate run for each question. Both must find the
+result in the table. The files are in `tests/scenarios`; a new defect starts with a new scenario.
 """
 
 
@@ -159,8 +159,8 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    told = {name for names in CASES.values() for name in names}
-    others = sorted(path.stem for path in SCENARIOS.glob("*.toml") if path.stem not in told)
+    listed = {name for names in CASES.values() for name in names}
+    others = sorted(path.stem for path in SCENARIOS.glob("*.toml") if path.stem not in listed)
     for case, names in (*CASES.items(), *([("Others", others)] if others else [])):
         yield from (f"## {case}", "", "| scenario | why it exists | kept | left out |", "| --- | --- | --- | --- |")
         for name in names:

@@ -21,8 +21,8 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What the server can do; an index in the field lacks one or the other."""
+class ServerFeatures:
+    """What the server supports; real indexes lack one or the other."""
 
     #: Answers ``Range`` with 206; without it the whole file is sent with 200.
     ranges: bool = True
@@ -30,14 +30,14 @@ class Offer:
     metadata: bool = False
     #: The JSON form of the Simple API; without it every page is HTML.
     json: bool = True
-    #: Path to a status that is answered instead: ``{"/simple/a/": 500}``.
+    #: Path to the status of its response: ``{"/simple/a/": 500}``.
     failures: Mapping[str, int] = field(default_factory=dict)
-    #: ``user:password`` demanded of every request.
+    #: ``user:password`` that every request must have.
     credentials: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ReceivedRequest:
     """A request that reached the server."""
 
     method: str
@@ -52,11 +52,11 @@ class IndexServer:
     """A running server."""
 
     wheelhouse: Wheelhouse
-    offer: Offer
+    features: ServerFeatures
     #: ``http://127.0.0.1:PORT``.
     origin: str
     #: Every request so far, in the order of arrival.
-    seen: list[Seen] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -65,12 +65,14 @@ class IndexServer:
 
 
 @contextmanager
-def serve(wheelhouse: Wheelhouse, offer: Offer | None = None) -> Iterator[IndexServer]:
+def serve(wheelhouse: Wheelhouse, features: ServerFeatures | None = None) -> Iterator[IndexServer]:
     """Serve *wheelhouse* on a free port of loopback until the block ends."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
         http.daemon_threads = True
         running = IndexServer(
-            wheelhouse=wheelhouse, offer=offer or Offer(), origin=f"http://127.0.0.1:{http.server_address[1]}"
+            wheelhouse=wheelhouse,
+            features=features or ServerFeatures(),
+            origin=f"http://127.0.0.1:{http.server_address[1]}",
         )
         http.RequestHandlerClass = type("Handler", (_Handler,), {"index": running})
         thread = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
@@ -93,13 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is BaseHTTPRequestHandler's.
-        """Stay silent: ``IndexServer.seen`` is the log."""
+        """Stay silent: ``IndexServer.requests`` is the log."""
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         header = self.headers.get
-        self.index.seen.append(
-            Seen(
+        self.index.requests.append(
+            ReceivedRequest(
                 method=self.command,
                 path=path,
                 range=header("Range"),
@@ -107,10 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
                 authorization=header("Authorization"),
             )
         )
-        offer = self.index.offer
-        if path in offer.failures:
-            self._send(offer.failures[path], b"failure as told")
-        elif offer.credentials is not None and not self._authorized(offer.credentials):
+        features = self.index.features
+        if path in features.failures:
+            self._send(features.failures[path], b"failure as configured")
+        elif features.credentials is not None and not self._authorized(features.credentials):
             self._send(HTTPStatus.UNAUTHORIZED, b"", {"WWW-Authenticate": 'Basic realm="index"'})
         elif match := re.fullmatch(r"/simple/(?:([^/]+)/)?", path):
             self._page(match[1])
@@ -126,21 +128,21 @@ class _Handler(BaseHTTPRequestHandler):
         return self.headers.get("Authorization") == expected
 
     def _page(self, name: str | None) -> None:
-        house, offer = self.index.wheelhouse, self.index.offer
+        house, features = self.index.wheelhouse, self.index.features
         if name is None:
             self._send(HTTPStatus.OK, root_html(house.projects).encode(), {"Content-Type": "text/html"})
         elif name != canonicalize_name(name) or name not in house.projects:
             self._send(HTTPStatus.NOT_FOUND, b"no such project")
-        elif offer.json and _JSON in self.headers.get("Accept", ""):
-            text = project_json(name, house.of(name), metadata=offer.metadata)
+        elif features.json and _JSON in self.headers.get("Accept", ""):
+            text = project_json(name, house.of(name), metadata=features.metadata)
             self._cacheable(text.encode(), _JSON, "max-age=600")
         else:
-            text = project_html(house.of(name), metadata=offer.metadata)
+            text = project_html(house.of(name), metadata=features.metadata)
             self._cacheable(text.encode(), "text/html; charset=utf-8", "max-age=600")
 
     def _file(self, filename: str, *, metadata: bool) -> None:
         archive = next((a for a in self.index.wheelhouse.archives if a.path.name == filename), None)
-        if archive is None or (metadata and not self.index.offer.metadata):
+        if archive is None or (metadata and not self.index.features.metadata):
             self._send(HTTPStatus.NOT_FOUND, b"no such file")
         elif metadata:
             self._cacheable(archive.release.metadata().encode(), "text/plain", "max-age=31536000, immutable")
@@ -158,8 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ranged(self, body: bytes) -> None:
         match = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
-        if match is None or not self.index.offer.ranges:
-            advertised = {"Accept-Ranges": "bytes"} if self.index.offer.ranges else {}
+        if match is None or not self.index.features.ranges:
+            advertised = {"Accept-Ranges": "bytes"} if self.index.features.ranges else {}
             self._cacheable_file(HTTPStatus.OK, body, advertised)
             return
         first, last = match[1], match[2]

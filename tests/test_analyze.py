@@ -150,7 +150,7 @@ class TestLock:
     def test_nothing_to_leave_out(self, made: Project, tmp_path: Path) -> None:
         install(made, tmp_path / "small", "app", "needed")
         done = analyze(made, str(tmp_path / "small"), "--lock", "requirements-minimal.txt")
-        assert "Left out by the lock, and what each saves:\n  nothing" in done.out
+        assert "Left out by the lock, with the bytes that each saves:\n  nothing" in done.out
 
     def test_no_lock(self, made: Project, tree: Path) -> None:
         done = analyze(made, str(tree), "--lock", "nothing.txt")
@@ -172,7 +172,7 @@ class TestBudget:
         size = data(made, str(tree))["bytes"]
         done = analyze(made, str(tree), "--budget", str(size + 100), "--function-bytes", "160")
         assert (done.status, len(done.sentences)) == (1, 1)
-        told = f"{tree} comes to {size + 160:,} bytes, 60 over the budget of {size + 100:,}; the largest: "
+        told = f"{tree} has {size + 160:,} bytes, 60 over the budget of {size + 100:,}; the largest: "
         assert done.sentences[0].startswith(told)
         assert f"Budget {size + 100:,}: {size:,} here and 160 of the function, 60 over" in done.out
 

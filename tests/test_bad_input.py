@@ -16,7 +16,7 @@ from outside import DUMPED, FOUND, PAGE, SEEDS, TARGETS
 from minreq.errors import MinreqError
 from minreq.index import simple
 from minreq.lockfile import requirements as lockfile
-from minreq.smoke.listening import Server
+from minreq.smoke.server import RunServer
 
 
 @st.composite
@@ -95,13 +95,13 @@ class Quiet:
     def __init__(self) -> None:
         self.gone = 0
 
-    def hello(self, process: str, pid: int, *, inside: int) -> bool:  # noqa: ARG002 - The seam has it.
+    def process_connected(self, process: str, pid: int, *, inner_pid: int) -> bool:  # noqa: ARG002 - The seam has it.
         return process == "main"
 
-    def receive(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+    def answer_message(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
         return {"answer": str(message["ask"])}
 
-    def closed(self, process: str) -> None:  # noqa: ARG002
+    def process_disconnected(self, process: str) -> None:  # noqa: ARG002
         self.gone += 1
 
     def stop(self) -> None:
@@ -114,7 +114,7 @@ def test_messages_of_a_child(messages: list[bytes]) -> None:
     """Nonsense ends its own connection, and the next one is served."""
     with tempfile.TemporaryDirectory() as folder:
         listener = Quiet()
-        server = Server(Path(folder, "s"), listener)
+        server = RunServer(Path(folder, "s"), listener)
         try:
             for body in (b"".join(messages), b""):
                 with socket.socket(socket.AF_UNIX) as connection:
@@ -141,5 +141,5 @@ def _ours(call: Any) -> None:
 @pytest.mark.parametrize("text", ["", "\n", "<<<<<<< HEAD\na==1\n=======\na==2\n>>>>>>> other\n"])
 def test_a_lock_merged_with_markers_is_no_lock(text: str) -> None:
     """And it is said which line is wrong."""
-    _, faults = lockfile.parse_damaged(text)
+    _, faults = lockfile.parse_leniently(text)
     assert bool(faults) == ("<<<" in text)

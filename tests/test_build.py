@@ -19,9 +19,9 @@ from commanding import Done, Project, project
 
 from minreq import interpreter
 from minreq.build import output
-from minreq.build.product import Product
-from minreq.build.slim.choosing import Choice
-from minreq.build.slim.tree import Written
+from minreq.build.slim.levels import FileSelection
+from minreq.build.slim.write import WrittenFiles
+from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings
 
 SCENARIO = """
@@ -225,7 +225,7 @@ except FileNotFoundError:
         done = own.minreq("build", "-o", "out", *arguments)
         assert done.status == 1
         assert done.sentences[-1] == (
-            "the smoke asks for app/other.json, left out as --drop; --keep 'app/other.json' brings it back"
+            "the smoke tries to open app/other.json, left out by the rule --drop; --keep 'app/other.json' keeps it"
         )
 
     def test_a_smoke_that_goes_on_without_is_told(self, own: Project, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ except FileNotFoundError:
         arguments = ("--smoke", str(tmp_path / "reads.py"), "--drop", "app/other.json")
         result = built(own, *arguments)
         assert result["missed"] == [{"path": "app/other.json", "rule": "--drop"}]
-        assert "brings it back; without, it does the same" in own.minreq("build", "-o", "out", *arguments).err
+        assert "keeps it; the smoke passes without it" in own.minreq("build", "-o", "out", *arguments).err
 
     def test_a_program_that_asks_for_it_is_told_of_each_file(self, own: Project) -> None:
         built(own, "--slim", "traced")
@@ -259,8 +259,8 @@ class TestWhatIsRefused:
         done = own.minreq("build", "-o", "out.zip", "-q", "--drop", "needed/*")
         assert done.status == 1
         assert done.sentences[0] == (
-            "requirements-minimal.txt built with --slim safe --bytecode add does not work, nothing was written; keep "
-            "what is missing with --keep PATTERN, or build with --slim none:"
+            "the tree built from requirements-minimal.txt with --slim safe --bytecode add does not work; nothing was "
+            "written; keep what is missing with --keep PATTERN, or build with --slim none:"
         )
         assert done.sentences[1].startswith("smoke/smoke.py fails: ImportError: needed is not in this tree: ")
         assert not own.folder.joinpath("out.zip").exists()
@@ -282,19 +282,19 @@ class TestWhatIsRefused:
         text = own.evidence.read_text()
         own.evidence.write_text(text.replace('"smoke/smoke.py"', '"openai/chat"'))
         done = own.minreq("build", "-o", "out", "--slim", "traced")
-        assert (done.status, done.sentences[0].endswith("with --smoke FILE, or say --yes-traced")) == (2, True)
+        assert (done.status, done.sentences[0].endswith("with --smoke FILE, or confirm with --yes-traced")) == (2, True)
 
     def test_a_lock_that_was_edited(self, own: Project) -> None:
         own.lock.write_text(own.lock.read_text().replace("needed==1.0", "needed==1.1"))
         done = own.minreq("build", "-o", "out", "-q")
-        assert (done.status, done.sentences[1]) == (1, "needed was moved from 1.0 to 1.1 by hand")
+        assert (done.status, done.sentences[1]) == (1, "needed was changed from 1.0 to 1.1 by hand")
 
     @pytest.mark.parametrize(
         ("output", "why"),
         [
             ("smoke.py", "it is a file; name a folder, or a file that ends in .zip"),
             ("full", "it is a folder with something else in it (no minreq-build.json)"),
-            ("nowhere/out.zip", "there is no folder nowhere; make it (mkdir -p nowhere), or name another place"),
+            ("nowhere/out.zip", "there is no folder nowhere; create it (mkdir -p nowhere), or name another path"),
             ("smoke.py/out.zip", "smoke.py is no folder"),
         ],
     )
@@ -378,8 +378,8 @@ def test_what_cannot_do_without_sources_is_told_whatever_is_left_out(tmp_path: P
     made = project(READS_ITSELF.replace("    import app.later", "    raise"), tmp_path)
     made.make_lock()
     done = made.minreq("build", "-o", "out", "-q", "--slim", "traced", "--bytecode", "only")
-    advice = "choose --bytecode add or none: without sources it fails whatever is left out:"
-    assert (done.status, done.sentences[0].partition("; ")[2]) == (1, advice)
+    advice = "choose --bytecode add or none: without sources the smoke fails whatever is left out:"
+    assert (done.status, done.sentences[0].rpartition("; ")[2]) == (1, advice)
     assert done.sentences[1].startswith("smoke/smoke.py fails: OSError: ")
 
 
@@ -406,10 +406,12 @@ def test_an_interruption_at_the_worst_moment_keeps_the_previous_build(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
-    nothing = Written(stripped={}, placeholders={}, compiled={}, sources={}, replaced={})
-    product = Product(folder=tmp_path / "tree", choice=Choice(kept=(), removed=()), written=nothing, savings=())
+    nothing = WrittenFiles(stripped={}, placeholders={}, compiled={}, source_of={}, replaced_sources={})
+    tree = BuiltTree(
+        folder=tmp_path / "tree", selection=FileSelection(kept=(), removed=()), written=nothing, savings=()
+    )
     with pytest.raises(KeyboardInterrupt):
-        output.write(BuildSettings(output=place, cache_dir=tmp_path), product, None)
+        output.write(BuildSettings(output=place, cache_dir=tmp_path), tree, None)
     assert place.joinpath("minreq-build.json").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"out", "tree"}
 
@@ -426,7 +428,7 @@ def test_what_a_smoke_of_the_user_touches_stays(own: Project, tmp_path: Path) ->
 
 def test_another_platform_gets_its_own_wheels_and_the_tree_of_the_host_is_proven(tmp_path: Path) -> None:
     target = "lambda-python{}.{}-arm64".format(*sys.version_info)
-    if target not in interpreter.presets():
+    if target not in interpreter.preset_names():
         pytest.skip("Lambda does not have this version of Python")
     tag = "cp{0}{1}-cp{0}{1}-manylinux2014_aarch64".format(*sys.version_info)
     text = SCENARIO.replace('needed."1.0" = { ', f'needed."1.0" = {{ tag = ["py3-none-any", "{tag}"], ')
@@ -436,4 +438,4 @@ def test_another_platform_gets_its_own_wheels_and_the_tree_of_the_host_is_proven
     assert f"Tag: {tag}" in made.folder.joinpath("out/needed-1.0.dist-info/WHEEL").read_text()
     assert "left_out" in made.folder.joinpath("out/needed/extra.py").read_text()
     done = made.minreq("build", "-o", "out", "--platform", "lambda-python3.10-x86_64")
-    assert (done.status, f"not for lambda-python3.10-x86_64 but for {target}" in done.err) == (2, True)
+    assert (done.status, f"is for {target}, not for lambda-python3.10-x86_64;" in done.err) == (2, True)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lambdaruntime import Runtime, serving
+from lambdaruntime import Invocation, serve_event
 
-from minreq.smoke.emulation import Emulator
+from minreq.smoke.emulatorprocess import Emulator
 
 pytestmark = pytest.mark.network
 
@@ -72,12 +72,12 @@ def client(made: Made) -> Path:
     return folder
 
 
-def invoke(made: Made, client: Path, layer: Path) -> Runtime:
+def invoke(made: Made, client: Path, layer: Path) -> Invocation:
     """Start the function as Lambda does, ask it one thing."""
     task = made.folder / "task"
     task.mkdir(exist_ok=True)
     task.joinpath("function.py").write_text(FUNCTION)
-    with Emulator() as emulator, serving({"question": "Where is Zürich?"}) as runtime:
+    with Emulator() as emulator, serve_event({"question": "Where is Zürich?"}) as runtime:
         environment = {
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -9,21 +9,22 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import candidate, failure
 
-from minreq.build.slim.choosing import choose, placeholders, started
-from minreq.build.slim.layering import layers
-from minreq.build.slim.leaves import Leaf, Rule, module_of
-from minreq.build.slim.reaching import names_in
+from minreq.build.slim.files import Rule, TreeFile, module_of
+from minreq.build.slim.layers import plan_layers
+from minreq.build.slim.levels import select_files
+from minreq.build.slim.placeholders import plan_placeholders
+from minreq.build.slim.references import entry_point_modules, names_in_source
 from minreq.model import Kept
 
 
-def leaves(folder: Path, files: Mapping[str, str]) -> tuple[Leaf, ...]:
+def tree_files(folder: Path, files: Mapping[str, str]) -> tuple[TreeFile, ...]:
     found = []
     for path, text in files.items():
         source = folder / path
         source.parent.mkdir(parents=True, exist_ok=True)
         source.write_text(text)
         owner = canonicalize_name(path.partition("/")[0])
-        found.append(Leaf(path=path, owner=owner, source=source, size=len(text)))
+        found.append(TreeFile(path=path, owner=owner, source=source, size=len(text)))
     return tuple(found)
 
 
@@ -45,7 +46,7 @@ def keep(name: str, *, providers: tuple[str, ...]) -> Kept:
     ],
 )
 def test_names_in_source(source: str, names: list[str]) -> None:
-    assert [*names_in(source.encode(), "p.q")] == names
+    assert [*names_in_source(source.encode(), "p.q")] == names
 
 
 @pytest.mark.parametrize(
@@ -69,18 +70,18 @@ class TestSafe:
 
     def test_stubs_that_a_package_reads_stay(self, tmp_path: Path) -> None:
         files = {"a/__init__.py": "lazy.attach_stub(__name__, __file__)", "a/__init__.pyi": "", "b/b.pyi": ""}
-        choice = choose(leaves(tmp_path, files), "safe")
-        assert [removal.leaf.path for removal in choice.removed] == ["b/b.pyi"]
+        selection = select_files(tree_files(tmp_path, files), "safe")
+        assert [removed.file.path for removed in selection.removed] == ["b/b.pyi"]
 
     def test_tests_that_something_imports_stay(self, tmp_path: Path) -> None:
         files = {"a/__init__.py": "import a.tests.helper", "a/tests/helper.py": "", "b/tests/b.py": "import b.tests"}
-        choice = choose(leaves(tmp_path, files), "safe")
-        assert {removal.leaf.path: removal.rule for removal in choice.removed} == {"b/tests/b.py": Rule.TESTS}
+        selection = select_files(tree_files(tmp_path, files), "safe")
+        assert {removed.file.path: removed.rule for removed in selection.removed} == {"b/tests/b.py": Rule.TESTS}
 
     def test_licences_stay_wherever_they_are(self, tmp_path: Path) -> None:
         files = {"a/docs/LICENSE.md": "", "a/docs/guide.md": "", "a/tests/licenses/BSD.txt": ""}
-        choice = choose(leaves(tmp_path, files), "traced")
-        assert {leaf.path for leaf in choice.kept} == {"a/docs/LICENSE.md", "a/tests/licenses/BSD.txt"}
+        selection = select_files(tree_files(tmp_path, files), "traced")
+        assert {file.path for file in selection.kept} == {"a/docs/LICENSE.md", "a/tests/licenses/BSD.txt"}
 
 
 class TestUnused:
@@ -89,26 +90,26 @@ class TestUnused:
     def test_services_that_were_not_used(self, tmp_path: Path) -> None:
         data = ("botocore/data/sts/1/service.json", "botocore/data/s3/1/service.json", "botocore/data/endpoints.json")
         files = {"botocore/__init__.py": "", **dict.fromkeys(data, "")}
-        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py", data[0]})
-        assert {removal.leaf.path: removal.rule for removal in choice.removed} == {data[1]: Rule.SERVICES}
+        selection = select_files(tree_files(tmp_path, files), "unused", opened={"botocore/__init__.py", data[0]})
+        assert {removed.file.path: removed.rule for removed in selection.removed} == {data[1]: Rule.SERVICES}
 
     def test_a_service_that_is_called_like_a_licence(self, tmp_path: Path) -> None:
         data = ("botocore/data/license-manager/1/service.json", "botocore/licenses/MIT.txt", "botocore/LICENSE-APACHE")
         files = {"botocore/__init__.py": "", **dict.fromkeys(data, "")}
-        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py"})
-        assert {removal.leaf.path for removal in choice.removed} == {data[0]}
+        selection = select_files(tree_files(tmp_path, files), "unused", opened={"botocore/__init__.py"})
+        assert {removed.file.path for removed in selection.removed} == {data[0]}
 
     def test_what_every_service_needs_stays_where_none_was_used(self, tmp_path: Path) -> None:
         """Else a client of any service fails with a file that has nothing to do with it."""
         data = ("botocore/data/s3/1/service.json", "botocore/data/endpoints.json")
         files = {"a/__init__.py": "", "botocore/__init__.py": "", **dict.fromkeys(data, "")}
-        choice = choose(leaves(tmp_path, files), "unused", opened={"botocore/__init__.py"})
-        assert {removal.leaf.path: removal.rule for removal in choice.removed} == {
+        selection = select_files(tree_files(tmp_path, files), "unused", opened={"botocore/__init__.py"})
+        assert {removed.file.path: removed.rule for removed in selection.removed} == {
             "a/__init__.py": Rule.PACKAGES,
             data[0]: Rule.SERVICES,
         }
-        nothing = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
-        assert data[1] in {removal.leaf.path for removal in nothing.removed}
+        nothing = select_files(tree_files(tmp_path, files), "unused", opened={"a/__init__.py"})
+        assert data[1] in {removed.file.path for removed in nothing.removed}
 
     def test_what_stays_brings_what_it_names(self, tmp_path: Path) -> None:
         files = {
@@ -119,31 +120,34 @@ class TestUnused:
             "a/one/far/__init__.py": "",
             "a/two/__init__.py": "import a.one",
         }
-        choice = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
-        assert {removal.leaf.path for removal in choice.removed} == {"a/two/__init__.py"}
+        selection = select_files(tree_files(tmp_path, files), "unused", opened={"a/__init__.py"})
+        assert {removed.file.path for removed in selection.removed} == {"a/two/__init__.py"}
 
     def test_who_names_a_namespace_package_looks_into_it(self, tmp_path: Path) -> None:
         files = {"a/__init__.py": "import ext", "ext/one.py": "import b", "b/__init__.py": "", "other/one.py": ""}
-        choice = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"})
-        assert {removal.leaf.path for removal in choice.removed} == {"other/one.py"}
+        selection = select_files(tree_files(tmp_path, files), "unused", opened={"a/__init__.py"})
+        assert {removed.file.path for removed in selection.removed} == {"other/one.py"}
 
     def test_entry_points_and_native_libraries_stay(self, tmp_path: Path) -> None:
         files = {"a/__init__.py": "", "p/__init__.py": "", "q/__init__.py": "", "a.libs/libz.so.1": ""}
-        choice = choose(leaves(tmp_path, files), "unused", opened={"a/__init__.py"}, started={"p"})
-        assert {removal.leaf.path for removal in choice.removed} == {"q/__init__.py"}
+        selection = select_files(tree_files(tmp_path, files), "unused", opened={"a/__init__.py"}, entry_points={"p"})
+        assert {removed.file.path for removed in selection.removed} == {"q/__init__.py"}
 
 
 def test_keep_wins_over_drop_and_metadata_over_all(tmp_path: Path) -> None:
     files = {"a/__init__.py": "", "a/b.py": "", "a/c.py": "", "a-1.dist-info/METADATA": ""}
-    choice = choose(leaves(tmp_path, files), "none", keep={"a/b*"}, drop={"a*"})
-    assert {leaf.path for leaf in choice.kept} == {"a/b.py", "a-1.dist-info/METADATA"}
-    assert {path: each.module for path, each in placeholders(choice).items()} == {"a/__init__.py": "a", "a/c.py": "a.c"}
+    selection = select_files(tree_files(tmp_path, files), "none", keep={"a/b*"}, drop={"a*"})
+    assert {file.path for file in selection.kept} == {"a/b.py", "a-1.dist-info/METADATA"}
+    assert {path: each.module for path, each in plan_placeholders(selection).items()} == {
+        "a/__init__.py": "a",
+        "a/c.py": "a.c",
+    }
 
 
 def test_one_placeholder_for_a_folder_that_is_gone(tmp_path: Path) -> None:
     files = {"a/__init__.py": "", "a/b/c/__init__.py": "", "a/b/__init__.py": "", "a/e.abi3.so": "", "bin/x.py": ""}
-    choice = choose(leaves(tmp_path, files), "traced", opened={"a/__init__.py"})
-    assert {path: each.module for path, each in placeholders(choice).items()} == {
+    selection = select_files(tree_files(tmp_path, files), "traced", opened={"a/__init__.py"})
+    assert {path: each.module for path, each in plan_placeholders(selection).items()} == {
         "a/b/__init__.py": "a.b",
         "a/e.py": "a.e",
     }
@@ -152,8 +156,8 @@ def test_one_placeholder_for_a_folder_that_is_gone(tmp_path: Path) -> None:
 def test_a_namespace_package_can_still_be_imported(tmp_path: Path) -> None:
     """Who looks for plugins in it imports it first."""
     files = {"a/__init__.py": "import ext", "ext/one.py": "", "ext/two/__init__.py": "", "ext/two/more.py": ""}
-    choice = choose(leaves(tmp_path, files), "traced", opened={"a/__init__.py"})
-    assert {path: each.module for path, each in placeholders(choice).items()} == {
+    selection = select_files(tree_files(tmp_path, files), "traced", opened={"a/__init__.py"})
+    assert {path: each.module for path, each in plan_placeholders(selection).items()} == {
         "ext/one.py": "ext.one",
         "ext/two/__init__.py": "ext.two",
     }
@@ -161,14 +165,14 @@ def test_a_namespace_package_can_still_be_imported(tmp_path: Path) -> None:
 
 def test_entry_points_name_modules_and_commands_do_not_count() -> None:
     text = "[console_scripts]\nx = x.cli:main\n[pydantic]\np = p.plugin:plugin [extra]\nq=q\n"
-    assert [*started([text])] == ["p.plugin", "q"]
+    assert [*entry_point_modules([text])] == ["p.plugin", "q"]
 
 
 def test_layers_are_one_for_all_and_one_for_each_provider_that_alone_asks() -> None:
     asked = {"root": (), "boto3": ("bedrock",), "jiter": ("openai",), "both": ("bedrock", "openai"), "own": ("smoke",)}
     kept = [keep(name, providers=providers) for name, providers in asked.items()]
-    found = layers(kept, ["openai", "bedrock", "azure"], {})
-    assert found.of == {"root": "base", "boto3": "bedrock", "jiter": "openai", "both": "base", "own": "base"}
+    found = plan_layers(kept, ["openai", "bedrock", "azure"], {})
+    assert found.layer_of == {"root": "base", "boto3": "bedrock", "jiter": "openai", "both": "base", "own": "base"}
     assert found.functions == {
         "azure": ("base",),
         "bedrock": ("base", "bedrock"),
@@ -179,6 +183,6 @@ def test_layers_are_one_for_all_and_one_for_each_provider_that_alone_asks() -> N
 def test_a_function_has_five_layers_at_most_so_the_smallest_join_the_base() -> None:
     names = [f"provider-{number}" for number in range(6)]
     kept = [keep(name, providers=(name,)) for name in names]
-    found = layers(kept, names, {canonicalize_name(name): number for number, name in enumerate(names)})
+    found = plan_layers(kept, names, {canonicalize_name(name): number for number, name in enumerate(names)})
     assert found.names == ("base", *names[2:])
     assert found.functions[names[0]] == ("base",)

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: `python -m minreq`, and `main` with an engine that only plays."""
+"""The command line: `python -m minreq`, and `main` with a fake engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from minreq.reporting import Reporter, Step
 
 
 @pytest.fixture(autouse=True)
-def _a_quiet_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty working directory, and none of the variables that change what is printed."""
     monkeypatch.chdir(tmp_path)
     for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
@@ -36,8 +36,8 @@ def _a_quiet_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
 
 
-class Played(Engine):
-    """Remembers what it was told and returns the sample, or raises."""
+class FakeEngine(Engine):
+    """Records its arguments and returns the sample lock, or raises."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -70,7 +70,7 @@ def minreq(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 class TestAsAUser:
-    """The real program, in a process of its own."""
+    """The real program, in its own process."""
 
     def test_version(self) -> None:
         done = minreq("--version")
@@ -81,14 +81,14 @@ class TestAsAUser:
         assert (done.returncode, done.stderr) == (0, "")
         lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
         for line in (
-            "lock Make the smallest lock with which a program works.",
-            "verify Prove a lock again.",
-            "explain Why a distribution is in a lock, or out of it.",
-            "exposure Where kept code would import what is left out.",
-            "guard Write a module with which a miss in production tells itself.",
-            "analyze What a tree of packages is made of, and what could go.",
-            "diff What lies between two locks.",
-            "cache Where minreq keeps wheels and what it knows of them.",
+            "lock Make the smallest lock with which the smoke passes.",
+            "verify Run the smoke of a lock again and compare.",
+            "explain Explain why a distribution is in a lock or left out.",
+            "exposure Find imports of left-out distributions in the kept code.",
+            "guard Write a module that logs misses in production.",
+            "analyze Show what a tree of packages consists of.",
+            "diff Show the differences between two locks.",
+            "cache Show or shrink the cache of wheels and index pages.",
         ):
             assert line in lines
 
@@ -101,7 +101,7 @@ class TestAsAUser:
         done = minreq("lock", "--help")
         assert done.returncode == 0
         lines = done.stdout.splitlines()
-        for heading in ("What is run:", "What may be in the lock:", "Versions:", "Platform:", "The lock:", "Runs:"):
+        for heading in ("Smoke:", "Contents of the lock:", "Versions:", "Platform:", "Lock:", "Runs:"):
             assert heading in lines
         assert lines[-8:] == [
             "  minreq lock --providers openai,bedrock",
@@ -122,12 +122,12 @@ class TestAsAUser:
             (["lock", "a>>1"], "error: invalid value for '[ROOT]...': 'a>>1' is not a requirement: "),
             (["lock", "--budget", "250MB"], "error: invalid value for '--budget': '250MB' is not a number of bytes"),
             (["lock", "-P", "a b"], "error: invalid value for '-P' / '--upgrade-package': 'a b' is not the name"),
-            (["lock"], "error: nothing to run: name the providers the program uses (--providers openai,bedrock), "),
+            (["lock"], "error: nothing to run: name the providers of the program (--providers openai,bedrock), "),
             (
                 ["lock", "--name", "api", "-p", "openai"],
                 (
                     "error: no lock is named 'api' "
-                    "(none is configured; leave --name out, or write [tool.minreq.locks.NAME])"
+                    "(no locks are configured; omit --name, or add [tool.minreq.locks.NAME])"
                 ),
             ),
             (["verify", "--path", "a", "--python", "b"], "error: --path and --python name two things to verify"),
@@ -165,59 +165,59 @@ class TestLock:
 
     def test_flags_and_configuration_become_settings(self, tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text('[tool.minreq]\nproviders = ["openai"]\ntimeout = 5\nhashes = false\n')
-        engine = Played()
+        engine = FakeEngine()
         arguments = ["-p", "bedrock,openai", "-p", "azure", "--include", "Py_YAML", "--hashes", "-j2", "-i", "u"]
         assert main(["lock", "litellm==1.78.7", *arguments], engine=engine) == 0
-        (told,) = engine.locked
-        assert told.root == Requirement("litellm==1.78.7")
-        assert told.providers == ("bedrock", "openai", "azure")
-        assert told.include == ("py-yaml",)
-        assert (told.timeout, told.hashes, told.jobs, told.index.index_url) == (5.0, True, 2, "u")
-        assert told.cache_dir == tmp_path / "cache"
+        (settings,) = engine.locked
+        assert settings.root == Requirement("litellm==1.78.7")
+        assert settings.providers == ("bedrock", "openai", "azure")
+        assert settings.include == ("py-yaml",)
+        assert (settings.timeout, settings.hashes, settings.jobs, settings.index.index_url) == (5.0, True, 2, "u")
+        assert settings.cache_dir == tmp_path / "cache"
 
     def test_it_ends_with_a_summary_on_stderr(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["lock", "-p", "openai"], engine=Played()) == 0
+        assert main(["lock", "-p", "openai"], engine=FakeEngine()) == 0
         out, err = capsys.readouterr()
         assert out == ""
         assert err.splitlines()[-2:] == [
             "  pip install --no-deps --require-hashes -r requirements-minimal.txt -t python/",
-            "or as a layer that is proven, and smaller: minreq build -o layer.zip",
+            "or build a smaller, proven layer: minreq build -o layer.zip",
         ]
 
     def test_the_lock_goes_to_stdout_when_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
-        engine = Played()
+        engine = FakeEngine()
         assert main(["lock", "-p", "openai", "-o", "-", "--quiet"], engine=engine) == 0
         assert capsys.readouterr() == (render(LOCK), "")
         assert engine.locked[0].output == STDOUT
 
-    def test_an_output_that_cannot_be_written_is_told_before_the_work(self, capsys: pytest.CaptureFixture[str]) -> None:
-        engine = Played()
+    def test_an_unwritable_output_is_reported_before_the_work(self, capsys: pytest.CaptureFixture[str]) -> None:
+        engine = FakeEngine()
         assert main(["lock", "-p", "openai", "-o", "nowhere/lock.txt"], engine=engine) == 2
         assert capsys.readouterr().err == (
-            "error: cannot write nowhere/lock.txt: there is no folder nowhere; make it (mkdir -p nowhere), or name "
-            "another place\n"
+            "error: cannot write nowhere/lock.txt: there is no folder nowhere; create it (mkdir -p nowhere), or name "
+            "another path\n"
         )
         assert engine.locked == []
 
-    def test_check_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["lock", "-p", "openai", "--check"], engine=Played()) == 0
+    def test_check_reports_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai", "--check"], engine=FakeEngine()) == 0
         out, err = capsys.readouterr()
         assert (out, err.splitlines()[-1]) == ("", "requirements-minimal.txt is up to date")
-        assert main(["lock", "-p", "openai", "--check", "-q"], engine=Played()) == 0
+        assert main(["lock", "-p", "openai", "--check", "-q"], engine=FakeEngine()) == 0
         assert capsys.readouterr() == ("", "")
 
-    def test_dry_run_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["lock", "-p", "openai", "--dry-run"], engine=Played()) == 0
+    def test_dry_run_reports_it(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["lock", "-p", "openai", "--dry-run"], engine=FakeEngine()) == 0
         assert "Nothing written (--dry-run), in 0." in capsys.readouterr().err
 
     def test_json_is_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["lock", "-p", "openai", "--json", "-o", "lock.txt"], engine=Played()) == 0
+        assert main(["lock", "-p", "openai", "--json", "-o", "lock.txt"], engine=FakeEngine()) == 0
         out, err = capsys.readouterr()
         assert out == (EXPECTED / "lock.json").read_text(encoding="utf-8")
         assert "Kept" not in err
 
     def test_json_names_no_file_that_is_not_written(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["lock", "-p", "openai", "--json", "-o", "-", "-q"], engine=Played()) == 0
+        assert main(["lock", "-p", "openai", "--json", "-o", "-", "-q"], engine=FakeEngine()) == 0
         result = json.loads(capsys.readouterr().out)
         assert (result["output"], result["evidence"]) == (None, None)
         assert result["requirements"] == render(LOCK)
@@ -228,22 +228,22 @@ class TestVerify:
 
     def test_it_holds(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "pyproject.toml").write_text('[tool.minreq.locks.api]\nproviders = ["openai"]\n')
-        engine = Played()
+        engine = FakeEngine()
         assert main(["verify", "--name", "api", "--path", "function.zip"], engine=engine) == 0
-        (told,) = engine.verified
-        assert (told.lock, told.path) == (Path("requirements-minimal-api.txt"), Path("function.zip"))
+        (settings,) = engine.verified
+        assert (settings.lock, settings.path) == (Path("requirements-minimal-api.txt"), Path("function.zip"))
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.splitlines()[-1] == "requirements-minimal-api.txt holds: 6 distributions, proven again"
+        assert err.splitlines()[-1] == "requirements-minimal-api.txt holds: 6 distributions, verified"
 
     def test_json_is_the_result(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["verify", "other.txt", "--json", "-q"], engine=Played()) == 0
+        assert main(["verify", "other.txt", "--json", "-q"], engine=FakeEngine()) == 0
         expected = {"schema": 1, "lock": "other.txt", "holds": True, "stages": list(LOCK.stages)}
         assert json.loads(capsys.readouterr().out) == expected
 
 
-def test_prune_tells_what_it_freed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    engine = Played()
+def test_prune_reports_the_freed_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = FakeEngine()
     assert main(["cache", "prune"], engine=engine) == 0
     assert main(["cache", "prune", "--json"], engine=engine) == 0
     assert capsys.readouterr().out == 'freed 3.0 MiB\n{\n "schema": 1,\n "freed": 3145728\n}\n'
@@ -259,7 +259,7 @@ class TestErrors:
             (errors.LockStale("requirements-minimal.txt", ["litellm is yanked"]), 1, "stale"),
             (errors.ProofFailed("requirements-minimal.txt", ["openai/chat: no module named 'jiter'"]), 1, "proof"),
             (errors.OverBudget(300, 200, ["litellm 150"]), 1, "budget"),
-            (errors.Unproven(["lambda-python3.12-x86_64"], "host"), 1, "unproven"),
+            (errors.PlatformUnproven(["lambda-python3.12-x86_64"], "host"), 1, "unproven"),
             (errors.NothingToRun(), 2, "usage"),
             (errors.BaselineFailure("the smoke fails"), 3, "baseline"),
             (errors.ResolutionFailure("conflict"), 4, "resolution"),
@@ -272,15 +272,15 @@ class TestErrors:
         self, error: BaseException, status: int, reason: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         sentence = str(error) or "interrupted"
-        assert main(["lock", "-p", "openai", "-q"], engine=Played(error)) == status
+        assert main(["lock", "-p", "openai", "-q"], engine=FakeEngine(error)) == status
         assert capsys.readouterr() == ("", f"error: {sentence}\n")
-        assert main(["lock", "-p", "openai", "-q", "--json"], engine=Played(error)) == status
+        assert main(["lock", "-p", "openai", "-q", "--json"], engine=FakeEngine(error)) == status
         out = json.loads(capsys.readouterr().out)
         assert out == {"schema": 1, "error": sentence, "reason": reason, "exit_status": status}
 
     def test_what_a_terminal_would_act_upon_is_spelled_out(self, capsys: pytest.CaptureFixture[str]) -> None:
         error = errors.IndexFailure("bad \x1b[2Jwheel\nsecond line")
-        assert main(["lock", "-p", "openai", "-q"], engine=Played(error)) == 5
+        assert main(["lock", "-p", "openai", "-q"], engine=FakeEngine(error)) == 5
         assert capsys.readouterr().err == "error: bad \\x1b[2Jwheel\nsecond line\n"
 
     def test_no_color(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -289,9 +289,9 @@ class TestErrors:
         assert capsys.readouterr().err.startswith("error: nothing to run")
 
     def test_a_defect_is_not_hidden(self) -> None:
-        """What is not foreseen keeps its traceback: that is the report."""
+        """An unexpected error keeps its traceback."""
         with pytest.raises(ZeroDivisionError):
-            main(["lock", "-p", "openai", "-q"], engine=Played(ZeroDivisionError()))
+            main(["lock", "-p", "openai", "-q"], engine=FakeEngine(ZeroDivisionError()))
 
     def test_in_a_thread_signals_are_left_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
         statuses: list[int] = []
@@ -364,7 +364,7 @@ def test_a_signal_ends_it_after_cleaning_up(start: Start, number: signal.Signals
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are those of POSIX")
-def test_a_closed_pipe_is_no_noise(start: Start) -> None:
+def test_a_closed_pipe_prints_no_error(start: Start) -> None:
     process = start(["lock", "-p", "openai", "-q", "-o", "-"])
     assert process.stdout is not None
     assert process.stdin is not None

@@ -1,4 +1,4 @@
-"""Completion as a shell asks for it, and what a mistyped word is told."""
+"""Completion in shells, and the suggestion for a mistyped command."""
 
 from __future__ import annotations
 

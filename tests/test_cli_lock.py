@@ -16,7 +16,7 @@ from typing import Literal
 
 import pytest
 from conftest import MakeWheelhouse
-from simpleserver import Offer, serve
+from simpleserver import ServerFeatures, serve
 from wheelhouse import Wheelhouse
 
 import minreq
@@ -44,7 +44,7 @@ PATIENCE = 120
 
 @dataclass(slots=True, kw_only=True)
 class User:
-    """Somebody in an empty folder with a smoke, and a lock from before."""
+    """A user in an empty folder with a smoke and an existing lock."""
 
     folder: Path
     house: Wheelhouse
@@ -109,7 +109,7 @@ def made_before(user: User) -> None:
 
 
 def test_lock(user: User) -> None:
-    """The lock is written and installs to what is kept; the last words are for the user, on stderr."""
+    """The lock is written and installs what is kept; the summary goes to stderr."""
     done = user.run("app", "--smoke", "check.py", *user.index)
     assert (done.returncode, done.stdout) == (0, "")
     assert sorted(user.files()) == ["requirements-minimal.evidence.json", "requirements-minimal.txt"]
@@ -125,7 +125,7 @@ def test_lock(user: User) -> None:
 
 
 def test_lock_to_standard_output(user: User) -> None:
-    """``-o -`` prints the lock, and nothing else, where a pipe wants it."""
+    """``-o -`` prints only the lock to standard output."""
     done = user.run("app", "--smoke", "check.py", "-o", "-", *user.index)
     assert done.returncode == 0
     assert "app==1.0" in done.stdout
@@ -133,7 +133,7 @@ def test_lock_to_standard_output(user: User) -> None:
 
 
 def test_lock_as_data(user: User) -> None:
-    """``--json`` tells the same as data."""
+    """``--json`` prints the result as data."""
     done = user.run("app", "--smoke", "check.py", "--json", "--dry-run", *user.index)
     assert done.returncode == 0
     assert json.loads(done.stdout)
@@ -152,7 +152,7 @@ def test_installs(user: User, tmp_path: Path) -> None:
 
 
 def refused_port(_user: User) -> tuple[str, ...]:
-    """The URL of an index where nobody listens."""
+    """The URL of an index that does not listen."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return ("--index-url", f"http://127.0.0.1:{listener.getsockname()[1]}/simple/")
@@ -160,7 +160,7 @@ def refused_port(_user: User) -> tuple[str, ...]:
 
 def failing_index(user: User) -> tuple[str, ...]:
     """An index that answers 500 for the root."""
-    server = user.open.enter_context(serve(user.house, Offer(failures={"/simple/app/": 500})))
+    server = user.open.enter_context(serve(user.house, ServerFeatures(failures={"/simple/app/": 500})))
     return ("--index-url", server.url)
 
 
@@ -197,7 +197,7 @@ Prepare = Callable[[User], tuple[str, ...]]
             ("--providers", "opanai"), on_index, 2, "no provider 'opanai' (did you mean openai?)", id="unknown-provider"
         ),
         pytest.param(
-            ("app", "--providers", "openai"), on_index, 2, "no profile is for app", id="provider-without-profile"
+            ("app", "--providers", "openai"), on_index, 2, "there is no profile for app", id="provider-without-profile"
         ),
         pytest.param((), on_index, 2, "name the providers the program uses", id="no-provider-named"),
         pytest.param(("nowhere", *SMOKE), on_index, 5, "no project 'nowhere'", id="unknown-package"),
@@ -234,15 +234,15 @@ Prepare = Callable[[User], tuple[str, ...]]
             ("app", *SMOKE, "--platform", "lambda-python3.12-arm64"), on_index, 1, "--allow-unproven", id="unproven"
         ),
         pytest.param(("app", *SMOKE, "--budget", "10"), on_index, 1, "over the budget of 10", id="over-budget"),
-        pytest.param(("app", *SMOKE, "--exclude", "needed"), on_index, 1, "cannot be excluded", id="excluded-needed"),
-        pytest.param(("app", *SMOKE, "--exclude", "app"), on_index, 2, "the root itself", id="excluded-root"),
+        pytest.param(("app", *SMOKE, "--exclude", "needed"), on_index, 1, "cannot exclude", id="excluded-needed"),
+        pytest.param(("app", *SMOKE, "--exclude", "app"), on_index, 2, "the root cannot", id="excluded-root"),
         pytest.param(("app", *SMOKE, "--nonsense"), on_index, 2, "--nonsense", id="unknown-option"),
     ],
 )  # fmt: skip
 def test_fault(
     arguments: tuple[str, ...], prepare: Prepare, status: Literal[1, 2, 3, 4, 5], sentence: str, user: User
 ) -> None:
-    """What cannot be done has a sentence and the designed status, no traceback of ours, and leaves the old lock."""
+    """A fault has a sentence and its exit status, no traceback of minreq, and leaves the old lock unchanged."""
     made_before(user)
     user.write("fails.py", "import app; 1 / 0\n")
     user.write("sleeps.py", "import app, time; time.sleep(1000)\n")
@@ -258,7 +258,7 @@ def test_fault(
 
 
 def test_fault_as_data(user: User) -> None:
-    """``--json`` tells a failure with its reason, on stdout as any result."""
+    """``--json`` prints a failure with its reason to stdout."""
     done = user.run("nowhere", *SMOKE, "--json", *user.index)
     data = json.loads(done.stdout)
     assert (data["reason"], data["exit_status"], done.returncode) == ("project-not-found", 5, 5)

@@ -1,4 +1,4 @@
-"""`minreq lock --html`: what the page of a lock holds, and, where there is a Chromium, what it does."""
+"""`minreq lock --html`: the content of the page, and its behaviour if there is a Chromium."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from browser import BROWSER
 from samplelock import LOCK
-from test_cli import Played
+from test_cli import FakeEngine
 from test_pages import data
 
 from minreq.cli import lockpage, main
@@ -46,7 +46,7 @@ def test_it_is_one_file_that_asks_for_nothing_else() -> None:
 
 def test_it_is_written_beside_the_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "lock.html"
-    assert main(["lock", "-p", "openai", "-o", str(tmp_path / "lock.txt"), "--html", str(file)], engine=Played()) == 0
+    assert main(["lock", "-p", "openai", "-o", str(tmp_path / "lock.txt"), "--html", str(file)], engine=FakeEngine()) == 0
     assert file.read_text("utf-8") == PAGE
     assert f"Wrote {file}" in capsys.readouterr().err.replace("\n", "")
 
@@ -54,36 +54,36 @@ def test_it_is_written_beside_the_lock(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("other", ["--check", "--dry-run"])
 def test_what_writes_nothing_writes_no_page(other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "lock.html"
-    assert main(["lock", "-p", "openai", other, "--html", str(file)], engine=Played()) == 2
+    assert main(["lock", "-p", "openai", other, "--html", str(file)], engine=FakeEngine()) == 2
     assert "--html" in capsys.readouterr().err
     assert not file.exists()
 
 
-def test_what_the_lock_before_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An exclusion that is needed now, and one that hits nothing any more."""
+def test_changes_from_the_previous_lock_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A distribution that is needed now, and one that is no longer declared."""
     kept, left_out = LOCK.selection.kept, LOCK.selection.left_out
     now = replace(LOCK, selection=Selection(kept=kept, left_out=left_out[:1]))
     needed = replace(left_out[0], candidate=kept[0].candidate)
     before = replace(LOCK, selection=Selection(kept=kept[1:], left_out=(needed, *left_out)))
 
-    class Again(Played):
+    class Again(FakeEngine):
         def lock(self, settings: Settings, reporter: Reporter) -> Lock:
             made = super().lock(settings, reporter)
             reporter.began(Step.WRITE)
             return made
 
-        def before(self, settings: Settings) -> str | None:
+        def read_previous_evidence(self, settings: Settings) -> str | None:
             return evidence.dump(before) if settings.output.name == "lock.txt" else None
 
-        def changes(self, before: str | None, lock: Lock) -> LockDifference | None:
+        def compare_with_previous(self, before: str | None, lock: Lock) -> LockDifference | None:
             assert lock is LOCK
-            return super().changes(before, now)
+            return super().compare_with_previous(before, now)
 
     assert main(["lock", "-p", "openai", "-o", str(tmp_path / "lock.txt")], engine=Again()) == 0
     said = " ".join(capsys.readouterr().err.split())
-    assert f"Left out by the lock before, and needed now: {kept[0].candidate.name} " in said
+    assert f"Left out by the previous lock, needed now: {kept[0].candidate.name} " in said
     gone = ", ".join(each.candidate.name for each in left_out[1:])
-    assert f"Left out by the lock before, and declared by nothing now: {gone} " in said
+    assert f"Left out by the previous lock, no longer declared: {gone} " in said
 
 
 #: Run in the page after its own script; what it collects is compared.

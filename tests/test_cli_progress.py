@@ -14,19 +14,19 @@ from packaging.version import Version
 from rich.console import Console
 from samplelock import ALL, DIFFERENCE, EXPECTED, KEPT, LEFT_OUT, LOCK, question, with_selection
 
-from minreq.cli import narration, summary
-from minreq.cli.narration import place, why_kept
+from minreq.cli import lockview, wording
 from minreq.cli.progress import Progress
-from minreq.cli.text import columns, counted, duration, printable, size
+from minreq.cli.text import align_columns, format_duration, format_size, pluralize, printable
+from minreq.cli.wording import describe_evidence, describe_place
 from minreq.config import STDOUT, Settings
-from minreq.model import Answer, Failure, Need
+from minreq.model import Answer, Failure, QuestionKind
 from minreq.reporting import Step
 
 SETTINGS = Settings(cache_dir=Path("cache"), providers=("openai", "bedrock"))
 
 
 class Stage:
-    """A console of 100 columns that remembers, and a clock that stands still unless it is told."""
+    """A console of 100 columns that records, and a clock that the test moves."""
 
     def __init__(self, *, terminal: bool, verbose: bool = False, encoding: str = "utf-8") -> None:
         self._stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
@@ -88,7 +88,7 @@ def play(stage: Stage) -> None:
     progress.began(Step.PROVE, "6 distributions alone")
     stage.now += 2
     progress.began(Step.WRITE, "requirements-minimal.txt")
-    progress.finished(summary.lines(LOCK, SETTINGS, progress.seconds))
+    progress.finish(lockview.lines(LOCK, SETTINGS, progress.seconds))
     stage.show_display()
 
 
@@ -102,17 +102,17 @@ def play(stage: Stage) -> None:
     ],
 )
 def test_a_whole_lock(expected: str, *, terminal: bool, verbose: bool) -> None:
-    """What a person sees, in a log and on a terminal of 100 columns."""
+    """The output of a whole lock, in a log and on a terminal of 100 columns."""
     stage = Stage(terminal=terminal, verbose=verbose)
     play(stage)
     assert stage.text == (EXPECTED / expected).read_text(encoding="utf-8")
 
 
 def test_every_line_of_a_log_is_complete() -> None:
-    """However long: nothing is folded or cut where nobody can widen a window."""
+    """A log neither wraps nor cuts lines."""
     stage = Stage(terminal=False)
     stage.progress.note("word " * 100 + "end")
-    stage.progress.finished(["x" * 300])
+    stage.progress.finish(["x" * 300])
     first, second = stage.text.splitlines()
     assert first.endswith("word end")
     assert second == "x" * 300
@@ -128,20 +128,20 @@ def test_without_unicode_the_spinner_is_ascii() -> None:
 def test_many_versions_are_a_range() -> None:
     versions = [f"1.{minor}" for minor in range(9, 5, -1)]
     passed_over = tuple(replace(LOCK.resolution.passed_over[0], version=Version(each)) for each in versions)
-    (sentence,) = narration.passed_over(replace(LOCK.resolution, passed_over=passed_over))
+    (sentence,) = wording.describe_passed_over(replace(LOCK.resolution, passed_over=passed_over))
     assert sentence.startswith("litellm 1.9 to 1.6, 4 versions: it needs certifi")
 
 
-def test_a_step_without_counts_says_something() -> None:
+def test_a_step_without_counts_has_a_default_summary() -> None:
     stage = Stage(terminal=False)
     for step in Step:
         stage.progress.began(step)
-    stage.progress.finished()
+    stage.progress.finish()
     assert stage.text == (EXPECTED / "progress-bare.txt").read_text(encoding="utf-8")
 
 
 def test_the_display_does_not_wait_for_what_prints() -> None:
-    """Whoever draws holds locks of rich that printing waits for: waiting for each other, both would hang for ever."""
+    """The drawing thread holds locks of rich that printing waits for; waiting for each other would hang for ever."""
     printing, drawn = Event(), Event()
 
     class Slow(Console):
@@ -169,13 +169,13 @@ def test_a_failure_leaves_the_step_unfinished() -> None:
     assert stage.text == ""
 
 
-def test_the_ending_fits_what_was_asked_for() -> None:
+def test_the_ending_fits_the_settings() -> None:
     def ending(settings: Settings) -> str:
-        *_, last = summary.lines(LOCK, settings, 4.0)
+        *_, last = lockview.lines(LOCK, settings, 4.0)
         return last.plain
 
     assert ending(replace(SETTINGS, dry_run=True)) == "Nothing written (--dry-run), in 4.0 s"
-    *_, install, build = summary.lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
+    *_, install, build = lockview.lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
     assert install.plain == "  pip install --no-deps --require-hashes -r 'my locks/a.txt' -t python/"
     assert build.plain.endswith("minreq build 'my locks/a.txt' -o layer.zip")
     assert ending(replace(SETTINGS, output=STDOUT)) == ""
@@ -183,43 +183,56 @@ def test_the_ending_fits_what_was_asked_for() -> None:
 
 def test_what_is_over_the_limit_shows() -> None:
     kept = (replace(KEPT[0], bytes=300_000_000),)
-    texts = list(summary.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0))
+    texts = list(lockview.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0))
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
     assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
     assert [span.style for span in row.spans] == ["red"]
     assert texts[-1].plain.endswith("minreq build -o layer.zip --slim unused")
 
 
-def test_what_nears_the_limit_only_with_bytecode_is_told() -> None:
+def test_a_lock_near_the_limit_with_bytecode_is_reported() -> None:
     kept = (replace(KEPT[0], bytes=150_000_000, sources=90_000_000),)
-    texts = [text.plain for text in summary.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
+    texts = [text.plain for text in lockview.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
     (row,) = (text for text in texts if text.startswith("  with bytecode, about"))
     assert row.split()[3:5] == ["240,000,000", "91.6%"]
     assert texts[-1].endswith("minreq build -o layer.zip --slim unused")
 
 
 def test_why_something_is_kept() -> None:
-    """That its own module is missing goes without saying; another error does not."""
+    """A missing module is the expected error and is not shown; another error is."""
     name = canonicalize_name("a")
     failure = Failure(distribution=name, stage="openai/chat", error="TypeError: no", method="run")
-    assert why_kept(failure) == "openai/chat fails without it: TypeError: no"
+    assert describe_evidence(failure) == "openai/chat fails without it: TypeError: no"
     wrapped = replace(failure, error="APIError: No module named 'jiter'")
-    assert why_kept(wrapped) == "openai/chat fails without it"
-    assert why_kept(replace(failure, error="ModuleNotFoundError: No module named 'a'", stage="import")) == (
+    assert describe_evidence(wrapped) == "openai/chat fails without it"
+    assert describe_evidence(replace(failure, error="ModuleNotFoundError: No module named 'a'", stage="import")) == (
         "the import fails without it"
     )
-    assert why_kept(DIFFERENCE) == "the import differs without it: warnings"
+    assert describe_evidence(DIFFERENCE) == "the import differs without it: warnings"
 
 
 def test_where_something_was_asked_for() -> None:
-    assert place(question("a", "import", "b.py", Need.PROBE)) == "b.py:73 probes, import"
-    assert place(question("a", "import", "b.py", Need.METADATA)) == "b.py:73 looks up its metadata, import"
-    assert place(replace(question("a.b", "openai/chat"), frames=())) == "a.b, openai/chat"
+    assert describe_place(question("a", "import", "b.py", QuestionKind.PROBE)) == "b.py:73 probes, import"
+    assert (
+        describe_place(question("a", "import", "b.py", QuestionKind.METADATA))
+        == "b.py:73 looks up its metadata, import"
+    )
+    assert describe_place(replace(question("a.b", "openai/chat"), frames=())) == "a.b, openai/chat"
 
 
 def test_numbers_and_words() -> None:
-    assert [size(count) for count in (0, 1500, 1 << 20, 206_889_123)] == ["0 KiB", "1 KiB", "1.0 MiB", "197.3 MiB"]
-    assert [duration(seconds) for seconds in (0.04, 59.9, 60, 125)] == ["0.0 s", "59.9 s", "1 min 00 s", "2 min 05 s"]
-    assert [counted(number, "wheel") for number in (0, 1, 2)] == ["0 wheels", "1 wheel", "2 wheels"]
-    assert columns([("a", "1", ""), ("bc", "23", "x")], right=frozenset({1})) == ["a    1", "bc  23  x"]
+    assert [format_size(count) for count in (0, 1500, 1 << 20, 206_889_123)] == [
+        "0 KiB",
+        "1 KiB",
+        "1.0 MiB",
+        "197.3 MiB",
+    ]
+    assert [format_duration(seconds) for seconds in (0.04, 59.9, 60, 125)] == [
+        "0.0 s",
+        "59.9 s",
+        "1 min 00 s",
+        "2 min 05 s",
+    ]
+    assert [pluralize(number, "wheel") for number in (0, 1, 2)] == ["0 wheels", "1 wheel", "2 wheels"]
+    assert align_columns([("a", "1", ""), ("bc", "23", "x")], right=frozenset({1})) == ["a    1", "bc  23  x"]
     assert printable("a\tb\x1b[0m\u2028é\n") == "a\\tb\\x1b[0m\\u2028é\n"

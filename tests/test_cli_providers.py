@@ -190,7 +190,7 @@ def test_it_is_what_a_lock_keeps(made: Project) -> None:
         done = made.minreq("lock", "fat", "--providers", provider, "--json", "-o", f"{provider}.txt")
         assert done.status == 0, done.err
         assert {each["name"] for each in json.loads(done.out)["kept"]} == base | {*needs}
-        skipped = "what far/chat would call is skipped in part or whole: older releases do not chat"
+        skipped = "far/chat: skipped in part or whole: older releases do not chat"
         assert (skipped in done.err) is (provider == "far")
 
 
@@ -213,16 +213,16 @@ def test_the_table(made: Project) -> None:
     assert done.status == 0, done.err
     lines = done.out.splitlines()
     assert lines[0].startswith("fat 1.0 on Python 3.")
-    assert "its import needs 2 distributions" in lines[0]
+    assert "the import needs 2 distributions" in lines[0]
     [far, near] = [line.split() for line in lines if line.startswith(("far ", "near "))]
     assert far[:2] == ["far", "3"]
     assert near[:2] == ["near", "5"]
     assert "chat, tools: deep, near" in lines
-    assert lines[-1] == "skipped, in part or whole: far/chat: older releases do not chat"
+    assert lines[-1] == "skipped in part or whole: far/chat: older releases do not chat"
 
 
 def test_a_provider_whose_smoke_fails(made: Project) -> None:
-    """The others are measured all the same, and the status tells."""
+    """The other providers are measured, and the exit status is 3."""
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
     script.write_text("raise LookupError('nobody home')\n")
     done = made.minreq("providers", "fat")
@@ -232,7 +232,7 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
     [far] = [line for line in done.out.splitlines() if line.startswith("far ")]
     assert "shared 1.5" in far
     [sentence] = done.sentences
-    assert sentence.startswith("could not be measured: deep, near; the table tells why")
+    assert sentence.startswith("could not measure deep, near; the table shows why")
     told = made.minreq("providers", "fat", "--json")
     assert told.status == 3
     result = json.loads(told.out)
@@ -243,7 +243,7 @@ def test_a_provider_whose_smoke_fails(made: Project) -> None:
 
 
 def test_a_provider_that_cannot_be_had(made: Project) -> None:
-    """What one wants that is not on the index, or not beside the root, loses none of the others, nor their versions."""
+    """A provider that cannot be resolved changes neither the others nor their versions."""
     file = made.folder / "profiles" / "fat" / "profile.toml"
     call = '[[providers.{0}.calls]]\nkind = "chat"\nname = "{0}"\nmodel = "{0}/one"\n'
     wanting = '[providers.{0}]\nrequirements = ["{1}"]\n' + call
@@ -257,7 +257,7 @@ def test_a_provider_that_cannot_be_had(made: Project) -> None:
     assert "shared>=7" in failures["picky"]
     assert {*failures.values()} == {None, failures["lost"], failures["picky"]}
     assert names(found)["far"] == ["bonus", "politeness", "shared"]
-    assert done.sentences[-1].startswith("could not be measured: lost, picky; the table tells why")
+    assert done.sentences[-1].startswith("could not measure lost, picky; the table shows why")
 
 
 def test_what_is_accepted_counts(made: Project, tmp_path: Path) -> None:
@@ -312,7 +312,5 @@ def test_a_base_with_an_extra_is_kept(made: Project) -> None:
 def test_a_root_without_providers(made: Project) -> None:
     done = made.minreq("providers", "always")
     assert done.status == 2
-    told = (
-        "no profile is for always, so it has no providers; lock it by a script with --smoke, or name a folder with a "
-    )
-    assert done.sentences == [f"{told}profile by --profiles"]
+    told = "there is no profile for always, so it has no providers; name a script with --smoke, or a folder with a "
+    assert done.sentences == [f"{told}profile with --profiles"]

@@ -13,7 +13,7 @@ from commanding import Project, project
 
 from minreq.config import Settings
 from minreq.reporting import Reporter
-from minreq.task.scan import applied
+from minreq.task.scan import apply_scan
 
 SCENARIO = """
 explanation = "The root that the profile is for, with its table of models."
@@ -98,8 +98,8 @@ def test_lock_of_what_calls_nothing(made: Project) -> None:
     ("arguments", "sentence"),
     [
         (("scan", "nowhere"), "cannot scan nowhere: there is no such file or folder"),
-        (("lock", "broken", "--scan", "."), "cannot scan broken: nothing is known of how programs use it; give a script"),
-        (("lock", "-p", "openai", "--allow-unknown"), "--allow-unknown is about what --scan finds, and no path is named"),
+        (("lock", "broken", "--scan", "."), "cannot scan broken: no profile knows how programs use it; name a script"),
+        (("lock", "-p", "openai", "--allow-unknown"), "--allow-unknown needs --scan, but no path is named"),
     ],
 )  # fmt: skip
 def test_faults(arguments: tuple[str, ...], sentence: str, made: Project) -> None:
@@ -131,9 +131,9 @@ def test_what_runs_only_when_it_is_named(made: Project) -> None:
 def test_a_lock_covers_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(NAMED)
     asked = Settings(scan=(tmp_path,), cache_dir=tmp_path / "cache")
-    found = applied(asked, Reporter())
+    found = apply_scan(asked, Reporter())
     assert (found.providers, found.features) == (("openai",), ("default", "images", "router"))
-    own = applied(replace(asked, features=("chat",)), Reporter())
+    own = apply_scan(replace(asked, features=("chat",)), Reporter())
     assert own.features == ("chat",)
     (tmp_path / "app.py").write_text('import litellm\nlitellm.completion("openai/gpt-4o", messages=[])\n')
-    assert applied(asked, Reporter()).features == ()
+    assert apply_scan(asked, Reporter()).features == ()

@@ -1,4 +1,4 @@
-"""Settings: from flags and pyproject.toml, faults told at once, and back to a command line."""
+"""Settings: joined from flags and pyproject.toml, with all faults at once, and back to a command line."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from packaging.version import Version
 from minreq.cli import build as build_command, lock as lock_command
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, options as o
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
-from minreq.config.pyproject import Configuration, build_values, find, values
-from minreq.config.settings import command, read_command, settings, verify_settings
+from minreq.config.pyproject import Configuration, find_configuration, read_build_values, read_values
+from minreq.config.settings import format_command, lock_settings, parse_command, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
 
 CACHE_DIR = Path("cache")
@@ -28,41 +28,43 @@ OPENAI = {**CACHE, "providers": ("openai",)}
 
 
 def configured(table: Mapping[str, Any], name: str | None = None, file: str = "pyproject.toml") -> Mapping[str, Any]:
-    return values(Configuration(file=Path(file), table=table), name)
+    return read_values(Configuration(file=Path(file), table=table), name)
 
 
 class TestConversion:
-    """Texts become values, and what cannot is told in a sentence."""
+    """Texts become values; invalid texts have a sentence."""
 
     def test_requirements_names_and_pins(self) -> None:
-        assert o.requirement("a[b]>1") == Requirement("a[b]>1")
-        assert o.project("Py_YAML") == "py-yaml"
-        assert o.provided("boto3 == 1.44.0") == o.Provided(name=canonicalize_name("boto3"), version=Version("1.44.0"))
-        assert str(o.provided("Boto3==1.44.0")) == "boto3==1.44.0"
+        assert o.parse_requirement("a[b]>1") == Requirement("a[b]>1")
+        assert o.parse_project_name("Py_YAML") == "py-yaml"
+        assert o.parse_provided("boto3 == 1.44.0") == o.Provided(
+            name=canonicalize_name("boto3"), version=Version("1.44.0")
+        )
+        assert str(o.parse_provided("Boto3==1.44.0")) == "boto3==1.44.0"
 
     def test_numbers(self) -> None:
-        assert o.count("3") == 3
-        assert o.byte_count("262,144_000") == 262_144_000
-        assert o.seconds("0.5") == 0.5
-        assert o.settle("runs") == "runs"
+        assert o.parse_count("3") == 3
+        assert o.parse_byte_count("262,144_000") == 262_144_000
+        assert o.parse_seconds("0.5") == 0.5
+        assert o.parse_settle("runs") == "runs"
 
     @pytest.mark.parametrize(
         ("convert", "text", "sentence"),
         [
-            (o.requirement, "a>>1", "'a>>1' is not a requirement: "),
-            (o.project, "a b", "'a b' is not the name of a project"),
-            (o.provided, "boto3>=1", "'boto3>=1' is not NAME==VERSION"),
-            (o.provided, "boto3==1.*", r"'boto3==1\.\*' is not NAME==VERSION"),
-            (o.count, "0", "'0' is not a whole number above zero"),
-            (o.count, "²", "'²' is not a whole number above zero"),
-            (o.byte_count, "250MB", "'250MB' is not a number of bytes, such as 262144000 for AWS Lambda"),
-            (o.seconds, "nan", "'nan' is not a number of seconds above zero"),
-            (o.seconds, "inf", "'inf' is not a number of seconds above zero"),
-            (o.seconds, "soon", "'soon' is not a number of seconds above zero"),
-            (o.settle, "fork", "'fork' is neither auto nor runs"),
+            (o.parse_requirement, "a>>1", "'a>>1' is not a requirement: "),
+            (o.parse_project_name, "a b", "'a b' is not the name of a project"),
+            (o.parse_provided, "boto3>=1", "'boto3>=1' is not NAME==VERSION"),
+            (o.parse_provided, "boto3==1.*", r"'boto3==1\.\*' is not NAME==VERSION"),
+            (o.parse_count, "0", "'0' is not a whole number above zero"),
+            (o.parse_count, "²", "'²' is not a whole number above zero"),
+            (o.parse_byte_count, "250MB", "'250MB' is not a number of bytes, such as 262144000 for AWS Lambda"),
+            (o.parse_seconds, "nan", "'nan' is not a number of seconds above zero"),
+            (o.parse_seconds, "inf", "'inf' is not a number of seconds above zero"),
+            (o.parse_seconds, "soon", "'soon' is not a number of seconds above zero"),
+            (o.parse_settle, "fork", "'fork' is neither auto nor runs"),
         ],
     )
-    def test_what_cannot_be_meant(self, convert: Any, text: str, sentence: str) -> None:
+    def test_invalid_values(self, convert: Any, text: str, sentence: str) -> None:
         with pytest.raises(ValueError, match=f"^{sentence}"):
             convert(text)
 
@@ -85,7 +87,7 @@ class TestPyproject:
             "root": Requirement("litellm-core"),
             "providers": ("openai",),
             "with_": (Requirement("orjson>3"),),
-            "provided": (o.provided("boto3==1.44.0"),),
+            "provided": (o.parse_provided("boto3==1.44.0"),),
             "budget": 1000,
             "timeout": 2.5,
             "exclude_newer": "2026-10-01",
@@ -132,7 +134,7 @@ class TestPyproject:
     def test_an_unknown_name_has_a_suggestion(self) -> None:
         with pytest.raises(UnknownLock, match=r"no lock is named 'apj'; did you mean 'api'\?"):
             configured({"locks": {"api": {}}}, "apj")
-        with pytest.raises(UnknownLock, match=r"no lock is named 'api' \(none is configured; leave --name out"):
+        with pytest.raises(UnknownLock, match=r"no lock is named 'api' \(no locks are configured; omit --name"):
             configured({}, "api")
 
     def test_all_faults_at_once_each_with_its_key(self) -> None:
@@ -155,7 +157,7 @@ class TestPyproject:
             "pyproject.toml: tool.minreq.jobs: is not an integer",
             "pyproject.toml: tool.minreq.timeout: is not an integer or a number",
             "pyproject.toml: tool.minreq.exclude-newer: is not a string or a date",
-            "pyproject.toml: tool.minreq.upgrade: is for the command line alone, as --upgrade",
+            "pyproject.toml: tool.minreq.upgrade: works only on the command line, as --upgrade",
             "pyproject.toml: tool.minreq.locks.api.include: 'a b' is not the name of a project",
             "pyproject.toml: tool.minreq.locks.api.jobs: '-1' is not a whole number above zero",
         )
@@ -179,22 +181,24 @@ class TestFind:
         (tmp_path / "pyproject.toml").write_text('[tool.minreq]\nproviders = ["openai"]\n')
         (tmp_path / "a" / "pyproject.toml").write_text("[tool.other]\n")
         (inner / "pyproject.toml").write_text("tool = 1\n")
-        found = find(inner)
+        found = find_configuration(inner)
         assert found == Configuration(file=Path("../../pyproject.toml"), table={"providers": ["openai"]})
-        assert find(tmp_path) == Configuration(file=Path("pyproject.toml"), table={"providers": ["openai"]})
+        assert find_configuration(tmp_path) == Configuration(
+            file=Path("pyproject.toml"), table={"providers": ["openai"]}
+        )
 
     def test_an_unreadable_file(self, tmp_path: Path) -> None:
-        """Something is there, and nobody can tell what it says."""
+        """A file that cannot be read may have the table, so it is an error."""
         file = tmp_path / "pyproject.toml"
         file.write_text("x = 1")
         file.chmod(0)
         if os.access(file, os.R_OK):
             pytest.skip("this user reads everything")
         with pytest.raises(ConfigurationUnreadable, match="Permission denied"):
-            find(tmp_path)
+            find_configuration(tmp_path)
 
     def test_there_is_none(self, tmp_path: Path) -> None:
-        assert find(tmp_path) is None
+        assert find_configuration(tmp_path) is None
 
     @pytest.mark.parametrize(
         ("content", "why"),
@@ -208,17 +212,17 @@ class TestFind:
         file = tmp_path / "pyproject.toml"
         file.write_bytes(content)
         with pytest.raises(ConfigurationUnreadable, match=why) as caught:
-            find(tmp_path)
+            find_configuration(tmp_path)
         assert str(caught.value).startswith(f"cannot read the configuration {file}: ")
 
 
 class TestSettings:
-    """A flag wins, and contradictions are told."""
+    """A flag wins, and contradictions are reported."""
 
     def test_a_flag_wins(self) -> None:
         config = {"providers": ("openai",), "timeout": 5.0, "hashes": False, "no_index": True, "jobs": 2}
         flags = {**CACHE, "providers": ("bedrock",), "timeout": None, "hashes": True, "smokes": (), "no_index": False}
-        told = settings(flags, config)
+        told = lock_settings(flags, config)
         assert told == Settings(
             cache_dir=CACHE_DIR,
             providers=("bedrock",),
@@ -228,36 +232,36 @@ class TestSettings:
             index=IndexOptions(no_index=False),
         )
 
-    def test_order_and_repetition_of_names_say_nothing(self) -> None:
-        told = settings({**OPENAI, "include": ("b", "a", "b"), "platforms": ("y", "x")}, {})
+    def test_order_and_repetition_of_names_have_no_effect(self) -> None:
+        told = lock_settings({**OPENAI, "include": ("b", "a", "b"), "platforms": ("y", "x")}, {})
         assert (told.include, told.platforms) == (("a", "b"), ("x", "y"))
 
-    def test_something_must_run(self) -> None:
+    def test_nothing_to_run(self) -> None:
         with pytest.raises(NothingToRun, match=r"--providers openai,bedrock.*--smoke FILE.*pyproject\.toml"):
-            settings(CACHE, {})
-        assert settings({**CACHE, "smokes": (Path("s.py"),)}, {}).providers == ()
+            lock_settings(CACHE, {})
+        assert lock_settings({**CACHE, "smokes": (Path("s.py"),)}, {}).providers == ()
 
     @pytest.mark.parametrize(
         ("flags", "fault"),
         [
-            ({"include": ("a",), "exclude": ("a",)}, "a stands in both --include and --exclude"),
-            ({"exclude": ("litellm",)}, "--exclude litellm: the root itself cannot be left out"),
-            ({"provided": (o.provided("litellm==1"),)}, "--provided litellm: the root itself is what the lock is for"),
-            ({"check": True, "output": STDOUT}, "--check needs a lock on disk, and --output - names none"),
+            ({"include": ("a",), "exclude": ("a",)}, "a is in both --include and --exclude"),
+            ({"exclude": ("litellm",)}, "--exclude litellm: the root cannot be left out"),
+            ({"provided": (o.parse_provided("litellm==1"),)}, "--provided litellm: the lock has to contain the root"),
+            ({"check": True, "output": STDOUT}, "--check needs a lock on disk, but --output is -"),
             (
                 {"providers": (), "features": ("chat",)},
-                "--features narrows the smokes of --providers, and none is named",
+                "--features selects stages of --providers, but no provider is named",
             ),
         ],
     )
     def test_contradictions(self, flags: Mapping[str, Any], fault: str) -> None:
         with pytest.raises(InvalidOptions) as caught:
-            settings({**OPENAI, **flags}, {})
+            lock_settings({**OPENAI, **flags}, {})
         assert caught.value.faults == (fault,)
 
 
 class TestVerifySettings:
-    """What concerns verifying is taken from the same configuration."""
+    """The settings of verify come from the same configuration."""
 
     def test_the_configured_lock_is_verified(self) -> None:
         config = {
@@ -287,29 +291,29 @@ class TestVerifySettings:
 
 
 class TestCommand:
-    """What stands in the header of the lock."""
+    """The command in the header of the lock."""
 
-    def test_defaults_are_not_said(self) -> None:
-        assert command(settings(OPENAI, {})) == "lock --providers openai"
+    def test_defaults_are_omitted(self) -> None:
+        assert format_command(lock_settings(OPENAI, {})) == "lock --providers openai"
 
-    def test_every_choice_is_said_once_wherever_it_was_made(self) -> None:
+    def test_every_choice_is_included_once(self) -> None:
         flags = {
             **CACHE,
             "root": Requirement("litellm==1.78.7"),
             "providers": ("openai", "bedrock"),
             "with_": (Requirement("a>1"), Requirement("b")),
-            "provided": (o.provided("boto3==1.44.0"),),
+            "provided": (o.parse_provided("boto3==1.44.0"),),
             "smokes": (Path("smoke/check.py"),),
             "hashes": False,
             "budget": 5,
         }
         config = {"smallest": True, "output": Path("out.txt"), "only_binary": (":all:",)}
-        assert command(settings(flags, config)) == (
+        assert format_command(lock_settings(flags, config)) == (
             "lock litellm==1.78.7 --providers openai,bedrock --smoke smoke/check.py --with 'a>1' --with b "
             "--provided boto3==1.44.0 --smallest --budget 5 --output out.txt --no-hashes --only-binary :all:"
         )
 
-    def test_nothing_of_the_machine_or_of_indexes_is_said(self) -> None:
+    def test_facts_of_the_machine_and_of_indexes_are_omitted(self) -> None:
         flags = {
             **OPENAI,
             "index_url": "https://user:secret@index.example/simple",
@@ -321,22 +325,22 @@ class TestCommand:
             "check": True,
             "requirement_files": (Path("/home/someone/requirements.in").absolute(),),
         }
-        assert command(settings(flags, {})) == "lock --providers openai --requirement requirements.in"
+        assert format_command(lock_settings(flags, {})) == "lock --providers openai --requirement requirements.in"
 
     def test_the_command_makes_the_same_settings(self) -> None:
-        """What the header tells is understood by the command line it names."""
+        """The command line understands the command in the header."""
         flags = {**OPENAI, "with_": (Requirement("a>1"),), "smallest": True, "annotate": False}
-        told = settings(flags, {})
-        arguments = shlex.split(command(told))[1:]
+        told = lock_settings(flags, {})
+        arguments = shlex.split(format_command(told))[1:]
         context = lock_command.command.make_context("lock", arguments)
         given = {
             key: value for key, value in context.params.items() if key not in {"name", "as_json", "quiet", "verbose"}
         }
-        assert settings({**given, **CACHE}, {}) == told
+        assert lock_settings({**given, **CACHE}, {}) == told
 
 
 def test_every_option_is_a_flag_of_its_name() -> None:
-    """What pyproject.toml can say, a flag can say, and the other way round."""
+    """Each key of pyproject.toml is a flag, and each flag is a key."""
     flags = {
         name.removeprefix("--")
         for parameter in lock_command.command.params
@@ -353,10 +357,10 @@ def test_every_option_sets_a_field() -> None:
 
 
 class TestReadCommand:
-    """The command line in a lock says again what it was made from."""
+    """The command line in a lock gives back its settings."""
 
     def test_what_was_written_is_read(self) -> None:
-        told = settings(
+        told = lock_settings(
             {
                 **CACHE,
                 "root": Requirement("a[b]>=1"),
@@ -364,7 +368,7 @@ class TestReadCommand:
                 "features": ("chat",),
                 "smokes": (Path("smoke/a b.py"), Path("c.py")),
                 "with_": (Requirement("x>1"),),
-                "provided": (o.provided("boto3==1.44.0"),),
+                "provided": (o.parse_provided("boto3==1.44.0"),),
                 "smallest": True,
                 "hashes": False,
                 "budget": 7,
@@ -373,15 +377,15 @@ class TestReadCommand:
             },
             {},
         )
-        read = read_command(command(told))
-        assert settings({**CACHE, **read}, {}) == told
+        read = parse_command(format_command(told))
+        assert lock_settings({**CACHE, **read}, {}) == told
 
     @pytest.mark.parametrize(
         ("text", "why"), [("lock --smock x", "--smock is no option of lock"), ("lock --smoke", "--smoke has no value")]
     )
     def test_what_was_not_written_by_minreq_is_refused(self, text: str, why: str) -> None:
         with pytest.raises(ValueError, match=why):
-            read_command(text)
+            parse_command(text)
 
 
 class TestBuilds:
@@ -396,8 +400,8 @@ class TestBuilds:
         configuration = Configuration(file=Path("sub/pyproject.toml"), table=table)
         found = build_settings(
             {**CACHE, "reserve": 5, "yes_traced": False},
-            values(configuration, "one"),
-            build_values(configuration, "one"),
+            read_values(configuration, "one"),
+            read_build_values(configuration, "one"),
         )
         assert (found.output, found.lock) == (Path("sub/layer.zip"), Path("sub/requirements-minimal-one.txt"))
         assert (found.slim, found.reserve, found.yes_traced, found.budget) == ("traced", 5, False, 262_144_000)
@@ -406,12 +410,12 @@ class TestBuilds:
     def test_a_lock_knows_nothing_of_builds(self) -> None:
         assert "build" not in configured({"build": {"slim": "none"}})
 
-    def test_every_fault_is_told_with_its_key(self) -> None:
+    def test_every_fault_is_reported_with_its_key(self) -> None:
         table = {"build": {"slim": "all", "budget": 1, "layers": "yes"}, "locks": {"one": {"build": [1]}}}
         with pytest.raises(InvalidOptions) as caught:
             configured(table, "one")
         assert caught.value.faults == (
-            "pyproject.toml: tool.minreq.build.slim: 'all' is none of none, safe, unused, traced",
+            "pyproject.toml: tool.minreq.build.slim: 'all' is not one of none, safe, unused, traced",
             "pyproject.toml: tool.minreq.build.budget: unknown key",
             "pyproject.toml: tool.minreq.build.layers: is not true or false",
             "pyproject.toml: tool.minreq.locks.one.build: is not a table",
@@ -420,9 +424,9 @@ class TestBuilds:
     @pytest.mark.parametrize(
         ("flags", "sentence"),
         [
-            ({}, "nothing says where the build goes: name a folder or a file.zip with -o"),
-            ({"output": Path("a.zip"), "layers": True}, "--layers writes several archives: name a folder with -o"),
-            ({"output": Path("a"), "max_zip": 1}, "--max-zip is about archives, and a folder is none"),
+            ({}, "name the output of the build with -o: a folder or FILE.zip"),
+            ({"output": Path("a.zip"), "layers": True}, "--layers writes several archives; name a folder with -o"),
+            ({"output": Path("a"), "max_zip": 1}, "--max-zip limits archives, but the output is a folder"),
         ],
     )
     def test_what_does_not_go_together(self, flags: Mapping[str, Any], sentence: str) -> None:

@@ -17,8 +17,8 @@ import yaml
 from samplelock import LOCK
 
 from minreq import api
-from minreq.cli import diff, root, summary
-from minreq.cli.reported import SCHEMA, document
+from minreq.cli import diff, lockview, root
+from minreq.cli.report import SCHEMA, to_json
 from minreq.config import Settings
 from minreq.lockfile import difference
 
@@ -145,7 +145,7 @@ def printed(module: Path) -> set[str]:
         key.value
         for node in ast.walk(ast.parse(module.read_text("utf-8")))
         if (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "dict[str, Any]")
-        or (isinstance(node, ast.Call) and ast.unparse(node.func) in {"document", "report.result"})
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in {"to_json", "report.print_result"})
         for within in ast.walk(node)
         if isinstance(within, ast.Dict)
         for key in within.keys
@@ -171,12 +171,12 @@ def test_commands_that_print_json_are_found() -> None:
 def test_json_is_described() -> None:
     """Every key of a result stands in the section of its command, and no other key does."""
     settings = Settings(providers=("openai",), cache_dir=Path("cache"))
-    results = {"lock": summary.data(LOCK, settings), "diff": diff.data(difference.between(LOCK, LOCK))}
+    results = {"lock": lockview.data(LOCK, settings), "diff": diff.data(difference.compare_locks(LOCK, LOCK))}
     sections = {
         section.partition("\n")[0]: section for section in (ROOT / "docs/json.md").read_text("utf-8").split("\n## ")
     }
     for command, result in results.items():
         rows = [line.split("|")[1] for line in sections[command].splitlines() if line.startswith("| `")]
         assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == result.keys()
-    assert json.loads(document({}))["schema"] == SCHEMA
+    assert json.loads(to_json({}))["schema"] == SCHEMA
     assert f"**{SCHEMA}** in this description" in sections["# What `--json` prints"]

@@ -1,4 +1,4 @@
-"""Every error a user may meet: a sentence, an exit status, a reason, and its facts as fields."""
+"""Every error that a user may see: a sentence, an exit status, a reason, and its facts as fields."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_branches_have_the_designed_statuses() -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_error(kind: type[MinreqError]) -> None:
-    """It makes a sentence of its facts, belongs to one branch, and says what it is."""
+    """It makes a sentence of its facts, belongs to one branch, and has a docstring."""
     error = instance(kind)
     text = str(error)
     assert text.strip()
@@ -95,19 +95,19 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
     [
         (
             errors.OverBudget(1500, 1000, ()),
-            "the lock installs to 1,500 bytes, 500 over the budget of 1,000",
+            "the lock installs 1,500 bytes, 500 over the budget of 1,000",
         ),
         (
             errors.OverBudget(1500, 1000, ["a 900", "b 600"]),
-            "the lock installs to 1,500 bytes, 500 over the budget of 1,000; the largest: a 900, b 600",
+            "the lock installs 1,500 bytes, 500 over the budget of 1,000; the largest: a 900, b 600",
         ),
         (
             errors.EmulatorStopped(1, "Traceback\nOSError: no port\n"),
-            "the provider emulator ended with status 1: OSError: no port; nothing was written, try again",
+            "the emulator ended with status 1: OSError: no port; nothing was written; try again",
         ),
         (
             errors.EmulatorStopped(-9, ""),
-            "the provider emulator ended with status -9 without a word; nothing was written, try again",
+            "the emulator ended with status -9 and no message; nothing was written; try again",
         ),
         (
             errors.InvalidOptions(["--jobs: not a number", "--budget: not a size"]),
@@ -120,56 +120,56 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         ),
         (
             errors.UnknownLock("wob", []),
-            "no lock is named 'wob' (none is configured; leave --name out, or write [tool.minreq.locks.NAME])",
+            "no lock is named 'wob' (no locks are configured; omit --name, or add [tool.minreq.locks.NAME])",
         ),
         (
             errors.LockUnreadable("r.txt", [(3, "no pin")]),
-            "r.txt:3: no pin; mend it, or move it away and lock again",
+            "r.txt:3: no pin; repair it, or move it away and lock again",
         ),
         (
             errors.LockUnreadable("r.txt", [(3, "no pin"), (4, "no hash")]),
-            "r.txt is not a lock; mend it, or move it away and lock again:\n  r.txt:3: no pin\n  r.txt:4: no hash",
+            "r.txt is not a lock; repair it, or move it away and lock again:\n  r.txt:3: no pin\n  r.txt:4: no hash",
         ),
         (
             errors.EvidenceUnreadable("e.json", "", "no JSON"),
-            "e.json: no JSON; restore the file, or make the lock anew with `minreq lock`",
+            "e.json: no JSON; restore the file, or run `minreq lock` again",
         ),
         (
             errors.RunsDisagree(["b: it fails"]),
             (
-                "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each "
-                "other; nothing was written, and --settle runs finds the set without the shortcuts that may be wrong:\n"
+                "runs contradict the lock, twice each; either minreq has a defect or features depend on each "
+                "other; nothing was written; --settle runs finds the set by separate runs, without shortcuts:\n"
                 "  b: it fails"
             ),
         ),
         (
             errors.UnknownPlatform("lambda", ("a", "b"), None),
-            "no platform 'lambda'; known are a, b",
+            "no platform 'lambda'; known platforms: a, b",
         ),
         (errors.UnknownPlatform("lambda", ("a", "b"), "a"), "no platform 'lambda'; did you mean a?"),
         (
             errors.UnknownProvider("opanai", ()),
-            "no provider 'opanai': the root has no profile, give a script with --smoke instead",
+            "no provider 'opanai': the root has no profile; name a script with --smoke instead",
         ),
         (
             errors.UnknownProvider("opanai", ("bedrock", "openai")),
-            "no provider 'opanai' (did you mean openai?); there are: bedrock, openai",
+            "no provider 'opanai' (did you mean openai?); known: bedrock, openai",
         ),
         (
             errors.UnknownProvider("zzz", ("bedrock", "openai")),
-            "no provider 'zzz'; there are: bedrock, openai",
+            "no provider 'zzz'; known: bedrock, openai",
         ),
         (errors.RequirementsUnreadable(Path("r.in"), None, "not text"), "r.in: not text"),
         (errors.RequirementsUnreadable(Path("r.in"), 4, "not a name"), "r.in, line 4: not a name"),
         (
             errors.NoVersion("a>2", "a", None, {}),
-            "no version of a that can be used satisfies a>2; the index has none at all",
+            "no version of a that can be used satisfies a>2; the index has none",
         ),
         (
             errors.NoVersion("a>2", "a", None, {}, datetime(2026, 11, 22, 12, tzinfo=timezone.utc)),
             (
-                "no version of a that can be used satisfies a>2; the index has none at all, of those that the index "
-                "says were uploaded by 2026-11-22 12:00 (--exclude-newer)"
+                "no version of a that can be used satisfies a>2; the index has none, among those that the index "
+                "lists as uploaded by 2026-11-22 12:00 (--exclude-newer)"
             ),
         ),
         (
@@ -179,7 +179,7 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         (
             errors.NoVersion("a>2", "a", "1.0", {"4.0": "is yanked", "3.0": "is yanked"}),
             (
-                "no version of a that can be used satisfies a>2: a 4.0 is yanked, and 1 more do not fit; "
+                "no version of a that can be used satisfies a>2: a 4.0 is yanked, and 1 more cannot be used; "
                 "the newest that can be used is 1.0"
             ),
         ),
@@ -188,7 +188,7 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         (errors.VersionsConflict("a", "b", "why", "remedy", 1), "cannot resolve a: why; remedy"),
         (
             errors.VersionsConflict("a", "b", "why", "remedy", 3),
-            "cannot resolve a (none of 3 versions; this is the newest): why; remedy",
+            "cannot resolve a (none of 3 versions works; the newest): why; remedy",
         ),
         (
             errors.ProjectNotFound("a", ()),
@@ -198,11 +198,11 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             ),
         ),
         (
-            errors.IndexAnswered(403, "u"),
+            errors.IndexStatusError(403, "u"),
             "u answered with status 403; give credentials in the index URL, in netrc or in keyring",
         ),
-        (errors.IndexAnswered(503, "u"), "u answered with status 503; the server is at fault; try again later"),
-        (errors.IndexAnswered(410, "u"), "u answered with status 410; check the URL of the index"),
+        (errors.IndexStatusError(503, "u"), "u answered with status 503; the server failed; try again later"),
+        (errors.IndexStatusError(410, "u"), "u answered with status 410; check the URL of the index"),
         (errors.SizeMismatch("u", 10, 5), "u sent 5 bytes where 10 were expected"),
         (errors.SizeMismatch("u", 10, 15), "u sent 15 or more bytes where 10 were expected"),
     ],

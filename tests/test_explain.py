@@ -1,4 +1,4 @@
-"""Why a distribution is in a lock or out of it, told from the evidence."""
+"""Explaining from the evidence why a distribution is kept or left out."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from packaging.utils import canonicalize_name
 from samplelock import KEPT, LEFT_OUT, LOCK, with_selection
 
 from minreq.errors import UnknownDistribution
-from minreq.explain.explain import explain, tree
-from minreq.model import Asker, Frame, Kept, Need
+from minreq.explain.explain import explain, import_tree
+from minreq.model import Asker, Frame, Kept, QuestionKind
 
 
 def renamed(kept: Kept, *via: str) -> Kept:
     return replace(kept, via=via)
 
 
-def test_the_chain_begins_at_the_smoke_and_names_whose_each_file_is() -> None:
+def test_the_chain_begins_at_the_smoke_and_names_the_distribution_of_each_file() -> None:
     kept = KEPT[4]
     assert kept.question is not None
     frames = tuple(
@@ -33,24 +33,24 @@ def test_the_chain_begins_at_the_smoke_and_names_whose_each_file_is() -> None:
     ]
 
 
-def test_the_file_whose_import_failed_is_somebodys_too() -> None:
-    """It was never loaded, and is the last of the chain."""
+def test_the_file_whose_import_failed_has_its_distribution() -> None:
+    """The file was never loaded, and is the last of the chain."""
     left_out = next(each for each in LEFT_OUT if each.question is not None)
     assert left_out.question is not None
     frame = Frame(file="httpx/_main.py", line=8, function="<module>")
-    asker = Asker(need=Need.IMPORT, name="click", frame=frame, distribution=canonicalize_name("httpx"))
+    asker = Asker(need=QuestionKind.IMPORT, name="click", frame=frame, distribution=canonicalize_name("httpx"))
     told = replace(left_out, question=replace(left_out.question, frames=(frame,)), askers=(asker,))
     lock = with_selection(LOCK, KEPT, tuple(told if each is left_out else each for each in LEFT_OUT))
     assert [step.distribution for step in explain(lock, told.candidate.name, filename="x").chain] == ["httpx"]
 
 
 def test_a_module_leads_to_its_distribution() -> None:
-    assert explain(LOCK, "charset_normalizer", filename="x").member.candidate.name == "charset-normalizer"
-    assert explain(LOCK, "tokenizers.models", filename="x").member.candidate.name == "tokenizers"
+    assert explain(LOCK, "charset_normalizer", filename="x").entry.candidate.name == "charset-normalizer"
+    assert explain(LOCK, "tokenizers.models", filename="x").entry.candidate.name == "tokenizers"
 
 
-def test_what_it_would_cost_is_what_is_not_there() -> None:
-    """What is kept, provided or counted already costs nothing."""
+def test_a_left_out_one_would_bring_what_is_left_out_too() -> None:
+    """Distributions that are kept, provided or counted already cost nothing."""
     requires = {
         "tokenizers": frozenset({"hf-xet", "requests", "botocore"}),
         "hf-xet": frozenset({"tokenizers"}),
@@ -62,8 +62,8 @@ def test_what_it_would_cost_is_what_is_not_there() -> None:
     assert found.declared_by == ("hf-xet", "litellm")
 
 
-def test_what_a_kept_one_costs_is_what_only_it_brings() -> None:
-    """Not what is asked for on another way, or was asked for by the user."""
+def test_a_kept_one_costs_what_only_it_imports() -> None:
+    """Distributions that another one imports, or that the user requested, do not count."""
     boto3, charset, litellm, mcp, requests, tiktoken = KEPT
     kept = (
         renamed(boto3, "litellm"),
@@ -81,7 +81,7 @@ def test_what_a_kept_one_costs_is_what_only_it_brings() -> None:
     assert dict(explain(lock, "charset-normalizer", filename="x").brings) == {}
 
 
-def test_a_certificate_is_told() -> None:
+def test_the_certificate_is_explained() -> None:
     outcome = explain(LOCK, "charset-normalizer", filename="x").outcome
     assert outcome is not None
     assert outcome.result is not None
@@ -89,13 +89,13 @@ def test_a_certificate_is_told() -> None:
     assert explain(LOCK, "mcp", filename="x").outcome is None
 
 
-def test_a_name_nobody_knows() -> None:
+def test_an_unknown_name() -> None:
     with pytest.raises(UnknownDistribution, match="did you mean tiktoken"):
         explain(LOCK, "tiktokken", filename="requirements-minimal.txt")
 
 
-def test_the_tree_tells_each_once() -> None:
-    """A cycle ends; what nothing imports stands at the top; the root comes first."""
+def test_the_tree_shows_the_imports_of_each_once() -> None:
+    """A cycle ends. Distributions that nothing imports are at the top, the root first."""
     boto3, charset, litellm, mcp, requests, tiktoken = KEPT
     kept = (
         boto3,
@@ -105,7 +105,7 @@ def test_the_tree_tells_each_once() -> None:
         renamed(requests, "boto3", "tiktoken"),
         renamed(tiktoken, "litellm"),
     )
-    branches = list(tree(with_selection(LOCK, kept, LEFT_OUT)))
+    branches = list(import_tree(with_selection(LOCK, kept, LEFT_OUT)))
     assert [(each.depth, each.kept.candidate.name, each.repeated) for each in branches] == [
         (0, "litellm", False),
         (1, "boto3", False),
@@ -118,8 +118,8 @@ def test_the_tree_tells_each_once() -> None:
     ]
 
 
-def test_what_imports_only_each_other_is_told_too() -> None:
+def test_a_cycle_that_nothing_else_imports_is_shown() -> None:
     boto3, charset, litellm, mcp, requests, tiktoken = KEPT
     kept = (boto3, charset, litellm, renamed(mcp, "requests"), renamed(requests, "mcp"), tiktoken)
-    told = [each.kept.candidate.name for each in tree(with_selection(LOCK, kept, LEFT_OUT))]
+    told = [each.kept.candidate.name for each in import_tree(with_selection(LOCK, kept, LEFT_OUT))]
     assert sorted(set(told)) == sorted(each.candidate.name for each in kept)

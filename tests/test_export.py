@@ -99,10 +99,10 @@ def test_uv(locked: Project) -> None:
 
 def test_uv_is_told_what_nothing_declares() -> None:
     """What an extra brought in is a root of its own, and of an override the pin overrides for uv too."""
-    assert uv.roots(LOCK)[0] == "litellm==1.106.2"
-    assert "mcp==1.12.0" in uv.roots(LOCK)
-    assert "requests==2.32.0" not in uv.roots(LOCK)
-    text = uv.settings(LOCK, overridden={canonicalize_name("requests")}, made_from="lock.txt")
+    assert uv.pinned_roots(LOCK)[0] == "litellm==1.106.2"
+    assert "mcp==1.12.0" in uv.pinned_roots(LOCK)
+    assert "requests==2.32.0" not in uv.pinned_roots(LOCK)
+    text = uv.render_settings(LOCK, overridden={canonicalize_name("requests")}, made_from="lock.txt")
     settings = tomlkit.parse(text).unwrap()["tool"]["uv"]
     assert settings["override-dependencies"] == ["requests==2.32.0"]
     assert "requests==2.32.0" not in settings["constraint-dependencies"]
@@ -167,7 +167,7 @@ def test_edited_lock_is_not_exported(locked: Project) -> None:
     other.with_name("edited.evidence.json").write_bytes(locked.evidence.read_bytes())
     done = locked.minreq("export", "--format", "uv", "edited.txt", "-q")
     assert done.status == 1
-    assert "leaf was moved from 1.0 to 9.0 by hand" in done.err
+    assert "leaf was changed from 1.0 to 9.0 by hand" in done.err
 
 
 def test_file_that_is_gone(tmp_path: Path) -> None:
@@ -234,10 +234,10 @@ class TestRepacking:
         ],
     )
     def test_relaxed(self, requirement: str, extras: tuple[str, ...], expected: str | None) -> None:
-        assert repacking.relaxed(requirement, self.PINS, self.PLACE, frozenset(extras)) == expected
+        assert repacking.relax_requirement(requirement, self.PINS, self.PLACE, frozenset(extras)) == expected
 
     def test_local(self) -> None:
-        assert [str(repacking.local(Version(each))) for each in ("1.0", "1!2.0+cpu")] == [
+        assert [str(repacking.local_version(Version(each))) for each in ("1.0", "1!2.0+cpu")] == [
             "1.0+minreq",
             "1!2.0+cpu.minreq",
         ]
@@ -256,7 +256,7 @@ class TestRepacking:
         assert "unused" not in metadata
 
 
-BYTES = "Unpacked 133,800,000 -> 140,600,001 bytes (+6,800,001); 121,543,999 bytes are left of AWS Lambda's 262,144,000"
+BYTES = "Unpacked 133,800,000 -> 140,600,001 bytes (+6,800,001); 121,543,999 bytes left of AWS Lambda's 262,144,000"
 
 
 class TestDiff:
@@ -278,27 +278,27 @@ class TestDiff:
 
     def test_said_aloud(self) -> None:
         """An exclusion that is needed now, and one that hits nothing any more, have headings of their own."""
-        lines = list(printing.text(difference.between(LOCK, self.changed())))
+        lines = list(printing.text(difference.compare_locks(LOCK, self.changed())))
         headings = [line for line in lines if line and not line.startswith(" ")]
         assert headings == [
             "litellm 1.106.2, locked again",
-            "Exclusions that the new lock cannot do without: 1",
-            "Not in the lock any more: 1 distribution",
-            "Moved 1 distribution",
-            "Exclusions that hit nothing any more: 1",
+            "Left out before, needed now: 1 distribution",
+            "No longer in the lock: 1 distribution",
+            "Other version of 1 distribution",
+            "No longer declared: 1 distribution",
             BYTES,
         ]
-        assert any(line.startswith("  hf-xet") and "was left out: never asked for" in line for line in lines)
+        assert any(line.startswith("  hf-xet") and "left out before: never asked for" in line for line in lines)
 
     def test_markdown(self) -> None:
         """Nothing that comes from a program ends a cell or becomes markup."""
-        lines = list(printing.markdown(difference.between(LOCK, self.changed())))
+        lines = list(printing.markdown(difference.compare_locks(LOCK, self.changed())))
         rows = [line for line in lines if line.startswith("| ")]
         assert all(line.count("|") - line.count("\\|") == 5 for line in rows)
         assert "**litellm 1.106.2, locked again**" in lines
 
     def test_data(self) -> None:
-        told = printing.data(difference.between(LOCK, self.changed()))
+        told = printing.data(difference.compare_locks(LOCK, self.changed()))
         assert [each["name"] for each in told["added"]] == ["hf-xet"]
         assert [each["name"] for each in told["moved"]] == ["tiktoken"]
         assert [each["name"] for each in told["idle_exclusions"]] == ["tokenizers"]
@@ -306,6 +306,6 @@ class TestDiff:
     def test_of_files(self, locked: Project) -> None:
         done = locked.minreq("diff", locked.lock.name, locked.lock.name)
         assert done.status == 0
-        assert done.out.startswith("app 1.0: nothing has changed\n")
+        assert done.out.startswith("app 1.0: no changes\n")
         missing = locked.minreq("diff", "nowhere.txt", locked.lock.name)
         assert missing.status == 2

@@ -1,4 +1,4 @@
-"""Imports in kept code that would reach what is left out, found in source that is not run."""
+"""Finding imports in kept code that would reach left-out distributions, without running the code."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import LOCK, asker, candidate, with_selection
 
-from minreq.exposure.sites import Site, sites
-from minreq.exposure.source import read_lines
+from minreq.exposure.parser import read_lines
+from minreq.exposure.sites import ImportSite, find_import_sites
 from minreq.model import Kept, LeftOut, Lock, Request
 
 APP = canonicalize_name("app")
 
 
 def lock_of(*, loaded: tuple[str, ...] = ("app/__init__.py",), declined_at: str = "") -> Lock:
-    """`app` is kept, `gone` and the part `shared.gone` of a namespace are not."""
+    """`app` is kept; `gone` and the portion `shared.gone` of a namespace are left out."""
     kept = Kept(
         candidate=candidate("app", "1.0"),
         evidence=Request(distribution=APP, asked_by="root"),
@@ -33,12 +33,12 @@ def lock_of(*, loaded: tuple[str, ...] = ("app/__init__.py",), declined_at: str 
     return with_selection(replace(LOCK, certificate=None), (kept,), left_out)
 
 
-def found(folder: Path, files: Mapping[str, str], lock: Lock | None = None) -> tuple[Site, ...]:
+def found(folder: Path, files: Mapping[str, str], lock: Lock | None = None) -> tuple[ImportSite, ...]:
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return sites(lock or lock_of(), {APP: folder})
+    return find_import_sites(lock or lock_of(), {APP: folder})
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_an_import_is_found(text: str, module: str, function: str, handler: str 
         "import gone as",
     ],
 )
-def test_what_is_no_import_of_it_is_not(text: str, tmp_path: Path) -> None:
+def test_other_code_is_no_import_site(text: str, tmp_path: Path) -> None:
     assert found(tmp_path, {"app/__init__.py": text, "app/gone.py": "x = 1"}) == ()
 
 
-def test_the_way_from_traced_code_is_told(tmp_path: Path) -> None:
-    """The nearest place in what was loaded, and how many imports lie between."""
+def test_the_chain_from_traced_code_is_found(tmp_path: Path) -> None:
+    """The nearest place in loaded files, and the number of imports between."""
     files = {
         "app/__init__.py": "def start():\n    from app import middle",
         "app/middle.py": "from . import (\n    far,\n)",
@@ -107,8 +107,8 @@ def test_the_way_from_traced_code_is_told(tmp_path: Path) -> None:
     assert (apart.frame.file, apart.reach, apart.unguarded) == ("app/apart.py", "apart", False)
 
 
-def test_a_handler_on_the_way_catches_what_fails_as_it_is_loaded(tmp_path: Path) -> None:
-    """But not what fails later, when it is called."""
+def test_a_handler_in_the_chain_catches_failures_while_the_file_is_loaded(tmp_path: Path) -> None:
+    """It does not catch failures in later calls."""
     files = {
         "app/__init__.py": "def start():\n    try:\n        from app import far\n    except ImportError:\n        pass",
         "app/far.py": "def f():\n    import gone\nimport gone",
@@ -119,7 +119,7 @@ def test_a_handler_on_the_way_catches_what_fails_as_it_is_loaded(tmp_path: Path)
     assert eager.handler == "except ImportError at app/__init__.py:4"
 
 
-def test_another_way_without_a_handler_counts(tmp_path: Path) -> None:
+def test_another_chain_without_a_handler_counts(tmp_path: Path) -> None:
     guarded = "try:\n    from app import far\nexcept ImportError:\n    pass\n"
     files = {
         "app/__init__.py": guarded + "def f():\n    import app.other",
@@ -131,8 +131,8 @@ def test_another_way_without_a_handler_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["app.far", ".far"])
-def test_a_table_of_names_leads_there(name: str, tmp_path: Path) -> None:
-    """Lazy packages import by names in tables: whoever fails there must not pass for unreachable."""
+def test_a_table_of_names_leads_to_its_modules(name: str, tmp_path: Path) -> None:
+    """Lazy packages import by names in tables. Failing imports behind them must not count as unreachable."""
     table = f"TABLE = {{'x': {name!r}}}\ndef __getattr__(name):\n    return import_module(TABLE[name], __name__)"
     files = {"app/__init__.py": table, "app/far.py": "import app.farther", "app/farther.py": "import gone"}
     (site,) = found(tmp_path, files)
@@ -141,8 +141,8 @@ def test_a_table_of_names_leads_there(name: str, tmp_path: Path) -> None:
     assert (site.led_by.line, site.led_by.function) == (1, "by name")
 
 
-def test_what_raises_again_with_advice_comes_later(tmp_path: Path) -> None:
-    """It fails all the same, but whoever gets there asked for it, and is told."""
+def test_sites_whose_handler_raises_come_later(tmp_path: Path) -> None:
+    """They fail too, but with advice, and only when the user asked for the feature."""
     advice = "try:\n    import gone\nexcept ImportError as error:\n    raise RuntimeError('install gone') from error\n"
     plain, advised = found(tmp_path, {"app/__init__.py": advice + "def f():\n    import gone"})
     assert (plain.frame.line, plain.raised_again) == (6, None)
@@ -150,38 +150,38 @@ def test_what_raises_again_with_advice_comes_later(tmp_path: Path) -> None:
     assert advised.raised_again == "except ImportError at app/__init__.py:3"
 
 
-def test_what_was_read_is_kept_beside_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the hash of the wheel, whose tree never changes; what is damaged is read anew."""
+def test_imports_are_cached_beside_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is named by the hash of the wheel, so its tree never changes. A damaged cache is made again."""
     tree = tmp_path / "lib"
     files = {"app/__init__.py": "def f():\n    from app import far", "app/far.py": "import gone"}
     expected = found(tree, files)
-    assert sites(lock_of(), {APP: tree}, remember=True) == expected
+    assert find_import_sites(lock_of(), {APP: tree}, use_cache=True) == expected
     kept = tmp_path / "imports.json"
     whole = kept.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("minreq.exposure.sites.reading.read_lines", None)
-        patched.setattr("minreq.exposure.sites.reading.read_places", None)
-        assert sites(lock_of(), {APP: tree}, remember=True) == expected
+        patched.setattr("minreq.exposure.importindex.read_lines", None)
+        patched.setattr("minreq.exposure.importindex.read_statements", None)
+        assert find_import_sites(lock_of(), {APP: tree}, use_cache=True) == expected
     for damaged in (b"", whole[:-5], whole.replace(b"gone", b"goon")):
         kept.write_bytes(damaged)
-        assert sites(lock_of(), {APP: tree}, remember=True) == expected
+        assert find_import_sites(lock_of(), {APP: tree}, use_cache=True) == expected
         assert kept.read_bytes() == whole
 
 
-def test_several_processes_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"app/__init__.py": "import app.far", "app/far.py": "import gone"}
     expected = found(tmp_path, files)
-    monkeypatch.setattr("minreq.exposure.sites.reading._WORTHWHILE", 0)
+    monkeypatch.setattr("minreq.exposure.importindex._MIN_BYTES_FOR_PROCESSES", 0)
     assert found(tmp_path, files) == expected
 
 
-def test_what_is_only_imported_for_types_leads_nowhere(tmp_path: Path) -> None:
+def test_an_import_for_type_checkers_leads_nowhere(tmp_path: Path) -> None:
     files = {"app/__init__.py": "if TYPE_CHECKING:\n    import app.far", "app/far.py": "import gone"}
     (site,) = found(tmp_path, files)
     assert site.reach == "apart"
 
 
-def test_what_the_trace_declined_comes_last(tmp_path: Path) -> None:
+def test_imports_that_the_trace_declined_come_last(tmp_path: Path) -> None:
     lines = ["" for _ in range(72)]
     files = {"app/__init__.py": "\n".join([*lines, "import gone"]), "app/b.py": "import gone"}
     other, declined = found(tmp_path, files, lock_of(declined_at="app/__init__.py"))
@@ -189,14 +189,14 @@ def test_what_the_trace_declined_comes_last(tmp_path: Path) -> None:
     assert not other.declined
 
 
-def test_what_the_runtime_provides_is_not_missed(tmp_path: Path) -> None:
+def test_provided_distributions_are_not_missed(tmp_path: Path) -> None:
     lock = lock_of()
     provided = frozenset({canonicalize_name("gone")})
     lock = replace(lock, resolution=replace(lock.resolution, provided=provided))
     assert found(tmp_path, {"app/__init__.py": "import gone"}, lock) == ()
 
 
-def test_comments_among_the_names_are_no_names() -> None:
+def test_comments_among_the_names_are_ignored() -> None:
     lines = read_lines(
         b"x = 1\nfrom .a import (  # Why (not)\n    b,  # c, d)\n    e as f,\n)\nimport g\n", "p/__init__.py"
     )
@@ -204,6 +204,6 @@ def test_comments_among_the_names_are_no_names() -> None:
 
 
 @pytest.mark.parametrize("source", [b"import" * 10**5, b"from a import (#\n" * 10**4, b"from " + b"." * 10**6])
-def test_a_text_made_to_be_slow_is_read_like_another(source: bytes) -> None:
-    """In the square of its length these would take hours, and nothing could interrupt that."""
-    assert read_lines(source, "p/__init__.py").calls == ()
+def test_no_text_makes_the_search_slow(source: bytes) -> None:
+    """In quadratic time these sources would take hours, and a regular expression cannot be interrupted."""
+    assert read_lines(source, "p/__init__.py").called_modules == ()

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-import filling
+import fulldisk
 import pytest
-from answering import Asked, Told, answering
+from cannedserver import CannedResponse, ReceivedRequest, serve_responses
 from commanding import Project, project
-from killing import ARGUMENTS, SCENARIO, damaged, files, killed, processes as named
-from simpleserver import Offer, serve
+from lockkiller import ARGUMENTS, SCENARIO, find_damage, find_processes, kill_locks, lock_files
+from simpleserver import ServerFeatures, serve
 
 from minreq.doctor import diagnose
 
@@ -37,26 +37,26 @@ def start(made: Project) -> subprocess.Popen[bytes]:
 def test_killed_at_any_moment_of_a_cold_lock(tmp_path: Path) -> None:
     """The lock is the old one or the new one, whole; no process stays; the next lock is the undisturbed one.
 
-    It also removes what the killed one left, and the store is verified. `python tests/killing.py 100` kills more.
+    It also removes what the killed one left, and the store is verified. `python tests/lockkiller.py 100` kills more.
     """
-    assert len(list(killed(tmp_path, KILLS))) == KILLS
+    assert len(list(kill_locks(tmp_path, KILLS))) == KILLS
 
 
 def test_two_at_once_on_one_store_and_one_output(made: Project) -> None:
     with start(made) as one, start(made) as another:
         assert (one.wait(), another.wait()) == (0, 0)
-    found = files(made)
+    found = lock_files(made)
     made.lock.unlink()
     made.evidence.unlink()
     assert made.minreq(*ARGUMENTS).status == 0
-    assert files(made) == found
+    assert lock_files(made) == found
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
 def test_a_damaged_cache_makes_the_same_lock(made: Project, damage: str) -> None:
     """Every file of it at once, but for sources that are as long as before, which are not hashed again."""
     assert made.minreq(*ARGUMENTS).status == 0
-    expected = files(made)
+    expected = lock_files(made)
     number = 0
     for file in sorted(made.cache.rglob("*")):
         inside = "unpacked" in file.parts
@@ -75,7 +75,7 @@ def test_a_damaged_cache_makes_the_same_lock(made: Project, damage: str) -> None
     made.evidence.unlink()
     done = made.minreq(*ARGUMENTS)
     assert (done.status, done.err) == (0, "")
-    assert files(made) == expected
+    assert lock_files(made) == expected
     assert not list((made.store / "unfinished").iterdir())
 
 
@@ -106,9 +106,9 @@ def test_a_child_that_misbehaves_is_a_sentence(made: Project, tmp_path: Path, ch
     if child != "closes its pipe":
         assert done.status == 3
         assert not made.lock.exists()
-    assert named(made.cache) == []
+    assert find_processes(made.cache) == []
     assert not list((made.store / "unfinished").iterdir())
-    assert damaged(made.store) == []
+    assert find_damage(made.store) == []
     (made.folder / "smoke.py").write_text("import app")
     made.lock.unlink(missing_ok=True)
     again = made.minreq(*ARGUMENTS)
@@ -136,9 +136,9 @@ def test_code_calls_itself_by_the_name_of_what_cannot_be_read(made: Project, mad
 
 @pytest.fixture(scope="module")
 def replaced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, tuple[bytes, bytes], tuple[bytes, bytes]]:
-    if not filling.possible():
+    if not fulldisk.can_mount():
         pytest.skip("this user may mount nothing")
-    return filling.locks(tmp_path_factory.mktemp("filled"))
+    return fulldisk.make_locks(tmp_path_factory.mktemp("filled"))
 
 
 @pytest.mark.parametrize("size", [24, 120, 330])
@@ -147,29 +147,33 @@ def test_a_disk_that_gets_full(
 ) -> None:
     """At whatever write: a sentence, the old lock whole, nothing temporary; then, with more room, the undisturbed one.
 
-    `python tests/filling.py 60` tries more sizes.
+    `python tests/fulldisk.py 60` tries more sizes.
     """
     made, old, new = replaced
-    filling.filled(made, old, new, size, tmp_path / "out")
+    fulldisk.lock_on_small_disk(made, old, new, size, tmp_path / "out")
 
 
 def test_an_index_that_fails_each_request_once(made: Project) -> None:
     """Whatever it is asked for, pages, ranges and archives, by a status or by hanging up."""
     assert made.minreq(*ARGUMENTS).status == 0
-    expected = files(made)
+    expected = lock_files(made)
     made.lock.unlink()
     made.evidence.unlink()
     failed: list[str] = []
 
-    def answer(asked: Asked) -> Told:
+    def answer(asked: ReceivedRequest) -> CannedResponse:
         what = f"{asked.path} {asked.headers.get('range')}"
         if what not in failed:
             failed.append(what)
-            return Told(status=503) if len(failed) % 2 else Told(body=b"", headers={"Content-Length": "9"})
+            return (
+                CannedResponse(status=503)
+                if len(failed) % 2
+                else CannedResponse(body=b"", headers={"Content-Length": "9"})
+            )
         with urlopen(Request(f"{server.origin}{asked.path}", headers=dict(asked.headers))) as response:  # noqa: S310 - Loopback.
-            return Told(status=response.status, body=response.read(), headers=dict(response.headers))
+            return CannedResponse(status=response.status, body=response.read(), headers=dict(response.headers))
 
-    with serve(made.wheelhouse, Offer()) as server, answering(answer) as between:
+    with serve(made.wheelhouse, ServerFeatures()) as server, serve_responses(answer) as between:
         flaky = replace(made, cache=made.cache.with_name("flaky"), index=f"{between.origin}/simple/")
         environment = {**flaky.environment(), "PIP_RETRIES": "3"}
         done = subprocess.run(
@@ -184,7 +188,7 @@ def test_an_index_that_fails_each_request_once(made: Project) -> None:
 def test_a_clock_that_jumps(made: Project, days: int) -> None:
     """What the cache has is from another time, as the machine sees it, and the next lock is the same."""
     assert made.minreq(*ARGUMENTS).status == 0
-    expected = files(made)
+    expected = lock_files(made)
     now = time.time()
     for path in made.cache.rglob("*"):
         if "unpacked" not in path.parts:
@@ -193,33 +197,33 @@ def test_a_clock_that_jumps(made: Project, days: int) -> None:
     made.evidence.unlink()
     done = made.minreq(*ARGUMENTS)
     assert (done.status, done.err) == (0, "")
-    assert files(made) == expected
+    assert lock_files(made) == expected
     assert made.minreq("cache", "prune").status == 0
     assert made.minreq(*ARGUMENTS, "-U").status == 0
-    assert files(made) == expected
+    assert lock_files(made) == expected
 
 
 def test_a_cache_that_can_only_be_read(made: Project) -> None:
     """A file system mounted read-only: a sentence, and the lock that was there."""
-    if not filling.possible():
+    if not fulldisk.can_mount():
         pytest.skip("this user may mount nothing")
     assert made.minreq(*ARGUMENTS).status == 0
-    before = files(made)
+    before = lock_files(made)
     script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
     command = ["unshare", "-rm", "/bin/sh", "-c", script, str(made.cache), *made.command(*ARGUMENTS, "--no-annotate")]
     done = subprocess.run(command, cwd=made.folder, env=made.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "Read-only file system" in done.stderr
     assert "Traceback" not in done.stderr
-    assert files(made) == before
+    assert lock_files(made) == before
 
 
 def test_a_store_on_another_file_system(made: Project) -> None:
     """Than output and temporary folder; and without ``/dev/shm``, as some containers are."""
-    if not filling.possible():
+    if not fulldisk.can_mount():
         pytest.skip("this user may mount nothing")
     assert made.minreq(*ARGUMENTS).status == 0
-    expected = files(made)
+    expected = lock_files(made)
     script = """
     set -e
     mount -t tmpfs none "$0"
@@ -241,4 +245,4 @@ def test_a_store_on_another_file_system(made: Project) -> None:
         command, cwd=made.folder, env=there.environment(), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert files(made) == expected
+    assert lock_files(made) == expected

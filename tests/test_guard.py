@@ -1,4 +1,4 @@
-"""The module that tells a miss in production, in an interpreter of its own."""
+"""The module that reports misses in production, in an interpreter of its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import LOCK
 
-from minreq.guard.render import FILENAME, render
-from minreq.model import Asker, Frame, Need
+from minreq.guard.render import FILENAME, render_guard
+from minreq.model import Asker, Frame, QuestionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A folder as it is deployed."""
+    """A deployed folder."""
 
     folder: Path
 
@@ -28,7 +28,7 @@ class Program:
         path.write_text(text)
 
     def run(self, text: str) -> tuple[str, list[dict[str, object]]]:
-        """What it prints, and the misses it tells."""
+        """Run the program; return its output and the misses it reports."""
         self.write("main.py", f"import minreq_guard\n{text}")
         done = subprocess.run(
             [sys.executable, "-IB", "-c", f"import sys, runpy; sys.path.insert(0, {str(self.folder)!r})\nimport main"],
@@ -44,15 +44,15 @@ class Program:
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     made = Program(folder=tmp_path)
-    made.write(FILENAME, render(LOCK, filename="requirements-minimal.txt"))
+    made.write(FILENAME, render_guard(LOCK, filename="requirements-minimal.txt"))
     return made
 
 
 CAUGHT = "try:\n    {}\nexcept ImportError as error:\n    print(type(error).__name__, error.name, error)\n"
 
 
-def test_a_miss_tells_itself(program: Program) -> None:
-    """In the exception, for a person; on stderr, for a collector of logs: each place once."""
+def test_a_miss_is_reported(program: Program) -> None:
+    """In the exception for the user, and on stderr for a log collector; once for each place."""
     out, misses = program.run(
         "for _ in range(2):\n    " + CAUGHT.format("import tokenizers.models").replace("\n", "\n    ")
     )
@@ -71,8 +71,8 @@ def test_a_miss_tells_itself(program: Program) -> None:
     }
 
 
-def test_what_the_trace_declined_is_silent(program: Program) -> None:
-    """At the very line of the very file alone."""
+def test_imports_that_the_trace_declined_are_not_reported(program: Program) -> None:
+    """Only at that line of that file."""
     lines = ["" for _ in range(72)]
     program.write("litellm/__init__.py", "")
     program.write("litellm/utils.py", "\n".join([*lines, "try: import tokenizers", "except ImportError: pass"]))
@@ -89,12 +89,12 @@ def test_what_the_trace_declined_is_silent(program: Program) -> None:
         "import importlib.metadata\nlist(importlib.metadata.distributions())\nprint(None)",
     ],
 )
-def test_what_is_no_miss(text: str, program: Program) -> None:
+def test_imports_that_are_no_misses(text: str, program: Program) -> None:
     assert program.run(text) == ("None\n", [])
 
 
-def test_a_look_up_of_metadata_tells_itself(program: Program) -> None:
-    """With the error of Python's own, so that whoever catches it still does."""
+def test_a_missed_look_up_of_metadata_is_reported(program: Program) -> None:
+    """With the class of Python's own error, so that handlers still catch it."""
     text = "from importlib.metadata import PackageNotFoundError, version\n"
     caught = "try:\n    version('Tokenizers')\nexcept PackageNotFoundError as error:\n    print(error.name, error)\n"
     out, misses = program.run(text + caught)
@@ -140,10 +140,10 @@ def version(name):
 """
 
 
-def test_a_declined_look_up_is_silent(program: Program) -> None:
-    """And so is one of what is unknown, or of all."""
+def test_a_declined_look_up_is_not_reported(program: Program) -> None:
+    """Nor is a look-up of an unknown distribution, or of all distributions."""
     asker = Asker(
-        need=Need.METADATA,
+        need=QuestionKind.METADATA,
         name="Tokenizers",
         frame=Frame(file="litellm/utils.py", line=3, function="<module>"),
         distribution=canonicalize_name("litellm"),
@@ -155,7 +155,7 @@ def test_a_declined_look_up_is_silent(program: Program) -> None:
         for each in LOCK.selection.left_out
     ]
     lock = replace(LOCK, selection=replace(LOCK.selection, left_out=tuple(left_out)))
-    program.write(FILENAME, render(lock, filename="requirements-minimal.txt"))
+    program.write(FILENAME, render_guard(lock, filename="requirements-minimal.txt"))
     program.write("litellm/__init__.py", "")
     text = "from importlib.metadata import version\ntry:\n    version({!r})\nexcept ImportError as e:\n    print(e)"
     program.write("litellm/utils.py", text.format("tokenizers"))
@@ -163,17 +163,17 @@ def test_a_declined_look_up_is_silent(program: Program) -> None:
     assert program.run(text.format("nobody-knows-it"))[1] == []
 
 
-def test_a_module_that_is_there_after_all(program: Program) -> None:
+def test_a_left_out_module_that_is_installed_after_all(program: Program) -> None:
     program.write("tokenizers.py", "print('here')")
     assert program.run("import tokenizers") == ("here\n", [])
 
 
-def test_an_import_by_the_standard_library_is_told_with_who_asked(program: Program) -> None:
+def test_an_import_by_the_standard_library_is_reported_with_its_caller(program: Program) -> None:
     _, misses = program.run(CAUGHT.format("__import__('importlib').import_module('tokenizers')"))
     assert [(str(miss["file"]).rpartition("/")[2], miss["line"]) for miss in misses] == [("main.py", 3)]
 
 
-def test_stderr_may_be_gone(program: Program) -> None:
+def test_stderr_may_be_closed(program: Program) -> None:
     out, misses = program.run("import sys\nsys.stderr = None\n" + CAUGHT.format("import tokenizers"))
     assert out.startswith("ModuleNotFoundError")
     assert misses == []
@@ -185,9 +185,9 @@ def test_it_is_installed_once(program: Program) -> None:
     assert program.run(text + counted)[0] == "1\n"
 
 
-def test_the_module_of_the_package_guards_nothing() -> None:
-    """As it stands it is a template; equal locks make equal modules."""
-    text = render(LOCK, filename="x.txt")
-    assert text == render(LOCK, filename="x.txt")
+def test_the_template_guards_nothing() -> None:
+    """The file in the package has no data; equal locks make equal modules."""
+    text = render_guard(LOCK, filename="x.txt")
+    assert text == render_guard(LOCK, filename="x.txt")
     assert '"tokenizers": [("litellm/utils.py", 73)],' in text
     assert "botocore" not in text.partition("MODULES")[2]

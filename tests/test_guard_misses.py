@@ -1,4 +1,4 @@
-"""Logs in which misses are told, and what a lock keeps for them."""
+"""Reading misses from logs, and including their distributions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from samplelock import LOCK
 
 from minreq.config import Settings
 from minreq.errors import InvalidOptions, LockMissing
-from minreq.guard.misses import include, read
+from minreq.guard.misses import include_misses, read_misses
 from minreq.lockfile import evidence
 
 
@@ -23,12 +23,12 @@ def line(distribution: str, file: str = "a/b.py", number: int = 3) -> str:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     output = tmp_path / "requirements-minimal.txt"
-    evidence.beside(output).write_text(evidence.dump(LOCK))
+    evidence.evidence_path(output).write_text(evidence.dump(LOCK))
     return Settings(providers=("openai",), output=output, cache_dir=tmp_path)
 
 
 def test_lines_of_any_collector_are_read() -> None:
-    """With a time in front, something behind, or wrapped in JSON."""
+    """With a time before it, text after it, or in a string of JSON."""
     text = "\n".join(
         [
             f"2026-11-01T00:00:00Z req-1 {line('tokenizers')}  ",
@@ -40,45 +40,45 @@ def test_lines_of_any_collector_are_read() -> None:
             line("no project!"),
         ]
     )
-    assert [(miss.distribution, miss.count, miss.place) for miss in read(text)] == [
+    assert [(miss.distribution, miss.count, miss.place) for miss in read_misses(text)] == [
         ("hf-xet", 1, 'say "x".py:3'),
         ("tokenizers", 2, "a/b.py:3"),
     ]
 
 
-def test_what_was_missed_is_kept(settings: Settings) -> None:
+def test_missed_distributions_are_included(settings: Settings) -> None:
     requires = {
         canonicalize_name("tokenizers"): frozenset({canonicalize_name("hf-xet"), canonicalize_name("requests")})
     }
     lock = replace(LOCK, resolution=replace(LOCK.resolution, requires=requires))
-    evidence.beside(settings.output).write_text(evidence.dump(lock))
+    evidence.evidence_path(settings.output).write_text(evidence.dump(lock))
     before = replace(settings, include=(canonicalize_name("zipp"),))
-    told, sentences = include(before, f"{line('tokenizers')}\n{line('tokenizers')}")
+    told, sentences = include_misses(before, f"{line('tokenizers')}\n{line('tokenizers')}")
     assert told == replace(settings, include=(canonicalize_name("tokenizers"), canonicalize_name("zipp")))
     missed = "tokenizers was missed 2 times, first at a/b.py:3, and is kept"
     assert sentences == (
         f"{missed}; it declares hf-xet, still left out (--whole tokenizers keeps all)",
-        "to keep it in later locks too, lock with --include tokenizers, or write include into [tool.minreq]",
+        "to keep it in later locks too, use --include tokenizers, or set include in [tool.minreq]",
     )
 
 
 @pytest.mark.parametrize("name", ["evil", "requests", "botocore"])
-def test_a_log_brings_in_nothing_else(name: str, settings: Settings) -> None:
-    """What anybody writes into a log is never installed; what is kept or provided needs nothing."""
-    told, (sentence,) = include(settings, line(name))
+def test_other_distributions_in_a_log_are_not_included(name: str, settings: Settings) -> None:
+    """Anyone may write into a log: only left-out distributions are included."""
+    told, (sentence,) = include_misses(settings, line(name))
     assert told == settings
-    assert "not taken from the log" in sentence
+    assert "so the log line is ignored" in sentence
 
 
 def test_a_log_without_misses(settings: Settings) -> None:
-    assert include(settings, "") == (settings, ("the log tells of no miss",))
+    assert include_misses(settings, "") == (settings, ("the log reports no miss",))
 
 
-def test_what_is_excluded_cannot_be_kept(settings: Settings) -> None:
+def test_an_excluded_distribution_cannot_be_included(settings: Settings) -> None:
     with pytest.raises(InvalidOptions, match="--exclude tokenizers: it was missed"):
-        include(replace(settings, exclude=(canonicalize_name("tokenizers"),)), line("tokenizers"))
+        include_misses(replace(settings, exclude=(canonicalize_name("tokenizers"),)), line("tokenizers"))
 
 
-def test_without_a_lock_a_log_tells_nothing(settings: Settings) -> None:
+def test_a_log_without_a_lock_is_an_error(settings: Settings) -> None:
     with pytest.raises(LockMissing):
-        include(replace(settings, output=Path("nowhere.txt")), line("tokenizers"))
+        include_misses(replace(settings, output=Path("nowhere.txt")), line("tokenizers"))

@@ -1,4 +1,4 @@
-"""Names that differ in look alone, and credentials: nothing is taken for another, and no secret is told."""
+"""Names that only look alike are not mixed up, and credentials are never shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commanding import project
 from packaging.utils import canonicalize_name
-from simpleserver import Offer, serve
+from simpleserver import ServerFeatures, serve
 
 from minreq.index import simple
 
@@ -33,20 +33,20 @@ LOOKALIKES = (
 def test_a_file_whose_name_only_looks_right_is_none(name: str) -> None:
     """Neither as a wheel nor as a source distribution."""
     for filename in (f"{name}-9.0-py3-none-any.whl", f"{name}-9.0.tar.gz"):
-        (link,) = simple.links_at([f"https://x/{filename}"])
-        file = simple.file_of(link)
+        (link,) = simple.links_from_urls([f"https://x/{filename}"])
+        file = simple.file_from_link(link)
         assert file is None or file.name not in {"needed", "app"}
-        release = simple.release_of(filename)
+        release = simple.release_from_filename(filename)
         assert release is None or release[0] not in {"needed", "app"}
 
 
 @pytest.mark.parametrize("name", LOOKALIKES, ids=ascii)
 def test_a_requirement_whose_name_only_looks_right_is_refused(name: str, tmp_path: Path) -> None:
-    made = project(SCENARIO, tmp_path)
-    done = made.minreq("lock", name, "--smoke", "smoke.py")
+    app_project = project(SCENARIO, tmp_path)
+    done = app_project.minreq("lock", name, "--smoke", "smoke.py")
     assert done.status == 2
     assert "Traceback" not in done.err
-    assert not made.lock.exists()
+    assert not app_project.lock.exists()
 
 
 def test_spellings_of_one_name_are_one() -> None:
@@ -54,44 +54,44 @@ def test_spellings_of_one_name_are_one() -> None:
     assert {canonicalize_name(each) for each in ("My.Pkg", "my-pkg", "MY_PKG", "my--pkg", "my_.pkg")} == {"my-pkg"}
 
 
-def test_credentials_are_told_nobody(tmp_path: Path) -> None:
-    """Not by a word, in the lock, its evidence, or a file of the cache; by flag, with whatever goes wrong."""
-    made = project(SCENARIO, tmp_path)
-    with serve(made.wheelhouse, Offer(credentials="me:s3cret")) as server:
-        secret = replace(made, index=server.url.replace("//", "//me:s3cret@"))
+def test_credentials_are_never_shown(tmp_path: Path) -> None:
+    """Not in output, lock, evidence or cache; with any flag, and after any error."""
+    app_project = project(SCENARIO, tmp_path)
+    with serve(app_project.wheelhouse, ServerFeatures(credentials="me:s3cret")) as server:
+        secret = replace(app_project, index=server.url.replace("//", "//me:s3cret@"))
         done = secret.minreq("lock", "app", "--smoke", "smoke.py", "-v")
         assert done.status == 0, done.err
-        told = [done.err, done.out]
+        output = [done.err, done.out]
         for arguments in (
             ("lock", "nowhere", "--smoke", "smoke.py"),
             ("lock", "app", "--smoke", "smoke.py", "--json", "-U"),
         ):
-            more = secret.minreq(*arguments)
-            told += [more.err, more.out]
+            result = secret.minreq(*arguments)
+            output += [result.err, result.out]
     gone = secret.minreq("lock", "app==7", "--smoke", "smoke.py", "-v")
     assert gone.status in {4, 5}  # By the cache, or by nobody who answers.
-    told += [gone.err, gone.out]
-    wrong = replace(made, index="https://me:s3cret@[not-a-url/")
-    told += [wrong.minreq("lock", "app", "--smoke", "smoke.py").err]
-    assert not [each for each in told if "s3cret" in each]
-    files = [path for folder in (made.folder, made.cache) for path in folder.rglob("*") if path.is_file()]
+    output += [gone.err, gone.out]
+    wrong = replace(app_project, index="https://me:s3cret@[not-a-url/")
+    output += [wrong.minreq("lock", "app", "--smoke", "smoke.py").err]
+    assert not [each for each in output if "s3cret" in each]
+    files = [path for folder in (app_project.folder, app_project.cache) for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert not [path for path in files if b"s3cret" in path.read_bytes() or b"bWU6czNjcmV0" in path.read_bytes()]
 
 
-def test_a_child_cannot_see_what_the_parent_was_told(tmp_path: Path) -> None:
-    """Credentials in the environment, in netrc, and in the command line of minreq itself."""
-    made = project(SCENARIO, tmp_path)
-    (made.folder / "smoke.py").write_text(
+def test_a_child_cannot_see_credentials_of_the_parent(tmp_path: Path) -> None:
+    """Credentials in the environment, and in the command line of minreq itself."""
+    app_project = project(SCENARIO, tmp_path)
+    (app_project.folder / "smoke.py").write_text(
         "import app, os, pathlib\n"
         "assert 's3cret' not in repr(os.environ)\n"
         "for each in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
         "    assert b's3cret' not in each.read_bytes(), each\n"
     )
-    environment = {**made.environment(), "PIP_PASSWORD": "s3cret", "AWS_SESSION_TOKEN": "s3cret"}
+    environment = {**app_project.environment(), "PIP_PASSWORD": "s3cret", "AWS_SESSION_TOKEN": "s3cret"}
     done = subprocess.run(
-        [*made.command("lock", "app", "--smoke", "smoke.py", "-q"), "--extra-index-url", "https://me:s3cret@127.0.0.1:9/"],
-        cwd=made.folder, env=environment, capture_output=True, text=True, check=False,
+        [*app_project.command("lock", "app", "--smoke", "smoke.py", "-q"), "--extra-index-url", "https://me:s3cret@127.0.0.1:9/"],
+        cwd=app_project.folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0 or os.environ.get("MINREQ_SANDBOX") == "hooks", done.stderr
     assert "s3cret" not in done.stderr

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from commanding import project
 from hypothesis import given, strategies as st
-from laboratory import Copier
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from scenariorun import FileDownloader
 
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.model import Wheel
@@ -89,8 +89,8 @@ def wheel_of(path: Path, name: str = "evil") -> Wheel:
 
 def unpacked(path: Path, folder: Path, *allowed: str, remarks: list[str] | None = None) -> Path:
     told: Callable[[str], None] = (lambda _sentence: None) if remarks is None else remarks.append
-    store = Store(folder / "store", Copier(), allow_pth=map(canonicalize_name, allowed), remarked=told)
-    return store.unpacked(wheel_of(path))
+    store = Store(folder / "store", FileDownloader(), allow_pth=map(canonicalize_name, allowed), on_notice=told)
+    return store.unpack(wheel_of(path))
 
 
 FINE = Entry(path="evil/__init__.py", content=b"x = 1\n")
@@ -202,14 +202,14 @@ REFUSED: Mapping[str, tuple[tuple[Entry, ...], Mapping[str, bytes | None], str, 
         "evil-1.0.data/platlib/usercustomize.py",
         "every start of Python",
     ),
-    "pth": ((Entry(path="evil.pth", content=b"import os"),), {}, "evil.pth", "say --allow-pth evil"),
+    "pth": ((Entry(path="evil.pth", content=b"import os"),), {}, "evil.pth", "use --allow-pth evil"),
     "pth by a scheme": (
         (Entry(path="evil-1.0.data/purelib/evil.pth"),),
         {},
         "evil-1.0.data/purelib/evil.pth",
-        "say --allow-pth evil",
+        "use --allow-pth evil",
     ),
-    "start file": ((Entry(path="evil.start", content=b"evil:main"),), {}, "evil.start", "say --allow-pth evil"),
+    "start file": ((Entry(path="evil.start", content=b"evil:main"),), {}, "evil.start", "use --allow-pth evil"),
     "path configuration": ((Entry(path="python312._pth"),), {}, "python312._pth", "where Python looks for modules"),
     "environment": ((Entry(path="pyvenv.cfg"),), {}, "pyvenv.cfg", "where Python looks for modules"),
 }
@@ -248,20 +248,20 @@ def test_encrypted_and_countless_entries_are_refused() -> None:
     info = zipfile.ZipInfo("evil/x.py")
     info.flag_bits, info.header_offset = 1, 0
     with pytest.raises(HostileWheel, match="encrypted"):
-        rules.look_into(NAME, [info], 100)
-    many = [zipfile.ZipInfo("evil/x.py")] * (rules.MOST_ENTRIES + 1)
+        rules.check_directory(NAME, [info], 100)
+    many = [zipfile.ZipInfo("evil/x.py")] * (rules.MAX_ENTRIES + 1)
     with pytest.raises(HostileWheel, match="entries, more than"):
-        rules.look_into(NAME, many, 1 << 30)
+        rules.check_directory(NAME, many, 1 << 30)
 
 
 def test_metadata_that_contradicts_the_index_is_refused(tmp_path: Path) -> None:
     """What was resolved from was not what would be installed (PEP 658 wants one content)."""
     path = archive(tmp_path, FINE)
-    store = Store(tmp_path / "store", Copier())
+    store = Store(tmp_path / "store", FileDownloader())
     with pytest.raises(HostileWheel, match="not the metadata that the index shows"):
-        store.unpacked(replace(wheel_of(path), metadata_sha256=hashlib.sha256(b"other").hexdigest()))
+        store.unpack(replace(wheel_of(path), metadata_sha256=hashlib.sha256(b"other").hexdigest()))
     shown = hashlib.sha256(METADATA.encode()).hexdigest()
-    assert store.unpacked(replace(wheel_of(path), metadata_sha256=shown)).is_dir()
+    assert store.unpack(replace(wheel_of(path), metadata_sha256=shown)).is_dir()
 
 
 def test_what_is_legitimate_is_kept_and_told(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_the_command_tells_what_was_kept(tmp_path: Path) -> None:
     refused = made.minreq("lock", "app", "--smoke", "smoke.py", "--json")
     assert refused.status == 1
     assert '"reason": "hostile"' in refused.out
-    assert "a-1.0-py3-none-any.whl is refused because of a.pth" in refused.err
+    assert "minreq refuses a-1.0-py3-none-any.whl because of a.pth" in refused.err
     assert "--allow-pth a" in refused.err
     done = made.minreq("lock", "app", "--smoke", "smoke.py", "--allow-pth", "a")
     assert done.status == 0, done.err

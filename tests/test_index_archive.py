@@ -1,4 +1,4 @@
-"""Wheels are read by range as if they were whole: any cut gives the same bytes, any damage one of our errors."""
+"""Reading a wheel by range gives the same bytes as reading it whole; damage raises an error of minreq."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from minreq.errors import ArchiveUnreadable, MetadataMismatch
 from minreq.index import archive, coremetadata
 from minreq.index.archive import RangedFile
 from minreq.index.records import Records
-from minreq.index.simple import file_at
+from minreq.index.simple import file_from_url
 from minreq.model import Member, Wheel
 
 METADATA = b"Metadata-Version: 2.1\nName: A.b\nVersion: 1.0\n"
 
 
 def wheel(name: str = "a_b", version: str = "1.0") -> Wheel:
-    found = file_at(f"https://files.example/{name}-{version}-py3-none-any.whl")
+    found = file_from_url(f"https://files.example/{name}-{version}-py3-none-any.whl")
     assert isinstance(found, Wheel)
     return found
 
@@ -47,7 +47,7 @@ def zipped(files: dict[str, bytes], comment: bytes = b"") -> bytes:
 def test_a_ranged_file_reads_like_the_file(
     body: bytes, parts: list[tuple[int, int]], reads: list[tuple[int, int]]
 ) -> None:
-    """Whatever is at hand, overlapping or not; and nothing is fetched twice."""
+    """With any fetched parts, overlapping or not; no byte is fetched twice."""
     fetched: list[int] = []
 
     def fetch(start: int, stop: int) -> bytes:
@@ -89,7 +89,7 @@ def test_directory_and_metadata_from_the_tail(comment: bytes) -> None:
     file = RangedFile(len(body), fetch)
     file.add(0, body)
     with archive.open_zip(file, wheel()) as opened:
-        assert archive.members(opened) == (
+        assert archive.list_members(opened) == (
             Member(path="a_b-1.0.dist-info/METADATA", size=len(METADATA)),
             Member(path="a_b/__init__.py", size=100_000),
         )
@@ -113,14 +113,14 @@ def test_no_zip(damage: bytes) -> None:
 )
 def test_metadata_must_be_unmistakable(paths: list[str]) -> None:
     with pytest.raises(ArchiveUnreadable, match="folders for the metadata"):
-        archive.metadata_path(paths, wheel())
+        archive.find_metadata(paths, wheel())
 
 
 def test_other_distributions_inside_do_not_matter() -> None:
     """Wheels vendor others with their metadata; only the folder at the top with the wheel's name counts."""
     for own in ("a_b-1.0.dist-info/METADATA", "A.b-1.0.0.dist-info/METADATA", "a-b-1.0.dist-info/METADATA"):
         paths = ["x-1.dist-info/METADATA", own, "v/a_b-1.0.dist-info/METADATA"]
-        assert archive.metadata_path(paths, wheel()) == own
+        assert archive.find_metadata(paths, wheel()) == own
 
 
 def test_huge_metadata_is_refused() -> None:
@@ -135,9 +135,9 @@ def test_damaged_and_missing_members() -> None:
     body[45] ^= 0xFF
     with archive.open_zip(io.BytesIO(body), wheel()) as opened:
         with pytest.raises(ArchiveUnreadable, match="damaged"):
-            archive.contents(opened, ["a.py"], wheel())
-        assert archive.contents(opened, ["b.py"], wheel()) == {}
-        assert archive.stretches(opened, ["b.py"]) == []
+            archive.read_members(opened, ["a.py"], wheel())
+        assert archive.read_members(opened, ["b.py"], wheel()) == {}
+        assert archive.member_ranges(opened, ["b.py"]) == []
 
 
 def test_neighbours_are_fetched_together_and_long_stretches_in_pieces() -> None:
@@ -183,15 +183,15 @@ def test_unusable_metadata(text: bytes) -> None:
     assert caught.value.filename == "a_b-1.0-py3-none-any.whl"
 
 
-@pytest.mark.parametrize("asked", [wheel(name="other"), wheel(version="1.1")])
-def test_metadata_of_another_release(asked: Wheel) -> None:
+@pytest.mark.parametrize("other", [wheel(name="other"), wheel(version="1.1")])
+def test_metadata_of_another_release(other: Wheel) -> None:
     with pytest.raises(MetadataMismatch) as caught:
-        coremetadata.parse(METADATA, asked)
-    assert (caught.value.filename, caught.value.name, caught.value.version) == (asked.filename, "A.b", "1.0")
+        coremetadata.parse(METADATA, other)
+    assert (caught.value.filename, caught.value.name, caught.value.version) == (other.filename, "A.b", "1.0")
 
 
 def hashed(url: str) -> Wheel:
-    found = file_at(url)
+    found = file_from_url(url)
     assert isinstance(found, Wheel)
     return Wheel(
         name=found.name,
@@ -204,11 +204,11 @@ def hashed(url: str) -> Wheel:
 
 
 def test_records_last_and_are_kept_apart(tmp_path: Path) -> None:
-    """By URL and hash: another index with the same hash does not speak for this one."""
+    """By URL and hash: a record of another index with the same hash does not count."""
     one, two = (hashed(f"https://{host}.example/a-1.0-py3-none-any.whl") for host in ("one", "two"))
     members = (Member(path="a/ü.py", size=3),)
-    Records(tmp_path).keep_metadata(one, METADATA)
-    Records(tmp_path).keep_members(one, members)
+    Records(tmp_path).save_metadata(one, METADATA)
+    Records(tmp_path).save_members(one, members)
     assert Records(tmp_path).metadata(one) == METADATA
     assert Records(tmp_path).members(one) == members
     assert Records(tmp_path).metadata(two) is None
@@ -216,7 +216,7 @@ def test_records_last_and_are_kept_apart(tmp_path: Path) -> None:
 
 
 def test_a_wheel_without_hash_is_not_recorded(tmp_path: Path) -> None:
-    Records(tmp_path).keep_metadata(wheel(), METADATA)
+    Records(tmp_path).save_metadata(wheel(), METADATA)
     assert Records(tmp_path).metadata(wheel()) is None
     assert list(tmp_path.iterdir()) == []
 
@@ -224,7 +224,7 @@ def test_a_wheel_without_hash_is_not_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["", "{", "[[1]]", "[1]", json.dumps([["a", 1, 2]])])
 def test_a_damaged_record_is_none(tmp_path: Path, damage: str) -> None:
     one = hashed("https://one.example/a-1.0-py3-none-any.whl")
-    Records(tmp_path).keep_members(one, ())
+    Records(tmp_path).save_members(one, ())
     (record,) = tmp_path.rglob("*.members")
     record.write_text(damage)
     assert Records(tmp_path).members(one) is None
@@ -233,5 +233,5 @@ def test_a_damaged_record_is_none(tmp_path: Path, damage: str) -> None:
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     one = hashed("https://one.example/a-1.0-py3-none-any.whl")
-    Records(tmp_path / "file").keep_metadata(one, METADATA)
+    Records(tmp_path / "file").save_metadata(one, METADATA)
     assert Records(tmp_path / "file").metadata(one) is None

@@ -1,4 +1,4 @@
-"""The index client against real servers on loopback: what it finds, how often it asks, what it says when that fails."""
+"""The index client with real servers on loopback: its results, its requests, its errors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from typing import Any
 
 import pytest
 import trustme
-from answering import Asked, Told, answering
+from cannedserver import CannedResponse, ReceivedRequest, serve_responses
 from conftest import MakeWheelhouse
 from packaging.utils import canonicalize_name
-from simpleserver import IndexServer, Offer, serve
+from simpleserver import IndexServer, ServerFeatures, serve
 from wheelhouse import Wheelhouse, project_json
 
 from minreq.errors import (
     ArchiveUnreadable,
     DefaultIndexUnknown,
     HashMismatch,
-    IndexAnswered,
-    IndexNotTrusted,
+    IndexInsecure,
     IndexOffline,
+    IndexStatusError,
     IndexUnreachable,
     PageUnreadable,
     PipSettingInvalid,
@@ -42,9 +42,9 @@ from minreq.errors import (
     StoreUnwritable,
 )
 from minreq.index.client import IndexClient
-from minreq.index.defaultindex import default_in, default_index
+from minreq.index.defaultindex import default_index, parse_pip_help
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import Standing, file_at
+from minreq.index.simple import ProjectStatus, file_from_url
 from minreq.model import Wheel
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -76,7 +76,7 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
         def make(index_url: str | None = None, *, cache: Path | None = None, **settings: Any) -> IndexClient:
             where = cache or tmp_path / f"cache-{next(numbers)}"
             urls = {"index_url": index_url, "extra_index_urls": (), "find_links": ()} | settings
-            return stack.enter_context(IndexClient(IndexSettings.of(**urls), where, pause=lambda _: None))
+            return stack.enter_context(IndexClient(IndexSettings.from_urls(**urls), where, pause=lambda _: None))
 
         yield make
 
@@ -88,13 +88,13 @@ def newest(client: IndexClient, name: str = "a") -> Wheel:
 
 
 def ranges(server: IndexServer) -> list[str]:
-    return [seen.range for seen in server.seen if seen.range is not None]
+    return [request.range for request in server.requests if request.range is not None]
 
 
-@pytest.mark.parametrize("offer", [Offer(), Offer(json=False)], ids=["json", "html"])
-def test_files_of_an_index(house: Wheelhouse, connect: Connect, offer: Offer) -> None:
-    """JSON and HTML tell the same files, sorted by version."""
-    with serve(house, offer) as server:
+@pytest.mark.parametrize("features", [ServerFeatures(), ServerFeatures(json=False)], ids=["json", "html"])
+def test_files_of_an_index(house: Wheelhouse, connect: Connect, features: ServerFeatures) -> None:
+    """JSON and HTML give the same files, sorted by version."""
+    with serve(house, features) as server:
         found = connect(server.url).files(A)
     assert [file.filename for file in found] == ["a-1.0-py3-none-any.whl", "a-2.0-py3-none-any.whl"]
     assert [file.sha256 for file in found] == [archive.sha256 for archive in house.of("a")]
@@ -103,8 +103,8 @@ def test_files_of_an_index(house: Wheelhouse, connect: Connect, offer: Offer) ->
     assert str(found[1].requires_python) == ">=3.8"
 
 
-def test_a_folder_and_links_are_places_too(house: Wheelhouse, connect: Connect) -> None:
-    """A `file:` index, a folder of archives and a page tell the same files, each once."""
+def test_files_of_a_folder_and_of_find_links(house: Wheelhouse, connect: Connect) -> None:
+    """A `file:` index, a folder of archives and a page give the same files, each once."""
     page = house.folder / "links.html"
     page.write_text("".join(f'<a href="files/{archive.path.name}">x</a>' for archive in house.archives))
     for settings in (
@@ -119,10 +119,10 @@ def test_a_folder_and_links_are_places_too(house: Wheelhouse, connect: Connect) 
         assert [file.size for file in found] == [archive.size for archive in house.of("a")]
 
 
-def test_all_places_are_merged(house: Wheelhouse, make_wheelhouse: MakeWheelhouse, connect: Connect) -> None:
-    """As pip does: what only an extra index has counts; one file of two contents stays twice, the main index first.
+def test_all_locations_are_merged(house: Wheelhouse, make_wheelhouse: MakeWheelhouse, connect: Connect) -> None:
+    """As in pip: files that only an extra index has count; two files with one name both stay, the main index's first.
 
-    Unless told so, nobody can offer a version of what another index has (dependency confusion).
+    By default, no index can add a version of a project of another index (dependency confusion).
     """
     other = make_wheelhouse(
         """
@@ -135,27 +135,27 @@ def test_all_places_are_merged(house: Wheelhouse, make_wheelhouse: MakeWheelhous
     )
     with serve(house) as main, serve(other) as extra:
         found = connect(main.url, extra_index_urls=(extra.url,), first_index=False).files(A)
-        extra.seen.clear()
+        extra.requests.clear()
         first = connect(main.url, extra_index_urls=(extra.url,)).files(A)
-        asked = [*extra.seen]
+        requests = [*extra.requests]
         missing = connect(extra.url, extra_index_urls=(main.url,)).files(B)
     one, another = house.of("a")[0].sha256, other.of("a")[0].sha256
     assert [str(file.version) for file in found] == ["1.0", "1.0", "2.0", "3.0"]
     assert [file.sha256 for file in found[:2]] == [one, another]
     assert [str(file.version) for file in first] == ["1.0", "2.0"]
-    assert not asked, "it is not even told the name"
+    assert not requests, "the extra index does not see the name"
     assert len(missing) == 1, "what the first does not have, the next may"
 
 
-def test_a_project_that_only_one_place_knows(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
-    """That others do not know it, or are not there, is normal."""
+def test_a_project_that_only_one_location_has(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+    """Another location may lack the project, or be missing itself."""
     missing = (tmp_path / "missing").as_uri()
-    with serve(house) as server, answering(lambda _: Told(status=403)) as forbidden:
+    with serve(house) as server, serve_responses(lambda _: CannedResponse(status=403)) as forbidden:
         client = connect(missing, extra_index_urls=(forbidden.origin, server.url), find_links=(missing, server.origin))
         assert len(client.files(B)) == 1
 
 
-def test_a_project_that_nobody_knows(house: Wheelhouse, connect: Connect) -> None:
+def test_a_missing_project(house: Wheelhouse, connect: Connect) -> None:
     with serve(house) as server:
         client = connect(server.url, extra_index_urls=(house.url,), find_links=(house.files.as_uri(),))
         with pytest.raises(ProjectNotFound) as caught:
@@ -165,23 +165,23 @@ def test_a_project_that_nobody_knows(house: Wheelhouse, connect: Connect) -> Non
     assert "no project 'nobody'" in str(caught.value)
 
 
-def test_no_place_at_all(connect: Connect) -> None:
+def test_no_location_is_configured(connect: Connect) -> None:
     with pytest.raises(ProjectNotFound, match="--no-index"):
         connect(no_index=True).files(A)
 
 
 def test_files_of_other_projects_on_a_page_do_not_count(house: Wheelhouse, connect: Connect) -> None:
     page = project_json("a", house.archives).encode()
-    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as server:
+    with serve_responses(lambda _: CannedResponse(body=page, headers={"Content-Type": JSON})) as server:
         assert {file.name for file in connect(server.origin).files(A)} == {A}
 
 
-def test_files_are_told_by_version(house: Wheelhouse, connect: Connect) -> None:
-    """The oldest first; a version none of whose files can be read has none."""
+def test_releases_by_version(house: Wheelhouse, connect: Connect) -> None:
+    """The oldest first; a version may have no file that can be read."""
     page = json.loads(project_json("a", house.of("a")))
     page["files"].append({"filename": "a-3.0-py3-none.whl", "url": "x", "hashes": {}})
-    told = Told(body=json.dumps(page).encode(), headers={"Content-Type": JSON})
-    with answering(lambda _: told) as server:
+    response = CannedResponse(body=json.dumps(page).encode(), headers={"Content-Type": JSON})
+    with serve_responses(lambda _: response) as server:
         found = connect(server.origin).releases(A)
     assert {str(version): [file.filename for file in files] for version, files in found.items()} == {
         "1.0": ["a-1.0-py3-none-any.whl"],
@@ -191,8 +191,8 @@ def test_files_are_told_by_version(house: Wheelhouse, connect: Connect) -> None:
     assert len(found) == 3
 
 
-def test_each_page_is_asked_for_once(house: Wheelhouse, connect: Connect) -> None:
-    """Also when several threads want it, or it was fetched beforehand; not even the failure is asked for again."""
+def test_each_page_is_requested_once(house: Wheelhouse, connect: Connect) -> None:
+    """Also for several threads, and after a prefetch; a failed request is not sent again either."""
     with serve(house) as server:
         client = connect(server.url)
         client.prefetch([A, B, A])
@@ -202,62 +202,62 @@ def test_each_page_is_asked_for_once(house: Wheelhouse, connect: Connect) -> Non
         for _ in range(2):
             with pytest.raises(ProjectNotFound):
                 client.files(canonicalize_name("nobody"))
-        assert sorted(seen.path for seen in server.seen) == ["/simple/a/", "/simple/b/", "/simple/nobody/"]
+        assert sorted(request.path for request in server.requests) == ["/simple/a/", "/simple/b/", "/simple/nobody/"]
 
 
 def test_pages_are_cached_by_the_rules_of_http(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
-    """A page that may be kept is not asked for by the next client; one that only has a validator is asked about."""
+    """The next client does not request a fresh page; it revalidates a page that has only a validator."""
     with serve(house) as server:
         for _ in range(2):
             connect(server.url, cache=tmp_path / "kept").files(A)
-        assert len(server.seen) == 1
+        assert len(server.requests) == 1
 
-    def validate(asked: Asked) -> Told:
-        if asked.headers.get("if-none-match") == '"x"':
-            return Told(status=304, headers={"ETag": '"x"'})
-        return Told(body=page, headers={"Content-Type": JSON, "ETag": '"x"'})
+    def validate(request: ReceivedRequest) -> CannedResponse:
+        if request.headers.get("if-none-match") == '"x"':
+            return CannedResponse(status=304, headers={"ETag": '"x"'})
+        return CannedResponse(body=page, headers={"Content-Type": JSON, "ETag": '"x"'})
 
     page = project_json("a", house.of("a")).encode()
-    with answering(validate) as validating:
+    with serve_responses(validate) as validating:
         for _ in range(2):
             assert len(connect(validating.origin, cache=tmp_path / "validated").files(A)) == 2
-        assert [asked.headers.get("if-none-match") for asked in validating.asked] == [None, '"x"']
+        assert [request.headers.get("if-none-match") for request in validating.requests] == [None, '"x"']
 
 
-def test_offline_only_the_cache_is_asked(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+def test_offline_reads_only_the_cache(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     with serve(house) as server:
         before = connect(server.url, cache=cache).files(A)
-        online = len(server.seen)
+        online = len(server.requests)
         client = connect(server.url, cache=cache, offline=True)
         assert client.files(A) == before
-        with pytest.raises(IndexOffline, match="is not in the cache, and with --offline no index is asked"):
+        with pytest.raises(IndexOffline, match="is not in the cache, and --offline asks no index"):
             client.files(B)
-        assert len(server.seen) == online
+        assert len(server.requests) == online
 
 
-def test_files_are_found_by_name_the_rest_unread(house: Wheelhouse, connect: Connect) -> None:
+def test_files_by_name_parse_no_others(house: Wheelhouse, connect: Connect) -> None:
     with serve(house) as server:
         client = connect(server.url)
-        assert [str(file.version) for file in client.named(A, ["a-1.0-py3-none-any.whl", "gone.whl"])] == ["1.0"]
-        assert client.named(A, []) == ()
+        assert [str(file.version) for file in client.files_named(A, ["a-1.0-py3-none-any.whl", "gone.whl"])] == ["1.0"]
+        assert client.files_named(A, []) == ()
 
 
-def test_a_small_wheel_comes_with_its_directory(house: Wheelhouse, connect: Connect) -> None:
+def test_a_small_wheel_is_fetched_with_its_directory(house: Wheelhouse, connect: Connect) -> None:
     with serve(house) as server:
         client = connect(server.url)
         wheel = newest(client)
         assert client.members(wheel)
-        asked = len(server.seen)
+        count = len(server.requests)
         to = io.BytesIO()
         client.download(wheel, to)
         assert hashlib.sha256(to.getvalue()).hexdigest() == wheel.sha256
-        assert len(server.seen) == asked
+        assert len(server.requests) == count
 
 
-def test_what_no_later_request_could_use_is_not_stored(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
+def test_responses_without_validator_are_not_stored(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
     page = project_json("a", house.of("a")).encode() + b" " * 1_000_000
-    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as server:
+    with serve_responses(lambda _: CannedResponse(body=page, headers={"Content-Type": JSON})) as server:
         connect(server.origin, cache=tmp_path / "c").files(A)
     assert sum(file.stat().st_size for file in (tmp_path / "c").glob("pages*")) < 500_000
 
@@ -275,22 +275,22 @@ def test_a_cache_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_redirects_and_compression(house: Wheelhouse, connect: Connect) -> None:
-    """Links are relative to where a page was found in the end."""
+    """Links are relative to the URL after redirects."""
     page = project_json("a", house.of("a")).encode()
 
-    def answer(asked: Asked) -> Told:
-        if asked.path == "/simple/a/":
-            return Told(status=301, headers={"Location": "/moved/simple/a/"})
-        return Told(body=gzip.compress(page), headers={"Content-Type": JSON, "Content-Encoding": "gzip"})
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        if request.path == "/simple/a/":
+            return CannedResponse(status=301, headers={"Location": "/moved/simple/a/"})
+        return CannedResponse(body=gzip.compress(page), headers={"Content-Type": JSON, "Content-Encoding": "gzip"})
 
-    with answering(answer) as server:
+    with serve_responses(answer) as server:
         found = connect(f"{server.origin}/simple").files(A)
     assert found[0].url == f"{server.origin}/moved/files/a-1.0-py3-none-any.whl"
 
 
-def test_a_page_whose_compression_is_broken(connect: Connect) -> None:
-    with answering(
-        lambda _: Told(body=b"no gzip", headers={"Content-Encoding": "gzip", "Content-Type": JSON})
+def test_a_page_with_damaged_compression(connect: Connect) -> None:
+    with serve_responses(
+        lambda _: CannedResponse(body=b"no gzip", headers={"Content-Encoding": "gzip", "Content-Type": JSON})
     ) as server:
         client = connect(server.origin, retries=1)
         with pytest.raises(IndexUnreachable):
@@ -298,30 +298,30 @@ def test_a_page_whose_compression_is_broken(connect: Connect) -> None:
 
 
 def test_redirects_without_end(connect: Connect) -> None:
-    with answering(lambda asked: Told(status=302, headers={"Location": asked.path})) as server:
+    with serve_responses(lambda request: CannedResponse(status=302, headers={"Location": request.path})) as server:
         with pytest.raises(IndexUnreachable):
             connect(server.origin).files(A)
-        assert len(server.asked) < 50
+        assert len(server.requests) < 50
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_faults_that_pass_are_waited_for(house: Wheelhouse, tmp_path: Path, status: int) -> None:
-    """The server's `Retry-After` is heeded, else each wait is twice the one before."""
+def test_transient_errors_are_retried(house: Wheelhouse, tmp_path: Path, status: int) -> None:
+    """The client waits as `Retry-After` demands, else each time twice as long."""
     page = project_json("a", house.of("a")).encode()
     answers = iter(
         [
-            Told(status=status),
-            Told(status=status),
-            Told(status=status, headers={"Retry-After": "7"}),
-            Told(status=status, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}),
-            Told(status=status, headers={"Retry-After": "100000"}),
-            Told(body=page, headers={"Content-Type": JSON, "Content-Length": "9"}),
-            Told(body=page, headers={"Content-Type": JSON, "Content-Length": str(len(page) + 9)}),
-            Told(body=page, headers={"Content-Type": JSON}),
+            CannedResponse(status=status),
+            CannedResponse(status=status),
+            CannedResponse(status=status, headers={"Retry-After": "7"}),
+            CannedResponse(status=status, headers={"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}),
+            CannedResponse(status=status, headers={"Retry-After": "100000"}),
+            CannedResponse(body=page, headers={"Content-Type": JSON, "Content-Length": "9"}),
+            CannedResponse(body=page, headers={"Content-Type": JSON, "Content-Length": str(len(page) + 9)}),
+            CannedResponse(body=page, headers={"Content-Type": JSON}),
         ]
     )
     waits: list[float] = []
-    with answering(lambda _: next(answers)) as server:
+    with serve_responses(lambda _: next(answers)) as server:
         settings = IndexSettings(index_url=server.origin, retries=9)
         with IndexClient(settings, tmp_path / "cache", pause=waits.append) as client:
             with pytest.raises(PageUnreadable):
@@ -333,31 +333,36 @@ def test_faults_that_pass_are_waited_for(house: Wheelhouse, tmp_path: Path, stat
 
 def test_a_retry_after_that_cannot_be_read(house: Wheelhouse, connect: Connect) -> None:
     page = project_json("a", house.of("a")).encode()
-    answers = iter([Told(status=503, headers={"Retry-After": "soon"}), Told(body=page, headers={"Content-Type": JSON})])
-    with answering(lambda _: next(answers)) as server:
+    answers = iter(
+        [
+            CannedResponse(status=503, headers={"Retry-After": "soon"}),
+            CannedResponse(body=page, headers={"Content-Type": JSON}),
+        ]
+    )
+    with serve_responses(lambda _: next(answers)) as server:
         assert len(connect(server.origin).files(A)) == 2
 
 
-def test_faults_that_do_not_pass(connect: Connect) -> None:
-    with answering(lambda _: Told(status=500)) as server:
-        with pytest.raises(IndexAnswered) as caught:
+def test_permanent_errors_are_not_retried(connect: Connect) -> None:
+    with serve_responses(lambda _: CannedResponse(status=500)) as server:
+        with pytest.raises(IndexStatusError) as caught:
             connect(server.origin, retries=2).files(A)
-        assert len(server.asked) == 3
+        assert len(server.requests) == 3
     assert (caught.value.status, caught.value.url) == (500, f"{server.origin}/a/")
     assert "500" in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_answers_that_are_none(connect: Connect, status: int) -> None:
-    """The main index must answer; it is asked once."""
-    with answering(lambda _: Told(status=status)) as server:
-        with pytest.raises(IndexAnswered):
+def test_error_statuses_of_the_main_index(connect: Connect, status: int) -> None:
+    """The main index must answer; the client sends one request."""
+    with serve_responses(lambda _: CannedResponse(status=status)) as server:
+        with pytest.raises(IndexStatusError):
             connect(server.origin).files(A)
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
 
 
-def test_nobody_there(connect: Connect) -> None:
-    with answering(lambda _: Told()) as gone:
+def test_no_server_answers(connect: Connect) -> None:
+    with serve_responses(lambda _: CannedResponse()) as gone:
         pass
     with pytest.raises(IndexUnreachable) as caught:
         connect(gone.origin.replace("//", "//me:s3cret@"), retries=1).files(A)
@@ -365,10 +370,10 @@ def test_nobody_there(connect: Connect) -> None:
     assert "s3cret" not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
 
 
-def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
-    """Each byte comes in time, the page does not; here every look at the clock is a minute later."""
+def test_a_page_that_arrives_too_slowly(tmp_path: Path) -> None:
+    """Each byte arrives in time, the page does not; the clock of this test advances a minute with each call."""
     minutes = itertools.count(step=60)
-    dripping = answering(lambda _: Told(body=itertools.repeat(b" "), headers={"Content-Type": JSON}))
+    dripping = serve_responses(lambda _: CannedResponse(body=itertools.repeat(b" "), headers={"Content-Type": JSON}))
     with dripping as server:
         settings = IndexSettings(index_url=server.origin, retries=0)
         with IndexClient(settings, tmp_path, clock=lambda: next(minutes)) as client:
@@ -377,11 +382,13 @@ def test_a_page_that_never_ends_in_time(tmp_path: Path) -> None:
             assert next(minutes) < 60 * 20
 
 
-def test_an_archive_that_drips(house: Wheelhouse, tmp_path: Path) -> None:
-    """Each byte comes in time, and the archive would take for ever. Here every look at the clock is a minute later."""
+def test_an_archive_that_arrives_too_slowly(house: Wheelhouse, tmp_path: Path) -> None:
+    """Each byte arrives in time, the archive would never; the clock of this test advances a minute with each call."""
     minutes = itertools.count(step=60)
     wheel = house.of("a")[0].value
-    with answering(lambda _: Told(body=itertools.repeat(b" "), headers={"Content-Type": "x/y"})) as server:
+    with serve_responses(
+        lambda _: CannedResponse(body=itertools.repeat(b" "), headers={"Content-Type": "x/y"})
+    ) as server:
         settings = IndexSettings(index_url=server.origin, retries=0)
         with IndexClient(settings, tmp_path, clock=lambda: next(minutes)) as client:
             with pytest.raises(IndexUnreachable, match="slowly"):
@@ -389,16 +396,16 @@ def test_an_archive_that_drips(house: Wheelhouse, tmp_path: Path) -> None:
             assert next(minutes) < 60 * 20
 
 
-def test_a_read_that_waits_ends_with_the_client(tmp_path: Path) -> None:
-    """An interrupted program does not wait for a server that says nothing: its sockets are shut down."""
+def test_closing_the_client_ends_a_waiting_read(tmp_path: Path) -> None:
+    """An interrupted program does not wait for a silent server: the client shuts down its sockets."""
     reached, over = Event(), Event()
 
-    def silent(_: Asked) -> Told:
+    def silent(_: ReceivedRequest) -> CannedResponse:
         reached.set()
         over.wait()
-        return Told()
+        return CannedResponse()
 
-    with answering(silent) as server, ThreadPoolExecutor(1) as thread:
+    with serve_responses(silent) as server, ThreadPoolExecutor(1) as thread:
         client = IndexClient(IndexSettings(index_url=server.origin, timeout=1000.0), tmp_path)
         reading = thread.submit(client.files, A)
         reached.wait()
@@ -408,16 +415,16 @@ def test_a_read_that_waits_ends_with_the_client(tmp_path: Path) -> None:
         over.set()
 
 
-def test_no_request_begins_after_the_end(tmp_path: Path) -> None:
-    """Those that waited for a thread or a connection are not sent any more, to a server that never answers."""
+def test_no_request_starts_after_close(tmp_path: Path) -> None:
+    """Requests that wait for a thread or a connection are not sent, here to a server that never answers."""
     reached, over = Semaphore(0), Event()
 
-    def silent(_: Asked) -> Told:
+    def silent(_: ReceivedRequest) -> CannedResponse:
         reached.release()
         over.wait()
-        return Told()
+        return CannedResponse()
 
-    with answering(silent) as server:
+    with serve_responses(silent) as server:
         client = IndexClient(IndexSettings(index_url=server.origin, timeout=1000.0), tmp_path)
         client.prefetch(canonicalize_name(f"p{number}") for number in range(200))
         assert reached.acquire(timeout=10)
@@ -429,17 +436,19 @@ def test_no_request_begins_after_the_end(tmp_path: Path) -> None:
         over.set()
 
 
-def test_what_nobody_wants_any_more_is_abandoned(tmp_path: Path) -> None:
-    """Closing ends the wait for the next try, and a page in the middle."""
+def test_close_abandons_running_requests(tmp_path: Path) -> None:
+    """Closing the client ends the delay before a retry, and a page that is half read."""
     waiting, reading = Event(), Event()
 
-    def answer(page: Asked) -> Told:
+    def answer(page: ReceivedRequest) -> CannedResponse:
         if page.path == "/a/":
             waiting.set()
-            return Told(status=503, headers={"Retry-After": "30"})
-        return Told(body=chain([b" "], (b" " for _ in iter(reading.set, True))), headers={"Content-Type": JSON})
+            return CannedResponse(status=503, headers={"Retry-After": "30"})
+        return CannedResponse(
+            body=chain([b" "], (b" " for _ in iter(reading.set, True))), headers={"Content-Type": JSON}
+        )
 
-    with answering(answer) as server:
+    with serve_responses(answer) as server:
         client = IndexClient(IndexSettings(index_url=server.origin), tmp_path)
         client.prefetch([A, B])
         assert waiting.wait(10)
@@ -451,9 +460,9 @@ def test_what_nobody_wants_any_more_is_abandoned(tmp_path: Path) -> None:
             client.files(B)
 
 
-def test_a_page_that_is_no_page(connect: Connect) -> None:
+def test_an_unreadable_page(connect: Connect) -> None:
     with (
-        answering(lambda _: Told(body=b"hello", headers={"Content-Type": "text/plain"})) as server,
+        serve_responses(lambda _: CannedResponse(body=b"hello", headers={"Content-Type": "text/plain"})) as server,
         pytest.raises(PageUnreadable) as caught,
     ):
         connect(server.origin).files(A)
@@ -461,12 +470,12 @@ def test_a_page_that_is_no_page(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("status", ["quarantined", "archived", "deprecated"])
-def test_a_project_that_its_index_warns_of(house: Wheelhouse, connect: Connect, status: str) -> None:
-    """Nothing of a quarantined one is used (PEP 792), though the page may list files; of others it is told."""
+def test_project_status(house: Wheelhouse, connect: Connect, status: str) -> None:
+    """No file of a quarantined project is used (PEP 792), even if the page lists files; other statuses are returned."""
     page = json.loads(project_json("a", house.of("a")))
     page["project-status"] = {"status": status, "reason": "a stealer"}
     body = json.dumps(page).encode()
-    with answering(lambda _: Told(body=body, headers={"Content-Type": JSON})) as server:
+    with serve_responses(lambda _: CannedResponse(body=body, headers={"Content-Type": JSON})) as server:
         client = connect(server.origin.replace("//", "//me:s3cret@"))
         if status == "quarantined":
             with pytest.raises(ProjectQuarantined, match=r"a is quarantined .*: a stealer") as caught:
@@ -474,27 +483,27 @@ def test_a_project_that_its_index_warns_of(house: Wheelhouse, connect: Connect, 
             assert "s3cret" not in str(caught.value)
         else:
             assert len(client.files(A)) == 2
-            assert client.standing(A) == Standing(status=status, reason="a stealer")
+            assert client.project_status(A) == ProjectStatus(status=status, reason="a stealer")
 
 
 def test_plain_http_after_a_redirect_is_refused(connect: Connect) -> None:
-    """The first hop is on this machine, the second is not, and nobody vouches for what stands between."""
-    away = Told(status=302, headers={"Location": "http://index.example/simple/a/"})
-    with answering(lambda _: away) as server, pytest.raises(IndexNotTrusted) as caught:
+    """The first host is this machine, the second is not, and anybody between could change the page."""
+    away = CannedResponse(status=302, headers={"Location": "http://index.example/simple/a/"})
+    with serve_responses(lambda _: away) as server, pytest.raises(IndexInsecure) as caught:
         connect(server.origin).files(A)
     assert caught.value.host == "index.example"
 
 
 def test_plain_http_to_another_machine_is_refused(connect: Connect) -> None:
-    """As in pip, but as an error; the way out is named."""
-    with pytest.raises(IndexNotTrusted) as caught:
+    """As in pip, but as an error, which names the option to allow it."""
+    with pytest.raises(IndexInsecure) as caught:
         connect("http://index.example:8080/simple").files(A)
     assert caught.value.host == "index.example"
     assert "--trusted-host index.example" in str(caught.value)
 
 
-def test_loopback_has_names_too(house: Wheelhouse, connect: Connect) -> None:
-    """As in pip, nobody stands between us and this machine."""
+def test_plain_http_to_names_of_loopback(house: Wheelhouse, connect: Connect) -> None:
+    """As in pip: nobody can change what travels within this machine."""
     with serve(house) as server:
         assert len(connect(server.url.replace("127.0.0.1", "localhost")).files(A)) == 2
 
@@ -504,11 +513,14 @@ def test_loopback_has_names_too(house: Wheelhouse, connect: Connect) -> None:
 def test_proxies(
     house: Wheelhouse, connect: Connect, monkeypatch: pytest.MonkeyPatch, trusted: str, said_by: str
 ) -> None:
-    """A proxy gets the whole URL; `--proxy` wins over the environment, whose exceptions hold."""
+    """A proxy gets the whole URL; `--proxy` has precedence over the environment; `NO_PROXY` holds."""
     for name in ("http_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     page = project_json("a", house.of("a")).encode()
-    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as proxy, serve(house) as direct:
+    with (
+        serve_responses(lambda _: CannedResponse(body=page, headers={"Content-Type": JSON})) as proxy,
+        serve(house) as direct,
+    ):
         proxy_setting = None
         if said_by == "setting":
             monkeypatch.setenv("http_proxy", "http://nobody.example")
@@ -517,32 +529,34 @@ def test_proxies(
             monkeypatch.setenv(said_by, proxy.origin)
         client = connect("http://index.example:8080/simple", trusted_hosts=(trusted,), proxy=proxy_setting)
         assert len(client.files(A)) == 2
-        assert [asked.path for asked in proxy.asked] == ["http://index.example:8080/simple/a/"]
+        assert [request.path for request in proxy.requests] == ["http://index.example:8080/simple/a/"]
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert len(connect(direct.url).files(A)) == 2
-        assert len(proxy.asked) == 1
+        assert len(proxy.requests) == 1
 
 
-def test_a_proxy_that_cannot_be_used(connect: Connect) -> None:
+def test_an_unusable_proxy(connect: Connect) -> None:
     with pytest.raises(PipSettingInvalid) as caught:
         connect("https://index.example/simple", proxy="gopher://me:s3cret@proxy.example").files(A)
     assert caught.value.value == "gopher://proxy.example"
 
 
 def test_certificates(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
-    """Unknown authority: refused, without trying again; named by `cert` or `trusted-host`: accepted."""
+    """An unknown authority fails without a retry; with `cert` or `trusted-host` it is accepted."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     pem = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(pem))
-    mine = tmp_path / "me.pem"
-    authority.issue_cert("me.example").private_key_and_cert_chain_pem.write_to_path(str(mine))
+    client_cert = tmp_path / "me.pem"
+    authority.issue_cert("me.example").private_key_and_cert_chain_pem.write_to_path(str(client_cert))
     page = project_json("a", house.of("a")).encode()
-    with answering(lambda _: Told(body=page, headers={"Content-Type": JSON}), context=context) as server:
+    with serve_responses(
+        lambda _: CannedResponse(body=page, headers={"Content-Type": JSON}), context=context
+    ) as server:
         with pytest.raises(IndexUnreachable, match=r"(?i)certificate"):
             connect(server.origin).files(A)
-        assert len(connect(server.origin, cert=str(pem), client_cert=str(mine)).files(A)) == 2
+        assert len(connect(server.origin, cert=str(pem), client_cert=str(client_cert)).files(A)) == 2
         assert len(connect(server.origin, trusted_hosts=("127.0.0.1",)).files(A)) == 2
         assert len(connect(server.origin, trusted_hosts=("127.0.0.1:1", "other"), cert=str(pem)).files(A)) == 2
         with pytest.raises(IndexUnreachable):
@@ -550,7 +564,7 @@ def test_certificates(house: Wheelhouse, connect: Connect, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("key", ["cert", "client_cert"])
-def test_a_certificate_that_is_none(connect: Connect, tmp_path: Path, key: str) -> None:
+def test_an_unreadable_certificate(connect: Connect, tmp_path: Path, key: str) -> None:
     (tmp_path / "pem").write_text("no certificate")
     for path in ("pem", "missing"):
         with pytest.raises(PipSettingInvalid, match=key.replace("_", "-")):
@@ -558,17 +572,17 @@ def test_a_certificate_that_is_none(connect: Connect, tmp_path: Path, key: str) 
 
 
 def test_credentials_of_the_url(house: Wheelhouse, connect: Connect) -> None:
-    """They go to pages and files, and come back in nothing."""
-    with serve(house, Offer(credentials="me:s3cret")) as server:
+    """The client sends them for pages and files, and returns them nowhere."""
+    with serve(house, ServerFeatures(credentials="me:s3cret")) as server:
         client = connect(server.url.replace("//", "//me:s3cret@", 1))
         wheel = newest(client)
         assert client.metadata(wheel).name == A
         assert "s3cret" not in repr(client.files(A))
-        assert {seen.authorization is None for seen in server.seen} == {False}
+        assert {request.authorization is None for request in server.requests} == {False}
 
 
 def test_credentials_are_not_written_to_disk(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
-    with serve(house, Offer(credentials="me:s3cret")) as server:
+    with serve(house, ServerFeatures(credentials="me:s3cret")) as server:
         client = connect(server.url.replace("//", "//me:s3cret@", 1), cache=tmp_path / "cache")
         client.metadata(newest(client))
         client.close()
@@ -581,12 +595,12 @@ def test_credentials_are_not_written_to_disk(house: Wheelhouse, connect: Connect
 def test_credentials_of_keyring(
     house: Wheelhouse, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked after a 401, once for a host."""
+    """The client asks keyring after a 401, once for each host."""
     command = tmp_path / "keyring"
     command.write_text(f'#!/bin/sh\necho x >> {tmp_path}/log\necho \'{{"username": "me", "password": "s3cret"}}\'\n')
     command.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with serve(house, Offer(credentials="me:s3cret")) as server:
+    with serve(house, ServerFeatures(credentials="me:s3cret")) as server:
         client = connect(server.url, keyring_provider="subprocess")
         client.files(A)
         client.files(B)
@@ -594,41 +608,43 @@ def test_credentials_of_keyring(
 
 
 def test_credentials_stay_with_their_host(house: Wheelhouse, connect: Connect) -> None:
-    """A redirect to another host does not carry them along."""
+    """A redirect to another host gets none."""
     page = project_json("a", house.of("a")).encode()
     with (
-        answering(lambda _: Told(body=page, headers={"Content-Type": JSON})) as other,
-        answering(lambda asked: Told(status=302, headers={"Location": f"{other.origin}{asked.path}"})) as main,
+        serve_responses(lambda _: CannedResponse(body=page, headers={"Content-Type": JSON})) as other,
+        serve_responses(
+            lambda request: CannedResponse(status=302, headers={"Location": f"{other.origin}{request.path}"})
+        ) as main,
     ):
         connect(main.origin.replace("//", "//me:s3cret@")).files(A)
-        assert "authorization" in main.asked[0].headers
-        assert "authorization" not in other.asked[0].headers
+        assert "authorization" in main.requests[0].headers
+        assert "authorization" not in other.requests[0].headers
 
 
 def test_metadata_beside_the_wheel(house: Wheelhouse, connect: Connect) -> None:
-    """PEP 658: the archive itself is not touched."""
-    with serve(house, Offer(metadata=True)) as server:
+    """PEP 658: the client requests nothing of the archive."""
+    with serve(house, ServerFeatures(metadata=True)) as server:
         client = connect(server.url)
         found = client.metadata(client.files(A)[0])  # type: ignore[arg-type]  # a wheel
         assert [str(requirement) for requirement in found.requires] == ["b>1"]
-        assert [seen.path for seen in server.seen] == ["/simple/a/", "/files/a-1.0-py3-none-any.whl.metadata"]
+        assert [request.path for request in server.requests] == ["/simple/a/", "/files/a-1.0-py3-none-any.whl.metadata"]
 
 
-def test_metadata_beside_the_wheel_that_is_not_there(house: Wheelhouse, connect: Connect) -> None:
-    """An offer that is not kept leads to the archive."""
+def test_missing_metadata_file_beside_the_wheel(house: Wheelhouse, connect: Connect) -> None:
+    """A missing metadata file leads to the archive."""
     failures = {"/files/a-2.0-py3-none-any.whl.metadata": 404}
-    with serve(house, Offer(metadata=True, failures=failures)) as server:
+    with serve(house, ServerFeatures(metadata=True, failures=failures)) as server:
         client = connect(server.url)
         assert client.metadata(newest(client)).name == A
 
 
 def test_metadata_beside_the_wheel_with_a_wrong_hash(house: Wheelhouse, connect: Connect) -> None:
-    with serve(house, Offer(metadata=True)) as server:
+    with serve(house, ServerFeatures(metadata=True)) as server:
         honest = newest(connect(server.url))
         page = {f"/{A}/": project_json("a", house.of("a"), metadata=True).encode()}
         body = b"Metadata-Version: 2.1\nName: a\nVersion: 2.0\nRequires-Dist: evil\n"
-        with answering(
-            lambda asked: Told(body=page.get(asked.path, body), headers={"Content-Type": JSON})
+        with serve_responses(
+            lambda request: CannedResponse(body=page.get(request.path, body), headers={"Content-Type": JSON})
         ) as dishonest:
             client = connect(dishonest.origin)
             with pytest.raises(HashMismatch) as caught:
@@ -638,7 +654,7 @@ def test_metadata_beside_the_wheel_with_a_wrong_hash(house: Wheelhouse, connect:
 
 
 def test_metadata_and_directory_by_one_range(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
-    """Both come out of the tail; both are recorded, so that the next client asks for neither."""
+    """Both come from the end of the archive, and are recorded: the next client requests neither."""
     with serve(house) as server:
         for _ in range(2):
             client = connect(server.url, cache=tmp_path / "cache")
@@ -655,7 +671,7 @@ def test_metadata_and_directory_by_one_range(house: Wheelhouse, connect: Connect
         assert len(ranges(server)) == 1
 
 
-def test_prefetched_metadata_is_asked_for_once(house: Wheelhouse, connect: Connect) -> None:
+def test_prefetched_metadata_is_requested_once(house: Wheelhouse, connect: Connect) -> None:
     with serve(house) as server:
         client = connect(server.url)
         wheels = [file for file in client.files(A) if isinstance(file, Wheel)]
@@ -663,12 +679,12 @@ def test_prefetched_metadata_is_asked_for_once(house: Wheelhouse, connect: Conne
         client.prefetch_members(wheels)
         assert [str(client.metadata(wheel).version) for wheel in wheels] == ["1.0", "2.0"]
         assert all(client.members(wheel) for wheel in wheels)
-        assert len({seen.path for seen in server.seen}) == 3
+        assert len({request.path for request in server.requests}) == 3
 
 
 @pytest.mark.parametrize("json", [True, False], ids=["size known", "size unknown"])
 def test_a_large_wheel_is_read_in_parts(make_wheelhouse: MakeWheelhouse, connect: Connect, *, json: bool) -> None:
-    """Only what is wanted travels, neighbours together."""
+    """The client fetches only the requested members, neighbours together."""
     house = make_wheelhouse(
         """
         explanation = "A wheel larger than its tail."
@@ -680,7 +696,7 @@ def test_a_large_wheel_is_read_in_parts(make_wheelhouse: MakeWheelhouse, connect
         "a/z.py" = "import d"
         """.replace("PLACEHOLDER", _incompressible(600_000))
     )
-    with serve(house, Offer(json=json)) as server:
+    with serve(house, ServerFeatures(json=json)) as server:
         client = connect(server.url)
         wheel = newest(client)
         assert len(client.members(wheel)) == 7
@@ -689,7 +705,7 @@ def test_a_large_wheel_is_read_in_parts(make_wheelhouse: MakeWheelhouse, connect
         assert found == {"a/__init__.py": b"import b", "a/other.py": b"import c", "a/z.py": b"import d"}
         assert first == 1
         assert len(ranges(server)) <= 4
-        assert all(seen.range for seen in server.seen if seen.path.startswith("/files/"))
+        assert all(request.range for request in server.requests if request.path.startswith("/files/"))
 
 
 def _incompressible(length: int) -> str:
@@ -699,18 +715,18 @@ def _incompressible(length: int) -> str:
 
 @pytest.mark.parametrize("refusal", [200, 403, 405, 416, 501])
 def test_a_server_without_ranges_sends_the_wheel_once(house: Wheelhouse, connect: Connect, refusal: int) -> None:
-    """And it is not asked for a range again."""
+    """The client requests no second range."""
     with serve(house) as files:
         page = project_json("a", house.of("a")).replace("../../files", f"{files.origin}/files").encode()
 
-        def answer(asked: Asked) -> Told:
-            if asked.path == "/a/":
-                return Told(body=page.replace(files.origin.encode(), b""), headers={"Content-Type": JSON})
-            if "range" in asked.headers and refusal != 200:
-                return Told(status=refusal)
-            return Told(body=(house.files / Path(asked.path).name).read_bytes())
+        def answer(request: ReceivedRequest) -> CannedResponse:
+            if request.path == "/a/":
+                return CannedResponse(body=page.replace(files.origin.encode(), b""), headers={"Content-Type": JSON})
+            if "range" in request.headers and refusal != 200:
+                return CannedResponse(status=refusal)
+            return CannedResponse(body=(house.files / Path(request.path).name).read_bytes())
 
-        with answering(answer) as server:
+        with serve_responses(answer) as server:
             client = connect(server.origin)
             wheel, other = client.files(A)
             assert isinstance(wheel, Wheel)
@@ -718,7 +734,7 @@ def test_a_server_without_ranges_sends_the_wheel_once(house: Wheelhouse, connect
             assert client.metadata(wheel).name == A
             assert client.read(wheel, ["a/more.py"]) == {"a/more.py": b"x = 1"}
             assert client.metadata(other).name == A
-            tried = ["range" in asked.headers for asked in server.asked[1:]]
+            tried = ["range" in request.headers for request in server.requests[1:]]
     assert tried == [True, False, False]
 
 
@@ -731,36 +747,38 @@ def test_a_server_without_ranges_sends_the_wheel_once(house: Wheelhouse, connect
         pytest.param({"Content-Range": "bytes 0-5/5"}, id="beyond the end"),
     ],
 )
-def test_a_range_that_is_none(house: Wheelhouse, connect: Connect, headers: dict[str, str]) -> None:
-    """The whole wheel is taken instead."""
+def test_an_invalid_range(house: Wheelhouse, connect: Connect, headers: dict[str, str]) -> None:
+    """The client downloads the whole wheel instead."""
     page = project_json("a", house.of("a")).replace("../../files", "/files").encode()
 
-    def answer(asked: Asked) -> Told:
-        if asked.path == "/a/":
-            return Told(body=page, headers={"Content-Type": JSON})
-        if "range" in asked.headers:
-            return Told(status=206, body=b"nonsense", headers=headers)
-        return Told(body=(house.files / Path(asked.path).name).read_bytes())
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        if request.path == "/a/":
+            return CannedResponse(body=page, headers={"Content-Type": JSON})
+        if "range" in request.headers:
+            return CannedResponse(status=206, body=b"nonsense", headers=headers)
+        return CannedResponse(body=(house.files / Path(request.path).name).read_bytes())
 
-    with answering(answer) as server:
+    with serve_responses(answer) as server:
         client = connect(server.origin)
         assert client.metadata(newest(client)).name == A
 
 
 def test_a_range_of_another_file(house: Wheelhouse, connect: Connect) -> None:
-    """The size that the index declares must be the size of what is served."""
+    """The archive must have the size that the index declares."""
     page = project_json("a", house.of("a")).replace("../../files", "/files").encode()
     size = house.of("a")[1].size
 
-    def answer(asked: Asked) -> Told:
-        if asked.path == "/a/":
-            return Told(body=page, headers={"Content-Type": JSON})
-        match = re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers["range"])
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        if request.path == "/a/":
+            return CannedResponse(body=page, headers={"Content-Type": JSON})
+        match = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers["range"])
         assert match is not None
         total = size + 1
-        return Told(status=206, body=b"x" * size, headers={"Content-Range": f"bytes {match[1]}-{match[2]}/{total}"})
+        return CannedResponse(
+            status=206, body=b"x" * size, headers={"Content-Range": f"bytes {match[1]}-{match[2]}/{total}"}
+        )
 
-    with answering(answer) as server:
+    with serve_responses(answer) as server:
         client = connect(server.origin)
         with pytest.raises(SizeMismatch) as caught:
             client.members(newest(client))
@@ -777,7 +795,7 @@ def test_a_broken_zip(house: Wheelhouse, connect: Connect) -> None:
     assert caught.value.filename == archive.path.name
 
 
-def test_local_wheels_are_read_where_they_lie(house: Wheelhouse, connect: Connect) -> None:
+def test_local_wheels_are_read_in_place(house: Wheelhouse, connect: Connect) -> None:
     client = connect(house.url)
     wheel = newest(client, "b")
     assert client.metadata(wheel).name == B
@@ -787,7 +805,7 @@ def test_local_wheels_are_read_where_they_lie(house: Wheelhouse, connect: Connec
     assert buffer.getvalue() == house.of("b")[0].path.read_bytes()
 
 
-def test_a_local_wheel_that_is_gone(house: Wheelhouse, connect: Connect) -> None:
+def test_a_missing_local_wheel(house: Wheelhouse, connect: Connect) -> None:
     client = connect(house.url)
     wheel = newest(client, "b")
     house.of("b")[0].path.unlink()
@@ -797,24 +815,24 @@ def test_a_local_wheel_that_is_gone(house: Wheelhouse, connect: Connect) -> None
         client.download(wheel, io.BytesIO())
 
 
-def test_a_page_names_a_file_that_is_gone(house: Wheelhouse, connect: Connect) -> None:
-    """It is listed as the page has it; only who wants it is told."""
+def test_a_page_lists_a_missing_file(house: Wheelhouse, connect: Connect) -> None:
+    """The listing has it as the page does; only reading it raises."""
     house.of("b")[0].path.unlink()
     assert newest(connect(house.url), "b").sha256 == house.of("b")[0].sha256
 
 
 def test_download(house: Wheelhouse, connect: Connect) -> None:
-    """From the position of the file on, and from the start again after a failure."""
+    """It starts at the position of the file, and after a failure there again."""
     body = house.of("b")[0].path.read_bytes()
     answers = iter(
         [
-            Told(status=503, body=b"sorry"),
-            Told(body=body[:-7], headers={"Content-Length": str(len(body))}),
-            Told(body=body),
+            CannedResponse(status=503, body=b"sorry"),
+            CannedResponse(body=body[:-7], headers={"Content-Length": str(len(body))}),
+            CannedResponse(body=body),
         ]
     )
-    with answering(lambda _: next(answers)) as server:
-        wheel = file_at(f"{server.origin}/b-2.0-py3-none-any.whl")
+    with serve_responses(lambda _: next(answers)) as server:
+        wheel = file_from_url(f"{server.origin}/b-2.0-py3-none-any.whl")
         assert isinstance(wheel, Wheel)
         buffer = io.BytesIO(b"before")
         buffer.seek(6)
@@ -824,7 +842,7 @@ def test_download(house: Wheelhouse, connect: Connect) -> None:
 
 @pytest.mark.parametrize("served", [-1, 1])
 def test_download_of_another_size(house: Wheelhouse, connect: Connect, served: int) -> None:
-    """More than declared ends at once, fewer at the end."""
+    """A larger archive than declared raises at once, a smaller one at its end."""
     with serve(house) as server:
         client = connect(server.url)
         wheel = newest(client)
@@ -835,30 +853,30 @@ def test_download_of_another_size(house: Wheelhouse, connect: Connect, served: i
     assert caught.value.actual - caught.value.expected == served
 
 
-def test_an_endless_download_is_cut_off(house: Wheelhouse, connect: Connect) -> None:
+def test_an_endless_download_is_stopped(house: Wheelhouse, connect: Connect) -> None:
     page = project_json("a", house.of("a")).replace("../../files", "/files").encode()
 
-    def answer(asked: Asked) -> Told:
-        if asked.path == "/a/":
-            return Told(body=page, headers={"Content-Type": JSON})
-        return Told(body=itertools.repeat(b"x" * 1000))
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        if request.path == "/a/":
+            return CannedResponse(body=page, headers={"Content-Type": JSON})
+        return CannedResponse(body=itertools.repeat(b"x" * 1000))
 
-    with answering(answer) as server:
+    with serve_responses(answer) as server:
         client = connect(server.origin)
         with pytest.raises(SizeMismatch):
             client.download(newest(client), io.BytesIO())
 
 
 def test_a_download_that_is_refused(house: Wheelhouse, connect: Connect) -> None:
-    with serve(house, Offer(failures={"/files/b-2.0-py3-none-any.whl": 404})) as server:
+    with serve(house, ServerFeatures(failures={"/files/b-2.0-py3-none-any.whl": 404})) as server:
         client = connect(server.url)
-        with pytest.raises(IndexAnswered) as caught:
+        with pytest.raises(IndexStatusError) as caught:
             client.download(newest(client, "b"), io.BytesIO())
     assert caught.value.status == 404
 
 
-def test_pip_names_the_default_index(tmp_path: Path) -> None:
-    """The pip beside minreq says which index it asks when nothing else is said; once for each version of pip."""
+def test_default_index_of_pip(tmp_path: Path) -> None:
+    """minreq reads it from the pip beside it, once for each version of pip."""
     found = default_index(tmp_path)
     assert re.fullmatch(r"https://[^/]+/simple/?", found)
     (remembered,) = tmp_path.iterdir()
@@ -870,9 +888,9 @@ def test_pip_names_the_default_index(tmp_path: Path) -> None:
 def test_the_default_index_in_the_help_of_pip() -> None:
     """Old and new versions of pip break the line differently."""
     text = "  -i, --index-url <url>\n     Base URL of the Index\n     (default https://index.example/simple). This"
-    assert default_in(text) == "https://index.example/simple"
+    assert parse_pip_help(text) == "https://index.example/simple"
     with pytest.raises(DefaultIndexUnknown, match="--index-url"):
-        default_in("--index-url <url>  Base URL. --other (default 3)")
+        parse_pip_help("--index-url <url>  Base URL. --other (default 3)")
 
 
 @pytest.mark.network

@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from minreq.errors import CutoffUnreadable
-from minreq.index.cutoff import parse, young
+from minreq.index.cutoff import parse, young_files
 from minreq.model import Sdist
-from minreq.resolver.catalogue import Shelf
+from minreq.resolver.finder import ProjectFiles
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 
@@ -84,20 +84,20 @@ def test_any_text_is_a_moment_or_our_error(text: str) -> None:
         assert parse(text, NOW).tzinfo is not None
 
 
-def test_what_may_be_newer_is_not_seen() -> None:
-    """Only what is surely older stays; a file of this machine is the user's own choice, unless its date is known."""
+def test_files_that_may_be_newer_are_ignored() -> None:
+    """A file without an upload time is ignored, unless it is on this machine."""
     old, new = sdist("2", NOW - timedelta(days=4)), sdist("3", NOW)
     undated, local, dated = sdist("1", None), sdist("4", None, "file:///srv/"), sdist("5", NOW, "file:///srv/")
     releases = {file.version: (file,) for file in (undated, old, new, local, dated)}
-    shelf = Shelf(releases, NOW - timedelta(days=3))
-    assert shelf.versions == (local.version, old.version)
-    assert shelf.files(new.version) == ()
-    assert Shelf(releases, None).versions == tuple(sorted(releases, reverse=True))
+    files = ProjectFiles(releases, NOW - timedelta(days=3))
+    assert files.versions == (local.version, old.version)
+    assert files.files(new.version) == ()
+    assert ProjectFiles(releases, None).versions == tuple(sorted(releases, reverse=True))
 
 
-def test_young_files_are_told_with_their_age() -> None:
-    """1.107.0 of litellm was taken down after 1 h 44 min."""
+def test_young_files_with_their_age() -> None:
+    """litellm 1.107.0 was removed after 1 h 44 min."""
     taken_down = datetime(2026, 10, 21, 13, 23, tzinfo=timezone.utc)
     ages = {"1": timedelta(hours=1, minutes=44), "2": timedelta(days=2, hours=3), "3": timedelta(days=3)}
     files = [sdist(version, taken_down - age) for version, age in ages.items()]
-    assert young([*files, sdist("4", None)], taken_down) == ("a 1 (1 h old)", "a 2 (2 d 3 h old)")
+    assert young_files([*files, sdist("4", None)], taken_down) == ("a 1 (1 h old)", "a 2 (2 d 3 h old)")

@@ -1,4 +1,4 @@
-"""Pages that did not change are not understood anew, and those that did are."""
+"""Unchanged pages are not parsed again, changed pages are."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 
 from minreq.errors import PageUnreadable, TemporaryFolderUnwritable
 from minreq.index import simple
-from minreq.index.aside import Aside
+from minreq.index.pagereader import CachedPage, PageReader
 from minreq.index.records import Records
-from minreq.index.remembered import PageReader, RememberedPage
 from minreq.index.session import Page
-from minreq.index.simple import Link, Standing
+from minreq.index.simple import Link, ProjectStatus
+from minreq.index.spillfile import SpillFile
 
 URL = "https://index.example/simple/a/"
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -26,23 +26,23 @@ ONE, TWO = "a-1.0-py3-none-any.whl", "a-2.0-py3-none-any.whl"
 
 
 def page(*files: dict[str, Any], **more: Any) -> Page:
-    told = {"meta": {"api-version": "1.4"}, "files": [{"url": file["filename"], **file} for file in files], **more}
-    return Page(url=URL, content_type=JSON, body=json.dumps(told).encode())
+    content = {"meta": {"api-version": "1.4"}, "files": [{"url": file["filename"], **file} for file in files], **more}
+    return Page(url=URL, content_type=JSON, body=json.dumps(content).encode())
 
 
 class Reader:
-    """Reads pages with one memory, and counts those that had to be understood."""
+    """Reads pages with one folder of records, and counts how many it parsed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.understood = 0
+        self.parse_count = 0
 
-    def read(self, told: Page) -> RememberedPage:
-        def understand() -> simple.ProjectPage:
-            self.understood += 1
-            return simple.parse(told.body, content_type=told.content_type, url=told.url)
+    def read(self, a_page: Page) -> CachedPage:
+        def parse() -> simple.ProjectPage:
+            self.parse_count += 1
+            return simple.parse(a_page.body, content_type=a_page.content_type, url=a_page.url)
 
-        page = RememberedPage(told, Records(self._folder), understand)
+        page = CachedPage(a_page, Records(self._folder), parse)
         page.check()
         return page
 
@@ -52,22 +52,22 @@ def reader(tmp_path: Path) -> Reader:
     return Reader(tmp_path)
 
 
-def test_an_equal_page_is_not_understood_anew(reader: Reader) -> None:
-    """What it said of the files that were asked for, and of the project, is as before."""
-    told = page(
+def test_an_equal_page_is_not_parsed_again(reader: Reader) -> None:
+    """The facts of the requested files and the project status come from the record."""
+    a_page = page(
         {"filename": TWO, "yanked": 'caf\xe9 {"}'},
         {"filename": ONE, "hashes": {"sha256": "ab"}},
         **{"project-status": {"status": "archived", "reason": "enough"}},
     )
-    asked = [ONE, TWO, "a-3.0-py3-none-any.whl"]
-    before = reader.read(told)
-    expected = [simple.file_of(link) for link in before.named(asked)]
-    assert (reader.understood, [file.filename for file in expected if file]) == (1, [TWO, ONE])
-    again = reader.read(told)
-    assert [simple.file_of(link) for link in again.named(asked)] == expected
-    assert [link.filename for link in again.named([ONE])] == [ONE]
-    assert again.standing == before.standing == Standing(status="archived", reason="enough")
-    assert reader.understood == 1
+    names = [ONE, TWO, "a-3.0-py3-none-any.whl"]
+    before = reader.read(a_page)
+    expected = [simple.file_from_link(link) for link in before.links_named(names)]
+    assert (reader.parse_count, [file.filename for file in expected if file]) == (1, [TWO, ONE])
+    again = reader.read(a_page)
+    assert [simple.file_from_link(link) for link in again.links_named(names)] == expected
+    assert [link.filename for link in again.links_named([ONE])] == [ONE]
+    assert again.project_status == before.project_status == ProjectStatus(status="archived", reason="enough")
+    assert reader.parse_count == 1
 
 
 @pytest.mark.parametrize(
@@ -80,62 +80,62 @@ def test_an_equal_page_is_not_understood_anew(reader: Reader) -> None:
     ],
     ids=["yanked", "gone", "one-more-byte", "another-type"],
 )
-def test_another_page_is_understood(reader: Reader, changed: Page) -> None:
-    reader.read(page({"filename": ONE})).named([ONE])
-    found = reader.read(changed).named([ONE])
-    assert reader.understood == 2
+def test_a_changed_page_is_parsed(reader: Reader, changed: Page) -> None:
+    reader.read(page({"filename": ONE})).links_named([ONE])
+    found = reader.read(changed).links_named([ONE])
+    assert reader.parse_count == 2
     assert [link.facts.get("yanked") for link in found] == (
         [True] if b"yanked" in changed.body else [None] * len(found)
     )
     assert len(found) == changed.body.count(ONE.encode()) // 2
 
 
-def test_another_file_is_looked_for_on_the_page(reader: Reader) -> None:
-    """What nobody asked for is not recorded, and its absence is not taken for granted."""
-    told = page({"filename": ONE}, {"filename": TWO})
-    reader.read(told).named([ONE])
-    again = reader.read(told)
-    assert [link.filename for link in again.named([ONE, TWO])] == [ONE, TWO]
+def test_a_file_that_is_not_recorded_is_read_from_the_page(reader: Reader) -> None:
+    """The record has only the requested files: another file may still be on the page."""
+    a_page = page({"filename": ONE}, {"filename": TWO})
+    reader.read(a_page).links_named([ONE])
+    again = reader.read(a_page)
+    assert [link.filename for link in again.links_named([ONE, TWO])] == [ONE, TWO]
     assert [link.filename for link in again.links] == [ONE, TWO]
-    assert reader.understood == 2
+    assert reader.parse_count == 2
 
 
-def test_two_locks_with_other_pins_both_find_theirs_again(reader: Reader) -> None:
-    told = page({"filename": ONE}, {"filename": TWO})
-    for asked in (ONE, TWO):
-        reader.read(told).named([asked])
-    assert reader.understood == 2
-    for asked in (ONE, TWO, ONE):
-        assert [link.filename for link in reader.read(told).named([asked])] == [asked]
-    assert reader.understood == 2
+def test_a_record_serves_locks_with_different_pins(reader: Reader) -> None:
+    a_page = page({"filename": ONE}, {"filename": TWO})
+    for name in (ONE, TWO):
+        reader.read(a_page).links_named([name])
+    assert reader.parse_count == 2
+    for name in (ONE, TWO, ONE):
+        assert [link.filename for link in reader.read(a_page).links_named([name])] == [name]
+    assert reader.parse_count == 2
 
 
-def test_a_page_nobody_can_read_is_not_recorded(reader: Reader) -> None:
-    told = Page(url=URL, content_type=JSON, body=b"{")
+def test_an_unreadable_page_is_not_recorded(reader: Reader) -> None:
+    a_page = Page(url=URL, content_type=JSON, body=b"{")
     for _ in range(2):
         with pytest.raises(PageUnreadable):
-            reader.read(told)
-    assert reader.understood == 2
+            reader.read(a_page)
+    assert reader.parse_count == 2
 
 
 def test_a_damaged_record_is_none(reader: Reader, tmp_path: Path) -> None:
-    told = page({"filename": ONE})
-    reader.read(told).named([ONE])
+    a_page = page({"filename": ONE})
+    reader.read(a_page).links_named([ONE])
     (record,) = tmp_path.glob("*/*.page")
     record.write_bytes(record.read_bytes().replace(b"a-1.0", b"a-9.0"))
-    assert [link.filename for link in reader.read(told).named([ONE])] == [ONE]
-    assert reader.understood == 2
+    assert [link.filename for link in reader.read(a_page).links_named([ONE])] == [ONE]
+    assert reader.parse_count == 2
 
 
 def test_a_reader_keeps_the_pages_apart(tmp_path: Path) -> None:
-    """Several threads read pages into one file, and each file of a page finds what is told about it."""
+    """Several threads write pages into one spill file, and each link finds its own facts."""
     reader = PageReader(Records(tmp_path))
 
     def read(number: int) -> Sequence[Link]:
         text = "\xe9" if number % 3 else "e"
         files = [{"filename": f"a-{number}.{each}.tar.gz", "yanked": text * each} for each in range(number)]
-        told = page(*files)
-        body = told.body if number % 2 else json.dumps(json.loads(told.body), ensure_ascii=False).encode()
+        a_page = page(*files)
+        body = a_page.body if number % 2 else json.dumps(json.loads(a_page.body), ensure_ascii=False).encode()
         return reader.read(Page(url=f"{URL}{number}", content_type=JSON, body=body)).links
 
     with ThreadPoolExecutor(8) as threads:
@@ -147,7 +147,7 @@ def test_a_reader_keeps_the_pages_apart(tmp_path: Path) -> None:
 
 
 class Full(io.BytesIO):
-    """A file on a disk with room for so many pages."""
+    """A file on a disk with room for a few pages."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -161,9 +161,9 @@ class Full(io.BytesIO):
 
 
 @pytest.mark.parametrize("room", [0, 1])
-def test_a_full_disk_is_told(room: int, tmp_path: Path) -> None:
-    """Also where a page that is not ASCII is put aside once more, by another thread."""
-    reader = PageReader(Records(tmp_path), Aside(Full(room)))
+def test_a_full_disk_raises(room: int, tmp_path: Path) -> None:
+    """Also where another thread writes a page that is not ASCII a second time."""
+    reader = PageReader(Records(tmp_path), SpillFile(Full(room)))
     body = '{"files": [{"filename": "\xe9", "url": "x"}], "meta": {"api-version": "1.0"}}'.encode()
     with pytest.raises(TemporaryFolderUnwritable, match=r"No space left.*TMPDIR"):
         reader.read(Page(url=URL, content_type=JSON, body=body))
@@ -171,9 +171,9 @@ def test_a_full_disk_is_told(room: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
-def test_a_full_disk_is_told_at_once(tmp_path: Path) -> None:
-    """Not when the next page is read, and not once more at the end, where it would hide what was told."""
-    reader = PageReader(Records(tmp_path), Aside(Path("/dev/full").open("r+b")))  # noqa: SIM115 - The reader closes it.
+def test_a_full_disk_raises_at_the_first_write(tmp_path: Path) -> None:
+    """Not at the next page, and not again on close, where the second error would hide the first."""
+    reader = PageReader(Records(tmp_path), SpillFile(Path("/dev/full").open("r+b")))  # noqa: SIM115 - The reader closes it.
     with pytest.raises(TemporaryFolderUnwritable, match=r"No space left.*TMPDIR"):
         reader.read(page({"filename": ONE}))
     reader.close()

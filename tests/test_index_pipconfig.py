@@ -13,7 +13,7 @@ import pytest
 from minreq.errors import PipConfigurationUnreadable, PipSettingInvalid
 from minreq.index.pipconfig import ConfigFile, Flags, config_files, load, settings, with_options
 from minreq.index.settings import Credentials, IndexSettings
-from minreq.requirements import StatedOption
+from minreq.requirements import FileOption
 
 
 def of(*texts: str, environ: Mapping[str, str] | None = None, flags: Flags | None = None) -> IndexSettings:
@@ -23,7 +23,7 @@ def of(*texts: str, environ: Mapping[str, str] | None = None, flags: Flags | Non
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with nothing in it, and no variable of pip."""
+    """An empty home, and no variable of pip."""
     for name in [name for name in os.environ if name.startswith(("PIP_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -33,11 +33,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_nothing_said_is_pips_defaults() -> None:
+def test_no_configuration_gives_pips_defaults() -> None:
     assert of() == IndexSettings()
 
 
-def test_everything_that_can_be_said() -> None:
+def test_every_setting() -> None:
     assert of(
         """
         [global]
@@ -78,8 +78,8 @@ def test_everything_that_can_be_said() -> None:
     )
 
 
-def test_stronger_sources_replace_weaker_ones() -> None:
-    """Files in order, `install` over `global` over all files, then variables, then flags."""
+def test_precedence_of_sources() -> None:
+    """From low to high: `global` of all files, `install` of all files, variables, flags."""
     weak = "[global]\ntimeout = 1\nretries = 1\nproxy = one\ncert = one\n[install]\nproxy = two"
     strong = "[global]\nretries = 2\nproxy = three\ncert = two"
     found = of(weak, strong, environ={"PIP_CERT": "three", "PIP_PROXY": ""}, flags={"cert": "four"})
@@ -87,7 +87,7 @@ def test_stronger_sources_replace_weaker_ones() -> None:
 
 
 def test_flags_that_may_be_repeated_are_added() -> None:
-    """pip appends what the command line says to what is configured; a variable replaces the file's."""
+    """As in pip: a flag adds to the configured values, a variable replaces those of a file."""
     found = of(
         "[global]\nextra-index-url = https://file.example/",
         environ={"PIP_EXTRA_INDEX_URL": "https://a.example/ https://b.example/"},
@@ -106,19 +106,19 @@ def test_names_are_spelled_in_several_ways() -> None:
     assert of("[download]\ntimeout = 3\n[list]\ntimeout = 4").timeout == 15
 
 
-def test_an_empty_value_says_nothing() -> None:
+def test_empty_values_are_ignored() -> None:
     assert of("[global]\nindex-url =", environ={"PIP_RETRIES": ""}) == IndexSettings()
 
 
 def test_certificates_of_requests_count() -> None:
-    """pip inherits these two variables from the library it uses."""
+    """pip inherits these two variables from requests."""
     assert of(environ={"CURL_CA_BUNDLE": "c"}).cert == "c"
     assert of(environ={"CURL_CA_BUNDLE": "c", "REQUESTS_CA_BUNDLE": "r"}).cert == "r"
     assert of(environ={"REQUESTS_CA_BUNDLE": "r"}, flags={"cert": "f"}).cert == "f"
 
 
 def test_credentials_are_kept_apart() -> None:
-    """No URL holds them, and printing the settings does not tell them."""
+    """No URL holds them, and the `repr` of the settings does not show them."""
     found = of(
         environ={
             "PIP_INDEX_URL": "https://me:s%40cret@main.example/simple",
@@ -146,7 +146,7 @@ def test_credentials_are_kept_apart() -> None:
         pytest.param(["a"], [":all:"], (set(), {":all:"}), id="all clears the other side"),
     ],
 )
-def test_binary_or_not(only: list[str], no: list[str], expected: tuple[set[str], set[str]]) -> None:
+def test_only_binary_and_no_binary(only: list[str], no: list[str], expected: tuple[set[str], set[str]]) -> None:
     found = of(flags={"only-binary": only, "no-binary": no})
     assert (set(found.only_binary), set(found.no_binary)) == expected
 
@@ -155,7 +155,7 @@ def test_binary_or_not(only: list[str], no: list[str], expected: tuple[set[str],
     ("key", "value"),
     [("no-index", "perhaps"), ("timeout", "soon"), ("timeout", "-1"), ("retries", "inf"), ("keyring-provider", "x")],
 )
-def test_a_value_that_cannot_be_meant(key: str, value: str) -> None:
+def test_invalid_values(key: str, value: str) -> None:
     with pytest.raises(PipSettingInvalid) as caught:
         of(flags={key: value})
     assert (caught.value.key, caught.value.value) == (key, value)
@@ -164,8 +164,8 @@ def test_a_value_that_cannot_be_meant(key: str, value: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://me:s3cret@[index.example/", "https://me:s3cret@index.example:port/"])
 @pytest.mark.parametrize("key", ["index-url", "extra-index-url", "find-links"])
-def test_a_url_that_is_none(key: str, url: str) -> None:
-    """The message tells no password."""
+def test_invalid_urls(key: str, url: str) -> None:
+    """The message shows no password."""
     with pytest.raises(PipSettingInvalid) as caught:
         of(flags={key: url})
     assert caught.value.key == key
@@ -190,7 +190,7 @@ def test_a_file_in_another_encoding_is_an_error(home: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the places of Linux")
-def test_places_of_files(home: Path) -> None:
+def test_config_files(home: Path) -> None:
     """Global ones, the user's two, the environment's."""
     assert config_files(os.environ, Path("/venv")) == (
         home / "xdg/pip/pip.conf",
@@ -203,7 +203,7 @@ def test_places_of_files(home: Path) -> None:
 
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the places of Linux")
 def test_a_file_named_by_the_variable(home: Path) -> None:
-    """It takes the place of the user's when it exists, wins over all, and as the null device forbids all."""
+    """It replaces the user's file, has precedence over all, and as the null device disables all."""
     named = home / "named.conf"
     assert len(config_files({"PIP_CONFIG_FILE": str(named)}, Path("/venv"))) == 6
     named.touch()
@@ -218,28 +218,28 @@ def test_a_file_named_by_the_variable(home: Path) -> None:
 
 @pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="the places of Linux")
 def test_load_reads_what_pip_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip itself, asked for its configuration, names the same values."""
+    """`pip config list` shows the same values."""
     for number, folder in enumerate([home / "xdg/pip", home / ".pip", home / ".config/pip"]):
         folder.mkdir(parents=True)
         (folder / "pip.conf").write_text(f"[global]\nretries = {number}\n[install]\ntimeout = {number + 10}\n")
     monkeypatch.setenv("PIP_CERT", "ca.pem")
     found = load({"proxy": "http://proxy.example"}, prefix=home / "nothing")
     assert (found.retries, found.timeout, found.cert, found.proxy) == (2, 12, "ca.pem", "http://proxy.example")
-    said = subprocess.run(
+    pip_output = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     ).stdout
-    assert "global.retries='2'" in said
-    assert "install.timeout='12'" in said
-    assert ":env:.cert='ca.pem'" in said
+    assert "global.retries='2'" in pip_output
+    assert "install.timeout='12'" in pip_output
+    assert ":env:.cert='ca.pem'" in pip_output
 
 
 def in_file(configured: IndexSettings, *options: tuple[str, str | None]) -> IndexSettings:
-    stated = (StatedOption(name=name, value=value, origin="-r a.in", line=1) for name, value in options)
+    stated = (FileOption(name=name, value=value, origin="-r a.in", line=1) for name, value in options)
     return with_options(configured, stated)
 
 
 def test_options_of_a_requirements_file() -> None:
-    """As in pip: an index replaces all that were named before, anything else is added."""
+    """As in pip: an index replaces all indexes before it, other options add."""
     configured = IndexSettings(
         index_url="https://one.example",
         extra_index_urls=("https://two.example",),
@@ -248,7 +248,7 @@ def test_options_of_a_requirements_file() -> None:
         credentials=(Credentials(url="https://one.example", user="me", password=None),),
     )
     assert in_file(configured) == configured
-    told = in_file(
+    applied = in_file(
         configured,
         ("--index-url", "https://you:secret@index.example"),
         ("--extra-index-url", "https://more.example"),
@@ -256,20 +256,20 @@ def test_options_of_a_requirements_file() -> None:
         ("--trusted-host", "index.example"),
         ("--no-binary", "a"),
     )
-    assert (told.index_url, told.extra_index_urls) == ("https://index.example", ("https://more.example",))
-    assert told.find_links == ("file:///links", "file:///more")
-    assert (told.trusted_hosts, told.only_binary, told.no_binary) == (
+    assert (applied.index_url, applied.extra_index_urls) == ("https://index.example", ("https://more.example",))
+    assert applied.find_links == ("file:///links", "file:///more")
+    assert (applied.trusted_hosts, applied.only_binary, applied.no_binary) == (
         ("index.example",),
         frozenset({":all:"}),
         frozenset({"a"}),
     )
-    assert [known.user for known in told.credentials] == ["me", "you"]
-    assert not told.no_index
+    assert [credentials.user for credentials in applied.credentials] == ["me", "you"]
+    assert not applied.no_index
 
 
 def test_no_index_in_a_requirements_file() -> None:
-    told = in_file(IndexSettings(), ("--no-index", None), ("--only-binary", ":all:"))
-    assert told.no_index
-    assert told.only_binary == {":all:"}
+    applied = in_file(IndexSettings(), ("--no-index", None), ("--only-binary", ":all:"))
+    assert applied.no_index
+    assert applied.only_binary == {":all:"}
     with pytest.raises(PipSettingInvalid, match="index-url"):
         in_file(IndexSettings(), ("--index-url", "https://[x"))

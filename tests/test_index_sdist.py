@@ -1,4 +1,4 @@
-"""Source distributions become wheels by pip, without our secrets, or are refused with a reason."""
+"""pip builds wheels from source distributions, without secrets in the environment, or the build is refused."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from minreq.errors import SdistBuildFailed
 from minreq.index.sdist import build, refusal
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import file_at
+from minreq.index.simple import file_from_url
 from minreq.index.urls import local_path
-from minreq.interpreter import host, preset
+from minreq.interpreter import host_platform, preset_platform
 from minreq.model import Sdist
 
 # A backend inside the source itself, so that a build needs no index.
@@ -48,14 +48,14 @@ def source(folder: Path, *, first: str = "pass", version: str = "1.0") -> tuple[
             member = tarfile.TarInfo(f"a-1.0/{name}")
             member.size = len(text.encode())
             archive.addfile(member, io.BytesIO(text.encode()))
-    sdist = file_at(path.as_uri())
+    sdist = file_from_url(path.as_uri())
     assert isinstance(sdist, Sdist)
     return sdist, path
 
 
 def settings(**others: object) -> IndexSettings:
     urls = {"index_url": "https://me:s3cret@index.example/simple", "extra_index_urls": (), "find_links": ()}
-    return IndexSettings.of(**{**urls, "no_index": True, **others})  # type: ignore[arg-type]  # as the test says
+    return IndexSettings.from_urls(**{**urls, "no_index": True, **others})  # type: ignore[arg-type]  # as the test says
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wheel_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From relative paths too; the build sees pip's settings and nothing of ours."""
+    """Also from relative paths; the build sees pip's settings and no other variable."""
     sdist, _ = source(tmp_path)
     monkeypatch.chdir(tmp_path)
     wheel = build(sdist, Path("a-1.0.tar.gz"), python=Path(sys.executable), to=Path("built"), settings=settings())
@@ -112,7 +112,7 @@ def test_a_build_of_another_version(tmp_path: Path) -> None:
 )
 def test_only_binary(tmp_path: Path, only: tuple[str, ...], no: tuple[str, ...], *, refused: bool) -> None:
     sdist, _ = source(tmp_path)
-    found = refusal(sdist, IndexSettings(only_binary=frozenset(only), no_binary=frozenset(no)), [host()])
+    found = refusal(sdist, IndexSettings(only_binary=frozenset(only), no_binary=frozenset(no)), [host_platform()])
     assert (found is not None) is refused
     if found is not None:
         assert "--only-binary" in str(found)
@@ -120,7 +120,7 @@ def test_only_binary(tmp_path: Path, only: tuple[str, ...], no: tuple[str, ...],
 
 def test_a_foreign_platform_is_refused(tmp_path: Path) -> None:
     sdist, _ = source(tmp_path)
-    found = refusal(sdist, IndexSettings(), [host(), preset("lambda-python3.12-arm64")])
+    found = refusal(sdist, IndexSettings(), [host_platform(), preset_platform("lambda-python3.12-arm64")])
     assert found is not None
     assert found.exit_status == 4
     assert "lambda-python3.12-arm64" in str(found)

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from minreq.errors import IndexTooNew, PageUnreadable
+from minreq.errors import IndexVersionUnsupported, PageUnreadable
 from minreq.index import simple
 from minreq.model import Sdist, Wheel
 
@@ -25,7 +25,7 @@ DIGEST = "AB" * 32
 def files_of(body: bytes, content_type: str, url: str = PAGE) -> tuple[Wheel | Sdist, ...]:
     """All files of a page, understood."""
     links = simple.parse(body, content_type=content_type, url=url).links
-    return tuple(file for link in links if (file := simple.file_of(link)) is not None)
+    return tuple(file for link in links if (file := simple.file_from_link(link)) is not None)
 
 
 def from_json(*files: Mapping[str, Any], version: object = "1.1") -> tuple[Wheel | Sdist, ...]:
@@ -138,7 +138,7 @@ def test_unreadable_requires_python_constrains_nothing() -> None:
         "",
     ],
 )
-def test_a_name_that_is_no_distribution_is_left_out(filename: str) -> None:
+def test_files_that_are_no_distributions_are_left_out(filename: str) -> None:
     wheel = {"filename": "a-1.0-py3-none-any.whl", "url": "w", "hashes": {}}
     assert [file.filename for file in from_json({"filename": filename, "url": "x", "hashes": {}}, wheel)] == [
         "a-1.0-py3-none-any.whl"
@@ -158,10 +158,10 @@ def test_known_and_newer_minor_versions_are_read(version: object) -> None:
 
 def test_newer_major_version_is_refused() -> None:
     """PEP 629: a client MUST abort on a major version that it does not know."""
-    with pytest.raises(IndexTooNew) as caught:
+    with pytest.raises(IndexVersionUnsupported) as caught:
         from_json(version="2.0")
     assert (caught.value.url, caught.value.version) == (PAGE, "2.0")
-    with pytest.raises(IndexTooNew):
+    with pytest.raises(IndexVersionUnsupported):
         from_html('<meta name="pypi:repository-version" content="2.0">')
 
 
@@ -292,21 +292,21 @@ FILENAMES = st.text(alphabet="aB-_.10!+/", max_size=12).flatmap(
 
 
 @given(FILENAMES)
-def test_a_quick_look_at_a_name_tells_what_a_long_one_does(filename: str) -> None:
+def test_the_fast_parser_of_names_agrees_with_the_full_one(filename: str) -> None:
     """A file that is understood is of the release that its name seemed to be of."""
     page = {"meta": {"api-version": "1.0"}, "files": [{"filename": filename, "url": "x"}]}
     (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).links
-    file = simple.file_of(link)
+    file = simple.file_from_link(link)
     if file is not None:
-        assert simple.release_of(filename) == (file.name, file.version)
+        assert simple.release_from_filename(filename) == (file.name, file.version)
 
 
-def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
+def test_unread_files_may_be_invalid() -> None:
     """A page is not thrown away for what it tells of one file."""
     page = {"meta": {"api-version": "1.0"}, "files": [{"url": "x", "filename": "a-1.tar.gz", "hashes": 3}]}
     (link,) = simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).links
     with pytest.raises(PageUnreadable, match=r"a-1\.tar\.gz"):
-        simple.file_of(link)
+        simple.file_from_link(link)
 
 
 @pytest.mark.parametrize(
@@ -334,12 +334,12 @@ def test_a_file_nobody_looks_at_may_be_nonsense() -> None:
         b"\xff\xfe{",
     ],
 )
-def test_what_is_no_page_is_an_error(body: bytes) -> None:
+def test_invalid_pages_are_errors(body: bytes) -> None:
     with pytest.raises(PageUnreadable):
         simple.parse(body, content_type=JSON, url=PAGE)
 
 
-def test_of_a_key_that_is_there_twice_the_last_counts() -> None:
+def test_the_last_of_two_equal_keys_counts() -> None:
     body = b'{"meta": {"api-version": "1.0"}, "files": [{"filename": "a", "url": "a"}], "files": []}'
     assert simple.parse(body, content_type=JSON, url=PAGE).links == ()
 
@@ -355,7 +355,7 @@ VALUES = st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda 
     st.booleans(),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be"]),
 )
-def test_files_are_told_as_json_has_them(
+def test_facts_are_those_of_a_json_parser(
     files: list[dict[str, Any]],
     more: dict[str, Any],
     indent: int | None,
@@ -363,8 +363,8 @@ def test_files_are_told_as_json_has_them(
     encoding: str,
 ) -> None:
     """However a page is written, the facts of its files are those that a parser of JSON finds."""
-    told = {**more, "files": files, "meta": {"api-version": "1.0"}}
-    body = json.dumps(told, indent=indent, ensure_ascii=is_ascii).encode(encoding, "surrogatepass")
+    content = {**more, "files": files, "meta": {"api-version": "1.0"}}
+    body = json.dumps(content, indent=indent, ensure_ascii=is_ascii).encode(encoding, "surrogatepass")
     links = simple.parse(body, content_type=JSON, url=PAGE).links
     assert [dict(link.facts) for link in links] == files
     assert [link.filename for link in links] == [file["filename"] for file in files]
@@ -376,29 +376,29 @@ def test_a_version_that_cannot_be_read_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("keys", "expected"),
     [
-        ({}, simple.Standing()),
-        ({"project-status": {}}, simple.Standing()),
-        ({"project-status": None}, simple.Standing()),
-        ({"project-status": {"status": "archived", "since": 3}}, simple.Standing(status="archived")),
+        ({}, simple.ProjectStatus()),
+        ({"project-status": {}}, simple.ProjectStatus()),
+        ({"project-status": None}, simple.ProjectStatus()),
+        ({"project-status": {"status": "archived", "since": 3}}, simple.ProjectStatus(status="archived")),
         (
             {"project-status": {"status": "deprecated", "reason": "use\n b\x1b[2J"}},
-            simple.Standing(status="deprecated", reason="use b[2J"),
+            simple.ProjectStatus(status="deprecated", reason="use b[2J"),
         ),
-        ({"project-status": {"status": "new", "reason": 3}}, simple.Standing(status="new", reason="3")),
+        ({"project-status": {"status": "new", "reason": 3}}, simple.ProjectStatus(status="new", reason="3")),
     ],
 )
-def test_how_a_project_stands(told: dict[str, Any], expected: simple.Standing) -> None:
+def test_project_status_in_json(keys: dict[str, Any], expected: simple.ProjectStatus) -> None:
     """PEP 792; what a terminal would act upon is not taken over."""
-    page = {"meta": {"api-version": "1.4"}, "files": [], **told}
-    assert simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).standing == expected
+    page = {"meta": {"api-version": "1.4"}, "files": [], **keys}
+    assert simple.parse(json.dumps(page).encode(), content_type=JSON, url=PAGE).project_status == expected
 
 
-def test_how_a_project_stands_in_html() -> None:
+def test_project_status_in_html() -> None:
     body = (
         b'<meta name="pypi:project-status" content="quarantined">'
         b'<meta name="pypi:project-status-reason" content="a stealer">'
     )
-    found = simple.parse(body, content_type="text/html", url=PAGE).standing
-    assert found == simple.Standing(status="quarantined", reason="a stealer")
+    found = simple.parse(body, content_type="text/html", url=PAGE).project_status
+    assert found == simple.ProjectStatus(status="quarantined", reason="a stealer")

@@ -1,4 +1,4 @@
-"""Interpreters are asked, never guessed; presets are what the platforms are."""
+"""Facts about interpreters come from running them; presets describe the deployment platforms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from minreq.errors import PythonNotFound, PythonUnusable, UnknownPlatform
-from minreq.interpreter import host, interpreter, preset, presets
+from minreq.interpreter import find_interpreter, host_platform, preset_names, preset_platform
 
 
 def executable(path: Path, text: str) -> Path:
@@ -23,9 +23,9 @@ def executable(path: Path, text: str) -> Path:
     return path
 
 
-def test_the_interpreter_at_hand() -> None:
-    """What the child says is what is true here."""
-    found = host()
+def test_the_running_interpreter() -> None:
+    """The child reports what is true here."""
+    found = host_platform()
     assert found.name == "host"
     assert found.python_version == Version(platform.python_version())
     assert found.markers == default_environment()
@@ -34,7 +34,7 @@ def test_the_interpreter_at_hand() -> None:
 
 
 def test_a_virtual_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its folder, its link or a command on PATH; nothing of its own is run, a stray `.pth` least of all."""
+    """By its folder, its link or a command on PATH; no code of the environment runs, not even a `.pth`."""
     venv.create(tmp_path / "venv", with_pip=False)
     (site,) = (tmp_path / "venv").rglob("site-packages")
     ran = tmp_path / "ran"
@@ -42,18 +42,18 @@ def test_a_virtual_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (site / "packaging.py").write_text("raise RuntimeError('not this one')")
     monkeypatch.setenv("PATH", str(tmp_path / "venv/bin"))
     for named in (tmp_path / "venv", tmp_path / "venv/bin/python", Path("python")):
-        found = interpreter(named)
+        found = find_interpreter(named)
         assert found.executable == tmp_path / "venv/bin/python"
         assert found.base_executable.samefile(Path(sys.base_prefix) / "bin/python3")
         assert found.base_prefix == Path(sys.base_prefix)
-        assert found.platform == host()
+        assert found.platform == host_platform()
     assert not ran.exists()
 
 
 def test_no_interpreter(tmp_path: Path) -> None:
     for missing in (tmp_path / "python", tmp_path):
         with pytest.raises(PythonNotFound, match="--python"):
-            host(missing)
+            host_platform(missing)
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,20 @@ def test_no_interpreter(tmp_path: Path) -> None:
         ("#!/bin/sh\nexit 0\n", "does not answer"),
         ("#!/bin/sh\necho hello\n", "does not answer"),
         ("#!/nowhere/interpreter\n", "does not answer"),
-        ("#!/bin/sh\necho first >&2; echo last words >&2; exit 3\n", "status 3 and says: last words"),
-        ("#!/bin/sh\nexit 4\n", "status 4 and says: nothing"),
+        ("#!/bin/sh\necho first >&2; echo last words >&2; exit 3\n", "status 3 and prints: last words"),
+        ("#!/bin/sh\nexit 4\n", "status 4 and prints: nothing"),
         ('#!/bin/sh\necho \'{"version": "3.8.1"}\'\n', "it is Python 3.8.1, minreq needs 3.10"),
     ],
 )
-def test_what_is_no_usable_python(tmp_path: Path, script: str, problem: str) -> None:
+def test_an_unusable_python(tmp_path: Path, script: str, problem: str) -> None:
     with pytest.raises(PythonUnusable, match=problem):
-        host(executable(tmp_path / "python", script))
+        host_platform(executable(tmp_path / "python", script))
 
 
-@pytest.mark.parametrize("name", presets())
-def test_every_preset_is_sound(name: str) -> None:
-    """Tags are without repetition and start with the platform's own; markers are those of Linux."""
-    found = preset(name)
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_valid(name: str) -> None:
+    """Tags are unique and start with the platform's own; markers are those of Linux."""
+    found = preset_platform(name)
     python = name.removeprefix("lambda-python").split("-")[0]
     assert found.name == name
     assert found.python_version == Version(f"{python}.0")
@@ -106,16 +106,16 @@ def test_every_preset_is_sound(name: str) -> None:
         ("lambda-python3.10-x86_64", "a-1-cp311-abi3-manylinux_2_17_x86_64.whl", False),
     ],
 )
-def test_what_fits_a_lambda(name: str, filename: str, *, fits: bool) -> None:
+def test_wheels_that_fit_a_lambda(name: str, filename: str, *, fits: bool) -> None:
     """Lambda's glibc is 2.26 up to Python 3.11 and 2.34 from 3.12 on."""
-    assert bool(set(preset(name).tags) & parse_wheel_filename(filename)[3]) is fits
+    assert bool(set(preset_platform(name).tags) & parse_wheel_filename(filename)[3]) is fits
 
 
 def test_newer_platform_tags_are_preferred() -> None:
-    tags = preset("lambda-python3.12-x86_64").tags
-    wanted = ["cp312-cp312-manylinux_2_34_x86_64", "cp312-cp312-manylinux1_x86_64", "cp312-abi3-manylinux_2_34_x86_64"]
-    places = [tags.index(Tag(*tag.split("-"))) for tag in [*wanted, "py3-none-any"]]
-    assert places == sorted(places)
+    tags = preset_platform("lambda-python3.12-x86_64").tags
+    names = ["cp312-cp312-manylinux_2_34_x86_64", "cp312-cp312-manylinux1_x86_64", "cp312-abi3-manylinux_2_34_x86_64"]
+    positions = [tags.index(Tag(*tag.split("-"))) for tag in [*names, "py3-none-any"]]
+    assert positions == sorted(positions)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_newer_platform_tags_are_preferred() -> None:
 )
 def test_an_unknown_platform(name: str, suggestion: str | None) -> None:
     with pytest.raises(UnknownPlatform) as caught:
-        preset(name)
+        preset_platform(name)
     assert caught.value.suggestion == suggestion
-    assert (suggestion or presets()[0]) in str(caught.value)
+    assert (suggestion or preset_names()[0]) in str(caught.value)

@@ -1,4 +1,4 @@
-"""A lock that is ended in the middle: nothing of it remains, and the lock that was there is whole."""
+"""Interrupt `minreq lock` at work: it leaves no process and no temporary file, and the old lock is intact."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from commanding import Project, project
+from lockkiller import find_processes
 
 SCENARIO = """
-explanation = "A smoke that says when it runs and then waits for ever."
+explanation = "A smoke that shows when it runs and then waits for ever."
 requirements = ["app"]
 program = "import app"
 [wheels]
@@ -42,19 +43,6 @@ def locked(tmp_path: Path) -> Project:
     return made
 
 
-def processes(folder: Path | str) -> list[str]:
-    """The command lines of processes that name *folder*."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
-
-
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="it looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
@@ -72,17 +60,17 @@ def test_a_signal_in_the_middle_of_a_run_leaves_nothing(
         text=True,
     ) as process:
         try:
-            while not processes(marker):
+            while not find_processes(marker):
                 assert process.poll() is None
                 time.sleep(0.02)
-            assert processes(temporary), "the child and the emulator"
+            assert find_processes(temporary), "the child and the emulator"
             process.send_signal(number)
             # Whatever hangs would hang for ten minutes.
             _, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (process.returncode, err) == (130, "error: interrupted\n")
-    assert processes(temporary) == []
+    assert find_processes(temporary) == []
     assert list(temporary.iterdir()) == []
     assert list((locked.store / "unfinished").iterdir()) == []
     assert {path: path.read_bytes() for path in before} == before
@@ -117,7 +105,7 @@ def test_a_full_disk_is_a_sentence_and_the_old_lock_whole(
     )
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert f"error: the system refuses to go on: {why}" in done.stderr
+    assert f"error: cannot continue: {why}" in done.stderr
     assert done.returncode in {1, 2}
     assert {path: path.read_bytes() for path in before} == before
     assert list(temporary.iterdir()) == []

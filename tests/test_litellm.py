@@ -203,5 +203,5 @@ def test_a_line_that_is_missing_is_told(name: str, sentence: str, workshop: Work
     (folder / beside).write_bytes((made.folder / beside).read_bytes())
     done = Made(folder=folder, cache=made.cache).minreq("verify")
     assert done.returncode == 1
-    assert f"{name} was taken out of the file" in done.stderr
+    assert f"{name} was removed from the file" in done.stderr
     assert sentence in done.stderr

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from conftest import MakeWheelhouse
-from laboratory import Recorder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from scenariorun import RecordingReporter
 from wheelhouse import Wheelhouse
 
 from minreq import errors
@@ -64,7 +64,7 @@ LAMBDA = "lambda-python3.12-x86_64"
 RUNS = {Step.BASELINE, Step.TRACE, Step.SETTLE, Step.COMPARE, Step.PROVE}
 
 #: Makes settings for a lock of a wheelhouse.
-Told = Callable[..., Settings]
+MakeSettings = Callable[..., Settings]
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def _no_pip_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Told:
+def make_settings(tmp_path: Path) -> MakeSettings:
     """Settings with a store, an output and a smoke below the folder of the test."""
     smoke = tmp_path / "check.py"
     smoke.write_text("import app\n")
@@ -106,14 +106,14 @@ def versions(made: Lock) -> dict[str, str]:
 
 def written(settings: Settings) -> dict[str, bytes]:
     """The lock and its evidence, as far as they are there."""
-    files = (settings.output, evidence.beside(settings.output))
+    files = (settings.output, evidence.evidence_path(settings.output))
     return {file.name: file.read_bytes() for file in files if file.exists()}
 
 
-def test_lock(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
-    """What is kept is pinned and hashed, what is left out is told, and the evidence lies beside it."""
+def test_lock(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """Kept distributions are pinned and hashed, left-out ones are named, and the evidence is beside the lock."""
     house = make_wheelhouse(SCENARIO)
-    settings, recorder = told(house), Recorder()
+    settings, recorder = make_settings(house), RecordingReporter()
     made = lock(settings, recorder)
     assert names(made) == ["app", "detector", "needed"]
     assert {each.candidate.name: each.evidence.kind for each in made.selection.kept} == {
@@ -130,62 +130,66 @@ def test_lock(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
         assert f"{name}==1.0" in text
         assert f"sha256:{archive.sha256}" in text
     assert "unused==" not in text
-    file = evidence.beside(settings.output)
+    file = evidence.evidence_path(settings.output)
     assert evidence.dump(evidence.load(file.read_text(), filename=file.name)) == file.read_text()
     assert recorder.steps[0] is Step.RESOLVE
     assert recorder.steps[-1] is Step.WRITE
     assert recorder.steps.index(Step.PROVE) > recorder.steps.index(Step.BASELINE)
 
 
-def test_only_what_was_asked_for_is_fetched(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_only_accepted_wheels_are_fetched(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """The baseline fetches what is asked for; what nobody asked for is never downloaded."""
-    settings = told(make_wheelhouse(SCENARIO))
-    lock(settings, Recorder())
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    lock(settings, RecordingReporter())
     fetched = {path.name.partition("-")[0] for path in settings.cache_dir.rglob("*.whl")}
     assert fetched == {"app", "detector", "needed", "optional"}
 
 
-def test_second_lock_runs_nothing(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_second_lock_runs_nothing(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """Nothing changed: the same lock, the same bytes, and no run."""
-    settings = told(make_wheelhouse(SCENARIO))
-    made, before = lock(settings, Recorder()), written(settings)
-    recorder = Recorder()
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    made, before = lock(settings, RecordingReporter()), written(settings)
+    recorder = RecordingReporter()
     assert evidence.dump(lock(settings, recorder)) == evidence.dump(made)
     assert written(settings) == before
     assert not RUNS & {*recorder.steps}
 
 
-def test_equal_inputs_give_equal_bytes(make_wheelhouse: MakeWheelhouse, told: Told, tmp_path: Path) -> None:
+def test_equal_inputs_give_equal_bytes(
+    make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings, tmp_path: Path
+) -> None:
     """Another place, a cold store and the reference method: the requirements are the same bytes."""
     house = make_wheelhouse(SCENARIO)
-    one = told(house)
+    one = make_settings(house)
     (tmp_path / "elsewhere").mkdir()
-    two = told(house, output=tmp_path / "elsewhere" / one.output.name, cache_dir=tmp_path / "elsewhere" / "cache")
-    lock(one, Recorder())
-    lock(two, Recorder())
+    two = make_settings(
+        house, output=tmp_path / "elsewhere" / one.output.name, cache_dir=tmp_path / "elsewhere" / "cache"
+    )
+    lock(one, RecordingReporter())
+    lock(two, RecordingReporter())
     assert written(one) == written(two)
 
 
-def test_changed_smoke_runs_again(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_changed_smoke_runs_again(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """A lock proven by another script proves nothing about this one."""
-    settings = told(make_wheelhouse(SCENARIO))
-    lock(settings, Recorder())
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    lock(settings, RecordingReporter())
     settings.smokes[0].write_text("import app, optional\n")
-    recorder = Recorder()
+    recorder = RecordingReporter()
     assert "optional" in names(lock(settings, recorder))
     assert RUNS & {*recorder.steps}
 
 
-def test_changed_lock_is_made_anew(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_changed_lock_is_made_again(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """Somebody edited the file: it is no longer what was proven."""
-    settings = told(make_wheelhouse(SCENARIO))
-    lock(settings, Recorder())
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    lock(settings, RecordingReporter())
     before = written(settings)
     lines = settings.output.read_text().splitlines(keepends=True)
     start = next(number for number, line in enumerate(lines) if line.startswith("needed=="))
     end = next(number for number in range(start + 1, len(lines) + 1) if not "".join(lines[number : number + 1]).strip())
     settings.output.write_text("".join(lines[:start] + lines[end:]))
-    recorder = Recorder()
+    recorder = RecordingReporter()
     lock(settings, recorder)
     assert RUNS & {*recorder.steps}
     assert written(settings) == before
@@ -195,117 +199,119 @@ def test_changed_lock_is_made_anew(make_wheelhouse: MakeWheelhouse, told: Told) 
 def test_nothing_is_written(
     options: dict[str, Any],
     make_wheelhouse: MakeWheelhouse,
-    told: Told,
+    make_settings: MakeSettings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A dry run and a lock for standard output leave no file."""
     monkeypatch.chdir(tmp_path)
-    settings, recorder = told(make_wheelhouse(SCENARIO), **options), Recorder()
+    settings, recorder = make_settings(make_wheelhouse(SCENARIO), **options), RecordingReporter()
     before = {path for path in tmp_path.iterdir() if path.name != "cache"}
     assert names(lock(settings, recorder)) == ["app", "detector", "needed"]
     assert {path for path in tmp_path.iterdir() if path.name != "cache"} == before
     assert Step.WRITE not in recorder.steps
 
 
-def test_over_budget(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
-    """A lock that installs to more than is allowed is not written; the old one stays, and the largest are named."""
-    settings = told(make_wheelhouse(SCENARIO))
-    made = lock(settings, Recorder())
+def test_over_budget(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """A lock over budget is not written; the old one stays, and the error names the largest distributions."""
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    made = lock(settings, RecordingReporter())
     size = sum(each.bytes for each in made.selection.kept)
-    lock(replace(settings, budget=size), Recorder())
+    lock(replace(settings, budget=size), RecordingReporter())
     before = written(settings)
     settings.smokes[0].write_text("import app # again\n")
     with pytest.raises(errors.OverBudget) as caught:
-        lock(replace(settings, budget=size - 1), Recorder())
+        lock(replace(settings, budget=size - 1), RecordingReporter())
     assert (caught.value.size, caught.value.budget) == (size, size - 1)
     assert caught.value.largest[0].startswith("app ")
     assert len(caught.value.largest) == 3
     assert written(settings) == before
 
 
-def test_unproven_platform(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_unproven_platform(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """The smoke runs on the host; a lock for another platform has to be accepted as unproven."""
-    settings = told(make_wheelhouse(SCENARIO), platforms=(LAMBDA,))
-    with pytest.raises(errors.Unproven, match=LAMBDA):
-        lock(settings, Recorder())
+    settings = make_settings(make_wheelhouse(SCENARIO), platforms=(LAMBDA,))
+    with pytest.raises(errors.PlatformUnproven, match=LAMBDA):
+        lock(settings, RecordingReporter())
     assert written(settings) == {}
-    made = lock(replace(settings, allow_unproven=True), Recorder())
+    made = lock(replace(settings, allow_unproven=True), RecordingReporter())
     assert [platform.name for platform in made.platforms] == [LAMBDA]
     assert made.proven_on.name == "host"
     assert len(written(settings)) == 2
 
 
-def test_failing_smoke_leaves_the_old_lock(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_failing_smoke_leaves_the_old_lock(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """Until the new one is proven nothing is written."""
-    settings = told(make_wheelhouse(SCENARIO))
-    lock(settings, Recorder())
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    lock(settings, RecordingReporter())
     before = written(settings)
     settings.smokes[0].write_text("import app; raise SystemExit('broken')\n")
-    with pytest.raises(errors.SmokeFails, match="SystemExit: broken"):
-        lock(settings, Recorder())
+    with pytest.raises(errors.SmokeFailed, match="SystemExit: broken"):
+        lock(settings, RecordingReporter())
     assert written(settings) == before
 
 
-def test_existing_pins_stay(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_existing_pins_stay(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
     """Newer releases move nothing, neither what is kept nor what is left out; ``-U`` moves all, ``-P`` one."""
-    first = told(make_wheelhouse(SCENARIO))
-    lock(first, Recorder())
-    later = told(make_wheelhouse(LATER))
+    first = make_settings(make_wheelhouse(SCENARIO))
+    lock(first, RecordingReporter())
+    later = make_settings(make_wheelhouse(LATER))
     before = written(first)
     old = dict.fromkeys(["app", "detector", "needed", "optional", "unused"], "1.0")
-    recorder = Recorder()
+    recorder = RecordingReporter()
     assert versions(lock(later, recorder)) == old
     assert written(later) == before
     assert not RUNS & {*recorder.steps}
-    one = lock(replace(later, upgrade_packages=(canonicalize_name("needed"),)), Recorder())
+    one = lock(replace(later, upgrade_packages=(canonicalize_name("needed"),)), RecordingReporter())
     assert versions(one) == {**old, "needed": "2.0"}
-    assert versions(lock(later, Recorder())) == {**old, "needed": "2.0"}
-    every = lock(replace(later, upgrade=True), Recorder())
+    assert versions(lock(later, RecordingReporter())) == {**old, "needed": "2.0"}
+    every = lock(replace(later, upgrade=True), RecordingReporter())
     assert versions(every) == {**old, "needed": "2.0", "detector": "2.0", "optional": "2.0"}
 
 
-def test_lock_without_evidence_still_holds_its_pins(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
+def test_lock_without_evidence_still_holds_its_pins(
+    make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings
+) -> None:
     """The evidence was lost: the pins of the file are preferred, what was left out may move, and it is proven again."""
-    settings = told(make_wheelhouse(SCENARIO))
-    lock(settings, Recorder())
-    evidence.beside(settings.output).unlink()
-    recorder = Recorder()
-    made = lock(told(make_wheelhouse(LATER)), recorder)
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    lock(settings, RecordingReporter())
+    evidence.evidence_path(settings.output).unlink()
+    recorder = RecordingReporter()
+    made = lock(make_settings(make_wheelhouse(LATER)), recorder)
     assert versions(made) == {"app": "1.0", "detector": "1.0", "needed": "1.0", "optional": "2.0", "unused": "1.0"}
     assert RUNS & {*recorder.steps}
 
 
-def test_two_smokes(make_wheelhouse: MakeWheelhouse, told: Told, tmp_path: Path) -> None:
+def test_two_smokes(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings, tmp_path: Path) -> None:
     """Each smoke is a group of its own, and all of them decide."""
     other = tmp_path / "more.py"
     other.write_text("import optional\n")
-    settings = told(make_wheelhouse(SCENARIO))
-    made = lock(replace(settings, smokes=(*settings.smokes, other)), Recorder())
+    settings = make_settings(make_wheelhouse(SCENARIO))
+    made = lock(replace(settings, smokes=(*settings.smokes, other)), RecordingReporter())
     assert names(made) == ["app", "detector", "needed", "optional"]
     assert len(made.stages) == 2
 
 
-def test_wishes_reach_the_engine(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
-    """``--include``, ``--exclude``, ``--smallest`` and ``--whole`` decide what they say."""
+def test_choices_of_the_user_decide(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """``--include``, ``--exclude``, ``--smallest`` and ``--whole`` have their effect."""
     house = make_wheelhouse(SCENARIO)
     unused, detector = canonicalize_name("unused"), canonicalize_name("detector")
-    included = lock(told(house, include=(unused,), exclude=(detector,)), Recorder())
+    included = lock(make_settings(house, include=(unused,), exclude=(detector,)), RecordingReporter())
     assert names(included) == ["app", "needed", "unused"]
     assert {each.candidate.name: each.reason for each in included.selection.left_out}[detector] == "excluded"
-    smallest = lock(told(house, smallest=True, whole=(Requirement("optional"),)), Recorder())
+    smallest = lock(make_settings(house, smallest=True, whole=(Requirement("optional"),)), RecordingReporter())
     assert names(smallest) == ["app", "needed", "optional"]
     (degraded,) = (each for each in smallest.selection.left_out if each.degraded)
     assert degraded.candidate.name == "detector"
 
 
-def test_noise_is_recorded_by_name_alone(make_wheelhouse: MakeWheelhouse, told: Told) -> None:
-    """What differs from run to run is named in the lock, and its text is not: it would make other bytes each time."""
-    settings = told(make_wheelhouse(SCENARIO))
+def test_noise_is_recorded_by_name_alone(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """The lock has the names of noise and not its text, which would change the bytes of each lock."""
+    settings = make_settings(make_wheelhouse(SCENARIO))
     settings.smokes[0].write_text("import app, os; print(os.urandom(8).hex())\n")
-    made = lock(settings, Recorder())
+    made = lock(settings, RecordingReporter())
     (stage,) = made.stages
     assert made.noise == (f"output of {stage}",)
     assert made.behaviour.stages[0].output == ()
-    data = json.loads(evidence.beside(settings.output).read_text())
+    data = json.loads(evidence.evidence_path(settings.output).read_text())
     assert data

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from answering import Told, answering
+from cannedserver import CannedResponse, serve_responses
 from commanding import Project, project
 from wheelhouse import project_html
 
@@ -55,7 +55,7 @@ def test_asked_for_newer_releases_it_is(locked: Project, flags: list[str]) -> No
     done = locked.minreq(*LOCK, "--check", *flags)
     assert (done.status, done.sentences) == (
         1,
-        ["requirements-minimal.txt is stale; make it anew with `minreq lock`:", "needed 1.0 would become 2.0"],
+        ["requirements-minimal.txt is stale; run `minreq lock` again:", "needed 1.0 would become 2.0"],
     )
 
 
@@ -85,7 +85,7 @@ def test_another_comment_beside_a_constraint(own: Project) -> None:
 
 def test_an_edited_file(own: Project) -> None:
     own.lock.write_text(own.lock.read_text().replace("    #   app\n", ""))
-    assert own.minreq(*LOCK, "--check").sentences[1:] == ["the comment '#   app' of needed was taken out of the file"]
+    assert own.minreq(*LOCK, "--check").sentences[1:] == ["the comment '#   app' of needed was removed from the file"]
 
 
 def test_a_file_that_is_damaged_is_stale_too(own: Project) -> None:
@@ -113,10 +113,10 @@ def test_a_file_that_is_gone(own: Project) -> None:
 
 
 def test_an_index_that_does_not_answer_decides_nothing(own: Project) -> None:
-    with answering(lambda _asked: Told(status=500)) as server:
+    with serve_responses(lambda _asked: CannedResponse(status=500)) as server:
         done = replace(own, index=f"{server.origin}/simple/").minreq(*LOCK[:-1], "--check")
     assert done.status == 0
-    assert "whether a pinned file was yanked or is gone could not be asked: http://127.0.0.1:" in done.err
+    assert "could not check whether a pinned file was yanked or deleted: http://127.0.0.1:" in done.err
 
 
 def test_offline_no_index_is_asked(own: Project) -> None:

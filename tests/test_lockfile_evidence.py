@@ -1,4 +1,4 @@
-"""The evidence beside a lock: all of it comes back, and faults are found with their place."""
+"""The evidence beside a lock: it round-trips, and faults are reported with their place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from samplelock import EXPECTED, KEPT, LOCK, locks, with_selection
 from test_lockfile_requirements import shuffled
 
 from minreq.errors import EvidenceUnreadable
-from minreq.lockfile.evidence import SCHEMA, beside, dump, load
+from minreq.lockfile.evidence import SCHEMA, dump, evidence_path, load
 from minreq.model import (
     Asker,
     Candidate,
@@ -43,13 +43,13 @@ def test_the_description_has_every_key(kind: type) -> None:
     assert [each.name for each in fields(kind) if each.name not in hidden and f"`{each.name}`" not in text] == []
 
 
-def test_the_descriptions_tell_their_version() -> None:
+def test_the_descriptions_have_their_version() -> None:
     assert f"a whole number, **{SCHEMA}**" in (DOCS / "evidence.md").read_text(encoding="utf-8")
     assert f"The number of the protocol is **{PROTOCOL}**" in (DOCS / "protocol.md").read_text(encoding="utf-8")
 
 
 def test_evidence_stands_beside_its_lock() -> None:
-    assert beside(Path("a/requirements-minimal.txt")) == Path("a/requirements-minimal.evidence.json")
+    assert evidence_path(Path("a/requirements-minimal.txt")) == Path("a/requirements-minimal.evidence.json")
 
 
 def test_a_lock_is_dumped_as_expected() -> None:
@@ -70,7 +70,7 @@ def test_order_of_input_changes_nothing(lock: Lock, random: Random) -> None:
 
 
 def test_no_index_is_named() -> None:
-    """Of a wheel its file name, hash and size are kept; the place it came from is nobody's business."""
+    """The evidence has name, hash and size of a wheel, and not its URL."""
     wheel = replace(KEPT[0].candidate.wheel, url="https://user:secret@index.example/boto3.whl")
     candidate = replace(KEPT[0].candidate, wheel=wheel, wheels=(wheel,))
     text = dump(with_selection(LOCK, (replace(KEPT[0], candidate=candidate),), ()))
@@ -129,14 +129,11 @@ def changed(key: str, value: Any) -> str:
         ("behaviour.stages[1].requests[0].headers[1]", ["a"], "has 1 items instead of 2"),
     ],
 )
-def test_a_fault_is_told_with_its_place(key: str, value: Any, why: str) -> None:
+def test_a_fault_is_reported_with_its_place(key: str, value: Any, why: str) -> None:
     with pytest.raises(EvidenceUnreadable) as caught:
         load(changed(key, value), filename="x.evidence.json")
     assert (caught.value.key, caught.value.why) == (key, why)
-    assert (
-        str(caught.value)
-        == f"x.evidence.json: {key}: {why}; restore the file, or make the lock anew with `minreq lock`"
-    )
+    assert str(caught.value) == f"x.evidence.json: {key}: {why}; restore the file, or run `minreq lock` again"
 
 
 def test_a_word_that_is_none_of_the_known_ones() -> None:
@@ -153,7 +150,7 @@ def test_a_wheel_file_name_is_checked() -> None:
 def test_a_distribution_stands_once() -> None:
     document = json.loads(dump(LOCK))
     document["selection"]["left_out"].append(document["selection"]["left_out"][0])
-    with pytest.raises(EvidenceUnreadable, match="selection: botocore stands in it twice"):
+    with pytest.raises(EvidenceUnreadable, match="selection: botocore occurs in it twice"):
         load(json.dumps(document))
 
 
@@ -163,7 +160,7 @@ def test_a_distribution_stands_once() -> None:
         ("", "is not JSON"),
         ("<<<<<<< HEAD\n{}", "is not JSON"),
         ("[]", "is not an object"),
-        ('{"schema": 3, "schema": 3}', "stands twice in one object"),
+        ('{"schema": 3, "schema": 3}', "occurs twice in one object"),
         ("[" * 200_000, "is nested too deeply"),
     ],
     ids=["empty", "conflict", "array", "duplicate key", "deep"],

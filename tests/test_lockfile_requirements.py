@@ -1,4 +1,4 @@
-"""The requirements file: what stands in it, and how it is read back."""
+"""The requirements file: its content, and how it is parsed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_platforms_and_degradations_are_named() -> None:
     assert "# degraded: without hf-xet: warnings in import\n" in text
 
 
-def test_nothing_left_out_is_said() -> None:
+def test_nothing_left_out_is_reported() -> None:
     assert "# left out (0): nothing\n" in render(with_selection(LOCK, KEPT, ()))
 
 
@@ -113,8 +113,8 @@ def test_a_continued_comment_swallows_the_next_line_as_in_pip() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("<<<<<<< HEAD", "'<<<<<<< HEAD' is a conflict marker that a merge left behind"),
-        ("=======", "'=======' is a conflict marker that a merge left behind"),
+        ("<<<<<<< HEAD", "'<<<<<<< HEAD' is a conflict marker of a merge"),
+        ("=======", "'=======' is a conflict marker of a merge"),
         ("boto3>=1.26", "'boto3>=1.26' is not name==version"),
         ("boto3==1.*", "'boto3==1.*' is not name==version"),
         ("boto3===1", "'boto3===1' is not name==version"),
@@ -123,8 +123,8 @@ def test_a_continued_comment_swallows_the_next_line_as_in_pip() -> None:
         ("boto3 @ https://index.example/b.whl", "'boto3 @ https://index.example/b.whl' is not name==version"),
         ("litellm==1.78.7 --no-deps", "'litellm==1.78.7 --no-deps' is not name==version"),
         ("boto3==1 --hash=md5:00", "'md5:00' is not a SHA-256 hash"),
-        ("-r other.txt", "-r does not belong into a lock"),
-        ("--editable=.", "--editable does not belong into a lock"),
+        ("-r other.txt", "-r is not allowed in a lock"),
+        ("--editable=.", "--editable is not allowed in a lock"),
         ("a==2", "a is pinned twice, here and on line 1"),
     ],
 )
@@ -132,11 +132,11 @@ def test_what_is_not_understood_is_an_error(line: str, why: str) -> None:
     with pytest.raises(LockUnreadable) as caught:
         parse(f"a==1\n{line}\n", filename="lock.txt")
     assert caught.value.faults == ((2, why),)
-    assert str(caught.value) == f"lock.txt:2: {why}; mend it, or move it away and lock again"
+    assert str(caught.value) == f"lock.txt:2: {why}; repair it, or move it away and lock again"
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(LockUnreadable) as caught:
         parse("<<<<<<< a\nx==1\n=======\nx==2\n>>>>>>> b\n", filename="lock.txt")
     assert [line for line, _ in caught.value.faults] == [1, 3, 4, 5]
-    assert str(caught.value).splitlines()[0] == "lock.txt is not a lock; mend it, or move it away and lock again:"
+    assert str(caught.value).splitlines()[0] == "lock.txt is not a lock; repair it, or move it away and lock again:"

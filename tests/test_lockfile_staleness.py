@@ -10,7 +10,7 @@ from packaging.tags import Tag
 from samplelock import HOST, LAMBDA, LOCK, MARKERS
 
 from minreq.lockfile.requirements import render
-from minreq.lockfile.staleness import reasons
+from minreq.lockfile.staleness import find_reasons
 from minreq.model import EMPTY, Lock, Platform
 
 FILE = render(LOCK)
@@ -23,10 +23,12 @@ def check(
     command: str = LOCK.command,
     platforms: Sequence[Platform] = LOCK.platforms,
     inputs: Mapping[str, str] = LOCK.inputs,
-    withdrawn: Mapping[str, str] = EMPTY,
+    withdrawn_files: Mapping[str, str] = EMPTY,
 ) -> tuple[str, ...]:
     text = render(lock) if file is None else file
-    return reasons(lock, text=text, command=command, platforms=platforms, inputs=inputs, withdrawn=withdrawn)
+    return find_reasons(
+        lock, text=text, command=command, platforms=platforms, inputs=inputs, withdrawn_files=withdrawn_files
+    )
 
 
 def test_nothing_changed() -> None:
@@ -38,7 +40,7 @@ def test_nothing_changed() -> None:
     [
         ("lock --providers openai", "the lock was made with --providers openai,bedrock, not --providers openai"),
         ("lock --providers openai,bedrock --smallest", "the lock was made without --smallest"),
-        ("lock", "the lock was made with --providers openai,bedrock, which is no longer asked for"),
+        ("lock", "the lock was made with --providers openai,bedrock, which is no longer set"),
         ("lock litellm-core --providers=openai,bedrock", "the lock was made with lock, not lock litellm-core"),
         ("lock --providers openai,bedrock --with ''", "the lock was made without --with"),
     ],
@@ -76,7 +78,7 @@ def test_another_python_is_a_reason() -> None:
 
 def test_a_withdrawn_file_is_a_reason() -> None:
     withdrawn = {"b.whl": "yanked: broken", "a.whl": "gone"}
-    assert check(withdrawn=withdrawn) == ("a.whl is gone", "b.whl is yanked: broken")
+    assert check(withdrawn_files=withdrawn) == ("a.whl is gone", "b.whl is yanked: broken")
 
 
 def test_edits_by_hand_are_reasons() -> None:
@@ -86,8 +88,8 @@ def test_edits_by_hand_are_reasons() -> None:
     file = FILE.replace("\nlitellm==1.106.2", "\nlitellm==1.106.10").replace(digest, "0" * 64)
     file = file.replace("tiktoken==0.12.0", "zipp==0.12.0")
     assert check(file=file) == (
-        "litellm was moved from 1.106.2 to 1.106.10 by hand",
-        "tiktoken was taken out of the file",
+        "litellm was changed from 1.106.2 to 1.106.10 by hand",
+        "tiktoken was removed from the file",
         "zipp was added to the file by hand",
         f"the hash of boto3-1.43.0-py3-none-any.whl was changed by hand to '--hash=sha256:{'0' * 64}'",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minreq.errors import OutputFolderMissing, OutputUnwritable
-from minreq.lockfile.writing import check, write
+from minreq.lockfile.writing import check_writable, write_files
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -20,7 +20,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_files_are_written_whole_and_nothing_else_remains(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
-    write({tmp_path / "a": "new é", tmp_path / "b": "first"})
+    write_files({tmp_path / "a": "new é", tmp_path / "b": "first"})
     assert contents(tmp_path) == {"a": "new é", "b": "first"}
 
 
@@ -29,7 +29,7 @@ def test_permissions_stay(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("old")
     path.chmod(0o640)
-    write({path: "new"})
+    write_files({path: "new"})
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
@@ -38,7 +38,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     link, target = tmp_path / "link", tmp_path / "there" / "target"
     target.write_text("old")
     link.symlink_to(target)
-    write({link: "new"})
+    write_files({link: "new"})
     assert link.is_symlink()
     assert target.read_text() == "new"
     assert contents(target.parent) == {"target": "new"}
@@ -48,23 +48,23 @@ def test_a_loop_of_links_is_unwritable(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(link)
     with pytest.raises(OutputUnwritable):
-        write({link: "new"})
+        write_files({link: "new"})
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "a"
     with pytest.raises(OutputUnwritable) as caught:
-        write({path: "new"})
+        write_files({path: "new"})
     folder = path.parent
-    sentence = f"there is no folder {folder}; make it (mkdir -p {folder}), or name another place"
+    sentence = f"there is no folder {folder}; create it (mkdir -p {folder}), or name another path"
     assert str(caught.value) == f"cannot write {path}: {sentence}"
 
 
-def test_a_missing_folder_behind_a_link_is_the_one_that_is_told(tmp_path: Path) -> None:
+def test_the_missing_folder_behind_a_link_is_reported(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "nowhere" / "a")
     with pytest.raises(OutputFolderMissing) as caught:
-        check(link)
+        check_writable(link)
     assert (caught.value.path, caught.value.folder) == (link, tmp_path / "nowhere")
 
 
@@ -73,9 +73,9 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "a").write_text("old")
     with pytest.raises(OutputUnwritable, match="it is not a regular file"):
-        write({tmp_path / "a": "new", tmp_path / "b": "new"})
+        write_files({tmp_path / "a": "new", tmp_path / "b": "new"})
     with pytest.raises(OutputUnwritable, match="it is not a regular file"):
-        write({Path(os.devnull): "new"})
+        write_files({Path(os.devnull): "new"})
     assert contents(tmp_path) == {"a": "old"}
 
 
@@ -90,11 +90,11 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, *, previous: bool) -> None:
 import resource, signal, sys
 from pathlib import Path
 from minreq.errors import OutputUnwritable
-from minreq.lockfile.writing import check, write
+from minreq.lockfile.writing import check_writable, write_files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    write({Path("a"): "new", Path("b"): "x" * 2000})
+    write_files({Path("a"): "new", Path("b"): "x" * 2000})
 except OutputUnwritable as error:
     print(error)
 """
@@ -122,16 +122,16 @@ def test_a_failure_between_two_replacements_takes_back_the_first(
         new.replace(target)
 
     with pytest.raises(seen):
-        write({tmp_path / "a": "new", tmp_path / "b": "new"}, replace=failing)
+        write_files({tmp_path / "a": "new", tmp_path / "b": "new"}, replace=failing)
     assert contents(tmp_path) == before
 
 
 def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
-    check(tmp_path / "a")
-    check(tmp_path / "b")
+    check_writable(tmp_path / "a")
+    check_writable(tmp_path / "b")
     assert contents(tmp_path) == {"a": "old"}
     with pytest.raises(OutputUnwritable, match="there is no folder"):
-        check(tmp_path / "nowhere" / "a")
+        check_writable(tmp_path / "nowhere" / "a")
     with pytest.raises(OutputUnwritable, match="it is not a regular file"):
-        check(tmp_path)
+        check_writable(tmp_path)

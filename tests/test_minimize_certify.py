@@ -1,4 +1,4 @@
-"""A set that is checked anew, by runs alone."""
+"""A set that is tested again, by runs alone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from laboratory import Opened, Recorder, opened, wishes_of
 from packaging.utils import NormalizedName, canonicalize_name
 from samplelock import KEPT, candidate
+from scenariorun import OpenScenario, RecordingReporter, choices_of, open_scenario
 from wheelhouse import SCENARIOS, parse, write
 
-from minreq.errors import RunsDisagree, SmokeUnsteady
-from minreq.minimize import Minimum, certify as certifying, minimize
-from minreq.minimize.certify import certify, subject
+from minreq.errors import RunsDisagree, SmokeNotDeterministic
+from minreq.minimize import MinimalSet, certify as certify_module, minimize
+from minreq.minimize.certify import certify, subject_digest
 from minreq.model import Difference, Evidence, Failure, Outcome
 from minreq.reporting import Step
 
@@ -40,10 +40,10 @@ if app.mode == "slow":
 
 
 @contextmanager
-def found(text: str, folder: Path) -> Iterator[tuple[Opened, Minimum]]:
-    with opened(write(parse(text), folder / "house")) as bench:
-        wishes = wishes_of(bench.house.scenario, bench.laboratory.closure.resolution, "auto")
-        yield bench, minimize(bench.laboratory, wishes, Recorder())
+def minimized(text: str, folder: Path) -> Iterator[tuple[OpenScenario, MinimalSet]]:
+    with open_scenario(write(parse(text), folder / "house")) as opened:
+        choices = choices_of(opened.house.scenario, opened.runner.closure.resolution, "auto")
+        yield opened, minimize(opened.runner, choices, RecordingReporter())
 
 
 def scenario(name: str) -> str:
@@ -51,13 +51,13 @@ def scenario(name: str) -> str:
 
 
 def test_every_row_has_its_failure_or_difference(tmp_path: Path) -> None:
-    """Also what was asked for, the root for one."""
-    with found(scenario("two-differences"), tmp_path) as (bench, minimum):
-        recorder = Recorder()
-        certificate = certify(bench.laboratory, minimum, "digest", recorder)
+    """So has what the user requested, such as the root."""
+    with minimized(scenario("two-differences"), tmp_path) as (opened, minimal_set):
+        recorder = RecordingReporter()
+        certificate = certify(opened.runner, minimal_set, "digest", recorder)
     assert certificate.subject == "digest"
     results = {outcome.distribution: outcome.result for outcome in certificate.outcomes}
-    assert list(results) == sorted(minimum.evidence)
+    assert list(results) == sorted(minimal_set.evidence)
     app, first, second = (results[canonicalize_name(name)] for name in ("app", "first", "second"))
     assert isinstance(app, Failure)
     assert "No module named 'app'" in app.error
@@ -69,39 +69,39 @@ def test_every_row_has_its_failure_or_difference(tmp_path: Path) -> None:
 
 
 def test_features_run_in_other_orders(tmp_path: Path) -> None:
-    with found(scenario("stages-tell-who-asked"), tmp_path) as (bench, minimum):
-        certificate = certify(bench.laboratory, minimum, "", Recorder())
+    with minimized(scenario("stages-tell-who-asked"), tmp_path) as (opened, minimal_set):
+        certificate = certify(opened.runner, minimal_set, "", RecordingReporter())
     assert certificate.orders == ("features in reverse order", "features twice in one process")
     assert certificate.notes == ()
 
 
 def test_a_set_that_works_in_one_order_alone_is_refused(tmp_path: Path) -> None:
     with (
-        found(ORDER_MATTERS, tmp_path) as (bench, minimum),
+        minimized(ORDER_MATTERS, tmp_path) as (opened, minimal_set),
         pytest.raises(RunsDisagree, match=r"features in reverse order: status of g/b .*'second'"),
     ):
-        certify(bench.laboratory, minimum, "", Recorder())
+        certify(opened.runner, minimal_set, "", RecordingReporter())
 
 
-def test_what_an_unsteady_smoke_does_is_named(tmp_path: Path) -> None:
-    with found(scenario("unsteady-output-is-noise"), tmp_path) as (bench, minimum):
-        certificate = certify(bench.laboratory, minimum, "", Recorder())
+def test_notes_name_what_differs_from_run_to_run(tmp_path: Path) -> None:
+    with minimized(scenario("unsteady-output-is-noise"), tmp_path) as (opened, minimal_set):
+        certificate = certify(opened.runner, minimal_set, "", RecordingReporter())
     assert any("differ from run to run with nothing left out" in note for note in certificate.notes)
 
 
-def untrue(minimum: Minimum, evidence: Evidence) -> Minimum:
-    return replace(minimum, evidence={**minimum.evidence, evidence.distribution: evidence})
+def untrue(minimal_set: MinimalSet, evidence: Evidence) -> MinimalSet:
+    return replace(minimal_set, evidence={**minimal_set.evidence, evidence.distribution: evidence})
 
 
-def test_evidence_that_is_not_true_is_a_defect(tmp_path: Path) -> None:
-    """A failure that does not happen, a difference that is a failure, another difference than the one told."""
+def test_false_evidence_is_an_error(tmp_path: Path) -> None:
+    """A failure that does not happen, a difference that is a failure, another difference than that of the evidence."""
     third, second, app = map(canonicalize_name, ("third", "second", "app"))
     failure = Failure(distribution=third, stage="smoke/program", error="ModuleNotFoundError: third", method="fork")
     difference = Difference(distribution=app, stage="smoke/program", what="logs", with_it="", without_it="x")
-    with found(scenario("two-differences"), tmp_path) as (bench, minimum):
-        told = untrue(untrue(untrue(minimum, failure), difference), replace(difference, distribution=second))
+    with minimized(scenario("two-differences"), tmp_path) as (opened, minimal_set):
+        altered = untrue(untrue(untrue(minimal_set, failure), difference), replace(difference, distribution=second))
         with pytest.raises(RunsDisagree) as caught:
-            certify(bench.laboratory, told, "", Recorder())
+            certify(opened.runner, altered, "", RecordingReporter())
     of_app, of_second, of_third = caught.value.sentences
     assert "in a clean environment without it smoke/program fails: ModuleNotFoundError: No module named 'app'" in of_app
     assert of_second.endswith("without it the smoke passes, and warnings of smoke/program differ")
@@ -111,32 +111,34 @@ def test_evidence_that_is_not_true_is_a_defect(tmp_path: Path) -> None:
     )
 
 
-def test_a_run_that_does_otherwise_only_once_is_the_smoke_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made again it agrees with the evidence: the smoke is named, and no defect of minreq."""
+def test_a_result_that_does_not_repeat_is_the_fault_of_the_smoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repeated run agrees with the evidence: the error names the smoke, not a defect of minreq."""
     seen: list[str] = []
-    real = certifying._Certifier.outcome
+    real = certify_module._CertifyRuns.test_without
 
-    def outcome(self: certifying._Certifier, name: NormalizedName) -> Outcome:
+    def outcome(self: certify_module._CertifyRuns, name: NormalizedName) -> Outcome:
         seen.append(name)
         return Outcome(distribution=name) if seen.count(name) == 1 and name == "first" else real(self, name)
 
-    monkeypatch.setattr(certifying._Certifier, "outcome", outcome)
+    monkeypatch.setattr(certify_module._CertifyRuns, "test_without", outcome)
     with (
-        found(scenario("two-differences"), tmp_path) as (bench, minimum),
+        minimized(scenario("two-differences"), tmp_path) as (opened, minimal_set),
         pytest.raises(
-            SmokeUnsteady, match=r"first: the evidence says .* passes and behaves the same; another such run"
+            SmokeNotDeterministic, match=r"first: the evidence says .* passes and behaves the same; another such run"
         ),
     ):
-        certify(bench.laboratory, minimum, "", Recorder())
+        certify(opened.runner, minimal_set, "", RecordingReporter())
     assert seen.count("first") == 2
 
 
 def test_the_subject_is_what_was_run() -> None:
     candidates = [kept.candidate for kept in KEPT]
-    assert subject(candidates, {"a": "1"}) == subject(candidates[::-1], {"a": "1"})
+    assert subject_digest(candidates, {"a": "1"}) == subject_digest(candidates[::-1], {"a": "1"})
     others = (
-        subject(candidates[1:], {"a": "1"}),
-        subject([candidate("boto3", "1.43.1"), *candidates[1:]], {"a": "1"}),
-        subject(candidates, {"a": "2"}),
+        subject_digest(candidates[1:], {"a": "1"}),
+        subject_digest([candidate("boto3", "1.43.1"), *candidates[1:]], {"a": "1"}),
+        subject_digest(candidates, {"a": "2"}),
     )
-    assert len({subject(candidates, {"a": "1"}), *others}) == 4
+    assert len({subject_digest(candidates, {"a": "1"}), *others}) == 4

@@ -1,4 +1,4 @@
-"""How two runs behaved differently: what counts, what is made anew each time, what is noise."""
+"""How two runs behaved differently: what counts, what is new in each run, what is noise."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hypothesis import given, strategies as st
 from minreq.minimize.compare import (
     Deviation,
     beyond_noise,
+    describe,
     deviations,
-    sentence,
-    steady,
-    steady_behaviour,
+    normalize_behaviour,
+    normalize_text,
     without_noise,
 )
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
-from minreq.smoke.messages import result
+from minreq.smoke.messages import read_result
 
 
 def stage(name: str = "openai/chat", **facts: Any) -> StageBehaviour:
@@ -43,41 +43,43 @@ def request(target: str = "/v1/chat", body: str = "{}", method: str = "POST", **
     return RecordedRequest(method=method, target=target, headers=named, body=body)
 
 
-def told(first: StageBehaviour, second: StageBehaviour) -> list[tuple[str, str, str]]:
+def compared(first: StageBehaviour, second: StageBehaviour) -> list[tuple[str, str, str]]:
     return [(each.what, each.first, each.second) for each in deviations(behaviour(first), behaviour(second))]
 
 
 def test_equal_behaviour() -> None:
     """A run does not differ from itself."""
     whole = stage(output=("a",), warnings=("w",), logs=("l",), connections=("c:1",), requests=(request(x="1"),))
-    assert told(whole, whole) == []
+    assert compared(whole, whole) == []
 
 
 @pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
 def test_lines(what: str) -> None:
-    """Only what one of them has is told, each line as often as it is there too often."""
+    """The deviation has only the lines of one side, each as often as that side has it more."""
     first, second = changed(PLAIN, **{what: ("same", "x", "x")}), changed(PLAIN, **{what: ("x", "new", "same")})
-    assert told(first, second) == [(what, "x", "new")]
-    assert told(second, first) == [(what, "new", "x")]
+    assert compared(first, second) == [(what, "x", "new")]
+    assert compared(second, first) == [(what, "new", "x")]
 
 
 @pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
-def test_order_of_lines_says_nothing(what: str) -> None:
+def test_order_of_lines_does_not_count(what: str) -> None:
     """Threads may be faster or slower."""
-    assert told(changed(PLAIN, **{what: ("a", "b")}), changed(PLAIN, **{what: ("b", "a")})) == []
+    assert compared(changed(PLAIN, **{what: ("a", "b")}), changed(PLAIN, **{what: ("b", "a")})) == []
 
 
-def test_of_what_was_tried_addresses_are_compared() -> None:
-    """Files and programs are told to a person, and keep nothing."""
+def test_of_connections_only_addresses_are_compared() -> None:
+    """Files and programs are reported to the user, and keep nothing."""
     tried = changed(PLAIN, connections=("host:443", "read ~/.netrc (a/b.py:3)", "run /sbin/ldconfig (a/b.py:4)"))
-    assert told(PLAIN, tried) == [("connections", "", "host:443")]
+    assert compared(PLAIN, tried) == [("connections", "", "host:443")]
 
 
-def test_how_often_an_address_was_tried_says_nothing() -> None:
-    """Of two threads that want the same either tries, or one of them finds what the other found."""
+def test_number_of_connections_does_not_count() -> None:
+    """Of two threads that open the same address both try, or one of them uses what the other found."""
     message: dict[str, Any] = {"status": "passed", "output": "", "warnings": [], "logs": [], "declined": []}
     message |= {"missing": [], "traceback": "", "opened": [], "loaded": []}
-    once, twice = (result("chat", {**message, "connections": ["host:443"] * times}, str).behaviour for times in (1, 2))
+    once, twice = (
+        read_result("chat", {**message, "connections": ["host:443"] * times}, str).behaviour for times in (1, 2)
+    )
     assert once == twice
     assert once.connections == ("host:443",)
 
@@ -104,11 +106,11 @@ def test_a_line_that_varies_hides_no_other(
 def test_status() -> None:
     """How a stage ended comes first."""
     first, second = stage(output=("a",)), stage(status="ValueError: x", output=())
-    assert told(first, second) == [("status", "passed", "ValueError: x"), ("output", "a", "")]
+    assert compared(first, second) == [("status", "passed", "ValueError: x"), ("output", "a", "")]
 
 
 def test_stage_that_did_not_run() -> None:
-    """A stage that only the first run has is a difference; one that only the second has is not asked about."""
+    """A stage that only the first run has is a difference; one that only the second has does not count."""
     first = behaviour(stage("import"), stage("openai/chat"))
     second = behaviour(stage("import"))
     assert [(each.stage, each.what, each.second) for each in deviations(first, second)] == [
@@ -126,41 +128,41 @@ def test_plan_order() -> None:
 
 def test_request_missing() -> None:
     """A request that only one of them sent."""
-    found = told(stage(requests=(request("/a"), request("/b"))), stage(requests=(request("/a"),)))
+    found = compared(stage(requests=(request("/a"), request("/b"))), stage(requests=(request("/a"),)))
     assert found == [("requests", "POST /b", "")]
 
 
 @pytest.mark.parametrize("other", [request("/v1/other"), request(method="GET")])
 def test_request_of_another_line(other: RecordedRequest) -> None:
-    """Method and target are told."""
-    found = told(stage(requests=(request(),)), stage(requests=(other,)))
+    """The deviation has method and target."""
+    found = compared(stage(requests=(request(),)), stage(requests=(other,)))
     assert found == [("requests", "POST /v1/chat", f"{other.method} {other.target}")]
 
 
 def test_request_with_another_body() -> None:
-    """What the body makes of headers goes without saying; any other header is compared all the same."""
+    """Headers that depend on the body are not compared; all others are."""
     first = stage(requests=(request(content_length="2", user_agent="app/1.0"),))
     second = stage(requests=(request(body='{"stream": true}', content_length="16", user_agent="app/0.0.0"),))
-    assert told(first, second) == [
+    assert compared(first, second) == [
         ("request body", "POST /v1/chat {}", 'POST /v1/chat {"stream": true}'),
         ("request header user-agent", "app/1.0", "app/0.0.0"),
     ]
 
 
-def test_requests_with_other_bodies_meet_their_like() -> None:
-    """By their headers, since a body that is made anew each time tells nothing."""
+def test_requests_with_other_bodies_are_paired_by_headers() -> None:
+    """They are paired by their headers, since a body may be new in each run."""
     first = stage(requests=(request(body="1", accept="text"), request(body="9", accept="json")))
     second = stage(requests=(request(body="2", accept="json"), request(body="8", accept="text")))
-    assert [what for what, *_ in told(first, second)] == ["request body"]
+    assert [what for what, *_ in compared(first, second)] == ["request body"]
 
 
 def test_a_body_that_is_noise_is_not_recorded() -> None:
-    """Nor its length; the rest is, in an order that does not depend on it."""
+    """Nor is its length; the rest is recorded, in an order that does not depend on the body."""
     noise = [Deviation(stage="openai/chat", what="request body", first="", second="")]
     one = stage(requests=(request(body="1", content_length="1", accept="b"), request(body="22", accept="a")))
     two = stage(requests=(request(body="33", content_length="2", accept="b"), request(body="0", accept="a")))
-    recorded = steady_behaviour(behaviour(one), noise)
-    assert recorded == steady_behaviour(behaviour(two), noise)
+    recorded = normalize_behaviour(behaviour(one), noise)
+    assert recorded == normalize_behaviour(behaviour(two), noise)
     assert [each.headers for each in recorded.stages[0].requests] == [(("accept", "a"),), (("accept", "b"),)]
     assert without_noise(deviations(recorded, behaviour(two)), noise) == ()
 
@@ -169,24 +171,24 @@ def test_request_headers() -> None:
     """Headers of equal requests are compared one by one, a missing one as empty."""
     first = stage(requests=(request(accept="*/*", user_agent="app/1.0"),))
     second = stage(requests=(request(user_agent="app/0.0.0", x_new="1"),))
-    assert told(first, second) == [
+    assert compared(first, second) == [
         ("request header accept", "*/*", ""),
         ("request header user-agent", "app/1.0", "app/0.0.0"),
         ("request header x-new", "", "1"),
     ]
 
 
-def test_headers_said_twice() -> None:
+def test_header_that_comes_twice() -> None:
     """A header that comes twice has both values (RFC 9110, section 5.3)."""
     first = RecordedRequest(method="GET", target="/", headers=(("a", "1"), ("a", "2")), body="")
     second = replace(first, headers=(("a", "1"),))
-    assert told(stage(requests=(first,)), stage(requests=(second,))) == [("request header a", "1, 2", "1")]
+    assert compared(stage(requests=(first,)), stage(requests=(second,))) == [("request header a", "1, 2", "1")]
 
 
-def test_concurrent_requests_meet_their_like() -> None:
+def test_concurrent_requests_are_paired() -> None:
     """Equal lines with different headers, in another order, are the same requests."""
     one, two = request(user_agent="a"), request(user_agent="b")
-    assert told(stage(requests=(one, two)), stage(requests=(two, one))) == []
+    assert compared(stage(requests=(one, two)), stage(requests=(two, one))) == []
 
 
 @pytest.mark.parametrize(
@@ -208,13 +210,13 @@ def test_concurrent_requests_meet_their_like() -> None:
         ("", ""),
     ],
 )
-def test_steady(text: str, expected: str) -> None:
-    """What is made anew for each request is left out; versions, names and small numbers stay."""
-    assert steady(text) == expected
-    assert steady(expected) == expected
+def test_normalize_text(text: str, expected: str) -> None:
+    """What is new in each run is left out; versions, names and small numbers stay."""
+    assert normalize_text(text) == expected
+    assert normalize_text(expected) == expected
 
 
-def test_what_is_made_anew_is_no_difference() -> None:
+def test_what_is_new_in_each_run_is_no_difference() -> None:
     """Signatures and identifiers differ in each run."""
 
     def run(identifier: str) -> StageBehaviour:
@@ -222,12 +224,12 @@ def test_what_is_made_anew_is_no_difference() -> None:
         return stage(output=(f"id {identifier}",), requests=(asked,))
 
     first, second = run("123e4567-e89b-12d3-a456-426614174000"), run("00000000-e89b-12d3-a456-426614174000")
-    assert told(first, second) == []
-    assert steady_behaviour(behaviour(first)) == steady_behaviour(behaviour(second))
+    assert compared(first, second) == []
+    assert normalize_behaviour(behaviour(first)) == normalize_behaviour(behaviour(second))
 
 
 def test_without_noise() -> None:
-    """Noise is a thing of a stage that differs between two runs of one set, whatever its text."""
+    """Noise is a kind of deviation of a stage that comes between two runs of one set, whatever its text."""
     one = Deviation(stage="a/b", what="output", first="1", second="2")
     other = Deviation(stage="a/b", what="logs", first="1", second="2")
     elsewhere = Deviation(stage="a/c", what="output", first="1", second="2")
@@ -244,12 +246,12 @@ def test_without_noise() -> None:
         ("x", "", "logs of a/b no longer has 'x'"),
     ],
 )
-def test_sentence(first: str, second: str, expected: str) -> None:
-    """Told to a person."""
-    assert sentence(Deviation(stage="a/b", what="logs", first=first, second=second)) == expected
+def test_describe(first: str, second: str, expected: str) -> None:
+    """A deviation as a sentence."""
+    assert describe(Deviation(stage="a/b", what="logs", first=first, second=second)) == expected
 
 
-def test_steady_behaviour_leaves_noise_out() -> None:
+def test_normalize_behaviour_leaves_noise_out() -> None:
     """What is recorded has only what the next run will have too."""
     whole = stage(
         output=("b", "a"),
@@ -261,7 +263,7 @@ def test_steady_behaviour_leaves_noise_out() -> None:
 
     def recorded(*noise: str) -> StageBehaviour:
         found = [Deviation(stage="openai/chat", what=what, first="", second="") for what in noise]
-        (only,) = steady_behaviour(behaviour(whole), found).stages
+        (only,) = normalize_behaviour(behaviour(whole), found).stages
         return only
 
     plain = recorded()
@@ -295,18 +297,18 @@ def shuffled(values: Sequence[Any], random: Random) -> tuple[Any, ...]:
 
 
 @given(STAGES, st.randoms(use_true_random=False))
-def test_order_of_what_happened_changes_nothing(whole: StageBehaviour, random: Random) -> None:
+def test_order_of_events_does_not_count(whole: StageBehaviour, random: Random) -> None:
     """The same things in another order are the same behaviour, compared and (but for output) recorded."""
     names = ("warnings", "logs", "connections", "requests")
     turned = changed(whole, **{name: shuffled(getattr(whole, name), random) for name in names})
     assert deviations(behaviour(whole), behaviour(turned)) == ()
-    assert steady_behaviour(behaviour(whole)) == steady_behaviour(behaviour(turned))
+    assert normalize_behaviour(behaviour(whole)) == normalize_behaviour(behaviour(turned))
     assert deviations(behaviour(whole), behaviour(replace(turned, output=shuffled(whole.output, random)))) == ()
 
 
 @given(STAGES, STAGES)
-def test_differences_have_two_sides(first: StageBehaviour, second: StageBehaviour) -> None:
-    """Looked at from the other side the same things differ, the other way round."""
+def test_deviations_have_two_sides(first: StageBehaviour, second: StageBehaviour) -> None:
+    """With the runs swapped the same things differ, with the sides swapped."""
     there = deviations(behaviour(first), behaviour(second))
     back = deviations(behaviour(second), behaviour(first))
     assert {(each.what, each.first, each.second) for each in there} == {
@@ -318,6 +320,6 @@ def test_differences_have_two_sides(first: StageBehaviour, second: StageBehaviou
 @given(STAGES)
 def test_what_is_recorded_is_the_same_behaviour(whole: StageBehaviour) -> None:
     """A recorded behaviour is compared with a new run's, and recording it again changes nothing."""
-    recorded = steady_behaviour(behaviour(whole))
+    recorded = normalize_behaviour(behaviour(whole))
     assert deviations(recorded, behaviour(whole)) == ()
-    assert steady_behaviour(recorded) == recorded
+    assert normalize_behaviour(recorded) == recorded

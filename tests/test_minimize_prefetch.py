@@ -1,4 +1,4 @@
-"""What is fetched before anybody asks: what runs at the left margin, and nothing else."""
+"""What is prefetched: imports without indentation, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from laboratory import opened
 from packaging.utils import NormalizedName, canonicalize_name
+from scenariorun import open_scenario
 from wheelhouse import parse, write
 
-from minreq.minimize.prefetch import Foresight, compile_ahead, imports
+from minreq.minimize.prefetch import Prefetcher, precompile, top_level_imports
 from minreq.model import Member, Script
 from minreq.wheels.importmap import import_map, modules
 
@@ -34,18 +34,18 @@ from minreq.wheels.importmap import import_map, modules
         ("important = 1\nfromage = 2", []),
     ],
 )
-def test_only_the_left_margin_counts(source: str, found: list[str]) -> None:
-    assert list(imports(source.encode(), "p.q", is_package=True)) == found
+def test_only_imports_without_indentation_count(source: str, found: list[str]) -> None:
+    assert list(top_level_imports(source.encode(), "p.q", is_package=True)) == found
 
 
 @pytest.mark.parametrize("source", [b"from " + b"." * 10**6, b"from" + b" " * 10**6, b"from a import (\n" * 10**5])
-def test_a_text_made_to_be_slow_is_read_like_another(source: bytes) -> None:
-    """In the square of its length these would take hours, and nothing could interrupt that."""
-    assert list(imports(source, "p.q", is_package=True)) == []
+def test_no_text_makes_the_search_slow(source: bytes) -> None:
+    """A search in quadratic time would take hours, and nothing could interrupt it."""
+    assert list(top_level_imports(source, "p.q", is_package=True)) == []
 
 
 class Closure:
-    """Distributions in a folder, each fetched when it is asked for."""
+    """Distributions in a folder; a call fetches each."""
 
     def __init__(self, folder: Path, files: dict[str, str]) -> None:
         self.folder = folder
@@ -59,22 +59,22 @@ class Closure:
             owned.setdefault(canonicalize_name(name), []).append(Member(path=inner, size=len(text)))
         self.import_map = import_map({name: modules(members) for name, members in owned.items()})
 
-    def unpacked(self, name: NormalizedName) -> Path:
-        """Return the folder; what is called gone cannot be had."""
+    def unpack(self, name: NormalizedName) -> Path:
+        """Return the folder; `gone` cannot be fetched."""
         self.fetched.append(name)
         if name == "gone":
             raise OSError(name)
         return self.folder / name
 
 
-def foreseen(closure: Closure, smoke: str, *, likely: Sequence[str] = (), excluded: Sequence[str] = ()) -> list[str]:
-    """Return the files that are foreseen from the text of a *smoke*."""
+def prefetched(closure: Closure, smoke: str, *, likely: Sequence[str] = (), excluded: Sequence[str] = ()) -> list[str]:
+    """Return the files that are prefetched from the text of a *smoke*."""
     script = closure.folder / "smoke.py"
     script.write_text(smoke)
     scripts = [Script(stage="smoke", file=script)]
     known = {"likely": [*map(canonicalize_name, likely)], "excluded": [*map(canonicalize_name, excluded)]}
-    with Foresight(closure, scripts, **known) as foresight:
-        return [file.relative_to(closure.folder).as_posix() for file in foresight.files()]
+    with Prefetcher(closure, scripts, **known) as prefetcher:
+        return [file.relative_to(closure.folder).as_posix() for file in prefetcher.wait_for_files()]
 
 
 FILES = {
@@ -92,29 +92,29 @@ FILES = {
 
 def test_follows_from_file_to_file(tmp_path: Path) -> None:
     closure = Closure(tmp_path, FILES)
-    files = foreseen(closure, "import root\n")
+    files = prefetched(closure, "import root\n")
     assert files == ["b-dist/b.py", "c-dist/ns/c.py", "root/root/__init__.py", "root/root/inner.py"]
     assert sorted(closure.fetched) == ["b-dist", "c-dist", "root"]
 
 
-def test_excluded_is_not_fetched_and_a_failure_is_nobodys(tmp_path: Path) -> None:
+def test_excluded_is_not_fetched_and_an_error_is_ignored(tmp_path: Path) -> None:
     closure = Closure(tmp_path, FILES)
-    assert foreseen(closure, "import b\nimport d\nimport gone\n", excluded=["b-dist"]) == ["d-dist/d.py"]
+    assert prefetched(closure, "import b\nimport d\nimport gone\n", excluded=["b-dist"]) == ["d-dist/d.py"]
     assert sorted(closure.fetched) == ["d-dist", "gone"]
 
 
 def test_what_is_likely_is_followed_too(tmp_path: Path) -> None:
     closure = Closure(tmp_path, FILES)
-    assert foreseen(closure, "print()\n", likely=["d-dist", "unknown"]) == ["d-dist/d.py"]
+    assert prefetched(closure, "print()\n", likely=["d-dist", "unknown"]) == ["d-dist/d.py"]
 
 
 def test_nothing_to_follow(tmp_path: Path) -> None:
     closure = Closure(tmp_path, FILES)
-    assert foreseen(closure, "print()\n") == []
+    assert prefetched(closure, "print()\n") == []
     assert closure.fetched == []
 
 
-def test_what_is_foreseen_is_compiled_and_not_run(tmp_path: Path) -> None:
+def test_prefetched_files_are_compiled_and_not_run(tmp_path: Path) -> None:
     scenario = """
 explanation = "A file that tells when it runs, and one that is no Python."
 requirements = ["a"]
@@ -122,13 +122,13 @@ program = "import a"
 [wheels]
 a."1.0" = { files = { "a/__init__.py" = "import a.wrong\\nimport sys\\nsys.exit('it ran')", "a/wrong.py" = "def" } }
 """
-    with opened(write(parse(scenario), tmp_path / "house")) as bench:
-        laboratory = bench.laboratory
-        (group,) = laboratory.world.plan.groups
-        with Foresight(laboratory.closure, group.scripts) as foresight:
-            files = foresight.files()
+    with open_scenario(write(parse(scenario), tmp_path / "house")) as opened:
+        runner = opened.runner
+        (group,) = runner.setup.plan.groups
+        with Prefetcher(runner.closure, group.scripts) as prefetcher:
+            files = prefetcher.wait_for_files()
         assert [file.name for file in files] == ["__init__.py", "wrong.py"]
-        compile_ahead(laboratory, files)
+        precompile(runner, files)
         version = sys.version_info
         (compiled,) = files[0].parent.rglob("*.pyc")
         assert compiled.name == f"__init__.cpython-{version.major}{version.minor}.pyc"

@@ -1,4 +1,4 @@
-"""What is settled by which means: a run of its own, the dearest, is for what nothing else can tell."""
+"""What is settled in which way: a separate run, the slowest, is for what no fork can settle."""
 
 from __future__ import annotations
 
@@ -7,81 +7,82 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from laboratory import find
 from packaging.utils import NormalizedName
+from scenariorun import run_scenario
 from wheelhouse import SCENARIOS, load, parse, write
 
-from minreq.minimize import baseline, settle as settling
-from minreq.minimize.observe import Laboratory, Observation, observe_alone, observe_with
-from minreq.minimize.trace import Trace
+from minreq.minimize import baseline, settle as settle_module
+from minreq.minimize.observe import Observation, observe_in_separate_folders, observe_trace
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Script
 from minreq.smoke.processes import MAIN
 from minreq.smoke.results import StageResult
-from minreq.smoke.running import Run
+from minreq.smoke.run import Run
 
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The runs of their own, by name."""
+    """The separate runs, by name."""
     names: list[str] = []
 
-    def alone(laboratory: Laboratory, rest: Iterable[NormalizedName], name: str) -> Observation:
+    def alone(runner: SmokeRunner, rest: Iterable[NormalizedName], name: str) -> Observation:
         names.append(name)
-        return observe_alone(laboratory, rest, name)
+        return observe_in_separate_folders(runner, rest, name)
 
-    monkeypatch.setattr(settling, "observe_alone", alone)
+    monkeypatch.setattr(settle_module, "observe_in_separate_folders", alone)
     return names
 
 
 @pytest.fixture
-def asides(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NormalizedName, str]]:
+def runs_without(monkeypatch: pytest.MonkeyPatch) -> list[tuple[NormalizedName, str]]:
     """The stages that ran without a distribution."""
     ran: list[tuple[NormalizedName, str]] = []
-    run = Run.run
+    run_scripts = Run.run_scripts
 
     def watched(
         self: Run, scripts: Sequence[Script], *, without: NormalizedName | None = None, template: str = MAIN
     ) -> tuple[StageResult, ...]:
         if without is not None:
             ran.extend((without, script.stage) for script in scripts)
-        return run(self, scripts, without=without, template=template)
+        return run_scripts(self, scripts, without=without, template=template)
 
-    monkeypatch.setattr(Run, "run", watched)
+    monkeypatch.setattr(Run, "run_scripts", watched)
     return ran
 
 
-def test_what_one_provider_asks_for_is_tried_with_that_provider(
-    asides: list[tuple[NormalizedName, str]], runs: list[str], tmp_path: Path
+def test_a_distribution_is_settled_in_the_group_that_asked(
+    runs_without: list[tuple[NormalizedName, str]], runs: list[str], tmp_path: Path
 ) -> None:
-    found = find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
+    found = run_scenario(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert found.kept == ("app", "colour")
-    assert {stage for name, stage in asides if name == "colour"} == {"beta/chat", "beta/paint"}
+    assert {stage for name, stage in runs_without if name == "colour"} == {"beta/chat", "beta/paint"}
     assert runs == []
 
 
 def test_evidence_holds_where_less_was_asked_for_before(runs: list[str], tmp_path: Path) -> None:
-    """Another trace is due once two can be left out, and nothing of the first has to be tried again."""
-    found = find(write(load(SCENARIOS / "evidence-outlives-what-is-spared.toml"), tmp_path / "house"))
+    """Another trace is due once two can be left out, and the evidence of the first still holds."""
+    found = run_scenario(write(load(SCENARIOS / "evidence-outlives-what-is-spared.toml"), tmp_path / "house"))
     assert found.kept == ("app", "needed")
     assert found.left_out.keys() == {"below", "first", "second"}
     assert runs == []
 
 
-def test_noise_is_looked_for_where_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_groups_that_differ_run_again_for_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repeated: list[list[str]] = []
 
-    def watched(laboratory: Laboratory, oracle: Trace, name: str, **rest: Any) -> Observation:
+    def watched(runner: SmokeRunner, handler: TraceQuestionHandler, name: str, **rest: Any) -> Observation:
         if name == "baseline-again":
-            repeated.append([group.name for group in laboratory.world.plan.groups])
-        return observe_with(laboratory, oracle, name, **rest)
+            repeated.append([group.name for group in runner.setup.plan.groups])
+        return observe_trace(runner, handler, name, **rest)
 
-    monkeypatch.setattr(baseline, "observe_with", watched)
-    find(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
+    monkeypatch.setattr(baseline, "observe_trace", watched)
+    run_scenario(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert repeated == [["beta"]]
 
 
 #: Why `paint` fails cannot be seen from what it raises.
-BLAMELESS = """
+NAMES_NOBODY = """
 explanation = "The failure of one provider names nobody."
 requirements = ["app"]
 [smoke]
@@ -112,18 +113,18 @@ colour."1.0" = {}
 
 
 @pytest.mark.parametrize(("settle", "groups"), [("auto", ["beta"]), ("runs", ["alpha", "beta"])])
-def test_a_run_of_its_own_is_of_who_asked(
+def test_a_separate_run_has_the_groups_that_asked(
     settle: Literal["auto", "runs"], groups: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference runs everything."""
     ran: list[list[str]] = []
 
-    def watched(laboratory: Laboratory, names: Iterable[NormalizedName], name: str) -> Observation:
-        ran.append([group.name for group in laboratory.world.plan.groups])
-        return observe_alone(laboratory, names, name)
+    def watched(runner: SmokeRunner, names: Iterable[NormalizedName], name: str) -> Observation:
+        ran.append([group.name for group in runner.setup.plan.groups])
+        return observe_in_separate_folders(runner, names, name)
 
-    monkeypatch.setattr(settling, "observe_alone", watched)
-    found = find(write(parse(BLAMELESS), tmp_path / "house"), settle)
+    monkeypatch.setattr(settle_module, "observe_in_separate_folders", watched)
+    found = run_scenario(write(parse(NAMES_NOBODY), tmp_path / "house"), settle)
     assert found.kept == ("app", "colour")
     # Twice, since a failure that names nobody has to repeat.
     assert ran == [groups, groups]

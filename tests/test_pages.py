@@ -1,4 +1,4 @@
-"""Pages and pictures: what is in them, and, where there is a Chromium, what they do."""
+"""Pages and charts: their content, and, where there is a Chromium, their behaviour."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from browser import BROWSER, DESKTOP, DRIVER, PHONE, Page, Screen, opened
 
-from minreq.pages.plot import Bar, bars
-from minreq.pages.treemap import Tile, page
+from minreq.pages.plot import Bar, render_bars
+from minreq.pages.treemap import Tile, render_page
 
 
 def tiles(*files: tuple[str, str, int]) -> Iterable[Tile]:
     return (Tile(place=tuple(path.split("/")), kind=kind, bytes=size) for path, kind, size in files)
 
 
-PAGE = page(
+PAGE = render_page(
     "A <tree>",
     [("All of it.", False), ("Over budget.", True)],
     tiles(
@@ -39,7 +39,7 @@ def data(text: str) -> dict[str, Any]:
     return found
 
 
-def test_the_page_holds_the_tree_and_asks_for_nothing_else() -> None:
+def test_the_page_has_the_tree_and_loads_no_other_file() -> None:
     found = data(PAGE)
     assert found["kinds"] == ["code", "data"]
     assert found["root"] == [
@@ -62,7 +62,7 @@ NAMES = "#rows td:first-child"
 
 
 def shown(page: Page) -> list[str]:
-    """Wait for what was done to be drawn, and return the names in the table."""
+    """Wait until the page is drawn, and return the names in the table."""
     page.run("return new Promise(requestAnimationFrame).then(() => true)")
     return page.texts(NAMES)
 
@@ -76,7 +76,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_browser
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_it_zooms_sorts_and_filters(file: Path, screen: Screen) -> None:
+def test_the_page_zooms_sorts_and_filters(file: Path, screen: Screen) -> None:
     with opened(file, screen) as page:
         assert page.texts("#facts .bad") == ["Over budget."]
         assert page.texts(".steps td") == (["step", "bytes", "tests", "1,234"])
@@ -122,9 +122,11 @@ def test_a_keyboard_is_enough(file: Path) -> None:
         assert (shown(page), page.run(focus)) == (["big", "small/only/one/<"], "all")
 
 
-def test_a_plot_says_what_it_draws() -> None:
-    text = bars("<sizes>", ["a", "b"], [Bar(label="1.0", parts=(3_000_000, 1_000_000)), Bar(label="2.0", parts=(0, 0))])
+def test_a_chart_names_what_it_draws() -> None:
+    text = render_bars(
+        "<sizes>", ["a", "b"], [Bar(label="1.0", parts=(3_000_000, 1_000_000)), Bar(label="2.0", parts=(0, 0))]
+    )
     assert "&lt;sizes&gt;" in text
     heights = [float(each) for each in re.findall(r'height="([\d.]+)" fill="#(?:2a6f97|e07a3f)"><title>', text)]
     assert heights[0] == pytest.approx(3 * heights[1], rel=0.01)
-    assert bars("none", [], []).endswith("</svg>\n")
+    assert render_bars("none", [], []).endswith("</svg>\n")

@@ -1,4 +1,4 @@
-"""Profiles: what their TOML may say, and the plans that are made of them."""
+"""Profiles: their TOML, its faults, and the plans made from them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from packaging.version import Version
 
 from minreq.errors import ProfileInvalid, UnknownFeature, UnknownProvider
 from minreq.model import Command, Plan
-from minreq.profiles.loading import Profile, find, load
-from minreq.profiles.planning import available, inputs, named_files, plan, skipped
+from minreq.profiles.loader import Profile, find_profile, load_profile
+from minreq.profiles.planner import extra_requirements, input_digests, make_plan, named_files, skipped_calls
 
 EXAMPLE, SLIM = canonicalize_name("example"), canonicalize_name("example-core")
 
@@ -91,13 +91,13 @@ def write(folder: Path, text: str = PROFILE) -> Path:
 
 @pytest.fixture
 def profile(tmp_path: Path) -> Profile:
-    return load(write(tmp_path))
+    return load_profile(write(tmp_path))
 
 
 @functools.cache
 def litellm() -> Profile:
     """The profile that comes with minreq."""
-    profile = find(canonicalize_name("litellm"))
+    profile = find_profile(canonicalize_name("litellm"))
     assert profile
     return profile
 
@@ -119,11 +119,11 @@ class TestLoading:
         ]
         assert [feature.name for feature in profile.features] == ["chat", "tools", "errors"]
 
-    def test_arguments_of_a_provider_hold_for_all_its_calls(self, profile: Profile) -> None:
+    def test_arguments_of_a_provider_apply_to_all_its_calls(self, profile: Profile) -> None:
         [near] = [each for each in profile.providers if each.name == "near"]
         assert [dict(call.arguments)["key"] for call in near.calls] == ["shared", "own", "shared"]
 
-    def test_provider_has_what_the_included_has(self, profile: Profile) -> None:
+    def test_provider_gets_the_calls_of_included_providers(self, profile: Profile) -> None:
         far, near = profile.providers
         assert (far.calls, far.requirements, far.environment) == (near.calls, near.requirements, near.environment)
 
@@ -131,9 +131,9 @@ class TestLoading:
         ("old", "new", "fault"),
         [
             ('name = "example"', "", "name: missing"),
-            ('name = "example"', "name = 3", "name: a string is wanted, not 3"),
-            ('roots = ["Example", "example-core"]', "roots = [3]", "roots[0]: a string is wanted, not 3"),
-            ('LEVEL = "3"', "LEVEL = 3", "environment.LEVEL: a string is wanted, not 3"),
+            ('name = "example"', "name = 3", "name: must be a string, not 3"),
+            ('roots = ["Example", "example-core"]', "roots = [3]", "roots[0]: must be a string, not 3"),
+            ('LEVEL = "3"', "LEVEL = 3", "environment.LEVEL: must be a string, not 3"),
             ('release = "example==1.2"', 'release = "!"', "refused[0].release: "),
             ('["missing"]', '["!"]', "undeclared.example-core[0]: "),
             ('reason = "it is bad"', 'reasons = "it is bad"', "refused[0].reasons: no such key"),
@@ -143,42 +143,42 @@ class TestLoading:
             ('features = ["tools"]', 'features = ["errors"]', "providers.near.calls[1].features: no feature 'errors'"),
             ('versions = ">=2"', 'versions = "2"', "providers.near.calls[1].versions: "),
             ('includes = ["near"]', 'includes = ["nowhere"]', "providers.far.includes: no provider 'nowhere'"),
-            ("[providers.far]\n", "[providers]\nfar = 3\n[x]\n", "providers.far: a table is wanted, not 3"),
+            ("[providers.far]\n", "[providers]\nfar = 3\n[x]\n", "providers.far: must be a table, not 3"),
             ('[[refused]]\nrelease = "example==1.2"\nreason = "it is bad"', "", None),
         ],
     )
-    def test_fault_is_told_under_its_key(self, tmp_path: Path, old: str, new: str, fault: str | None) -> None:
+    def test_fault_names_its_key(self, tmp_path: Path, old: str, new: str, fault: str | None) -> None:
         assert old in PROFILE
         text = PROFILE.replace(old, new, 1)
         if fault is None:
-            assert load(write(tmp_path, text)).refused == ()
+            assert load_profile(write(tmp_path, text)).refused == ()
             return
         with pytest.raises(ProfileInvalid) as caught:
-            load(write(tmp_path, text))
+            load_profile(write(tmp_path, text))
         assert fault in str(caught.value)
 
-    def test_all_faults_are_told_at_once(self, tmp_path: Path) -> None:
+    def test_all_faults_are_reported_at_once(self, tmp_path: Path) -> None:
         text = PROFILE.replace('name = "example"', "").replace('versions = ">=2"', 'versions = "2"')
         with pytest.raises(ProfileInvalid) as caught:
-            load(write(tmp_path, text))
+            load_profile(write(tmp_path, text))
         assert len(caught.value.faults) == 2
 
     def test_list_that_holds_no_tables(self, tmp_path: Path) -> None:
-        with pytest.raises(ProfileInvalid, match=r"providers\.far\.calls\[0\]: a table is wanted, not 3"):
-            load(write(tmp_path, PROFILE.replace('includes = ["near"]', "calls = [3]")))
+        with pytest.raises(ProfileInvalid, match=r"providers\.far\.calls\[0\]: must be a table, not 3"):
+            load_profile(write(tmp_path, PROFILE.replace('includes = ["near"]', "calls = [3]")))
 
     def test_file_that_is_no_toml(self, tmp_path: Path) -> None:
         with pytest.raises(ProfileInvalid):
-            load(write(tmp_path, "= 3"))
+            load_profile(write(tmp_path, "= 3"))
 
     def test_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ProfileInvalid):
-            load(tmp_path / "profile.toml")
+            load_profile(tmp_path / "profile.toml")
 
 
 class TestPlan:
     def test_group_for_each_provider_and_stage_for_each_feature(self, profile: Profile) -> None:
-        made = plan(profile, ["near", "far"], None, [])
+        made = make_plan(profile, ["near", "far"], None, [])
         assert stages(made) == ["far/chat", "far/tools", "far/errors", "near/chat", "near/tools", "near/errors"]
         assert made.first
         assert (made.first.stage, made.first.file.name, dict(made.environment)) == (
@@ -187,8 +187,8 @@ class TestPlan:
             {"LEVEL": "3"},
         )
 
-    def test_script_is_told_what_to_call(self, profile: Profile) -> None:
-        [refused] = calls(plan(profile, ["near"], None, []), "near/errors")
+    def test_script_gets_its_calls(self, profile: Profile) -> None:
+        [refused] = calls(make_plan(profile, ["near"], None, []), "near/errors")
         assert refused == {
             "name": "refused",
             "model": "m3",
@@ -199,21 +199,21 @@ class TestPlan:
         }
 
     def test_environment_of_the_provider_is_that_of_its_stages(self, profile: Profile) -> None:
-        [group] = plan(profile, ["near"], ["chat"], []).groups
+        [group] = make_plan(profile, ["near"], ["chat"], []).groups
         assert group.scripts[0].environment["REGION"] == "here"
 
     def test_features_narrow(self, profile: Profile) -> None:
-        assert stages(plan(profile, ["near"], ["tools"], [])) == ["near/tools"]
+        assert stages(make_plan(profile, ["near"], ["tools"], [])) == ["near/tools"]
 
     def test_alias_is_its_provider(self, profile: Profile) -> None:
-        assert plan(profile, ["Close-By", "near"], None, []) == plan(profile, ["near"], None, [])
+        assert make_plan(profile, ["Close-By", "near"], None, []) == make_plan(profile, ["near"], None, [])
 
     @given(st.permutations(["near", "far", "close-by"]), st.permutations(["chat", "tools", "errors"]))
     def test_order_of_input_changes_nothing(self, providers: list[str], features: list[str]) -> None:
         profile = litellm()
         names = {"near": "openai", "far": "bedrock", "close-by": "azure"}
         chosen = [names[each] for each in providers]
-        assert plan(profile, chosen, features, []) == plan(profile, sorted(chosen), sorted(features), [])
+        assert make_plan(profile, chosen, features, []) == make_plan(profile, sorted(chosen), sorted(features), [])
 
     @pytest.mark.parametrize(
         ("version", "made", "left_out"),
@@ -223,83 +223,87 @@ class TestPlan:
             ("2.1", ["old", "new"], []),
         ],
     )
-    def test_call_is_made_where_the_release_can_do_it(
+    def test_call_is_made_where_the_release_supports_it(
         self, profile: Profile, version: str, made: list[str], left_out: list[str] | None
     ) -> None:
         release = Version(version)
-        assert [each["name"] for each in calls(plan(profile, ["near"], None, [], release), "near/tools")] == made
+        assert [each["name"] for each in calls(make_plan(profile, ["near"], None, [], release), "near/tools")] == made
         if left_out is not None:
-            told = skipped(profile, ["near"], None, release)
+            told = skipped_calls(profile, ["near"], None, release)
             assert [f"{each.stage} {each.call}: {each.reason}" for each in told] == left_out
 
     def test_stage_without_calls_is_left_out_and_a_group_without_stages(self, tmp_path: Path) -> None:
         text = PROFILE.replace('model = "m1"', 'model = "m1"\nfeatures = ["chat"]')
-        profile = load(write(tmp_path, text))
-        assert stages(plan(profile, ["near"], None, [], Version("1"))) == ["near/chat", "near/errors"]
-        assert plan(profile, ["near"], ["tools"], [], Version("1")).groups == ()
+        profile = load_profile(write(tmp_path, text))
+        assert stages(make_plan(profile, ["near"], None, [], Version("1"))) == ["near/chat", "near/errors"]
+        assert make_plan(profile, ["near"], ["tools"], [], Version("1")).groups == ()
 
-    def test_unknown_release_gets_what_every_release_can_do(self, profile: Profile) -> None:
-        assert [each["name"] for each in calls(plan(profile, ["near"], None, []), "near/tools")] == ["old"]
+    def test_unknown_release_gets_the_calls_that_every_release_supports(self, profile: Profile) -> None:
+        assert [each["name"] for each in calls(make_plan(profile, ["near"], None, []), "near/tools")] == ["old"]
 
     def test_scripts_of_the_user_come_after_the_providers(self, profile: Profile, tmp_path: Path) -> None:
         own = [tmp_path / "check.py", tmp_path / "other" / "check.py"]
-        made = plan(profile, ["near"], ["chat"], own)
+        made = make_plan(profile, ["near"], ["chat"], own)
         assert stages(made) == ["near/chat", "smoke/check.py", "smoke/check.py#2"]
         assert dict(made.groups[1].scripts[0].environment) == {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
 
     def test_root_without_profile_shares_nothing(self, tmp_path: Path) -> None:
-        made = plan(None, [], None, [tmp_path / "check.py"])
+        made = make_plan(None, [], None, [tmp_path / "check.py"])
         assert (made.first, dict(made.environment), stages(made)) == (None, {}, ["smoke/check.py"])
 
-    def test_what_is_made_available_is_said_once(self, profile: Profile) -> None:
-        assert [str(each) for each in available(profile, EXAMPLE, ["far", "near"], None)] == ["helper>=2"]
-        assert [str(each) for each in available(profile, SLIM, ["near"], None)] == ["helper>=2", "missing"]
+    def test_extra_requirements_are_listed_once(self, profile: Profile) -> None:
+        assert [str(each) for each in extra_requirements(profile, EXAMPLE, ["far", "near"], None)] == ["helper>=2"]
+        assert [str(each) for each in extra_requirements(profile, SLIM, ["near"], None)] == ["helper>=2", "missing"]
 
 
 class TestUnknown:
-    def test_provider_that_looks_like_another(self, profile: Profile) -> None:
+    def test_unknown_provider_with_a_similar_name(self, profile: Profile) -> None:
         with pytest.raises(UnknownProvider) as caught:
-            plan(profile, ["nea"], None, [])
-        assert str(caught.value) == "no provider 'nea' (did you mean near?); there are: far, near"
+            make_plan(profile, ["nea"], None, [])
+        assert str(caught.value) == "no provider 'nea' (did you mean near?); known: far, near"
 
-    def test_provider_that_looks_like_none(self, profile: Profile) -> None:
+    def test_unknown_provider_with_no_similar_name(self, profile: Profile) -> None:
         with pytest.raises(UnknownProvider) as caught:
-            available(profile, EXAMPLE, ["xyz"], None)
-        assert str(caught.value) == "no provider 'xyz'; there are: far, near"
+            extra_requirements(profile, EXAMPLE, ["xyz"], None)
+        assert str(caught.value) == "no provider 'xyz'; known: far, near"
 
     def test_root_without_profile_has_no_providers(self) -> None:
-        with pytest.raises(UnknownProvider, match="the root has no profile, give a script with --smoke instead"):
-            plan(None, ["near"], None, [])
+        with pytest.raises(UnknownProvider, match="the root has no profile; name a script with --smoke instead"):
+            make_plan(None, ["near"], None, [])
 
     def test_feature(self, profile: Profile) -> None:
         with pytest.raises(UnknownFeature) as caught:
-            plan(profile, ["near"], ["tool"], [])
-        assert str(caught.value) == ("no feature 'tool' of near (did you mean tools?); there are: chat, errors, tools")
+            make_plan(profile, ["near"], ["tool"], [])
+        assert str(caught.value) == ("no feature 'tool' of near (did you mean tools?); known: chat, errors, tools")
 
 
 class TestInputs:
     def test_equal_plans_have_equal_inputs(self, profile: Profile) -> None:
-        assert inputs(plan(profile, ["near"], None, [])) == inputs(plan(profile, ["near"], None, []))
+        assert input_digests(make_plan(profile, ["near"], None, [])) == input_digests(
+            make_plan(profile, ["near"], None, [])
+        )
 
     @pytest.mark.parametrize(
         ("old", "new"), [("m1", "m9"), ('LEVEL = "3"', 'LEVEL = "4"'), ('key = "own"', 'key = "other"')]
     )
-    def test_change_of_the_profile_shows(self, tmp_path: Path, old: str, new: str) -> None:
-        before = inputs(plan(load(write(tmp_path)), ["near"], None, [], Version("2")))
-        after = inputs(plan(load(write(tmp_path, PROFILE.replace(old, new))), ["near"], None, [], Version("2")))
+    def test_change_of_the_profile_changes_the_inputs(self, tmp_path: Path, old: str, new: str) -> None:
+        before = input_digests(make_plan(load_profile(write(tmp_path)), ["near"], None, [], Version("2")))
+        after = input_digests(
+            make_plan(load_profile(write(tmp_path, PROFILE.replace(old, new))), ["near"], None, [], Version("2"))
+        )
         assert before != after
 
-    def test_change_of_a_script_of_the_profile_shows(self, profile: Profile) -> None:
-        before = inputs(plan(profile, ["near"], None, []))
+    def test_change_of_a_script_of_the_profile_changes_the_inputs(self, profile: Profile) -> None:
+        before = input_digests(make_plan(profile, ["near"], None, []))
         profile.first.with_name("shared.py").write_text("x = 1\n", encoding="utf-8")
-        assert inputs(plan(profile, ["near"], None, [])) != before
+        assert input_digests(make_plan(profile, ["near"], None, [])) != before
 
-    def test_change_of_a_script_of_the_user_shows(self, tmp_path: Path) -> None:
+    def test_change_of_a_script_of_the_user_changes_the_inputs(self, tmp_path: Path) -> None:
         script = tmp_path / "check.py"
         script.write_text("x = 1\n", encoding="utf-8")
-        before = inputs(plan(None, [], None, [script]))
+        before = input_digests(make_plan(None, [], None, [script]))
         script.write_text("x = 2\n", encoding="utf-8")
-        after = inputs(plan(None, [], None, [script]))
+        after = input_digests(make_plan(None, [], None, [script]))
         assert {name for name in before if before[name] != after[name]} == {"smoke/check.py"}
 
 
@@ -308,12 +312,12 @@ class TestLitellm:
 
     @pytest.mark.parametrize("root", ["litellm", "litellm-core"])
     def test_both_distributions_have_it(self, root: str) -> None:
-        profile = find(canonicalize_name(root))
+        profile = find_profile(canonicalize_name(root))
         assert profile
         assert profile.name == "litellm"
 
     def test_other_roots_have_none(self) -> None:
-        assert find(canonicalize_name("mlflow-skinny")) is None
+        assert find_profile(canonicalize_name("mlflow-skinny")) is None
 
     def test_known_bad_releases_are_refused(self) -> None:
         assert [f"{each.name}{each.versions}" for each in litellm().refused] == [
@@ -324,30 +328,30 @@ class TestLitellm:
 
     @pytest.mark.parametrize("provider", ["openai", "azure", "bedrock"])
     def test_every_feature_is_covered(self, provider: str) -> None:
-        made = plan(litellm(), [provider], None, [])
+        made = make_plan(litellm(), [provider], None, [])
         features = ["chat", "streaming", "async", "async-streaming", "tools", "embeddings", "tokens", "errors"]
         assert set(stages(made)) >= {f"{provider}/{feature}" for feature in features}
 
     @pytest.mark.parametrize("provider", ["openai", "azure", "bedrock"])
     def test_both_plain_and_encrypted_connections_are_used(self, provider: str) -> None:
-        [group] = plan(litellm(), [provider], ["chat"], []).groups
+        [group] = make_plan(litellm(), [provider], ["chat"], []).groups
         asked = group.scripts[0].environment["MINREQ_CALLS"]
         assert "{http}" in asked
         assert "{https}" in asked
 
     def test_azure_alone_calls_azure_alone(self) -> None:
-        made = plan(litellm(), ["azure"], None, [])
+        made = make_plan(litellm(), ["azure"], None, [])
         models = {call["model"] for stage in stages(made) for call in calls(made, stage)}
         assert all(model.startswith("azure/") for model in models)
 
-    def test_scripts_shadow_no_module_a_program_may_want(self) -> None:
-        """Their folder is on the path of the child, as it is of any script."""
+    def test_scripts_shadow_no_module(self) -> None:
+        """The folder of the scripts is on the path of the child."""
         names = {file.stem for file in litellm().first.parent.glob("*.py")}
         assert all(name.startswith("smoke_") for name in names)
 
 
 def test_the_files_that_a_command_names(tmp_path: Path) -> None:
-    """Folders stand for what of Python is in them; other words are no matter, nor where a path begins."""
+    """A folder stands for the Python files in it. Other words of the command do not count."""
     for name in ("here/checks/b.py", "here/checks/a.py", "here/checks/data.txt", "here/conf.ini", "there/c.py"):
         tmp_path.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         tmp_path.joinpath(name).touch()

@@ -1,4 +1,4 @@
-"""Profiles from outside: a provider added to what comes with minreq, from a folder of the user."""
+"""Profiles in folders of the user: they add providers to a profile that comes with minreq."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from test_cli_providers import SCENARIO, profile
 
 from minreq.config import pyproject
 from minreq.errors import ProfileInvalid
-from minreq.profiles import planning
-from minreq.profiles.loading import find
-from minreq.profiles.usage import guide
+from minreq.profiles import planner
+from minreq.profiles.loader import find_profile
+from minreq.profiles.scanprofile import load_scan_profile
 
 LITELLM = canonicalize_name("litellm")
 #: The page that tells how is what is tested: its blocks of TOML, in order.
@@ -32,83 +32,83 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_a_provider_is_added(tmp_path: Path) -> None:
-    """A row of data: it makes the calls of its form, and all the others stay."""
-    found = find(LITELLM, [write(tmp_path / "company", COMPANY)])
+    """A provider of a form makes the calls of the form. All other providers stay."""
+    found = find_profile(LITELLM, [write(tmp_path / "company", COMPANY)])
     assert found
-    own = find(LITELLM)
+    own = find_profile(LITELLM)
     assert own
     assert {each.name for each in found.providers} == {*(each.name for each in own.providers), "gateway"}
-    made = planning.plan(found, ["gateway"], None, [])
+    made = planner.make_plan(found, ["gateway"], None, [])
     stages = [script.stage for group in made.groups for script in group.scripts]
     assert stages[:2] == ["gateway/chat", "gateway/streaming"]
     assert "gateway/tools" not in stages
     [call] = json.loads(made.groups[0].scripts[0].environment["MINREQ_CALLS"])
     assert (call["model"], call["arguments"]["api_base"]) == ("hosted_vllm/company-large", "{https}/v1")
-    assert [group.name for group in planning.plan(found, ["company-gateway"], None, []).groups] == ["gateway"]
-    seen = guide(found)
+    assert [group.name for group in planner.make_plan(found, ["company-gateway"], None, []).groups] == ["gateway"]
+    seen = load_scan_profile(found)
     assert seen
-    assert seen.vocabulary.module == "litellm"
-    assert seen.vocabulary.prefixes["gateway"] == "gateway"
+    assert seen.rules.module == "litellm"
+    assert seen.rules.prefixes["gateway"] == "gateway"
 
 
 def test_folders_add_up(tmp_path: Path) -> None:
-    """Each extends the one before it, by the name both have in the end."""
+    """Each folder extends the profile of the one before it, which has the same name."""
     first = write(tmp_path / "first", COMPANY)
     second = write(
         tmp_path / "second",
         COMPANY.replace('extends = "litellm"', 'extends = "company"').replace("providers.gateway", "providers.other"),
     )
-    found = find(LITELLM, [first, second])
+    found = find_profile(LITELLM, [first, second])
     assert found
     assert {"gateway", "other", "openai"} <= {each.name for each in found.providers}
 
 
 def test_calls_of_its_own(tmp_path: Path) -> None:
-    found = find(LITELLM, [write(tmp_path / "company", COMPANY + CALLS)])
+    found = find_profile(LITELLM, [write(tmp_path / "company", COMPANY + CALLS)])
     assert found
-    made = planning.plan(found, ["claude-behind-a-gateway"], ["chat", "errors"], [])
+    made = planner.make_plan(found, ["claude-behind-a-gateway"], ["chat", "errors"], [])
     chat, errors = (json.loads(script.environment["MINREQ_CALLS"]) for script in made.groups[0].scripts)
     assert chat[0]["arguments"] == {"api_key": "example", "api_base": "{https}/anthropic"}
     assert errors[0]["expected"] == "AuthenticationError"
 
 
-def test_what_its_form_cannot(tmp_path: Path) -> None:
-    """What releases cannot do with all that speak one format holds for it too."""
-    found = find(LITELLM, [write(tmp_path / "company", COMPANY)])
+def test_the_limitations_of_its_form(tmp_path: Path) -> None:
+    """The limitations of a form apply to each provider of it."""
+    found = find_profile(LITELLM, [write(tmp_path / "company", COMPANY)])
     assert found
 
     def skipped(version: str) -> set[str]:
-        told = planning.skipped(found, ["gateway"], ["responses"], Version(version))
+        told = planner.skipped_calls(found, ["gateway"], ["responses"], Version(version))
         return {each.stage for each in told if "lose the first piece of a stream" in each.reason}
 
     assert skipped("1.102.0") == {"gateway/responses"}
     assert skipped("1.78.7") == skipped("1.103.0") == set()
 
 
-def test_it_stands_in_the_configuration(tmp_path: Path) -> None:
+def test_a_folder_in_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(CONFIGURATION, encoding="utf-8")
-    configuration = pyproject.find(tmp_path)
+    configuration = pyproject.find_configuration(tmp_path)
     assert configuration
-    told = pyproject.values(configuration, None)
+    told = pyproject.read_values(configuration, None)
     assert [path.name for path in told["profiles"]] == ["company"]
     assert told["providers"] == ("gateway", "bedrock")
 
 
 def test_another_root(tmp_path: Path) -> None:
     folder = profile(tmp_path / "fat", ALONE)
-    found = find(canonicalize_name("fat"), [folder])
+    found = find_profile(canonicalize_name("fat"), [folder])
     assert found
     assert [each.name for each in found.providers] == ["near"]
-    assert find(LITELLM, [folder]) == find(LITELLM)
+    assert find_profile(LITELLM, [folder]) == find_profile(LITELLM)
 
 
 def test_faults_name_file_and_key(tmp_path: Path) -> None:
     with pytest.raises(ProfileInvalid, match=r"extends: there is no profile 'nobody'; there are: litellm"):
-        find(LITELLM, [write(tmp_path / "a", COMPANY.replace('"litellm"', '"nobody"'))])
+        find_profile(LITELLM, [write(tmp_path / "a", COMPANY.replace('"litellm"', '"nobody"'))])
     with pytest.raises(ProfileInvalid, match=r"providers\.gateway\.form: no form 'closed' with calls"):
-        find(LITELLM, [write(tmp_path / "b", COMPANY.replace('"openai"', '"closed"'))])
+        find_profile(LITELLM, [write(tmp_path / "b", COMPANY.replace('"openai"', '"closed"'))])
     with pytest.raises(ProfileInvalid, match="No such file"):
-        find(LITELLM, [tmp_path / "nowhere"])
+        find_profile(LITELLM, [tmp_path / "nowhere"])
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def made(tmp_path: Path) -> Project:
 
 
 def test_a_lock_with_it(made: Project) -> None:
-    """It is recorded, so that everything that reads the lock finds the profile again, wherever it is run."""
+    """The lock records the folder, so that each command that reads the lock finds the profile again."""
     done = made.minreq("lock", "fat", "--profiles", "profiles/fat", "--providers", "near")
     assert done.status == 0, done.err
     assert "lock fat --profiles profiles/fat --providers near" in made.lock.read_text()
@@ -146,4 +146,4 @@ def test_a_lock_with_it(made: Project) -> None:
 def test_a_lock_without_it(made: Project) -> None:
     done = made.minreq("lock", "fat", "--providers", "near")
     assert done.status == 2
-    assert done.sentences[0].startswith("no profile is for fat, so it has no providers")
+    assert done.sentences[0].startswith("there is no profile for fat, so it has no providers")

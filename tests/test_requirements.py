@@ -1,4 +1,4 @@
-"""Requirement files: what pip reads in them, and what is wrong with one, by file and line."""
+"""Requirements files are read as pip reads them; an error names file and line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable
-from minreq.requirements import Requirements, StatedOption, constraint_file, read_constraints, read_requirements
+from minreq.requirements import FileOption, RequirementsFile, constraint_path, read_constraints, read_requirements
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -17,12 +17,12 @@ def write(folder: Path, **files: str) -> Path:
     return folder / f"{next(iter(files))}.txt"
 
 
-def told(requirements: Requirements) -> list[tuple[str, int | None]]:
+def with_lines(requirements: RequirementsFile) -> list[tuple[str, int | None]]:
     return [(str(stated.requirement), stated.line) for stated in requirements.requirements]
 
 
 def test_requirements_comments_and_continued_lines(tmp_path: Path) -> None:
-    """Each requirement is told with the line it begins on."""
+    """Each requirement has the number of its first line."""
     path = write(
         tmp_path,
         main="""# a file
@@ -38,7 +38,7 @@ d \\
 e
 """,
     )
-    assert told(read_requirements(path, {})) == [
+    assert with_lines(read_requirements(path, {})) == [
         ("a>=1", 2),
         ('b[x,y]; python_version >= "3.8"', 3),
         ("c==1.0", 6),
@@ -48,7 +48,7 @@ e
 
 
 def test_origin_and_place(tmp_path: Path) -> None:
-    """A requirement knows the option that led to it."""
+    """A requirement has the option and the file that it comes from."""
     (stated,) = read_requirements(write(tmp_path, main="\na"), {}).requirements
     assert stated.origin == f"-r {tmp_path / 'main.txt'}"
     assert stated.place == f"-r {tmp_path / 'main.txt'} (line 2)"
@@ -58,17 +58,17 @@ def test_variables(tmp_path: Path) -> None:
     """Only ${UPPER_CASE} is a variable, and one that is not set stays as it is."""
     path = write(tmp_path, main="a==${VERSION}\n--extra-index-url https://${USER}:${TOKEN}@index.example/simple")
     read = read_requirements(path, {"VERSION": "1.5", "USER": "me", "TOKEN": ""})
-    assert told(read) == [("a==1.5", 1)]
+    assert with_lines(read) == [("a==1.5", 1)]
     assert read.options[0].value == "https://me:${TOKEN}@index.example/simple"
 
 
 def test_nested_files(tmp_path: Path) -> None:
-    """-r and -c are relative to the file that names them; what a constraints file names is constraints too."""
+    """-r and -c are relative to the file that has them; a constraints file includes constraints only."""
     (tmp_path / "sub").mkdir()
     main = write(tmp_path, main="-r sub/more.txt\n--constraint=sub/limits.txt\na")
     write(tmp_path / "sub", more="b\n-rlast.txt", last="c", limits="d<2\n-r last.txt")
     read = read_requirements(main, {})
-    assert told(read) == [("b", 1), ("c", 1), ("a", 3)]
+    assert with_lines(read) == [("b", 1), ("c", 1), ("a", 3)]
     assert [str(stated.requirement) for stated in read.constraints] == ["d<2", "c"]
     assert read.constraints[0].origin == f"-c {tmp_path / 'sub' / 'limits.txt'}"
 
@@ -77,29 +77,29 @@ def test_nested_file_url(tmp_path: Path) -> None:
     """A file: URL names a file of this machine."""
     write(tmp_path, more="b")
     main = write(tmp_path, main=f"-r {(tmp_path / 'more.txt').as_uri()}")
-    assert told(read_requirements(main, {})) == [("b", 1)]
+    assert with_lines(read_requirements(main, {})) == [("b", 1)]
 
 
 def test_options_are_left_to_the_caller(tmp_path: Path) -> None:
-    """Options about places and formats are returned with their place, by long names; what always holds is not."""
+    """Options for indexes and formats are returned by long name, file and line; --require-hashes is not."""
     (tmp_path / "links").mkdir()
     path = write(
         tmp_path, main="-i https://index.example/simple --no-index\n-f links -f more\n--no-binary=a --require-hashes"
     )
     origin = f"-r {path}"
     assert read_requirements(path, {}).options == (
-        StatedOption(name="--index-url", value="https://index.example/simple", origin=origin, line=1),
-        StatedOption(name="--no-index", value=None, origin=origin, line=1),
+        FileOption(name="--index-url", value="https://index.example/simple", origin=origin, line=1),
+        FileOption(name="--no-index", value=None, origin=origin, line=1),
         # As in pip: beside the file, if there.
-        StatedOption(name="--find-links", value=str(tmp_path / "links"), origin=origin, line=2),
-        StatedOption(name="--find-links", value="more", origin=origin, line=2),
-        StatedOption(name="--no-binary", value="a", origin=origin, line=3),
+        FileOption(name="--find-links", value=str(tmp_path / "links"), origin=origin, line=2),
+        FileOption(name="--find-links", value="more", origin=origin, line=2),
+        FileOption(name="--no-binary", value="a", origin=origin, line=3),
     )
 
 
 @pytest.mark.parametrize("option", ["--pre", "--prefer-binary", "--use-feature=x"])
 def test_other_options_are_refused_by_name(tmp_path: Path, option: str) -> None:
-    """What would change the choice and is not done must not be passed over."""
+    """An option that would change the resolution must not be ignored."""
     path = write(tmp_path, main=f"a\n{option}")
     with pytest.raises(RequirementsUnreadable, match=rf"main.txt, line 2: {option.partition('=')[0]} ") as caught:
         read_requirements(path, {})
@@ -108,24 +108,24 @@ def test_other_options_are_refused_by_name(tmp_path: Path, option: str) -> None:
 
 def test_files_of_the_configuration(tmp_path: Path) -> None:
     """A constraint file may be named by path or URL, if it is on this machine."""
-    assert constraint_file((tmp_path / "c.txt").as_uri()) == tmp_path / "c.txt"
-    assert constraint_file("c.txt") == Path("c.txt")
+    assert constraint_path((tmp_path / "c.txt").as_uri()) == tmp_path / "c.txt"
+    assert constraint_path("c.txt") == Path("c.txt")
     with pytest.raises(PipSettingInvalid, match=r"https://index\.example/c\.txt.*; download it and name that"):
-        constraint_file("https://index.example/c.txt")
+        constraint_path("https://index.example/c.txt")
 
 
 def test_declared_encoding(tmp_path: Path) -> None:
     """A coding comment or a byte order mark says how to read the file."""
     path = tmp_path / "latin.txt"
     path.write_bytes("# -*- coding: latin-1 -*-\na # für alle\n".encode("latin-1"))
-    assert told(read_requirements(path, {})) == [("a", 2)]
+    assert with_lines(read_requirements(path, {})) == [("a", 2)]
     path.write_bytes(b"\xef\xbb\xbfb\n")
-    assert told(read_requirements(path, {})) == [("b", 1)]
+    assert with_lines(read_requirements(path, {})) == [("b", 1)]
 
 
 def test_empty_file(tmp_path: Path) -> None:
-    """Says nothing, which is allowed."""
-    assert read_requirements(write(tmp_path, main="\n# nothing\n"), {}) == Requirements()
+    """An empty file is allowed."""
+    assert read_requirements(write(tmp_path, main="\n# nothing\n"), {}) == RequirementsFile()
 
 
 def test_constraints(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_constraints(tmp_path: Path) -> None:
         ("-r https://example.org/r.txt", 1, "is not on this machine; download it and name the file"),
     ],
 )
-def test_faults_name_file_and_line(text: str, line: int, problem: str, tmp_path: Path) -> None:
-    """Every fault is found where it is."""
+def test_errors_name_file_and_line(text: str, line: int, problem: str, tmp_path: Path) -> None:
+    """Every error has its line."""
     path = write(tmp_path, main=text)
     with pytest.raises(RequirementsUnreadable) as caught:
         read_requirements(path, {})
@@ -160,7 +160,7 @@ def test_faults_name_file_and_line(text: str, line: int, problem: str, tmp_path:
     assert str(caught.value).startswith(f"{path}, line {line}: ")
 
 
-def test_fault_in_a_nested_file_names_that_file(tmp_path: Path) -> None:
+def test_an_error_in_an_included_file_names_that_file(tmp_path: Path) -> None:
     """Not the file that led there."""
     main = write(tmp_path, main="-r more.txt", more="\n\n!")
     with pytest.raises(RequirementsUnreadable) as caught:
@@ -169,20 +169,20 @@ def test_fault_in_a_nested_file_names_that_file(tmp_path: Path) -> None:
 
 
 def test_constraint_with_extras(tmp_path: Path) -> None:
-    """pip refuses it, as nothing can be meant by it."""
+    """As in pip, an extra in a constraint is an error."""
     with pytest.raises(RequirementsUnreadable, match="a constraint has no extras"):
         read_constraints(write(tmp_path, main="a[x]<2"), {})
 
 
-def test_files_that_name_each_other(tmp_path: Path) -> None:
-    """A circle ends with an error instead of never."""
+def test_files_that_include_each_other(tmp_path: Path) -> None:
+    """A circle raises instead of running for ever."""
     main = write(tmp_path, main="-r more.txt", more="-r main.txt")
     with pytest.raises(RequirementsUnreadable, match=r"more.txt: names .*main.txt, which leads back to it"):
         read_requirements(main, {})
 
 
 def test_missing_and_binary_files(tmp_path: Path) -> None:
-    """The whole file is at fault: no line."""
+    """An error of the whole file has no line."""
     with pytest.raises(RequirementsUnreadable, match=r"there is no such file$") as caught:
         read_requirements(tmp_path / "missing.txt", {})
     assert caught.value.line is None

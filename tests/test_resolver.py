@@ -1,4 +1,4 @@
-"""The resolver: a scenario per rule, what it asks of the index, and the real index."""
+"""The resolver: one scenario for each rule, the reads of the index, and the real index."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from minreq import errors
 from minreq.index import pipconfig
 from minreq.index.client import IndexClient
 from minreq.model import PassedOver, Platform, Resolution, Sdist, Wheel
-from minreq.requirements import StatedRequirement
-from minreq.resolver import Demand, extend, resolve
-from minreq.resolver.ahead import Ahead
-from minreq.resolver.catalogue import Catalogue
-from minreq.resolver.provider import Provider, Trail
+from minreq.requirements import UserRequirement
+from minreq.resolver import ResolverInput, extend, resolve
+from minreq.resolver.background import BackgroundWork
+from minreq.resolver.finder import ReleaseFinder
+from minreq.resolver.provider import Provider, RequirementChains
 from minreq.resolver.search import solve
-from minreq.source.imports import StaticForecast
+from minreq.source.imports import StaticImportFinder
 
 PLATFORMS = {
     "host": linux(),
@@ -43,47 +43,47 @@ PLATFORMS = {
 }
 
 
-class UntoldIndex(FolderIndex):
-    """Pages that do not tell requires-python, like a folder for find-links."""
+class IndexWithoutRequiresPython(FolderIndex):
+    """An index without requires-python, like a folder for find-links."""
 
     def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
         return tuple(replace(file, requires_python=None) for file in super().files(name))
 
 
-def stated(requirements: list[str], origin: str) -> tuple[StatedRequirement, ...]:
-    return tuple(StatedRequirement(requirement=Requirement(text), origin=f"{origin} {text}") for text in requirements)
+def user_requirements(requirements: list[str], origin: str) -> tuple[UserRequirement, ...]:
+    return tuple(UserRequirement(requirement=Requirement(text), origin=f"{origin} {text}") for text in requirements)
 
 
-def demand_of(scenario: Scenario, asked: dict[str, Any], index: FolderIndex) -> Demand:
-    """The demand that a scenario describes; takes from *asked* what it uses."""
+def make_input(scenario: Scenario, table: dict[str, Any], index: FolderIndex) -> ResolverInput:
+    """Return the input of a scenario; remove the keys it uses from *table*."""
     root = Requirement(scenario.root)
-    return Demand(
+    return ResolverInput(
         root=root,
-        host=PLATFORMS[asked.pop("host", "host")],
-        targets=tuple(PLATFORMS[name] for name in asked.pop("targets", ())),
-        available=stated(asked.pop("available", []), "--with"),
-        whole=stated(asked.pop("whole", []), "--whole"),
-        provided=stated(asked.pop("provided", []), "--provided"),
-        constraints=stated(asked.pop("constraints", []), "--constraint"),
-        overrides=stated(asked.pop("overrides", []), "--override"),
-        preferred={canonicalize_name(name): Version(v) for name, v in asked.pop("preferred", {}).items()},
+        host=PLATFORMS[table.pop("host", "host")],
+        targets=tuple(PLATFORMS[name] for name in table.pop("targets", ())),
+        available=user_requirements(table.pop("available", []), "--with"),
+        whole=user_requirements(table.pop("whole", []), "--whole"),
+        provided=user_requirements(table.pop("provided", []), "--provided"),
+        constraints=user_requirements(table.pop("constraints", []), "--constraint"),
+        overrides=user_requirements(table.pop("overrides", []), "--override"),
+        preferred={canonicalize_name(name): Version(v) for name, v in table.pop("preferred", {}).items()},
         passed_over=tuple(
             PassedOver(name=canonicalize_name(root.name), version=Version(version), reason=reason)
-            for version, reason in (text.split(": ", 1) for text in asked.pop("said_before", ()))
+            for version, reason in (text.split(": ", 1) for text in table.pop("passed_over_before", ()))
         ),
-        refused={
+        known_bad={
             canonicalize_name(name): frozenset(map(Version, versions))
-            for name, versions in asked.pop("refused", {}).items()
+            for name, versions in table.pop("known_bad", {}).items()
         },
-        exclude_newer=asked.pop("exclude_newer", None),
-        only_binary=frozenset(asked.pop("only_binary", ())),
-        no_binary=frozenset(asked.pop("no_binary", ())),
-        builder=index if asked.pop("sdists", False) else None,
+        exclude_newer=table.pop("exclude_newer", None),
+        only_binary=frozenset(table.pop("only_binary", ())),
+        no_binary=frozenset(table.pop("no_binary", ())),
+        builder=index if table.pop("sdists", False) else None,
     )
 
 
 def check(resolution: Resolution, expected: dict[str, Any], index: FolderIndex) -> None:
-    """Compare with what the scenario expects; takes from *expected* what it uses."""
+    """Compare with the expected values of a scenario; remove the keys it uses from *expected*."""
     assert {name: str(pin.version) for name, pin in resolution.pins.items()} == expected.pop("pins")
     assert [f"{p.version}: {p.reason}" for p in resolution.passed_over] == expected.pop("passed_over", [])
     assert list(resolution.notes) == expected.pop("notes", [])
@@ -95,33 +95,35 @@ def check(resolution: Resolution, expected: dict[str, Any], index: FolderIndex) 
         assert [wheel.filename for wheel in resolution.pins[canonicalize_name(name)].wheels] == filenames
     for name, filename in expected.pop("wheel", {}).items():
         assert resolution.pins[canonicalize_name(name)].wheel.filename == filename
-    assert not set(expected.pop("never_looked_into", ())) & set(index.looked_into)
+    assert not set(expected.pop("metadata_never_read", ())) & set(index.metadata_read)
 
 
 @pytest.mark.parametrize("path", sorted((SCENARIOS / "resolver").glob("*.toml")), ids=lambda path: path.stem)
 def test_scenario(path: Path, tmp_path: Path) -> None:
-    """Each file says why it exists."""
+    """Each file explains why it exists."""
     scenario = load(path)
     assert scenario.explanation
     house = write(scenario, tmp_path / "house")
     table = dict(scenario.resolve)
-    index = UntoldIndex(house) if table.pop("metadata_only_requires_python", False) else FolderIndex(house)
+    index = (
+        IndexWithoutRequiresPython(house) if table.pop("metadata_only_requires_python", False) else FolderIndex(house)
+    )
     index.only_binary = frozenset(table.pop("refused_by_builder", ()))
-    demand = demand_of(scenario, table, index)
+    inputs = make_input(scenario, table, index)
     if "error" in table:
         with pytest.raises(errors.MinreqError) as caught:
-            resolve(demand, index, StaticForecast(index))
+            resolve(inputs, index, StaticImportFinder(index))
         assert (type(caught.value).__name__, table.pop("says")) == (
             table.pop("error"),
             str(caught.value).split(" (file")[0],
         )
     else:
-        check(resolve(demand, index, StaticForecast(index)), table, index)
+        check(resolve(inputs, index, StaticImportFinder(index)), table, index)
     assert not table, "keys of [resolve] that nothing read"
 
 
-def litellm_like(make_wheelhouse: MakeWheelhouse) -> tuple[FolderIndex, Demand]:
-    """A root with extras, one of which asks for what the pins do not allow."""
+def root_with_extras(make_wheelhouse: MakeWheelhouse) -> tuple[FolderIndex, ResolverInput]:
+    """A root with extras, one of which requires a version that the pins do not allow."""
     house = make_wheelhouse(
         """
         explanation = ""
@@ -136,15 +138,15 @@ def litellm_like(make_wheelhouse: MakeWheelhouse) -> tuple[FolderIndex, Demand]:
         wrench."2.0" = { requires = ["d>=2"] }
         """
     )
-    return FolderIndex(house), Demand(root=Requirement("a"), host=linux())
+    return FolderIndex(house), ResolverInput(root=Requirement("a"), host=linux())
 
 
 def test_extend_adds_and_keeps_every_pin(make_wheelhouse: MakeWheelhouse) -> None:
-    """An extra at a hard miss brings its closure; what is pinned stays, although newer versions exist."""
-    index, demand = litellm_like(make_wheelhouse)
-    base = resolve(demand, index, StaticForecast(index))
+    """An extra adds its closure; existing pins stay, although newer versions exist."""
+    index, inputs = root_with_extras(make_wheelhouse)
+    base = resolve(inputs, index, StaticImportFinder(index))
     assert sorted(base.pins) == ["a", "b", "d"]
-    extended = extend(base, Requirement("a[tools]"), demand, index)
+    extended = extend(base, Requirement("a[tools]"), inputs, index)
     assert {name: str(pin.version) for name, pin in extended.pins.items()} == {
         "a": "1.0",
         "b": "1.0",
@@ -158,23 +160,23 @@ def test_extend_adds_and_keeps_every_pin(make_wheelhouse: MakeWheelhouse) -> Non
 
 
 def test_extend_conflicts_with_a_pin(make_wheelhouse: MakeWheelhouse) -> None:
-    """What an extra asks for against a pin is an error that says so."""
-    index, demand = litellm_like(make_wheelhouse)
-    base = resolve(demand, index, StaticForecast(index))
+    """An extra that requires another version than a pin raises an error that explains it."""
+    index, inputs = root_with_extras(make_wheelhouse)
+    base = resolve(inputs, index, StaticImportFinder(index))
     with pytest.raises(errors.VersionsConflict) as caught:
-        extend(base, Requirement("a[clash]"), demand, index)
+        extend(base, Requirement("a[clash]"), inputs, index)
     assert str(caught.value) == (
         "cannot resolve a[clash]: a 1.0 with its extra clash requires b>=2, and b 1.0 is pinned already; "
-        "to set that aside say --override 'b>=2.0'"
+        "replace that requirement with --override 'b>=2.0'"
     )
 
 
 def test_extend_by_an_unknown_extra(make_wheelhouse: MakeWheelhouse) -> None:
-    """An extra that is not there brings nothing, which is an error."""
-    index, demand = litellm_like(make_wheelhouse)
-    base = resolve(demand, index, StaticForecast(index))
+    """A missing extra is an error."""
+    index, inputs = root_with_extras(make_wheelhouse)
+    base = resolve(inputs, index, StaticImportFinder(index))
     with pytest.raises(errors.UnknownExtra, match=r"a 1\.0 has no extra 'mcp'; it has clash, none, tools"):
-        extend(base, Requirement("a[mcp]"), demand, index)
+        extend(base, Requirement("a[mcp]"), inputs, index)
 
 
 class StrangeIndex(FolderIndex):
@@ -185,9 +187,9 @@ class StrangeIndex(FolderIndex):
 
 
 def test_a_version_without_a_readable_file(make_wheelhouse: MakeWheelhouse) -> None:
-    """It is passed over, which the result says of the root."""
+    """The resolver passes over it; the result lists it for the root."""
     index = StrangeIndex(make_wheelhouse(BROKEN.replace('"b<2"', '"b"').replace('requires = ["broken"]', "")))
-    resolution = resolve(Demand(root=Requirement("a"), host=linux()), index, StaticForecast(index))
+    resolution = resolve(ResolverInput(root=Requirement("a"), host=linux()), index, StaticImportFinder(index))
     assert {name: str(pin.version) for name, pin in resolution.pins.items()} == {"a": "2.0", "b": "2.0"}
     assert [(str(p.version), p.reason) for p in resolution.passed_over] == [
         ("9", "it has no file whose name can be read")
@@ -195,11 +197,11 @@ def test_a_version_without_a_readable_file(make_wheelhouse: MakeWheelhouse) -> N
 
 
 class BrokenIndex(FolderIndex):
-    """An index of which one page cannot be had."""
+    """An index with one page that fails."""
 
     def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
         if name == "broken":
-            raise errors.IndexAnswered(500, "https://index.example/simple/broken/")
+            raise errors.IndexStatusError(500, "https://index.example/simple/broken/")
         return super().files(name)
 
 
@@ -214,37 +216,37 @@ a."2.0" = { requires = ["b"] }
 """
 
 
-def test_failure_of_the_index_is_no_missing_project(make_wheelhouse: MakeWheelhouse) -> None:
-    """An index that fails ends the resolution: another answer would be made of what happened to be reachable."""
+def test_a_failing_index_ends_the_resolution(make_wheelhouse: MakeWheelhouse) -> None:
+    """Else the result would depend on which pages happen to be reachable."""
     index = BrokenIndex(make_wheelhouse(BROKEN))
-    with pytest.raises(errors.IndexAnswered):
-        resolve(Demand(root=Requirement("a"), host=linux()), index, StaticForecast(index))
+    with pytest.raises(errors.IndexStatusError):
+        resolve(ResolverInput(root=Requirement("a"), host=linux()), index, StaticImportFinder(index))
 
 
-def test_what_was_only_looked_at_ahead_cannot_fail_a_resolution(make_wheelhouse: MakeWheelhouse) -> None:
-    """`broken` is looked at while the newest `b` is thought likely, and then nothing asks for it."""
+def test_a_failed_prefetch_fails_no_resolution(make_wheelhouse: MakeWheelhouse) -> None:
+    """The resolver prefetches `broken` for the newest `b`, and then no pin requires it."""
     index = BrokenIndex(make_wheelhouse(BROKEN))
-    resolution = resolve(Demand(root=Requirement("a==1.0"), host=linux()), index, StaticForecast(index))
+    resolution = resolve(ResolverInput(root=Requirement("a==1.0"), host=linux()), index, StaticImportFinder(index))
     assert sorted(resolution.pins) == ["a", "b"]
 
 
-def test_each_page_and_wheel_is_asked_for_once(make_wheelhouse: MakeWheelhouse) -> None:
+def test_each_page_and_wheel_is_read_once(make_wheelhouse: MakeWheelhouse) -> None:
     """However often the search comes back to a project."""
     scenario = (SCENARIOS / "resolver" / "step-back.toml").read_text()
     index = FolderIndex(make_wheelhouse(scenario))
-    resolve(Demand(root=Requirement("a"), host=linux()), index, StaticForecast(index))
+    resolve(ResolverInput(root=Requirement("a"), host=linux()), index, StaticImportFinder(index))
     assert len(index.projects) == len(set(index.projects))
-    assert len(index.looked_into) == len(set(index.looked_into))
+    assert len(index.metadata_read) == len(set(index.metadata_read))
 
 
 def test_search_gives_up(make_wheelhouse: MakeWheelhouse) -> None:
-    """A search that takes too many steps is an error with a way out, not a hang."""
+    """A search with too many steps raises an error instead of running for ever."""
     index = FolderIndex(make_wheelhouse(BROKEN))
-    with Ahead() as ahead:
-        provider = Provider(Catalogue(Demand(root=Requirement("a"), host=linux()), index, ahead))
-        wishes = provider.stated(StatedRequirement(requirement=Requirement("a==1.0"), origin="--with"))
+    with BackgroundWork() as ahead:
+        provider = Provider(ReleaseFinder(ResolverInput(root=Requirement("a"), host=linux()), index, ahead))
+        requirements = provider.user_requirements(UserRequirement(requirement=Requirement("a==1.0"), origin="--with"))
         with pytest.raises(errors.ResolutionTooDeep, match="gave up resolving a after 1 steps"):
-            solve(provider, Trail(), wishes, "a", rounds=1)
+            solve(provider, RequirementChains(), requirements, "a", max_rounds=1)
 
 
 VERSIONS = st.sampled_from(["1.0", "1.1", "2.0", "2.1rc1", "3.0"])
@@ -259,10 +261,10 @@ RELEASES = st.dictionaries(
 
 @given(releases=RELEASES, data=st.data())
 @settings(max_examples=40, deadline=None)
-def test_any_resolution_holds_and_order_changes_nothing(
+def test_any_resolution_is_valid_and_independent_of_order(
     releases: dict[tuple[str, str], list[str]], data: st.DataObject
 ) -> None:
-    """Every requirement of every pin is satisfied or told of; the order in which an index lists files is nothing."""
+    """Every requirement of every pin is satisfied or in a note; the order of files in the index changes nothing."""
     shuffled = data.draw(st.permutations(sorted(releases)))
     answers = []
     for order in (sorted(releases), shuffled):
@@ -275,7 +277,9 @@ def test_any_resolution_holds_and_order_changes_nothing(
             )
             index = FolderIndex(write(scenario, Path(folder) / "house"))
             try:
-                resolution = resolve(Demand(root=Requirement("a"), host=linux()), index, StaticForecast(index))
+                resolution = resolve(
+                    ResolverInput(root=Requirement("a"), host=linux()), index, StaticImportFinder(index)
+                )
             except errors.MinreqError as error:
                 answers.append(type(error).__name__)
                 continue
@@ -284,12 +288,12 @@ def test_any_resolution_holds_and_order_changes_nothing(
                 + str(resolution.notes)
                 + str(resolution.passed_over)
             )
-            told = " ".join(resolution.notes)
+            notes = " ".join(resolution.notes)
             for name, pin in resolution.pins.items():
                 for requirement in map(Requirement, releases[name, str(pin.version)]):
                     chosen = resolution.pins.get(canonicalize_name(requirement.name))
                     held = chosen is not None and requirement.specifier.contains(chosen.version, prereleases=True)
-                    assert held or f"{name} {pin.version} requires {requirement}" in told
+                    assert held or f"{name} {pin.version} requires {requirement}" in notes
             reached, waiting = set(), ["a"]
             while waiting:
                 name = canonicalize_name(waiting.pop())
@@ -303,7 +307,7 @@ def test_any_resolution_holds_and_order_changes_nothing(
 @pytest.mark.network
 @pytest.mark.parametrize("requirement", ["litellm==1.78.7", "litellm==1.106.2", "litellm-core==1.106.2"])
 def test_same_pins_as_pip(requirement: str, tmp_path: Path) -> None:
-    """From metadata alone, the very set and versions that pip would install."""
+    """From metadata alone, exactly the pins that pip would install."""
     report = tmp_path / "report.json"
     pip = [
         sys.executable,
@@ -326,5 +330,7 @@ def test_same_pins_as_pip(requirement: str, tmp_path: Path) -> None:
         tags=tuple(sys_tags()),
     )
     with IndexClient(pipconfig.load(), tmp_path / "cache") as client:
-        resolution = resolve(Demand(root=Requirement(requirement), host=host), client, StaticForecast(client))
+        resolution = resolve(
+            ResolverInput(root=Requirement(requirement), host=host), client, StaticImportFinder(client)
+        )
     assert {name: str(pin.version) for name, pin in resolution.pins.items()} == expected

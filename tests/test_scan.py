@@ -1,6 +1,6 @@
-"""What a scan sees in files of every language, and what it does not take for a model."""
+"""What a scan finds in files of each language, and which texts it does not take for models."""
 
-# ruff: noqa: E501 - A call and what is seen in it stand in one line.
+# ruff: noqa: E501 - A call and the finding in it are on one line.
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from minreq.errors import ScanInterrupted
-from minreq.profiles import loading
-from minreq.profiles.usage import guide
-from minreq.scan import naming, reading, scan
-from minreq.scan.texts import sieve
-from minreq.scan.usage import Usage, Vocabulary
+from minreq.profiles import loader
+from minreq.profiles.scanprofile import load_scan_profile
+from minreq.scan import find_usage, reader, scan_paths
+from minreq.scan.patterns import make_file_filter
+from minreq.scan.usage import ScanRules, Usage
 
-#: What litellm would say of bare names.
+#: The table of litellm for bare names.
 MODELS: Mapping[str, str] = {
     "gpt-4o": "openai",
     "text-embedding-3-small": "openai",
@@ -31,17 +31,17 @@ MODELS: Mapping[str, str] = {
 }
 
 
-def vocabulary() -> Vocabulary:
-    profile = loading.find(canonicalize_name("litellm"))
+def rules() -> ScanRules:
+    profile = loader.find_profile(canonicalize_name("litellm"))
     assert profile is not None
-    found = guide(profile)
+    found = load_scan_profile(profile)
     assert found is not None
-    return found.vocabulary
+    return found.rules
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code base, and what is seen in it."""
+    """A code base, and what a scan finds in it."""
 
     folder: Path
 
@@ -51,20 +51,20 @@ class Code:
         file.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
 
     def scan(self, jobs: int = 1) -> Usage:
-        findings = scan([self.folder], vocabulary(), jobs=jobs, progress=lambda _done, _of: None)
-        return naming.usage(findings, vocabulary(), lambda: MODELS)
+        findings = scan_paths([self.folder], rules(), jobs=jobs, progress=lambda _done, _of: None)
+        return find_usage(findings, rules(), lambda: MODELS)
 
     @property
     def seen(self) -> set[tuple[int, str, str]]:
-        return {(each.place.line, each.provider, each.model) for each in self.scan().sightings}
+        return {(each.place.line, each.provider, each.model) for each in self.scan().provider_uses}
 
     @property
     def unknown(self) -> dict[int, str]:
-        return {each.place.line: each.why for each in self.scan().unknown}
+        return {each.place.line: each.reason for each in self.scan().unknown}
 
     @property
     def features(self) -> dict[str, set[int]]:
-        uses = self.scan().uses
+        uses = self.scan().feature_uses
         return {each.feature: {use.place.line for use in uses if use.feature == each.feature} for each in uses}
 
 
@@ -123,7 +123,7 @@ def test_calls_in_python(text: str, seen: tuple[str, str], code: Code) -> None:
         ("litellm.Router(model_list=load())", "comes from load()"),
     ],
 )  # fmt: skip
-def test_calls_whose_model_cannot_be_known(text: str, why: str, code: Code) -> None:
+def test_calls_with_an_unknown_model(text: str, why: str, code: Code) -> None:
     code.write("a.py", f"import litellm, os\n{text}\n")
     assert code.unknown == {2: why}
 
@@ -147,7 +147,7 @@ def test_constants_are_followed_through_modules(code: Code) -> None:
     assert code.unknown == {}
 
 
-def test_a_router_knows_its_models_by_other_names(code: Code) -> None:
+def test_the_aliases_of_a_router_are_no_models(code: Code) -> None:
     code.write(
         "a.py",
         """\
@@ -187,7 +187,7 @@ def test_features_in_python(code: Code) -> None:
     }
 
 
-def test_what_is_no_model_in_python(code: Code) -> None:
+def test_other_texts_in_python_are_no_models(code: Code) -> None:
     code.write(
         "a.py",
         '''\
@@ -293,14 +293,14 @@ def test_the_configuration_of_a_proxy(code: Code) -> None:
     ],
 )
 def test_a_setting_of_a_proxy_is_a_feature(code: Code, text: str, line: int | None) -> None:
-    """What is no truth of YAML is none for the proxy."""
+    """Only the words for true of YAML 1.1 turn a setting on."""
     code.write("config.yaml", text)
     assert code.features == ({} if line is None else {"caching": {line}})
-    assert [each.seen for each in code.scan().uses] == ["litellm_settings.cache"] * (line is not None)
+    assert [each.description for each in code.scan().feature_uses] == ["litellm_settings.cache"] * (line is not None)
 
 
 def test_each_document_of_a_file_is_read(code: Code) -> None:
-    """Nodes of one document may stand in memory where those of an earlier one stood."""
+    """Nodes of one document may have the identities of nodes of an earlier one, which are freed."""
     code.write("many.yaml", "---\n".join(f"- model: azure/{number}\n- [{{}}]\n" for number in range(50)))
     assert {model for _, _, model in code.seen} == {f"azure/{number}" for number in range(50)}
 
@@ -311,7 +311,7 @@ def test_json_toml_and_variables(code: Code) -> None:
     code.write(
         ".env", "#M=bedrock/x\nexport A_MODEL=\"azure/c\" # bedrock/y\nB='bedrock/d'\nC=${X}/y\nMODELS=gpt-4o,x\n"
     )
-    assert {(each.place.file, each.place.line, each.model) for each in code.scan().sightings} == {
+    assert {(each.place.file, each.place.line, each.model) for each in code.scan().provider_uses} == {
         (f"{code.folder.as_posix()}/{file}", line, model)
         for file, line, model in [
             ("a.json", 2, "gpt-4o"),
@@ -325,13 +325,13 @@ def test_json_toml_and_variables(code: Code) -> None:
     }
 
 
-def test_what_git_ignores_is_not_read(code: Code) -> None:
+def test_files_that_git_ignores_are_not_read(code: Code) -> None:
     for name in ("a.py", "out/b.py", "sub/kept.py", "sub/other.py", "node_modules/x/c.js", "env/d.py", "lib/e.min.js"):
         code.write(name, 'M = "azure/a"\n')
     code.write(".gitignore", "out/\n*.min.js\n")
     code.write("sub/.gitignore", "*.py\n!kept.py\n")
     code.write("env/pyvenv.cfg", "home = /usr/bin\n")
-    assert [each.place.file.removeprefix(f"{code.folder}/") for each in code.scan().sightings] == [
+    assert [each.place.file.removeprefix(f"{code.folder}/") for each in code.scan().provider_uses] == [
         "a.py",
         "sub/kept.py",
     ]
@@ -342,11 +342,11 @@ def test_a_folder_inside_a_repository_keeps_its_rules(code: Code) -> None:
     code.write(".gitignore", "/src/b.py\nout/\n")
     for name in ("src/a.py", "src/b.py", "src/c.py", "out/d.py"):
         code.write(name, 'M = "azure/a"\n')
-    assert [each.place.file[-4:] for each in Code(code.folder / "src").scan().sightings] == ["a.py"[-4:]]
-    assert len(Code(code.folder / "out").scan().sightings) == 1, "who names an ignored folder means it"
+    assert [each.place.file[-4:] for each in Code(code.folder / "src").scan().provider_uses] == ["a.py"[-4:]]
+    assert len(Code(code.folder / "out").scan().provider_uses) == 1, "who names an ignored folder means it"
 
 
-def test_what_cannot_be_read_is_passed_over_with_a_word(code: Code) -> None:
+def test_files_that_cannot_be_read_are_skipped_with_a_reason(code: Code) -> None:
     code.write("binary.py", b"litellm\0")
     code.write("latin.py", b'M = "azure/\xff"\n')
     code.write("cookie.py", '# coding: latin-1\nM = "azure/é", "bedrock/a"\n'.encode("latin-1"))
@@ -360,11 +360,11 @@ def test_what_cannot_be_read_is_passed_over_with_a_word(code: Code) -> None:
     (code.folder / "lost.py").symlink_to("nowhere")
     (code.folder / "loop").symlink_to(".")
     found = code.scan()
-    assert {each.place.file.rpartition("/")[2]: each.provider for each in found.sightings} == {
+    assert {each.place.file.rpartition("/")[2]: each.provider for each in found.provider_uses} == {
         "cookie.py": "bedrock",
         "wide.json": "openai",
     }
-    words = {each.file.rpartition("/")[2]: each.why for each in found.skipped}
+    words = {each.file.rpartition("/")[2]: each.reason for each in found.skipped}
     assert {name: why.split(":")[0] for name, why in words.items()} == {
         "binary.py": "is binary",
         "latin.py": "is not text in an encoding that can be read",
@@ -378,32 +378,32 @@ def test_what_cannot_be_read_is_passed_over_with_a_word(code: Code) -> None:
     }
 
 
-def test_only_what_may_say_something_is_parsed() -> None:
-    """A sieve over the bytes keeps out nearly every file of a large code base."""
-    made = sieve("litellm", ["openai"], ["completion", "acompletion", "encode", "decode"])
-    held = (
+def test_only_files_that_may_name_a_model_are_parsed() -> None:
+    """A filter over the bytes keeps out nearly every file of a large code base."""
+    file_filter = make_file_filter("litellm", ["openai"], ["completion", "acompletion", "encode", "decode"])
+    matching = (
         b"import LiteLLM",
         b'"openai/gpt-4o"',
         b"from ai import completion\nawait acompletion(x)",
         b'model = "gpt-4o"',
     )
-    assert all(made.holds(content, python=True) for content in held)
-    passed = (b"text.encode('utf-8').decode()", b"import openai", b"the_model = Model(arguments)", b"")
-    assert not any(made.holds(content, python=True) for content in passed)
+    assert all(file_filter.matches(content, python=True) for content in matching)
+    others = (b"text.encode('utf-8').decode()", b"import openai", b"the_model = Model(arguments)", b"")
+    assert not any(file_filter.matches(content, python=True) for content in others)
 
 
-def test_many_processes_see_the_same_as_one(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_find_the_same_as_one(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(12):
         code.write(f"{number}.py", f'import litellm\nlitellm.completion("azure/{number}")\n')
     alone = code.scan()
-    monkeypatch.setattr(reading, "_PORTION", 3)
-    told: list[tuple[int, int]] = []
-    findings = scan([code.folder], vocabulary(), jobs=2, progress=lambda done, of: told.append((done, of)))
-    assert naming.usage(findings, vocabulary(), lambda: MODELS) == alone
-    assert (told[0], told[-1]) == ((0, 12), (12, 12))
+    monkeypatch.setattr(reader, "_FILES_PER_JOB", 3)
+    progress: list[tuple[int, int]] = []
+    findings = scan_paths([code.folder], rules(), jobs=2, progress=lambda done, of: progress.append((done, of)))
+    assert find_usage(findings, rules(), lambda: MODELS) == alone
+    assert (progress[0], progress[-1]) == ((0, 12), (12, 12))
 
 
-def test_a_process_that_is_killed_is_told(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_killed_is_an_error(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def __init__(self, *_arguments: object, **_options: object) -> None: ...
 
@@ -414,15 +414,15 @@ def test_a_process_that_is_killed_is_told(code: Code, monkeypatch: pytest.Monkey
 
     for number in range(2):
         code.write(f"{number}.py", "")
-    monkeypatch.setattr(reading, "_PORTION", 1)
-    monkeypatch.setattr(reading, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(reader, "_FILES_PER_JOB", 1)
+    monkeypatch.setattr(reader, "ProcessPoolExecutor", Broken)
     with pytest.raises(ScanInterrupted, match="was killed"):
         code.scan(jobs=2)
 
 
-def test_names_of_files_are_as_the_path_was_given(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_files_begin_with_the_given_path(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
     code.write("src/a.json", json.dumps({"model": "azure/a"}))
     monkeypatch.chdir(code.folder)
     for given in (Path(), Path("src"), Path("src/a.json")):
-        findings = scan([given], vocabulary(), jobs=1, progress=lambda _done, _of: None)
-        assert [str(each.place) for each in findings.mentions] == ["src/a.json:1"]
+        findings = scan_paths([given], rules(), jobs=1, progress=lambda _done, _of: None)
+        assert [str(each.place) for each in findings.model_names] == ["src/a.json:1"]

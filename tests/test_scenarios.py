@@ -1,4 +1,4 @@
-"""Scenarios of the trace, settling, proof and comparison: each file is a rule and says why it exists."""
+"""Scenarios of trace, settling, proof and comparison: each file is one rule, with the reason why it exists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal
 import pytest
 import scenariotable
 from _pytest.mark import ParameterSet
-from laboratory import Found, find
+from scenariorun import ScenarioResult, run_scenario
 from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, write
 
 from minreq import errors
-from minreq.model import Failure, Need
-from minreq.smoke import walls
+from minreq.model import Failure, QuestionKind
+from minreq.smoke import isolation
 
 Method = Literal["auto", "runs"]
 
@@ -30,25 +30,25 @@ def params() -> Iterator[ParameterSet]:
 def test_scenario(path: Path, settle: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both methods find the set that the scenario expects, twice with the same evidence."""
     scenario = load(path)
-    if scenario.lock.get("unwalled"):
-        # Behind the kernel's walls nothing it writes outlives the run.
-        monkeypatch.setenv(walls.SWITCH, "hooks")
-    if scenario.lock.get("walled") and not walls.walls(tmp_path / "unpacked").kernel:
-        pytest.skip("the kernel allows no walls here")
+    if scenario.lock.get("hooks_only"):
+        # With isolation by the kernel, nothing that the run writes outlives it.
+        monkeypatch.setenv(isolation.SANDBOX_VARIABLE, "hooks")
+    if scenario.lock.get("kernel_isolation") and not isolation.choose_isolation(tmp_path / "unpacked").kernel:
+        pytest.skip("the kernel cannot isolate here")
     assert scenario.explanation
     house = write(scenario, tmp_path / "house")
     if "error" in scenario.lock:
         check_error(house, settle)
         return
-    found = find(house, settle)
+    found = run_scenario(house, settle)
     check(scenario, found)
     if settle == "auto":
-        again = find(house, settle)
+        again = run_scenario(house, settle)
         assert again.selection == found.selection
         assert again.fetched == frozenset()
 
 
-def check(scenario: Scenario, found: Found) -> None:
+def check(scenario: Scenario, found: ScenarioResult) -> None:
     """Compare with what the scenario expects."""
     expected = scenario.lock
     assert found.kept == tuple(sorted(scenario.kept))
@@ -57,7 +57,7 @@ def check(scenario: Scenario, found: Found) -> None:
     assert {name: kinds[name] for name in expected.get("evidence", {})} == expected.get("evidence", {})
     # What is there from the start is not asked for by being listed.
     asked = [each.question for each in found.selection.kept if each.evidence.kind == "request"]
-    assert all(question is None or question.need is not Need.LIST for question in asked)
+    assert all(question is None or question.need is not QuestionKind.LIST for question in asked)
     failures = {each.candidate.name: each.evidence for each in found.selection.kept}
     for name, error in expected.get("errors", {}).items():
         evidence = failures[name]
@@ -75,14 +75,14 @@ def check_error(house: Wheelhouse, settle: Method) -> None:
     """The scenario ends in the error it names."""
     expected = house.scenario.lock
     with pytest.raises(errors.MinreqError) as caught:
-        find(house, settle)
+        run_scenario(house, settle)
     assert type(caught.value).__name__ == expected["error"]
     for part in expected["says"]:
         assert part in str(caught.value)
 
 
 def test_every_scenario_is_in_the_table() -> None:
-    """Once, with its result; `python tests/scenariotable.py > docs/scenarios.md` writes it anew."""
-    told = [name for names in scenariotable.CASES.values() for name in names]
-    assert len(told) == len({*told})
+    """Once, with its result; `python tests/scenariotable.py > docs/scenarios.md` writes the page again."""
+    listed = [name for names in scenariotable.CASES.values() for name in names]
+    assert len(listed) == len({*listed})
     assert (Path(__file__).parents[1] / "docs" / "scenarios.md").read_text() == scenariotable.page()

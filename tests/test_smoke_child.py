@@ -1,4 +1,4 @@
-"""The child's files at work in real interpreters, against a parent that answers as each test says."""
+"""The files of the child in real interpreters, against a parent whose answers each test chooses."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 import trustme
 
 from minreq import interpreter
-from minreq.smoke.listening import Server
 from minreq.smoke.sandbox import Sandbox
+from minreq.smoke.server import RunServer
 
 #: Seconds that nothing here takes.
 LIMIT = 60.0
@@ -27,7 +27,7 @@ Message = Mapping[str, Any]
 
 
 class Parent:
-    """A listener that answers from a table and remembers what it was told."""
+    """A message handler that answers from a table and records the messages."""
 
     def __init__(self, answers: Mapping[str, Message]) -> None:
         #: By the name asked for; any other is unknown.
@@ -43,13 +43,13 @@ class Parent:
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
-    def hello(self, process: str, pid: int, *, inside: int) -> bool:  # noqa: ARG002 - The seam has it.
+    def process_connected(self, process: str, pid: int, *, inner_pid: int) -> bool:  # noqa: ARG002 - The seam has it.
         with self._lock:
             own = process not in [name for name, own in self.connected if own]
             self.connected.append((process, own))
         return own
 
-    def receive(self, process: str, message: Message) -> Message:
+    def answer_message(self, process: str, message: Message) -> Message:
         if "ask" in message:
             self.questions.append((process, message))
             if process == MISS:
@@ -66,21 +66,21 @@ class Parent:
             self.unsettled[process] = message["unsettled"]
         return {}
 
-    def closed(self, process: str) -> None:
+    def process_disconnected(self, process: str) -> None:
         self._end(process).set()
 
     def stop(self) -> None:
-        """Whoever started a child here waits for it."""
+        """End nothing: each test waits for the child that it starts."""
 
     def await_end(self, process: str) -> None:
-        """Forks are nobody's children: they may outlive the process they came from."""
+        """Wait until *process* has disconnected: a fork may outlive the process that it was forked from."""
         assert self._end(process).wait(LIMIT)
 
     def asked(self, need: str) -> list[str]:
         return [question["name"] for _, question in self.questions if question["ask"] == need]
 
     def question(self, name: str) -> Message:
-        """The first question about *name*."""
+        """Return the first question about *name*."""
         return next(question for _, question in self.questions if question["name"] == name)
 
     def _next(self, process: str) -> Message:
@@ -94,13 +94,13 @@ class Parent:
 
 
 class Child:
-    """A sandbox whose child talks to a parent."""
+    """A sandbox whose processes connect to a parent."""
 
     def __init__(self, sandbox: Sandbox, parent: Parent, folder: Path) -> None:
         self.sandbox, self.parent, self.folder = sandbox, parent, folder
 
     def script(self, name: str, text: str, *arguments: str, **environment: str) -> Message:
-        """A stage that runs *text*."""
+        """Return a stage that runs *text*."""
         file = self.folder / f"{name}.py"
         file.write_text(textwrap.dedent(text), encoding="utf-8")
         return {"stage": name, "file": str(file), "environment": environment, "arguments": arguments}
@@ -139,18 +139,18 @@ class Child:
 
 @pytest.fixture(scope="module")
 def python() -> tuple[Path, tuple[int, int]]:
-    """The interpreter that runs the tests, outside of its environment."""
-    return interpreter.interpreter().base_executable, sys.version_info[:2]
+    """The interpreter that runs the tests, without its virtual environment."""
+    return interpreter.find_interpreter().base_executable, sys.version_info[:2]
 
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """The emulator's."""
+    """The certificate authority of the emulator."""
     return trustme.CA()
 
 
 class Start:
-    """Starts a child that can import *paths*, and is answered with *answers*."""
+    """Start a child that can import *paths*, with a parent that gives *answers*."""
 
     def __init__(self, python: tuple[Path, tuple[int, int]], authority: trustme.CA, folder: Path) -> None:
         self._python, self._folder = python, folder
@@ -163,7 +163,7 @@ class Start:
         parent = Parent(answers or {})
         with Sandbox(*self._python) as sandbox:
             sandbox.prepare(paths=paths, asks=asks, shared=[], authority=self._authority)
-            server = Server(sandbox.socket, parent)
+            server = RunServer(sandbox.socket, parent)
             try:
                 yield Child(sandbox, parent, self._folder)
             finally:
@@ -196,7 +196,7 @@ NO = {"answer": "no", "distribution": "gone"}
 
 
 def test_a_miss_is_a_question_with_the_frames_that_led_to_it(start: Start, tmp_path: Path) -> None:
-    """Innermost first, import's own machinery left out; a yes makes it importable, and the import goes on."""
+    """The innermost frame is first, without the import machinery. A yes makes the module importable."""
     with start({"needed": distribution(tmp_path, "needed", needed="VALUE = 7")}) as child:
         printed = child.run(
             """
@@ -215,8 +215,8 @@ def test_a_miss_is_a_question_with_the_frames_that_led_to_it(start: Start, tmp_p
     assert question["frames"] == [[program, 4, "<class Body>"], [program, 3, "outer"], [program, 6, "<module>"]]
 
 
-def test_what_is_there_is_no_question(start: Start, tmp_path: Path) -> None:
-    """Neither a submodule of a distribution that is there, whether it exists or not."""
+def test_an_installed_module_is_no_question(start: Start, tmp_path: Path) -> None:
+    """Nor is a submodule of an installed distribution, whether it exists or not."""
     path = Path(distribution(tmp_path, "there", there____init__="", there__part="")["path"])
     with start(paths=[path]) as child:
         child.run(
@@ -232,14 +232,14 @@ def test_what_is_there_is_no_question(start: Start, tmp_path: Path) -> None:
 
 
 def test_without_asking_a_miss_is_a_miss(start: Start) -> None:
-    """The proof runs so: nobody is asked."""
+    """The proof runs so."""
     with start(asks=False) as child:
         child.run("try:\n    import gone\nexcept ModuleNotFoundError:\n    pass")
         assert child.parent.connected == []
 
 
-def test_find_spec_is_a_probe_that_no_answers_with_none(start: Start, tmp_path: Path) -> None:
-    """A probe does not raise; with a yes it tells where."""
+def test_find_spec_is_a_probe(start: Start, tmp_path: Path) -> None:
+    """A no makes a probe return None; a yes makes it return a spec."""
     with start({"gone": NO, "needed": distribution(tmp_path, "needed", needed="")}) as child:
         printed = child.run(
             "from importlib.util import find_spec; print(find_spec('gone'), find_spec('needed').name)",
@@ -249,8 +249,8 @@ def test_find_spec_is_a_probe_that_no_answers_with_none(start: Start, tmp_path: 
         assert child.parent.question("gone")["frames"][0][2] == "<module>"
 
 
-def test_metadata_looked_up_is_a_need(start: Start, tmp_path: Path) -> None:
-    """A name that is declined raises PackageNotFoundError; a list of everything asks nothing."""
+def test_a_look_up_of_metadata_is_a_question(start: Start, tmp_path: Path) -> None:
+    """A no raises PackageNotFoundError; a list of everything is no such question."""
     with start({"gone": NO, "needed": distribution(tmp_path, "needed")}) as child:
         printed = child.run(
             """
@@ -270,7 +270,7 @@ def test_metadata_looked_up_is_a_need(start: Start, tmp_path: Path) -> None:
 
 
 def test_a_list_of_entry_points_is_that_of_a_full_install(start: Start, tmp_path: Path) -> None:
-    """With what is not here yet: told by the parent, for the group that is asked for, and loaded by a question."""
+    """The parent lists distributions that are not here yet, for the requested group; to load one is a question."""
     rows = [["plugin", "1.0", "plugin-1.0.dist-info", "[app.plugins]\nfirst = plugin:VALUE\n"]]
     answers = {"app.plugins": {"listed": rows}, "": {"listed": rows}, "plugin": distribution(tmp_path, "plugin")}
     target = Path(str(answers["plugin"]["path"])) / "plugin.py"
@@ -292,8 +292,8 @@ def test_a_list_of_entry_points_is_that_of_a_full_install(start: Start, tmp_path
 
 
 @pytest.mark.parametrize("how", ["point.load()", "import_module(point.module)"])
-def test_an_error_of_what_was_in_a_list_is_not_ours(start: Start, how: str) -> None:
-    """Without it the list would not have had it either: that its import fails proves nothing; a statement's does."""
+def test_an_error_of_a_listed_distribution_is_not_marked(start: Start, how: str) -> None:
+    """Its import by name proves nothing: without the distribution, the list would not have had it. A statement does."""
     rows = [["gone", "1.0", "gone-1.0.dist-info", "[app.plugins]\nfirst = gone:VALUE\n"]]
     lines = "from importlib import import_module\nfrom importlib.metadata import entry_points\n"
     lines += "(point,) = entry_points(group='app.plugins')\n"
@@ -306,7 +306,7 @@ def test_an_error_of_what_was_in_a_list_is_not_ours(start: Start, how: str) -> N
 
 
 def test_a_backport_of_metadata_raises_its_own_error(start: Start, tmp_path: Path) -> None:
-    """Who catches the PackageNotFoundError of ``importlib_metadata`` does not catch the standard library's."""
+    """Code that catches PackageNotFoundError of ``importlib_metadata`` does not catch that of the standard library."""
     backport = """
 import sys
 class PackageNotFoundError(ModuleNotFoundError):
@@ -335,7 +335,7 @@ def from_name():
 
 
 def test_a_namespace_is_empty_and_its_children_are_questions(start: Start, tmp_path: Path) -> None:
-    """PEP 420: its path follows ``sys.path``, so that a distribution that comes later is part of it."""
+    """Its path follows ``sys.path`` (PEP 420), so it includes the folders of later distributions."""
     answers = {"shared": {"answer": "namespace"}, "shared.one": distribution(tmp_path, "one", shared__one="VALUE = 1")}
     with start({**answers, "shared.two": NO}) as child:
         printed = child.run(
@@ -360,7 +360,7 @@ def test_a_namespace_is_empty_and_its_children_are_questions(start: Start, tmp_p
 
 
 def test_a_finder_installed_later_is_asked_first(start: Start) -> None:
-    """What a program finds by itself is no need."""
+    """A module that the program finds by itself is no question."""
     with start() as child:
         child.run(
             """
@@ -379,8 +379,8 @@ def test_a_finder_installed_later_is_asked_first(start: Start) -> None:
         assert "own" not in child.parent.asked("import")
 
 
-def test_who_is_declined_again_and_again_asks_once(start: Start) -> None:
-    """Until the caches of import are forgotten."""
+def test_a_repeated_miss_asks_once(start: Start) -> None:
+    """Until the program invalidates the import caches."""
     with start({"gone": NO}) as child:
         child.run(
             """
@@ -398,7 +398,7 @@ def test_who_is_declined_again_and_again_asks_once(start: Start) -> None:
 
 
 def test_threads_that_start_with_a_miss_share_one_connection(start: Start) -> None:
-    """Else one would speak before the process has said its name."""
+    """Otherwise one would send a message before the process has sent its name."""
     with start() as child:
         child.run(
             """
@@ -436,8 +436,8 @@ def test_threads_that_start_with_a_miss_share_one_connection(start: Start) -> No
         pytest.param("import subprocess; waiting = subprocess.Popen(['sleep', '30'])", False, id="a-process"),
     ],
 )
-def test_quiet_is_when_a_fork_could_do_no_harm(start: Start, before: str, quiet: bool) -> None:  # noqa: FBT001
-    """Two threads, something open for writing, a child: a fork could hurt its parent, or hang."""
+def test_a_fork_is_safe_when_it_harms_no_process(start: Start, before: str, quiet: bool) -> None:  # noqa: FBT001
+    """With two threads, a file open for writing, or a child, a fork could harm its parent, or hang."""
     with start() as child:
         child.run(
             f"{before}\ntry:\n    import gone\nexcept ModuleNotFoundError:\n    pass\n"
@@ -446,8 +446,8 @@ def test_quiet_is_when_a_fork_could_do_no_harm(start: Start, before: str, quiet:
         assert child.parent.question("gone")["quiet"] is quiet
 
 
-def test_a_running_loop_is_not_quiet(start: Start) -> None:
-    """The loop's own descriptors would be enough; a loop without any counts too."""
+def test_a_fork_is_not_safe_in_a_running_loop(start: Start) -> None:
+    """The descriptors of a loop make a fork unsafe; so does a loop without descriptors."""
     with start() as child:
         child.run(
             """
@@ -463,8 +463,8 @@ def test_a_running_loop_is_not_quiet(start: Start) -> None:
         assert child.parent.question("gone")["quiet"] is False
 
 
-def test_a_subprocess_carries_the_hook_and_the_stage(start: Start) -> None:
-    """It speaks under the name of the process that started it, on a connection of its own."""
+def test_a_subprocess_has_the_hook_and_the_stage(start: Start) -> None:
+    """It has the name of the process that started it, and a connection of its own."""
     with start() as child:
         results = child.drive(
             """
@@ -478,8 +478,8 @@ def test_a_subprocess_carries_the_hook_and_the_stage(start: Start) -> None:
         assert child.parent.connected == [("main", True), ("main", False)]
 
 
-def test_a_fork_of_the_program_speaks_for_itself(start: Start) -> None:
-    """On a connection of its own: two processes on one would read each other's answers."""
+def test_a_fork_of_the_program_has_a_connection_of_its_own(start: Start) -> None:
+    """Two processes on one connection would read each other's answers."""
     with start() as child:
         child.run(
             """
@@ -505,7 +505,7 @@ def test_a_fork_of_the_program_speaks_for_itself(start: Start) -> None:
 
 
 def test_only_loopback_is_reachable(start: Start) -> None:
-    """The rest fails as on a machine without network, and is written down."""
+    """Any other address fails as on a machine without network, and is recorded."""
     with start() as child:
         results = child.drive(
             """
@@ -572,7 +572,7 @@ def handshake(host, *authorities):
 
 
 def certificate(authority: trustme.CA, folder: Path, host: str) -> str:
-    """A certificate of *authority* for *host*, with its key."""
+    """Return a certificate of *authority* for *host*, with its key."""
     file = folder / f"{host}.pem"
     authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(str(file))
     return str(file)
@@ -581,7 +581,7 @@ def certificate(authority: trustme.CA, folder: Path, host: str) -> str:
 def test_tls_trusts_the_authority_for_its_hosts_and_no_other(
     start: Start, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    """Verification stays on: a wrong host fails, and so does a file of authorities that is not there."""
+    """Verification stays on: a wrong host fails, and so does a missing file of authorities."""
     with start() as child:
         assert (
             child.run(
@@ -607,7 +607,7 @@ def test_tls_trusts_the_authority_for_its_hosts_and_no_other(
 
 
 def test_tls_trusts_what_a_program_loads_too(start: Start, tmp_path: Path) -> None:
-    """The emulator's authority comes in addition; one that nobody loaded is refused."""
+    """The authority of the emulator is trusted in addition; an authority that was not loaded is not trusted."""
     other = trustme.CA()
     other.cert_pem.write_to_path(str(tmp_path / "other-authority.pem"))
     with start() as child:
@@ -634,7 +634,7 @@ def test_tls_trusts_what_a_program_loads_too(start: Start, tmp_path: Path) -> No
 
 
 def test_warnings_logs_and_uncaught_exceptions_are_recorded(start: Start) -> None:
-    """What no output shows is behaviour too; what a filter or a level keeps back is not."""
+    """They are behaviour too, unless a filter or a level suppresses them."""
     with start() as child:
         result = child.drive(
             """
@@ -674,7 +674,7 @@ def test_warnings_logs_and_uncaught_exceptions_are_recorded(start: Start) -> Non
 
 
 def test_a_fork_begins_where_the_first_stage_ended(start: Start) -> None:
-    """What was loaded is there, what was seen is not; each stage has its own output, of subprocesses too."""
+    """It has the loaded modules, and none of the records. Each stage has its own output, with that of subprocesses."""
     with start() as child:
         results = child.drive(
             "import json, warnings\nwarnings.warn('first')\nprint('one')",
@@ -690,7 +690,7 @@ def test_a_fork_begins_where_the_first_stage_ended(start: Start) -> None:
 
 
 def test_a_stage_waits_for_the_jobs_it_left_to_threads(start: Start) -> None:
-    """What they do is its own, and not the next one's; and a job may submit another."""
+    """What the jobs do belongs to that stage, and not to the next; a job may submit another."""
     with start() as child:
         results = child.drive(
             "",
@@ -716,7 +716,7 @@ def test_a_stage_waits_for_the_jobs_it_left_to_threads(start: Start) -> None:
 
 
 def test_jobs_may_end_at_any_moment() -> None:
-    """Also between two looks at what is left."""
+    """Also between two checks of the jobs that are left."""
     program = """
         import sys
         from concurrent.futures import ThreadPoolExecutor
@@ -724,10 +724,10 @@ def test_jobs_may_end_at_any_moment() -> None:
         from _minreq_jobs import Jobs
         sys.setswitchinterval(1e-6)
         jobs, pool = Jobs(), ThreadPoolExecutor(4)
-        jobs.follow()
+        jobs.track()
         for _ in range(4000):
             done = [pool.submit(pow, 2, 3) for _ in range(3)]
-            jobs.finish()
+            jobs.wait_until_done()
             assert all(each.done() for each in done)
         """
     folder = Path(interpreter.__file__).parent / "smoke" / "child"
@@ -735,7 +735,7 @@ def test_jobs_may_end_at_any_moment() -> None:
 
 
 def test_a_service_in_a_pool_holds_up_no_stage_for_ever(start: Start) -> None:
-    """It is waited for once, as long as a job may take."""
+    """A stage waits for it once, as long as for a job."""
     with start() as child:
         results = child.drive(
             "",
@@ -749,7 +749,7 @@ def test_a_service_in_a_pool_holds_up_no_stage_for_ever(start: Start) -> None:
 
 
 def test_a_fork_ends_at_its_first_failure(start: Start) -> None:
-    """A stage after one that failed would show what that one left."""
+    """A later stage would show the effects of the failure."""
     with start() as child:
         results = child.drive("", "raise SystemExit('no')", "print('never')")
     assert [name for name in results if name.startswith("fork")] == ["fork-1:stage-0"]
@@ -758,14 +758,14 @@ def test_a_fork_ends_at_its_first_failure(start: Start) -> None:
 
 @pytest.mark.parametrize("ending", ["", "raise SystemExit", "raise SystemExit(0)", "import sys; sys.stdout.close()"])
 def test_a_script_passes_as_a_program_does(start: Start, ending: str) -> None:
-    """An exit with nothing or zero is no failure, and neither is a stdout that is closed."""
+    """An exit without a status or with zero is no failure, nor is a closed stdout."""
     with start() as child:
         result = child.drive(f"print('done')\n{ending}")["main:first"]
     assert (result["status"], result["output"]) == ("passed", "done\n")
 
 
-def test_loaded_modules_are_told_with_their_first_importer(start: Start, tmp_path: Path) -> None:
-    """Once per process and its forks; a module that loads itself lazily is left alone."""
+def test_loaded_modules_are_reported_with_their_first_importer(start: Start, tmp_path: Path) -> None:
+    """Once for a process and its forks; a module that loads itself lazily stays unloaded."""
     path = Path(distribution(tmp_path, "app", app="import part", part="", later="", lazy="raise ValueError")["path"])
     with start(paths=[path]) as child:
         results = child.drive(
@@ -800,8 +800,8 @@ CHAINS = {
 
 
 @pytest.mark.parametrize("how", CHAINS)
-def test_our_own_error_is_found_behind_what_wraps_it(start: Start, how: str) -> None:
-    """By identity: a failure proves something only if our own ModuleNotFoundError led to it."""
+def test_a_marked_error_is_found_behind_what_wraps_it(start: Start, how: str) -> None:
+    """A failure is evidence only if an exception that minreq has marked led to it."""
     with start({"gone": NO}) as child:
         result = child.drive(f"try:\n    import gone\nexcept ImportError as error:\n    {CHAINS[how]}")["main:first"]
     assert result["status"] == "RuntimeError: wrapped"
@@ -810,8 +810,8 @@ def test_our_own_error_is_found_behind_what_wraps_it(start: Start, how: str) -> 
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="groups came with 3.11")
-def test_our_own_error_is_found_in_a_group(start: Start) -> None:
-    """A TaskGroup that failed raises such."""
+def test_a_marked_error_is_found_in_a_group(start: Start) -> None:
+    """A TaskGroup that failed raises a group."""
     with start({"gone": NO}) as child:
         result = child.drive(
             """
@@ -827,8 +827,8 @@ def test_our_own_error_is_found_in_a_group(start: Start) -> None:
     assert result["declined"] == ["gone"]
 
 
-def test_an_error_of_the_same_words_is_not_ours(start: Start) -> None:
-    """What a program makes itself names a module, and declines nothing; one that cannot be printed is told of."""
+def test_an_equal_error_of_the_program_is_not_marked(start: Start) -> None:
+    """It names a module, and no distribution; an exception that cannot be printed is reported."""
     with start() as child:
         results = child.drive(
             "",
@@ -850,7 +850,7 @@ def test_an_error_of_the_same_words_is_not_ours(start: Start) -> None:
 
 
 def drive_with_a_fork(start: Start, folder: Path, text: str) -> Parent:
-    """Run *text* as first stage, let it fork where it misses ``needed``, and wait for both."""
+    """Run *text* as the first stage, let it fork at its miss of ``needed``, and wait for both processes."""
     with start({"needed": {**distribution(folder, "needed", needed=""), "fork": MISS}}) as child:
         child.drive(text)
         child.parent.await_end(MISS)
@@ -858,7 +858,7 @@ def drive_with_a_fork(start: Start, folder: Path, text: str) -> Parent:
 
 
 def test_a_fork_at_a_miss_goes_on_without_it(start: Start, tmp_path: Path) -> None:
-    """The process it came from goes on with it; the fork's output begins with what was printed so far."""
+    """The other process goes on with it. The output of the fork begins with what was printed so far."""
     parent = drive_with_a_fork(start, tmp_path, "print('before')\nimport needed\nprint('after')")
     assert parent.results["main:first"]["output"] == "before\nafter\n"
     fork = parent.results[f"{MISS}:first"]
@@ -868,7 +868,7 @@ def test_a_fork_at_a_miss_goes_on_without_it(start: Start, tmp_path: Path) -> No
 
 
 def test_a_fork_may_write_in_a_temporary_folder_of_its_own(start: Start, tmp_path: Path) -> None:
-    """And what it printed stays its own."""
+    """And its output stays its own."""
     parent = drive_with_a_fork(
         start,
         tmp_path,
@@ -904,7 +904,7 @@ def test_a_fork_may_write_in_a_temporary_folder_of_its_own(start: Start, tmp_pat
     ],
 )
 def test_a_fork_that_reaches_outside_ends_unsettled(start: Start, tmp_path: Path, harm: str, event: str) -> None:
-    """Before it does what it tries: it shares all of that with the process it came from."""
+    """Before it does anything: it shares files and descriptors with the process that it was forked from."""
     outside = tmp_path / "outside"
     outside.write_text("kept", "utf-8")
     parent = drive_with_a_fork(
@@ -926,24 +926,24 @@ def test_a_fork_that_reaches_outside_ends_unsettled(start: Start, tmp_path: Path
     assert parent.results["main:first"]["status"] == "passed"
 
 
-# The beginning.
+# Start and end.
 
 
 def test_another_protocol_is_refused(start: Start) -> None:
-    """With a sentence, before anything runs: without the hook a program would ask nothing and reach anything."""
+    """With a message, before anything runs: without the hook a program would ask nothing, and reach anything."""
     with start() as child:
         configuration = next(child.sandbox.folder.rglob("_minreq_child.json"))
-        told = json.loads(configuration.read_text("utf-8"))
-        configuration.write_text(json.dumps({**told, "protocol": told["protocol"] + 1}), "utf-8")
+        document = json.loads(configuration.read_text("utf-8"))
+        configuration.write_text(json.dumps({**document, "protocol": document["protocol"] + 1}), "utf-8")
         done = child.start([child.sandbox.python, "-c", "print('ran')"])
     assert done.returncode == 70
     assert done.stdout == ""
-    number = told["protocol"]
+    number = document["protocol"]
     assert f"it speaks version {number + 1} of the protocol, these files version {number}" in done.stderr
 
 
 def test_nothing_runs_where_the_hook_cannot(start: Start) -> None:
-    """``site`` would print the error and go on."""
+    """``site`` would only print the error."""
     with start() as child:
         next(child.sandbox.folder.rglob("_minreq_child.json")).write_text("{}", "utf-8")
         done = child.start([child.sandbox.python, "-c", "print('ran')"])
@@ -952,7 +952,7 @@ def test_nothing_runs_where_the_hook_cannot(start: Start) -> None:
 
 
 def test_a_process_that_lost_its_parent_ends(start: Start) -> None:
-    """Nobody wants the rest of its run."""
+    """Nobody waits for the rest of its run."""
     with start() as child:
         child.sandbox.socket.unlink()
         done = child.start([child.sandbox.python, "-c", "import gone; print('ran')"])

@@ -1,4 +1,4 @@
-"""Compiled files are made apart, once each, from sources of the store and nothing else, and known again."""
+"""Files are compiled in workers, once each, from sources of the store only, and recognized later by their hash."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from minreq.smoke.compiling import Compiler
-from minreq.smoke.walls import walls
+from minreq.smoke.compiler import Compiler
+from minreq.smoke.isolation import choose_isolation
 from minreq.system import temporary
-from minreq.wheels import compiled
+from minreq.wheels import bytecode
 
 TREE = "a" * 64
 
@@ -28,33 +28,33 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "unpacked" / TREE
 
 
-def compiling(tree: Path, limit: float) -> Compiler:
-    """Return a compiler for the store of *tree*, with so many seconds."""
+def make_compiler(tree: Path, limit: float) -> Compiler:
+    """Return a compiler for the store of *tree* that compiles for *limit* seconds at most."""
     executable = Path(sys.executable).resolve()
     seen = [Path(sys.base_prefix), executable.parent.parent]
-    return Compiler(executable, walls(tree.parent, seen), 2, limit)
+    return Compiler(executable, choose_isolation(tree.parent, seen), 2, limit)
 
 
 @pytest.fixture
 def compiler(tree: Path) -> Iterator[Compiler]:
-    with compiling(tree, 300) as made:
+    with make_compiler(tree, 300) as made:
         yield made
 
 
-def test_sources_are_compiled_side_by_side_and_vouched_for(compiler: Compiler, tree: Path) -> None:
+def test_sources_are_compiled_in_parallel_and_recorded(compiler: Compiler, tree: Path) -> None:
     sources = [str(tree / "lib" / "p" / "lib" / f"m{number}.py") for number in range(8)]
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(lambda source: compiler.compile(source, 0), sources * 2))
     files = sorted(tree.rglob("*.pyc"))
     assert len(files) == 8
-    compiled.remove_what_nobody_vouches_for(tree)
+    bytecode.remove_untrusted_bytecode(tree)
     assert sorted(tree.rglob("*.pyc")) == files
     assert len((tree / "compiled.txt").read_text().splitlines()) == 8
     assert compiler.compile(sources[0], 2)
     assert len(list(tree.rglob("*.opt-2.pyc"))) == 1
 
 
-def test_what_is_no_source_of_the_store_is_left_alone(compiler: Compiler, tree: Path, tmp_path: Path) -> None:
+def test_only_sources_of_the_store_are_compiled(compiler: Compiler, tree: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.py"
     outside.write_text("x = 1")
     lib = tree / "lib"
@@ -64,29 +64,29 @@ def test_what_is_no_source_of_the_store_is_left_alone(compiler: Compiler, tree: 
     assert not list(tmp_path.rglob("*.pyc"))
 
 
-def test_sources_that_take_hours_are_left_to_whoever_asks(tree: Path) -> None:
-    """The code of a ``finally`` is there twice, and that of one within it four times."""
+def test_sources_that_take_hours_are_left_to_the_run(tree: Path) -> None:
+    """Python compiles the code of a ``finally`` twice, and that of one within it four times."""
     slow = tree / "lib" / "p" / "lib" / "slow.py"
     lines = [f"{' ' * depth}try:\n{' ' * depth} b()\n{' ' * depth}finally:\n" for depth in range(19)]
     slow.write_text("".join(lines) + " " * 19 + "a()\n")
-    with compiling(tree, 0.5) as compiler:
+    with make_compiler(tree, 0.5) as compiler:
         assert not compiler.compile(str(slow), 0)
         assert not compiler.compile(str(slow.with_name("m1.py")), 0)
     assert not list(tree.rglob("*.pyc"))
 
 
 @pytest.mark.parametrize("damage", [b"", b"x"], ids=["emptied", "changed"])
-def test_a_compiled_file_that_changed_goes(compiler: Compiler, tree: Path, damage: bytes) -> None:
+def test_a_compiled_file_that_changed_is_removed(compiler: Compiler, tree: Path, damage: bytes) -> None:
     compiler.compile(str(tree / "lib" / "p" / "lib" / "m1.py"), 0)
     (file,) = tree.rglob("*.pyc")
     file.write_bytes(damage)
     (file.parent / "planted.cpython-312.pyc").write_bytes(b"x")
-    compiled.remove_what_nobody_vouches_for(tree)
+    bytecode.remove_untrusted_bytecode(tree)
     assert not list(tree.rglob("*.pyc"))
 
 
-def test_a_temporary_folder_is_swept_when_its_maker_is_gone(tmp_path: Path) -> None:
-    """Not before; nor what only looks like one, or what a link leads to."""
+def test_a_temporary_folder_is_removed_when_its_owner_is_gone(tmp_path: Path) -> None:
+    """Not before. A folder with a similar name stays, and so does the target of a link."""
     held = temporary.TemporaryFolder(tmp_path)
     left = temporary.TemporaryFolder(tmp_path)
     (left.path / "closed" / "inner").mkdir(parents=True)
@@ -101,8 +101,8 @@ def test_a_temporary_folder_is_swept_when_its_maker_is_gone(tmp_path: Path) -> N
     assert not held.path.exists()
 
 
-def test_makers_and_sweepers_at_once_lose_nothing(tmp_path: Path) -> None:
-    """A sweep at any moment takes no folder from under its maker."""
+def test_concurrent_sweeps_remove_no_folder_in_use(tmp_path: Path) -> None:
+    """A sweep at any moment removes no folder that its owner still uses."""
     over = threading.Event()
 
     def sweep() -> None:

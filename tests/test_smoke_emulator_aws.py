@@ -1,4 +1,4 @@
-"""Bedrock, STS and their signatures, asked without a socket."""
+"""Bedrock, STS and their signatures, without a socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from emulating import document, events, frames, request, signed
+from emulatorrequests import document, events, frames, request, sign
 
 from minreq.smoke.emulator import bedrock, sigv4, sts
 from minreq.smoke.emulator.message import Request, Response
@@ -31,11 +31,11 @@ ROLE = "arn:aws:iam::123456789012:role/someone"
 
 
 def ask(target: str, body: object) -> Response | None:
-    return bedrock.answer(signed(request(target, body), "bedrock"))
+    return bedrock.answer(sign(request(target, body), "bedrock"))
 
 
 def chunks(response: Response | None) -> list[Any]:
-    """What InvokeModelWithResponseStream carries, unwrapped."""
+    """Return the documents in the chunks of InvokeModelWithResponseStream."""
     return [json.loads(base64.b64decode(payload["bytes"])) for kind, payload in events(response) if kind == "chunk"]
 
 
@@ -66,7 +66,7 @@ class TestSignature:
         return replace(self.EXAMPLE, headers=headers)
 
     def test_example_of_the_documentation_is_right(self) -> None:
-        assert sigv4.verify(self.EXAMPLE, "s3") == sigv4.LASTING
+        assert sigv4.verify(self.EXAMPLE, "s3") == sigv4.LONG_TERM
 
     @pytest.mark.parametrize(
         ("pattern", "text", "code"),
@@ -84,40 +84,40 @@ class TestSignature:
         ],
     )
     def test_what_was_not_signed_so_is_refused(self, pattern: str, text: str, code: str) -> None:
-        with pytest.raises(sigv4.Refused, match=code) as caught:
+        with pytest.raises(sigv4.SignatureError, match=code) as caught:
             sigv4.verify(self.changed(pattern, text), "s3")
         assert caught.value.code == code
 
     def test_body_is_signed(self) -> None:
-        with pytest.raises(sigv4.Refused, match="does not match"):
+        with pytest.raises(sigv4.SignatureError, match="does not match"):
             sigv4.verify(replace(self.EXAMPLE, body=b"other"), "s3")
 
     def test_query_is_signed(self) -> None:
-        """Sorted, whatever the order in the address."""
+        """Sorted, in whatever order the address has it."""
         plain = request("/path?b=2&a=%20")
-        right = signed(replace(plain, target="/path?a=%20&b=2"), "sts")
-        assert sigv4.verify(replace(right, target=plain.target), "sts") == sigv4.LASTING
-        with pytest.raises(sigv4.Refused, match="does not match"):
+        right = sign(replace(plain, target="/path?a=%20&b=2"), "sts")
+        assert sigv4.verify(replace(right, target=plain.target), "sts") == sigv4.LONG_TERM
+        with pytest.raises(sigv4.SignatureError, match="does not match"):
             sigv4.verify(replace(right, target="/path?a=%20&b=3"), "sts")
 
-    def test_session_is_known_by_its_token(self) -> None:
-        session = sigv4.temporary(ROLE)
-        assert sigv4.verify(signed(request("/"), "sts", session), "sts") == session
+    def test_session_is_recognized_by_its_token(self) -> None:
+        session = sigv4.session_credentials(ROLE)
+        assert sigv4.verify(sign(request("/"), "sts", session), "sts") == session
         assert sigv4.role_of(session.token) == ROLE
 
     @pytest.mark.parametrize("token", ["", "not base64", "Zm9yZ2VkCm1hYw==", "gAA="])
     def test_forged_session_token_is_refused(self, token: str) -> None:
-        forged = sigv4.Credentials(key=sigv4.temporary(ROLE).key, secret="any", token=token)  # noqa: S106 - forged
-        with pytest.raises(sigv4.Refused, match="UnrecognizedClientException"):
-            sigv4.verify(signed(request("/"), "sts", forged), "sts")
+        forged = sigv4.Credentials(key=sigv4.session_credentials(ROLE).key, secret="any", token=token)  # noqa: S106 - forged
+        with pytest.raises(sigv4.SignatureError, match="UnrecognizedClientException"):
+            sigv4.verify(sign(request("/"), "sts", forged), "sts")
 
 
 class TestSts:
     @staticmethod
-    def ask(form: bytes, credentials: sigv4.Credentials | None = sigv4.LASTING) -> tuple[int, dict[str, str]]:
-        """Status, and the texts of the elements by name."""
+    def ask(form: bytes, credentials: sigv4.Credentials | None = sigv4.LONG_TERM) -> tuple[int, dict[str, str]]:
+        """Return the status, and the texts of the elements by name."""
         plain = request("/", form, headers={"content-type": "application/x-www-form-urlencoded; charset=utf-8"})
-        response = sts.answer(signed(plain, "sts", credentials) if credentials else plain)
+        response = sts.answer(sign(plain, "sts", credentials) if credentials else plain)
         assert response is not None
         tree = ET.fromstring(response.body)  # noqa: S314 - what the emulator wrote itself
         return response.status, {each.tag.partition("}")[2]: each.text or "" for each in tree.iter()}
@@ -127,7 +127,7 @@ class TestSts:
         assert (status, said["Arn"]) == (200, "arn:aws:iam::123456789012:user/emulator")
 
     def test_identity_of_a_session_is_its_role(self) -> None:
-        _, said = self.ask(b"Action=GetCallerIdentity&Version=2011-06-15", sigv4.temporary(ROLE))
+        _, said = self.ask(b"Action=GetCallerIdentity&Version=2011-06-15", sigv4.session_credentials(ROLE))
         assert said["Arn"] == "arn:aws:sts::123456789012:assumed-role/someone/session"
 
     def test_credentials_of_an_assumed_role_sign_requests(self) -> None:
@@ -135,13 +135,13 @@ class TestSts:
         assert (status, said["AssumedRoleId"]) == (200, "AROAEMULATOR:me")
         key, secret, token = said["AccessKeyId"], said["SecretAccessKey"], said["SessionToken"]
         session = sigv4.Credentials(key=key, secret=secret, token=token)
-        response = bedrock.answer(signed(request(f"{NOVA}/converse", ASKED), "bedrock", session))
+        response = bedrock.answer(sign(request(f"{NOVA}/converse", ASKED), "bedrock", session))
         assert document(response)["stopReason"] == "end_turn"
 
     def test_web_identity_needs_a_token_and_no_signature(self) -> None:
         form = f"Action=AssumeRoleWithWebIdentity&RoleArn={ROLE}&RoleSessionName=me&WebIdentityToken="
         status, said = self.ask(f"{form}a.b.c".encode(), None)
-        assert (status, said["SessionToken"]) == (200, sigv4.temporary(ROLE).token)
+        assert (status, said["SessionToken"]) == (200, sigv4.session_credentials(ROLE).token)
         status, said = self.ask(f"{form}abc".encode(), None)
         assert (status, said["Code"]) == (400, "InvalidIdentityToken")
 
@@ -196,7 +196,7 @@ class TestConverse:
         deltas = [each["delta"]["toolUse"]["input"] for kind, each in said if kind == "contentBlockDelta"]
         assert json.loads("".join(deltas)) == {"city": "Zürich"}
 
-    def test_messages_of_the_stream_say_what_they_are(self) -> None:
+    def test_messages_of_the_stream_have_a_type(self) -> None:
         headers, _ = next(frames(ask(f"{NOVA}/converse-stream", ASKED)))
         assert headers == {
             ":event-type": "messageStart",
@@ -281,7 +281,7 @@ class TestRefusals:
         assert (response.status, dict(response.headers)["x-amzn-errortype"]) == (status, kind)
         assert document(response)["message"]
 
-    def test_signature_is_demanded(self) -> None:
+    def test_signature_is_required(self) -> None:
         response = bedrock.answer(request(f"{NOVA}/converse", ASKED))
         assert response is not None
         assert response.status == 403

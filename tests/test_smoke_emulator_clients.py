@@ -1,4 +1,4 @@
-"""The emulator, asked by the clients of the real services: what they accept is the real format."""
+"""The emulator with the clients of the real services: what they accept is the real format."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from minreq.smoke.emulation import Emulator, Endpoints
-from minreq.smoke.emulator.sigv4 import LASTING
+from minreq.smoke.emulator.sigv4 import LONG_TERM
+from minreq.smoke.emulatorprocess import Emulator, Endpoints
 
 pytestmark = [
     pytest.mark.network,  # The clients are installed for that group only; nothing leaves this machine.
@@ -43,7 +43,7 @@ def endpoints(emulator: Emulator, request: pytest.FixtureRequest) -> Iterator[En
 
 @pytest.fixture
 def bundle(emulator: Emulator, tmp_path: Path) -> str:
-    """The authority in a file."""
+    """A file with the certificate of the authority."""
     file = tmp_path / "authority.pem"
     file.write_text(emulator.authority, encoding="utf-8")
     return str(file)
@@ -101,13 +101,13 @@ class TestOpenai:
 class TestBoto3:
     @pytest.fixture(autouse=True)
     def nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nothing of whoever runs the tests."""
+        """Remove the AWS settings of the user who runs the tests."""
         monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 
     @staticmethod
     def client(service: str, address: str, bundle: str, **credentials: str) -> Any:
-        keys = {"aws_access_key_id": LASTING.key, "aws_secret_access_key": LASTING.secret}
+        keys = {"aws_access_key_id": LONG_TERM.key, "aws_secret_access_key": LONG_TERM.secret}
         config = importlib.import_module("botocore.config").Config(retries={"total_max_attempts": 1})
         return importlib.import_module("boto3").client(
             service,
@@ -159,7 +159,7 @@ class TestBoto3:
         assert (said[0]["type"], said[-1]["type"]) == ("message_start", "message_stop")
 
     def test_bearer_token(self, endpoints: Endpoints, bundle: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Which boto3 sends over TLS only."""
+        """boto3 sends it over TLS only."""
         monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "token")
         said = self.client("bedrock-runtime", endpoints.https, bundle).converse(modelId=CLAUDE, messages=ASKED)
         assert said["stopReason"] == "end_turn"

@@ -1,4 +1,4 @@
-"""OpenAI's API and Azure's form of it, asked without a socket."""
+"""OpenAI's API and Azure's form of it, without a socket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from emulating import document, request, server_sent
+from emulatorrequests import document, request, server_sent
 
 from minreq.smoke.emulator import content, openai
 from minreq.smoke.emulator.message import Response
@@ -41,7 +41,7 @@ def test_content_in_parts_is_read_as_one_text() -> None:
     assert said["choices"][0]["message"]["content"] == "Grüße, you said 'Where?'."
 
 
-def test_stream_tells_the_usage_when_asked() -> None:
+def test_stream_has_the_usage_on_request() -> None:
     chunks = server_sent(chat(stream=True))
     text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
     assert text == "Grüße, you said 'Where?'."
@@ -88,7 +88,7 @@ def test_answer_follows_a_json_schema() -> None:
     ],
 )
 def test_value_fits_its_schema(schema: dict[str, Any], value: object) -> None:
-    assert content.value(schema) == value
+    assert content.example_value(schema) == value
 
 
 def test_text_completion_whole_and_streamed() -> None:
@@ -117,12 +117,12 @@ def test_models() -> None:
 
 
 class TestAzure:
-    def test_stream_begins_with_the_verdict_on_the_prompt(self) -> None:
+    def test_stream_begins_with_the_filter_result_of_the_prompt(self) -> None:
         first, *rest = server_sent(ask(AZURE, {**CHAT, "stream": True}))
         assert (first["choices"], "prompt_filter_results" in first) == ([], True)
         assert rest[-1]["choices"][0]["content_filter_results"]["hate"]["filtered"] is False
 
-    def test_whole_answer_tells_the_verdict(self) -> None:
+    def test_answer_has_the_filter_result(self) -> None:
         said = document(ask(AZURE, {"messages": CHAT["messages"]}))
         assert (said["model"], "prompt_filter_results" in said) == ("gpt-4o-mini", True)
 
@@ -131,7 +131,7 @@ class TestAzure:
         assert response is not None
         assert response.status == 200
 
-    def test_version_is_demanded(self) -> None:
+    def test_version_is_required(self) -> None:
         response = ask(AZURE.partition("?")[0], CHAT)
         assert response is not None
         assert response.status == 404
@@ -163,7 +163,7 @@ def test_refused_model_is_refused_like_a_key() -> None:
 
 
 @pytest.mark.parametrize("target", ["/v1/chat/completions", AZURE.replace("gpt-4o-mini", "limited-429")])
-def test_limited_model_says_when_to_come_again(target: str) -> None:
+def test_limited_model_has_a_time_to_retry(target: str) -> None:
     response = ask(target, {**CHAT, "model": "limited-429"})
     assert response is not None
     assert (response.status, dict(response.headers)["retry-after"]) == (429, "1")

@@ -1,4 +1,4 @@
-"""Listeners on real sockets, in this process, and what they record."""
+"""The listeners of the emulator on real sockets, and their records of requests."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import pytest
 import trustme
 
 from minreq.smoke.emulator import server
-from minreq.smoke.emulator.__main__ import obey
+from minreq.smoke.emulator.__main__ import run_command
 from minreq.smoke.emulator.message import Request, Response, stream_response
-from minreq.smoke.emulator.recording import recorded
+from minreq.smoke.emulator.recording import record_request
 from minreq.smoke.emulator.server import Listeners
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def loop() -> Iterator[Loop]:
 
 
 async def settled() -> None:
-    """Connections that were dropped have noticed."""
+    """Let the server notice the connections that were closed."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
 
@@ -70,7 +70,7 @@ def context(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def echo(request: Request) -> Response:
-    """Answer with the body, in parts where the path says so."""
+    """Answer with the body of the request; in parts for one path."""
     if request.raw_path == "/parts":
         return stream_response("text/plain", [b"one", b"two"])
     if request.raw_path == "/fault":
@@ -105,7 +105,7 @@ def ask(connection: HTTPConnection, *request: Any, **more: Any) -> tuple[int, by
 
 
 def raw(listeners: Listeners, data: bytes) -> bytes:
-    """What comes back for *data*, until the server ends the connection."""
+    """Send *data*; return what arrives until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", listeners.ports["http"])) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -119,7 +119,7 @@ def test_connection_is_kept_for_the_next_request(client: HTTPConnection) -> None
     assert client.sock is kept
 
 
-def test_connection_is_closed_when_the_client_wants_it(client: HTTPConnection) -> None:
+def test_connection_is_closed_on_request(client: HTTPConnection) -> None:
     client.request("GET", "/", headers={"Connection": "close"})
     response = client.getresponse()
     assert (response.read(), response.getheader("connection"), client.sock) == (b"", "close", None)
@@ -214,14 +214,14 @@ def test_requests_are_recorded_in_order(listeners: Listeners, client: HTTPConnec
         ("Boto3/1 m/Z,b,E cfg/retry", "Boto3/1 m/E,Z,b cfg/retry"),
     ],
 )
-def test_what_no_two_runs_share_is_recorded_by_name(sent: str, kept: str) -> None:
+def test_what_differs_in_every_run_is_recorded_by_name(sent: str, kept: str) -> None:
     request = Request(method="POST", target="/", headers=(("x-it", sent),), body=sent.encode())
-    record = recorded(request, {"http": 80, "https": 443})
+    record = record_request(request, {"http": 80, "https": 443})
     assert (record["headers"], record["body"]) == ([["x-it", kept]], kept)
 
 
 def test_body_that_is_no_text_is_recorded_by_its_digest() -> None:
-    record = recorded(Request(method="POST", target="/", headers=(), body=b"\xff"), {})
+    record = record_request(Request(method="POST", target="/", headers=(), body=b"\xff"), {})
     assert record["body"] == "sha256:a8100ae6aa1940d0b663bb31cd466142ebbdbd5187131b92d93818987832eb89"
 
 
@@ -229,7 +229,7 @@ def test_commands_open_and_close_names(loop: Loop, context: ssl.SSLContext) -> N
     opened: dict[str, Listeners] = {}
 
     def command(said: dict[str, str]) -> dict[str, Any]:
-        return loop.do(obey(said, opened, context))
+        return loop.do(run_command(said, opened, context))
 
     ports = command({"open": "a"})
     assert (ports["name"], set(ports)) == ("a", {"name", "http", "https"})
@@ -245,7 +245,7 @@ def test_commands_open_and_close_names(loop: Loop, context: ssl.SSLContext) -> N
 
 @pytest.mark.parametrize("file", sorted(Path(server.__file__).parent.glob("*.py")), ids=lambda file: file.name)
 def test_only_the_standard_library_is_imported(file: Path) -> None:
-    """The process starts at once, and what it holds cannot differ between installations."""
+    """So the process starts fast, and is the same in every installation."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         imported = [each.name for each in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""The emulator in a process of its own, as a run uses it."""
+"""The process of the emulator, as a run uses it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from minreq.errors import EmulatorStopped
-from minreq.smoke.emulation import Emulator, _end
+from minreq.smoke.emulatorprocess import Emulator, _stop
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def running(emulator: Emulator) -> int:
-    """The number of the emulator's process."""
+def process_id(emulator: Emulator) -> int:
+    """Return the number of the process of the emulator."""
     assert emulator._process
     return emulator._process.pid
 
@@ -75,33 +75,33 @@ def test_name_is_opened_once_at_a_time(emulator: Emulator) -> None:
 
 def test_process_and_its_key_are_gone_afterwards() -> None:
     with Emulator() as emulator:
-        pid, folder = running(emulator), emulator._folder
+        pid, folder = process_id(emulator), emulator._folder
         assert folder.stat().st_mode & 0o077 == 0
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-def test_death_of_the_process_is_told_with_its_facts() -> None:
+def test_death_of_the_process_is_reported() -> None:
     with Emulator() as emulator:
         emulator.open("stage")
-        os.kill(running(emulator), signal.SIGKILL)
+        os.kill(process_id(emulator), signal.SIGKILL)
         assert emulator._process
         emulator._process.wait()
         with pytest.raises(EmulatorStopped) as caught:
             emulator.close("stage")
     assert caught.value.status == -signal.SIGKILL
-    assert "ended with status -9 without a word" in str(caught.value)
+    assert "ended with status -9 and no message" in str(caught.value)
 
 
-def test_process_that_does_not_end_is_ended() -> None:
+def test_process_that_does_not_end_is_killed() -> None:
     program = [sys.executable, "-c", "import time; time.sleep(600)"]
     process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    _end(process, patience=0.01)
+    _stop(process, timeout=0.01)
     assert process.returncode == -signal.SIGKILL
 
 
-def test_last_words_of_the_process_are_told() -> None:
+def test_error_output_of_the_process_is_reported() -> None:
     error = EmulatorStopped(1, "Traceback:\nOSError: no ports left\n")
     assert "status 1: OSError: no ports left" in str(error)
 

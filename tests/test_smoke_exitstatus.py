@@ -1,4 +1,4 @@
-"""How a process died, in words."""
+"""The description of how a process ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minreq.smoke import endings
+from minreq.smoke import exitstatus
 
 
 @pytest.mark.parametrize(
@@ -25,20 +25,22 @@ from minreq.smoke import endings
         (70, "its process died: its connection to minreq was closed, as by code that closes every descriptor"),
     ],
 )
-def test_each_end_has_its_words(status: int | None, expected: str) -> None:
-    assert endings.sentence(status) == expected
+def test_each_exit_status_has_a_description(status: int | None, expected: str) -> None:
+    assert exitstatus.describe_exit(status) == expected
 
 
 def test_the_line_of_a_process_is_found(tmp_path: Path) -> None:
-    (tmp_path / endings.FILENAME).write_text("7 0\n17 -11\nnonsense\n8 forged\n9 ")
-    assert endings.status_of(tmp_path, 17) == -signal.SIGSEGV
-    assert endings.status_of(tmp_path, 7) == 0
+    (tmp_path / exitstatus.FILENAME).write_text("7 0\n17 -11\nnonsense\n8 forged\n9 ")
+    assert exitstatus.read_exit_status(tmp_path, 17) == -signal.SIGSEGV
+    assert exitstatus.read_exit_status(tmp_path, 7) == 0
 
 
 @pytest.mark.parametrize("text", [None, "", "17 ", "17 forged\n"])
-def test_an_end_that_is_not_told_is_unknown(text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file lies where the smoke may write: what stands in it is believed only where it can be meant."""
-    monkeypatch.setattr(endings, "PATIENCE", 0.05)
+def test_an_unreported_exit_status_is_unknown(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smoke may write into the file, so a line counts only in the right form."""
+    monkeypatch.setattr(exitstatus, "LINE_TIMEOUT", 0.05)
     if text is not None:
-        (tmp_path / endings.FILENAME).write_text(text)
-    assert endings.status_of(tmp_path, 17) is None
+        (tmp_path / exitstatus.FILENAME).write_text(text)
+    assert exitstatus.read_exit_status(tmp_path, 17) is None

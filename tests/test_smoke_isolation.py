@@ -1,4 +1,4 @@
-"""What a hostile package can do while its smoke runs, by Python and past it, and what the user is told."""
+"""What a hostile package can do while its smoke runs, by Python and by compiled code, and what minreq reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from commanding import Done, Project, project
 
 from minreq.cli import main
 from minreq.doctor import diagnose
-from minreq.smoke.walls import SWITCH, hidden_folders
+from minreq.smoke.isolation import SANDBOX_VARIABLE, list_hidden_folders
 
 SCENARIO = """
 explanation = "A package that looks for keys, writes where it should not, and calls home."
@@ -31,31 +31,31 @@ requires = ["needed"]
 files = { "app/__init__.py" = "import needed" }
 """
 
-#: By the means of Python, so that hooks see it.
-THIEF = """
+#: Uses Python, so that hooks notice.
+STEALING_SCRIPT = """
 import app, os, pwd, socket
 home = pwd.getpwuid(os.getuid()).pw_dir
-def tried(what, *arguments):
+def attempt(what, *arguments):
     try:
         what(*arguments)
     except OSError as error:
         print(what.__name__, type(error).__name__, error.strerror)
     else:
         print(what.__name__, "worked")
-tried(open, home + "/.aws/credentials")
-tried(os.listdir, home + "/.ssh")
-tried(open, "/etc/minreq-was-here", "w")
-tried(os.mkdir, "/etc/minreq-was-here")
-tried(open, __file__, "a")
-tried(open, app.__file__, "a")
-tried(socket.create_connection, ("203.0.113.7", 443), 1)
-tried(open, "own", "w")
-tried(os.system, "true")
+attempt(open, home + "/.aws/credentials")
+attempt(os.listdir, home + "/.ssh")
+attempt(open, "/etc/minreq-was-here", "w")
+attempt(os.mkdir, "/etc/minreq-was-here")
+attempt(open, __file__, "a")
+attempt(open, app.__file__, "a")
+attempt(socket.create_connection, ("203.0.113.7", 443), 1)
+attempt(open, "own", "w")
+attempt(os.system, "true")
 print(os.environ.get("AWS_SECRET_ACCESS_KEY"), os.path.expanduser("~") == home)
 """
 
-#: Past it: compiled code raises no audit event.
-BURGLAR = """
+#: Calls the C library, which raises no audit event.
+COMPILED_CODE_SCRIPT = """
 import app, ctypes, os, pathlib, resource, socket, struct
 libc = ctypes.CDLL(None, use_errno=True)
 READ, APPEND, CREATE = os.O_RDONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_CREAT
@@ -90,7 +90,7 @@ os.wait()
 
 
 @pytest.fixture(scope="module")
-def walled(tmp_path_factory: pytest.TempPathFactory) -> bool:
+def kernel_isolates(tmp_path_factory: pytest.TempPathFactory) -> bool:
     return diagnose(tmp_path_factory.mktemp("doctor")).kernel
 
 
@@ -100,19 +100,21 @@ def made(tmp_path: Path) -> Project:
 
 
 def locked(made: Project, monkeypatch: pytest.MonkeyPatch, *arguments: str, switch: str = "") -> Done:
-    environment = {**made.environment(), "AWS_SECRET_ACCESS_KEY": "secret", SWITCH: switch}
+    environment = {**made.environment(), "AWS_SECRET_ACCESS_KEY": "secret", SANDBOX_VARIABLE: switch}
     with monkeypatch.context() as context:
         context.setattr(Project, "environment", lambda _project: environment)
         return made.minreq("lock", "app", "--smoke", "smoke.py", *arguments)
 
 
-def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.MonkeyPatch, *, walled: bool) -> None:
-    """With the kernel and with hooks alone: the same lock, byte for byte; one line says which protection holds."""
-    (made.folder / "smoke.py").write_text(THIEF)
+def test_private_files_and_network_are_refused_and_reported(
+    made: Project, monkeypatch: pytest.MonkeyPatch, *, kernel_isolates: bool
+) -> None:
+    """Isolation by the kernel and by hooks give the same lock, byte for byte; a note says which holds."""
+    (made.folder / "smoke.py").write_text(STEALING_SCRIPT)
     done = locked(made, monkeypatch)
     assert done.status == 0, done.err
-    assert ("the kernel walls the smoke off" in done.err) == walled
-    assert " ".join(done.err.split()).count("the smoke tried to reach what it cannot: ") == 6
+    assert ("the kernel isolates the smoke" in done.err) == kernel_isolates
+    assert " ".join(done.err.split()).count("isolation refused the smoke this access: ") == 6
     assert "the smoke started /bin/sh (smoke/smoke.py:6)" in " ".join(done.err.split())
     assert "read ~/.aws/credentials (smoke/smoke.py:6)" in done.err
     found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]
@@ -135,12 +137,12 @@ def test_a_thief_gets_nothing_and_is_told_of(made: Project, monkeypatch: pytest.
     made.evidence.unlink()
     by_hooks = locked(made, monkeypatch, switch="hooks")
     assert by_hooks.status == 0, by_hooks.err
-    assert "hooks of Python alone hold the smoke" in by_hooks.err
+    assert "only hooks of Python isolate the smoke" in by_hooks.err
     assert (made.lock.read_bytes(), made.evidence.read_bytes()) == files
 
 
-def test_another_python_runs_behind_the_walls_too(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They may hide the library of the interpreter that builds them."""
+def test_another_python_runs_in_isolation_too(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Isolation may hide the library of the interpreter that sets it up."""
     names = (f"python3.{minor}" for minor in range(10, 20) if minor != sys.version_info.minor)
     # A shim is there for versions that nobody has chosen, and then fails.
     other = next((name for name in names if shutil.which(name) and not subprocess.call([name, "-c", ""])), None)
@@ -152,17 +154,17 @@ def test_another_python_runs_behind_the_walls_too(made: Project, monkeypatch: py
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A server of somebody else on this machine."""
+    """The port of another server on this machine."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_compiled_code_gets_nothing_either(
-    made: Project, monkeypatch: pytest.MonkeyPatch, port: int, *, walled: bool
+def test_compiled_code_is_refused_the_same(
+    made: Project, monkeypatch: pytest.MonkeyPatch, port: int, *, kernel_isolates: bool
 ) -> None:
-    """And what it leaves running ends with the run."""
-    if not walled:
-        pytest.skip("the kernel allows no walls here")
+    """And what the smoke leaves running ends with the run."""
+    if not kernel_isolates:
+        pytest.skip("the kernel cannot isolate here")
     first = locked(made, monkeypatch)
     assert first.status == 0, first.err
     (archive,) = (made.cache / "wheels" / "wheels").rglob("app-*.whl")
@@ -170,7 +172,7 @@ def test_compiled_code_gets_nothing_either(
     secret.write_text("key")
     mark = f"mark-{made.folder}"
     (made.folder / "smoke.py").write_text(
-        BURGLAR.format(secret=str(secret), store=str(archive), port=port, pid=os.getpid(), mark=mark)
+        COMPILED_CODE_SCRIPT.format(secret=str(secret), store=str(archive), port=port, pid=os.getpid(), mark=mark)
     )
     done = locked(made, monkeypatch, "--require-sandbox")
     assert done.status == 0, done.err
@@ -178,8 +180,8 @@ def test_compiled_code_gets_nothing_either(
     assert secret.read_text() == "key"
 
 
-#: Puts compiled code in the place of another package's, by Python and past it.
-PLANTER = """
+#: Puts bytecode in the place of that of another package, by Python and by the C library.
+PLANTING_SCRIPT = """
 import importlib.util, marshal, os, struct, sys
 import app, needed
 source = needed.__file__
@@ -202,20 +204,22 @@ print("past it", libc.open((path + ".new").encode(), os.O_WRONLY | os.O_CREAT, 0
 """
 
 
-def test_nobody_plants_compiled_code(made: Project, monkeypatch: pytest.MonkeyPatch, *, walled: bool) -> None:
-    """What the next run executes was compiled from the sources by nobody that runs a package."""
-    (made.folder / "smoke.py").write_text(PLANTER)
+def test_no_package_plants_compiled_code(
+    made: Project, monkeypatch: pytest.MonkeyPatch, *, kernel_isolates: bool
+) -> None:
+    """The next run executes bytecode that was compiled from the sources in a process that runs no package."""
+    (made.folder / "smoke.py").write_text(PLANTING_SCRIPT)
     done = locked(made, monkeypatch)
     assert done.status == 0, done.err
     found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]["output"]
-    assert found == ["remove Read-only file system", "open Read-only file system", f"past it {not walled}"]
+    assert found == ["remove Read-only file system", "open Read-only file system", f"past it {not kernel_isolates}"]
     (made.folder / "smoke.py").write_text("import app, needed; print('clean')")
     again = locked(made, monkeypatch)
     assert again.status == 0, again.err
 
 
-def test_compiled_code_that_somebody_put_there_is_not_run(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever could: a file that the compiler's list does not vouch for goes before anything runs."""
+def test_planted_compiled_code_is_not_run(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiled file whose hash is not in the list of the compiler is removed before anything runs."""
     assert locked(made, monkeypatch).status == 0
     lock = made.lock.read_bytes()
     compiled = sorted((made.cache / "wheels" / "unpacked").rglob("__pycache__/*.pyc"))
@@ -231,7 +235,7 @@ def test_compiled_code_that_somebody_put_there_is_not_run(made: Project, monkeyp
 
 
 def test_what_is_compiled_is_kept_and_nothing_else(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package may write beside itself, for all it knows; the next run sees nothing of it."""
+    """A package may write files beside its own; the next run sees none of them."""
     smoke = (
         "import app, ctypes, os\nctypes.CDLL(None).open((os.path.dirname(app.__file__) + '/evil.py').encode(), 65, 420)"
     )
@@ -258,14 +262,14 @@ def test_doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     found = json.loads(capsys.readouterr().out)
     assert found["writable"]
     assert found["kernel"] == (not found["why"])
-    monkeypatch.setenv(SWITCH, "hooks")
+    monkeypatch.setenv(SANDBOX_VARIABLE, "hooks")
     assert main(["doctor", "--require-sandbox"]) == 1
-    told = capsys.readouterr()
-    assert "Protection  hooks of Python alone hold the smoke" in told.out
-    assert "the smoke cannot be walled off here: MINREQ_SANDBOX says so" in told.err
+    output = capsys.readouterr()
+    assert "Isolation   only hooks of Python isolate the smoke" in output.out
+    assert "the kernel cannot isolate the smoke here: MINREQ_SANDBOX is set to hooks" in output.err
 
 
-def test_a_store_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_cannot_be_written_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     found = diagnose(tmp_path / "file")
     assert not found.writable
@@ -275,14 +279,14 @@ def test_a_store_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.C
 
 def test_homes_and_temporary_folders_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    hidden = hidden_folders()
+    hidden = list_hidden_folders()
     assert any(tmp_path.resolve().is_relative_to(folder) for folder in hidden)
     assert Path("/") not in hidden
     assert not [folder for folder in hidden for other in hidden if folder != other and folder.is_relative_to(other)]
 
 
 def _running(mark: str) -> bool:
-    """Whether a process with *mark* in its command line is there, a moment after it was told to end."""
+    """Whether a process with *mark* in its command line runs a moment after it was to end."""
     time.sleep(0.1)
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:

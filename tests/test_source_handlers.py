@@ -1,4 +1,4 @@
-"""Whether an import is optional, read from its source: a case per rule of section 2.4 of the design."""
+"""Whether an import is optional, by the source around it: a case for each rule."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from textwrap import dedent
 import pytest
 from hypothesis import given, strategies as st
 
-from minreq.model import Frame, Need, Question
+from minreq.model import Frame, Question, QuestionKind
 from minreq.source.handlers import (
     Block,
-    blocks,
     blocks_around,
+    find_blocks,
+    find_optional_reason,
     frames_of_import,
     lambda_lines,
-    optional_because,
     read_blocks,
 )
 
@@ -31,8 +31,8 @@ def line_of(source: str) -> int:
     return line
 
 
-def question(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.IMPORT) -> Question:
-    """An import asked for in the last line with `HERE` of the first source; the others imported it so."""
+def question(*sources: str, functions: tuple[str, ...] = (), need: QuestionKind = QuestionKind.IMPORT) -> Question:
+    """A question for the import at the last `HERE` of the first source, whose file the other sources import."""
     frames = tuple(
         Frame(file=f"{number}.py", line=line_of(source), function=function)
         for number, (source, function) in enumerate(
@@ -42,14 +42,16 @@ def question(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.I
     return Question(need=need, name="needed", frames=frames, stage="import")
 
 
-def why(*sources: str, functions: tuple[str, ...] = (), need: Need = Need.IMPORT) -> str | None:
+def why(*sources: str, functions: tuple[str, ...] = (), need: QuestionKind = QuestionKind.IMPORT) -> str | None:
     sources = tuple(map(dedent, sources))
     found = {f"{number}.py": blocks_of(source) for number, source in enumerate(sources)}
-    return optional_because(question(*sources, functions=functions, need=need), source=lambda file, _line: found[file])
+    return find_optional_reason(
+        question(*sources, functions=functions, need=need), blocks_of=lambda file, _line: found[file]
+    )
 
 
 def blocks_of(source: str) -> tuple[Block, ...]:
-    return blocks(ast.parse(source), lambda_lines(source.encode()))
+    return find_blocks(ast.parse(source), lambda_lines(source.encode()))
 
 
 def handled(clause: str, body: str = "pass") -> str:
@@ -81,16 +83,16 @@ def test_handler_of_a_missing_module(clause: str) -> None:
     ["except SyntaxError:", "except (OSError, ValueError):", "except AttributeError:", "except ERRORS[0]:"],
 )
 def test_handler_of_something_else(clause: str) -> None:
-    """A handler that does not name what a missing module raises excuses nothing."""
+    """A handler of other errors does not make an import optional."""
     assert why(handled(clause)) is None
 
 
 def test_package_not_found_is_for_metadata_alone() -> None:
-    """PackageNotFoundError is raised by look-ups of metadata; no import raises it."""
+    """Look-ups of metadata raise PackageNotFoundError, imports do not."""
     source = handled("except metadata.PackageNotFoundError:")
     assert why(source) is None
-    assert why(source, need=Need.METADATA) == "except metadata.PackageNotFoundError at 0.py:3"
-    assert why(handled("except ImportError:"), need=Need.METADATA) == "except ImportError at 0.py:3"
+    assert why(source, need=QuestionKind.METADATA) == "except metadata.PackageNotFoundError at 0.py:3"
+    assert why(handled("except ImportError:"), need=QuestionKind.METADATA) == "except ImportError at 0.py:3"
 
 
 @pytest.mark.parametrize(
@@ -103,12 +105,12 @@ def test_package_not_found_is_for_metadata_alone() -> None:
     ],
 )
 def test_handler_that_raises(body: str, optional: bool) -> None:  # noqa: FBT001 - A parameter of pytest.
-    """One that always raises again is no way to do without; one that may is tried first."""
+    """A handler that always raises does not make an import optional; one that may raise does."""
     assert (why(handled("except ImportError as error:", body)) is not None) is optional
 
 
 def test_first_clause_that_catches_decides() -> None:
-    """Python runs the first clause that fits, so a broader one after it says nothing."""
+    """Python runs the first clause that fits, so a broader one after it does not count."""
     assert why(handled("except ImportError:\n    raise\nexcept Exception:")) is None
     assert why(handled("except ValueError:\n    raise\nexcept Exception:")) == "except Exception at 0.py:5"
 
@@ -126,12 +128,12 @@ def test_first_clause_that_catches_decides() -> None:
     ids=["handler", "else", "finally", "after", "try-finally", "alone"],
 )
 def test_only_the_body_of_try_is_guarded(source: str) -> None:
-    """A handler catches nothing of its own, of ``else``, of ``finally``, or of what follows."""
+    """A clause catches nothing in itself, in ``else``, in ``finally``, or after the ``try``."""
     assert why(source) is None
 
 
 def test_innermost_handler_is_named() -> None:
-    """Two handlers catch it; the nearer one was written for it."""
+    """Of two handlers that catch, the inner one was written for the import."""
     source = f"""\
         try:
             try:
@@ -145,7 +147,7 @@ def test_innermost_handler_is_named() -> None:
 
 
 def test_outer_handler_counts_where_the_inner_raises() -> None:
-    """What the inner one raises again, the outer one catches."""
+    """The outer handler catches what the inner one raises."""
     source = f"""\
         try:
             try:
@@ -175,15 +177,15 @@ def test_suppress(context: str, said: str | None) -> None:
     assert found == (None if said is None else f"{said} at 0.py:1")
 
 
-def test_what_is_too_deep_to_be_told() -> None:
-    """Somebody else wrote it: the parser may go deeper than whoever writes down what it found."""
+def test_an_expression_that_is_too_deep_to_unparse() -> None:
+    """The parser of Python may accept deeper nesting than `ast.unparse`."""
     deep = "a." * 500 + "b"
     assert why(handled(f"except (ImportError, {deep}):")) == "except ... at 0.py:3"
     assert why(f"with suppress(ImportError, {deep}):\n    {HERE}\n") == "... at 0.py:1"
 
 
 def test_suppress_of_a_coroutine() -> None:
-    """``async with`` is no different."""
+    """``async with`` counts as ``with`` does."""
     source = f"""\
         async def load():
             async with suppress(ImportError):
@@ -193,13 +195,13 @@ def test_suppress_of_a_coroutine() -> None:
 
 
 def test_probe() -> None:
-    """``find_spec`` asks whether it is there: the program has an answer for no."""
-    assert why(HERE, need=Need.PROBE) == "a probe with find_spec"
+    """A program that calls ``find_spec`` handles the answer that there is no such module."""
+    assert why(HERE, need=QuestionKind.PROBE) == "a probe with find_spec"
 
 
 @pytest.mark.parametrize("kind", ["def load():", "async def load():"])
 def test_handler_outside_the_function_of_the_import(kind: str) -> None:
-    """The function is defined under the handler, and called somewhere else."""
+    """The function is defined in the ``try``, and called somewhere else."""
     source = f"try:\n    {kind}\n        {HERE}\nexcept ImportError:\n    pass\n"
     assert why(source, functions=("load",)) is None
 
@@ -218,18 +220,18 @@ def test_handler_of_the_caller_decides_nothing() -> None:
 
 
 def test_handler_around_the_import_of_the_importing_module() -> None:
-    """Modules are no function frames: whoever imports them with a handler excuses what they miss."""
+    """A module frame is no function frame: a handler around the import of a module covers its imports."""
     assert why(HERE, HERE, handled("except ImportError:")) == "except ImportError at 2.py:3"
 
 
 def test_first_function_frame_counts_itself() -> None:
-    """A module is imported in a function that catches: the handler is still near."""
+    """A handler in the function that imports the module still counts."""
     function = f"def load():\n    try:\n        {HERE}\n    except ImportError:\n        return None\n"
     assert why(HERE, function, functions=("<module>", "load")) == "except ImportError at 1.py:4"
 
 
-def test_class_bodies_run_where_they_stand() -> None:
-    """The body of a class is part of the import that runs it."""
+def test_class_bodies_run_with_their_module() -> None:
+    """A class body is no function: the search goes on."""
     source = f"""\
         try:
             class Settings:
@@ -241,15 +243,15 @@ def test_class_bodies_run_where_they_stand() -> None:
 
 
 def test_no_source() -> None:
-    """Code without source has no handlers that anybody could read."""
+    """Code without source has no known handlers."""
     asked = question(HERE)
-    assert optional_because(asked, source=lambda _file, _line: None) is None
+    assert find_optional_reason(asked, blocks_of=lambda _file, _line: None) is None
 
 
 def test_no_frames() -> None:
-    """A question of the machinery itself has no frames, and is not optional."""
-    asked = Question(need=Need.IMPORT, name="needed", frames=(), stage="import")
-    assert optional_because(asked) is None
+    """A question of minreq itself has no frames, and is not optional."""
+    asked = Question(need=QuestionKind.IMPORT, name="needed", frames=(), stage="import")
+    assert find_optional_reason(asked) is None
 
 
 def test_except_star() -> None:
@@ -273,7 +275,7 @@ def test_except_star() -> None:
     ids=["plain", "declared-encoding", "syntax-error", "unknown-encoding", "not-text", "null-byte", "too-deep"],
 )
 def test_read_blocks(content: bytes, readable: bool, tmp_path: Path) -> None:  # noqa: FBT001 - A parameter of pytest.
-    """A file is read in the encoding it declares; what is no Python has no blocks."""
+    """A file is read in the encoding it declares; a file that is no Python has no blocks."""
     file = tmp_path / "module.py"
     file.write_bytes(content)
     assert (read_blocks(str(file)) is not None) is readable
@@ -301,10 +303,10 @@ def test_read_blocks_of_no_file(tmp_path: Path) -> None:
         ("import os; import needed\n", None),
     ],
 )
-def test_what_stands_at_the_left_margin_needs_no_parser(
+def test_an_import_at_the_left_margin_needs_no_parser(
     source: str, expected: tuple[Block, ...] | None, tmp_path: Path
 ) -> None:
-    """Nothing is around it; whatever may be otherwise is parsed."""
+    """No block is around it. Every other file is parsed."""
     file = tmp_path / "module.py"
     file.write_bytes(source.encode())
     line = next(number for number, text in enumerate(re.split("\r\n|\r|\n", source), 1) if "needed" in text)
@@ -314,7 +316,7 @@ def test_what_stands_at_the_left_margin_needs_no_parser(
 
 
 def test_no_tree_is_kept(tmp_path: Path) -> None:
-    """A lock asks of some hundred files; their trees would be several hundred megabytes."""
+    """A lock reads some hundred files. Their trees would take several hundred megabytes."""
     file = tmp_path / "module.py"
     file.write_text("try:\n    import a\nexcept (ImportError, OSError):\n    pass\nclass Own:\n    b = 1\n")
     gc.collect()
@@ -322,7 +324,7 @@ def test_no_tree_is_kept(tmp_path: Path) -> None:
     (block,) = read_blocks(str(file)) or ()
     gc.collect()
     assert sum(isinstance(each, ast.AST) for each in gc.get_objects()) == before
-    assert (block.lines, block.watched) == (range(1, 5), range(2, 3))
+    assert (block.lines, block.guarded) == (range(1, 5), range(2, 3))
     assert [clause.text for clause in block.clauses] == ["except (ImportError, OSError)"]
     assert read_blocks(str(file)) is read_blocks(str(file))
 
@@ -350,8 +352,8 @@ def test_no_tree_is_kept(tmp_path: Path) -> None:
     ],
     ids=["in-a-lambda", "the-word-alone", "no-lambda", "several-suppress", "one-suppress"],
 )
-def test_what_surrounds_a_line(source: str, expected: str | None) -> None:
-    """A function without a name is one too, and of several that suppress the last one does."""
+def test_the_handler_around_a_line(source: str, expected: str | None) -> None:
+    """A lambda is a function, and of several ``suppress`` items the last one catches."""
     assert why(source) == expected
 
 
@@ -360,7 +362,7 @@ FUNCTIONS = st.sampled_from(["<module>", "<class A>", "load", "<lambda>", "<list
 
 @given(st.lists(FUNCTIONS, max_size=8))
 def test_frames_of_import_end_at_the_first_function(functions: list[str]) -> None:
-    """All frames but the last are of modules or classes, and what is left out comes after a function."""
+    """All frames but the last are of modules or classes. The frames outside of the first function are left out."""
     frames = [Frame(file="a.py", line=line, function=function) for line, function in enumerate(functions)]
     found = list(frames_of_import(frames))
     assert found == frames[: len(found)]
@@ -369,7 +371,7 @@ def test_frames_of_import_end_at_the_first_function(functions: list[str]) -> Non
     assert len(found) == len(frames) or in_functions
 
 
-def test_what_a_handler_raises_instead_may_be_caught_farther_out() -> None:
+def test_an_outer_handler_may_catch_what_an_inner_one_raises() -> None:
     inner = handled("except ImportError:", "raise DidNotEnable('needed is not installed')")
     outer = f"def enable():\n    try:\n        {HERE}\n    except (DidNotEnable, SyntaxError):\n        pass\n"
     other = f"def enable():\n    try:\n        {HERE}\n    except SyntaxError:\n        pass\n"

@@ -1,4 +1,4 @@
-"""The forecast: which imports count as need, and how little is read to know."""
+"""Static imports: which ones count, and how few files are read to find them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from wheelhouse import Release, Scenario, Wheelhouse, write
 
 from minreq.model import Wheel
-from minreq.source.imports import StaticForecast, modules, static_imports
+from minreq.source.imports import StaticImportFinder, module_files, static_imports
 
 CERTS = canonicalize_name("python-certs")
 
@@ -67,26 +67,27 @@ NOT_NEEDED = {
 
 
 @pytest.mark.parametrize("source", [pytest.param(source, id=name) for name, source in NEEDED.items()])
-def test_needed(source: str, make_wheelhouse: MakeWheelhouse) -> None:
+def test_imports_that_count(source: str, make_wheelhouse: MakeWheelhouse) -> None:
     """An import that runs whenever the module is loaded."""
     house = house_of(make_wheelhouse, {"a/__init__.py": source})
     index = FolderIndex(house)
     line = 1 + next(number for number, text in enumerate(source.splitlines()) if "import" in text and "certs" in text)
     assert (
-        StaticForecast(index).needs(wheel(house, "a"), CERTS, wheel(house, "python-certs")) == f"a/__init__.py:{line}"
+        StaticImportFinder(index).find_import(wheel(house, "a"), CERTS, wheel(house, "python-certs"))
+        == f"a/__init__.py:{line}"
     )
 
 
 @pytest.mark.parametrize("source", [pytest.param(source, id=name) for name, source in NOT_NEEDED.items()])
-def test_not_needed(source: str, make_wheelhouse: MakeWheelhouse) -> None:
-    """An import that may not run, or whose failure is forgiven, or of something else."""
+def test_imports_that_do_not_count(source: str, make_wheelhouse: MakeWheelhouse) -> None:
+    """An import that may not run, that has a handler, or that imports another module."""
     house = house_of(make_wheelhouse, {"a/__init__.py": source})
     index = FolderIndex(house)
-    assert StaticForecast(index).needs(wheel(house, "a"), CERTS, wheel(house, "python-certs")) is None
+    assert StaticImportFinder(index).find_import(wheel(house, "a"), CERTS, wheel(house, "python-certs")) is None
 
 
 def test_follows_the_package_and_nothing_else(make_wheelhouse: MakeWheelhouse) -> None:
-    """Modules that the top imports are read, level by level, with the packages they lie in; others are not."""
+    """Only modules that the root imports are read, level by level, with their packages."""
     house = house_of(
         make_wheelhouse,
         {
@@ -102,13 +103,13 @@ def test_follows_the_package_and_nothing_else(make_wheelhouse: MakeWheelhouse) -
         },
     )
     index = FolderIndex(house)
-    assert StaticForecast(index).needs(wheel(house, "a"), CERTS, wheel(house, "python-certs")) == "a/far.py:2"
+    assert StaticImportFinder(index).find_import(wheel(house, "a"), CERTS, wheel(house, "python-certs")) == "a/far.py:2"
     assert "a/unread.py" not in index.paths
     assert len(index.paths) == len(set(index.paths))
 
 
-def test_older_versions_are_looked_at_where_the_need_was_found(make_wheelhouse: MakeWheelhouse) -> None:
-    """One file of an older version is read; where the need is gone from there, the search begins anew."""
+def test_other_versions_are_searched_first_where_the_import_was_found(make_wheelhouse: MakeWheelhouse) -> None:
+    """One file of another version is read. If it has no such import, the search starts again."""
     top = "import a.http"
     house = house_of(
         make_wheelhouse,
@@ -120,34 +121,34 @@ def test_older_versions_are_looked_at_where_the_need_was_found(make_wheelhouse: 
         {"a/__init__.py": ""},
     )
     index = FolderIndex(house)
-    forecast = StaticForecast(index)
+    finder = StaticImportFinder(index)
     answers, read = [], []
     for number in range(6):
         index.paths.clear()
-        answers.append(forecast.needs(wheel(house, "a", number), CERTS, wheel(house, "python-certs")))
+        answers.append(finder.find_import(wheel(house, "a", number), CERTS, wheel(house, "python-certs")))
         read.append(sorted(index.paths))
     assert answers == [*["a/http.py:1"] * 2, "a/http.py:2", "a/http.py:1", "a/other.py:1", None]
     assert read[1] == read[2] == read[3] == ["a/http.py"]
     assert read[4] == ["a/__init__.py", "a/http.py", "a/other.py"]
 
 
-def test_namespace_child_is_told_from_its_siblings(make_wheelhouse: MakeWheelhouse) -> None:
-    """`google.auth` is not needed by who imports `google.cloud`, nor by who imports `google` alone."""
+def test_packages_of_one_namespace_are_distinguished(make_wheelhouse: MakeWheelhouse) -> None:
+    """An import of `google.cloud`, or of `google`, is no import of `google.auth`."""
     house = house_of(
         make_wheelhouse,
         {"a.py": "import google\nfrom google import cloud\nimport google.cloud.storage"},
         {"a.py": "from google import auth"},
         certs={"google/auth/__init__.py": "", "google/auth/crypt.py": ""},
     )
-    forecast = StaticForecast(FolderIndex(house))
-    assert forecast.needs(wheel(house, "a"), CERTS, wheel(house, "python-certs")) is None
-    assert forecast.needs(wheel(house, "a", 1), CERTS, wheel(house, "python-certs")) == "a.py:1"
+    finder = StaticImportFinder(FolderIndex(house))
+    assert finder.find_import(wheel(house, "a"), CERTS, wheel(house, "python-certs")) is None
+    assert finder.find_import(wheel(house, "a", 1), CERTS, wheel(house, "python-certs")) == "a.py:1"
 
 
 def test_without_a_wheel_the_name_stands_for_the_module(make_wheelhouse: MakeWheelhouse) -> None:
-    """Good enough to step back by; nothing is installed for it."""
+    """A guess is enough to try an older version; it installs nothing."""
     house = house_of(make_wheelhouse, {"a/__init__.py": "import python_certs"})
-    assert StaticForecast(FolderIndex(house)).needs(wheel(house, "a"), CERTS, None) == "a/__init__.py:1"
+    assert StaticImportFinder(FolderIndex(house)).find_import(wheel(house, "a"), CERTS, None) == "a/__init__.py:1"
 
 
 def test_modules_of_a_wheel() -> None:
@@ -167,7 +168,7 @@ def test_modules_of_a_wheel() -> None:
         "top.py",
         "__init__.py",
     ]
-    assert modules(reversed(paths)) == {
+    assert module_files(reversed(paths)) == {
         "a": "a/__init__.py",
         "a.b": "a/b.py",
         "a.c": "a/c.cpython-312-x86_64-linux-gnu.so",
@@ -179,7 +180,7 @@ def test_modules_of_a_wheel() -> None:
 
 
 def test_static_imports_are_absolute() -> None:
-    """Relative imports are told from the package of the file."""
+    """Relative imports begin at the package of the file."""
     source = b"from . import x\nfrom .y import z\nimport q.r"
     assert [(found.module, found.line) for found in static_imports(source, "a.b", "a/b/__init__.py")] == [
         ("a.b", 1),

@@ -1,4 +1,4 @@
-"""What is freed goes back to the system, where the C library is the one that keeps it."""
+"""With glibc, freed memory goes back to the system."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from minreq.cli.engine import Engine
 _PROGRAM = """
 import sys
 if sys.argv[1] == "small":
-    from minreq import heap
-    heap.keep_small()
+    from minreq.system import heap
+    heap.limit_fragmentation()
 large = bytearray(16 << 20)
 del large
 pieces, between = [], []
@@ -43,14 +43,16 @@ def resident(how: str) -> int:
         ("versions", "versions.survey"),
     ],
 )
-def test_commands_that_read_pages_say_it_first(command: str, work: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_that_read_pages_limit_fragmentation_first(
+    command: str, work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
-    monkeypatch.setattr("minreq.system.heap.keep_small", lambda: done.append("small"))
+    monkeypatch.setattr("minreq.system.heap.limit_fragmentation", lambda: done.append("small"))
     monkeypatch.setattr(f"minreq.{work}", lambda *_: done.append(work))
     getattr(Engine(), command)(None, None)
     assert done == ["small", work]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this C library keeps nothing back")
-def test_what_is_freed_goes_back() -> None:
+def test_freed_memory_goes_back_to_the_system() -> None:
     assert resident("small") < resident("as it is") - (32 << 20)

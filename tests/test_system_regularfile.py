@@ -1,4 +1,4 @@
-"""What a child names is read as far as it may be, and reserves no more than it has."""
+"""`regularfile.read` reads regular files up to a limit, and allocates no more than they have."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from minreq.system import regularfile
 
 
 @pytest.mark.parametrize("most", [0, 1, 1 << 20, (3 << 20) - 1, 3 << 20, 1 << 40])
-def test_no_more_than_asked_for(most: int, tmp_path: Path) -> None:
+def test_read_stops_at_the_limit(most: int, tmp_path: Path) -> None:
     content = os.urandom(3 << 20)
     file = tmp_path / "file"
     file.write_bytes(content)
     assert regularfile.read(file, most) == content[:most]
 
 
-def test_a_small_file_reserves_little(tmp_path: Path) -> None:
-    """However much it may have."""
+def test_a_small_file_allocates_little(tmp_path: Path) -> None:
+    """Even with a high limit."""
     file = tmp_path / "file"
     file.write_bytes(b"a = 1\n")
     tracemalloc.start()
@@ -31,7 +31,7 @@ def test_a_small_file_reserves_little(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_other_files_raise_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for each in (tmp_path, tmp_path / "pipe", tmp_path / "nothing"):
         with pytest.raises(OSError, match=each.name):

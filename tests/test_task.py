@@ -1,4 +1,4 @@
-"""What a lock is told is looked at before anything is fetched."""
+"""A task is prepared and checked before anything is fetched."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from minreq.config import IndexOptions, Settings
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable, SmokeUnusable
 from minreq.index.settings import IndexSettings
 from minreq.model import Command
-from minreq.resolver import Demand
-from minreq.task import demand as demanding, task as preparing
+from minreq.resolver import ResolverInput
+from minreq.task.resolverinput import make_resolver_input
+from minreq.task.task import locate_smoke, prepare_task, read_index_settings
 from minreq.wheels.store import Store
 
 
@@ -28,20 +29,20 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Nowhere:
-    """Of what is only prepared nothing is fetched."""
+    """A downloader that fails: preparing fetches nothing."""
 
     def download(self, wheel: object, to: object) -> None:
         raise AssertionError(wheel, to)
 
 
-def told(**settings: object) -> Settings:
+def make_settings(**settings: object) -> Settings:
     values: dict[str, object] = {"smokes": (Path("smoke.py"),), **settings}
     return Settings(root=Requirement("a"), cache_dir=Path("cache"), **values)  # type: ignore[arg-type]
 
 
-def demanded(settings: Settings, index: IndexSettings) -> Demand:
-    task = preparing.task(settings)
-    return demanding.demand(task, index, Store(Path("store"), Nowhere()))
+def make_input(settings: Settings, index: IndexSettings) -> ResolverInput:
+    task = prepare_task(settings)
+    return make_resolver_input(task, index, Store(Path("store"), Nowhere()))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_smoke_that_is_no_script(smoke: str, sentence: str) -> None:
     for name in ("one.py", "two.py", "text.txt"):
         Path("folder", name).touch()
     with pytest.raises(SmokeUnusable) as caught:
-        preparing.task(told(smokes=(Path("smoke.py"), Path(smoke))))
+        prepare_task(make_settings(smokes=(Path("smoke.py"), Path(smoke))))
     assert str(caught.value) == sentence
     assert caught.value.exit_status == 2
 
@@ -68,29 +69,29 @@ def test_a_smoke_that_is_no_script(smoke: str, sentence: str) -> None:
 def test_a_smoke_that_is_a_command_line() -> None:
     """It runs where the configuration is that names it."""
     here = Path().absolute()
-    assert preparing.smoke_at(Path("pytest -q 'a b'"), Path()) == Command(words=("pytest", "-q", "a b"), folder=here)
-    above = preparing.smoke_at(Path("../pytest -q"), Path())
+    assert locate_smoke(Path("pytest -q 'a b'"), Path()) == Command(words=("pytest", "-q", "a b"), folder=here)
+    above = locate_smoke(Path("../pytest -q"), Path())
     assert above == Command(words=("pytest", "-q"), folder=here / "..")
 
 
 def test_a_requirements_file_that_is_not_there() -> None:
     with pytest.raises(RequirementsUnreadable, match=r"missing\.in: there is no such file"):
-        preparing.task(told(requirement_files=(Path("missing.in"),)))
+        prepare_task(make_settings(requirement_files=(Path("missing.in"),)))
 
 
 def test_a_constraints_file_that_is_not_there() -> None:
     with pytest.raises(RequirementsUnreadable, match=r"missing\.txt: there is no such file"):
-        demanded(told(constraints=(Path("missing.txt"),)), IndexSettings())
+        make_input(make_settings(constraints=(Path("missing.txt"),)), IndexSettings())
 
 
 def test_options_of_requirement_files_count() -> None:
-    """About places they change the settings of the index, about formats the demand."""
+    """About places they change the settings of the index, about formats the input of the resolver."""
     Path("a.in").write_text("--index-url https://index.example/simple\n--only-binary b\nb>=1\n")
-    settings = told(requirement_files=(Path("a.in"),))
-    task = preparing.task(settings)
-    index = preparing.index_settings(IndexOptions(index_url="https://other.example"), task.files)
+    settings = make_settings(requirement_files=(Path("a.in"),))
+    task = prepare_task(settings)
+    index = read_index_settings(IndexOptions(index_url="https://other.example"), task.files)
     assert index.index_url == "https://index.example/simple"
-    demand = demanded(settings, index)
+    demand = make_input(settings, index)
     assert demand.only_binary == {"b"}
     assert [(str(each.requirement), each.place) for each in demand.whole] == [("b>=1", "-r a.in (line 3)")]
 
@@ -99,23 +100,23 @@ def test_constraints_of_the_configuration_of_pip() -> None:
     """A path or a file URL is read; what would have to be fetched is refused with what to do."""
     Path("c.txt").write_text("b<2\n")
     for named in ("c.txt", Path("c.txt").absolute().as_uri()):
-        demand = demanded(told(), IndexSettings(constraints=(named,)))
+        demand = make_input(make_settings(), IndexSettings(constraints=(named,)))
         assert [str(each.requirement) for each in demand.constraints] == ["b<2"]
     with pytest.raises(PipSettingInvalid, match="download it and name that"):
-        demanded(told(), IndexSettings(constraints=("https://index.example/c.txt",)))
+        make_input(make_settings(), IndexSettings(constraints=("https://index.example/c.txt",)))
 
 
-def test_what_a_release_of_the_root_cannot_do_is_told() -> None:
+def test_skipped_calls_of_a_release_are_reported() -> None:
     settings = Settings(root=Requirement("litellm"), cache_dir=Path("cache"), providers=("bedrock",))
-    task = preparing.task(settings)
-    assert list(task.skipped(Version("1.78.7"))) == [
+    task = prepare_task(settings)
+    assert list(task.skipped_call_notes(Version("1.78.7"))) == [
         (
-            "what bedrock/tools-streaming would call is skipped in part or whole: "
+            "bedrock/tools-streaming: skipped in part or whole: "
             "older releases lose the tool calls that Nova streams through InvokeModel"
         )
     ]
-    assert list(task.skipped(Version("1.106.2"))) == []
+    assert list(task.skipped_call_notes(Version("1.106.2"))) == []
 
 
 def test_a_root_without_a_profile_skips_nothing() -> None:
-    assert list(preparing.task(told()).skipped(Version("1.0"))) == []
+    assert list(prepare_task(make_settings()).skipped_call_notes(Version("1.0"))) == []

@@ -55,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_the_certificate_is_in_the_evidence_and_stays(made: Project) -> None:
-    """A lock that is not certified is made again where one is asked for, one that is stays."""
+    """`--certify` makes a lock without a certificate again; a lock with one stays unchanged."""
     certificate = json.loads(made.evidence.read_text())["certificate"]
     assert [outcome["distribution"] for outcome in certificate["outcomes"]] == ["app", "colour", "needed"]
     assert [outcome["result"]["kind"] for outcome in certificate["outcomes"]] == ["failure", "difference", "failure"]
@@ -83,53 +83,55 @@ def test_explain(name: str, lines: list[str], made: Project) -> None:
         assert line in done.stdout
 
 
-def test_explain_as_data(made: Project) -> None:
-    told = json.loads(_run(made, "explain", "optional", "--json").stdout)
-    assert (told["in"], told["asked"][0]["optional"]) == (False, "except ImportError at app/__init__.py:9")
-    assert told["chain"][-1]["distribution"] == "app"
+def test_explain_as_json(made: Project) -> None:
+    document = json.loads(_run(made, "explain", "optional", "--json").stdout)
+    assert (document["in"], document["asked"][0]["optional"]) == (False, "except ImportError at app/__init__.py:9")
+    assert document["chain"][-1]["distribution"] == "app"
 
 
 def test_the_tree(made: Project) -> None:
     lines = _run(made, "explain", "--tree").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["app", "colour", "needed"]
-    told = json.loads(_run(made, "explain", "--tree", "--json").stdout)
-    assert [each["depth"] for each in told["distributions"]] == [0, 1, 1]
+    document = json.loads(_run(made, "explain", "--tree", "--json").stdout)
+    assert [each["depth"] for each in document["distributions"]] == [0, 1, 1]
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "kept or left out; check its name, or make it available with `minreq lock --with`"),
-        ([], "name a distribution, or ask for the whole lock with --tree"),
-        (["needed", "--tree"], "name a distribution, or ask for the whole lock with --tree"),
+        (["nobody"], "check the name, or add it to the closure with `minreq lock --with`"),
+        ([], "name a distribution, or show the whole lock with --tree"),
+        (["needed", "--tree"], "name a distribution, or show the whole lock with --tree"),
         (["needed", "--lock", "elsewhere.txt"], "no evidence at elsewhere.evidence.json"),
     ],
 )
-def test_explain_what_cannot_be_meant(arguments: list[str], sentence: str, made: Project) -> None:
+def test_explain_refuses_wrong_arguments(arguments: list[str], sentence: str, made: Project) -> None:
     done = _run(made, "explain", *arguments)
     assert done.returncode == 2
     assert sentence in done.stderr
 
 
 def test_evidence_of_another_schema_is_made_anew(made: Project, tmp_path: Path) -> None:
-    """As the sentence says, by `minreq lock`, and nothing has to be moved away before."""
+    """`minreq lock` does so, as the error recommends; the user moves no file away."""
     other = Project(wheelhouse=made.wheelhouse, folder=tmp_path / "project", cache=made.cache)
     shutil.copytree(made.folder, other.folder)
     text = other.evidence.read_text()
     other.evidence.write_text(re.sub(r'"schema": \d+', '"schema": 1', text, count=1))
     done = _run(other, "explain", "needed")
     assert done.returncode == 2
-    assert "make the lock anew with `minreq lock`" in done.stderr
+    assert "or run `minreq lock` again" in done.stderr
     other.make_lock()
     assert "is in the lock" in _run(other, "explain", "needed").stdout
 
 
 def test_exposure(made: Project) -> None:
-    """The one place a person has to read comes first; what was declined is not held against the lock."""
+    """An unguarded import comes first; an import that the run declined is not unguarded."""
     done = made.minreq("exposure", "-q")
     assert done.status == 0
     head, first, *_ = done.out.splitlines()
-    assert head.startswith("2 imports in the kept code would reach what is left out: 1 unguarded, 0 caught, 1 declined")
+    assert head.startswith(
+        "2 imports in the kept code lead to left-out distributions: 1 unguarded, 0 caught, 1 declined"
+    )
     assert first.split()[:4] == ["1", "rare", "app/exporting.py:1", "<module>"]
     assert first.endswith("1 import from traced code: app/__init__.py:16 export")
     data = json.loads(made.minreq("exposure", "-q", "--json").out)
@@ -139,20 +141,20 @@ def test_exposure(made: Project) -> None:
 def test_exposure_for_ci(made: Project) -> None:
     done = made.minreq("exposure", "-q", "--fail-on", "unguarded")
     assert done.status == 1
-    assert "the first at app/exporting.py:1" in done.err
+    assert "first app/exporting.py:1" in done.err
     done = made.minreq("exposure", "-q", "--fail-on", "unguarded", "--json")
     assert (done.status, json.loads(done.out)["unguarded"]) == (1, 1)
-    assert "the first at app/exporting.py:1" in done.err
+    assert "first app/exporting.py:1" in done.err
 
 
 def test_code_that_the_store_lacks_is_fetched(made: Project) -> None:
-    """On another machine, or after a prune."""
+    """As on another machine, or after `minreq cache prune`."""
     other = Project(wheelhouse=made.wheelhouse, folder=made.folder, cache=made.folder.parent / "another-cache")
     assert other.minreq("exposure", "-q").out == made.minreq("exposure", "-q").out
 
 
 def test_a_miss_leads_to_a_lock_that_has_it(made: Project, tmp_path: Path) -> None:
-    """From production to the next lock; what else a log says brings nothing in."""
+    """From a log of production to the next lock; other names in the log have no effect."""
     assert _run(made, "guard", "-o", str(tmp_path / "python")).returncode == 0
     text = f"import sys; sys.path[:0] = [{str(tmp_path / 'python')!r}]; import minreq_guard, rare"
     program = subprocess.run([sys.executable, "-c", text], capture_output=True, encoding="utf-8", check=False)
@@ -167,14 +169,14 @@ def test_a_miss_leads_to_a_lock_that_has_it(made: Project, tmp_path: Path) -> No
     done = made.minreq(*lock)
     assert done.status == 0, done.err
     assert "rare was missed once" in done.err
-    assert "evil was missed once, and is nothing this lock ever left out" in done.err
+    assert "evil was missed once, and is not among what this lock leaves out" in done.err
     assert "evil" not in (made.folder / "other.txt").read_text()
     assert "rare==1.0" in (made.folder / "other.txt").read_text()
     assert "--include rare" in (made.folder / "other.txt").read_text()
 
 
 def _run(made: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command that asks no index."""
+    """Run a command that uses no index."""
     return subprocess.run(
         [sys.executable, "-m", "minreq", *arguments],
         cwd=made.folder,

@@ -81,7 +81,7 @@ def test_a_lock_that_nobody_touched_holds(locked: Project) -> None:
     before = {path: path.read_bytes() for path in locked.folder.iterdir()}
     done = locked.minreq("verify")
     assert (done.status, done.out) == (0, "")
-    assert done.err.splitlines()[-1] == "requirements-minimal.txt holds: 4 distributions, proven again"
+    assert done.err.splitlines()[-1] == "requirements-minimal.txt holds: 4 distributions, verified"
     assert {path: path.read_bytes() for path in locked.folder.iterdir()} == before
     assert list((locked.store / "unfinished").iterdir()) == []
 
@@ -94,21 +94,21 @@ class TestLines:
         [
             (
                 "needed==",
-                "needed was taken out of the file: smoke/smoke.py fails: ModuleNotFoundError: No module named",
+                "needed was removed from the file: smoke/smoke.py fails: ModuleNotFoundError: No module named",
             ),
             (
                 "app==",
-                "app was taken out of the file: smoke/smoke.py fails: ModuleNotFoundError: No module named 'app'",
+                "app was removed from the file: smoke/smoke.py fails: ModuleNotFoundError: No module named 'app'",
             ),
             (
                 "helper==",
-                "helper was taken out of the file: warnings of smoke/smoke.py also has 'UserWarning: no helper",
+                "helper was removed from the file: warnings of smoke/smoke.py also has 'UserWarning: no helper",
             ),
-            ("asked==", "asked was taken out of the file"),
-            ("    --hash", "the hash of app-1.0-py3-none-any.whl was taken out of the file"),
-            ("    # via", "the comment '# via root' of app was taken out of the file"),
-            ("--require-hashes", "--require-hashes was taken out of the file; without it an installer that follows"),
-            ("# root", "line 14, '# root: app', was taken out of the file"),
+            ("asked==", "asked was removed from the file"),
+            ("    --hash", "the hash of app-1.0-py3-none-any.whl was removed from the file"),
+            ("    # via", "the comment '# via root' of app was removed from the file"),
+            ("--require-hashes", "--require-hashes was removed from the file; without it an installer that follows"),
+            ("# root", "line 14, '# root: app', was removed from the file"),
         ],
     )
     def test_taken_out(self, own: Project, line: str, sentence: str) -> None:
@@ -128,8 +128,8 @@ class TestLines:
     def test_what_the_smoke_does_not_miss_is_said_to_be_asked_for(self, own: Project) -> None:
         without(own, lambda line: line.startswith("asked=="))
         assert own.minreq("verify", "-q").sentences[1:] == [
-            "asked was taken out of the file",
-            "the smoke does not miss asked, which is in the lock because it was asked for: --include asked",
+            "asked was removed from the file",
+            "the smoke passes without asked, which is in the lock because it was requested: --include asked",
         ]
 
     def test_another_version_is_installed_and_its_behaviour_told(self, own: Project) -> None:
@@ -137,14 +137,14 @@ class TestLines:
         text = own.lock.read_text().replace("needed==1.0", "needed==2.0").replace(old.sha256, new.sha256)
         own.lock.write_text(text)
         assert own.minreq("verify", "-q").sentences[1] == (
-            "needed was moved from 1.0 to 2.0 by hand: output of smoke/smoke.py was '42' and is '43'"
+            "needed was changed from 1.0 to 2.0 by hand: output of smoke/smoke.py was '42' and is '43'"
         )
 
     def test_a_version_without_its_hash_cannot_be_installed(self, own: Project) -> None:
         own.lock.write_text(own.lock.read_text().replace("needed==1.0", "needed==2.0"))
         assert own.minreq("verify", "-q").sentences[1:] == [
             "the index has no file of needed 2.0 that fits and has a hash of the lock",
-            "needed was moved from 1.0 to 2.0 by hand",
+            "needed was changed from 1.0 to 2.0 by hand",
         ]
 
     def test_a_line_that_was_added_is_installed_too(self, own: Project) -> None:
@@ -217,12 +217,12 @@ class TestWhatIsMissing:
         assert there.minreq("verify", str(own.lock), "-q").status == 0
         (own.folder / "smoke.py").replace(there.folder / "smoke.py")
         done = own.minreq("verify", "-q")
-        told = "requirements-minimal.txt was made with the smoke smoke.py, which is not there; say where it is with"
+        told = "cannot find smoke.py, the smoke of requirements-minimal.txt; name its new place with --smoke"
         assert done.status == 2
         assert done.sentences[0].startswith(told)
         assert own.minreq("verify", "-q", "--smoke", "elsewhere/smoke.py").status == 0
         exported = own.minreq("verify", "--export-smoke", "canary.py", "--smoke", "elsewhere/smoke.py")
-        assert "makes no call of a profile" in exported.sentences[0]
+        assert "makes a call of a profile that a real endpoint could answer" in exported.sentences[0]
 
     def test_a_smoke_that_changed_is_told(self, own: Project) -> None:
         (own.folder / "smoke.py").write_text("import app\nprint(app.answer + 1)\n")
@@ -235,7 +235,7 @@ class TestWhatIsMissing:
         self, own: Project, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It changed, and its output differs in each run."""
-        # Behind the kernel's walls nothing it writes outlives the run.
+        # With isolation by the kernel, nothing that the run writes outlives it.
         environment = {**own.environment(), "MINREQ_SANDBOX": "hooks"}
         monkeypatch.setattr(Project, "environment", lambda _project: environment)
         counter = own.folder.parent / "counter"

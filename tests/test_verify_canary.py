@@ -13,8 +13,8 @@ from packaging.version import Version
 from samplelock import LOCK
 
 from minreq.errors import NothingToExport
-from minreq.profiles import planning
-from minreq.profiles.loading import Profile, find
+from minreq.profiles import planner
+from minreq.profiles.loader import Profile, find_profile
 from minreq.verify.canary import Canary, canary
 
 #: A root that answers as real models do: never with the words of the emulator.
@@ -51,13 +51,13 @@ def stream_chunk_builder(chunks, messages=None):
 
 @pytest.fixture
 def profile() -> Profile:
-    found = find(canonicalize_name("litellm"))
+    found = find_profile(canonicalize_name("litellm"))
     assert found
     return found
 
 
 def made(profile: Profile, *features: str, providers: tuple[str, ...] = ("openai",)) -> Canary:
-    plan = planning.plan(profile, providers, features or None, [], Version("1.106.2"))
+    plan = planner.make_plan(profile, providers, features or None, [], Version("1.106.2"))
     return canary(LOCK, plan, profile)
 
 
@@ -75,7 +75,7 @@ def test_what_only_an_emulator_can_be_asked_for_is_left_out(profile: Profile) ->
     found = made(profile, providers=("bedrock",))
     assert "bedrock/chat" in found.stages
     assert {"bedrock/errors", "bedrock/credentials"} == {*found.left_out}
-    with pytest.raises(NothingToExport, match="makes no call of a profile"):
+    with pytest.raises(NothingToExport, match="makes a call of a profile that a real endpoint could answer"):
         made(profile, "errors")
 
 

@@ -14,7 +14,7 @@ from conftest import MakeWheelhouse
 from installer.sources import WheelFile
 from packaging.metadata import Metadata
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
-from simpleserver import Offer, serve
+from simpleserver import ServerFeatures, serve
 from wheelhouse import SCENARIOS, load, parse, write
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -100,10 +100,10 @@ def test_pip_installs_from_folder_and_find_links(make_wheelhouse: MakeWheelhouse
 
 
 def test_server_answers_json_html_ranges_and_metadata(make_wheelhouse: MakeWheelhouse, client: httpx.Client) -> None:
-    """Every form of the Simple API that the offer names."""
+    """Every form of the Simple API that the features names."""
     house = make_wheelhouse(EVERYTHING)
     archive = house.of("a")[0]
-    with serve(house, Offer(metadata=True)) as index:
+    with serve(house, ServerFeatures(metadata=True)) as index:
         entry = client.get(f"{index.url}a/", headers={"Accept": JSON}).json()["files"][0]
         assert entry["core-metadata"].keys() == {"sha256"}
         assert entry["upload-time"] == "2026-01-31T12:00:00Z"
@@ -119,15 +119,15 @@ def test_server_answers_json_html_ranges_and_metadata(make_wheelhouse: MakeWheel
         assert client.get(file, headers={"Range": "bytes=99999999-"}).status_code == 416
         assert client.get(file).content == content
         assert client.get(f"{file}.metadata").text.startswith("Metadata-Version")
-    assert index.seen[0].path == "/simple/a/"
-    assert index.seen[0].accept == JSON
+    assert index.requests[0].path == "/simple/a/"
+    assert index.requests[0].accept == JSON
 
 
 def test_server_can_lack_things_and_fail(make_wheelhouse: MakeWheelhouse, client: httpx.Client) -> None:
     """What an index in the field may lack, each by a switch."""
     house = make_wheelhouse(EVERYTHING)
-    offer = Offer(ranges=False, json=False, failures={"/simple/b/": 500}, credentials="me:secret")
-    with serve(house, offer) as index:
+    features = ServerFeatures(ranges=False, json=False, failures={"/simple/b/": 500}, credentials="me:secret")
+    with serve(house, features) as index:
         assert client.get(f"{index.url}a/").status_code == 401
         client.auth = httpx.BasicAuth("me", "secret")
         file = f"{index.origin}/files/{house.of('a')[0].path.name}"

@@ -8,15 +8,15 @@ from typing import BinaryIO
 import pytest
 from conftest import MakeWheelhouse
 from folderindex import FolderIndex
-from laboratory import Copier
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from platforms import linux
+from scenariorun import FileDownloader
 
 from minreq.errors import HostileWheel
 from minreq.model import Resolution, Sdist, Wheel
-from minreq.resolver import Demand, extend, resolve
-from minreq.source.imports import StaticForecast
+from minreq.resolver import ResolverInput, extend, resolve
+from minreq.source.imports import StaticImportFinder
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -62,14 +62,14 @@ def closure_of(make_wheelhouse: MakeWheelhouse, asked: list[str], kind: type[Clo
     """A closure of `a` alone; what it tries to extend itself by is added to *asked*."""
     house = make_wheelhouse(SCENARIO)
     index = FolderIndex(house)
-    demand = Demand(root=Requirement("a"), host=linux())
+    inputs = ResolverInput(root=Requirement("a"), host=linux())
 
     def extended(resolution: Resolution, requirement: Requirement) -> Resolution:
         asked.append(str(requirement))
-        return extend(resolution, requirement, demand, index)
+        return extend(resolution, requirement, inputs, index)
 
     store = Store(house.folder / "store", NoArchives())
-    return kind(resolve(demand, index, StaticForecast(index)), index, store, extended)
+    return kind(resolve(inputs, index, StaticImportFinder(index)), index, store, extended)
 
 
 class Watched(Closure):
@@ -131,11 +131,11 @@ def test_a_wheel_that_is_refused_is_listed_all_the_same(make_wheelhouse: MakeWhe
     """It lies in the store since another lock accepted it; to be listed nothing of it runs, and nobody needs it."""
     house = make_wheelhouse(REFUSED)
     index, b = FolderIndex(house), canonicalize_name("b")
-    demand = Demand(root=Requirement("a"), host=linux())
-    resolution = resolve(demand, index, StaticForecast(index))
-    Store(house.folder / "store", Copier(), allow_pth=[b]).unpacked(resolution.pins[b].wheel)
-    store = Store(house.folder / "store", Copier())
-    closure = Closure(resolution, index, store, partial(extend, demand=demand, index=index))
+    inputs = ResolverInput(root=Requirement("a"), host=linux())
+    resolution = resolve(inputs, index, StaticImportFinder(index))
+    Store(house.folder / "store", FileDownloader(), allow_pth=[b]).unpack(resolution.pins[b].wheel)
+    store = Store(house.folder / "store", FileDownloader())
+    closure = Closure(resolution, index, store, partial(extend, inputs=inputs, index=index))
     with pytest.raises(HostileWheel):
-        closure.unpacked(b)
+        closure.unpack(b)
     assert closure.entry_points() == {b: ("b-1.0.dist-info", "[a.plugins]\ntool = b:run\n")}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from laboratory import Copier
+from scenariorun import FileDownloader
 from wheelhouse import Wheelhouse, parse, write
 
 from minreq.cli.engine import Engine
@@ -35,7 +35,7 @@ def house(tmp_path: Path) -> Wheelhouse:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store", Copier())
+    return Store(tmp_path / "store", FileDownloader())
 
 
 def wheel(house: Wheelhouse, name: str) -> Wheel:
@@ -55,7 +55,7 @@ def test_an_empty_store_frees_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_used_lately_stays(house: Wheelhouse, store: Store, tmp_path: Path) -> None:
-    tree, archive = store.unpacked(wheel(house, "a")), store.archive(wheel(house, "a"))
+    tree, archive = store.unpack(wheel(house, "a")), store.fetch(wheel(house, "a"))
     for path in (tree.parent, archive.parent):
         age(path, 29)
     assert prune(tmp_path / "store") == 0
@@ -65,8 +65,8 @@ def test_what_was_used_lately_stays(house: Wheelhouse, store: Store, tmp_path: P
 
 def test_what_was_not_used_goes_whole(house: Wheelhouse, store: Store, tmp_path: Path) -> None:
     old, young = wheel(house, "a"), wheel(house, "b")
-    tree, archive = store.unpacked(old), store.archive(old)
-    store.unpacked(young)
+    tree, archive = store.unpack(old), store.fetch(old)
+    store.unpack(young)
     size = archive.stat().st_size + sum(each.stat().st_size for each in tree.parent.rglob("*") if each.is_file())
     for path in (tree.parent, archive.parent):
         age(path, 31)
@@ -75,19 +75,19 @@ def test_what_was_not_used_goes_whole(house: Wheelhouse, store: Store, tmp_path:
     assert not archive.parent.exists()
     assert store.holds(young)
     assert list(store.scratch_folder.iterdir()) == []
-    assert store.unpacked(old).is_dir(), "it is fetched again"
+    assert store.unpack(old).is_dir(), "it is fetched again"
 
 
 def test_use_renews(house: Wheelhouse, store: Store, tmp_path: Path) -> None:
-    tree, archive = store.unpacked(wheel(house, "a")), store.archive(wheel(house, "a"))
+    tree, archive = store.unpack(wheel(house, "a")), store.fetch(wheel(house, "a"))
     for path in (tree.parent, archive.parent):
         age(path, 31)
-    store.unpacked(wheel(house, "a"))
+    store.unpack(wheel(house, "a"))
     assert prune(tmp_path / "store") == 0
 
 
 def test_what_is_locked_is_in_use(house: Wheelhouse, store: Store, tmp_path: Path) -> None:
-    archive = store.archive(wheel(house, "a"))
+    archive = store.fetch(wheel(house, "a"))
     age(archive.parent, 31)
     with FileLock(tmp_path / "store" / "locks" / str(wheel(house, "a").sha256)):
         assert prune(tmp_path / "store") == 0
@@ -114,7 +114,7 @@ def test_leftovers_of_a_day_go_and_links_are_not_followed(store: Store, tmp_path
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="this user writes everywhere")
 def test_a_store_that_cannot_be_written(house: Wheelhouse, store: Store, tmp_path: Path) -> None:
-    age(store.archive(wheel(house, "a")).parent, 31)
+    age(store.fetch(wheel(house, "a")).parent, 31)
     store.scratch_folder.chmod(0o500)
     with pytest.raises(StoreUnwritable):
         prune(tmp_path / "store")
@@ -135,7 +135,7 @@ def test_records_of_the_index_go_too(house: Wheelhouse, tmp_path: Path) -> None:
     """Reading one is a use."""
     kept = records.Records(tmp_path / "index" / "wheels")
     for name in ("a", "b"):
-        kept.keep_metadata(wheel(house, name), b"12345")
+        kept.save_metadata(wheel(house, name), b"12345")
     for record in (tmp_path / "index" / "wheels").glob("*/*"):
         age(record, 31)
     assert kept.metadata(wheel(house, "b")) == b"12345"

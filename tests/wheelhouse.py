@@ -1,6 +1,6 @@
 """Turns a scenario, a small TOML file, into real wheels and an index in the layout of PEP 503.
 
-A scenario says why it exists, what is asked for, what a program does, and which projects the index holds::
+A scenario has the reason why it exists, the requirements, a program, and the projects of the index::
 
     explanation = "`unused` is required by `a` but nothing of it is loaded."
     requirements = ["a"]                     # `root` is the first of them unless it is given
@@ -12,18 +12,18 @@ A scenario says why it exists, what is asked for, what a program does, and which
     b."2.0" = {}
     unused."1.0" = {}
 
-Scenarios of the resolver (``scenarios/resolver``) have no program; their table ``[resolve]`` holds what is asked,
-under the names of `minreq.resolver.Demand`, and what is expected, under those of `minreq.model.Resolution` or as
-``error`` and ``says``; `test_resolver` reads it.
+Scenarios of the resolver (``scenarios/resolver``) have no program. Their table ``[resolve]``, which `test_resolver`
+reads, has the input by the names of `minreq.resolver.ResolverInput`, and the expected result by the names of
+`minreq.model.Resolution`, or as ``error`` and ``says``.
 
-Scenarios of a lock may have a table ``[lock]``, which `laboratory` and `test_scenarios` read. Asked: ``include``,
-``exclude``, ``whole``, ``provided``, ``smallest``, ``limit`` (seconds for one stage), ``unwalled`` (hooks alone),
-``walled`` (only where the kernel walls off). Expected beside ``kept`` and ``dropped``: ``evidence`` (name to kind),
-``errors`` (name to what the failure says), ``providers`` (name to those that asked), ``reasons`` (name to what the
-reason of its absence begins with), ``extras`` (name to the extra that supplied it), ``error`` (the class that is
-raised) and ``says`` (parts of its sentence); ``defect`` says why the expectation is not met yet. A table ``[smoke]``
-stands in the place of ``program`` where a smoke has stages: ``first``, and ``groups``, a table of features to texts for
-each.
+Scenarios of a lock may have a table ``[lock]``, which `scenariorun` and `test_scenarios` read. Its input: ``include``,
+``exclude``, ``whole``, ``provided``, ``smallest``, ``limit`` (seconds for one stage), ``hooks_only`` (no isolation by
+the kernel), ``kernel_isolation`` (only where the kernel isolates). Its expected result, beside ``kept`` and
+``dropped``: ``evidence`` (name to kind), ``errors`` (name to text of the failure), ``providers`` (name to the providers
+that need it), ``reasons`` (name to the start of the reason why it is left out), ``extras`` (name to the extra that
+supplied it), ``error`` (the class of the error) and ``says`` (parts of its message); ``defect`` explains why minreq
+does not give the expected result yet. A smoke with stages has a table ``[smoke]`` instead of ``program``: ``first``,
+and ``groups``, a table of features to texts for each.
 
 Keys of a release, all optional:
 
@@ -31,14 +31,14 @@ Keys of a release, all optional:
 ``extras``           a table, extra to requirements
 ``files``            a table, path to text; without it the release holds an empty package named like the project
 ``requires_python``  a specifier
-``tag``              one tag or a list, a wheel for each (``py3-none-any`` unless given); ``2-py3-none-any`` is build 2,
-                     ``host`` the first tag of the interpreter at hand
+``tag``              one tag or a list, a wheel for each (default: ``py3-none-any``); ``2-py3-none-any`` is build 2,
+                     ``host`` the first tag of the running interpreter
 ``extensions``       a table, path without suffix to C, compiled for that interpreter
 ``entry_points``     a table, group to a table of names and object references
 ``scripts``          a table, file name to text, in ``.data/scripts``
 ``yanked``           true, or the reason
 ``upload_time``      RFC 3339, ``2026-01-31T12:00:00Z``
-``sdist``            true: the index holds a source distribution and no wheel; its build needs nothing
+``sdist``            true: the index has a source distribution and no wheel; its build requires nothing
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Release:
         return buffer.getvalue()
 
     def source(self) -> bytes:
-        """The bytes of a source distribution that builds offline with nothing installed."""
+        """Return the bytes of a source distribution, which can be built offline with nothing installed."""
         members = {
             "PKG-INFO": self.metadata().encode(),
             "pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
@@ -176,7 +176,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A small world: an index, a question, and the answer expected."""
+    """A test case: an index, an input, and the expected result."""
 
     #: Why it exists.
     explanation: str
@@ -188,9 +188,9 @@ class Scenario:
     kept: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     releases: tuple[Release, ...] = ()
-    #: What `test_resolver` asks and expects.
+    #: Input and expected result for `test_resolver`.
     resolve: Mapping[str, Any] = field(default_factory=dict)
-    #: What else is asked of a lock, and expected of it.
+    #: Further input and expected results of a lock.
     lock: Mapping[str, Any] = field(default_factory=dict)
     #: The stages of the smoke, where it is more than a program.
     smoke: Mapping[str, Any] = field(default_factory=dict)
@@ -271,7 +271,7 @@ def load(path: Path) -> Scenario:
 
 
 def parse(text: str) -> Scenario:
-    """Read a scenario; an unknown key is a ``ValueError``, so that a misspelt one cannot pass for absent."""
+    """Read a scenario; raise ``ValueError`` for an unknown key, so that a misspelt key is not taken as absent."""
     data: dict[str, Any] = tomlkit.parse(text).unwrap()
     wheels = data.pop("wheels", {})
     requirements = tuple(data.pop("requirements"))
@@ -376,7 +376,7 @@ _SUFFIX = EXTENSION_SUFFIXES[0]
 
 @cache
 def compiled(text: str) -> bytes:
-    """Compile an extension module in C; where there is no compiler, or no header of Python, the test is skipped."""
+    """Compile an extension module in C; skip the test where the compiler or a header of Python is missing."""
     compiler, headers = shutil.which("cc"), Path(sysconfig.get_path("include"))
     if compiler is None or not (headers / "Python.h").exists():
         pytest.skip("a C compiler and the headers of Python are needed")

@@ -1,3 +1,3 @@
-"""What an installed tree is made of; nothing of it is run."""
+"""Analyze an installed tree: its sizes, owners and kinds of files; nothing in it is run."""
 
 __all__ = ["analyze", "kinds"]

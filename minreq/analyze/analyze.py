@@ -1,4 +1,4 @@
-"""What a tree of installed packages is made of, and what of it could go; nothing of it is run."""
+"""Analyze a tree of installed packages: its parts, its largest files, and what it could do without."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.analyze import containers
-from minreq.analyze.inventory import Entry, Installed, Inventory, take
+from minreq.analyze.inventory import FileEntry, InstalledDistribution, Inventory, take_inventory
 from minreq.analyze.kinds import Kind
 from minreq.config.artifacts import AnalyzeSettings
 from minreq.errors import EvidenceUnreadable, LockMissing, TreeOverBudget
 from minreq.lockfile import evidence
 from minreq.model import Lock
 
-#: How many of the largest files are told.
-_LARGEST = 20
-#: How many are named in an error.
-_NAMED = 5
+#: How many of the largest files an analysis lists.
+_LARGEST_FILES = 20
+#: How many parts an error names.
+_PARTS_IN_ERROR = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """The files of one owner: a distribution, or what belongs to none."""
+    """The files of one owner: a distribution, or a group of files that no distribution owns."""
 
     #: ``litellm``, ``(standard library)``.
     name: str
-    #: ``None`` for what is no distribution.
+    #: ``None`` when the owner is no distribution.
     version: str | None
     bytes: int
     files: int
@@ -39,92 +39,92 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saving:
-    """What leaving out one distribution would save."""
+    """The bytes that leaving out one distribution would save."""
 
     name: NormalizedName
-    #: Of its own.
+    #: The bytes of the distribution.
     bytes: int
-    #: Of what nothing else requires then.
+    #: The bytes of each distribution that only this one requires.
     brings: Mapping[NormalizedName, int]
 
     @property
     def total(self) -> int:
-        """Together."""
+        """The bytes of all of them."""
         return self.bytes + sum(self.brings.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What was found in a tree; sizes are unpacked bytes."""
+    """The analysis of a tree; sizes are unpacked bytes."""
 
     path: Path
     inventory: Inventory
     #: Largest first.
     parts: tuple[Part, ...]
-    #: Largest first; debug symbols apart from the shared objects they are in.
+    #: Largest first. Debug symbols are counted apart from the shared objects that contain them.
     kinds: Mapping[Kind, int]
-    largest: tuple[Entry, ...]
-    #: Projects that are there in several copies: their versions.
+    largest: tuple[FileEntry, ...]
+    #: The versions of each project that the tree has several times.
     duplicates: Mapping[NormalizedName, tuple[str, ...]]
-    #: Files that no distribution owns, by their folders, largest first.
+    #: The bytes of files that no distribution owns, by folder, largest first.
     unowned: Mapping[str, int]
-    #: Distributions that no other requires.
+    #: Distributions that no other distribution requires.
     tops: tuple[NormalizedName, ...]
-    #: Start-up files: their lines run with every start of Python.
+    #: Start-up files (``.pth``): Python runs their lines at every start.
     pth: tuple[str, ...]
-    #: With a lock: what it leaves out and the tree has, largest saving first.
+    #: With a lock: the distributions of the tree that the lock leaves out, largest saving first.
     savings: tuple[Saving, ...] | None = None
     budget: int | None = None
-    #: What else counts against the budget.
+    #: Further bytes that count against the budget.
     function_bytes: int = 0
 
     @property
     def bytes(self) -> int:
-        """All of the tree."""
+        """The bytes of all files."""
         return sum(entry.size for entry in self.inventory.entries)
 
     @property
     def left(self) -> int | None:
-        """What remains of the budget, below zero where it is exceeded."""
+        """The bytes that remain of the budget; negative when it is exceeded."""
         return None if self.budget is None else self.budget - self.function_bytes - self.bytes
 
 
 def analyze(settings: AnalyzeSettings) -> Analysis:
-    """Look at the tree; raises ``TreeUnreadable``, ``LockMissing`` and ``EvidenceUnreadable``."""
-    with containers.opened(settings.path) as container:
-        inventory = take(container)
-    return summed(
+    """Analyze the tree; raises ``TreeUnreadable``, ``LockMissing`` and ``EvidenceUnreadable``."""
+    with containers.open_container(settings.path) as container:
+        inventory = take_inventory(container)
+    return summarize(
         settings.path,
         inventory,
-        lock=_lock(settings.lock) if settings.lock else None,
+        lock=_read_lock(settings.lock) if settings.lock else None,
         budget=settings.budget,
         function_bytes=settings.function_bytes,
     )
 
 
 def check_budget(analysis: Analysis) -> None:
-    """Raise ``TreeOverBudget`` where nothing is left of the budget."""
+    """Raise ``TreeOverBudget`` when the tree exceeds the budget."""
     if analysis.budget is not None and analysis.left is not None and analysis.left < 0:
-        largest = [f"{part.name} {part.bytes:,}" for part in analysis.parts[:_NAMED]]
+        largest = [f"{part.name} {part.bytes:,}" for part in analysis.parts[:_PARTS_IN_ERROR]]
         raise TreeOverBudget(analysis.path, analysis.bytes + analysis.function_bytes, analysis.budget, largest)
 
 
-def summed(
+def summarize(
     path: Path, inventory: Inventory, *, lock: Lock | None = None, budget: int | None = None, function_bytes: int = 0
 ) -> Analysis:
-    """Sum up what is in the tree; pure."""
+    """Return the analysis of *inventory*; pure."""
     kinds: Counter[Kind] = Counter()
     for entry in inventory.entries:
-        kinds.update(_of_kinds(entry))
+        kinds.update(_bytes_by_kind(entry))
     return Analysis(
         path=path,
         inventory=inventory,
-        parts=_parts(inventory),
+        parts=_parts_by_size(inventory),
         kinds=dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0].value))),
-        largest=tuple(sorted(inventory.entries, key=lambda entry: (-entry.size, entry.path))[:_LARGEST]),
+        largest=tuple(sorted(inventory.entries, key=lambda entry: (-entry.size, entry.path))[:_LARGEST_FILES]),
         duplicates=_duplicates(inventory),
         unowned=_unowned(inventory),
-        tops=_tops(inventory.distributions.values()),
+        tops=_not_required(inventory.distributions.values()),
         pth=tuple(entry.path for entry in inventory.entries if entry.path.endswith(".pth")),
         savings=None if lock is None else _savings(inventory, lock),
         budget=budget,
@@ -132,8 +132,8 @@ def summed(
     )
 
 
-def _lock(path: Path) -> Lock:
-    beside = evidence.beside(path)
+def _read_lock(path: Path) -> Lock:
+    beside = evidence.evidence_path(path)
     try:
         return evidence.load(beside.read_text("utf-8"), filename=beside.name)
     except FileNotFoundError:
@@ -142,23 +142,27 @@ def _lock(path: Path) -> Lock:
         raise EvidenceUnreadable(str(beside), "", f"cannot be read: {error}") from error
 
 
-def _of_kinds(entry: Entry) -> Counter[Kind]:
+def _bytes_by_kind(entry: FileEntry) -> Counter[Kind]:
     return +Counter({entry.kind: entry.size - entry.symbols, Kind.SYMBOLS: entry.symbols})
 
 
-def _parts(inventory: Inventory) -> tuple[Part, ...]:
-    of_owner: dict[str, list[Entry]] = defaultdict(list)
+def _parts_by_size(inventory: Inventory) -> tuple[Part, ...]:
+    files_by_owner: dict[str, list[FileEntry]] = defaultdict(list)
     for entry in inventory.entries:
-        of_owner[entry.owner].append(entry)
-    return tuple(sorted(_each_part(inventory, of_owner), key=lambda part: (-part.bytes, part.name, part.version or "")))
+        files_by_owner[entry.owner].append(entry)
+    return tuple(
+        sorted(
+            _parts_of_owners(inventory, files_by_owner), key=lambda part: (-part.bytes, part.name, part.version or "")
+        )
+    )
 
 
-def _each_part(inventory: Inventory, of_owner: Mapping[str, list[Entry]]) -> Iterator[Part]:
-    for owner, entries in of_owner.items():
+def _parts_of_owners(inventory: Inventory, files_by_owner: Mapping[str, list[FileEntry]]) -> Iterator[Part]:
+    for owner, entries in files_by_owner.items():
         installed = inventory.distributions.get(owner)
         kinds: Counter[Kind] = Counter()
         for entry in entries:
-            kinds.update(_of_kinds(entry))
+            kinds.update(_bytes_by_kind(entry))
         yield Part(
             name=installed.name if installed else owner,
             version=installed.version if installed else None,
@@ -183,7 +187,7 @@ def _unowned(inventory: Inventory) -> Mapping[str, int]:
     return dict(sorted(folders.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _tops(distributions: Iterable[Installed]) -> tuple[NormalizedName, ...]:
+def _not_required(distributions: Iterable[InstalledDistribution]) -> tuple[NormalizedName, ...]:
     distributions = tuple(distributions)
     required = {name for each in distributions for name in each.requires - {each.name}}
     return tuple(sorted({each.name for each in distributions} - required))
@@ -199,26 +203,28 @@ def _savings(inventory: Inventory, lock: Lock) -> tuple[Saving, ...]:
     for each in inventory.distributions.values():
         requires[each.name] |= each.requires & sizes.keys()
     found = (
-        Saving(name=name, bytes=sizes[name], brings={each: sizes[each] for each in _brought(name, requires, kept)})
+        Saving(
+            name=name, bytes=sizes[name], brings={each: sizes[each] for each in _required_only_by(name, requires, kept)}
+        )
         for name in sizes.keys() - kept
     )
     return tuple(sorted(found, key=lambda saving: (-saving.total, saving.name)))
 
 
-def _brought(
+def _required_only_by(
     name: NormalizedName,
     requires: Mapping[NormalizedName, frozenset[NormalizedName]],
     kept: set[NormalizedName],
 ) -> tuple[NormalizedName, ...]:
-    """What is there for the sake of *name* alone: all that require it go with *name*."""
-    gone = {name}
+    """Return the distributions that only *name* requires, directly or through others of them."""
+    removed = {name}
     while True:
         more = {
             each
-            for leaving in gone
-            for each in requires.get(leaving, frozenset()) - gone - kept
-            if all(other in gone for other, its in requires.items() if each in its)
+            for leaving in removed
+            for each in requires.get(leaving, frozenset()) - removed - kept
+            if all(other in removed for other, its in requires.items() if each in its)
         }
         if not more:
-            return tuple(sorted(gone - {name}))
-        gone |= more
+            return tuple(sorted(removed - {name}))
+        removed |= more

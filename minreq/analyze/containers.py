@@ -1,4 +1,4 @@
-"""Where the files of a tree are: a folder on disk, or a zip that is read where it lies."""
+"""Read the files of a tree: from a folder, or from a zip without unpacking it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from minreq.errors import TreeUnreadable
 
 
 class Container(Protocol):
-    """Files by path, relative and with ``/``."""
+    """Files by their relative path with ``/``."""
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Unpacked bytes of each file, sorted by path. Links are no files."""
+        """The unpacked bytes of each file, sorted by path. Links do not count as files."""
 
     def read(self, path: str) -> bytes:
-        """Return the contents of one of them; raises `TreeUnreadable`."""
+        """Return the contents of a file; raises `TreeUnreadable`."""
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Container]:
+def open_container(path: Path) -> Iterator[Container]:
     """Open a folder, a wheel or any other zip; raises `TreeUnreadable`."""
     if path.is_dir():
         yield Folder(path)
@@ -46,8 +46,8 @@ class Folder:
         self.sizes: Mapping[str, int] = dict(sorted(self._walk()))
 
     def _walk(self) -> Iterator[tuple[str, int]]:
-        for parent, folders, names in os.walk(self._folder, onerror=self._refuse):
-            # A link is not followed: what it leads to is counted where it lies, or is not part of the tree.
+        for parent, folders, names in os.walk(self._folder, onerror=self._raise_unreadable):
+            # Links are not followed: their target is counted in its own place, or is not part of the tree.
             folders[:] = [each for each in folders if not os.path.islink(os.path.join(parent, each))]  # noqa: PTH114, PTH118 - Some ten thousand files.
             inside = Path(parent).relative_to(self._folder)
             for name in names:
@@ -55,7 +55,7 @@ class Folder:
                 if stat.S_ISREG(status.st_mode):
                     yield (inside / name).as_posix(), status.st_size
 
-    def _refuse(self, error: OSError) -> None:
+    def _raise_unreadable(self, error: OSError) -> None:
         raise TreeUnreadable(self._folder, error.strerror or str(error)) from error
 
     def read(self, path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What a tree holds: each file with its distribution and its kind. Pure but for the container that is read."""
+"""List the files of a tree, each with its distribution and its kind; reads the container and runs nothing."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from minreq.analyze.containers import Container
 from minreq.analyze.kinds import Kind, is_shared_object, kind_of
 from minreq.analyze.symbols import symbol_bytes
 
-#: Owners of what no distribution owns.
+#: The owners of files that no distribution owns.
 INTERPRETER = "(interpreter)"
 STANDARD_LIBRARY = "(standard library)"
 NOBODY = "(nobody)"
-#: What a build says of itself.
+#: Files that describe a build of minreq.
 BUILD = "(minreq build)"
 
 #: ``x-1.0.dist-info/METADATA`` or ``x.egg-info/PKG-INFO``, at the end of a path.
 _METADATA = re.compile(r"(?:^|.*/)(?P<folder>[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO))$")
-#: ``python3.12/os.py`` tells where a standard library lies.
+#: The folder with ``python3.12/os.py`` is a standard library.
 _STANDARD_LIBRARY = re.compile(r"(?P<folder>(?:.*/)?python3\.\d+)/os\.py$")
 _BUILD = re.compile(r"(?:.*/)?(?:_minreq_build\.py|minreq-build\.json)$")
 _INTERPRETER = re.compile(r"(?:.*/)?(?:bin/(?:python|pip|idle|pydoc)[\d.]*|libpython3[\d.]*(?:\.so|\.a)[\d.]*)$")
@@ -34,85 +34,85 @@ _COMPILED = re.compile(r"__pycache__/(?P<stem>[^/]+?)\.[a-z]+-\d+(?:\.opt-\d)?\.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A file."""
+class FileEntry:
+    """A file of a tree."""
 
     path: str
     #: Unpacked bytes.
     size: int
     kind: Kind
-    #: The folder of the metadata of the distribution it belongs to, or one of the names in brackets.
+    #: The metadata folder of its distribution, or one of the owners in brackets.
     owner: str
-    #: Of *size*, what is debug symbols.
+    #: The bytes of debug symbols in *size*.
     symbols: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
+class InstalledDistribution:
     """A distribution in a tree."""
 
-    #: The folder of its metadata, which tells two of one name apart.
+    #: The folder of its metadata; two distributions of one name differ in it.
     key: str
     name: NormalizedName
     version: str
-    #: The projects it requires, extras aside; markers are not evaluated, since the tree may be for another machine.
+    #: The projects it requires, without extras. Markers are not evaluated: the tree may be for another machine.
     requires: frozenset[NormalizedName]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """Everything in a tree."""
+    """The files and distributions of a tree."""
 
     #: Sorted by path.
-    entries: tuple[Entry, ...]
+    entries: tuple[FileEntry, ...]
     #: By key, sorted by name.
-    distributions: Mapping[str, Installed]
+    distributions: Mapping[str, InstalledDistribution]
 
 
-def take(container: Container) -> Inventory:
-    """Read what *container* holds; nothing of it is run. Raises `TreeUnreadable`."""
+def take_inventory(container: Container) -> Inventory:
+    """List the files of *container*; nothing in it is run. Raises `TreeUnreadable`."""
     sizes = container.sizes
-    distributions, owners = _distributions(container)
+    distributions, owners = _find_distributions(container)
     libraries = tuple(f"{match['folder']}/" for path in sizes if (match := _STANDARD_LIBRARY.match(path)))
     entries = []
     for path, size in sizes.items():
         kind = kind_of(path)
         symbols = symbol_bytes(container.read(path)) if is_shared_object(path.rpartition("/")[2]) else 0
-        owner = owners.get(path) or _owner_of_compiled(path, owners) or _other(path, libraries)
-        entries.append(Entry(path=path, size=size, kind=kind, owner=owner, symbols=min(symbols, size)))
+        owner = owners.get(path) or _owner_of_compiled(path, owners) or _owner_by_place(path, libraries)
+        entries.append(FileEntry(path=path, size=size, kind=kind, owner=owner, symbols=min(symbols, size)))
     return Inventory(entries=tuple(entries), distributions=distributions)
 
 
-def _distributions(container: Container) -> tuple[Mapping[str, Installed], Mapping[str, str]]:
-    """The distributions by key, and the key of each file that one of them records."""
-    found: dict[str, Installed] = {}
+def _find_distributions(container: Container) -> tuple[Mapping[str, InstalledDistribution], Mapping[str, str]]:
+    """Return the distributions by key, and for each recorded file the key of its distribution."""
+    found: dict[str, InstalledDistribution] = {}
     owners: dict[str, str] = {}
-    # The shortest first: what a distribution has vendored, metadata and all, is a file of that distribution.
+    # Outer folders first: metadata that a distribution has vendored is a file of this distribution.
     for path in sorted((path for path in container.sizes if _METADATA.match(path)), key=lambda path: path.count("/")):
         if path in owners:
             continue
         folder = posixpath.dirname(path)
-        installed = _installed(folder, container.read(path))
+        installed = _read_distribution(folder, container.read(path))
         if installed is None:
             continue
         found[folder] = installed
-        for file in _recorded(container, folder):
+        for file in _recorded_files(container, folder):
             owners.setdefault(file, folder)
     ordered = sorted(found.values(), key=lambda each: (each.name, each.version, each.key))
     return {each.key: each for each in ordered}, owners
 
 
-def _installed(folder: str, metadata: bytes) -> Installed | None:
+def _read_distribution(folder: str, metadata: bytes) -> InstalledDistribution | None:
     headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
     try:
         name = canonicalize_name(headers.get("Name", ""), validate=True)
     except InvalidName:
         return None
-    requires = frozenset(_requirements(headers.get_all("Requires-Dist", [])))
-    return Installed(key=folder, name=name, version=headers.get("Version", "?"), requires=requires)
+    requires = frozenset(_required_projects(headers.get_all("Requires-Dist", [])))
+    return InstalledDistribution(key=folder, name=name, version=headers.get("Version", "?"), requires=requires)
 
 
-def _requirements(texts: Iterable[str]) -> Iterator[NormalizedName]:
+def _required_projects(texts: Iterable[str]) -> Iterator[NormalizedName]:
     for text in texts:
         try:
             requirement = Requirement(text)
@@ -122,8 +122,8 @@ def _requirements(texts: Iterable[str]) -> Iterator[NormalizedName]:
             yield canonicalize_name(requirement.name)
 
 
-def _recorded(container: Container, folder: str) -> Iterator[str]:
-    """The files of the distribution with its metadata in *folder*, as far as they are there."""
+def _recorded_files(container: Container, folder: str) -> Iterator[str]:
+    """Yield the files of the distribution whose metadata is in *folder*, by its metadata."""
     root = posixpath.dirname(folder)
     sizes = container.sizes
     record, listed = f"{folder}/RECORD", f"{folder}/installed-files.txt"
@@ -131,27 +131,27 @@ def _recorded(container: Container, folder: str) -> Iterator[str]:
     if record in sizes:
         for row in csv.reader(io.StringIO(container.read(record).decode("utf-8", "replace"))):
             if row:
-                yield _joined(root, row[0])
+                yield _join_path(root, row[0])
     elif listed in sizes:
         for line in container.read(listed).decode("utf-8", "replace").splitlines():
-            yield _joined(folder, line)
+            yield _join_path(folder, line)
     elif f"{folder}/top_level.txt" in sizes:
         for top in container.read(f"{folder}/top_level.txt").decode("utf-8", "replace").split():
-            place = _joined(root, top)
+            place = _join_path(root, top)
             yield from (path for path in sizes if path.startswith(f"{place}/") or path == f"{place}.py")
 
 
-def _joined(root: str, path: str) -> str:
-    """*path* of a record, which may lead out of *root*: ``../../../bin/x``. A wheel's own are below ``x.data``."""
+def _join_path(root: str, path: str) -> str:
+    """Return the path in the tree of *path* in a record below *root*; it may lead out of it: ``../../../bin/x``."""
     return posixpath.normpath(posixpath.join(root, path))
 
 
 def _owner_of_compiled(path: str, owners: Mapping[str, str]) -> str | None:
-    """Compiled files that nobody recorded belong to their source's distribution."""
+    """Return the distribution of the source of a compiled file that no record lists."""
     return owners.get(_COMPILED.sub(lambda match: f"{match['stem']}.py", path))
 
 
-def _other(path: str, libraries: tuple[str, ...]) -> str:
+def _owner_by_place(path: str, libraries: tuple[str, ...]) -> str:
     if _INTERPRETER.match(path) or path.endswith("pyvenv.cfg"):
         return INTERPRETER
     if path.startswith(libraries) and "site-packages/" not in path:

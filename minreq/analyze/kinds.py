@@ -1,4 +1,4 @@
-"""What kind of file a path is, by the conventions of packaging; pure."""
+"""The kinds of files in a package, decided by path and the conventions of packaging; pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 
 
 class Kind(Enum):
-    """What a file of a package is for."""
+    """The purpose of a file in a package."""
 
     CODE = "code"
     COMPILED = "compiled"
     SHARED_OBJECT = "shared objects"
-    #: Of shared objects: what a linker and a debugger read, and no program.
+    #: The part of a shared object that only linkers and debuggers read.
     SYMBOLS = "debug symbols"
     STUBS = "type stubs"
     TESTS = "tests"
@@ -23,11 +23,11 @@ class Kind(Enum):
     DATA = "data"
 
 
-#: Folders that hold tests, and those that hold documentation.
+#: Names of folders with tests, and of folders with documentation.
 TESTS = frozenset({"test", "tests"})
 DOCS = frozenset({"doc", "docs"})
 
-#: What a compiler reads, of C, C++, Cython, Fortran and CUDA; and archives for a linker.
+#: Endings of files for compilers (C, C++, Cython, Fortran, CUDA) and of archives for linkers.
 SOURCES = frozenset(
     {
         ".a",
@@ -64,7 +64,7 @@ _BY_SUFFIX = {
 
 
 def kind_of(path: str) -> Kind:
-    """Return the kind of the file *path*, relative to where packages lie, with ``/``."""
+    """Return the kind of the file *path*, relative to the folder of packages, with ``/``."""
     *folders, name = path.split("/")
     if any(folder.endswith(_METADATA) for folder in folders):
         return Kind.METADATA
@@ -72,10 +72,10 @@ def kind_of(path: str) -> Kind:
     inside = {folder.lower() for folder in folders}
     if inside & TESTS:
         return Kind.TESTS
-    # Code in a folder of that name may well make documentation for a program that asks for it, as in boto3.
+    # Code in such a folder may make documentation for a program that asks for it, as in boto3.
     return Kind.DOCS if inside & DOCS and kind is Kind.DATA else kind
 
 
 def is_shared_object(name: str) -> bool:
-    """Whether a file of this *name* is one: ``x.so``, ``x.abi3.so``, ``libx.so.6``, ``x.pyd``, ``x.dylib``."""
+    """Whether *name* is that of a shared object: ``x.so``, ``x.abi3.so``, ``libx.so.6``, ``x.pyd``, ``x.dylib``."""
     return name.endswith((".so", ".pyd", ".dylib", ".dll")) or ".so." in name

@@ -1,4 +1,4 @@
-"""The part of a shared object that only linkers and debuggers read."""
+"""Count the bytes of debug symbols in shared objects."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from elftools.elf.elffile import ELFFile
 
 
 def symbol_bytes(content: bytes) -> int:
-    """Return the bytes of the sections that ``strip --strip-unneeded`` leaves out of an ELF file; 0 for any other.
+    """Return the bytes of the sections that ``strip --strip-unneeded`` removes from an ELF file; 0 for any other file.
 
-    A section that is not loaded has no flag SHF_ALLOC (System V ABI, "Sections"); of those only the names of sections
-    stay.
+    It removes sections without the flag SHF_ALLOC, which are not loaded (System V ABI, "Sections"), and keeps of those
+    only the names of sections.
     """
     if not content.startswith(b"\x7fELF"):
         return 0
@@ -23,4 +23,4 @@ def symbol_bytes(content: bytes) -> int:
             if section.name in {".symtab", ".strtab"} or section.name.startswith((".debug_", ".zdebug_"))
         )
     except (ELFError, ValueError, KeyError, AttributeError):
-        return 0  # Damaged: a loader would say so, and nothing here depends on it.
+        return 0  # A damaged file: a loader would report it; the analysis does not depend on it.

@@ -1,3 +1,3 @@
-"""A lock as a tree: installed, made smaller, proven by the smoke, written."""
+"""Build a tree from a lock: install it, make it smaller, prove it by the smoke, write it."""
 
 __all__ = ["build"]

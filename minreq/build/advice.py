@@ -1,4 +1,4 @@
-"""What to do next where a build fails, or comes to more than it may; pure."""
+"""Suggestions for the user when a build fails or exceeds its budget; pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.utils import NormalizedName
 
-from minreq.build.slim.leaves import Removal
+from minreq.build.slim.files import RemovedFile
 from minreq.config import BuildSettings
 from minreq.config.levels import LEVELS
 
-#: What to try where it does not work without sources, with everything there.
-WITHOUT_SOURCES = "choose --bytecode add or none: without sources it fails whatever is left out"
+#: What to try when the complete tree fails without its sources.
+WITHOUT_SOURCES = "choose --bytecode add or none: without sources the smoke fails whatever is left out"
 
-#: How many distributions, and how many files, are named.
-_FEW = 3
+#: How many distributions, or files, one sentence names.
+_MAX_NAMED = 3
 
 
-def after_failure(settings: BuildSettings) -> str:
-    """Return what to try where the built tree does not work."""
+def suggest_after_failure(settings: BuildSettings) -> str:
+    """Return what to try when the smoke fails on the built tree."""
     if settings.bytecode == "only":
         return "try --bytecode add, or keep what is missing with --keep PATTERN"
     depth = LEVELS.index(settings.slim)
@@ -27,21 +27,22 @@ def after_failure(settings: BuildSettings) -> str:
     return f"keep what is missing with --keep PATTERN, or build with --slim {LEVELS[depth - 1]}"
 
 
-def of_missed(missed: Iterable[Removal]) -> Iterator[str]:
-    """Yield a sentence for each rule that left out what the smoke asked for."""
+def describe_missed_files(missed: Iterable[RemovedFile]) -> Iterator[str]:
+    """Yield one sentence for each rule that left out files which the smoke tried to open."""
     paths: dict[str, list[str]] = {}
-    for removal in missed:
-        paths.setdefault(removal.rule.value, []).append(removal.leaf.path)
-    for rule, its in paths.items():
-        more = f" and {len(its) - _FEW} more" if len(its) > _FEW else ""
-        words = " ".join(f"--keep '{path}'" for path in its[:_FEW])
-        yield f"the smoke asks for {', '.join(its[:_FEW])}{more}, left out as {rule}; {words} brings it back"
+    for removed in missed:
+        paths.setdefault(removed.rule.value, []).append(removed.file.path)
+    for rule, names in paths.items():
+        more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+        options = " ".join(f"--keep '{path}'" for path in names[:_MAX_NAMED])
+        listed = ", ".join(names[:_MAX_NAMED])
+        yield f"the smoke tries to open {listed}{more}, left out by the rule {rule}; {options} keeps it"
 
 
-def smaller(settings: BuildSettings, sizes: Mapping[NormalizedName, int], compiled: int) -> Iterator[str]:
-    """Yield what would make it smaller, the safest first.
+def suggest_smaller_build(settings: BuildSettings, sizes: Mapping[NormalizedName, int], compiled: int) -> Iterator[str]:
+    """Yield options that make the build smaller, the safest first.
 
-    *sizes* are the bytes of each distribution, *compiled* those of compiled files that were added.
+    *sizes* has the bytes of each distribution. *compiled* is the bytes of the compiled files that the build added.
     """
     stronger = LEVELS[LEVELS.index(settings.slim) + 1 :]
     if stronger:
@@ -49,6 +50,6 @@ def smaller(settings: BuildSettings, sizes: Mapping[NormalizedName, int], compil
     if compiled and settings.bytecode == "add":
         yield f"--bytecode none, {compiled:,} bytes smaller, and slower to start wherever nothing can be written"
         yield "--bytecode only, without the sources"
-    largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_FEW]
+    largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NAMED]
     yield f"--drop PATTERN; the largest are {', '.join(f'{name} {count:,}' for name, count in largest)}"
     yield "fewer --providers or --features in the lock, or a container image instead of a zip"

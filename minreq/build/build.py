@@ -1,113 +1,119 @@
-"""The way of the data through a build: what the lock installs, made smaller, proven by the smoke, written."""
+"""Build a tree from a lock: select the files, write them, prove the tree by the smoke, write the output."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from minreq.build import advice, output, product, proof, task as to_build
-from minreq.build.finding import Finder
-from minreq.build.proof import Prover
-from minreq.build.result import Built, Layer, Placed
-from minreq.build.slim import symbols
+from minreq.build import advice, output, tree
+from minreq.build.prove import Prover, check_budget
+from minreq.build.result import BuildResult, Layer, MapEntry
+from minreq.build.slim.strip import find_strip_program
+from minreq.build.task import read_task
+from minreq.build.wheels import WheelFinder
 from minreq.config import BuildSettings
 from minreq.index.client import IndexClient
-from minreq.lockfile.pinned import Installation
-from minreq.minimize.laboratory import workplace
+from minreq.lockfile.finder import Installation
+from minreq.minimize.runner import open_runner
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
-from minreq.task import recall, task as preparing
-from minreq.wheels.store import Store
+from minreq.task import fromlock
+from minreq.task.task import read_index_settings
+from minreq.wheels.store import Store, sha256
 
-__all__ = ["Built", "Layer", "Placed", "build"]
+__all__ = ["BuildResult", "Layer", "MapEntry", "build"]
 
 
-def build(settings: BuildSettings, reporter: Reporter) -> Built:
-    """Build the tree, prove it, write it; nothing is written unless it is proven and within the budget.
+def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
+    """Build the tree, prove it and write it. A tree that is not proven, or over the budget, is not written.
 
-    Raises ``BuildFails``, ``BuildOverBudget``, ``ProofFailed`` for a lock that was edited, and every other branch of
+    Raises ``BuildFailed``, ``BuildOverBudget``, ``ProofFailed`` for a lock that was edited, and every other branch of
     ``MinreqError``.
     """
     output.check(settings)
-    read = to_build.read(settings)
-    index_settings = preparing.index_settings(settings.index)
+    task = read_task(settings)
+    index_settings = read_index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        allow_pth = recall.allowed_pth(read.lock)
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched, allow_pth=allow_pth)
+        allow_pth = fromlock.read_allowed_pth(task.lock)
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, allow_pth=allow_pth)
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
-        reporter.began(Step.MAP, f"{len(read.names)} distributions")
-        ours, theirs = Finder(task=read, index=index, settings=index_settings, store=store).installations(reporter)
-        closure = recall.closure(read.lock, ours, store)
+        reporter.began(Step.MAP, f"{len(task.names)} distributions")
+        finder = WheelFinder(task=task, index=index, settings=index_settings, store=store)
+        for_host, for_target = finder.find_wheels(reporter)
+        closure = fromlock.make_closure(task.lock, for_host, store)
         with (
             temporary.folder(store.scratch_folder) as scratch,
-            workplace(
-                read.interpreter,
-                read.plan,
+            open_runner(
+                task.interpreter,
+                task.plan,
                 closure,
                 store,
-                initial=frozenset(ours.candidates),
+                initial=frozenset(for_host.candidates),
                 jobs=settings.jobs,
                 timeout=settings.timeout,
-            ) as laboratory,
+            ) as runner,
         ):
-            prover = Prover(task=read, laboratory=laboratory, reporter=reporter)
-            return _build(prover, store, ours=ours, theirs=theirs, scratch=scratch)
+            prover = Prover(task=task, runner=runner, reporter=reporter)
+            return _build(prover, store, for_host=for_host, for_target=for_target, scratch=scratch)
 
 
-def _build(prover: Prover, store: Store, *, ours: Installation, theirs: Installation, scratch: Path) -> Built:
-    """Choose, write, prove, and hand over."""
+def _build(
+    prover: Prover, store: Store, *, for_host: Installation, for_target: Installation, scratch: Path
+) -> BuildResult:
+    """Select the files, write them into *scratch*, prove the tree, and write the output."""
     task, reporter = prover.task, prover.reporter
     settings = task.settings
-    strip = symbols.strip_program()
+    strip = find_strip_program()
     if strip is None and settings.slim != "none":
-        reporter.note("there is no `strip` on this machine, so debug symbols stay; binutils has it")
+        reporter.note("this machine has no `strip`, so debug symbols stay; install binutils to remove them")
 
-    here, there = product.leaves(task, ours, store), product.leaves(task, theirs, store)
-    watched = prover.watch()
-    opened = watched.opened if watched else frozenset()
-    if watched and settings.bytecode == "only":
-        whole = product.write(task, product.everything(here), scratch / "whole", strip=None)
-        opened = prover.watch_without_sources(whole, watched)
-        shutil.rmtree(whole.folder)
-    choice = product.chosen(task, here, opened)
-    reporter.began(Step.BUILD, f"{len(choice.kept):,} files, {len(choice.removed):,} left out")
-    host = product.write(task, choice, scratch / "tree", strip=strip)
+    host_files, target_files = (tree.list_files(task, wheels, store) for wheels in (for_host, for_target))
+    reference = prover.run_reference()
+    opened = reference.opened if reference else frozenset()
+    if reference and settings.bytecode == "only":
+        complete = tree.write(task, tree.select_all(host_files), scratch / "whole", strip=None)
+        opened = prover.run_without_sources(complete, reference)
+        shutil.rmtree(complete.folder)
+    selection = tree.select(task, host_files, opened)
+    reporter.began(Step.BUILD, f"{len(selection.kept):,} files, {len(selection.removed):,} left out")
+    host_tree = tree.write(task, selection, scratch / "tree", strip=strip)
 
-    asked = prover.prove(host, watched)
-    missed = host.missed(asked)
-    for sentence in advice.of_missed(missed):
-        reporter.note(f"{sentence}; without, it does the same")
-    seconds = prover.first_import(host)
+    opened_in_tree = prover.prove(host_tree, reference)
+    missed = host_tree.find_missed(opened_in_tree)
+    for sentence in advice.describe_missed_files(missed):
+        reporter.note(f"{sentence}; the smoke passes without it")
+    seconds = prover.time_first_import(host_tree)
 
-    made = host
-    if [leaf.source for leaf in here] != [leaf.source for leaf in there]:
-        foreign = product.chosen(task, there, product.elsewhere(opened, here, there) if watched else frozenset())
-        made = product.write(task, foreign, scratch / "foreign", strip=strip)
-    split = prover.split(host, made.sizes, scratch) if settings.layers else None
-    proof.check_budget(task, made, split)
+    target_tree = host_tree
+    if [file.source for file in host_files] != [file.source for file in target_files]:
+        opened = tree.translate_paths(opened, host_files, target_files) if reference else frozenset()
+        target_tree = tree.write(task, tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
+    layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
+    check_budget(task, target_tree, layer_plan)
 
     reporter.began(Step.WRITE, str(settings.output))
-    layers = output.write(settings, made, split)
+    layers = output.write(settings, target_tree, layer_plan)
+    opened_files = opened_in_tree & host_tree.file_sizes.keys()
     archive = settings.output if settings.is_zip else None
-    return Built(
+    return BuildResult(
         output=settings.output,
         root=task.root,
         slim=settings.slim,
         bytecode=settings.bytecode,
         target=task.target.name,
-        bytes=made.bytes,
-        files=len(made.files),
+        bytes=target_tree.bytes,
+        files=len(target_tree.file_sizes),
         zip_bytes=archive.stat().st_size if archive else None,
-        sha256=output.sha256(archive) if archive else None,
-        opened=host.bytes_of(asked & host.files.keys()),
-        opened_with_sources=host.bytes_of(host.with_sources(asked & host.files.keys())),
+        sha256=sha256(archive) if archive else None,
+        opened=host_tree.bytes_of(opened_files),
+        opened_with_sources=host_tree.bytes_of(host_tree.add_sources(opened_files)),
         missed=missed,
         first_import=seconds,
         stages=task.stages,
-        savings=made.savings,
-        map=made.map,
+        savings=target_tree.savings,
+        map=target_tree.map,
         layers=layers,
-        functions=split.functions if split else {},
+        functions=layer_plan.functions if layer_plan else {},
         reserve=settings.reserve,
         budget=settings.budget,
     )

@@ -1,4 +1,4 @@
-"""The proof of a build: the smoke on the very tree, and on what each function of a layered one attaches."""
+"""Prove a build: run the smoke on the tree, and on the layers that each function attaches."""
 
 from __future__ import annotations
 
@@ -10,108 +10,119 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from minreq.build import advice, prove as proving
-from minreq.build.product import Product
-from minreq.build.prove import Watched
-from minreq.build.slim.layering import Layers, layers
-from minreq.build.task import Task
-from minreq.errors import BuildFails, BuildOverBudget
-from minreq.minimize.observe import Laboratory
+from minreq.build import advice, runs
+from minreq.build.runs import ReferenceRun
+from minreq.build.slim.layers import LayerPlan, plan_layers
+from minreq.build.task import BuildTask
+from minreq.build.tree import BuiltTree
+from minreq.errors import BuildFailed, BuildOverBudget
+from minreq.minimize.runner import SmokeRunner
 from minreq.model import Plan
 from minreq.reporting import Reporter, Step
 
-#: Levels that depend on what the smoke opens.
-_WATCHED_LEVELS = frozenset({"unused", "traced"})
+#: Levels that leave out files by what the smoke opens.
+_LEVELS_OF_SMOKE = frozenset({"unused", "traced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prover:
-    """Runs the smoke on trees."""
+    """Runs the smoke on trees and compares the results with the lock."""
 
-    task: Task
-    laboratory: Laboratory
+    task: BuildTask
+    runner: SmokeRunner
     reporter: Reporter
 
-    def watch(self) -> Watched | None:
-        """Run on everything, where that tells something that the lock does not; raises ``SmokeFails``."""
+    def run_reference(self) -> ReferenceRun | None:
+        """Run the smoke on everything that the lock installs; raises ``SmokeFailed``.
+
+        Return ``None`` when the level and the stages need no such run: the lock has all the answers.
+        """
         task = self.task
-        if task.settings.slim not in _WATCHED_LEVELS and {*task.stages} <= {*task.lock.stages}:
+        if task.settings.slim not in _LEVELS_OF_SMOKE and {*task.stages} <= {*task.lock.stages}:
             return None
         self.reporter.began(Step.WATCH)
-        return proving.watch(self.laboratory, task.plan)
+        return runs.run_reference(self.runner, task.plan)
 
-    def watch_without_sources(self, product: Product, watched: Watched) -> frozenset[str]:
-        """Run on *product*, everything without its sources; return what is opened, compiled files by their sources.
+    def run_without_sources(self, tree: BuiltTree, reference: ReferenceRun) -> frozenset[str]:
+        """Run the smoke on *tree*, which is complete but has no sources; return the files that it opens.
 
-        Code that reads its own source may import more where there is none. Raises ``BuildFails`` where the smoke does
-        otherwise without sources, whatever is left out.
+        A compiled file counts as its source. This run is needed since code that reads its own source may import more
+        when there is none. Raises ``BuildFailed`` when the smoke differs: then no level can help.
         """
         self.reporter.began(Step.WATCH, "the same without sources")
-        opened = self._proven(product, product.folder, self.task.plan, watched, otherwise=advice.WITHOUT_SOURCES)
-        return product.sources_of(opened)
+        opened = self._prove(tree, tree.folder, self.task.plan, reference, advice_on_failure=advice.WITHOUT_SOURCES)
+        return tree.replace_by_sources(opened)
 
-    def prove(self, product: Product, watched: Watched | None) -> frozenset[str]:
-        """Run the smoke on *product*; return the paths in it that were opened, or asked for in vain.
+    def prove(self, tree: BuiltTree, reference: ReferenceRun | None) -> frozenset[str]:
+        """Run the smoke on *tree*; return the paths in it that the smoke opened or tried to open.
 
-        Raises ``BuildFails``.
+        Raises ``BuildFailed``.
         """
         self.reporter.began(Step.PROVE, f"by the smoke, on what --slim {self.task.settings.slim} leaves")
-        return self._proven(product, product.folder, self.task.plan, watched)
+        return self._prove(tree, tree.folder, self.task.plan, reference)
 
-    def split(self, product: Product, sizes: Mapping[NormalizedName, int], scratch: Path) -> Layers:
-        """Divide the distributions among layers, and prove each provider with the base and its own alone.
+    def prove_layers(self, tree: BuiltTree, sizes: Mapping[NormalizedName, int], scratch: Path) -> LayerPlan:
+        """Divide the distributions into layers, and prove each provider on the layers that its functions attach.
 
-        *product* is the tree that runs here, *sizes* are the bytes of each distribution in what is written. The trees
-        of functions are made in *scratch*, on the file system of *product*. Raises ``BuildFails``.
+        *tree* runs on this host. *sizes* has the bytes of each distribution in the tree for the target. The trees of
+        functions are made in *scratch*, on the file system of *tree*, from hard links. Raises ``BuildFailed``.
         """
         task = self.task
         providers = [group.name for group in task.plan.groups if not group.name.startswith("smoke/")]
-        split = layers(task.lock.selection.kept, providers, sizes)
+        layer_plan = plan_layers(task.lock.selection.kept, providers, sizes)
         for group in task.plan.groups:
-            attached = split.functions.get(group.name, split.names)
-            if {*attached} == {*split.names}:
+            attached = layer_plan.functions.get(group.name, layer_plan.names)
+            if {*attached} == {*layer_plan.names}:
                 continue
             self.reporter.began(Step.PROVE, f"{group.name} with {', '.join(attached)}")
             folder = scratch / f"function-{group.name}"
-            for path in product.files_of(split, attached):
+            for path in tree.files_of_layers(layer_plan, attached):
                 folder.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(product.folder / path, folder / path)
-            self._proven(product, folder, replace(task.plan, groups=(group,)), None)
+                os.link(tree.folder / path, folder / path)
+            self._prove(tree, folder, replace(task.plan, groups=(group,)), None)
             shutil.rmtree(folder)
-        return split
+        return layer_plan
 
-    def first_import(self, product: Product) -> float | None:
-        """Return the seconds of the first stage on *product* in a new interpreter, ``None`` where there is none."""
-        paths = [product.folder, *self._provided()]
-        return proving.first_import(self.task.interpreter.base_executable, self.task.plan, paths)
+    def time_first_import(self, tree: BuiltTree) -> float | None:
+        """Return the seconds that the first stage takes on *tree* in a new interpreter, ``None`` without one."""
+        paths = [tree.folder, *self._provided_paths()]
+        return runs.time_first_import(self.task.interpreter.base_executable, self.task.plan, paths)
 
-    def _proven(
-        self, product: Product, folder: Path, plan: Plan, watched: Watched | None, *, otherwise: str | None = None
+    def _prove(
+        self,
+        tree: BuiltTree,
+        folder: Path,
+        plan: Plan,
+        reference: ReferenceRun | None,
+        *,
+        advice_on_failure: str | None = None,
     ) -> frozenset[str]:
         task, settings = self.task, self.task.settings
-        paths = [folder, *self._provided()]
-        found = proving.prove(self.laboratory, plan, paths, lock=task.lock, platform=task.host, watched=watched)
+        paths = [folder, *self._provided_paths()]
+        found = runs.prove_tree(self.runner, plan, paths, lock=task.lock, platform=task.host, reference=reference)
         if found.differences:
-            causes = advice.of_missed(product.missed(found.opened))
+            causes = advice.describe_missed_files(tree.find_missed(found.opened))
             sentences = (*found.differences, *causes)
-            step = otherwise or advice.after_failure(settings)
-            raise BuildFails(settings.lock.name, settings.slim, settings.bytecode, sentences, step)
+            step = advice_on_failure or advice.suggest_after_failure(settings)
+            raise BuildFailed(settings.lock.name, settings.slim, settings.bytecode, sentences, step)
         return found.opened
 
-    def _provided(self) -> list[Path]:
-        return self.laboratory.paths(self.task.lock.resolution.provided)
+    def _provided_paths(self) -> list[Path]:
+        return self.runner.folders(self.task.lock.resolution.provided)
 
 
-def check_budget(task: Task, product: Product, split: Layers | None) -> None:
-    """Raise ``BuildOverBudget`` where the build, or with layers what one function attaches, comes to too much."""
+def check_budget(task: BuildTask, tree: BuiltTree, layer_plan: LayerPlan | None) -> None:
+    """Raise ``BuildOverBudget`` when the build, or with layers the total of one function, exceeds the budget."""
     settings = task.settings
     if settings.budget is None:
         return
-    loads = {"the build": product.bytes}
-    if split is not None:
-        sizes = {name: product.bytes_of(product.files_of(split, (name,))) for name in split.names}
-        loads = {f"the function for {name}": sum(map(sizes.__getitem__, its)) for name, its in split.functions.items()}
-    for what, size in loads.items():
+    sizes_to_check = {"the build": tree.bytes}
+    if layer_plan is not None:
+        sizes = {name: tree.bytes_of(tree.files_of_layers(layer_plan, (name,))) for name in layer_plan.names}
+        sizes_to_check = {
+            f"the function for {name}": sum(map(sizes.__getitem__, its)) for name, its in layer_plan.functions.items()
+        }
+    for what, size in sizes_to_check.items():
         if size + settings.reserve > settings.budget:
-            steps = advice.smaller(settings, product.sizes, sum(product.written.compiled.values()))
+            steps = advice.suggest_smaller_build(settings, tree.distribution_sizes, sum(tree.written.compiled.values()))
             raise BuildOverBudget(what, size, settings.reserve, settings.budget, [*steps])

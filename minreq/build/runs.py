@@ -1,4 +1,4 @@
-"""A tree that is run: which files the smoke opens, whether it does what the lock says, how long an import takes."""
+"""Runs of the smoke on a tree: which files it opens, how it differs from the lock, how long the first import takes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from minreq.errors import SmokeFails
-from minreq.minimize.compare import deviations, sentence, steady_behaviour
-from minreq.minimize.observe import PROOF_SEED, Laboratory, stages
+from minreq.errors import SmokeFailed
+from minreq.minimize.compare import describe, deviations, normalize_behaviour
+from minreq.minimize.observe import PROOF_SEED, run_stages
+from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Lock, Plan, Platform
 from minreq.smoke.results import StageResult
-from minreq.smoke.running import Run
+from minreq.smoke.run import Run
 from minreq.system import temporary
-from minreq.verify import verdict
+from minreq.verify.deviations import describe_deviations, deviations_from_lock
 
 _COMPILED = re.compile(r"(?:__pycache__/)?(?P<stem>[^/]+?)(?:\.[a-z]+-\d+)?(?:\.opt-\d)?\.pyc$")
 
-#: Seconds a first import may take.
-_PATIENCE = 300
+#: Seconds that a first import may take.
+_TIMEOUT = 300
 
-#: Run by an interpreter of its own: the script is the first argument, what is importable the others.
-_IMPORT = """
+#: A new interpreter runs this. The first argument is the script, the others are the folders to import from.
+_TIMED_IMPORT = """
 import os, runpy, sys, time
 script, *paths = sys.argv[1:]
 sys.path[:0] = [os.path.dirname(script), *paths]
@@ -37,109 +38,111 @@ print(time.perf_counter() - began)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What the smoke did with everything that the lock installs."""
+class ReferenceRun:
+    """What the smoke did on everything that the lock installs."""
 
     behaviour: Behaviour
-    #: Paths within the distributions; of a compiled file its source.
+    #: Paths within the distributions; a compiled file counts as its source.
     opened: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a tree did when the smoke ran on it alone."""
+    """The result of running the smoke on a tree alone."""
 
-    #: A sentence for each thing it does otherwise; empty where it is proven.
+    #: One sentence for each difference; empty when the tree is proven.
     differences: tuple[str, ...]
-    #: Paths within it that were opened, or that something tried to open.
+    #: Paths within the tree that the smoke opened or tried to open.
     opened: frozenset[str]
 
 
-def watch(laboratory: Laboratory, plan: Plan) -> Watched:
-    """Run *plan* and note the files that are opened; raises ``SmokeFails`` where it does not pass."""
-    names = laboratory.closure.resolution.pins
-    world = replace(laboratory.world, plan=plan)
-    with Run(world, "watch", paths=laboratory.paths(names), opens=True) as run:
-        results = stages(run, plan, laboratory.jobs)
-        _check(results)
-        opened = {_within(file, run) for result in results for file in result.opened}
-    return Watched(
+def run_reference(runner: SmokeRunner, plan: Plan) -> ReferenceRun:
+    """Run *plan* on everything and record which files it opens; raises ``SmokeFailed`` when a stage does not pass."""
+    names = runner.closure.resolution.pins
+    setup = replace(runner.setup, plan=plan)
+    with Run(setup, "watch", paths=runner.folders(names), record_opens=True) as run:
+        results = run_stages(run, plan, runner.jobs)
+        _check_passed(results)
+        opened = {_path_in_distribution(file, run) for result in results for file in result.opened_files}
+    return ReferenceRun(
         behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
         opened=frozenset(path for path in opened if path is not None),
     )
 
 
-def _check(results: Sequence[StageResult]) -> None:
+def _check_passed(results: Sequence[StageResult]) -> None:
     for result in results:
         if not result.passed:
-            raise SmokeFails(result.behaviour.stage, result.behaviour.status, result.traceback)
+            raise SmokeFailed(result.behaviour.stage, result.behaviour.status, result.traceback)
 
 
-def _within(file: str, run: Run) -> str | None:
-    """The path of *file* in the distribution it belongs to."""
-    if run.places.owner(file) is None:
+def _path_in_distribution(file: str, run: Run) -> str | None:
+    """Return the path of *file* in its distribution, ``None`` when no distribution owns it."""
+    if run.path_map.owner_of(file) is None:
         return None
-    return _COMPILED.sub(lambda match: f"{match['stem']}.py", run.places.name(file))
+    return _COMPILED.sub(lambda match: f"{match['stem']}.py", run.path_map.make_portable(file))
 
 
-def prove(
-    laboratory: Laboratory,
+def prove_tree(
+    runner: SmokeRunner,
     plan: Plan,
     paths: Sequence[Path],
     *,
     lock: Lock,
     platform: Platform,
-    watched: Watched | None = None,
+    reference: ReferenceRun | None = None,
 ) -> Proof:
-    """Run *plan* on *paths* alone, which nothing may be written to; tell what *lock* has otherwise.
+    """Run *plan* on *paths* alone, write-protected, and return the differences from *lock*.
 
-    The first of *paths* is the tree. Stages that the lock does not know are compared with what they did when they were
-    *watched*. What differs must differ twice.
+    The first of *paths* is the tree. Stages that the lock does not record are compared with the *reference* run. A
+    difference counts only when a second run shows it too.
     """
     plan = replace(plan, environment={**plan.environment, "PYTHONDONTWRITEBYTECODE": "1"})
-    world = replace(laboratory.world, plan=plan)
-    wanted = {script.stage for group in plan.groups for script in group.scripts}
-    wanted |= {plan.first.stage} if plan.first else set()
-    recorded = replace(lock, behaviour=lock.behaviour.of(wanted))
+    setup = replace(runner.setup, plan=plan)
+    stages = {script.stage for group in plan.groups for script in group.scripts}
+    stages |= {plan.first.stage} if plan.first else set()
+    expected = replace(lock, behaviour=lock.behaviour.in_stages(stages))
 
     tree = f"{paths[0]}/"
     opened: set[str] = set()
 
-    def observed() -> Behaviour:
-        with Run(world, "proof", paths=paths, seed=PROOF_SEED, opens=True) as run:
-            results = stages(run, plan, laboratory.jobs)
-        opened.update(file.removeprefix(tree) for result in results for file in result.opened if file.startswith(tree))
+    def run_smoke() -> Behaviour:
+        with Run(setup, "proof", paths=paths, seed=PROOF_SEED, record_opens=True) as run:
+            results = run_stages(run, plan, runner.jobs)
+        opened.update(
+            file.removeprefix(tree) for result in results for file in result.opened_files if file.startswith(tree)
+        )
         return Behaviour(stages=tuple(result.behaviour for result in results))
 
-    def told(behaviour: Behaviour) -> tuple[str, ...]:
-        of_lock = behaviour.of(lock.stages)
-        found = verdict.sentences(verdict.differing(recorded, of_lock, platform), ())
-        if watched is None:
+    def find_differences(behaviour: Behaviour) -> tuple[str, ...]:
+        of_lock = behaviour.in_stages(lock.stages)
+        found = describe_deviations(deviations_from_lock(expected, of_lock, platform), ())
+        if reference is None:
             return found
-        own = wanted - {*lock.stages}
-        before, now = (steady_behaviour(each.of(own)) for each in (watched.behaviour, behaviour))
-        return (*found, *(sentence(each) for each in deviations(before, now)))
+        unrecorded = stages - {*lock.stages}
+        before, now = (normalize_behaviour(each.in_stages(unrecorded)) for each in (reference.behaviour, behaviour))
+        return (*found, *(describe(each) for each in deviations(before, now)))
 
-    before = _files(paths)
-    with _unwritable(paths):
-        found = told(observed())
+    before = _list_files(paths)
+    with _write_protected(paths):
+        found = find_differences(run_smoke())
         if found:
-            again = told(observed())
+            again = find_differences(run_smoke())
             found = tuple(each for each in found if each in again)
-    # Whoever is root can write all the same.
-    changed = sorted(_files(paths) ^ before)
+    # The superuser can write into a write-protected folder.
+    changed = sorted(_list_files(paths) ^ before)
     return Proof(
         differences=(
             *found,
-            *(f"the smoke writes into the tree, which can only be read where it runs: {each}" for each in changed),
+            *(f"the smoke writes into the tree, which is read-only in production: {each}" for each in changed),
         ),
         opened=frozenset(opened),
     )
 
 
 @contextmanager
-def _unwritable(folders: Sequence[Path]) -> Iterator[None]:
-    """Take the right to write from every folder below *folders*."""
+def _write_protected(folders: Sequence[Path]) -> Iterator[None]:
+    """Make every folder below *folders* read-only for the duration of the block."""
     inside = [Path(parent) for folder in folders for parent, _, _ in os.walk(folder)]
     modes = [(folder, folder.stat().st_mode) for folder in inside]
     try:
@@ -151,7 +154,7 @@ def _unwritable(folders: Sequence[Path]) -> Iterator[None]:
             folder.chmod(mode)
 
 
-def _files(folders: Sequence[Path]) -> set[str]:
+def _list_files(folders: Sequence[Path]) -> set[str]:
     return {
         Path(parent, name).relative_to(folder).as_posix()
         for folder in folders
@@ -160,24 +163,24 @@ def _files(folders: Sequence[Path]) -> set[str]:
     }
 
 
-def first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float | None:
-    """Return the seconds that the first stage of *plan* takes in an interpreter of its own that writes nothing.
+def time_first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float | None:
+    """Return the seconds that the first stage of *plan* takes in a new interpreter that writes nothing.
 
-    Without a first stage, or where it fails alone, ``None``.
+    Return ``None`` when the plan has no first stage, or when the stage fails alone.
     """
     if plan.first is None:
         return None
     with temporary.folder() as home:
         try:
             done = subprocess.run(
-                [python, "-S", "-s", "-B", "-c", _IMPORT, plan.first.file, *paths],
+                [python, "-S", "-s", "-B", "-c", _TIMED_IMPORT, plan.first.file, *paths],
                 env={"HOME": str(home), "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
                 cwd=home,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 encoding="utf-8",
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
                 check=True,
             )
             return float(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""A tree that is being built: what is chosen of the files a lock installs, and written into a folder."""
+"""The tree of a build: list the files that the lock installs, select some, and write them into a folder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import kind_of
-from minreq.build.result import Placed
-from minreq.build.slim import description, tree
-from minreq.build.slim.choosing import Choice, choose, started
-from minreq.build.slim.installing import leaves_of
-from minreq.build.slim.layering import BASE, Layers
-from minreq.build.slim.leaves import Leaf, Removal
-from minreq.build.slim.savings import Saving, savings
-from minreq.build.task import Task
-from minreq.lockfile.pinned import Installation
+from minreq.build.result import MapEntry
+from minreq.build.slim import description
+from minreq.build.slim.files import RemovedFile, TreeFile
+from minreq.build.slim.install import files_to_install
+from minreq.build.slim.layers import BASE, LayerPlan
+from minreq.build.slim.levels import FileSelection, select_files
+from minreq.build.slim.references import entry_point_modules
+from minreq.build.slim.sizesteps import SizeStep, size_steps
+from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records, write_tree
+from minreq.build.task import BuildTask
+from minreq.lockfile.finder import Installation
 from minreq.model import Lock
 from minreq.wheels.store import Store
 
@@ -27,18 +29,18 @@ _ENTRY_POINTS = ".dist-info/entry_points.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Product:
-    """A tree that was written; it does not change any more."""
+class BuiltTree:
+    """A written tree; it does not change any more."""
 
     folder: Path
-    choice: Choice
-    written: tree.Written
-    #: What each step saved, the lock's own first.
-    savings: tuple[Saving, ...]
+    selection: FileSelection
+    written: WrittenFiles
+    #: What each step saved; the first step is the lock itself.
+    savings: tuple[SizeStep, ...]
 
     @cached_property
-    def files(self) -> Mapping[str, int]:
-        """Bytes of each file, by its path with ``/``, sorted."""
+    def file_sizes(self) -> Mapping[str, int]:
+        """The bytes of each file, by its path with ``/``, sorted."""
         found = {}
         for parent, _, names in os.walk(self.folder):
             for name in names:
@@ -48,98 +50,103 @@ class Product:
 
     @cached_property
     def owners(self) -> Mapping[str, NormalizedName]:
-        """The distribution of each file; what belongs to the build itself is not among them."""
-        return tree.owners(self.choice, self.written)
+        """The distribution of each file; files of the build itself have none."""
+        return owners_of_files(self.selection, self.written)
 
     @property
     def bytes(self) -> int:
-        """Of all files."""
-        return sum(self.files.values())
+        """The bytes of all files."""
+        return sum(self.file_sizes.values())
 
     def bytes_of(self, paths: Iterable[str]) -> int:
-        """Of some files."""
-        return sum(map(self.files.__getitem__, paths))
+        """Return the bytes of the files *paths*."""
+        return sum(map(self.file_sizes.__getitem__, paths))
 
     @property
-    def sizes(self) -> Mapping[NormalizedName, int]:
-        """Bytes of each distribution."""
+    def distribution_sizes(self) -> Mapping[NormalizedName, int]:
+        """The bytes of each distribution."""
         found: dict[NormalizedName, int] = {}
         for path, owner in self.owners.items():
-            found[owner] = found.get(owner, 0) + self.files[path]
+            found[owner] = found.get(owner, 0) + self.file_sizes[path]
         return found
 
-    def files_of(self, split: Layers, names: Collection[str]) -> tuple[str, ...]:
-        """The files of some layers; what belongs to the build itself is in the base, its description in all."""
+    def files_of_layers(self, plan: LayerPlan, names: Collection[str]) -> tuple[str, ...]:
+        """Return the files of the layers *names*. Files of the build are in the base; the description is in all."""
         owners = self.owners
         return tuple(
             path
-            for path in self.files
-            if path == description.FILE or (split.of[owners[path]] if path in owners else BASE) in names
+            for path in self.file_sizes
+            if path == description.FILE or (plan.layer_of[owners[path]] if path in owners else BASE) in names
         )
 
-    def with_sources(self, paths: Iterable[str]) -> frozenset[str]:
-        """Some files, and the sources that those of them that are compiled were made from, as far as they are here."""
+    def add_sources(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return *paths* and, for compiled files among them, the sources that are in this tree."""
         paths = frozenset(paths)
-        sources = {source for compiled, source in self.written.sources.items() if compiled in paths}
-        return (paths | sources) & self.files.keys()
+        sources = {source for compiled, source in self.written.source_of.items() if compiled in paths}
+        return (paths | sources) & self.file_sizes.keys()
 
-    def sources_of(self, paths: Iterable[str]) -> frozenset[str]:
-        """Some files, each that is compiled by the source it was made from, here or not."""
-        return frozenset(self.written.sources.get(path, path) for path in paths)
+    def replace_by_sources(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return *paths* with each compiled file replaced by its source, whether or not the source is in this tree."""
+        return frozenset(self.written.source_of.get(path, path) for path in paths)
 
-    def missed(self, paths: Collection[str]) -> tuple[Removal, ...]:
-        """What was left out, of the files that something asked for; code says itself that it was."""
+    def find_missed(self, paths: Collection[str]) -> tuple[RemovedFile, ...]:
+        """Return the left-out files among *paths*. A placeholder counts as there: it reports by itself."""
         return tuple(
-            removal
-            for removal in self.choice.removed
-            if removal.leaf.path in paths and removal.leaf.path not in self.files
+            removed
+            for removed in self.selection.removed
+            if removed.file.path in paths and removed.file.path not in self.file_sizes
         )
 
     @property
-    def map(self) -> tuple[Placed, ...]:
-        """Everything that is here or was left out."""
-        here = (
-            Placed(owner=self.owners.get(path, "(minreq)"), path=path, kind=kind_of(path).value, bytes=size)
-            for path, size in self.files.items()
+    def map(self) -> tuple[MapEntry, ...]:
+        """All files of the tree, then all that are left out."""
+        written = (
+            MapEntry(owner=self.owners.get(path, "(minreq)"), path=path, kind=kind_of(path).value, bytes=size)
+            for path, size in self.file_sizes.items()
         )
-        gone = (
-            Placed(
-                owner=removal.leaf.owner,
-                path=removal.leaf.path,
-                kind=f"left out: {removal.rule.value}",
-                bytes=removal.leaf.size,
+        left_out = (
+            MapEntry(
+                owner=removed.file.owner,
+                path=removed.file.path,
+                kind=f"left out: {removed.rule.value}",
+                bytes=removed.file.size,
             )
-            for removal in self.choice.removed
+            for removed in self.selection.removed
         )
-        return (*here, *gone)
+        return (*written, *left_out)
 
 
-def leaves(task: Task, installation: Installation, store: Store) -> tuple[Leaf, ...]:
-    """Return the files that *installation* would install; raises what fetching a wheel does."""
+def list_files(task: BuildTask, installation: Installation, store: Store) -> tuple[TreeFile, ...]:
+    """Return the files that installing *installation* would write; raises the errors of fetching a wheel."""
     candidates = {name: installation.candidates[name] for name in task.names}
-    return leaves_of({name: store.unpacked(candidate.wheel) for name, candidate in candidates.items()})
+    return files_to_install({name: store.unpack(candidate.wheel) for name, candidate in candidates.items()})
 
 
-def everything(leaves: Collection[Leaf]) -> Choice:
-    """Choose all of *leaves*."""
-    return choose(leaves, "none")
+def select_all(files: Collection[TreeFile]) -> FileSelection:
+    """Select all *files*."""
+    return select_files(files, "none")
 
 
-def chosen(task: Task, leaves: Collection[Leaf], opened: Collection[str]) -> Choice:
-    """Choose of *leaves* as the settings say; *opened* are the paths that the smoke opens."""
+def select(task: BuildTask, files: Collection[TreeFile], opened: Collection[str]) -> FileSelection:
+    """Select from *files* as the settings say; *opened* are the paths that the smoke opens."""
     settings = task.settings
-    points = (leaf.source.read_text("utf-8", "replace") for leaf in leaves if leaf.path.endswith(_ENTRY_POINTS))
-    return choose(
-        leaves, settings.slim, opened=opened, started={*started(points)}, keep=settings.keep, drop=settings.drop
+    texts = (file.source.read_text("utf-8", "replace") for file in files if file.path.endswith(_ENTRY_POINTS))
+    return select_files(
+        files,
+        settings.slim,
+        opened=opened,
+        entry_points={*entry_point_modules(texts)},
+        keep=settings.keep,
+        drop=settings.drop,
     )
 
 
-def write(task: Task, choice: Choice, folder: Path, *, strip: Path | None) -> Product:
-    """Write *choice* into *folder*, which is made; *strip* is the program, ``None`` to leave debug symbols in."""
+def write(task: BuildTask, selection: FileSelection, folder: Path, *, strip: Path | None) -> BuiltTree:
+    """Write *selection* into the new folder *folder*; *strip* is the program, ``None`` to keep debug symbols."""
     settings = task.settings
     folder.mkdir()
-    written = tree.write(
-        choice,
+    written = write_tree(
+        selection,
         folder,
         level=settings.slim,
         lock=settings.lock.name,
@@ -148,30 +155,33 @@ def write(task: Task, choice: Choice, folder: Path, *, strip: Path | None) -> Pr
         strip=strip if settings.slim != "none" else None,
         jobs=settings.jobs,
     )
-    steps = (_left_out(task.lock), *savings(choice.removed, written))
+    steps = (_step_of_lock(task.lock), *size_steps(selection.removed, written))
     folder.joinpath(description.FILE).write_text(
-        description.describe(task.facts, choice.removed, written, steps), "utf-8"
+        description.describe(task.facts, selection.removed, written, steps), "utf-8"
     )
-    tree.record(choice, written, folder)
-    return Product(folder=folder, choice=choice, written=written, savings=steps)
+    write_records(selection, written, folder)
+    return BuiltTree(folder=folder, selection=selection, written=written, savings=steps)
 
 
-def elsewhere(opened: Collection[str], here: Iterable[Leaf], there: Iterable[Leaf]) -> frozenset[str]:
-    """What of another platform's files stands for what was *opened* here; what has no counterpart is taken in too.
+def translate_paths(opened: Collection[str], here: Iterable[TreeFile], there: Iterable[TreeFile]) -> frozenset[str]:
+    """Return the files of another platform, *there*, that correspond to the files *opened* of this platform, *here*.
 
-    An extension module is the same under another ending, ``a.cpython-312-x86_64-linux-gnu.so``.
+    Files that only the other platform has are included. An extension module has the same module name there, under
+    another ending (``a.cpython-312-x86_64-linux-gnu.so``).
     """
     here = tuple(here)
-    known = {leaf.module or leaf.path for leaf in here}
-    wanted = {leaf.module or leaf.path for leaf in here if leaf.path in opened}
+    keys_here = {file.module or file.path for file in here}
+    opened_keys = {file.module or file.path for file in here if file.path in opened}
     return frozenset(
-        leaf.path for leaf in there if (leaf.module or leaf.path) in wanted or (leaf.module or leaf.path) not in known
+        file.path
+        for file in there
+        if (file.module or file.path) in opened_keys or (file.module or file.path) not in keys_here
     )
 
 
-def _left_out(lock: Lock) -> Saving:
-    """What the lock itself saves."""
-    return Saving(
+def _step_of_lock(lock: Lock) -> SizeStep:
+    """Return the step of the lock: what its left-out distributions save."""
+    return SizeStep(
         step="left-out distributions",
         bytes=sum(each.bytes for each in lock.left_out),
         files=0,

@@ -1,4 +1,4 @@
-"""The wheels that a build is made from: those that run here, and those for the target."""
+"""Find the wheels of a build: those that run on this host, and those for the target."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.build.task import Task
+from minreq.build.task import BuildTask
 from minreq.errors import ProofFailed
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lockfile import pinned
-from minreq.lockfile.pinned import Installation
+from minreq.lockfile.finder import Finder, Installation, recorded_pin
 from minreq.model import Lock, Platform
 from minreq.reporting import Reporter
-from minreq.task import recall
+from minreq.task.sdists import SdistBuilder
 from minreq.wheels.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finder:
-    """Finds the wheels, for the host and for the target."""
+class WheelFinder:
+    """Finds the wheels of a lock, for the host and for the target."""
 
-    task: Task
+    task: BuildTask
     index: IndexClient
     settings: IndexSettings
     store: Store
 
-    def installations(self, reporter: Reporter) -> tuple[Installation, Installation]:
-        """Return what is run here and what is written, which is the same if it can be.
+    def find_wheels(self, reporter: Reporter) -> tuple[Installation, Installation]:
+        """Return the wheels to run on this host and the wheels to write; they are the same where the host can run them.
 
-        The runtime's own distributions are among what is run. Raises ``ProofFailed`` where something cannot be had.
+        The wheels to run include the distributions that the runtime provides. Raises ``ProofFailed`` when a wheel
+        cannot be found.
         """
         task = self.task
-        theirs = self._find(task.lock, task.target, task.names)
-        fits = task.target.python_version.release[:2] == task.host.python_version.release[:2] and all(
-            not candidate.wheel.tags.isdisjoint(task.host.tags) for candidate in theirs.candidates.values()
+        for_target = self._find(task.lock, task.target, task.names)
+        target_runs_here = task.target.python_version.release[:2] == task.host.python_version.release[:2] and all(
+            not candidate.wheel.tags.isdisjoint(task.host.tags) for candidate in for_target.candidates.values()
         )
-        ours = theirs if fits else self._find(_for_host(task.lock), task.host, task.names)
-        provided = self._find(_for_host(task.lock), task.host, sorted(task.lock.resolution.provided))
-        for sentence in dict.fromkeys((*theirs.faults, *ours.faults)):
+        for_host = for_target if target_runs_here else self._find(_with_proven_wheels(task.lock), task.host, task.names)
+        provided = self._find(_with_proven_wheels(task.lock), task.host, sorted(task.lock.resolution.provided))
+        for sentence in dict.fromkeys((*for_target.faults, *for_host.faults)):
             reporter.note(sentence)
-        return replace(ours, candidates={**ours.candidates, **provided.candidates}), theirs
+        return replace(for_host, candidates={**for_host.candidates, **provided.candidates}), for_target
 
     def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:
         interpreter = self.task.interpreter
-        finder = pinned.Finder(
+        finder = Finder(
             index=self.index,
             platform=platform,
-            build=recall.Builder(interpreter=interpreter, settings=self.settings, store=self.store).build,
+            build=SdistBuilder(interpreter=interpreter, settings=self.settings, store=self.store).build,
             holds=self.store.holds,
         )
-        found = finder.find(lock, {name: pinned.recorded(lock, name) for name in names})
+        found = finder.find(lock, {name: recorded_pin(lock, name) for name in names})
         if not found.complete:
             raise ProofFailed(str(self.task.settings.lock), found.faults)
         return found
 
 
-def _for_host(lock: Lock) -> Lock:
-    """*lock* with the wheels it was proven with, in the place of those of other platforms."""
+def _with_proven_wheels(lock: Lock) -> Lock:
+    """Return *lock* with only the wheels that it was proven with, without those of other platforms."""
     pins = {
         name: candidate if candidate.sdist else replace(candidate, wheels=(candidate.wheel,))
         for name, candidate in lock.resolution.pins.items()

@@ -1,4 +1,4 @@
-"""The command line: argv to settings, values to text, errors to an exit status; the only place that prints."""
+"""The command line: reads arguments, prints results, turns errors into an exit status. Nothing else prints."""
 
 from minreq.cli.commands import COMPLETION_VARIABLE, main, root
 

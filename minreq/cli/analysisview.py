@@ -1,4 +1,4 @@
-"""What ``minreq analyze`` found, for a person and for a program."""
+"""Shows the result of ``minreq analyze`` as text, as JSON and as a page."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from minreq.analyze.analyze import Analysis, Part
 from minreq.analyze.kinds import Kind
-from minreq.cli.text import columns, counted, printable, size
+from minreq.cli.text import align_columns, format_size, pluralize, printable
 from minreq.pages import treemap
 
-#: How many rows of a table are told one by one.
-_MOST = 40
-#: How many kinds of file are told for one distribution.
-_KINDS = 3
+#: The most rows that a table shows.
+_MAX_ROWS = 40
+#: The most kinds of file that the row of a distribution shows.
+_MAX_KINDS = 3
 
 
 def lines(analysis: Analysis) -> Iterator[str]:
-    """Return the lines for a person: the largest first, the budget last, where it is seen."""
-    files = counted(len(analysis.inventory.entries), "file")
+    """Return the lines for a person, the largest first. The budget is the last line, where a terminal shows it."""
+    files = pluralize(len(analysis.inventory.entries), "file")
     yield f"{printable(str(analysis.path))}: {analysis.bytes:,} bytes in {files}"
     yield from _table("Distributions", [_row(part) for part in analysis.parts], right={1, 2, 3})
     kinds = [
@@ -26,17 +26,22 @@ def lines(analysis: Analysis) -> Iterator[str]:
     ]
     yield from _table("Kinds of file", kinds, right={1, 2})
     yield from _table("Largest files", [(each.path, f"{each.size:,}") for each in analysis.largest], right={1})
-    yield from _table("In several versions", [(name, ", ".join(found)) for name, found in analysis.duplicates.items()])
+    yield from _table(
+        "Distributions in several versions",
+        [(name, ", ".join(versions)) for name, versions in analysis.duplicates.items()],
+    )
     unowned = [(folder, f"{count:,}") for folder, count in analysis.unowned.items()]
-    yield from _table("Files that no distribution owns, by folder", unowned, right={1})
-    yield from _listed("Required by no other distribution", analysis.tops)
-    yield from _listed("Start-up files, whose lines run with every start of Python", analysis.pth)
+    yield from _table("Files of no distribution, by folder", unowned, right={1})
+    yield from _name_list("Distributions that no other requires", analysis.tops)
+    yield from _name_list("Start-up files (.pth), which run at every start of Python", analysis.pth)
     if analysis.savings is not None:
         rows = [
             (saving.name, f"{saving.total:,}", f"with {', '.join(saving.brings)}" if saving.brings else "")
             for saving in analysis.savings
         ]
-        yield from _table("Left out by the lock, and what each saves", rows or [("nothing", "", "")], right={1})
+        yield from _table(
+            "Left out by the lock, with the bytes that each saves", rows or [("nothing", "", "")], right={1}
+        )
     if analysis.budget is not None and analysis.left is not None:
         yield ""
         other = f" and {analysis.function_bytes:,} of the function" if analysis.function_bytes else ""
@@ -45,7 +50,7 @@ def lines(analysis: Analysis) -> Iterator[str]:
 
 
 def data(analysis: Analysis) -> dict[str, Any]:
-    """Return the same for a program."""
+    """Return the result as a dictionary for ``--json``."""
     return {
         "path": str(analysis.path),
         "bytes": analysis.bytes,
@@ -56,13 +61,13 @@ def data(analysis: Analysis) -> dict[str, Any]:
                 "version": part.version,
                 "bytes": part.bytes,
                 "files": part.files,
-                "kinds": _named(part.kinds),
+                "kinds": _by_kind_name(part.kinds),
             }
             for part in analysis.parts
         ],
-        "kinds": _named(analysis.kinds),
+        "kinds": _by_kind_name(analysis.kinds),
         "largest": [{"path": each.path, "bytes": each.size} for each in analysis.largest],
-        "duplicates": {name: list(found) for name, found in analysis.duplicates.items()},
+        "duplicates": {name: list(versions) for name, versions in analysis.duplicates.items()},
         "unowned": dict(analysis.unowned),
         "required_by_none": list(analysis.tops),
         "pth": list(analysis.pth),
@@ -79,19 +84,19 @@ def data(analysis: Analysis) -> dict[str, Any]:
 
 
 def page(analysis: Analysis) -> str:
-    """Return the same as a page that can be looked at."""
+    """Return the result as an HTML page with a map of the sizes."""
     facts = [(f"{analysis.bytes:,} bytes in {len(analysis.inventory.entries):,} files.", False)]
     if analysis.budget is not None and analysis.left is not None:
         left = f"{analysis.left:,} left" if analysis.left >= 0 else f"{-analysis.left:,} over"
         facts.append((f"Budget {analysis.budget:,}: {left}.", analysis.left < 0))
     if analysis.duplicates:
-        several = ", ".join(f"{name} {' and '.join(found)}" for name, found in analysis.duplicates.items())
-        facts.append((f"In several versions: {several}.", True))
-    return treemap.page(f"What {analysis.path.name or analysis.path} is made of", facts, _tiles(analysis))
+        several = ", ".join(f"{name} {' and '.join(versions)}" for name, versions in analysis.duplicates.items())
+        facts.append((f"Distributions in several versions: {several}.", True))
+    return treemap.render_page(f"Contents of {analysis.path.name or analysis.path}", facts, _tiles(analysis))
 
 
 def _tiles(analysis: Analysis) -> Iterator[treemap.Tile]:
-    """Files by distribution; debug symbols apart from the shared object they are in."""
+    """Return the files by distribution, with the debug symbols of a shared object as a tile of their own."""
     for entry in analysis.inventory.entries:
         installed = analysis.inventory.distributions.get(entry.owner)
         name = f"{installed.name} {installed.version}" if installed else entry.owner
@@ -104,12 +109,12 @@ def _tiles(analysis: Analysis) -> Iterator[treemap.Tile]:
             yield treemap.Tile(place=symbols, kind=Kind.SYMBOLS.value, bytes=entry.symbols)
 
 
-def _named(kinds: Mapping[Kind, int]) -> dict[str, int]:
+def _by_kind_name(kinds: Mapping[Kind, int]) -> dict[str, int]:
     return {kind.value: count for kind, count in kinds.items()}
 
 
 def _row(part: Part) -> tuple[str, ...]:
-    kinds = ", ".join(f"{kind.value} {size(count)}" for kind, count in [*part.kinds.items()][:_KINDS])
+    kinds = ", ".join(f"{kind.value} {format_size(count)}" for kind, count in [*part.kinds.items()][:_MAX_KINDS])
     return (part.name, part.version or "", f"{part.bytes:,}", f"{part.files:,}", kinds)
 
 
@@ -118,13 +123,13 @@ def _table(heading: str, rows: Sequence[Sequence[str]], *, right: Collection[int
         return
     yield ""
     yield f"{heading}:"
-    shown = [("  " + printable(first), *map(printable, rest)) for first, *rest in rows[:_MOST]]
-    yield from columns(shown, right=frozenset(right))
-    if len(rows) > _MOST:
-        yield f"  and {len(rows) - _MOST} more"
+    shown = [("  " + printable(first), *map(printable, rest)) for first, *rest in rows[:_MAX_ROWS]]
+    yield from align_columns(shown, right=frozenset(right))
+    if len(rows) > _MAX_ROWS:
+        yield f"  and {len(rows) - _MAX_ROWS} more"
 
 
-def _listed(heading: str, names: Sequence[str]) -> Iterator[str]:
+def _name_list(heading: str, names: Sequence[str]) -> Iterator[str]:
     if names:
         yield ""
         yield f"{heading}: {', '.join(map(printable, names))}"

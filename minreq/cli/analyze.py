@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, converting, declared, output_options
-from minreq.cli.reported import document, judging
+from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, output_options
+from minreq.cli.report import after_result, to_json
 from minreq.config import AnalyzeSettings
-from minreq.config.options import byte_count
+from minreq.config.options import parse_byte_count
 
 _EXAMPLES = """\
 Examples:
@@ -23,17 +23,20 @@ Examples:
 
 def _options(function: Function) -> Function:
     budget, result = Group("Budget"), Group("This command")
-    size = converting(byte_count)
-    return declared(
+    size = convert_with(parse_byte_count)
+    return add_options(
         function,
-        budget.declare("--budget", callback=size, metavar="BYTES", help="Fail if it comes to more, unpacked."),
+        budget.declare("--budget", callback=size, metavar="BYTES", help="Exit 1 if the unpacked size is larger."),
         budget.declare(
-            "--function-bytes", callback=size, metavar="BYTES", help="What else counts: the function, other layers."
+            "--function-bytes",
+            callback=size,
+            metavar="BYTES",
+            help="Bytes of the function and of other layers, added to the size.",
         ),
         result.declare(
-            "--lock", type=Path, metavar="FILE", help="Tell what this lock leaves out, and what that saves."
+            "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
-        result.declare("--html", type=Path, metavar="FILE", help="Write a page to look at, with a map of the sizes."),
+        result.declare("--html", type=Path, metavar="FILE", help="Write an HTML page with a map of the sizes."),
         output_options,
     )
 
@@ -43,25 +46,25 @@ def _options(function: Function) -> Function:
 @_options
 @click.pass_obj
 def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
-    """Tell what PATH is made of: a folder, a virtual environment, a wheel, or a zip such as a Lambda layer.
+    """Show what PATH consists of: a folder, a virtual environment, a wheel, or a zip such as a Lambda layer.
 
-    Nothing of it is run. Over budget is exit status 1.
+    minreq runs nothing in PATH. The exit status is 1 if the size is over the budget.
     """
-    # Imported here, since a usage error or help needs nothing of them.
+    # Imported here: help and usage errors do not need these modules.
     from minreq.analyze import analyze  # noqa: PLC0415
-    from minreq.cli import composition  # noqa: PLC0415
+    from minreq.cli import analysisview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
-    told = AnalyzeSettings(**{name: value for name, value in flags.items() if value is not None})
-    if told.html is not None:
-        writing.check(told.html)
-    analysis = engine.analyze(told)
-    if told.html is not None:
-        writing.write({told.html: composition.page(analysis)})
+    settings = AnalyzeSettings(**{name: value for name, value in flags.items() if value is not None})
+    if settings.html is not None:
+        writing.check_writable(settings.html)
+    analysis = engine.analyze(settings)
+    if settings.html is not None:
+        writing.write_files({settings.html: analysisview.page(analysis)})
     if as_json:
-        click.echo(document(composition.data(analysis)))
+        click.echo(to_json(analysisview.data(analysis)))
     else:
-        for line in composition.lines(analysis):
+        for line in analysisview.lines(analysis):
             click.echo(line)
-    with judging():
+    with after_result():
         analyze.check_budget(analysis)

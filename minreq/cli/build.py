@@ -13,12 +13,12 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    configured_build,
-    declared,
+    add_options,
     index_options,
+    read_build_configuration,
     run_options,
 )
-from minreq.cli.reported import Report, reported
+from minreq.cli.report import Report, pass_report
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
 
 _EXAMPLES = """\
@@ -32,41 +32,45 @@ Examples:
 
 
 def _slim_options(function: Function) -> Function:
-    option = partial(Group("What is left out").option, known=BUILD_OPTIONS)
-    return declared(
+    option = partial(Group("Files to leave out").option, known=BUILD_OPTIONS)
+    return add_options(
         function,
         option(
             "slim",
-            "none: nothing; safe (the default): what no program reads; unused: what the smoke does not reach; traced: "
-            "what it does not open.",
+            "none: keep all files; safe (the default): leave out files that no program reads; unused: also files that "
+            "the smoke cannot reach; traced: also those that the smoke does not open.",
             metavar="LEVEL",
         ),
-        option("keep", "Keep these paths, whatever the level says.", metavar="PATTERN"),
+        option("keep", "Keep these paths at every level.", metavar="PATTERN"),
         option("drop", "Leave out these paths.", metavar="PATTERN"),
         option(
             "bytecode",
-            "add: compiled files beside the sources (the default); none; only: in their place.",
+            "add: compiled files beside the sources (the default); none: no compiled files; only: no sources.",
             metavar="WHAT",
         ),
-        option("smoke", "Run this script too.", metavar="FILE"),
-        option("yes-traced", "Trace with the smokes of minreq alone."),
+        option("smoke", "Run this script in addition to the smoke of the lock.", metavar="FILE"),
+        option("yes-traced", "Allow --slim traced without a --smoke of your own."),
     )
 
 
 def _output_options(function: Function) -> Function:
-    group = Group("What is written")
+    group = Group("Output")
     option = partial(group.option, known=BUILD_OPTIONS)
-    return declared(
+    return add_options(
         function,
-        option("output", "A folder, or a file.zip.", "-o", metavar="OUT"),
-        option("prefix", "Where in it packages lie; python in a zip if not said.", metavar="DIR"),
-        option("layers", "A zip for all functions, and one per provider."),
-        option("max-zip", "Write no archive that is larger.", metavar="BYTES"),
-        option("platform", "Which of the lock's platforms.", metavar="NAME"),
-        group.option("python", "The interpreter that runs the smoke, and compiles.", metavar="EXE"),
-        group.option("budget", "Write nothing that comes to more, unpacked.", metavar="BYTES"),
-        option("html", "Write a page about it, with a map of the sizes.", metavar="FILE"),
-        option("reserve", "What the function and other layers need.", metavar="BYTES"),
+        option("output", "Write to this folder or FILE.zip.", "-o", metavar="OUT"),
+        option(
+            "prefix",
+            "Put the packages into this folder of the output. Default: python in a zip, the top in a folder.",
+            metavar="DIR",
+        ),
+        option("layers", "Write one zip for all functions and one for each provider."),
+        option("max-zip", "Exit 1 if an archive is larger.", metavar="BYTES"),
+        option("platform", "Build for this platform of the lock.", metavar="NAME"),
+        group.option("python", "The interpreter that runs the smoke and compiles.", metavar="EXE"),
+        group.option("budget", "Exit 1 and write nothing if the unpacked size is larger.", metavar="BYTES"),
+        option("html", "Write an HTML page with a map of the sizes.", metavar="FILE"),
+        option("reserve", "Bytes to reserve for the function and other layers.", metavar="BYTES"),
     )
 
 
@@ -76,23 +80,23 @@ def _output_options(function: Function) -> Function:
 @_output_options
 @run_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
-    """Install LOCK into a folder or a zip for AWS Lambda, leave out what is not needed, and prove the result.
+    """Install LOCK into a folder or a zip for AWS Lambda, leave out unneeded files, and prove the result.
 
-    The smoke runs on the very tree that is written; what fails is not written.
+    The smoke runs on the tree before minreq writes it. If the smoke fails, minreq writes nothing.
     """
-    # Imported here, since a usage error or help needs nothing of them.
-    from minreq.cli import outcome  # noqa: PLC0415
+    # Imported here: help and usage errors do not need these modules.
+    from minreq.cli import buildview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
-    told = report.settings(partial(build_settings, build=configured_build(report.name)), flags)
-    if told.html is not None:
-        writing.check(told.html)
-    with report.watching() as progress:
-        built = engine.build(told, progress)
-        progress.finished(() if report.as_json else outcome.lines(built, progress.seconds))
-    if told.html is not None:
-        writing.write({told.html: outcome.page(built)})
-    report.result(lambda: outcome.data(built))
+    settings = report.settings(partial(build_settings, build=read_build_configuration(report.name)), flags)
+    if settings.html is not None:
+        writing.check_writable(settings.html)
+    with report.show_progress() as progress:
+        built = engine.build(settings, progress)
+        progress.finish(() if report.as_json else buildview.lines(built, progress.seconds))
+    if settings.html is not None:
+        writing.write_files({settings.html: buildview.page(built)})
+    report.print_result(lambda: buildview.data(built))

@@ -1,4 +1,4 @@
-"""The end of ``minreq build``: what each step saved, at what risk, and how large the result is."""
+"""Shows the result of ``minreq build``: the saving and risk of each step, and the sizes."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 
 from rich.text import Text
 
-from minreq.build.build import Built
-from minreq.cli.text import columns, counted, duration, printable
+from minreq.build.build import BuildResult
+from minreq.cli.text import align_columns, format_duration, pluralize, printable
 from minreq.model import LAMBDA_LIMIT
 from minreq.pages import treemap
 
 
-def lines(built: Built, seconds: float) -> Iterator[Text]:
-    """Return the lines for a person; the totals last, where they are seen."""
+def lines(built: BuildResult, seconds: float) -> Iterator[Text]:
+    """Return the lines for a person. The totals come last, where a terminal shows them."""
     yield Text()
-    yield Text(f"What each step saved; proven together by {_proof(built)}", style="bold")
+    yield Text(f"Savings by step, proven together by {_proof(built)}", style="bold")
     cells = [(f"  {first}", *rest) for first, *rest in _table(built)]
-    for row in columns(cells, right=frozenset({1, 2})):
+    for row in align_columns(cells, right=frozenset({1, 2})):
         yield Text(row, no_wrap=True, overflow="ellipsis")
     yield Text()
-    yield from (Text(row) for row in columns([*_sizes(built)], right=frozenset({1})))
+    yield from (Text(row) for row in align_columns([*_sizes(built)], right=frozenset({1})))
     yield from (Text(line) for line in _layers(built))
     yield Text()
     yield Text(
-        f"Wrote {built.output} in {duration(seconds)}: {printable(built.root)}, --slim {built.slim} "
+        f"Wrote {built.output} in {format_duration(seconds)}: {printable(built.root)}, --slim {built.slim} "
         f"--bytecode {built.bytecode}"
     )
 
 
-def _proof(built: Built) -> str:
-    return f"{counted(len(built.stages), 'stage')} of the smoke, on the built tree"
+def _proof(built: BuildResult) -> str:
+    return f"{pluralize(len(built.stages), 'stage')} of the smoke, on the built tree"
 
 
-def _table(built: Built) -> list[tuple[str, ...]]:
+def _table(built: BuildResult) -> list[tuple[str, ...]]:
     steps = (
         (each.step, f"{each.bytes:,}", f"{each.files:,}" if each.files else "", each.risk, each.why)
         for each in built.savings
@@ -43,70 +43,68 @@ def _table(built: Built) -> list[tuple[str, ...]]:
     return [("step", "bytes", "files", "risk", "why"), *steps]
 
 
-def page(built: Built) -> str:
-    """Return the same as a page that can be looked at: what is in it, and what was left out."""
+def page(built: BuildResult) -> str:
+    """Return the result as an HTML page with a map of the sizes."""
     sentences = [f"{each.strip()}: {count} {words}" for each, count, words in _sizes(built)]
     sentences += [
         f"function for {name}: attaches {' + '.join(attached)}, {total:,} bytes, {left:,} left"
         for name, attached, total, left in _functions(built)
     ]
-    facts = [
-        (f"{each}.", False) for each in (*sentences, f"What each step saved is proven together by {_proof(built)}")
-    ]
+    facts = [(f"{each}.", False) for each in (*sentences, f"All savings are proven together by {_proof(built)}")]
     tiles = (
         treemap.Tile(place=(each.owner, *each.path.split("/")), kind=each.kind, bytes=each.bytes) for each in built.map
     )
-    return treemap.page(f"{built.root}, --slim {built.slim}", facts, tiles, table=_table(built))
+    return treemap.render_page(f"{built.root}, --slim {built.slim}", facts, tiles, table=_table(built))
 
 
-def _layers(built: Built) -> Iterator[str]:
+def _layers(built: BuildResult) -> Iterator[str]:
     if not built.layers:
         return
     yield ""
     cells = [("  layer", "bytes", "zip", "")]
     cells += [
-        (f"  {each.file}", f"{each.bytes:,}", f"{each.zip_bytes:,}", counted(len(each.distributions), "distribution"))
+        (f"  {each.file}", f"{each.bytes:,}", f"{each.zip_bytes:,}", pluralize(len(each.distributions), "distribution"))
         for each in built.layers
     ]
-    yield from columns(cells, right=frozenset({1, 2}))
+    yield from align_columns(cells, right=frozenset({1, 2}))
     yield ""
     rows = [("  function for", "attaches", "bytes", "left")]
     rows += [
         (f"  {name}", " + ".join(attached), f"{total:,}", f"{left:,}")
         for name, attached, total, left in _functions(built)
     ]
-    yield from columns(rows, right=frozenset({2, 3}))
-    yield f"  Layers share, they add no room: each function has {_limit(built):,} bytes with all that it attaches."
+    yield from align_columns(rows, right=frozenset({2, 3}))
+    yield f"  Each function has {_limit(built):,} bytes together with all layers that it attaches."
 
 
-def _functions(built: Built) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
-    """Each function: its provider, what it attaches, the bytes of that, and those that are left to it."""
+def _functions(built: BuildResult) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
+    """Return for each function: its provider, the attached layers, their bytes, and the bytes left."""
     sizes = {layer.name: layer.bytes for layer in built.layers}
     for name, attached in built.functions.items():
         total = sum(sizes[layer] for layer in attached)
         yield name, attached, total, _limit(built) - total - built.reserve
 
 
-def _limit(built: Built) -> int:
+def _limit(built: BuildResult) -> int:
     return LAMBDA_LIMIT if built.budget is None else built.budget
 
 
-def _sizes(built: Built) -> Iterator[tuple[str, str, str]]:
+def _sizes(built: BuildResult) -> Iterator[tuple[str, str, str]]:
     yield "  unpacked", f"{built.bytes:,}", f"bytes in {built.files:,} files"
-    sources = f"; {built.opened_with_sources:,} with the sources of what is compiled"
+    sources = f"; {built.opened_with_sources:,} with the sources of compiled files"
     beside = sources if built.opened_with_sources != built.opened else ""
-    yield "  opened", f"{built.opened:,}", f"bytes of them are what the smoke opens{beside}"
+    yield "  opened", f"{built.opened:,}", f"of these bytes are in files that the smoke opens{beside}"
     if built.zip_bytes is not None:
         yield "  zip", f"{built.zip_bytes:,}", f"bytes, SHA-256 {built.sha256}"
     if built.first_import is not None:
-        yield "  first import", f"{built.first_import:.1f}", "seconds, in a new interpreter that writes nothing"
+        yield "  first import", f"{built.first_import:.1f}", "seconds, in a new interpreter that writes no bytecode"
     left = _limit(built) - built.bytes - built.reserve
     beside = f", with {built.reserve:,} reserved" if built.reserve else ""
     yield "  left", f"{left:,}", f"of {_limit(built):,} bytes{beside}"
 
 
-def data(built: Built) -> dict[str, Any]:
-    """Return the same for a program."""
+def data(built: BuildResult) -> dict[str, Any]:
+    """Return the result as a dictionary for ``--json``."""
     return {
         "output": built.output.as_posix(),
         "root": built.root,
@@ -119,7 +117,7 @@ def data(built: Built) -> dict[str, Any]:
         "sha256": built.sha256,
         "opened_bytes": built.opened,
         "opened_bytes_with_sources": built.opened_with_sources,
-        "missed": [{"path": each.leaf.path, "rule": each.rule.value} for each in built.missed],
+        "missed": [{"path": each.file.path, "rule": each.rule.value} for each in built.missed],
         "first_import_seconds": built.first_import,
         "stages": list(built.stages),
         "reserve": built.reserve,

@@ -6,27 +6,27 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import cache_dir, output_options
-from minreq.cli.reported import document
-from minreq.cli.text import size
+from minreq.cli.report import to_json
+from minreq.cli.text import format_size
 
 
 @click.group("cache")
 def command() -> None:
-    """Where minreq keeps wheels and what it knows of them."""
+    """Show or shrink the cache of wheels and index pages."""
 
 
 @command.command("dir")
 @output_options
 def _dir(*, as_json: bool) -> None:
-    """Print the folder; MINREQ_CACHE_DIR names another."""
+    """Print the folder of the cache. MINREQ_CACHE_DIR sets another folder."""
     folder = cache_dir()
-    click.echo(document({"dir": str(folder)}) if as_json else folder)
+    click.echo(to_json({"dir": str(folder)}) if as_json else folder)
 
 
 @command.command("prune")
 @output_options
 @click.pass_obj
 def _prune(engine: Engine, /, *, as_json: bool) -> None:
-    """Make the folder smaller; what is needed again is fetched again."""
+    """Delete old files from the cache. minreq downloads them again when it needs them."""
     freed = engine.prune(cache_dir())
-    click.echo(document({"freed": freed}) if as_json else f"freed {size(freed)}")
+    click.echo(to_json({"freed": freed}) if as_json else f"freed {format_size(freed)}")

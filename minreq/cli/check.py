@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, cache_dir, configured, declared, output_options
-from minreq.cli.reported import document
-from minreq.cli.text import columns, counted, printable
+from minreq.cli.options import (
+    Function,
+    Group,
+    GroupedCommand,
+    add_options,
+    cache_dir,
+    output_options,
+    read_configuration,
+)
+from minreq.cli.report import to_json
+from minreq.cli.text import align_columns, pluralize, printable
 from minreq.config.exports import EnvironmentSettings, environment_settings
 
 if TYPE_CHECKING:
-    from minreq.environment import Standing
+    from minreq.environment import EnvironmentStatus
 
 _EXAMPLES = """\
 Examples:
@@ -26,12 +34,12 @@ Examples:
 
 def _options(function: Function) -> Function:
     group = Group("This command")
-    return declared(
+    return add_options(
         function,
-        group.declare("--lock", type=Path, metavar="FILE", help="The lock; what `minreq lock` writes if not said."),
-        group.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant."),
+        group.declare("--lock", type=Path, metavar="FILE", help="The lock. Default: the output of `minreq lock`."),
+        group.declare("--name", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."),
         output_options,
-        group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
+        group.declare("-q", "--quiet", is_flag=True, help="Print only errors."),
     )
 
 
@@ -40,27 +48,29 @@ def _options(function: Function) -> Function:
 @_options
 @click.pass_obj
 def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, **flags: Any) -> None:
-    """Tell whether ENV (.venv if not said) holds exactly the lock, where `pip check` complains of intended gaps.
+    """Check that ENV (default: .venv) has exactly the distributions of the lock.
 
-    ENV is an interpreter, a virtual environment, a folder of packages or a zip. Nothing is run; `minreq verify` does.
+    `pip check` reports each distribution that the lock leaves out as missing; this command knows that they are left
+    out. ENV is an interpreter, a virtual environment, a folder of packages or a zip. This command runs nothing;
+    `minreq verify` runs the smoke.
     """
-    told = environment_settings({**flags, "cache_dir": cache_dir()}, configured(name))
-    standing = engine.check(told)
+    settings = environment_settings({**flags, "cache_dir": cache_dir()}, read_configuration(name))
+    standing = engine.check(settings)
     if as_json:
-        click.echo(document(_data(told, standing)))
+        click.echo(to_json(_data(settings, standing)))
     elif not quiet:
-        number = counted(len(standing.lock.selection.kept), "distribution")
-        gaps = f"; {counted(len(standing.gaps), 'intended gap')}" if standing.gaps else ""
-        click.echo(f"{told.environment} is {told.lock}: {number}{gaps}")
+        number = pluralize(len(standing.lock.selection.kept), "distribution")
+        gaps = f", {pluralize(len(standing.gaps), 'unmet requirement')}" if standing.gaps else ""
+        click.echo(f"{settings.environment} matches {settings.lock}: {number}{gaps}")
         rows = [(f"  {gap.of}", f"declares {gap.requirement}", printable(gap.reason)) for gap in standing.gaps]
-        for line in columns(rows) if rows else ():
+        for line in align_columns(rows) if rows else ():
             click.echo(line)
 
 
-def _data(told: EnvironmentSettings, standing: Standing) -> dict[str, Any]:
+def _data(settings: EnvironmentSettings, standing: EnvironmentStatus) -> dict[str, Any]:
     return {
-        "lock": told.lock.as_posix(),
-        "environment": told.environment,
+        "lock": settings.lock.as_posix(),
+        "environment": settings.environment,
         "holds": True,
         "distributions": len(standing.lock.selection.kept),
         "gaps": [{"of": gap.of, "requirement": gap.requirement, "why": gap.reason} for gap in standing.gaps],

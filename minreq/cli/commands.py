@@ -1,4 +1,4 @@
-"""The list of commands, and how one of them is run and ends."""
+"""The list of commands, and `main`, which runs one and returns the exit status."""
 
 from __future__ import annotations
 
@@ -23,51 +23,51 @@ if TYPE_CHECKING:
     from minreq.cli.engine import Engine
 
 _INTERRUPTED = 130
-#: What the scripts of `minreq completion` set when they ask; click's way ("Shell Completion" in its documentation).
+#: The scripts of `minreq completion` set this variable to ask for completions (click: "Shell Completion").
 COMPLETION_VARIABLE = "_MINREQ_COMPLETE"
-# What a shell reports for a program that ended at a closed pipe.
+# The status that a shell reports for a program that a closed pipe ended.
 _PIPE_CLOSED = 141
 
-#: The commands, each a module beside this one, and what the list of them says.
+#: The commands with their help in the list. Each command is a module of this package.
 _COMMANDS = {
-    "lock": "Make the smallest lock with which a program works.",
-    "verify": "Prove a lock again.",
-    "explain": "Why a distribution is in a lock, or out of it.",
-    "exposure": "Where kept code would import what is left out.",
-    "guard": "Write a module with which a miss in production tells itself.",
-    "providers": "What each provider needs, measured.",
+    "lock": "Make the smallest lock with which the smoke passes.",
+    "verify": "Run the smoke of a lock again and compare.",
+    "explain": "Explain why a distribution is in a lock or left out.",
+    "exposure": "Find imports of left-out distributions in the kept code.",
+    "guard": "Write a module that logs misses in production.",
+    "providers": "Measure which distributions each provider needs.",
     "scan": "Find the providers that a code base uses.",
-    "doctor": "What protects this machine from what is locked.",
-    "build": "Install a lock, make it smaller, and prove the result.",
-    "analyze": "What a tree of packages is made of, and what could go.",
-    "versions": "How large recent releases are, and where they load.",
-    "diff": "What lies between two locks.",
-    "export": "A lock as pylock.toml, for uv, or as wheels that plain pip accepts.",
-    "sync": "Bring an environment to exactly the lock.",
-    "check": "Whether an environment is the lock, intended gaps known.",
-    "cache": "Where minreq keeps wheels and what it knows of them.",
-    "completion": "The script that completes commands and options in a shell.",
+    "doctor": "Show how this machine isolates a smoke.",
+    "build": "Install a lock into a folder or zip, slim it, and prove it.",
+    "analyze": "Show what a tree of packages consists of.",
+    "versions": "Show the sizes and platforms of recent releases.",
+    "diff": "Show the differences between two locks.",
+    "export": "Write a lock as pylock.toml, for uv, or as a wheelhouse.",
+    "sync": "Install a lock into an environment and remove the rest.",
+    "check": "Check that an environment has exactly the lock.",
+    "cache": "Show or shrink the cache of wheels and index pages.",
+    "completion": "Print the shell script that completes commands and options.",
 }
 
 
 def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> int:
-    """Run minreq with the arguments *argv* (of the process if ``None``) and return the exit status.
+    """Run minreq with the arguments *argv* (``None``: those of the process) and return the exit status.
 
     ::
 
         0    done
-        1    the answer is no: stale, over budget, proof failed, unproven platform; or the system refuses
+        1    the answer is no: stale, over budget, proof failed, unproven platform; or an error of the system
         2    the command line, the configuration or a file of the user is wrong
         3    the smoke fails although nothing is left out
-        4    no set of versions satisfies what is needed
+        4    no set of versions satisfies the requirements
         5    the index or the network
         130  interrupted
-        141  whoever read the output closed it
+        141  the reader of the output closed the pipe
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     as_json = "--json" in arguments
     try:
-        with _terminable():
+        with _interrupt_on_sigterm():
             status = _run(arguments, engine)
             sys.stdout.flush()
     except MinreqError as error:
@@ -76,28 +76,28 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
         click.echo(error.format_message(), err=True)
         status = UsageError.exit_status
     except click.ClickException as error:
-        status = _fail(_usage(error), UsageError.reason, UsageError.exit_status, as_json=as_json)
+        status = _fail(_usage_error_sentence(error), UsageError.reason, UsageError.exit_status, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         status = _fail("interrupted", "interrupted", _INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
-        # Else the interpreter, flushing at its end, would complain after all.
+        # Otherwise the interpreter reports the closed pipe when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = _PIPE_CLOSED
     except OSError as error:
-        # What fails where nobody foresaw it: a disk that is full, a folder that is gone, no process to be had.
-        status = _fail(_refusal(error), "system", MinreqError.exit_status, as_json=as_json)
+        # A failure that no stage expects: a full disk, a deleted folder, no free process.
+        status = _fail(_system_error_sentence(error), "system", MinreqError.exit_status, as_json=as_json)
     return status
 
 
 class _Commands(click.Group):
-    """The commands; one is imported when it is asked for, since most of what it needs is of no use to the others."""
+    """The commands. A command is imported when it runs: the others do not need most of its imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's.
-        """Their names, in the order of the help."""
+        """Return the names, in the order of the help."""
         return [*_COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """One of them."""
+        """Import and return the command *cmd_name*."""
         if cmd_name not in _COMMANDS:
             close = difflib.get_close_matches(cmd_name, _COMMANDS, n=1)
             if close and not ctx.resilient_parsing:
@@ -107,7 +107,7 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's.
-        """Their names, and a sentence each."""
+        """Write each name with its help."""
         with formatter.section("Commands"):
             formatter.write_dl([*_COMMANDS.items()])
 
@@ -115,13 +115,15 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="`minreq COMMAND --help` tells more. Progress and errors go to stderr, results to stdout.",
+    epilog="`minreq COMMAND --help` shows the options. Progress and errors go to stderr, results to stdout.",
 )
 @click.version_option(None, "-V", "--version", package_name="minreq", message="%(prog)s %(version)s")
-@click.option("--no-color", is_flag=True, help="No colours, as NO_COLOR; before or after the command.")
+@click.option(
+    "--no-color", is_flag=True, help="Print without colours (as NO_COLOR=1). Works before and after the command."
+)
 @click.pass_context
 def root(context: click.Context, /, *, no_color: bool) -> None:
-    """Find the smallest set of pinned, hashed distributions with which a program provably works."""
+    """Find the smallest set of pinned, hashed distributions with which a program works, and prove it by running it."""
     if no_color:
         os.environ["NO_COLOR"] = "1"
     if context.obj is None:
@@ -134,7 +136,7 @@ def root(context: click.Context, /, *, no_color: bool) -> None:
 def _run(arguments: list[str], engine: Engine | None) -> int:
     if instruction := os.environ.get(COMPLETION_VARIABLE):
         return shell_complete(root, {}, "minreq", COMPLETION_VARIABLE, instruction)
-    # Not click's own main(): it would turn errors into exits in places where they must pass.
+    # Not click's own main(): it turns errors into exits before `main` can report them.
     try:
         with root.make_context("minreq", arguments, obj=engine) as context:
             root.invoke(context)
@@ -144,8 +146,8 @@ def _run(arguments: list[str], engine: Engine | None) -> int:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """A SIGTERM, or a terminal that is closed, ends the run as Ctrl-C does: what has to be cleaned up is."""
+def _interrupt_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does, so that temporary files are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -158,13 +160,13 @@ def _terminable() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _refusal(error: OSError) -> str:
+def _system_error_sentence(error: OSError) -> str:
     why = error.strerror or str(error) or type(error).__name__
     where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-    return f"the system refuses to go on: {why}{where}; what was written before still stands"
+    return f"cannot continue: {why}{where}; files written before are unchanged"
 
 
-def _usage(error: click.ClickException) -> str:
+def _usage_error_sentence(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     message = message[:1].lower() + message[1:]
     if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -174,8 +176,8 @@ def _usage(error: click.ClickException) -> str:
 
 def _fail(sentence: str, reason: str, status: int, *, as_json: bool) -> int:
     if as_json:
-        # Imported here, since nobody else of this module needs it.
-        from minreq.cli.reported import SCHEMA  # noqa: PLC0415
+        # Imported here: only a JSON error needs it.
+        from minreq.cli.report import SCHEMA  # noqa: PLC0415
 
         click.echo(json.dumps({"schema": SCHEMA, "error": sentence, "reason": reason, "exit_status": status}))
     prefix = "error" if os.environ.get("NO_COLOR") else click.style("error", fg="red", bold=True)

@@ -21,8 +21,8 @@ def command(context: click.Context, /, shell: str) -> None:
     zsh:  eval "$(minreq completion zsh)"                                   in ~/.zshrc
     fish: minreq completion fish > ~/.config/fish/completions/minreq.fish
     """  # noqa: D301 # click reads the character.
-    # bash's own script would ask bash for its version; it is printed as it is.
+    # `completion.source()` would run bash to read its version, so this formats the template itself.
     completion = get_completion_class(shell)
     if completion is not None:
-        made = completion(context.find_root().command, {}, "minreq", COMPLETION_VARIABLE)
-        click.echo(made.source_template % made.source_vars())
+        script = completion(context.find_root().command, {}, "minreq", COMPLETION_VARIABLE)
+        click.echo(script.source_template % script.source_vars())

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, declared, output_options
-from minreq.cli.reported import document
-from minreq.cli.text import columns, counted, printable, size
+from minreq.cli.options import Function, Group, GroupedCommand, add_options, output_options
+from minreq.cli.report import to_json
+from minreq.cli.text import align_columns, format_size, pluralize, printable
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
 if TYPE_CHECKING:
-    from minreq.lockfile.difference import Added, Dropped, LockDifference, Moved
+    from minreq.lockfile.difference import AddedDistribution, DroppedDistribution, LockDifference, VersionChange
 
 _EXAMPLES = """\
 Examples:
@@ -26,14 +26,14 @@ Examples:
 
 def _options(function: Function) -> Function:
     group = Group("This command")
-    return declared(
+    return add_options(
         function,
         group.declare(
             "--format",
             "form",
             type=click.Choice(["text", "markdown"]),
             default="text",
-            help="markdown is for the text of a pull request.",
+            help="markdown: for the text of a pull request.",
         ),
         output_options,
     )
@@ -45,13 +45,13 @@ def _options(function: Function) -> Function:
 @_options
 @click.pass_obj
 def command(engine: Engine, /, *, old: Path, new: Path, form: str, as_json: bool) -> None:
-    """Tell what lies between the locks OLD and NEW: added, left out, moved, why each, and bytes.
+    """Show the differences between the locks OLD and NEW, with the reason for each and the sizes.
 
-    The evidence beside each is read, and nothing else. The exit status is 0 whether they differ or not.
+    minreq reads only the evidence beside each lock. The exit status is 0 also if the locks differ.
     """
     difference = engine.diff(old, new)
     if as_json:
-        click.echo(document(data(difference)))
+        click.echo(to_json(data(difference)))
         return
     for line in markdown(difference) if form == "markdown" else text(difference):
         click.echo(printable(line))
@@ -63,7 +63,7 @@ def text(difference: LockDifference) -> Iterator[str]:
     for heading, rows in _sections(difference):
         yield ""
         yield heading
-        yield from columns([("  " + row[0], *row[1:]) for row in rows], right=frozenset({2}))
+        yield from align_columns([("  " + row[0], *row[1:]) for row in rows], right=frozenset({2}))
     yield ""
     yield _bytes(difference)
 
@@ -84,7 +84,7 @@ def markdown(difference: LockDifference) -> Iterator[str]:
 
 
 def data(difference: LockDifference) -> dict[str, Any]:
-    """Return the same for a program."""
+    """Return the differences as a dictionary for ``--json``."""
     return {
         "old": _lock_data(difference.old, difference.bytes_before),
         "new": _lock_data(difference.new, difference.bytes_now),
@@ -112,31 +112,34 @@ def data(difference: LockDifference) -> dict[str, Any]:
 
 
 def _sections(difference: LockDifference) -> Iterator[tuple[str, Sequence[tuple[str, str, str, str]]]]:
-    """The headings that have something below them, with rows of name, version, size and why."""
+    """Return each heading that has rows, with its rows: name, version, size, reason."""
     needed = [each for each in difference.added if each.before is not None]
     new = [each for each in difference.added if each.before is None]
     if needed:
         rows = [_row(each.now, _why_added(each)) for each in needed]
-        yield f"Exclusions that the new lock cannot do without: {len(needed)}", rows
+        yield f"Left out before, needed now: {pluralize(len(needed), 'distribution')}", rows
     if new:
-        yield f"Added {counted(len(new), 'distribution')}", [_row(each.now, _why_added(each)) for each in new]
+        yield f"Added {pluralize(len(new), 'distribution')}", [_row(each.now, _why_added(each)) for each in new]
     if difference.dropped:
         rows = [_row(each.before, _why_dropped(each)) for each in difference.dropped]
-        yield f"Not in the lock any more: {counted(len(rows), 'distribution')}", rows
+        yield f"No longer in the lock: {pluralize(len(rows), 'distribution')}", rows
     if difference.moved:
-        yield f"Moved {counted(len(difference.moved), 'distribution')}", [_moved(each) for each in difference.moved]
+        yield (
+            f"Other version of {pluralize(len(difference.moved), 'distribution')}",
+            [_moved(each) for each in difference.moved],
+        )
     if difference.newly_left_out:
         rows = [_row(each, each.reason) for each in difference.newly_left_out]
-        yield f"Newly left out: {counted(len(rows), 'distribution')}", rows
+        yield f"Newly left out: {pluralize(len(rows), 'distribution')}", rows
     if difference.idle:
         rows = [_row(each, "nothing in the new closure declares it") for each in difference.idle]
-        yield f"Exclusions that hit nothing any more: {len(rows)}", rows
+        yield f"No longer declared: {pluralize(len(rows), 'distribution')}", rows
 
 
 def _title(difference: LockDifference) -> str:
     old, new = _root(difference.old), _root(difference.new)
     if difference.is_empty:
-        return f"{new}: nothing has changed"
+        return f"{new}: no changes"
     return f"{old} -> {new}" if old != new else f"{new}, locked again"
 
 
@@ -146,37 +149,42 @@ def _root(lock: Lock) -> str:
 
 def _bytes(difference: LockDifference) -> str:
     before, now, left = difference.bytes_before, difference.bytes_now, difference.bytes_left
-    room = f"{left:,} bytes are left of" if left >= 0 else f"that is {-left:,} bytes over"
+    room = f"{left:,} bytes left of" if left >= 0 else f"{-left:,} bytes over"
     return f"Unpacked {before:,} -> {now:,} bytes ({now - before:+,}); {room} AWS Lambda's {LAMBDA_LIMIT:,}"
 
 
-def _why_added(added: Added) -> str:
+def _why_added(added: AddedDistribution) -> str:
     why = _why(added.now)
-    return f"{why}; was left out: {added.before.reason}" if added.before is not None else why
+    return f"{why}; left out before: {added.before.reason}" if added.before is not None else why
 
 
 def _why(kept: Kept) -> str:
-    from minreq.cli import narration  # noqa: PLC0415 # It needs rich, and --json does not.
+    from minreq.cli import wording  # noqa: PLC0415 # It imports rich, which --json does not need.
 
     via = f"; imported by {', '.join(kept.via)}" if kept.via else ""
-    return narration.why_kept(kept.evidence) + via
+    return wording.describe_evidence(kept.evidence) + via
 
 
-def _why_dropped(dropped: Dropped) -> str:
+def _why_dropped(dropped: DroppedDistribution) -> str:
     return f"left out: {dropped.now.reason}" if dropped.now is not None else "nothing in the new closure declares it"
 
 
 def _row(member: Kept | LeftOut, why: str) -> tuple[str, str, str, str]:
-    return member.candidate.name, str(member.candidate.version), size(member.bytes), why
+    return member.candidate.name, str(member.candidate.version), format_size(member.bytes), why
 
 
-def _moved(moved: Moved) -> tuple[str, str, str, str]:
+def _moved(moved: VersionChange) -> tuple[str, str, str, str]:
     versions = f"{moved.before.candidate.version} -> {moved.now.candidate.version}"
-    return moved.now.candidate.name, versions, size(moved.now.bytes), f"{moved.now.bytes - moved.before.bytes:+,} bytes"
+    return (
+        moved.now.candidate.name,
+        versions,
+        format_size(moved.now.bytes),
+        f"{moved.now.bytes - moved.before.bytes:+,} bytes",
+    )
 
 
 def _cell(content: str) -> str:
-    """Nothing of an index or a program is markup of ours."""
+    """Escape markup: the text may come from an index or a program."""
     words = " ".join(content.split())
     return "".join(f"\\{each}" if each in "\\|<>*_`[]#@" else each for each in words)
 

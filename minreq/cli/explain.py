@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Group, GroupedCommand, configured, declared, output_options
-from minreq.cli.reported import document
-from minreq.cli.text import columns, counted, printable, size
+from minreq.cli.options import Group, GroupedCommand, add_options, output_options, read_configuration
+from minreq.cli.report import to_json
+from minreq.cli.text import align_columns, format_size, pluralize, printable
 from minreq.config.settings import DEFAULT_OUTPUT
-from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, Need, Request
+from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, QuestionKind, Request
 
 if TYPE_CHECKING:
-    from minreq.explain.explain import Branch, Explanation, Step
+    from minreq.explain.explain import ChainStep, Explanation, ImportTreeNode
 
 _EXAMPLES = """\
 Examples:
@@ -24,17 +24,19 @@ Examples:
   minreq explain yaml
   minreq explain --tree
 """
-#: Of places that asked, so many are told to a person.
-_MOST = 12
+#: The most places that the text shows.
+_MAX_PLACES = 12
 
 
 def _options(function: Any) -> Any:
     group = Group("This command")
-    return declared(
+    return add_options(
         function,
-        group.declare("--tree", is_flag=True, help="Tell of the whole lock, who imports whom."),
-        group.declare("--lock", type=Path, metavar="FILE", help="The lock; what `minreq lock` writes if not said."),
-        group.declare("--name", "section", metavar="NAME", help="Which of the [tool.minreq.locks] is meant."),
+        group.declare("--tree", is_flag=True, help="Show the whole lock as a tree of imports."),
+        group.declare("--lock", type=Path, metavar="FILE", help="The lock. Default: the output of `minreq lock`."),
+        group.declare(
+            "--name", "section", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."
+        ),
         output_options,
     )
 
@@ -46,39 +48,39 @@ def _options(function: Any) -> Any:
 def command(
     engine: Engine, /, *, name: str | None, tree: bool, lock: Path | None, section: str | None, as_json: bool
 ) -> None:
-    """Tell why NAME, a distribution or a module, is in the lock, or out of it.
+    """Explain why NAME, a distribution or a module, is in the lock or left out.
 
-    Nothing is run: the evidence beside the lock says it.
+    minreq runs nothing: it reads the evidence beside the lock.
     """
     if (name is None) is not tree:
-        raise click.UsageError("name a distribution, or ask for the whole lock with --tree")
-    path = lock or configured(section).get("output", DEFAULT_OUTPUT)
+        raise click.UsageError("name a distribution, or show the whole lock with --tree")
+    path = lock or read_configuration(section).get("output", DEFAULT_OUTPUT)
     if name is None:
         branches = engine.tree(path)
-        lines = [document({"distributions": [_branch_data(each) for each in branches]})] if as_json else _tree(branches)
+        lines = [to_json({"distributions": [_branch_data(each) for each in branches]})] if as_json else _tree(branches)
     else:
-        told, explanation = engine.explain(path, name)
-        lines = [document(_data(explanation))] if as_json else _lines(told, explanation)
+        read, explanation = engine.explain(path, name)
+        lines = [to_json(_data(explanation))] if as_json else _lines(read, explanation)
     for line in lines:
         click.echo(line if as_json else printable(line))
 
 
 def _lines(lock: Lock, explanation: Explanation) -> Iterator[str]:
-    member = explanation.member
-    name = f"{member.candidate.name} {member.candidate.version}"
-    if isinstance(member, Kept):
-        yield f"{name} is in the lock ({size(member.bytes)})"
-        rows = [*_why_in(member), *_relations(explanation), *_cost(explanation)]
+    entry = explanation.entry
+    name = f"{entry.candidate.name} {entry.candidate.version}"
+    if isinstance(entry, Kept):
+        yield f"{name} is in the lock ({format_size(entry.bytes)})"
+        rows = [*_why_in(entry), *_relations(explanation), *_cost(explanation)]
     else:
-        yield f"{name} is not in the lock ({size(member.bytes)})"
-        rows = [*_why_out(member), *_relations(explanation), *_cost(explanation)]
-    yield from columns([("", label, text) for label, text in rows])
-    if explanation.chain and member.question is not None:
-        yield f"From the smoke to the first that asked (stage {member.question.stage}):"
-        yield from _chain(explanation.chain, f"{_verb(member.question.need)} {member.question.name}")
-    yield from _askers(member.askers, optional=isinstance(member, LeftOut))
-    if isinstance(member, LeftOut) and not member.askers and not explanation.declared_by:
-        yield f"Nothing in the run asked for it ({', '.join(lock.stages)})."
+        yield f"{name} is not in the lock ({format_size(entry.bytes)})"
+        rows = [*_why_out(entry), *_relations(explanation), *_cost(explanation)]
+    yield from align_columns([("", label, text) for label, text in rows])
+    if explanation.chain and entry.question is not None:
+        yield f"From the smoke to the first question (stage {entry.question.stage}):"
+        yield from _chain(explanation.chain, f"{_verb(entry.question.need)} {entry.question.name}")
+    yield from _askers(entry.askers, optional=isinstance(entry, LeftOut))
+    if isinstance(entry, LeftOut) and not entry.askers and not explanation.declared_by:
+        yield f"No stage of the smoke imported it or looked it up ({', '.join(lock.stages)})."
 
 
 def _why_in(kept: Kept) -> Iterator[tuple[str, str]]:
@@ -87,24 +89,27 @@ def _why_in(kept: Kept) -> Iterator[tuple[str, str]]:
             yield "failure", f"{stage} fails without it: {error}"
             yield "seen by", _METHODS[method]
         case Difference(stage=stage, what=what, with_it=with_it, without_it=without_it):
-            yield "difference", f"{what} of {stage} differ without it"
+            yield "difference", f"{stage} differs without it: {what}"
             yield "with it", _one_line(with_it)
             yield "without it", _one_line(without_it)
         case Request(asked_by=asked_by):
             yield "request", asked_by
         case Masked(place=place):
-            yield "masked", f"{place} imports it; the tools of the smoke have it too, so no run could go without it"
+            yield (
+                "masked",
+                f"{place} imports it; the tools of the smoke require it too, so no run was possible without it",
+            )
     if kept.extra is not None:
-        yield "extra", f"{kept.extra} supplied it: no base dependency has it"
+        yield "extra", f"{kept.extra} supplied it; no base dependency has it"
     if kept.providers:
         yield "providers", ", ".join(kept.providers)
 
 
 _METHODS = {
-    "fork": "a fork at the very import, which went on without it",
+    "fork": "a fork at the import, which continued without it",
     "feature": "a run of that feature without it",
     "trace": "a trace that declined it",
-    "run": "a run of its own in a clean environment that lacked it alone",
+    "run": "a run in a clean environment that lacked only this distribution",
 }
 
 
@@ -118,10 +123,10 @@ def _why_out(left_out: LeftOut) -> Iterator[tuple[str, str]]:
 
 
 _REASONS = {
-    "never asked for": "never asked for: nothing that ran imported it, probed for it or looked up its metadata",
-    "passed without it": "the smoke was run without it, passed, and behaved the same",
+    "never asked for": "never asked for: no stage imported it, probed for it or looked up its metadata",
+    "passed without it": "the smoke passed and behaved the same without it",
     "provided": "the runtime provides it (--provided)",
-    "excluded": "asked to leave it out (--exclude), and the proof held",
+    "excluded": "excluded (--exclude), and the proof passed",
 }
 
 
@@ -129,66 +134,70 @@ def _relations(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.outcome is not None:
         match explanation.outcome.result:
             case Failure(stage=stage, error=error):
-                yield "certified", f"without it alone {stage} fails: {_one_line(error)}"
+                yield "certified", f"{stage} fails without only this distribution: {_one_line(error)}"
             case Difference(stage=stage, what=what):
-                yield "certified", f"without it alone {what} of {stage} differ"
+                yield "certified", f"{stage} differs without only this distribution: {what}"
             case None:
-                yield "certified", "without it alone the smoke passes and behaves the same"
+                yield "certified", "the smoke passes and behaves the same without only this distribution"
     if explanation.stages:
         yield "asked in", ", ".join(explanation.stages)
     if explanation.declared_by:
         yield "declared by", ", ".join(explanation.declared_by)
-    if isinstance(explanation.member, Kept) and explanation.member.via:
-        yield "imported by", ", ".join(explanation.member.via)
+    if isinstance(explanation.entry, Kept) and explanation.entry.via:
+        yield "imported by", ", ".join(explanation.entry.via)
     if explanation.imports:
         yield "imports", ", ".join(explanation.imports)
 
 
 def _cost(explanation: Explanation) -> Iterator[tuple[str, str]]:
-    brings, member = explanation.brings, explanation.member
-    total = member.bytes + sum(brings.values())
-    along = "".join(f", {name} {size(count)}" for name, count in brings.items())
-    label = "it costs" if isinstance(member, Kept) else "it would cost"
-    text = f"{size(total)} with what only it brings: itself {size(member.bytes)}{along}" if brings else size(total)
+    brings, entry = explanation.brings, explanation.entry
+    total = entry.bytes + sum(brings.values())
+    along = "".join(f", {name} {format_size(count)}" for name, count in brings.items())
+    label = "it costs" if isinstance(entry, Kept) else "it would cost"
+    text = (
+        f"{format_size(total)} with the distributions that only it requires: itself {format_size(entry.bytes)}{along}"
+        if brings
+        else format_size(total)
+    )
     yield label, f"{text} ({total:,} bytes)"
 
 
-def _chain(chain: tuple[Step, ...], last: str) -> Iterator[str]:
+def _chain(chain: tuple[ChainStep, ...], last: str) -> Iterator[str]:
     rows = [(f"  {step.frame.file}:{step.frame.line}", step.frame.function, step.distribution or "") for step in chain]
-    yield from columns(rows)
+    yield from align_columns(rows)
     yield f"    {last}"
 
 
 def _askers(askers: tuple[Asker, ...], *, optional: bool) -> Iterator[str]:
     if not askers:
         return
-    yield f"Asked for at {counted(len(askers), 'place')}:"
-    shown = askers[:_MOST]
+    yield f"Questions from {pluralize(len(askers), 'place')}:"
+    shown = askers[:_MAX_PLACES]
     rows = [
         (f"  {_where(each)}", f"{_verb(each.need)} {each.name}", _why_asked(each, optional=optional)) for each in shown
     ]
-    yield from columns(rows)
+    yield from align_columns(rows)
     if len(askers) > len(shown):
         yield f"  and {len(askers) - len(shown)} more; --json has them all"
 
 
 def _where(asker: Asker) -> str:
-    return f"{asker.frame.file}:{asker.frame.line}" if asker.frame else "outside of Python"
+    return f"{asker.frame.file}:{asker.frame.line}" if asker.frame else "outside of Python code"
 
 
 def _why_asked(asker: Asker, *, optional: bool) -> str:
     stages = ", ".join(asker.stages)
     if asker.why_optional is not None:
         return f"{stages}; optional: {asker.why_optional}"
-    return f"{stages}; nothing near catches its absence" if optional else stages
+    return f"{stages}; no handler nearby catches the failure" if optional else stages
 
 
-def _verb(need: Need) -> str:
+def _verb(need: QuestionKind) -> str:
     return {
-        Need.IMPORT: "import",
-        Need.PROBE: "find_spec",
-        Need.METADATA: "metadata of",
-        Need.LIST: "list of entry points",
+        QuestionKind.IMPORT: "import",
+        QuestionKind.PROBE: "find_spec",
+        QuestionKind.METADATA: "metadata of",
+        QuestionKind.LIST: "list of entry points",
     }[need]
 
 
@@ -196,14 +205,14 @@ def _one_line(text: str) -> str:
     return " | ".join(text.splitlines()) or "nothing"
 
 
-def _tree(branches: tuple[Branch, ...]) -> Iterator[str]:
+def _tree(branches: tuple[ImportTreeNode, ...]) -> Iterator[str]:
     rows = []
     for each in branches:
         kept = each.kept
         label = f"{'  ' * each.depth}{kept.candidate.name} {kept.candidate.version}"
         where = f"; {_where(each.asker)}" if each.asker else ""
-        rows.append((label, size(kept.bytes), "(above)" if each.repeated else _short(kept) + where))
-    yield from columns(rows, right=frozenset({1}))
+        rows.append((label, format_size(kept.bytes), "(above)" if each.repeated else _short(kept) + where))
+    yield from align_columns(rows, right=frozenset({1}))
 
 
 def _short(kept: Kept) -> str:
@@ -211,14 +220,14 @@ def _short(kept: Kept) -> str:
         case Failure(stage=stage):
             return f"{stage} fails without it"
         case Difference(stage=stage, what=what):
-            return f"{what} of {stage} differ without it"
+            return f"{stage} differs without it: {what}"
         case Request(asked_by=asked_by):
-            return f"asked for: {asked_by}"
+            return f"requested: {asked_by}"
         case Masked(place=place):
             return f"masked: {place} imports it"
 
 
-def _branch_data(branch: Branch) -> dict[str, Any]:
+def _branch_data(branch: ImportTreeNode) -> dict[str, Any]:
     kept = branch.kept
     return {
         "name": kept.candidate.name,
@@ -230,14 +239,14 @@ def _branch_data(branch: Branch) -> dict[str, Any]:
 
 
 def _data(explanation: Explanation) -> dict[str, Any]:
-    member = explanation.member
-    is_in = isinstance(member, Kept)
-    rows = _why_in(member) if isinstance(member, Kept) else _why_out(member)
+    entry = explanation.entry
+    is_in = isinstance(entry, Kept)
+    rows = _why_in(entry) if isinstance(entry, Kept) else _why_out(entry)
     return {
-        "name": member.candidate.name,
-        "version": str(member.candidate.version),
+        "name": entry.candidate.name,
+        "version": str(entry.candidate.version),
         "in": is_in,
-        "bytes": member.bytes,
+        "bytes": entry.bytes,
         "why": dict(rows),
         "chain": [
             {
@@ -258,7 +267,7 @@ def _data(explanation: Explanation) -> dict[str, Any]:
                 "stages": list(each.stages),
                 "optional": each.why_optional,
             }
-            for each in member.askers
+            for each in entry.askers
         ],
         "stages": list(explanation.stages),
         "declared_by": list(explanation.declared_by),

@@ -12,11 +12,11 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    declared,
+    add_options,
     index_options,
 )
-from minreq.cli.reported import Report, reported
-from minreq.cli.text import counted
+from minreq.cli.report import Report, pass_report
+from minreq.cli.text import pluralize
 from minreq.config.exports import FORMATS, export_settings
 
 _EXAMPLES = """\
@@ -29,17 +29,19 @@ Examples:
 
 
 def _format_options(function: Function) -> Function:
-    group = Group("The format")
-    return declared(
+    group = Group("Format")
+    return add_options(
         function,
         group.declare(
             "--format",
             type=click.Choice([*FORMATS]),
             required=True,
-            help="pylock (PEP 751); uv, a [tool.uv] block; uv-excludes, for uv pip compile; wheelhouse, a folder of "
-            "wheels that plain pip accepts.",
+            help="pylock: a pylock.toml (PEP 751); uv: a [tool.uv] block; uv-excludes: a file for `uv pip compile`; "
+            "wheelhouse: a folder of wheels that pip installs without extra options.",
         ),
-        group.declare("-o", "--output", type=Path, metavar="FILE", help="Where it is written; beside the lock."),
+        group.declare(
+            "-o", "--output", type=Path, metavar="FILE", help="Write to this file or folder. Default: beside the lock."
+        ),
     )
 
 
@@ -47,23 +49,23 @@ def _format_options(function: Function) -> Function:
 @click.argument("lock", required=False, type=Path)
 @_format_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
-    """Write LOCK, what `minreq lock` writes if not said, as other tools read it.
+    """Write LOCK (default: the output of `minreq lock`) in the format of another tool.
 
-    Nothing is resolved: the set is that of the lock.
+    minreq resolves nothing: it writes exactly the distributions of the lock.
     """
-    told = report.settings(export_settings, flags)
-    with report.watching() as progress:
-        exported = engine.export(told, progress)
+    settings = report.settings(export_settings, flags)
+    with report.show_progress() as progress:
+        exported = engine.export(settings, progress)
         number = len(exported.lock.selection.kept)
-        made = f", {len(exported.repacked)} of them repacked" if exported.repacked else ""
-        progress.finished([f"Wrote {exported.output} with {counted(number, 'distribution')}{made}"])
-    report.result(
+        repacked = f", {len(exported.repacked)} of them repacked" if exported.repacked else ""
+        progress.finish([f"Wrote {exported.output} with {pluralize(number, 'distribution')}{repacked}"])
+    report.print_result(
         lambda: {
-            "lock": told.lock.as_posix(),
-            "format": told.format,
+            "lock": settings.lock.as_posix(),
+            "format": settings.format,
             "output": exported.output.as_posix(),
             "distributions": number,
             "repacked": list(exported.repacked),

@@ -14,17 +14,17 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    declared,
+    add_options,
     index_options,
 )
-from minreq.cli.reported import Report, judging, reported
-from minreq.cli.text import columns, counted, printable
+from minreq.cli.report import Report, after_result, pass_report
+from minreq.cli.text import align_columns, pluralize, printable
 from minreq.config.settings import verify_settings
-from minreq.errors import Exposed
+from minreq.errors import UnguardedImports
 
 if TYPE_CHECKING:
     from minreq.exposure.command import Exposure
-    from minreq.exposure.sites import Site
+    from minreq.exposure.sites import ImportSite
 
 _EXAMPLES = """\
 Examples:
@@ -32,19 +32,19 @@ Examples:
   minreq exposure --all
   minreq exposure --fail-on unguarded
 """
-#: So many a person reads.
+#: The number of places that the text shows without --all.
 _FIRST = 10
 
 
 def _options(function: Function) -> Function:
-    group = Group("What is told")
-    return declared(
+    group = Group("Output")
+    return add_options(
         function,
-        group.declare("--all", "everything", is_flag=True, help=f"Print all places, not the first {_FIRST}."),
+        group.declare("--all", "everything", is_flag=True, help=f"Print all places, not only the first {_FIRST}."),
         group.declare(
             "--fail-on",
             type=click.Choice(["unguarded"]),
-            help="Exit 1 where traced code leads to an import that nothing catches.",
+            help="Exit 1 if traced code leads to an import without a handler.",
         ),
     )
 
@@ -53,7 +53,7 @@ def _options(function: Function) -> Function:
 @click.argument("lock", required=False, type=Path)
 @_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(
     engine: Engine,
@@ -64,76 +64,76 @@ def command(
     report: Report,
     **flags: Any,
 ) -> None:
-    """Tell where the code of LOCK would import what is left out, the places that matter most first.
+    """List the imports of left-out distributions in the kept code of LOCK, the most important first.
 
-    LOCK is what `minreq lock` writes if not said. The source is read, nothing is run.
+    LOCK: default is the output of `minreq lock`. minreq reads the source and runs nothing.
     """
-    told = report.settings(verify_settings, flags)
-    with report.watching() as progress:
-        exposure = engine.expose(told, progress)
+    settings = report.settings(verify_settings, flags)
+    with report.show_progress() as progress:
+        exposure = engine.expose(settings, progress)
     unguarded = [site for site in exposure.sites if site.unguarded]
-    report.result(
+    report.print_result(
         lambda: {"unguarded": len(unguarded), "sites": list(map(_data, exposure.sites))},
         map(printable, _lines(exposure, everything=everything)),
     )
     if fail_on is not None and unguarded:
-        with judging():
-            raise Exposed(str(told.lock), [_where(site) for site in unguarded])
+        with after_result():
+            raise UnguardedImports(str(settings.lock), [_where(site) for site in unguarded])
 
 
 def _lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:
     sites = exposure.sites
     if not sites:
-        yield "No import in the kept code would reach what is left out."
+        yield "No import in the kept code leads to a left-out distribution."
         return
     unguarded = sum(site.unguarded for site in sites)
     declined = sum(site.declined for site in sites)
     apart = sum(site.reach == "apart" and not site.declined for site in sites)
     yield (
-        f"{counted(len(sites), 'import')} in the kept code would reach what is left out: {unguarded} unguarded, "
+        f"{pluralize(len(sites), 'import')} in the kept code lead to left-out distributions: {unguarded} unguarded, "
         f"{len(sites) - unguarded - declined - apart} caught, {declined} declined by the trace, "
-        f"{apart} that no traced code leads to"
+        f"{apart} not reachable from traced code"
     )
     grouped = _grouped(sites)
     shown = grouped if everything else list(islice(grouped, _FIRST))
-    yield from columns([_row(number, group) for number, group in enumerate(shown, start=1)], right=frozenset({0}))
+    yield from align_columns([_row(number, group) for number, group in enumerate(shown, start=1)], right=frozenset({0}))
     if len(grouped) > len(shown):
         yield f"and {len(grouped) - len(shown)} more files; --all prints them, --json has every line"
-    yield "`minreq explain NAME` tells why a distribution is out, `minreq lock --include NAME` keeps it."
+    yield "`minreq explain NAME` explains why a distribution is left out; `minreq lock --include NAME` keeps it."
 
 
-def _grouped(sites: Sequence[Site]) -> list[list[Site]]:
-    """One group for each file and what it misses, where its first site is."""
-    groups: dict[tuple[object, ...], list[Site]] = {}
+def _grouped(sites: Sequence[ImportSite]) -> list[list[ImportSite]]:
+    """Group the sites by file, left-out distribution and whether they are unguarded; keep the order of first sites."""
+    groups: dict[tuple[object, ...], list[ImportSite]] = {}
     for site in sites:
         groups.setdefault((site.frame.file, site.distribution, site.unguarded), []).append(site)
     return list(groups.values())
 
 
-def _row(number: int, group: Sequence[Site]) -> tuple[str, ...]:
+def _row(number: int, group: Sequence[ImportSite]) -> tuple[str, ...]:
     first, *others = group
     lines = ", ".join(str(line) for line in sorted({site.frame.line for site in others} - {first.frame.line}))
     also = f" (also {lines})" if lines else ""
     return f"{number}", str(first.distribution), f"{_where(first)}{also}", first.frame.function, _why(first)
 
 
-def _where(site: Site) -> str:
+def _where(site: ImportSite) -> str:
     return f"{site.frame.file}:{site.frame.line}"
 
 
-def _why(site: Site) -> str:
+def _why(site: ImportSite) -> str:
     caught = f"; {site.handler}" if site.handler else ""
     if site.raised_again:
         caught = f"; raised again by the {site.raised_again}"
     if site.declined:
         return f"declined by the trace{caught}"
     if site.led_by is not None:
-        steps = counted(site.steps, "import")
+        steps = pluralize(site.steps, "import")
         return f"{steps} from traced code: {site.led_by.file}:{site.led_by.line} {site.led_by.function}{caught}"
-    return ("in traced code" if site.reach == "traced" else "no traced code leads here") + caught
+    return ("in traced code" if site.reach == "traced" else "not reachable from traced code") + caught
 
 
-def _data(site: Site) -> dict[str, Any]:
+def _data(site: ImportSite) -> dict[str, Any]:
     led_by = site.led_by
     return {
         "distribution": site.distribution,

@@ -15,15 +15,15 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    converting,
-    declared,
+    add_options,
+    convert_with,
     index_options,
     run_options,
 )
-from minreq.cli.reported import Report, reported
+from minreq.cli.report import Report, pass_report
 from minreq.config import STDOUT
-from minreq.config.options import requirement
-from minreq.config.settings import settings
+from minreq.config.options import parse_requirement
+from minreq.config.settings import lock_settings
 from minreq.errors import InvalidOptions
 
 _EXAMPLES = """\
@@ -40,101 +40,125 @@ Examples:
 
 
 def _smoke_options(function: Function) -> Function:
-    group = Group("What is run")
-    return declared(
+    group = Group("Smoke")
+    return add_options(
         function,
-        group.option("profiles", "A folder with a profile of your own.", metavar="DIR"),
-        group.option("providers", "The providers the program uses.", "-p", metavar="NAMES"),
-        group.option("scan", "Use the providers that the code in this file or folder uses.", metavar="PATH"),
-        group.option("allow-unknown", "Accept calls whose model the code does not tell."),
-        group.option("features", "What it uses of them: chat, streaming, tools; all if not said.", metavar="NAMES"),
+        group.option("profiles", "Read your own profile from this folder.", metavar="DIR"),
+        group.option("providers", "The providers that the program calls.", "-p", metavar="NAMES"),
+        group.option("scan", "Find the providers in the code of this file or folder.", metavar="PATH"),
+        group.option("allow-unknown", "With --scan: accept calls whose model is not in the code."),
+        group.option("features", "The features to run: chat, streaming, tools. Default: all.", metavar="NAMES"),
         group.option(
-            "smoke", "A script that exercises the program, or a command such as 'pytest -q tests'.", metavar="FILE"
+            "smoke",
+            "A script that shows that the program works, or a command such as 'pytest -q tests'.",
+            metavar="FILE",
         ),
-        group.option("smoke-with", "What the smoke needs beside the program: pytest.", metavar="REQ"),
+        group.option("smoke-with", "A tool that the smoke requires and the lock omits: pytest.", metavar="REQ"),
     )
 
 
 def _closure_options(function: Function) -> Function:
-    group = Group("What may be in the lock")
-    return declared(
+    group = Group("Contents of the lock")
+    return add_options(
         function,
-        group.option("project", "The folder of a project that is the root; not written itself.", metavar="DIR"),
-        group.option("also", "Another root, minimized with it.", metavar="REQ"),
-        group.option("with", "Make it available; kept if the smoke needs it.", metavar="REQ"),
-        group.option("include", "Keep it, asked for or not.", metavar="NAME"),
-        group.option("exclude", "Leave it out; the proof decides whether that works.", metavar="NAME"),
+        group.option(
+            "project", "Use the project in this folder as root; the lock omits the project itself.", metavar="DIR"
+        ),
+        group.option("also", "Minimize this root too, in the same lock.", metavar="REQ"),
+        group.option("with", "Add this to the closure; the lock keeps it if the smoke needs it.", metavar="REQ"),
+        group.option("include", "Keep this distribution, needed or not.", metavar="NAME"),
+        group.option("exclude", "Leave this distribution out; fail if the smoke needs it.", metavar="NAME"),
         group.declare(
             "--misses",
             type=click.File("r", encoding="utf-8", errors="replace"),
             metavar="FILE|-",
-            help="Keep what a log of `minreq guard` tells was missed.",
+            help="Keep the distributions that this log of `minreq guard` misses.",
         ),
-        group.option("requirement", "Keep the requirements of the file whole.", "-r", metavar="FILE"),
-        group.option("whole", "Keep it whole, with all its dependencies.", metavar="REQ"),
-        group.option("provided", "In the runtime already: used, not written.", metavar="NAME==VERSION"),
-        group.option("allow-pth", "Accept files of it that run at every start of Python.", metavar="NAME"),
-        group.option("smallest", "Leave out what changes behaviour without breaking it."),
+        group.option(
+            "requirement", "Keep all requirements of this file with their dependencies.", "-r", metavar="FILE"
+        ),
+        group.option("whole", "Keep this requirement with all its dependencies.", metavar="REQ"),
+        group.option(
+            "provided",
+            "The runtime has this distribution: the smoke uses it, the lock omits it.",
+            metavar="NAME==VERSION",
+        ),
+        group.option(
+            "allow-pth", "Accept a .pth file of this distribution, which runs at every start of Python.", metavar="NAME"
+        ),
+        group.option(
+            "smallest", "Also leave out distributions without which the smoke passes but behaves differently."
+        ),
     )
 
 
 def _version_options(function: Function) -> Function:
     group = Group("Versions")
-    return declared(
+    return add_options(
         function,
-        group.option("constraint", "Constrain versions by the file.", "-c", metavar="FILE"),
-        group.option("override", "Replace every requirement on that project.", metavar="REQ"),
-        group.option("upgrade", "Let all pins of the existing lock move.", "-U"),
-        group.option("upgrade-package", "Let this pin move.", "-P", metavar="NAME"),
-        group.option("exclude-newer", "Ignore files uploaded later, or younger: 2026-10-01, 3 days.", metavar="WHEN"),
+        group.option("constraint", "Constrain versions by this file.", "-c", metavar="FILE"),
+        group.option("override", "Replace every requirement on this project.", metavar="REQ"),
+        group.option("upgrade", "Update all pins of the existing lock.", "-U"),
+        group.option("upgrade-package", "Update this pin.", "-P", metavar="NAME"),
+        group.option(
+            "exclude-newer",
+            "Ignore files uploaded after this date, or in this period: 2026-10-01, 3 days.",
+            metavar="WHEN",
+        ),
     )
 
 
 def _platform_options(function: Function) -> Function:
     group = Group("Platform")
-    return declared(
+    return add_options(
         function,
-        group.option("python", "The interpreter the program runs on; this one if not said.", metavar="EXE"),
+        group.option("python", "The interpreter of the program. Default: the one that runs minreq.", metavar="EXE"),
         group.option("platform", "Lock for this platform, such as lambda-python3.12-x86_64.", metavar="NAME"),
-        group.option("allow-unproven", "Accept platforms the smoke could not run on."),
+        group.option("allow-unproven", "Accept a platform that the smoke cannot run on."),
     )
 
 
 def _lock_options(function: Function) -> Function:
-    group = Group("The lock")
-    return declared(
+    group = Group("Lock")
+    return add_options(
         function,
-        group.option("output", "Where it is written; requirements-minimal.txt if not said.", "-o", metavar="FILE|-"),
+        group.option(
+            "output", "Write the lock to this file. Default: requirements-minimal.txt.", "-o", metavar="FILE|-"
+        ),
         group.option("hashes", "Write hashes (the default)."),
-        group.option("annotate", "Write who imports each (the default)."),
-        group.option("budget", "Fail if it installs to more bytes.", metavar="BYTES"),
-        group.option("settle", "auto, or runs: a run of its own for every question.", metavar="METHOD"),
-        group.option("certify", "Leave each out once more, alone and in clean environments; try other orders."),
-        group.option("check", "Only tell whether the lock is stale, without a run."),
-        group.option("dry-run", "Write nothing."),
-        group.declare("--html", type=Path, metavar="FILE", help="Write a page too: sizes, imports, and the evidence."),
+        group.option("annotate", "Write comments that say who imports each distribution (the default)."),
+        group.option("budget", "Exit 1 if the lock installs more bytes.", metavar="BYTES"),
+        group.option("settle", "auto (the default), or runs: a separate run for each distribution.", metavar="METHOD"),
+        group.option(
+            "certify", "Test the set again: one clean run without each distribution, and other orders of the features."
+        ),
+        group.option("check", "Only check whether the lock is stale; run nothing."),
+        group.option("dry-run", "Make and prove the lock, but write nothing."),
+        group.declare(
+            "--html", type=Path, metavar="FILE", help="Also write an HTML page with sizes, imports and evidence."
+        ),
     )
 
 
 def _root(text: str) -> Requirement | Path:
     """Convert a requirement, or the folder of a project: ``.``, ``../program``."""
     is_path = text in {".", ".."} or os.sep in text.partition("[")[0]
-    return Path(text) if is_path and " @ " not in text else requirement(text)
+    return Path(text) if is_path and " @ " not in text else parse_requirement(text)
 
 
 def _roots(roots: Sequence[Requirement | Path], also: Sequence[Requirement]) -> dict[str, Any]:
-    """Return by field what the arguments say."""
+    """Return the values of the arguments by field of ``Settings``."""
     named = [each for each in roots if isinstance(each, Requirement)]
     projects = [each for each in roots if isinstance(each, Path)]
     if len(projects) > 1:
-        raise InvalidOptions([f"{projects[0]} and {projects[1]} are two projects; one at a time"])
+        raise InvalidOptions([f"{projects[0]} and {projects[1]} are two projects; give one"])
     if projects:
         return {"project": projects[0], "also": (*named, *also)}
     return {"root": named[0] if named else None, "also": (*named[1:], *also)}
 
 
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("roots", required=False, nargs=-1, callback=converting(_root), metavar="[ROOT]...")
+@click.argument("roots", required=False, nargs=-1, callback=convert_with(_root), metavar="[ROOT]...")
 @_smoke_options
 @_closure_options
 @_version_options
@@ -142,7 +166,7 @@ def _roots(roots: Sequence[Requirement | Path], also: Sequence[Requirement]) -> 
 @_lock_options
 @run_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(
     engine: Engine,
@@ -154,43 +178,43 @@ def command(
     report: Report,
     **flags: Any,
 ) -> None:
-    """Make the smallest lock of ROOT (litellm if not said) with which the smoke passes, and prove it.
+    """Make the smallest lock of ROOT (default: litellm) with which the smoke passes, and prove it.
 
-    Several ROOTs are minimized together, in one lock. ROOT may be the folder of a project: the lock then holds what it
-    needs, and not the project itself.
+    minreq minimizes several ROOTs together, in one lock. ROOT may be the folder of a project: the lock then holds the
+    distributions that the project needs, and not the project itself.
 
-    Options can stand in [tool.minreq] of pyproject.toml under their long names, but for --html, --misses and those of
-    the last group; a flag wins.
+    [tool.minreq] of pyproject.toml can set the options by their long names, except --html, --misses and the last
+    group. Options on the command line win.
     """
-    # Imported here, since a usage error or help needs nothing of them.
-    from minreq.cli import summary  # noqa: PLC0415
+    # Imported here: help and usage errors do not need these modules.
+    from minreq.cli import lockview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    told = report.settings(settings, {**flags, **_roots(roots, flags["also"])})
-    if html is not None and (told.check or told.dry_run):
-        raise InvalidOptions(["--html writes a page, and --check and --dry-run write nothing"])
+    settings = report.settings(lock_settings, {**flags, **_roots(roots, flags["also"])})
+    if html is not None and (settings.check or settings.dry_run):
+        raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
     notes: tuple[str, ...] = ()
     if misses is not None:
-        told, notes = engine.misses(told, misses.read())
-    if told.output != STDOUT and not told.dry_run and not told.check:
-        writing.check(told.output)
+        settings, notes = engine.misses(settings, misses.read())
+    if settings.output != STDOUT and not settings.dry_run and not settings.check:
+        writing.check_writable(settings.output)
     if html is not None:
-        writing.check(html)
-    before = None if told.check else engine.before(told)
-    with report.watching() as progress:
+        writing.check_writable(html)
+    before = None if settings.check else engine.read_previous_evidence(settings)
+    with report.show_progress() as progress:
         for note in notes:
             progress.note(note)
-        lock = engine.lock(told, progress)
-        changed = engine.changes(before, lock) if progress.wrote or told.dry_run else None
-        words = summary.lines(lock, told, progress.seconds, wrote=progress.wrote, changed=changed, html=html)
+        lock = engine.lock(settings, progress)
+        changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
+        summary = lockview.lines(lock, settings, progress.seconds, wrote=progress.wrote, changed=changed, html=html)
         if html is not None:
             from minreq.cli import lockpage  # noqa: PLC0415
 
-            writing.write({html: lockpage.page(lock)})
-        progress.finished(() if report.as_json or told.check else words)
-    report.result(lambda: summary.data(lock, told))
-    if told.check and not report.as_json and not report.quiet:
-        click.echo(f"{told.output} is up to date", err=True)
-    if told.output == STDOUT and not report.as_json:
+            writing.write_files({html: lockpage.page(lock)})
+        progress.finish(() if report.as_json or settings.check else summary)
+    report.print_result(lambda: lockview.data(lock, settings))
+    if settings.check and not report.as_json and not report.quiet:
+        click.echo(f"{settings.output} is up to date", err=True)
+    if settings.output == STDOUT and not report.as_json:
         click.echo(render(lock), nl=False)

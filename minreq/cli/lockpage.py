@@ -1,34 +1,38 @@
-"""``minreq lock --html``: a lock as a page to look at."""
+"""Makes the HTML page of ``minreq lock --html``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minreq.cli import narration
-from minreq.cli.text import counted
+from minreq.cli import wording
+from minreq.cli.text import pluralize
 from minreq.explain import explain
-from minreq.model import LAMBDA_LIMIT, Asker, Difference, Failure, Kept, LeftOut, Lock, Need
+from minreq.model import LAMBDA_LIMIT, Asker, Difference, Failure, Kept, LeftOut, Lock, QuestionKind
 from minreq.pages import report
 
-#: So many places that asked are told of each.
-_MOST = 25
-_VERBS = {Need.IMPORT: "imports", Need.PROBE: "probes for", Need.METADATA: "looks up the metadata of"}
+#: The most places that the page shows for one distribution.
+_MAX_PLACES = 25
+_VERBS = {
+    QuestionKind.IMPORT: "imports",
+    QuestionKind.PROBE: "probes for",
+    QuestionKind.METADATA: "looks up the metadata of",
+}
 
 
 def page(lock: Lock) -> str:
-    """Return the page: what is in the lock and what is not, who imported whom, and the evidence of each."""
+    """Return the page: each distribution, kept or left out, with its imports and its evidence."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     size, other = sum(each.bytes for each in kept), sum(each.bytes for each in left_out)
     provided = f", {len(lock.provided)} provided by the runtime" if lock.provided else ""
     root = lock.resolution.root
     facts = [
-        (f"{counted(len(kept), 'distribution')} kept, {size:,} bytes.", False),
+        (f"{pluralize(len(kept), 'distribution')} kept, {size:,} bytes.", False),
         (f"{len(lock.left_out)} left out{provided}, {other:,} bytes.", False),
         (f"{size / LAMBDA_LIMIT:.1%} of the {LAMBDA_LIMIT:,} bytes of AWS Lambda, unpacked.", size > LAMBDA_LIMIT),
-        (f"Proven by {counted(len(lock.stages), 'stage')} of the smoke.", False),
+        (f"Proven by {pluralize(len(lock.stages), 'stage')} of the smoke.", False),
     ]
-    return report.page(
-        f"{root} {lock.resolution.pins[root].version}: what is in its lock, and why",
+    return report.render_page(
+        f"{root} {lock.resolution.pins[root].version}: contents of the lock, with reasons",
         facts,
         [*(_kept(lock, each) for each in kept), *(_left_out(lock, each) for each in left_out)],
         providers=sorted({name for each in kept for name in each.providers}),
@@ -37,26 +41,26 @@ def page(lock: Lock) -> str:
 
 
 def _kept(lock: Lock, kept: Kept) -> report.Entry:
-    told = explain.explain(lock, kept.candidate.name, filename="")
+    explanation = explain.explain(lock, kept.candidate.name, filename="")
     return report.Entry(
         name=kept.candidate.name,
         version=str(kept.candidate.version),
         bytes=kept.bytes,
         kind=kept.evidence.kind,
-        why=narration.why_kept(kept.evidence),
+        why=wording.describe_evidence(kept.evidence),
         providers=kept.providers,
         evidence=tuple(_why_kept(kept)),
-        chain=_chain(told),
+        chain=_chain(explanation),
         via=kept.via,
-        imports=tuple(told.imports),
-        declared=tuple(told.declared_by),
-        askers=tuple(_asker(each) for each in kept.askers[:_MOST]),
+        imports=tuple(explanation.imports),
+        declared=tuple(explanation.declared_by),
+        askers=tuple(_asker(each) for each in kept.askers[:_MAX_PLACES]),
         asked=len(kept.askers),
     )
 
 
 def _left_out(lock: Lock, left_out: LeftOut) -> report.Entry:
-    told = explain.explain(lock, left_out.candidate.name, filename="")
+    explanation = explain.explain(lock, left_out.candidate.name, filename="")
     return report.Entry(
         name=left_out.candidate.name,
         version=str(left_out.candidate.version),
@@ -64,25 +68,25 @@ def _left_out(lock: Lock, left_out: LeftOut) -> report.Entry:
         kind="out",
         why=left_out.reason,
         evidence=tuple(_why_left_out(left_out)),
-        chain=_chain(told),
+        chain=_chain(explanation),
         via=tuple(sorted({str(each.distribution or "smoke") for each in left_out.askers})),
-        declared=tuple(told.declared_by),
-        brings=tuple(told.brings),
-        askers=tuple(_asker(each) for each in left_out.askers[:_MOST]),
+        declared=tuple(explanation.declared_by),
+        brings=tuple(explanation.brings),
+        askers=tuple(_asker(each) for each in left_out.askers[:_MAX_PLACES]),
         asked=len(left_out.askers),
     )
 
 
-def _chain(told: explain.Explanation) -> tuple[tuple[str, str], ...]:
+def _chain(explanation: explain.Explanation) -> tuple[tuple[str, str], ...]:
     return tuple(
         (f"{step.frame.file}:{step.frame.line}", f"{step.frame.function} {step.distribution or ''}".rstrip())
-        for step in told.chain
+        for step in explanation.chain
     )
 
 
 def _why_kept(kept: Kept) -> Iterator[tuple[str, str]]:
     evidence = kept.evidence
-    yield evidence.kind, narration.why_kept(evidence)
+    yield evidence.kind, wording.describe_evidence(evidence)
     match evidence:
         case Failure(error=error, method=method):
             yield "error", error
@@ -107,6 +111,6 @@ def _why_left_out(left_out: LeftOut) -> Iterator[tuple[str, str]]:
 
 
 def _asker(asker: Asker) -> tuple[str, str]:
-    place = f"{asker.frame.file}:{asker.frame.line}" if asker.frame else "outside of Python"
+    place = f"{asker.frame.file}:{asker.frame.line}" if asker.frame else "outside of Python code"
     optional = f"; optional: {asker.why_optional}" if asker.why_optional else ""
     return place, f"{_VERBS[asker.need]} {asker.name} ({', '.join(asker.stages)}){optional}"

@@ -1,4 +1,4 @@
-"""The end of ``minreq lock``: what is in the lock, what is not, how large it is, and what to do with it."""
+"""Shows the result of ``minreq lock``: what is kept and left out, the sizes, and the next commands."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from packaging.utils import NormalizedName
 from rich.text import Text
 
-from minreq.cli import narration
-from minreq.cli.text import columns, counted, duration, printable, size
+from minreq.cli import wording
+from minreq.cli.text import align_columns, format_duration, format_size, pluralize, printable
 from minreq.config import STDOUT, Settings
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.lockfile.difference import LockDifference
-from minreq.lockfile.evidence import beside
+from minreq.lockfile.evidence import evidence_path
 from minreq.lockfile.requirements import render
 from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
 
 _BAR_WIDTH = 40
-#: From this part of the limit on a function has little room of its own.
-_NEAR = 0.75
+#: Above this part of the limit the lock suggests a higher level of slimming.
+_NEAR_LIMIT = 0.75
 
 
 def lines(
@@ -33,10 +33,10 @@ def lines(
     changed: LockDifference | None = None,
     html: Path | None = None,
 ) -> Iterator[Text]:
-    """Return the lines for a person: largest first, the totals last, where they are seen.
+    """Return the lines for a person: the largest first, the totals last, where a terminal shows them.
 
-    *wrote* is false where the lock that was there still held, *changed* is what became of that one, *html* the page
-    that was asked for.
+    *wrote* is false if the existing lock is unchanged. *changed* is the difference to the previous lock, *html* the
+    page that was written.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
@@ -45,7 +45,7 @@ def lines(
         parts["Provided by the runtime"] = lock.provided
     for heading, members in parts.items():
         yield Text()
-        yield Text(f"{heading} {counted(len(members), 'distribution')}", style="bold")
+        yield Text(f"{heading} {pluralize(len(members), 'distribution')}", style="bold")
         for each in sorted(members, key=lambda each: (-each.bytes, each.candidate.name)):
             yield Text(rows[each.candidate.name], no_wrap=True, overflow="ellipsis")
     yield Text()
@@ -61,17 +61,17 @@ def lines(
     yield Text()
     yield from _ending(lock, settings, seconds, wrote=wrote)
     if html is not None:
-        yield Text(f"Wrote {html}, a page about it")
+        yield Text(f"Wrote {html}")
 
 
 def data(lock: Lock, settings: Settings) -> dict[str, Any]:
-    """Return the same for a program."""
+    """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     is_written = settings.output != STDOUT and not settings.dry_run
     return {
         "root": lock.root,
         "output": settings.output.as_posix() if is_written else None,
-        "evidence": beside(settings.output).as_posix() if is_written else None,
+        "evidence": evidence_path(settings.output).as_posix() if is_written else None,
         "requirements": render(lock, filename=settings.output.name) if is_written else render(lock),
         "bytes": {
             "kept": sum(each.bytes for each in kept),
@@ -108,45 +108,45 @@ def _facts(each: Kept | LeftOut) -> dict[str, Any]:
 def _why_kept(kept: Kept) -> str:
     via = f"; imported by {', '.join(kept.via)}" if kept.via else ""
     extra = f"; from {kept.extra}" if kept.extra else ""
-    return narration.why_kept(kept.evidence) + via + extra
+    return wording.describe_evidence(kept.evidence) + via + extra
 
 
 def _why_left_out(left_out: LeftOut) -> str:
-    asked = f" ({narration.place(left_out.question)})" if left_out.question else ""
-    return left_out.reason + asked
+    place = f" ({wording.describe_place(left_out.question)})" if left_out.question else ""
+    return left_out.reason + place
 
 
 def _rows(members: Sequence[tuple[Kept | LeftOut, str]]) -> Mapping[NormalizedName, str]:
-    """A row for each, all with the same columns."""
+    """Return a row for each distribution, with the columns aligned over all tables."""
     cells = [
-        (f"  {each.candidate.name}", str(each.candidate.version), size(each.bytes), printable(why))
+        (f"  {each.candidate.name}", str(each.candidate.version), format_size(each.bytes), printable(why))
         for each, why in members
     ]
     names = (each.candidate.name for each, _ in members)
-    return dict(zip(names, columns(cells, right=frozenset({2})), strict=True))
+    return dict(zip(names, align_columns(cells, right=frozenset({2})), strict=True))
 
 
 def _not_compared(noise: Sequence[str]) -> Text:
-    """Where a difference may hide: beside what is never the same."""
-    told = printable(", ".join(noise))
-    return Text(f"Not compared, since it differs from run to run with nothing left out: {told}", style="yellow")
+    """Return the note on noise: a difference could hide in what is never the same."""
+    names = printable(", ".join(noise))
+    return Text(f"Not compared, since it differs between two runs of one set: {names}", style="yellow")
 
 
 def _certified(certificate: Certificate) -> Text:
-    runs = counted(len(certificate.outcomes), "run")
-    return Text(f"Certified: {runs} that lacked one each, {', '.join(certificate.orders)}: no disagreement")
+    runs = pluralize(len(certificate.outcomes), "run")
+    return Text(f"Certified: {runs} without one distribution each, {', '.join(certificate.orders)}: no contradiction")
 
 
 def _changes(changed: LockDifference | None) -> Iterator[Text]:
-    """What a list of exclusions kept by hand would not have noticed."""
+    """Return notes that a hand-written list of exclusions would need: newly needed, no longer declared."""
     if changed is None:
         return
     needed = [each.now.candidate.name for each in changed.added if each.before is not None]
     idle = [each.candidate.name for each in changed.idle]
     if needed:
-        yield Text(f"Left out by the lock before, and needed now: {', '.join(needed)}", style="yellow")
+        yield Text(f"Left out by the previous lock, needed now: {', '.join(needed)}", style="yellow")
     if idle:
-        yield Text(f"Left out by the lock before, and declared by nothing now: {', '.join(idle)}", style="yellow")
+        yield Text(f"Left out by the previous lock, no longer declared: {', '.join(idle)}", style="yellow")
     if needed or idle:
         yield Text()
 
@@ -155,40 +155,40 @@ def _sizes(lock: Lock) -> Iterator[Text]:
     kept = sum(each.bytes for each in lock.selection.kept)
     left_out, provided = (sum(each.bytes for each in part) for part in (lock.left_out, lock.provided))
     compiled = sum(each.sources for each in lock.selection.kept)
-    yield Text(f"Unpacked, against the {LAMBDA_LIMIT:,} bytes of AWS Lambda", style="bold")
+    yield Text(f"Unpacked bytes, compared with the {LAMBDA_LIMIT:,} of AWS Lambda", style="bold")
     sizes = {"full closure": kept + left_out + provided, "left out": left_out}
     if provided:
         sizes["provided by the runtime"] = provided
     sizes["this lock"] = kept
     if compiled:
-        # The compiled form of a file is about as large as its source.
+        # A compiled file is about as large as its source.
         sizes["with bytecode, about"] = kept + compiled
     cells = [(f"  {label}", f"{count:,}", f"{count / LAMBDA_LIMIT:.1%}") for label, count in sizes.items()]
-    for row, count in zip(columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
+    for row, count in zip(align_columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
         yield Text(f"{row}  ").append(_bar(count), style="green" if count <= LAMBDA_LIMIT else "red")
 
 
 def _bar(count: int) -> str:
-    """The limit is the length of the bar; what is over it says the percentage."""
+    """Return a bar whose full length is the limit; the percentage shows what is over the limit."""
     filled = min(_BAR_WIDTH, round(count / LAMBDA_LIMIT * _BAR_WIDTH))
     return f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}]"
 
 
 def _ending(lock: Lock, settings: Settings, seconds: float, *, wrote: bool) -> Iterator[Text]:
     if settings.dry_run:
-        yield Text(f"Nothing written (--dry-run), in {duration(seconds)}")
+        yield Text(f"Nothing written (--dry-run), in {format_duration(seconds)}")
         return
     if settings.output == STDOUT:
         return
-    files, took = f"{settings.output} and {beside(settings.output).name}", duration(seconds)
-    yield Text(f"{f'Wrote {files}' if wrote else f'Left {files} as they were'} in {took}. Install it with")
+    files, took = f"{settings.output} and {evidence_path(settings.output).name}", format_duration(seconds)
+    yield Text(f"{f'Wrote {files}' if wrote else f'Kept {files} unchanged'} in {took}. Install it with")
     require_hashes = " --require-hashes" if lock.hashes else ""
     yield Text(f"  pip install --no-deps{require_hashes} -r {shlex.quote(str(settings.output))} -t python/")
-    yield Text(f"or as a layer that is proven, and smaller: {_build(lock, settings)}")
+    yield Text(f"or build a smaller, proven layer: {_build_command(lock, settings)}")
 
 
-def _build(lock: Lock, settings: Settings) -> str:
-    """The next step: more is left out where the lock alone, compiled, would come near the limit."""
+def _build_command(lock: Lock, settings: Settings) -> str:
+    """Return the next command, with a higher level if the compiled lock would come near the limit."""
     name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
-    full = sum(each.bytes + each.sources for each in lock.selection.kept) > _NEAR * LAMBDA_LIMIT
+    full = sum(each.bytes + each.sources for each in lock.selection.kept) > _NEAR_LIMIT * LAMBDA_LIMIT
     return f"minreq build{name} -o layer.zip" + (" --slim unused" if full else "")

@@ -1,4 +1,4 @@
-"""Options of click made from the options there are, and help that shows them in groups."""
+"""Click options, made from `minreq.config.options`, and help that shows them under headings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, TypeVar
 import click
 
 from minreq.config import options, pyproject
-from minreq.config.places import cache_dir as cache_dir  # noqa: PLC0414 # Said again, for the commands.
+from minreq.config.paths import cache_dir as cache_dir  # noqa: PLC0414 # Re-exported for the commands.
 from minreq.errors import UnknownLock
 
-# click adds --help itself, and knows no heading.
+# click adds --help itself, without a heading.
 _LAST_HEADING = "This command"
 
-#: What a declaration decorates.
+#: A function that an option decorates.
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def converting(
+def convert_with(
     convert: Callable[[str], Any], *, commas: bool = False
 ) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return the callback of an option whose texts *convert* reads; its ``ValueError`` is a usage error."""
+    """Return an option callback that converts the text by *convert*; a ``ValueError`` becomes a usage error."""
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         try:
@@ -38,7 +38,7 @@ def converting(
 
 
 class _GroupedOption(click.Option):
-    """An option that knows under which heading the help has it."""
+    """An option with the heading under which the help shows it."""
 
     def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,7 +46,7 @@ class _GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose options stand in the help under headings, in the order they were declared."""
+    """A command whose help shows the options under headings, in the order of declaration."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each heading."""
@@ -60,13 +60,13 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records, col_max=26)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's.
-        """Examples stay as they were written."""
+        """Write the examples without wrapping them."""
         formatter.write_paragraph()
         formatter.write(self.epilog or "")
 
 
 class Group:
-    """A heading of the help, under which options are declared."""
+    """A heading of the help; its methods declare options under it."""
 
     def __init__(self, heading: str) -> None:
         self._heading = heading
@@ -79,9 +79,9 @@ class Group:
         metavar: str = "",
         known: Mapping[str, options.Option] = options.OPTIONS,
     ) -> Callable[[Function], Function]:
-        """Declare the option *name* of the configuration; *text* is its help.
+        """Declare the option *name* of the configuration with the help *text*.
 
-        What can be switched on in ``pyproject.toml`` can be switched off here.
+        A switch that ``pyproject.toml`` can turn on also gets a ``--no-`` form.
         """
         option = known[name]
         if option.switch:
@@ -91,106 +91,106 @@ class Group:
             *short,
             f"--{name}",
             option.field,
-            callback=converting(option.convert, commas=option.commas),
+            callback=convert_with(option.convert, commas=option.commas),
             multiple=option.many,
             metavar=metavar,
             help=text,
         )
 
     def declare(self, *names: str, **attributes: Any) -> Callable[[Function], Function]:
-        """Declare an option of the command line alone, as ``click.option`` does."""
+        """Declare an option that is not in ``pyproject.toml``; the arguments are those of ``click.option``."""
         return click.option(*names, cls=_GroupedOption, group=self._heading, **attributes)
 
 
 def index_options(function: Function) -> Function:
     """Declare pip's index options."""
-    group = Group("Index (as in pip, whose configuration files and variables count too)")
-    return declared(
+    group = Group("Index (as pip; minreq also reads pip's configuration files and variables)")
+    return add_options(
         function,
         group.option("index-url", "Base URL of the index.", "-i", metavar="URL"),
-        group.option("extra-index-url", "Another index beside it.", metavar="URL"),
+        group.option("extra-index-url", "An additional index.", metavar="URL"),
         group.option("find-links", "A folder of archives, or a page that links to them.", "-f", metavar="LOCATION"),
         group.option(
             "index-strategy",
-            "first-index (the default): take a project from the first that has it; unsafe-best-match: as pip does.",
+            "first-index (the default): use the first index that has the project; unsafe-best-match: all, as pip.",
             metavar="STRATEGY",
         ),
-        group.option("no-index", "Look in --find-links alone."),
-        group.option("offline", "Ask no index: what is not in the cache cannot be had."),
-        group.option("cert", "Certificate authorities to trust.", metavar="PATH"),
-        group.option("client-cert", "Certificate to show, with its key.", metavar="PATH"),
-        group.option("trusted-host", "A host whose certificate is not checked.", metavar="HOST"),
-        group.option("only-binary", "Use no source distribution of these; :all: for all.", metavar="NAMES"),
-        group.option("no-binary", "Use no wheel of these; :all: for all.", metavar="NAMES"),
+        group.option("no-index", "Use only --find-links."),
+        group.option("offline", "Use only the cache; ask no index."),
+        group.option("cert", "A bundle of CA certificates to trust.", metavar="PATH"),
+        group.option("client-cert", "The client certificate, with its key.", metavar="PATH"),
+        group.option("trusted-host", "Do not check the certificate of this host.", metavar="HOST"),
+        group.option("only-binary", "Use no source distributions of these projects; :all: for all.", metavar="NAMES"),
+        group.option("no-binary", "Use no wheels of these projects; :all: for all.", metavar="NAMES"),
     )
 
 
 def run_options(function: Function) -> Function:
-    """Declare how much a run may take."""
+    """Declare the limits of a run."""
     group = Group("Runs")
-    return declared(
+    return add_options(
         function,
-        group.option("jobs", "How many runs at once; as many as processors if not said.", "-j", metavar="N"),
-        group.option("timeout", "What one run of the smoke may take; 300 if not said.", metavar="SECONDS"),
-        group.option("require-sandbox", "Run nothing unless the kernel walls it off."),
+        group.option("jobs", "The number of parallel runs. Default: the number of processors.", "-j", metavar="N"),
+        group.option("timeout", "The time limit of one run of the smoke. Default: 300.", metavar="SECONDS"),
+        group.option("require-sandbox", "Run nothing unless the kernel isolates it."),
     )
 
 
 def report_options(function: Function) -> Function:
-    """Declare what is printed, and which lock is meant."""
+    """Declare the options of the output, and the name of the lock."""
     group = Group(_LAST_HEADING)
-    return declared(
+    return add_options(
         function,
-        group.declare("--name", metavar="NAME", help="Which of the [tool.minreq.locks] of pyproject.toml is meant."),
+        group.declare("--name", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."),
         output_options,
-        group.declare("-q", "--quiet", is_flag=True, help="Print errors alone."),
-        group.declare("-v", "--verbose", is_flag=True, help="Print every event on a line of its own."),
+        group.declare("-q", "--quiet", is_flag=True, help="Print only errors."),
+        group.declare("-v", "--verbose", is_flag=True, help="Print every event on its own line."),
     )
 
 
 def output_options(function: Function) -> Function:
-    """Declare how a result is printed, as every command takes it."""
+    """Declare the options of the output that every command has."""
     group = Group(_LAST_HEADING)
-    return declared(
+    return add_options(
         function,
         group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
         group.declare(
             "--no-color",
             is_flag=True,
             expose_value=False,
-            callback=_without_color,
-            help="No colours, as NO_COLOR.",
+            callback=_disable_color,
+            help="Print without colours (as NO_COLOR=1).",
         ),
     )
 
 
-def _without_color(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 # click's.
-    """What prints asks the variable, and so do the tools that are started."""
+def _disable_color(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 # click's.
+    """Set NO_COLOR, which minreq and the tools that it starts obey."""
     if value:
         os.environ["NO_COLOR"] = "1"
 
 
-def declared(function: Function, *declarations: Callable[[Function], Function]) -> Function:
-    """Declare options in the order in which the help has them."""
+def add_options(function: Function, *declarations: Callable[[Function], Function]) -> Function:
+    """Add options to *function* so that the help shows them in this order."""
     for declare in reversed(declarations):
         function = declare(function)
     return function
 
 
-def configured(name: str | None) -> Mapping[str, Any]:
-    """Return what ``pyproject.toml`` says, by field of the settings."""
-    configuration = _configuration(name)
-    return pyproject.values(configuration, name) if configuration else {}
+def read_configuration(name: str | None) -> Mapping[str, Any]:
+    """Return the values in ``pyproject.toml``, by field of ``Settings``."""
+    configuration = _find_configuration(name)
+    return pyproject.read_values(configuration, name) if configuration else {}
 
 
-def configured_build(name: str | None) -> Mapping[str, Any]:
-    """Return what ``pyproject.toml`` says of builds, by field of their settings."""
-    configuration = _configuration(name)
-    return pyproject.build_values(configuration, name) if configuration else {}
+def read_build_configuration(name: str | None) -> Mapping[str, Any]:
+    """Return the values for builds in ``pyproject.toml``, by field of ``BuildSettings``."""
+    configuration = _find_configuration(name)
+    return pyproject.read_build_values(configuration, name) if configuration else {}
 
 
-def _configuration(name: str | None) -> pyproject.Configuration | None:
-    configuration = pyproject.find(Path())
+def _find_configuration(name: str | None) -> pyproject.Configuration | None:
+    configuration = pyproject.find_configuration(Path())
     if configuration is None and name is not None:
         raise UnknownLock(name, ())
     return configuration

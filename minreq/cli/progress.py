@@ -1,4 +1,4 @@
-"""Progress on stderr: a calm display on a terminal, complete lines elsewhere."""
+"""Shows progress on stderr: a live display on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from minreq.cli import narration, text
+from minreq.cli import text, wording
 from minreq.model import Answer, Evidence, Resolution
 from minreq.reporting import Reporter, Step
 
-_DOING = {
+_PRESENT = {
     Step.SCAN: "Scanning",
     Step.RESOLVE: "Resolving",
     Step.MAP: "Mapping",
@@ -35,9 +35,9 @@ _DOING = {
     Step.CERTIFY: "Certifying",
     Step.WRITE: "Writing",
 }
-#: What events come to, in the order it is told.
+#: The events that are counted, in the order of the summary of a step.
 _COUNTED = ("added", "declined", "needed", "not needed", "measured")
-_DONE = {
+_PAST = {
     Step.SCAN: "Scanned",
     Step.RESOLVE: "Resolved",
     Step.MAP: "Mapped",
@@ -51,19 +51,19 @@ _DONE = {
     Step.CERTIFY: "Certified",
     Step.WRITE: "Wrote",
 }
-# What is said where nothing was counted.
-_OUTCOMES = {
+# The summary of a step that counted nothing.
+_DEFAULT_SUMMARIES = {
     Step.SCAN: "no file that could call a model",
     Step.RESOLVE: "the closure",
     Step.MAP: "the closure",
     Step.BASELINE: "the smoke with nothing left out",
-    Step.TRACE: "nothing was asked for",
-    Step.SETTLE: "nothing was left to try",
+    Step.TRACE: "no questions",
+    Step.SETTLE: "nothing to settle",
     Step.COMPARE: "with the baseline",
     Step.WATCH: "the files that the smoke opens",
     Step.BUILD: "the tree",
-    Step.PROVE: "by the smoke, on nothing but the lock",
-    Step.CERTIFY: "each left out once",
+    Step.PROVE: "by the smoke, on the lock alone",
+    Step.CERTIFY: "one run without each distribution",
     Step.WRITE: "the lock and its evidence",
 }
 _PASSED_OVER = "Passed over"
@@ -74,13 +74,13 @@ _FRAMES_PER_SECOND = 10
 
 
 @contextmanager
-def watching(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
-    """Show on stderr what the reporter given is told; at the end the display is gone and its lines remain."""
+def show_progress(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
+    """Show the events of the reporter on stderr. At the end the display disappears and its lines remain."""
     console = Console(stderr=True, quiet=quiet, highlight=False)
-    # FORCE_COLOR makes a terminal of everything to rich; a log in colours is still a log.
+    # With FORCE_COLOR rich takes a log for a terminal, so this asks the stream too.
     is_drawn = sys.stderr.isatty() and console.is_interactive and not quiet
     progress = Progress(console, drawn=is_drawn, verbose=verbose)
-    # Standard output is for the result alone, also while something is drawn.
+    # Standard output is for the result only, also while the display is drawn.
     display = Live(
         progress, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True, redirect_stdout=False
     )
@@ -89,10 +89,10 @@ def watching(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
 
 
 class Progress(Reporter):
-    """Prints what it is told.
+    """Prints the events that it receives.
 
-    Where a display is *drawn*, the steps remain and the single events pass by in it; *verbose* lets them remain too,
-    as they do where nothing can be drawn.
+    With a display (*drawn*) the steps remain, and single events are visible for a moment. With *verbose*, or without
+    a display, single events remain too.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Progress(Reporter):
         self._drawn = drawn
         self._verbose = verbose
         self._clock = clock
-        # Events come from several threads, the display asks from one of its own.
+        # Events come from several threads; the display draws in its own thread.
         self._lock = RLock()
         self._began = clock()
         self._step: Step | None = None
@@ -111,32 +111,32 @@ class Progress(Reporter):
         self._counts: Counter[str] = Counter()
         self._versions: Mapping[NormalizedName, Version] = MappingProxyType({})
         self._recent: deque[Text] = deque(maxlen=_RECENT)
-        #: As it was drawn last.
-        self._moving: tuple[Text, ...] = ()
+        #: The lines that were drawn last.
+        self._drawn_lines: tuple[Text, ...] = ()
         self._frames = Spinner("dots" if console.encoding.startswith("utf") else "line").frames
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """The seconds since the start."""
         return self._clock() - self._began
 
     @property
     def wrote(self) -> bool:
-        """Whether it came to writing."""
+        """Whether the last step is writing."""
         return self._step is Step.WRITE
 
-    def finished(self, lines: Iterable[Text | str] = ()) -> None:
-        """Everything is done: the last step has ended, and *lines* sum it up."""
+    def finish(self, lines: Iterable[Text | str] = ()) -> None:
+        """End the last step, and print *lines*, the summary."""
         with self._lock:
             self._end_step()
         for line in lines:
-            # A window cuts a row of a table that is too long for it; a log has the whole of it.
+            # A terminal cuts rows of a table that are too long; a log gets them whole.
             content = Text(line) if isinstance(line, str) else line
             overflow = content.overflow if self._drawn else None
             self._console.print(content, soft_wrap=not self._drawn, no_wrap=content.no_wrap, overflow=overflow)
 
     def began(self, step: Step, detail: str = "") -> None:
-        """End the step before, with what it came to."""
+        """End the previous step with its summary, and begin *step*."""
         with self._lock:
             self._end_step()
             self._step, self._step_began, self._detail = step, self._clock(), detail
@@ -144,112 +144,117 @@ class Progress(Reporter):
             self._recent.clear()
 
     def resolved(self, resolution: Resolution) -> None:
-        """End the step, and say which versions were passed over and what was set aside."""
+        """End the step; print the versions that were passed over and the notes of the resolution."""
         with self._lock:
             self._versions = {name: candidate.version for name, candidate in resolution.pins.items()}
-            self._end_step(narration.resolved(resolution))
-            for sentence in narration.passed_over(resolution):
+            self._end_step(wording.describe_resolution(resolution))
+            for sentence in wording.describe_passed_over(resolution):
                 self._milestone(_PASSED_OVER, sentence, "yellow")
             for note in resolution.notes:
                 self._milestone("Note", note, "yellow")
 
     def mapped(self, sizes: Mapping[NormalizedName, int]) -> None:
-        """End the step with what a full install would bring."""
+        """End the step with the size of a full install."""
         with self._lock:
-            self._end_step(narration.mapped(sizes))
+            self._end_step(wording.describe_sizes(sizes))
 
     def fetched(self, filename: str, size: int) -> None:
-        """Count it; alone it is of no interest."""
+        """Count the wheel; print it only if *verbose*."""
         with self._lock:
             self._counts["fetched"] += 1
             self._counts["fetched bytes"] += size
             if self._verbose:
-                self._event("<", "blue", filename, text.size(size))
+                self._event("<", "blue", filename, text.format_size(size))
 
     def scanned(self, done: int, files: int) -> None:
-        """Show how far it is."""
+        """Show the number of files that are read."""
         with self._lock:
-            self._detail = f"{done:,} of {text.counted(files, 'file')}" if done < files else text.counted(files, "file")
+            self._detail = (
+                f"{done:,} of {text.pluralize(files, 'file')}" if done < files else text.pluralize(files, "file")
+            )
 
     def answered(self, answer: Answer) -> None:
-        """Say what was added or declined, and why."""
+        """Print the distribution that was accepted or declined, and why."""
         with self._lock:
             self._counts["added" if answer.accepted else "declined"] += 1
             sign, style = ("+", "green") if answer.accepted else ("-", "red")
-            self._event(sign, style, self._versioned(answer.distribution), narration.why_answered(answer))
+            self._event(sign, style, self._versioned(answer.distribution), wording.describe_answer(answer))
 
     def settled(self, name: NormalizedName, evidence: Evidence | None) -> None:
-        """Say what is not needed after all; that the others are needed is what was expected."""
+        """Print a distribution that is not needed. Needed ones are expected, so only *verbose* prints them."""
         with self._lock:
             self._counts["needed" if evidence else "not needed"] += 1
             if evidence is None:
                 self._event("-", "red", self._versioned(name), "the smoke passes without it")
             elif self._verbose or self._drawn:
-                self._event("=", "green", self._versioned(name), narration.why_kept(evidence))
+                self._event("=", "green", self._versioned(name), wording.describe_evidence(evidence))
 
     def provided(self, provider: str, needs: Collection[NormalizedName], failure: str) -> None:
-        """Say how much it needs, or why that could not be found."""
+        """Print how many distributions *provider* needs, or the *failure* of its measurement."""
         with self._lock:
             self._counts["measured"] += 1
             sign, style = ("-", "red") if failure else ("=", "green")
-            self._event(sign, style, provider, failure or f"needs {text.counted(len(needs), 'distribution')}")
+            self._event(sign, style, provider, failure or f"needs {text.pluralize(len(needs), 'distribution')}")
 
     def repeated(self, why: str) -> None:
-        """Begin to count anew."""
+        """Print *why* the trace starts again, and reset the counts."""
         with self._lock:
             self._counts["added"] = self._counts["declined"] = 0
             self._milestone("Again", why, "yellow")
 
     def note(self, sentence: str) -> None:
-        """Say it as it is."""
+        """Print *sentence* on its own line."""
         with self._lock:
             self._milestone("Note", sentence, "yellow")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What moves: the step at hand, and what happened last in it."""
-        # Never waited for: whoever renders holds locks of rich, for which an event that prints waits with this one.
+        """Yield the lines of the display: the current step and its last events."""
+        # Do not wait for the lock: the drawing thread holds locks of rich, and an event that prints waits for those
+        # while it holds this lock.
         if self._lock.acquire(blocking=False):
             try:
-                self._moving = tuple(self._drawing())
+                self._drawn_lines = tuple(self._draw())
             finally:
                 self._lock.release()
-        yield from self._moving
+        yield from self._drawn_lines
 
-    def _drawing(self) -> Iterator[Text]:
+    def _draw(self) -> Iterator[Text]:
         if self._step is None:
             return
         tallies = ", ".join(part for part in (self._detail, *self._tallies()) if part)
         seconds = self._clock() - self._step_began
         frame = self._frames[int(seconds * _FRAMES_PER_SECOND) % len(self._frames)]
-        line = _line(f"{_DOING[self._step]} {frame}", "cyan", tallies, text.duration(seconds))
+        line = _line(f"{_PRESENT[self._step]} {frame}", "cyan", tallies, text.format_duration(seconds))
         line.no_wrap, line.overflow = True, "ellipsis"
         yield line
         yield from self._recent
 
-    def _end_step(self, outcome: str = "") -> None:
+    def _end_step(self, summary: str = "") -> None:
         if self._step is None:
             return
-        took = text.duration(self._clock() - self._step_began)
-        came_to = outcome or ", ".join(self._tallies()) or self._detail or _OUTCOMES[self._step]
-        self._milestone(_DONE[self._step], came_to, "green", took)
+        took = text.format_duration(self._clock() - self._step_began)
+        summary = summary or ", ".join(self._tallies()) or self._detail or _DEFAULT_SUMMARIES[self._step]
+        self._milestone(_PAST[self._step], summary, "green", took)
         self._step = None
 
     def _tallies(self) -> list[str]:
         counts = self._counts
         tallies = [f"{counts[what]} {what}" for what in _COUNTED if counts[what]]
         if counts["fetched"]:
-            tallies.append(f"{text.counted(counts['fetched'], 'wheel')} fetched ({text.size(counts['fetched bytes'])})")
+            tallies.append(
+                f"{text.pluralize(counts['fetched'], 'wheel')} fetched ({text.format_size(counts['fetched bytes'])})"
+            )
         return tallies
 
     def _versioned(self, name: NormalizedName) -> str:
         return f"{name} {self._versions[name]}" if name in self._versions else name
 
     def _milestone(self, verb: str, content: str, style: str, took: str = "") -> None:
-        """A line that remains."""
+        """Print a line that remains."""
         self._print(_line(verb, style, content, took))
 
     def _event(self, sign: str, style: str, what: str, why: str) -> None:
-        """A line that passes by, where lines can."""
+        """Show a line that the display replaces later; without a display, print it."""
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append(f"  {sign} ", style=style)
         line.append(f"{text.printable(what):{_WHAT_WIDTH}}  ")
@@ -260,7 +265,7 @@ class Progress(Reporter):
             self._recent.append(line)
 
     def _print(self, line: Text) -> None:
-        # Never folded, so that what reads a log finds the line whole.
+        # Never wrapped: a program that reads the log finds each event on one line.
         self._console.print(line, soft_wrap=True)
 
 

@@ -12,19 +12,19 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    converting,
-    declared,
+    add_options,
+    convert_with,
     index_options,
     run_options,
 )
-from minreq.cli.reported import Report, judging, reported
-from minreq.cli.text import columns, counted, printable
-from minreq.config.options import requirement
+from minreq.cli.report import Report, after_result, pass_report
+from minreq.cli.text import align_columns, pluralize, printable
+from minreq.config.options import parse_requirement
 from minreq.config.settings import providers_settings
-from minreq.errors import NotMeasured
+from minreq.errors import ProvidersNotMeasured
 
 if TYPE_CHECKING:
-    from minreq.providers.needs import Need, Needs, Part
+    from minreq.providers.needs import Measurement, NeededDistribution, ProviderNeeds
 
 _EXAMPLES = """\
 Examples:
@@ -34,75 +34,81 @@ Examples:
 """
 
 
-#: How many distributions are named on a line, the largest first.
-_FEW = 4
+#: The most distributions that a row names, the largest first.
+_MAX_NAMED = 4
 
 
 def _options(function: Function) -> Function:
-    group = Group("What is measured")
-    return declared(
+    group = Group("Measurement")
+    return add_options(
         function,
-        group.option("profiles", "A folder with a profile of your own.", metavar="DIR"),
-        group.option("providers", "Which providers; all of the profile if not said.", "-p", metavar="NAMES"),
-        group.option("features", "With which features; those a lock covers unasked if not said.", metavar="NAMES"),
-        group.option("python", "The interpreter they run on; this one if not said.", metavar="EXE"),
-        group.option("allow-pth", "Accept files of it that run at every start of Python.", metavar="NAME"),
-        group.option("exclude-newer", "Ignore what was uploaded later, a date or '3 days'.", metavar="WHEN"),
+        group.option("profiles", "Read your own profile from this folder.", metavar="DIR"),
+        group.option("providers", "The providers to measure. Default: all of the profile.", "-p", metavar="NAMES"),
+        group.option("features", "The features to run. Default: those that a lock covers by default.", metavar="NAMES"),
+        group.option("python", "The interpreter of the runs. Default: the one that runs minreq.", metavar="EXE"),
+        group.option(
+            "allow-pth", "Accept a .pth file of this distribution, which runs at every start of Python.", metavar="NAME"
+        ),
+        group.option(
+            "exclude-newer",
+            "Ignore files uploaded after this date, or in this period: 2026-10-01, 3 days.",
+            metavar="WHEN",
+        ),
     )
 
 
 @click.command("providers", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("root", required=False, callback=converting(requirement))
+@click.argument("root", required=False, callback=convert_with(parse_requirement))
 @_options
 @run_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
-    """Measure what each provider of ROOT (litellm if not said) needs beside the import of the root itself.
+    """Measure which distributions each provider of ROOT (default: litellm) needs beside the import of the root.
 
-    All of them run against the emulator in forks of one import, each with what it asked for and nothing else; each
-    distribution was tried without. What was measured before is read from the cache.
+    minreq imports the root once and runs each provider in a fork, against the emulator. It then runs the provider
+    again without each distribution. minreq caches the results.
 
-    Of [tool.minreq], `providers` and `features` are for the lock: only flags of those names count here.
+    This command ignores `providers` and `features` in [tool.minreq], which are for the lock.
     """
-    told = report.settings(providers_settings, flags)
-    with report.watching() as progress:
-        needs = engine.providers(told, progress)
-        progress.finished()
-    report.result(lambda: _data(needs), map(printable, _lines(needs)))
+    settings = report.settings(providers_settings, flags)
+    with report.show_progress() as progress:
+        needs = engine.providers(settings, progress)
+        progress.finish()
+    report.print_result(lambda: _data(needs), map(printable, _lines(needs)))
     failed = [each.provider for each in needs.providers if each.failure]
     if failed:
-        with judging():
-            raise NotMeasured(failed)
+        with after_result():
+            raise ProvidersNotMeasured(failed)
 
 
-def _lines(needs: Needs) -> Iterator[str]:
+def _lines(needs: Measurement) -> Iterator[str]:
     size = sum(part.bytes for part in needs.base)
     yield (
-        f"{needs.root} {needs.version} on Python {needs.platform.python_version}: its import needs "
-        f"{counted(len(needs.base), 'distribution')}, {size:,} bytes; beside them"
+        f"{needs.root} {needs.version} on Python {needs.platform.python_version}: the import needs "
+        f"{pluralize(len(needs.base), 'distribution')}, {size:,} bytes; in addition"
     )
     yield ""
-    rows = [["provider", "distributions", "bytes", "features", "what it needs"]]
+    rows = [["provider", "distributions", "bytes", "features", "largest"]]
     for each in needs.providers:
-        largest = sorted(each.parts, key=_largest_first)
-        named = [f"{part.name} {part.version}" for part in largest[:_FEW]]
-        parts = ", ".join([*named, *([f"and {len(largest) - _FEW} more"] if len(largest) > _FEW else [])])
-        told = ["?", "?"] if each.failure else [str(len(each.parts)), f"{each.bytes:,}"]
-        rows.append([each.provider, *told, str(len(each.features)), each.failure or parts or "nothing more"])
-    yield from columns(rows, right=frozenset({1, 2, 3}))
+        largest = sorted(each.distributions, key=_largest_first)
+        named = [f"{part.name} {part.version}" for part in largest[:_MAX_NAMED]]
+        parts = ", ".join([*named, *([f"and {len(largest) - _MAX_NAMED} more"] if len(largest) > _MAX_NAMED else [])])
+        totals = ["?", "?"] if each.failure else [str(len(each.distributions)), f"{each.bytes:,}"]
+        rows.append([each.provider, *totals, str(len(each.features)), each.failure or parts or "none"])
+    yield from align_columns(rows, right=frozenset({1, 2, 3}))
     yield ""
-    yield from _of_features(needs)
-    yield from _skipped(needs)
+    yield from _feature_lines(needs)
+    yield from _skipped_lines(needs)
 
 
-def _largest_first(part: Part) -> tuple[int, str]:
+def _largest_first(part: NeededDistribution) -> tuple[int, str]:
     return -part.bytes, part.name
 
 
-def _of_features(needs: Needs) -> Iterator[str]:
-    """Which features were covered, the providers with the same ones together."""
+def _feature_lines(needs: Measurement) -> Iterator[str]:
+    """Yield the features that were run, with the providers that have the same features on one line."""
     together: dict[tuple[str, ...], list[str]] = {}
     for each in needs.providers:
         together.setdefault(each.features, []).append(each.provider)
@@ -110,8 +116,8 @@ def _of_features(needs: Needs) -> Iterator[str]:
         yield f"{', '.join(features)}: {', '.join(names)}"
 
 
-def _skipped(needs: Needs) -> Iterator[str]:
-    """What this release cannot do, each reason once."""
+def _skipped_lines(needs: Measurement) -> Iterator[str]:
+    """Yield each reason why this release cannot run some stages, with these stages."""
     reasons: dict[str, dict[str, None]] = {}
     for each in needs.providers:
         for skipped in each.skipped:
@@ -119,10 +125,10 @@ def _skipped(needs: Needs) -> Iterator[str]:
     if reasons:
         yield ""
     for reason, stages in reasons.items():
-        yield f"skipped, in part or whole: {', '.join(stages)}: {reason}"
+        yield f"skipped in part or whole: {', '.join(stages)}: {reason}"
 
 
-def _data(needs: Needs) -> dict[str, Any]:
+def _data(needs: Measurement) -> dict[str, Any]:
     return {
         "root": needs.root,
         "version": str(needs.version),
@@ -132,11 +138,11 @@ def _data(needs: Needs) -> dict[str, Any]:
     }
 
 
-def _provider(need: Need) -> dict[str, Any]:
+def _provider(need: ProviderNeeds) -> dict[str, Any]:
     return {
         "provider": need.provider,
         "bytes": None if need.failure else need.bytes,
-        "distributions": [*map(_part, need.parts)],
+        "distributions": [*map(_part, need.distributions)],
         "features": list(need.features),
         "more_features": list(need.more),
         "skipped": [{"stage": each.stage, "call": each.call, "reason": each.reason} for each in need.skipped],
@@ -144,6 +150,6 @@ def _provider(need: Need) -> dict[str, Any]:
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: NeededDistribution) -> dict[str, Any]:
     why = {"why": part.why} if part.why else {}
     return {"name": part.name, "version": str(part.version), "bytes": part.bytes, **why}

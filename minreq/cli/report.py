@@ -1,4 +1,4 @@
-"""The head that commands share: what they were told, the display while they work, the result as data."""
+"""What commands share: joining the settings, showing progress, printing the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from minreq.cli.options import Function, cache_dir, configured, report_options
+from minreq.cli.options import Function, cache_dir, read_configuration, report_options
 from minreq.errors import MinreqError
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 Settings = TypeVar("Settings")
 
-#: Of what `--json` prints; it grows when a reader of the old one could misunderstand the new one (docs/json.md).
+#: The schema of the `--json` documents. It grows when a reader of the old schema could misread the new (docs/json.md).
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How the user wants to be told."""
+    """The output options of a command."""
 
-    #: Which of the named locks of ``pyproject.toml``.
+    #: The name of the lock in ``pyproject.toml``.
     name: str | None
     as_json: bool
     quiet: bool
@@ -36,25 +36,25 @@ class Report:
     def settings(
         self, join: Callable[[Mapping[str, Any], Mapping[str, Any]], Settings], flags: Mapping[str, Any]
     ) -> Settings:
-        """Return *flags* and what ``pyproject.toml`` says, as *join* makes one value of them."""
-        return join({**flags, "cache_dir": cache_dir()}, configured(self.name))
+        """Join *flags* and the values in ``pyproject.toml`` by *join*."""
+        return join({**flags, "cache_dir": cache_dir()}, read_configuration(self.name))
 
-    def watching(self) -> AbstractContextManager[Progress]:
-        """Show on stderr what the reporter given is told."""
-        # Imported here, since a usage error or help needs nothing of it.
-        from minreq.cli.progress import watching  # noqa: PLC0415
+    def show_progress(self) -> AbstractContextManager[Progress]:
+        """Show the events of the reporter on stderr."""
+        # Imported here: help and usage errors do not need it.
+        from minreq.cli.progress import show_progress  # noqa: PLC0415
 
-        return watching(quiet=self.quiet, verbose=self.verbose)
+        return show_progress(quiet=self.quiet, verbose=self.verbose)
 
-    def result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:
-        """Print *data* if JSON was asked for, else *lines*."""
-        for line in (document(data()),) if self.as_json else lines:
+    def print_result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:
+        """Print *data* with ``--json``, else *lines*."""
+        for line in (to_json(data()),) if self.as_json else lines:
             click.echo(line)
 
 
 @contextmanager
-def judging() -> Iterator[None]:
-    """Say of what fails in here that the result was printed before."""
+def after_result() -> Iterator[None]:
+    """Mark errors that are raised inside: the result was printed before, so no JSON error follows."""
     try:
         yield
     except MinreqError as error:
@@ -62,13 +62,13 @@ def judging() -> Iterator[None]:
         raise
 
 
-def document(data: Mapping[str, Any]) -> str:
-    """Return *data* as JSON, the number of its schema first."""
+def to_json(data: Mapping[str, Any]) -> str:
+    """Return *data* as JSON, with the schema as the first key."""
     return json.dumps({"schema": SCHEMA, **data}, indent=1)
 
 
-def reported(function: Function) -> Callable[..., Any]:
-    """Declare what is printed and which lock is meant, and hand it on as the keyword ``report``."""
+def pass_report(function: Function) -> Callable[..., Any]:
+    """Declare the output options and pass them to *function* as the keyword ``report``."""
 
     @functools.wraps(function)
     def command(*args: Any, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> Any:

@@ -15,13 +15,13 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    converting,
-    declared,
+    add_options,
+    convert_with,
     index_options,
 )
-from minreq.cli.reported import Report, reported
-from minreq.cli.text import columns, counted, printable
-from minreq.config.options import requirement
+from minreq.cli.report import Report, pass_report
+from minreq.cli.text import align_columns, pluralize, printable
+from minreq.config.options import parse_requirement
 from minreq.config.settings import Settings, scan_settings
 from minreq.scan.usage import Usage
 
@@ -34,14 +34,17 @@ Examples:
 
 
 def _scan_options(function: Function) -> Function:
-    group = Group("What is looked for")
-    return declared(
+    group = Group("Scan")
+    return add_options(
         function,
         group.declare(
-            "--root", metavar="REQ", callback=converting(requirement), help="Uses of it; litellm if not said."
+            "--root",
+            metavar="REQ",
+            callback=convert_with(parse_requirement),
+            help="Find calls of this root. Default: litellm.",
         ),
-        group.option("profiles", "A folder with a profile of your own.", metavar="DIR"),
-        group.option("jobs", "How many processes read; as many as processors if not said.", "-j", metavar="N"),
+        group.option("profiles", "Read your own profile from this folder.", metavar="DIR"),
+        group.option("jobs", "The number of parallel processes. Default: the number of processors.", "-j", metavar="N"),
     )
 
 
@@ -49,54 +52,58 @@ def _scan_options(function: Function) -> Function:
 @click.argument("scan", required=False, nargs=-1, type=Path, metavar="[PATH]...")
 @_scan_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
-    """Find the providers and features that the code in PATH uses, the working directory if not said.
+    """Find the providers and features that the code in PATH (default: the working directory) uses.
 
-    Read are Python, JavaScript, TypeScript, YAML, TOML, JSON and .env files, without what git ignores; nothing is run.
-    The last line is the command that makes the lock.
+    minreq reads Python, JavaScript, TypeScript, YAML, TOML, JSON and .env files, except those that git ignores. It
+    runs nothing. The last line of the output is the command that makes the lock.
     """
-    told = report.settings(scan_settings, flags)
-    with report.watching() as progress:
-        usage = engine.scan(told, progress)
-        progress.finished(f"{each.file} {each.why}: passed over" for each in usage.skipped)
-    report.result(lambda: _data(usage, told), _lines(usage, told))
+    settings = report.settings(scan_settings, flags)
+    with report.show_progress() as progress:
+        usage = engine.scan(settings, progress)
+        progress.finish(f"{each.file} {each.reason}: passed over" for each in usage.skipped)
+    report.print_result(lambda: _data(usage, settings), _lines(usage, settings))
 
 
 def _lines(usage: Usage, settings: Settings) -> Iterator[str]:
-    rows = [[str(each.place), each.provider, each.model, each.seen] for each in usage.sightings]
-    rows += [[str(each.place), "unknown", "", f"{each.seen}: the model {each.why}"] for each in usage.unknown]
+    rows = [[str(each.place), each.provider, each.model, each.description] for each in usage.provider_uses]
+    rows += [[str(each.place), "unknown", "", f"{each.description}: the model {each.reason}"] for each in usage.unknown]
     if rows:
         yield from _table(rows)
         yield ""
-    features = {feature: [each for each in usage.uses if each.feature == feature] for feature in usage.features}
+    features = {feature: [each for each in usage.feature_uses if each.feature == feature] for feature in usage.features}
     if features:
         yield "Features"
         yield from _table(
-            [f"  {feature}", f"{uses[0].place} {uses[0].seen}", f"and {len(uses) - 1} more" if len(uses) > 1 else ""]
+            [
+                f"  {feature}",
+                f"{uses[0].place} {uses[0].description}",
+                f"and {len(uses) - 1} more" if len(uses) > 1 else "",
+            ]
             for feature, uses in features.items()
         )
         yield ""
-    for feature in usage.uncovered:
-        yield f"No smoke of these providers covers {feature}: add a --smoke of your own"
+    for feature in usage.uncovered_features:
+        yield f"No smoke of these providers covers {feature}: add your own --smoke"
     if usage.unknown:
-        yield f"{counted(len(usage.unknown), 'call')} of unknown models: lock --scan needs --allow-unknown"
+        yield f"{pluralize(len(usage.unknown), 'call')} of unknown models: lock --scan needs --allow-unknown"
     command = _command(usage, settings)
-    yield command or f"no provider is used in {counted(usage.files, 'file')}"
+    yield command or f"no provider is used in {pluralize(usage.files, 'file')}"
 
 
 def _table(rows: Iterable[Sequence[str]]) -> list[str]:
-    return columns([[printable(cell) for cell in row] for row in rows])
+    return align_columns([[printable(cell) for cell in row] for row in rows])
 
 
 def _command(usage: Usage, settings: Settings) -> str | None:
-    """The command that makes the lock, ``None`` where no provider was seen."""
+    """Return the command that makes the lock, ``None`` if the code uses no provider."""
     if not usage.providers:
         return None
     root = [] if settings.root == Requirement("litellm") else [str(settings.root)]
-    # What runs only when it is named; the rest runs unasked.
-    features = ["--features", ",".join(["default", *usage.named])] if usage.named else []
+    # These features run only when they are named; the others run by default.
+    features = ["--features", ",".join(["default", *usage.opt_in_features])] if usage.opt_in_features else []
     profiles = [word for folder in settings.profiles for word in ("--profiles", str(folder))]
     return shlex.join(["minreq", "lock", *root, *profiles, "--providers", ",".join(usage.providers), *features])
 
@@ -105,26 +112,26 @@ def _data(usage: Usage, settings: Settings) -> dict[str, Any]:
     return {
         "providers": list(usage.providers),
         "features": list(usage.features),
-        "uncovered": list(usage.uncovered),
+        "uncovered": list(usage.uncovered_features),
         "sightings": [
             {
                 "file": each.place.file,
                 "line": each.place.line,
                 "provider": each.provider,
                 "model": each.model,
-                "seen": each.seen,
+                "seen": each.description,
             }
-            for each in usage.sightings
+            for each in usage.provider_uses
         ],
         "unknown": [
-            {"file": each.place.file, "line": each.place.line, "seen": each.seen, "why": each.why}
+            {"file": each.place.file, "line": each.place.line, "seen": each.description, "why": each.reason}
             for each in usage.unknown
         ],
         "uses": [
-            {"file": each.place.file, "line": each.place.line, "feature": each.feature, "seen": each.seen}
-            for each in usage.uses
+            {"file": each.place.file, "line": each.place.line, "feature": each.feature, "seen": each.description}
+            for each in usage.feature_uses
         ],
-        "passed_over": [{"file": each.file, "why": each.why} for each in usage.skipped],
+        "passed_over": [{"file": each.file, "why": each.reason} for each in usage.skipped],
         "files": usage.files,
         "command": _command(usage, settings),
     }

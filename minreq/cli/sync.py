@@ -12,11 +12,11 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    declared,
+    add_options,
     index_options,
 )
-from minreq.cli.reported import Report, reported
-from minreq.cli.text import counted
+from minreq.cli.report import Report, pass_report
+from minreq.cli.text import pluralize
 from minreq.config.exports import environment_settings
 
 _EXAMPLES = """\
@@ -27,13 +27,17 @@ Examples:
 
 
 def _environment_options(function: Function) -> Function:
-    group = Group("The environment")
-    return declared(
+    group = Group("Environment")
+    return add_options(
         function,
         group.declare(
-            "--python", "environment", required=True, metavar="EXE", help="Its interpreter; never minreq's own."
+            "--python",
+            "environment",
+            required=True,
+            metavar="EXE",
+            help="The interpreter of the environment. It must not be minreq's own.",
         ),
-        group.declare("--dry-run", is_flag=True, help="Only tell what would be done."),
+        group.declare("--dry-run", is_flag=True, help="Only print what would change."),
     )
 
 
@@ -41,23 +45,28 @@ def _environment_options(function: Function) -> Function:
 @click.argument("lock", required=False, type=Path)
 @_environment_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
-    """Bring an environment to exactly LOCK, what `minreq lock` writes if not said.
+    """Make an environment equal to LOCK (default: the output of `minreq lock`).
 
-    pip-tools' pip-sync does it, without dependencies: what is missing is installed, what is not in the lock removed.
+    minreq starts pip-sync of pip-tools, without dependencies. pip-sync installs what is missing and removes
+    distributions that are not in the lock.
     """
-    told = report.settings(environment_settings, flags)
-    with report.watching() as progress:
-        standing = engine.sync(told, progress)
-        number = counted(len(standing.lock.selection.kept), "distribution")
-        done = "Nothing changed (--dry-run)" if told.dry_run else f"{told.environment} is {told.lock}: {number}"
-        progress.finished([done])
-    report.result(
+    settings = report.settings(environment_settings, flags)
+    with report.show_progress() as progress:
+        standing = engine.sync(settings, progress)
+        number = pluralize(len(standing.lock.selection.kept), "distribution")
+        summary = (
+            "Nothing changed (--dry-run)"
+            if settings.dry_run
+            else f"{settings.environment} matches {settings.lock}: {number}"
+        )
+        progress.finish([summary])
+    report.print_result(
         lambda: {
-            "lock": told.lock.as_posix(),
-            "dry_run": told.dry_run,
+            "lock": settings.lock.as_posix(),
+            "dry_run": settings.dry_run,
             "installed": {each: str(version) for each, version in sorted(standing.installed.items())},
         }
     )

@@ -1,4 +1,4 @@
-"""Words and numbers for people."""
+"""Formats text and numbers for people."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _MINUTE = 60
 
 
 def printable(text: str) -> str:
-    """Return *text* with everything a terminal would act upon spelled out; line breaks stay.
+    """Return *text* with control characters escaped; line breaks stay.
 
-    What is printed comes from wheels, indexes and programs, which may hold escape sequences.
+    Wheels, indexes and programs may contain escape sequences that a terminal would obey.
     """
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return *count* bytes as ``197.3 MiB`` or ``18 KiB``."""
     return f"{count / _MIB:.1f} MiB" if count >= _MIB else f"{count / _KIB:.0f} KiB"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return ``0.4 s``, ``12.3 s`` or ``2 min 05 s``."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
@@ -29,13 +29,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s"
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """Return ``1 wheel``, ``2 wheels``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
-    """Return *rows* with their cells under each other, those of the columns *right* flush right."""
+def align_columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Return *rows* as lines with aligned columns; the columns *right* are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

@@ -12,12 +12,12 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    declared,
+    add_options,
     index_options,
     run_options,
 )
-from minreq.cli.reported import Report, reported
-from minreq.cli.text import counted
+from minreq.cli.report import Report, pass_report
+from minreq.cli.text import pluralize
 from minreq.config.settings import VerifySettings, verify_settings
 
 _EXAMPLES = """\
@@ -31,51 +31,57 @@ Examples:
 
 
 def _artifact_options(function: Function) -> Function:
-    group = Group("What is verified, if not a fresh environment made from the lock")
-    return declared(
+    group = Group("What to verify, if not a new environment made from the lock")
+    return add_options(
         function,
-        group.declare("--path", type=Path, metavar="DIR|ZIP", help="What some other tool built from the lock."),
-        group.declare("--python", metavar="EXE", help="The interpreter of an environment made from the lock."),
+        group.declare(
+            "--path", type=Path, metavar="DIR|ZIP", help="A folder or zip that another tool built from the lock."
+        ),
+        group.declare(
+            "--python", metavar="EXE", help="The interpreter of an environment that another tool made from the lock."
+        ),
         group.declare(
             "--export-smoke",
             "canary",
             type=Path,
             metavar="FILE",
-            help="Verify nothing; write the smoke as a script that calls the real endpoints, for you to run.",
+            help="Verify nothing; write the smoke as a script that calls the real endpoints. You run the script.",
         ),
-        group.option("smoke", "Where a smoke script of the lock is now, if it was moved.", metavar="FILE"),
+        group.option("smoke", "The new place of a smoke script of the lock, if you moved it.", metavar="FILE"),
     )
 
 
-@click.command("verify", cls=GroupedCommand, short_help="Prove a lock again.", epilog=_EXAMPLES)
+@click.command("verify", cls=GroupedCommand, short_help="Run the smoke of a lock again and compare.", epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @_artifact_options
 @run_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, canary: Path | None, **flags: Any) -> None:
-    """Prove LOCK again: run its smoke on nothing but the lock, and compare with what was recorded.
+    """Run the smoke of LOCK again, on the lock alone, and compare with the evidence.
 
-    LOCK is what `minreq lock` writes if not said.
+    LOCK: default is the output of `minreq lock`.
     """
-    told = report.settings(verify_settings, flags)
+    settings = report.settings(verify_settings, flags)
     if canary is not None:
-        _export(engine, told, canary, report)
+        _export(engine, settings, canary, report)
         return
-    with report.watching() as progress:
-        lock = engine.verify(told, progress)
-        progress.finished([f"{told.lock} holds: {counted(len(lock.selection.kept), 'distribution')}, proven again"])
-    report.result(lambda: {"lock": told.lock.as_posix(), "holds": True, "stages": list(lock.stages)})
+    with report.show_progress() as progress:
+        lock = engine.verify(settings, progress)
+        progress.finish([f"{settings.lock} holds: {pluralize(len(lock.selection.kept), 'distribution')}, verified"])
+    report.print_result(lambda: {"lock": settings.lock.as_posix(), "holds": True, "stages": list(lock.stages)})
 
 
-def _export(engine: Engine, told: VerifySettings, file: Path, report: Report) -> None:
-    """Write the canary of a lock, and say what it is."""
-    made = engine.canary(told, file)
-    report.result(lambda: {"file": file.as_posix(), "stages": list(made.stages), "left_out": list(made.left_out)})
+def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report) -> None:
+    """Write the canary of a lock to *file*, and report it."""
+    canary = engine.canary(settings, file)
+    report.print_result(
+        lambda: {"file": file.as_posix(), "stages": list(canary.stages), "left_out": list(canary.left_out)}
+    )
     if report.as_json:
         return
-    if made.left_out:
-        click.echo(f"left out, since only an emulator can be asked for it: {', '.join(made.left_out)}", err=True)
-    calls = "with your credentials in its environment it calls the real endpoints; minreq never runs it"
-    click.echo(f"wrote {file}, {counted(len(made.stages), 'stage')}; {calls}", err=True)
+    if canary.left_out:
+        click.echo(f"left out, since only the emulator can answer: {', '.join(canary.left_out)}", err=True)
+    calls = "it calls the real endpoints with the credentials in its environment; minreq never runs it"
+    click.echo(f"wrote {file}, {pluralize(len(canary.stages), 'stage')}; {calls}", err=True)

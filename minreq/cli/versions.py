@@ -14,15 +14,15 @@ from minreq.cli.options import (
     Function,
     Group,
     GroupedCommand,
-    converting,
-    declared,
+    add_options,
+    convert_with,
     index_options,
     run_options,
 )
-from minreq.cli.reported import Report, reported
-from minreq.cli.text import columns, printable
+from minreq.cli.report import Report, pass_report
+from minreq.cli.text import align_columns, printable
 from minreq.config.artifacts import versions_settings
-from minreq.config.options import count, requirement
+from minreq.config.options import parse_count, parse_requirement
 
 if TYPE_CHECKING:
     from minreq.versions import Release, Survey
@@ -35,64 +35,70 @@ Examples:
   minreq versions --trace --providers openai,bedrock --last 3
 """
 
-#: How many parts of a release are told on its line.
-_FEW = 2
+#: The most parts that the row of a release shows.
+_MAX_PARTS = 2
 
 
 def _options(function: Function) -> Function:
-    group, trace = Group("What is read"), Group("The minimal total")
-    return declared(
+    group, trace = Group("Releases"), Group("Minimal size")
+    return add_options(
         function,
-        group.declare("--last", callback=converting(count), metavar="N", help="How many releases; 10 if not said."),
-        group.option("platform", "Where they are to load; this machine if not said.", metavar="NAME"),
-        group.option("python", "The interpreter they are for; this one if not said.", metavar="EXE"),
-        group.declare("--plot", type=Path, metavar="FILE", help="Write the sizes as a picture (SVG)."),
-        trace.declare("--trace", is_flag=True, help="Lock each release, and tell what that installs."),
-        trace.option("providers", "With --trace: the providers the program uses.", "-p", metavar="NAMES"),
-        trace.option("smoke", "With --trace: a script that exercises the program.", metavar="FILE"),
+        group.declare(
+            "--last", callback=convert_with(parse_count), metavar="N", help="The number of releases. Default: 10."
+        ),
+        group.option(
+            "platform", "The platform on which the releases have to load. Default: this machine.", metavar="NAME"
+        ),
+        group.option("python", "The interpreter. Default: the one that runs minreq.", metavar="EXE"),
+        group.declare("--plot", type=Path, metavar="FILE", help="Write the sizes as an SVG chart."),
+        trace.declare("--trace", is_flag=True, help="Lock each release, and show the size of the lock."),
+        trace.option("providers", "With --trace: the providers that the program calls.", "-p", metavar="NAMES"),
+        trace.option("smoke", "With --trace: a script that shows that the program works.", metavar="FILE"),
     )
 
 
 @click.command("versions", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("root", required=False, callback=converting(requirement))
+@click.argument("root", required=False, callback=convert_with(parse_requirement))
 @_options
 @run_options
 @index_options
-@reported
+@pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, trace: bool, report: Report, **flags: Any) -> None:
-    """Tell how large recent releases of ROOT (litellm if not said) are, unpacked, and whether they load on a platform.
+    """Show the unpacked sizes of recent releases of ROOT (default: litellm), and whether they load on a platform.
 
-    Read by range requests: no wheel is downloaded, unless --trace runs it.
+    minreq reads them by range requests and downloads no wheel, except with --trace.
     """
-    # Imported here, since a usage error or help needs nothing of them.
+    # Imported here: help and usage errors do not need these modules.
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.pages import plot  # noqa: PLC0415
 
-    told = report.settings(partial(versions_settings, trace=trace), flags)
-    if told.plot is not None:
-        writing.check(told.plot)
-    with report.watching() as progress:
-        survey = engine.versions(told, progress)
-        progress.finished(())
-    if told.plot is not None:
-        writing.write({told.plot: plot.bars(*_picture(survey), mark="what a lock of it installs")})
-    report.result(lambda: _data(survey), _lines(survey))
+    settings = report.settings(partial(versions_settings, trace=trace), flags)
+    if settings.plot is not None:
+        writing.check_writable(settings.plot)
+    with report.show_progress() as progress:
+        survey = engine.versions(settings, progress)
+        progress.finish(())
+    if settings.plot is not None:
+        writing.write_files({settings.plot: plot.render_bars(*_chart(survey), mark="size of a lock")})
+    report.print_result(lambda: _data(survey), _lines(survey))
 
 
 def _lines(survey: Survey) -> Iterator[str]:
-    minimal = any(release.minimal is not None for release in survey.releases)
+    minimal = any(release.lock_size is not None for release in survey.releases)
     heading = [survey.root, "unpacked", "requires", *(["minimal"] if minimal else []), "loads", "largest parts"]
     rows = [heading]
     for release in survey.releases:
-        parts = ", ".join(f"{path} {count:,}" for path, count in [*release.parts.items()][:_FEW])
-        total = [f"{release.minimal:,}" if isinstance(release.minimal, int) else "failed"] if minimal else []
-        loads = release.unfit or "yes"
+        parts = ", ".join(f"{path} {count:,}" for path, count in [*release.parts.items()][:_MAX_PARTS])
+        total = [f"{release.lock_size:,}" if isinstance(release.lock_size, int) else "failed"] if minimal else []
+        loads = release.incompatibility or "yes"
         rows.append([str(release.version), f"{release.unpacked:,}", str(release.requirements), *total, loads, parts])
-    yield from columns([[*map(printable, row)] for row in rows], right=frozenset({1, 2, *([3] if minimal else [])}))
+    yield from align_columns(
+        [[*map(printable, row)] for row in rows], right=frozenset({1, 2, *([3] if minimal else [])})
+    )
     for release in survey.releases:
-        if isinstance(release.minimal, str):
-            yield f"{release.version}: {printable(release.minimal)}"
+        if isinstance(release.lock_size, str):
+            yield f"{release.version}: {printable(release.lock_size)}"
     yield from map(printable, survey.warnings)
 
 
@@ -115,23 +121,25 @@ def _release(release: Release) -> dict[str, Any]:
         "bytes": release.unpacked,
         "parts": dict(release.parts),
         "platforms": list(release.platforms),
-        "loads": release.unfit is None,
-        "why_not": release.unfit,
+        "loads": release.incompatibility is None,
+        "why_not": release.incompatibility,
         "requirements": release.requirements,
-        "minimal_bytes": release.minimal if isinstance(release.minimal, int) else None,
-        "minimal_failed": release.minimal if isinstance(release.minimal, str) else None,
+        "minimal_bytes": release.lock_size if isinstance(release.lock_size, int) else None,
+        "minimal_failed": release.lock_size if isinstance(release.lock_size, str) else None,
     }
 
 
-def _picture(survey: Survey) -> tuple[str, list[str], list[Any]]:
-    """Title, legend and columns, the oldest first; the same parts for all, the largest of the newest."""
-    from minreq.pages.plot import Bar  # noqa: PLC0415 # As above.
+def _chart(survey: Survey) -> tuple[str, list[str], list[Any]]:
+    """Return title, legend and bars, the oldest first. All bars show the largest parts of the newest release."""
+    from minreq.pages.plot import Bar  # noqa: PLC0415 # Only for --plot.
 
     parts = [*survey.releases[0].parts][:4]
     bars = []
     for release in reversed(survey.releases):
         sizes = [release.parts.get(part, 0) for part in parts]
-        mark = release.minimal if isinstance(release.minimal, int) else None
+        mark = release.lock_size if isinstance(release.lock_size, int) else None
         rest = release.unpacked - sum(sizes)
-        bars.append(Bar(label=str(release.version), parts=(*sizes, rest), mark=mark, pale=release.unfit is not None))
-    return f"{survey.root}: unpacked bytes of the wheel", [*parts, "the rest"], bars
+        bars.append(
+            Bar(label=str(release.version), parts=(*sizes, rest), mark=mark, pale=release.incompatibility is not None)
+        )
+    return f"{survey.root}: unpacked bytes of the wheel", [*parts, "other"], bars

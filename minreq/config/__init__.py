@@ -1,4 +1,4 @@
-"""What minreq is told: flags, and ``[tool.minreq]`` of ``pyproject.toml``."""
+"""The settings of each command: joined from flags and ``[tool.minreq]`` of ``pyproject.toml``."""
 
 from minreq.config.artifacts import AnalyzeSettings, BuildSettings, VersionsSettings
 from minreq.config.settings import STDOUT, IndexOptions, Settings, VerifySettings
@@ -15,7 +15,7 @@ __all__ = [
     "exports",
     "levels",
     "options",
-    "places",
+    "paths",
     "pyproject",
     "settings",
 ]

@@ -1,4 +1,4 @@
-"""What the commands that look at trees, or make them, were told."""
+"""The settings of ``minreq analyze``, ``build`` and ``versions``."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from minreq.config.levels import BYTECODE, LEVELS, Bytecode, Level
-from minreq.config.options import Option, byte_count
-from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, merged, settings
+from minreq.config.options import Option, parse_byte_count
+from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
 
-def slim(text: str) -> str:
-    """Convert the name of a level."""
-    return _one_of(text, LEVELS)
+def parse_level(text: str) -> str:
+    """Convert the name of a level of slimming."""
+    return _parse_choice(text, LEVELS)
 
 
-def bytecode(text: str) -> str:
-    """Convert what becomes of compiled files."""
-    return _one_of(text, BYTECODE)
+def parse_bytecode(text: str) -> str:
+    """Convert the treatment of compiled files."""
+    return _parse_choice(text, BYTECODE)
 
 
-def _one_of(text: str, known: Sequence[str]) -> str:
-    if text not in known:
-        raise ValueError(f"{text!r} is none of {', '.join(known)}")
+def _parse_choice(text: str, choices: Sequence[str]) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
     return text
 
 
-#: The flags of ``build`` that are keys of ``[tool.minreq.build]`` too.
+#: The flags of ``build`` that are also keys of ``[tool.minreq.build]``.
 BUILD_OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(name="slim", field="slim", convert=slim),
-        Option(name="bytecode", field="bytecode", convert=bytecode),
+        Option(name="slim", field="slim", convert=parse_level),
+        Option(name="bytecode", field="bytecode", convert=parse_bytecode),
         Option(name="keep", field="keep", many=True),
         Option(name="drop", field="drop", many=True),
         Option(name="smoke", field="smokes", convert=Path, many=True, path=True),
@@ -45,93 +45,93 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="output", field="output", convert=Path, path=True),
         Option(name="prefix", field="prefix"),
         Option(name="layers", field="layers", switch=True),
-        Option(name="max-zip", field="max_zip", convert=byte_count, toml=(int,)),
+        Option(name="max-zip", field="max_zip", convert=parse_byte_count, toml=(int,)),
         Option(name="platform", field="platform"),
         Option(name="html", field="html", convert=Path, path=True),
-        Option(name="reserve", field="reserve", convert=byte_count, toml=(int,)),
+        Option(name="reserve", field="reserve", convert=parse_byte_count, toml=(int,)),
     )
 }
 
-#: What a build takes of ``[tool.minreq]``, beside the options of the index.
+#: The keys of ``[tool.minreq]`` that a build uses, in addition to the options of the index.
 _SHARED = ("jobs", "timeout", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyzeSettings:
-    """Everything ``minreq analyze`` was told."""
+    """The settings of ``minreq analyze``."""
 
     #: A folder, a virtual environment, a wheel or another zip.
     path: Path
     lock: Path | None = None
-    #: Unpacked bytes that are allowed.
+    #: The most unpacked bytes.
     budget: int | None = None
-    #: What else counts against the budget: the function's own code, other layers.
+    #: Bytes of the function and other layers; they count against the budget.
     function_bytes: int = 0
-    #: Where the page is written.
+    #: The file of the HTML page.
     html: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSettings:
-    """Everything ``minreq build`` was told."""
+    """The settings of ``minreq build``."""
 
     lock: Path = DEFAULT_OUTPUT
-    #: A folder, or a zip where it ends so.
+    #: A folder, or a zip if the name ends with ``.zip``.
     output: Path
     slim: Level = "safe"
     bytecode: Bytecode = "add"
-    #: Patterns of paths that stay whatever a rule says, and of such that go.
+    #: Patterns of paths to keep at every level, and of paths to leave out.
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
-    #: Scripts of the user that are run too; or, by their names, scripts of the lock that were moved.
+    #: Additional scripts of the user, or the new places of scripts of the lock, which have the same file names.
     smokes: tuple[Path, ...] = ()
     yes_traced: bool = False
-    #: Where a page about the build is written.
+    #: The file of the HTML page.
     html: Path | None = None
-    #: Write a folder with a zip for what all functions need, and one for each provider.
+    #: Write a folder with one zip for all functions and one for each provider.
     layers: bool = False
-    #: Bytes that the archive of a layer may have.
+    #: The most bytes of an archive.
     max_zip: int | None = None
-    #: Which of the lock's platforms; ``None`` for the only one.
+    #: The platform of the lock to build for; ``None``: its only one.
     platform: str | None = None
-    #: Where in the output the packages lie; ``None``: ``python`` in a zip, at the top of a folder.
+    #: The folder of the packages in the output; ``None``: ``python`` in a zip, the top of a folder.
     prefix: str | None = None
     budget: int | None = None
-    #: What else counts against the budget: the function itself, other layers.
+    #: Bytes of the function and other layers; they count against the budget.
     reserve: int = 0
     python: str | None = None
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
-    #: Seconds one run of the smoke may take.
+    #: The most seconds of one run of the smoke.
     timeout: float = 300.0
     index: IndexOptions = field(default_factory=IndexOptions)
     cache_dir: Path
 
     @property
     def is_zip(self) -> bool:
-        """Whether a zip is written."""
+        """Whether the output is a zip."""
         return self.output.suffix == ".zip"
 
 
 def build_settings(
     flags: Mapping[str, Any], config: Mapping[str, Any], build: Mapping[str, Any] | None = None
 ) -> BuildSettings:
-    """Join *flags*, what *config* says of locks and what it says of builds, *build*; a flag wins.
+    """Join *flags*, the values *config* for locks and the values *build* for builds. A flag wins.
 
     Raises ``InvalidOptions``.
     """
     index_fields = IndexOptions.__dataclass_fields__
     shared = {name: config[name] for name in (*index_fields, *_SHARED, "python") if name in config}
     defaults = {"lock": config["output"]} if "output" in config else {}
-    index, values = merged(flags, {**defaults, **shared, **(build or {})})
+    index, values = merge(flags, {**defaults, **shared, **(build or {})})
     if "output" not in values:
-        raise InvalidOptions(["nothing says where the build goes: name a folder or a file.zip with -o"])
+        raise InvalidOptions(["name the output of the build with -o: a folder or FILE.zip"])
     settings = BuildSettings(index=index, **values)
     if settings.layers and settings.is_zip:
-        raise InvalidOptions(["--layers writes several archives: name a folder with -o"])
+        raise InvalidOptions(["--layers writes several archives; name a folder with -o"])
     if settings.max_zip is not None and not settings.layers and not settings.is_zip:
-        raise InvalidOptions(["--max-zip is about archives, and a folder is none"])
+        raise InvalidOptions(["--max-zip limits archives, but the output is a folder"])
     if settings.prefix is not None and not _is_inside(settings.prefix):
-        raise InvalidOptions([f"--prefix {settings.prefix}: it has to be a folder in the output, such as python"])
+        raise InvalidOptions([f"--prefix {settings.prefix}: must be a folder in the output, such as python"])
     return settings
 
 
@@ -141,17 +141,17 @@ def _is_inside(prefix: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionsSettings:
-    """Everything ``minreq versions`` was told."""
+    """The settings of ``minreq versions``."""
 
     root: Requirement = field(default_factory=lambda: Requirement("litellm"))
-    #: How many releases.
+    #: The number of releases.
     last: int = 10
-    #: Names of presets; empty: the host. Sizes are those of the first.
+    #: Names of presets; empty: the host. The sizes are of the first one.
     platforms: tuple[str, ...] = ()
     python: str | None = None
-    #: Where the plot is written.
+    #: The file of the chart.
     plot: Path | None = None
-    #: How each release is locked; ``None`` for not at all.
+    #: The settings of the lock of each release; ``None``: make no locks.
     trace: Settings | None = None
     index: IndexOptions = field(default_factory=IndexOptions)
     cache_dir: Path
@@ -164,9 +164,9 @@ def versions_settings(flags: Mapping[str, Any], config: Mapping[str, Any], *, tr
     own = {"providers", "smokes", "jobs", "timeout"}
     traced = None
     if trace:
-        # The platforms of the survey are not those of the locks, which run here.
-        known = {name: value for name, value in config.items() if name not in {"platforms", "output"}}
+        # The locks run on the host, so they do not get the platforms of the releases.
+        lock_config = {name: value for name, value in config.items() if name not in {"platforms", "output"}}
         lock_flags = {name: flags[name] for name in (*own, *index_fields, "python", "cache_dir") if name in flags}
-        traced = settings(lock_flags, known)
-    index, values = merged({name: value for name, value in flags.items() if name not in own}, shared)
+        traced = lock_settings(lock_flags, lock_config)
+    index, values = merge({name: value for name, value in flags.items() if name not in own}, shared)
     return VersionsSettings(index=index, trace=traced, **values)

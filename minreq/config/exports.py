@@ -1,4 +1,4 @@
-"""What ``minreq export``, ``sync`` and ``check`` were told."""
+"""The settings of ``minreq export``, ``sync`` and ``check``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, merged
+from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, merge
 
 Format = Literal["pylock", "uv", "uv-excludes", "wheelhouse"]
 
-#: The formats, and where each is written if not said; ``{stem}`` is that of the lock.
+#: The formats and their default file names; ``{stem}`` is the stem of the lock.
 FORMATS: Mapping[Format, str] = {
     "pylock": "pylock.minimal.toml",
     "uv": "uv-minimal.toml",
@@ -22,12 +22,12 @@ FORMATS: Mapping[Format, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportSettings:
-    """Everything ``minreq export`` was told."""
+    """The settings of ``minreq export``."""
 
     lock: Path
     format: Format
     output: Path
-    #: Builds what the lock has as source; ``None``: the interpreter minreq runs on.
+    #: The interpreter that builds source distributions; ``None``: the one that runs minreq.
     interpreter: str | None = None
     index: IndexOptions = field(default_factory=IndexOptions)
     cache_dir: Path
@@ -35,7 +35,7 @@ class ExportSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSettings:
-    """Everything ``minreq sync`` and ``minreq check`` were told."""
+    """The settings of ``minreq sync`` and ``minreq check``."""
 
     lock: Path
     #: The interpreter of the environment, or its folder; ``check`` also takes a folder of packages or a zip.
@@ -47,12 +47,12 @@ class EnvironmentSettings:
 
 def export_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> ExportSettings:
     """Join *flags* and *config*, both by field; a flag wins."""
-    index, values = merged(flags, {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")})
+    index, values = merge(flags, {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")})
     name = FORMATS[values["format"]].format(stem=values["lock"].stem)
     return ExportSettings(index=index, **{"output": values["lock"].with_name(name), **values})
 
 
 def environment_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> EnvironmentSettings:
     """Join *flags* and *config*, both by field; a flag wins."""
-    index, values = merged(flags, {"lock": config.get("output", DEFAULT_OUTPUT)})
+    index, values = merge(flags, {"lock": config.get("output", DEFAULT_OUTPUT)})
     return EnvironmentSettings(index=index, **values)

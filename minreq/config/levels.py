@@ -1,10 +1,10 @@
-"""How much a build leaves out of a tree, and what it does about compiled files."""
+"""The levels of slimming of a build, and its treatments of compiled files."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-#: Each leaves out what the one before it does, and more.
+#: Each level leaves out all that the previous level does, and more.
 Level: TypeAlias = Literal["none", "safe", "unused", "traced"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 

@@ -1,4 +1,4 @@
-"""Every option there is, once: its name as flag and key, the field it sets, and how its text is read."""
+"""The table of options: name as flag and key, field of the settings, and conversion of the text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packaging.version import Version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provided:
-    """A distribution the runtime has already."""
+    """A distribution that the runtime provides."""
 
     name: NormalizedName
     version: Version
@@ -24,15 +24,15 @@ class Provided:
         return f"{self.name}=={self.version}"
 
 
-def requirement(text: str) -> Requirement:
-    """Convert *text* as PEP 508 has it."""
+def parse_requirement(text: str) -> Requirement:
+    """Convert a requirement (PEP 508)."""
     try:
         return Requirement(text)
     except InvalidRequirement as error:
         raise ValueError(f"{text!r} is not a requirement: {str(error).splitlines()[0]}") from None
 
 
-def project(text: str) -> NormalizedName:
+def parse_project_name(text: str) -> NormalizedName:
     """Convert the name of a project."""
     try:
         return canonicalize_name(text, validate=True)
@@ -40,39 +40,39 @@ def project(text: str) -> NormalizedName:
         raise ValueError(f"{text!r} is not the name of a project") from None
 
 
-def provided(text: str) -> Provided:
+def parse_provided(text: str) -> Provided:
     """Convert ``NAME==VERSION``."""
     name, _, version = text.partition("==")
     try:
-        return Provided(name=project(name.strip()), version=Version(version))
+        return Provided(name=parse_project_name(name.strip()), version=Version(version))
     except ValueError:
         raise ValueError(f"{text!r} is not NAME==VERSION") from None
 
 
-def path(text: str) -> Path:
+def parse_path(text: str) -> Path:
     """Convert a path."""
     if "\0" in text:
-        raise ValueError(f"{text!r} is not a path: no file can be called so")
+        raise ValueError(f"{text!r} is not a path: it has a NUL character")
     return Path(text)
 
 
-def count(text: str) -> int:
-    """Convert a whole number above zero."""
+def parse_count(text: str) -> int:
+    """Convert an integer above zero."""
     number = int(text) if text.isascii() and text.isdigit() else 0
     if number < 1:
         raise ValueError(f"{text!r} is not a whole number above zero")
     return number
 
 
-def byte_count(text: str) -> int:
-    """Convert a number of bytes; without units, since a megabyte is two different numbers."""
+def parse_byte_count(text: str) -> int:
+    """Convert a number of bytes. Units are not allowed: a megabyte has two meanings."""
     try:
-        return count(text.replace(",", "").replace("_", ""))
+        return parse_count(text.replace(",", "").replace("_", ""))
     except ValueError:
         raise ValueError(f"{text!r} is not a number of bytes, such as 262144000 for AWS Lambda") from None
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Convert a duration above zero, in seconds."""
     try:
         number = float(text)
@@ -83,15 +83,15 @@ def seconds(text: str) -> float:
     return number
 
 
-def settle(text: str) -> str:
+def parse_settle(text: str) -> str:
     """Convert the name of a method of settling."""
     if text not in {"auto", "runs"}:
         raise ValueError(f"{text!r} is neither auto nor runs")
     return text
 
 
-def index_strategy(text: str) -> str:
-    """Convert how several indexes are joined."""
+def parse_index_strategy(text: str) -> str:
+    """Convert the name of an index strategy."""
     if text not in {"first-index", "unsafe-best-match"}:
         raise ValueError(f"{text!r} is neither first-index nor unsafe-best-match")
     return text
@@ -99,82 +99,82 @@ def index_strategy(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """A flag of ``lock`` and, where *configurable*, a key of ``[tool.minreq]``, both of the same name.
+    """A flag of ``lock``, and a key of ``[tool.minreq]`` of the same name if *configurable*.
 
-    The one exception is ``root``, which the command line has as its argument.
+    Exception: ``root`` is an argument on the command line.
     """
 
     name: str
-    #: Of ``Settings`` or ``IndexOptions``.
+    #: The field of ``Settings`` or ``IndexOptions``.
     field: str
-    #: Of one value; a ``ValueError`` is a sentence.
+    #: Converts one value; the text of its ``ValueError`` is shown to the user.
     convert: Callable[[str], Any] = str
-    #: True or false, without text.
+    #: Is true or false, and takes no text.
     switch: bool = False
-    #: May be given several times; an array in TOML.
+    #: May be repeated; an array in TOML.
     many: bool = False
-    #: Several values may stand in one flag, with commas between.
+    #: One flag may hold several values, separated by commas.
     commas: bool = False
-    #: A path, in TOML relative to the file.
+    #: Is a path; in TOML it is relative to the file.
     path: bool = False
-    #: What may stand for one value in TOML.
+    #: The TOML types of one value.
     toml: tuple[type, ...] = (str,)
     configurable: bool = True
-    #: Stands in the command of the lock: it decides what is in it, and is no address.
+    #: Is part of the command in the lock: it influences the lock and is no address.
     recorded: bool = True
 
 
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(name="root", field="root", convert=requirement),
-        Option(name="project", field="project", convert=path, path=True),
-        Option(name="also", field="also", convert=requirement, many=True),
+        Option(name="root", field="root", convert=parse_requirement),
+        Option(name="project", field="project", convert=parse_path, path=True),
+        Option(name="also", field="also", convert=parse_requirement, many=True),
         Option(name="profiles", field="profiles", convert=Path, many=True, path=True),
         Option(name="providers", field="providers", many=True, commas=True),
-        Option(name="smoke", field="smokes", convert=path, many=True, path=True),
-        Option(name="smoke-with", field="smoke_with", convert=requirement, many=True),
-        Option(name="scan", field="scan", convert=path, many=True, path=True, recorded=False),
+        Option(name="smoke", field="smokes", convert=parse_path, many=True, path=True),
+        Option(name="smoke-with", field="smoke_with", convert=parse_requirement, many=True),
+        Option(name="scan", field="scan", convert=parse_path, many=True, path=True, recorded=False),
         Option(name="allow-unknown", field="allow_unknown", switch=True, recorded=False),
         Option(name="features", field="features", many=True, commas=True),
-        Option(name="with", field="with_", convert=requirement, many=True),
-        Option(name="whole", field="whole", convert=requirement, many=True),
-        Option(name="requirement", field="requirement_files", convert=path, many=True, path=True),
-        Option(name="provided", field="provided", convert=provided, many=True),
-        Option(name="include", field="include", convert=project, many=True),
-        Option(name="exclude", field="exclude", convert=project, many=True),
-        Option(name="allow-pth", field="allow_pth", convert=project, many=True),
-        Option(name="constraint", field="constraints", convert=path, many=True, path=True),
-        Option(name="override", field="overrides", convert=requirement, many=True),
+        Option(name="with", field="with_", convert=parse_requirement, many=True),
+        Option(name="whole", field="whole", convert=parse_requirement, many=True),
+        Option(name="requirement", field="requirement_files", convert=parse_path, many=True, path=True),
+        Option(name="provided", field="provided", convert=parse_provided, many=True),
+        Option(name="include", field="include", convert=parse_project_name, many=True),
+        Option(name="exclude", field="exclude", convert=parse_project_name, many=True),
+        Option(name="allow-pth", field="allow_pth", convert=parse_project_name, many=True),
+        Option(name="constraint", field="constraints", convert=parse_path, many=True, path=True),
+        Option(name="override", field="overrides", convert=parse_requirement, many=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
         Option(name="smallest", field="smallest", switch=True),
-        Option(name="settle", field="settle", convert=settle, recorded=False),
+        Option(name="settle", field="settle", convert=parse_settle, recorded=False),
         Option(name="certify", field="certify", switch=True, recorded=False),
-        Option(name="budget", field="budget", convert=byte_count, toml=(int,)),
+        Option(name="budget", field="budget", convert=parse_byte_count, toml=(int,)),
         Option(name="upgrade", field="upgrade", switch=True, configurable=False, recorded=False),
         Option(
             name="upgrade-package",
             field="upgrade_packages",
-            convert=project,
+            convert=parse_project_name,
             many=True,
             configurable=False,
             recorded=False,
         ),
         Option(name="check", field="check", switch=True, configurable=False, recorded=False),
         Option(name="dry-run", field="dry_run", switch=True, configurable=False, recorded=False),
-        Option(name="output", field="output", convert=path, path=True),
+        Option(name="output", field="output", convert=parse_path, path=True),
         Option(name="hashes", field="hashes", switch=True),
         Option(name="annotate", field="annotate", switch=True),
         Option(name="python", field="python", path=True, recorded=False),
         Option(name="platform", field="platforms", many=True),
         Option(name="allow-unproven", field="allow_unproven", switch=True),
-        Option(name="jobs", field="jobs", convert=count, toml=(int,), recorded=False),
-        Option(name="timeout", field="timeout", convert=seconds, toml=(int, float), recorded=False),
+        Option(name="jobs", field="jobs", convert=parse_count, toml=(int,), recorded=False),
+        Option(name="timeout", field="timeout", convert=parse_seconds, toml=(int, float), recorded=False),
         Option(name="require-sandbox", field="require_sandbox", switch=True, recorded=False),
         Option(name="index-url", field="index_url", recorded=False),
         Option(name="extra-index-url", field="extra_index_urls", many=True, recorded=False),
         Option(name="find-links", field="find_links", many=True, path=True, recorded=False),
-        Option(name="index-strategy", field="index_strategy", convert=index_strategy),
+        Option(name="index-strategy", field="index_strategy", convert=parse_index_strategy),
         Option(name="no-index", field="no_index", switch=True, recorded=False),
         Option(name="offline", field="offline", switch=True, recorded=False),
         Option(name="cert", field="cert", path=True, recorded=False),

@@ -1,4 +1,4 @@
-"""Where minreq keeps things."""
+"""The folder of the cache."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the folder of everything minreq keeps: ``MINREQ_CACHE_DIR``, else where the system has such folders."""
-    # Imported here, since help needs no folder.
+    """Return the folder of the cache: ``MINREQ_CACHE_DIR``, else the place that the system has for caches."""
+    # Imported here: help does not need it.
     from platformdirs import user_cache_path  # noqa: PLC0415
 
-    named = os.environ.get("MINREQ_CACHE_DIR")
-    return Path(named).absolute() if named else user_cache_path("minreq", appauthor=False)
+    configured = os.environ.get("MINREQ_CACHE_DIR")
+    return Path(configured).absolute() if configured else user_cache_path("minreq", appauthor=False)

@@ -1,4 +1,4 @@
-"""The configuration in ``[tool.minreq]`` of ``pyproject.toml``: found, checked, converted."""
+"""Finds, checks and converts ``[tool.minreq]`` of ``pyproject.toml``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-# Only read: tomlkit, which writes as well, takes ten times as long.
+# tomlkit, which can also write, takes ten times as long.
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -30,55 +30,56 @@ _TOML_NAMES: Mapping[type, str] = {str: "a string", int: "an integer", float: "a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """The table ``[tool.minreq]`` and where it stands."""
+    """The table ``[tool.minreq]`` and its file."""
 
-    #: Relative to where the search began.
+    #: Relative to the folder where the search began.
     file: Path
     table: Mapping[str, Any]
 
 
-def find(start: Path) -> Configuration | None:
-    """Return the configuration of the nearest ``pyproject.toml`` in *start* or above that has one.
+def find_configuration(start: Path) -> Configuration | None:
+    """Return the configuration of the nearest ``pyproject.toml`` with ``[tool.minreq]``, in *start* or above.
 
-    Raises ``ConfigurationUnreadable`` for a nearer file that cannot be read, since it might have been the one.
+    Raises ``ConfigurationUnreadable`` for a nearer file that cannot be read: it may have the table.
     """
     start = start.absolute()
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
-        if file.is_file() and (table := _table(file)) is not None:
+        if file.is_file() and (table := _read_table(file)) is not None:
             return Configuration(file=Path(os.path.relpath(file, start)), table=table)
     return None
 
 
-def values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
-    """Return the values of the lock *name*, by field of ``Settings``; paths are made relative to where one stands.
+def read_values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
+    """Return the values of the lock *name* (``None``: the only one), by field of ``Settings``.
 
-    ``None`` means the only one there is. A named lock has what stands in ``[tool.minreq]`` itself as its defaults.
-    All locks are checked. Raises ``InvalidOptions`` with every fault at once, each with its key, and ``UnknownLock``.
+    Paths become relative to the working directory. The values in ``[tool.minreq]`` are the defaults of a named lock.
+    All locks are checked. Raises ``InvalidOptions`` with every fault and its key, and ``UnknownLock``.
     """
     return _read(configuration, name)[0]
 
 
-def build_values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
-    """Return what ``[tool.minreq.build]`` says, by field of ``BuildSettings``; as ``values`` does, with its errors.
+def read_build_values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
+    """Return the values in ``[tool.minreq.build]``, by field of ``BuildSettings``.
 
-    A named lock has a table of its own, ``[tool.minreq.locks.NAME.build]``, with this one as its defaults.
+    A named lock has its own table, ``[tool.minreq.locks.NAME.build]``; this one is its default. Raises as
+    ``read_values`` does.
     """
     return _read(configuration, name)[1]
 
 
 def _read(configuration: Configuration, name: str | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """What is said of the lock *name*, and of builds from it."""
+    """Return the values of the lock *name*, and those of builds from it."""
     faults: list[str] = []
     folder = configuration.file.parent
     shared = {key: value for key, value in configuration.table.items() if key != _LOCKS}
-    values, build = _both(shared, folder, f"{configuration.file}: tool.minreq", faults)
+    values, build = _split_build(shared, folder, f"{configuration.file}: tool.minreq", faults)
     base = {"output": folder / DEFAULT_OUTPUT, **values}
     locks = {}
-    for lock, table in _named(configuration, faults).items():
+    for lock, table in _lock_tables(configuration, faults).items():
         default = folder / DEFAULT_OUTPUT.with_stem(f"{DEFAULT_OUTPUT.stem}-{lock}")
-        own, its = _both(table, folder, f"{configuration.file}: tool.minreq.{_LOCKS}.{lock}", faults)
-        locks[lock] = ({**base, "output": default, **own}, {**build, **its})
+        own, own_build = _split_build(table, folder, f"{configuration.file}: tool.minreq.{_LOCKS}.{lock}", faults)
+        locks[lock] = ({**base, "output": default, **own}, {**build, **own_build})
     if faults:
         raise InvalidOptions(faults)
     if not locks and name is None:
@@ -90,28 +91,28 @@ def _read(configuration: Configuration, name: str | None) -> tuple[Mapping[str, 
     return locks[name]
 
 
-def _both(
+def _split_build(
     table: Mapping[str, Any], folder: Path, place: str, faults: list[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What *table* says, and what its table of builds does."""
+    """Return the values of *table*, and those of its table ``build``."""
     build = table.get(_BUILD, {})
     if not isinstance(build, dict):
         faults.append(f"{place}.{_BUILD}: is not a table")
         build = {}
     values = {key: value for key, value in table.items() if key != _BUILD}
     return (
-        _converted(values, folder, place, faults),
-        _converted(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
+        _convert_table(values, folder, place, faults),
+        _convert_table(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
     )
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that names the nearest of *known*, or nothing."""
+    """Return the end of a sentence that suggests the nearest of *known*, or ""."""
     nearest = difflib.get_close_matches(word, sorted(known), n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
-def _table(file: Path) -> Mapping[str, Any] | None:
+def _read_table(file: Path) -> Mapping[str, Any] | None:
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -125,7 +126,7 @@ def _table(file: Path) -> Mapping[str, Any] | None:
     return table
 
 
-def _named(configuration: Configuration, faults: list[str]) -> dict[str, Mapping[str, Any]]:
+def _lock_tables(configuration: Configuration, faults: list[str]) -> dict[str, Mapping[str, Any]]:
     locks = configuration.table.get(_LOCKS, {})
     if isinstance(locks, dict) and all(isinstance(table, dict) for table in locks.values()):
         return locks
@@ -133,58 +134,58 @@ def _named(configuration: Configuration, faults: list[str]) -> dict[str, Mapping
     return {}
 
 
-def _converted(
+def _convert_table(
     table: Mapping[str, Any], folder: Path, place: str, faults: list[str], *, known: Mapping[str, Option] = OPTIONS
 ) -> dict[str, Any]:
     converted = {}
     for key, value in table.items():
-        with _collected(faults, f"{place}.{key}"):
-            option = _option(key, known)
-            converted[option.field] = _value(option, value, folder)
+        with _collect_fault(faults, f"{place}.{key}"):
+            option = _find_option(key, known)
+            converted[option.field] = _convert_value(option, value, folder)
     return converted
 
 
 @contextmanager
-def _collected(faults: list[str], place: str) -> Iterator[None]:
+def _collect_fault(faults: list[str], place: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
         faults.append(f"{place}: {error}")
 
 
-def _option(key: str, known: Mapping[str, Option]) -> Option:
+def _find_option(key: str, known: Mapping[str, Option]) -> Option:
     option = known.get(key)
     if option is not None and option.configurable:
         return option
     if option is not None:
-        raise ValueError(f"is for the command line alone, as --{key}")
+        raise ValueError(f"works only on the command line, as --{key}")
     configurable = [name for name, option in known.items() if option.configurable]
     tables = [_LOCKS, _BUILD] if known is OPTIONS else []
     raise ValueError(f"unknown key{suggestion(key, [*configurable, *tables])}")
 
 
-def _value(option: Option, value: Any, folder: Path) -> Any:
+def _convert_value(option: Option, value: Any, folder: Path) -> Any:
     if option.switch:
         if not isinstance(value, bool):
             raise ValueError("is not true or false")
         return value
     if not option.many:
-        return _single(option, value, folder)
+        return _convert_single(option, value, folder)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError("is not an array of strings")
-    return tuple(_single(option, each, folder) for each in value)
+    return tuple(_convert_single(option, each, folder) for each in value)
 
 
-def _single(option: Option, value: Any, folder: Path) -> Any:
-    # A bool is an int to Python, but not to TOML.
-    is_value = isinstance(value, option.toml) and not isinstance(value, bool)
-    if not is_value:
+def _convert_single(option: Option, value: Any, folder: Path) -> Any:
+    # In Python a bool is an int; in TOML it is not.
+    has_type = isinstance(value, option.toml) and not isinstance(value, bool)
+    if not has_type:
         raise ValueError(f"is not {' or '.join(_TOML_NAMES[each] for each in option.toml)}")
     text = value.isoformat() if isinstance(value, date) else str(value)
     return option.convert(str(folder / text) if option.path and _is_path(option, text) else text)
 
 
 def _is_path(option: Option, text: str) -> bool:
-    """An output may be ``-``, find-links a URL, and an interpreter a name to be looked up."""
+    """Return whether *text* is a path. An output may be ``-``, find-links a URL, an interpreter a program name."""
     is_program_name = option.name == "python" and Path(text).name == text
     return not (is_program_name or text == "-" or "://" in text)

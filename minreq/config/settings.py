@@ -1,4 +1,4 @@
-"""What a command was told, as one frozen value, and the command line that says the same."""
+"""The settings of ``minreq lock`` and ``verify``, and the command line that makes the same lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from minreq.config.options import OPTIONS, Option, Provided
 from minreq.errors import InvalidOptions, NothingToRun
 
-#: As ``output``: print the lock instead of writing it.
+#: The value of ``output`` that prints the lock instead of writing it.
 STDOUT = Path("-")
 
 DEFAULT_OUTPUT = Path("requirements-minimal.txt")
@@ -23,14 +23,14 @@ DEFAULT_OUTPUT = Path("requirements-minimal.txt")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexOptions:
-    """pip's index options as given to minreq; what is ``None`` or empty is left to the configuration of pip."""
+    """The index options on the command line. For ``None`` and empty values the configuration of pip applies."""
 
     index_url: str | None = None
     extra_index_urls: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     no_index: bool | None = None
     index_strategy: str = "first-index"
-    #: Ask no index anything; not pip's.
+    #: Use only the cache; pip has no such option.
     offline: bool = False
     cert: str | None = None
     client_cert: str | None = None
@@ -42,90 +42,90 @@ class IndexOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything ``minreq lock`` was told. Paths are relative to the working directory or absolute."""
+    """The settings of ``minreq lock``. Paths are relative to the working directory or absolute."""
 
     root: Requirement = field(default_factory=lambda: Requirement("litellm"))
-    #: A folder whose project is the root instead: what it needs is minimized, itself it is not written.
+    #: The folder of a project that is the root: the lock has its dependencies, not the project.
     project: Path | None = None
-    #: Other roots, minimized with it.
+    #: Other roots in the same lock.
     also: tuple[Requirement, ...] = ()
-    #: Folders with profiles beside those that come with minreq; a later one may extend an earlier one.
+    #: Folders with profiles, in addition to those of minreq; a later one may extend an earlier one.
     profiles: tuple[Path, ...] = ()
     providers: tuple[str, ...] = ()
     #: Scripts, and command lines whose first word is a program: ``pytest -q tests/smoke``.
     smokes: tuple[Path, ...] = ()
-    #: What smokes need beside the program: there in every run, never in the lock.
+    #: Tools of the smoke: installed in every run, never in the lock.
     smoke_with: tuple[Requirement, ...] = ()
-    #: Files and folders of programs; what they use joins *providers*.
+    #: Files and folders to scan; the providers that they use join *providers*.
     scan: tuple[Path, ...] = ()
-    #: Calls whose model cannot be known are no reason to stop.
+    #: Accept calls whose model is not in the code.
     allow_unknown: bool = False
     #: Empty: all.
     features: tuple[str, ...] = ()
-    #: Made available; kept only if needed.
+    #: Added to the closure; kept only if needed.
     with_: tuple[Requirement, ...] = ()
-    #: Kept with their closures, as are the requirements of *requirement_files*.
+    #: Kept with their dependencies, as are the requirements of *requirement_files*.
     whole: tuple[Requirement, ...] = ()
     requirement_files: tuple[Path, ...] = ()
     provided: tuple[Provided, ...] = ()
     include: tuple[NormalizedName, ...] = ()
     exclude: tuple[NormalizedName, ...] = ()
-    #: May ship files that run at every start of Python.
+    #: Distributions that may have ``.pth`` files, which run at every start of Python.
     allow_pth: tuple[NormalizedName, ...] = ()
     constraints: tuple[Path, ...] = ()
     overrides: tuple[Requirement, ...] = ()
-    #: A date or a duration, unread.
+    #: A date or a duration, not parsed yet.
     exclude_newer: str | None = None
     smallest: bool = False
     settle: Literal["auto", "runs"] = "auto"
-    #: Check the set once more without shortcuts, and record it.
+    #: Test the set again by separate runs, and record the results.
     certify: bool = False
-    #: Unpacked bytes the lock may install to.
+    #: The most unpacked bytes that the lock may install.
     budget: int | None = None
     upgrade: bool = False
     upgrade_packages: tuple[NormalizedName, ...] = ()
     check: bool = False
     dry_run: bool = False
-    #: ``STDOUT`` for standard output.
+    #: ``STDOUT``: print the lock.
     output: Path = DEFAULT_OUTPUT
     hashes: bool = True
     annotate: bool = True
-    #: Path or name of the interpreter; ``None``: the one minreq runs on.
+    #: Path or name of the interpreter; ``None``: the one that runs minreq.
     python: str | None = None
     #: Names of presets; empty: the host.
     platforms: tuple[str, ...] = ()
     allow_unproven: bool = False
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
-    #: Seconds one run of the smoke may take.
+    #: The most seconds of one run of the smoke.
     timeout: float = 300.0
-    #: Run nothing unless the kernel walls it off.
+    #: Run nothing unless the kernel isolates it.
     require_sandbox: bool = False
     index: IndexOptions = IndexOptions()
     cache_dir: Path
 
     @property
     def roots(self) -> tuple[Requirement, ...]:
-        """Everything that is minimized, as it was asked for."""
+        """All roots, as they were requested."""
         return (self.root, *self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySettings:
-    """Everything ``minreq verify`` was told."""
+    """The settings of ``minreq verify``."""
 
     lock: Path
-    #: A folder or zip that some other tool built from the lock; excludes *python*.
+    #: A folder or zip that another tool built from the lock; not together with *python*.
     path: Path | None = None
-    #: The interpreter of an environment that some other tool built from the lock.
+    #: The interpreter of an environment that another tool made from the lock.
     python: str | None = None
-    #: What a fresh environment is made for; ``None``: the interpreter minreq runs on.
+    #: The interpreter of a new environment; ``None``: the one that runs minreq.
     interpreter: str | None = None
-    #: Where smoke scripts are now, for those that are not where the lock was made.
+    #: The new places of smoke scripts that were moved.
     smokes: tuple[Path, ...] = ()
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
-    #: Seconds one run of the smoke may take.
+    #: The most seconds of one run of the smoke.
     timeout: float = 300.0
-    #: Run nothing unless the kernel walls it off.
+    #: Run nothing unless the kernel isolates it.
     require_sandbox: bool = False
     index: IndexOptions = IndexOptions()
     cache_dir: Path
@@ -135,14 +135,14 @@ _UNORDERED = frozenset({"allow_pth", "include", "exclude", "platforms"})
 _INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
 
 
-def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
-    """Join *flags* and *config*, both by field and of the fields' types; a flag wins.
+def lock_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """Join *flags* and *config*, both by field and with the types of the fields. A flag wins.
 
-    Flags that were not given are ``None`` or empty. ``cache_dir`` is one of the flags. Raises ``NothingToRun``
-    and ``InvalidOptions``.
+    Flags that are not set are ``None`` or empty. ``cache_dir`` is one of the flags. Raises ``NothingToRun`` and
+    ``InvalidOptions``.
     """
-    index, values = merged(flags, config)
-    # Their order says nothing, and so it shall not make another lock.
+    index, values = merge(flags, config)
+    # Their order has no meaning, so it must not change the lock.
     for name in _UNORDERED & values.keys():
         values[name] = tuple(sorted({*values[name]}))
     joined = Settings(index=index, **values)
@@ -154,40 +154,41 @@ def settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
 
 
 def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
-    """Join *flags* and *config* as ``settings`` does, for a scan alone: what would be run or written is no matter."""
+    """Join *flags* and *config* as ``lock_settings`` does, for a scan. A scan ignores what a lock runs and writes."""
     without = {"providers", "smokes", "features", "check", "allow_unknown", "platforms"}
-    index, values = merged(flags, {name: value for name, value in config.items() if name not in without})
+    index, values = merge(flags, {name: value for name, value in config.items() if name not in without})
     return Settings(index=index, **{"scan": (Path(),), **values})
 
 
 def providers_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
-    """Join *flags* and *config* as ``settings`` does, to measure providers: what a lock would write is no matter."""
+    """Join *flags* and *config* as ``lock_settings`` does, to measure providers, which writes no lock."""
     shared = {"root", "profiles", "python", "allow_pth", "exclude_newer", "constraints"}
     shared |= {"jobs", "timeout", "require_sandbox"}
-    known = {name: value for name, value in config.items() if name in shared | _INDEX_FIELDS}
-    index, values = merged(flags, known)
+    shared_config = {name: value for name, value in config.items() if name in shared | _INDEX_FIELDS}
+    index, values = merge(flags, shared_config)
     return Settings(index=index, output=Path(STDOUT), **values)
 
 
 def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VerifySettings:
-    """Join *flags* and *config* as ``settings`` does; the lock is the configured output if no flag names one."""
+    """Join *flags* and *config* as ``lock_settings`` does. The default of the lock is the configured output."""
     shared = {
         name: config[name]
         for name in (*_INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes")
         if name in config
     }
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
-    index, values = merged(flags, {**defaults, **shared})
+    index, values = merge(flags, {**defaults, **shared})
     if "path" in values and "python" in values:
-        raise InvalidOptions(["--path and --python name two things to verify; one at a time"])
+        raise InvalidOptions(["--path and --python name two things to verify; give one"])
     return VerifySettings(index=index, **values)
 
 
-def command(settings: Settings) -> str:
+def format_command(settings: Settings) -> str:
     """Return the command line that makes the same lock, without ``minreq``: ``lock --providers openai,bedrock``.
 
-    It is written into the lock. So it says nothing of the machine (absolute paths, interpreter, jobs), of indexes,
-    and of what is done once (``--upgrade``). What ``pyproject.toml`` says it says too, so that a change is seen.
+    The lock contains this command. So it has no facts of the machine (absolute paths, interpreter, jobs), no indexes,
+    and no actions that happen once (``--upgrade``). It includes the values of ``pyproject.toml``: a change of them
+    makes the lock stale.
     """
     words = ["lock"]
     if settings.root != Settings(cache_dir=settings.cache_dir).root:
@@ -198,8 +199,8 @@ def command(settings: Settings) -> str:
     return shlex.join(words)
 
 
-def read_command(text: str) -> Mapping[str, Any]:
-    """Return by field what the command line that `command` wrote says; raises ``ValueError`` for any other."""
+def parse_command(text: str) -> Mapping[str, Any]:
+    """Return the values of a command line that `format_command` made, by field; else raise ``ValueError``."""
     values: dict[str, Any] = {}
     words = iter(shlex.split(text)[1:])
     for word in words:
@@ -221,8 +222,8 @@ def read_command(text: str) -> Mapping[str, Any]:
     return values
 
 
-def merged(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:
-    """Return the index options, and the other values; a flag wins."""
+def merge(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:
+    """Return the index options, and the other values. A flag wins."""
     values = {**config, **{name: value for name, value in flags.items() if value is not None and value != ()}}
     index = {name: values.pop(name) for name in _INDEX_FIELDS & values.keys()}
     return IndexOptions(**index), values
@@ -237,14 +238,14 @@ def _words(option: Option, value: Any, default: Any) -> list[str]:
         return []
     if option.switch:
         return [f"--{option.name}" if value else f"--no-{option.name}"]
-    values = [_spelled(each) for each in (value if option.many else (value,))]
+    values = [_format_value(each) for each in (value if option.many else (value,))]
     if option.commas:
         values = [",".join(values)]
     return [word for each in values for word in (f"--{option.name}", each)]
 
 
-def _spelled(value: Any) -> str:
-    """An absolute path is a matter of one machine; its last part says enough."""
+def _format_value(value: Any) -> str:
+    """Return the text of *value*; of an absolute path only the name, since the folder is that of one machine."""
     if isinstance(value, Path | str) and Path(value).is_absolute():
         return Path(value).name
     return value.as_posix() if isinstance(value, Path) else str(value)
@@ -252,17 +253,17 @@ def _spelled(value: Any) -> str:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     for name in sorted({*settings.include} & {*settings.exclude}):
-        yield f"{name} stands in both --include and --exclude"
+        yield f"{name} is in both --include and --exclude"
     for root in (canonicalize_name(each.name) for each in settings.roots):
         if root in settings.exclude:
-            yield f"--exclude {root}: the root itself cannot be left out"
+            yield f"--exclude {root}: the root cannot be left out"
         if root in {each.name for each in settings.provided}:
-            yield f"--provided {root}: the root itself is what the lock is for"
+            yield f"--provided {root}: the lock has to contain the root"
     if settings.project is not None and settings.root != Settings(cache_dir=settings.cache_dir).root:
-        yield f"--project {settings.project} and the root {settings.root}: one of them at a time; use --also"
+        yield f"--project {settings.project} and the root {settings.root}: give one as root, and the other with --also"
     if settings.check and settings.output == STDOUT:
-        yield "--check needs a lock on disk, and --output - names none"
+        yield "--check needs a lock on disk, but --output is -"
     if settings.features and not settings.providers and not settings.scan:
-        yield "--features narrows the smokes of --providers, and none is named"
+        yield "--features selects stages of --providers, but no provider is named"
     if settings.allow_unknown and not settings.scan:
-        yield "--allow-unknown is about what --scan finds, and no path is named"
+        yield "--allow-unknown needs --scan, but no path is named"

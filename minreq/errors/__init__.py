@@ -1,4 +1,4 @@
-"""Every error a user may see: one tree, facts as fields, one sentence each, one exit status per branch.
+"""Every error that a user may see. Each has its facts as fields and makes one sentence; a branch has one exit status.
 
 ::
 
@@ -6,24 +6,24 @@
       NegativeAnswer      1   stale, over budget, proof failed, unproven platform
       UsageError          2   the command line or the configuration is wrong
       BaselineFailure     3   the smoke fails although nothing is left out
-      ResolutionFailure   4   no set of versions satisfies what is needed
+      ResolutionFailure   4   no set of versions satisfies the requirements
       IndexFailure        5   the index or the network
 """
 
 from __future__ import annotations
 
-# Said again: whoever raises or catches one needs not know where it stands.
+# Re-exported, so that other rooms need not know the module of an error.
 from minreq.errors.artifacts import (
     ArchiveTooLarge as ArchiveTooLarge,
     ArtifactUnreadable as ArtifactUnreadable,
-    BuildFails as BuildFails,
+    BuildFailed as BuildFailed,
     BuildOverBudget as BuildOverBudget,
-    BytecodeForOther as BytecodeForOther,
+    BytecodeVersionMismatch as BytecodeVersionMismatch,
     EnvironmentDiffers as EnvironmentDiffers,
     OwnEnvironment as OwnEnvironment,
+    PlatformNotChosen as PlatformNotChosen,
     SyncFailed as SyncFailed,
-    TargetUnclear as TargetUnclear,
-    TracedUnasked as TracedUnasked,
+    TracedWithoutSmoke as TracedWithoutSmoke,
     TreeOverBudget as TreeOverBudget,
     TreeUnreadable as TreeUnreadable,
 )
@@ -38,11 +38,11 @@ from minreq.errors.branches import (
 from minreq.errors.index import (
     CutoffUnreadable as CutoffUnreadable,
     DefaultIndexUnknown as DefaultIndexUnknown,
-    IndexAnswered as IndexAnswered,
-    IndexNotTrusted as IndexNotTrusted,
+    IndexInsecure as IndexInsecure,
     IndexOffline as IndexOffline,
-    IndexTooNew as IndexTooNew,
+    IndexStatusError as IndexStatusError,
     IndexUnreachable as IndexUnreachable,
+    IndexVersionUnsupported as IndexVersionUnsupported,
     PageUnreadable as PageUnreadable,
     PipConfigurationUnreadable as PipConfigurationUnreadable,
     PipSettingInvalid as PipSettingInvalid,
@@ -52,17 +52,17 @@ from minreq.errors.index import (
 )
 from minreq.errors.locks import (
     EvidenceUnreadable as EvidenceUnreadable,
-    Exposed as Exposed,
     LockEdited as LockEdited,
     LockMissing as LockMissing,
     LockStale as LockStale,
     LockUnreadable as LockUnreadable,
     OverBudget as OverBudget,
     PinnedFilesMissing as PinnedFilesMissing,
+    PlatformUnproven as PlatformUnproven,
     ProofFailed as ProofFailed,
     RunsDisagree as RunsDisagree,
+    UnguardedImports as UnguardedImports,
     UnknownDistribution as UnknownDistribution,
-    Unproven as Unproven,
 )
 from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
@@ -83,9 +83,9 @@ from minreq.errors.options import (
     UnknownProvider as UnknownProvider,
 )
 from minreq.errors.providers import (
-    NoProviders as NoProviders,
+    NoProfile as NoProfile,
     NothingToExport as NothingToExport,
-    NotMeasured as NotMeasured,
+    ProvidersNotMeasured as ProvidersNotMeasured,
 )
 from minreq.errors.resolution import (
     KnownBadRelease as KnownBadRelease,
@@ -97,19 +97,19 @@ from minreq.errors.resolution import (
     VersionsConflict as VersionsConflict,
 )
 from minreq.errors.scans import (
-    NothingSeen as NothingSeen,
+    NoProviderUsed as NoProviderUsed,
     NothingToScan as NothingToScan,
     ScanInterrupted as ScanInterrupted,
     UnknownModels as UnknownModels,
 )
 from minreq.errors.smokes import (
     EmulatorStopped as EmulatorStopped,
-    ExcludedNeeded as ExcludedNeeded,
-    ModuleNotOffered as ModuleNotOffered,
+    ExcludedIsNeeded as ExcludedIsNeeded,
+    ModuleNotDeclared as ModuleNotDeclared,
     SandboxMissing as SandboxMissing,
-    SmokeFails as SmokeFails,
-    SmokeNeverEnds as SmokeNeverEnds,
-    SmokeUnsteady as SmokeUnsteady,
+    SmokeFailed as SmokeFailed,
+    SmokeNotDeterministic as SmokeNotDeterministic,
+    SmokeTimedOut as SmokeTimedOut,
 )
 from minreq.errors.wheels import (
     ArchiveUnreadable as ArchiveUnreadable,

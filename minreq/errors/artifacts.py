@@ -1,15 +1,15 @@
-"""What can be wrong with what was built or installed from a lock."""
+"""Errors of trees and environments that were made from a lock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import NegativeAnswer, UsageError, listed
+from minreq.errors.branches import NegativeAnswer, UsageError, on_lines
 
 
 class EnvironmentDiffers(NegativeAnswer):
-    """An environment is not what the lock says."""
+    """An environment does not have exactly the distributions of the lock."""
 
     reason = "environment"
 
@@ -19,28 +19,27 @@ class EnvironmentDiffers(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"{self.environment} is not what {self.lock} says; "
-            f"`minreq sync --python` makes it so{listed(self.sentences)}"
+            f"{self.environment} does not match {self.lock}; "
+            f"`minreq sync --python` repairs it{on_lines(self.sentences)}"
         )
 
 
 class SyncFailed(NegativeAnswer):
-    """pip-sync could not bring an environment to the lock."""
+    """pip-sync failed."""
 
     reason = "sync"
 
-    def __init__(self, environment: str, status: int, said: Sequence[str]) -> None:
-        super().__init__(environment, status, said)
-        self.environment, self.status, self.said = environment, status, tuple(said)
+    def __init__(self, environment: str, status: int, output: Sequence[str]) -> None:
+        super().__init__(environment, status, output)
+        self.environment, self.status, self.output = environment, status, tuple(output)
 
     def __str__(self) -> str:
-        return (
-            f"cannot bring {self.environment} to the lock; pip-sync ended with status {self.status}{listed(self.said)}"
-        )
+        problem = f"cannot sync {self.environment} with the lock"
+        return f"{problem}; pip-sync ended with status {self.status}{on_lines(self.output)}"
 
 
 class OwnEnvironment(UsageError):
-    """The environment to be changed is the one minreq runs in, which would lose minreq."""
+    """The environment to change is the one that minreq runs in; the sync would remove minreq."""
 
     reason = "own-environment"
 
@@ -49,11 +48,11 @@ class OwnEnvironment(UsageError):
         self.python = python
 
     def __str__(self) -> str:
-        return f"{self.python} is the environment that minreq itself runs in; name another one with --python"
+        return f"minreq itself runs in the environment of {self.python}; name another one with --python"
 
 
 class ArtifactUnreadable(UsageError):
-    """What ``--path`` names is no tree of packages."""
+    """The path of ``--path`` is no tree of packages."""
 
     reason = "artifact"
 
@@ -66,7 +65,7 @@ class ArtifactUnreadable(UsageError):
 
 
 class TreeUnreadable(UsageError):
-    """What is to be looked at is no folder and no zip, or a file in it cannot be read."""
+    """The path to analyze is no folder and no zip, or a file in it cannot be read."""
 
     reason = "tree"
 
@@ -79,7 +78,7 @@ class TreeUnreadable(UsageError):
 
 
 class TreeOverBudget(NegativeAnswer):
-    """A tree, with what else is deployed, is larger than ``--budget`` allows; sizes are unpacked bytes."""
+    """A tree, with the function and other layers, is over ``--budget``; sizes are unpacked bytes."""
 
     reason = "budget"
 
@@ -89,14 +88,14 @@ class TreeOverBudget(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"{self.path} comes to {self.size:,} bytes, {self.size - self.budget:,} over the budget of "
-            f"{self.budget:,}; the largest: {', '.join(self.largest)}; leave out what the program does not need "
-            "(`minreq lock`) and slim the rest (`minreq build`)"
+            f"{self.path} has {self.size:,} bytes, {self.size - self.budget:,} over the budget of "
+            f"{self.budget:,}; the largest: {', '.join(self.largest)}; leave out unneeded distributions with "
+            "`minreq lock`, and unneeded files with `minreq build`"
         )
 
 
-class BuildFails(NegativeAnswer):
-    """What was built from a lock does not behave as the lock does."""
+class BuildFailed(NegativeAnswer):
+    """A tree that was built from a lock does not behave as the lock."""
 
     reason = "build"
 
@@ -107,7 +106,8 @@ class BuildFails(NegativeAnswer):
 
     def __str__(self) -> str:
         how = f"--slim {self.slim} --bytecode {self.bytecode}"
-        return f"{self.lock} built with {how} does not work, nothing was written; {self.advice}{listed(self.sentences)}"
+        outcome = f"the tree built from {self.lock} with {how} does not work; nothing was written"
+        return f"{outcome}; {self.advice}{on_lines(self.sentences)}"
 
 
 class ArchiveTooLarge(NegativeAnswer):
@@ -127,7 +127,7 @@ class ArchiveTooLarge(NegativeAnswer):
 
 
 class BuildOverBudget(NegativeAnswer):
-    """What was built, with what is reserved beside it, is larger than allowed; sizes are unpacked bytes."""
+    """A build, with the reserved bytes, is over the budget; sizes are unpacked bytes."""
 
     reason = "budget"
 
@@ -141,25 +141,25 @@ class BuildOverBudget(NegativeAnswer):
         beside = f" and {self.reserve:,} reserved" if self.reserve else ""
         over = self.size + self.reserve - self.budget
         return (
-            f"{self.what} comes to {self.size:,} bytes{beside}, {over:,} over the budget of {self.budget:,}; "
-            f"nothing was written. What may help{listed(self.advice)}"
+            f"{self.what} has {self.size:,} bytes{beside}, {over:,} over the budget of {self.budget:,}; "
+            f"nothing was written; these may help{on_lines(self.advice)}"
         )
 
 
-class TracedUnasked(UsageError):
-    """``--slim traced`` without a smoke of the user's own, and without the word that this is meant."""
+class TracedWithoutSmoke(UsageError):
+    """``--slim traced`` without a smoke of the user and without ``--yes-traced``."""
 
     reason = "traced"
 
     def __str__(self) -> str:
         return (
-            "--slim traced keeps the files that the smoke opens and no others, and production does more than the "
-            "smokes of minreq: exercise your program with --smoke FILE, or say --yes-traced"
+            "--slim traced keeps only the files that the smoke opens, and your program may open more files than the "
+            "smokes of minreq do; run your program with --smoke FILE, or confirm with --yes-traced"
         )
 
 
-class TargetUnclear(UsageError):
-    """A lock is for several platforms, or not for the one that was named."""
+class PlatformNotChosen(UsageError):
+    """A lock is for several platforms and none is named, or it is not for the named one."""
 
     reason = "target"
 
@@ -171,20 +171,20 @@ class TargetUnclear(UsageError):
         listed = ", ".join(self.platforms)
         if self.named is None:
             return f"{self.lock} is for several platforms; choose one with --platform: {listed}"
-        return f"{self.lock} is not for {self.named} but for {listed}; lock again with --platform {self.named}"
+        return f"{self.lock} is for {listed}, not for {self.named}; lock again with --platform {self.named}"
 
 
-class BytecodeForOther(UsageError):
-    """Compiled files are for one version of Python, and no interpreter of it is at hand."""
+class BytecodeVersionMismatch(UsageError):
+    """The target needs bytecode of another version of Python than that of the interpreter."""
 
     reason = "bytecode"
 
-    def __init__(self, target: str, wanted: str, found: str) -> None:
-        super().__init__(target, wanted, found)
-        self.target, self.wanted, self.found = target, wanted, found
+    def __init__(self, target: str, expected: str, actual: str) -> None:
+        super().__init__(target, expected, actual)
+        self.target, self.expected, self.actual = target, expected, actual
 
     def __str__(self) -> str:
         return (
-            f"{self.target} loads the bytecode of Python {self.wanted}, and this is Python {self.found}; "
-            f"name a Python {self.wanted} with --python, or build with --bytecode none"
+            f"{self.target} loads the bytecode of Python {self.expected}, and this is Python {self.actual}; "
+            f"name a Python {self.expected} with --python, or build with --bytecode none"
         )

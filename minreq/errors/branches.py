@@ -1,4 +1,4 @@
-"""The base of all errors, the five branches that decide the exit status, and what their sentences are made of."""
+"""The base of all errors, the five branches with their exit status, and helpers for the sentences."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ from typing import ClassVar
 
 
 class MinreqError(Exception):
-    """The base of all errors raised on purpose; what a user sees is ``str(error)``."""
+    """The base of all errors that minreq raises on purpose; ``str(error)`` is the sentence for the user."""
 
     #: Exit status of the command.
     exit_status: ClassVar[int] = 1
-    #: Stable word for ``--json``.
+    #: The value of ``reason`` in ``--json``; it never changes.
     reason: ClassVar[str] = "error"
-    #: The result was printed all the same, and says it too; one JSON object is printed, not two.
+    #: The command printed its result before the error, so ``--json`` prints no error object.
     has_result: bool = False
 
 
 class NegativeAnswer(MinreqError):
-    """The question has an answer, and it is no."""
+    """The command worked, and the answer is no."""
 
     exit_status = 1
     reason = "no"
 
 
 class UsageError(MinreqError):
-    """The command line or the configuration asks for something that cannot be meant."""
+    """The command line, the configuration or a file of the user is wrong."""
 
     exit_status = 2
     reason = "usage"
 
 
 class BaselineFailure(MinreqError):
-    """The smoke fails although nothing is left out: the smoke is at fault."""
+    """The smoke fails although nothing is left out, so the smoke itself is wrong."""
 
     exit_status = 3
     reason = "baseline"
 
 
 class ResolutionFailure(MinreqError):
-    """No set of versions satisfies what is needed."""
+    """No set of versions satisfies the requirements."""
 
     exit_status = 4
     reason = "resolution"
 
 
 class IndexFailure(MinreqError):
-    """The index, the network or a file from it."""
+    """The index, the network or a file of the index is wrong."""
 
     exit_status = 5
     reason = "index"
 
 
-def listed(sentences: Sequence[str]) -> str:
-    """The end of a sentence that has several parts, each on a line of its own."""
+def on_lines(sentences: Sequence[str]) -> str:
+    """Return the end of a sentence with several parts: each part on its own line."""
     return ":" + "".join(f"\n  {sentence}" for sentence in sentences)
 
 
-def perhaps(name: str, known: Sequence[str]) -> str:
-    """A guess at what *name* was meant to be, in brackets, or ""."""
+def suggest(name: str, known: Sequence[str]) -> str:
+    """Return the nearest of the *known* names in brackets, or ""."""
     close = difflib.get_close_matches(name, known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""

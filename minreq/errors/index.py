@@ -1,4 +1,4 @@
-"""What can be wrong with an index, the way to it, and what pip is told of it."""
+"""Errors of an index, of the network, and of the configuration of pip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ProjectNotFound(IndexFailure):
 
 
 class ProjectQuarantined(IndexFailure):
-    """An index tells that a project is not safe to use (PEP 792)."""
+    """An index says that a project is not safe to use (PEP 792)."""
 
     reason = "quarantined"
 
@@ -31,13 +31,12 @@ class ProjectQuarantined(IndexFailure):
     def __str__(self) -> str:
         why = f": {self.why}" if self.why else ""
         return (
-            f"{self.project} is quarantined ({self.url}){why}; its index holds it for unsafe, so nothing of it is used "
-            f"and there is no lock with it"
+            f"{self.project} is quarantined ({self.url}){why}; the index considers it unsafe, so minreq does not use it"
         )
 
 
 class IndexUnreachable(IndexFailure):
-    """No answer came: no route, no name, no trust in the certificate, or too slow."""
+    """The index did not answer: no route, no such host, an untrusted certificate, or a timeout."""
 
     reason = "index-unreachable"
 
@@ -46,12 +45,12 @@ class IndexUnreachable(IndexFailure):
         self.url, self.problem = url, problem
 
     def __str__(self) -> str:
-        advice = "check the network, and what pip is told of it (proxy, cert, timeout)"
+        advice = "check the network and the settings of pip (proxy, cert, timeout)"
         return f"no answer from {self.url}: {self.problem}; {advice}"
 
 
 class IndexOffline(IndexFailure):
-    """What is asked for is not in the cache, and nothing may be asked of an index."""
+    """A file or page is not in the cache, and ``--offline`` forbids to ask an index."""
 
     reason = "index-offline"
 
@@ -60,11 +59,11 @@ class IndexOffline(IndexFailure):
         self.url = url
 
     def __str__(self) -> str:
-        return f"{self.url} is not in the cache, and with --offline no index is asked; run once without it"
+        return f"{self.url} is not in the cache, and --offline asks no index; run once without --offline"
 
 
-class IndexAnswered(IndexFailure):
-    """The index answered with a status that is no answer to the question."""
+class IndexStatusError(IndexFailure):
+    """The index answered with an error status."""
 
     reason = "index-answered"
 
@@ -76,14 +75,14 @@ class IndexAnswered(IndexFailure):
         if self.status in {401, 403, 407}:
             advice = "give credentials in the index URL, in netrc or in keyring"
         elif self.status >= 500:  # noqa: PLR2004 - the class of server errors, RFC 9110 section 15.6
-            advice = "the server is at fault; try again later"
+            advice = "the server failed; try again later"
         else:
             advice = "check the URL of the index"
         return f"{self.url} answered with status {self.status}; {advice}"
 
 
-class IndexNotTrusted(IndexFailure):
-    """The index is read over plain HTTP, where anybody on the way can change what it says."""
+class IndexInsecure(IndexFailure):
+    """The index has a plain HTTP address, so anyone on the network could change its pages."""
 
     reason = "index-not-trusted"
 
@@ -92,11 +91,11 @@ class IndexNotTrusted(IndexFailure):
         self.url, self.host = url, host
 
     def __str__(self) -> str:
-        return f"{self.url} is plain HTTP; use https, or say --trusted-host {self.host}"
+        return f"{self.url} uses plain HTTP; use https, or allow it with --trusted-host {self.host}"
 
 
 class PageUnreadable(IndexFailure):
-    """A page of the index is no page of the Simple API."""
+    """A page of the index is not valid in the Simple API."""
 
     reason = "page-unreadable"
 
@@ -108,8 +107,8 @@ class PageUnreadable(IndexFailure):
         return f"cannot read {self.url} as a page of the Simple API: {self.problem}"
 
 
-class IndexTooNew(IndexFailure):
-    """The index speaks a major version of the Simple API that did not exist when minreq was written."""
+class IndexVersionUnsupported(IndexFailure):
+    """The index uses a major version of the Simple API that minreq does not know."""
 
     reason = "index-too-new"
 
@@ -118,11 +117,11 @@ class IndexTooNew(IndexFailure):
         self.url, self.version = url, version
 
     def __str__(self) -> str:
-        return f"{self.url} speaks version {self.version} of the Simple API, minreq reads version 1; upgrade minreq"
+        return f"{self.url} uses version {self.version} of the Simple API, and minreq reads version 1; upgrade minreq"
 
 
 class SizeMismatch(IndexFailure):
-    """A body is longer or shorter than it was declared, or than any body of its kind can be."""
+    """A response is longer or shorter than declared, or larger than any response of its kind."""
 
     reason = "size-mismatch"
 
@@ -165,7 +164,7 @@ class PipConfigurationUnreadable(UsageError):
 
 
 class PipSettingInvalid(UsageError):
-    """A setting of pip, from a file, a variable or a flag, has a value that cannot be meant."""
+    """A setting of pip, from a file, a variable or a flag, has an invalid value."""
 
     reason = "pip-setting-invalid"
 
@@ -178,7 +177,7 @@ class PipSettingInvalid(UsageError):
 
 
 class DefaultIndexUnknown(UsageError):
-    """Nothing names an index, and pip does not say which one it would ask."""
+    """No index is configured, and pip does not report its default."""
 
     reason = "default-index-unknown"
 
@@ -187,4 +186,6 @@ class DefaultIndexUnknown(UsageError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"no index is configured and pip does not tell its default ({self.problem}); name one with --index-url"
+        return (
+            f"no index is configured, and pip does not report its default ({self.problem}); name one with --index-url"
+        )

@@ -1,4 +1,4 @@
-"""What can be wrong with a lock: stale, edited, not proven, too large, unreadable."""
+"""Errors of a lock: stale, edited, not proven, too large, unreadable."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import NegativeAnswer, UsageError, listed
+from minreq.errors.branches import NegativeAnswer, UsageError, on_lines
 
 
 class LockStale(NegativeAnswer):
-    """The lock was made from something that has changed since."""
+    """Something that the lock was made from has changed."""
 
     reason = "stale"
 
@@ -19,11 +19,11 @@ class LockStale(NegativeAnswer):
         self.lock, self.reasons = lock, tuple(reasons)
 
     def __str__(self) -> str:
-        return f"{self.lock} is stale; make it anew with `minreq lock`{listed(self.reasons)}"
+        return f"{self.lock} is stale; run `minreq lock` again{on_lines(self.reasons)}"
 
 
 class ProofFailed(NegativeAnswer):
-    """On the lock alone the smoke fails, or behaves differently from what was recorded."""
+    """On the lock alone the smoke fails, or behaves differently from the evidence."""
 
     reason = "proof"
 
@@ -32,11 +32,11 @@ class ProofFailed(NegativeAnswer):
         self.lock, self.sentences = lock, tuple(sentences)
 
     def __str__(self) -> str:
-        return f"{self.lock} is not proven{listed(self.sentences)}"
+        return f"{self.lock} is not proven{on_lines(self.sentences)}"
 
 
 class RunsDisagree(NegativeAnswer):
-    """``--certify``: a run contradicts what the shortcuts found, or the order of the features matters to the set."""
+    """``--certify``: a run contradicts the lock, or the set depends on the order of the features."""
 
     reason = "disagreement"
 
@@ -46,14 +46,14 @@ class RunsDisagree(NegativeAnswer):
 
     def __str__(self) -> str:
         what = (
-            "runs of the lock disagree, twice each, which is a defect of minreq, or of features that need each other; "
-            "nothing was written, and --settle runs finds the set without the shortcuts that may be wrong"
+            "runs contradict the lock, twice each; either minreq has a defect or features depend on each other; "
+            "nothing was written; --settle runs finds the set by separate runs, without shortcuts"
         )
-        return f"{what}{listed(self.sentences)}"
+        return f"{what}{on_lines(self.sentences)}"
 
 
-class Exposed(NegativeAnswer):
-    """Code that the smoke loads leads to imports of what is left out, and nothing catches their failure."""
+class UnguardedImports(NegativeAnswer):
+    """Code that the smoke loads leads to imports of left-out distributions, without a handler."""
 
     reason = "exposed"
 
@@ -62,12 +62,14 @@ class Exposed(NegativeAnswer):
         self.lock, self.places = lock, tuple(places)
 
     def __str__(self) -> str:
-        first = f"unguarded imports of what {self.lock} leaves out: {len(self.places)}, the first at {self.places[0]}"
-        return f"{first}; keep what the program needs with --include, or cover it with a smoke"
+        first = (
+            f"{len(self.places)} unguarded imports of distributions that {self.lock} leaves out, first {self.places[0]}"
+        )
+        return f"{first}; keep needed distributions with --include, or run this code in a smoke"
 
 
 class PinnedFilesMissing(NegativeAnswer):
-    """Files that a lock pins cannot be had, or do not fit where they are wanted."""
+    """Files that a lock pins are not available, or do not fit the platform."""
 
     reason = "pinned-files-missing"
 
@@ -76,11 +78,11 @@ class PinnedFilesMissing(NegativeAnswer):
         self.lock, self.faults = lock, tuple(faults)
 
     def __str__(self) -> str:
-        return f"not all that {self.lock} pins can be had; make it anew with `minreq lock`{listed(self.faults)}"
+        return f"some files that {self.lock} pins are not available; run `minreq lock` again{on_lines(self.faults)}"
 
 
 class LockEdited(NegativeAnswer):
-    """The requirements file on disk installs something else than was proven."""
+    """The requirements file on disk installs something that was not proven."""
 
     reason = "edited"
 
@@ -89,11 +91,11 @@ class LockEdited(NegativeAnswer):
         self.lock, self.edits = lock, tuple(edits)
 
     def __str__(self) -> str:
-        return f"{self.lock} is not what was proven; undo the changes, or lock again{listed(self.edits)}"
+        return f"{self.lock} was edited and is not proven; undo the changes, or lock again{on_lines(self.edits)}"
 
 
 class OverBudget(NegativeAnswer):
-    """What the lock installs is larger than ``--budget`` allows; sizes are unpacked bytes."""
+    """The lock installs more bytes than ``--budget`` allows; sizes are unpacked bytes."""
 
     reason = "budget"
 
@@ -102,14 +104,12 @@ class OverBudget(NegativeAnswer):
         self.size, self.budget, self.largest = size, budget, tuple(largest)
 
     def __str__(self) -> str:
-        over = (
-            f"the lock installs to {self.size:,} bytes, {self.size - self.budget:,} over the budget of {self.budget:,}"
-        )
+        over = f"the lock installs {self.size:,} bytes, {self.size - self.budget:,} over the budget of {self.budget:,}"
         return f"{over}; the largest: {', '.join(self.largest)}" if self.largest else over
 
 
-class Unproven(NegativeAnswer):
-    """The smoke runs on the host alone, and the lock is for other platforms."""
+class PlatformUnproven(NegativeAnswer):
+    """The lock is for platforms on which the smoke cannot run here."""
 
     reason = "unproven"
 
@@ -119,7 +119,7 @@ class Unproven(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"the smoke can run on this {self.host} alone, not on {', '.join(self.platforms)}; "
+            f"the smoke runs only on this {self.host}, not on {', '.join(self.platforms)}; "
             "lock on a machine of that platform, or accept it with --allow-unproven"
         )
 
@@ -133,12 +133,12 @@ class LockUnreadable(UsageError):
 
     def __str__(self) -> str:
         lines = [f"{self.lock}:{line}: {why}" for line, why in self.faults]
-        ending = "mend it, or move it away and lock again"
-        return f"{lines[0]}; {ending}" if len(lines) == 1 else f"{self.lock} is not a lock; {ending}{listed(lines)}"
+        ending = "repair it, or move it away and lock again"
+        return f"{lines[0]}; {ending}" if len(lines) == 1 else f"{self.lock} is not a lock; {ending}{on_lines(lines)}"
 
 
 class LockMissing(UsageError):
-    """There is no lock at that place, or no evidence beside it."""
+    """There is no lock at this path, or no evidence beside it."""
 
     reason = "lock-missing"
 
@@ -153,7 +153,7 @@ class LockMissing(UsageError):
 
 
 class EvidenceUnreadable(UsageError):
-    """The evidence beside a lock cannot be read; *key* leads to the fault (``selection.kept[3].bytes``)."""
+    """The evidence beside a lock cannot be read; *key* is the place of the fault (``selection.kept[3].bytes``)."""
 
     def __init__(self, path: str, key: str, why: str) -> None:
         super().__init__(path, key, why)
@@ -161,11 +161,11 @@ class EvidenceUnreadable(UsageError):
 
     def __str__(self) -> str:
         place = f"{self.path}: {self.key}" if self.key else self.path
-        return f"{place}: {self.why}; restore the file, or make the lock anew with `minreq lock`"
+        return f"{place}: {self.why}; restore the file, or run `minreq lock` again"
 
 
 class UnknownDistribution(UsageError):
-    """A name that is neither a project of the closure of a lock nor a module that anything asked it for."""
+    """A name is neither a project in the closure of a lock nor a module that a question was about."""
 
     reason = "unknown-distribution"
 
@@ -175,6 +175,6 @@ class UnknownDistribution(UsageError):
 
     def __str__(self) -> str:
         nearest = difflib.get_close_matches(self.name.lower(), self.known, n=1, cutoff=0.7)
-        advice = "check its name, or make it available with `minreq lock --with`"
+        advice = "check the name, or add it to the closure with `minreq lock --with`"
         ending = f"did you mean {nearest[0]}?" if nearest else advice
-        return f"{self.name} is not in the closure that {self.lock} was made from, kept or left out; {ending}"
+        return f"{self.name} is not in the closure of {self.lock}; {ending}"

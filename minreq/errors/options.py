@@ -1,4 +1,4 @@
-"""What can be wrong with the command line, the configuration and the files they name."""
+"""Errors of the command line, the configuration and the files that they name."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import UsageError, listed, perhaps
+from minreq.errors.branches import UsageError, on_lines, suggest
 
 
 class InvalidOptions(UsageError):
-    """Options that cannot be meant, each with its place: a flag, or a file and key."""
+    """Options are invalid; each fault names its place: a flag, or a file and key."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__(faults)
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return self.faults[0] if len(self.faults) == 1 else f"{len(self.faults)} options are wrong{listed(self.faults)}"
+        return (
+            self.faults[0] if len(self.faults) == 1 else f"{len(self.faults)} options are wrong{on_lines(self.faults)}"
+        )
 
 
 class ConfigurationUnreadable(UsageError):
-    """A ``pyproject.toml`` that cannot be read."""
+    """A ``pyproject.toml`` cannot be read."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(path, why)
@@ -32,14 +34,14 @@ class ConfigurationUnreadable(UsageError):
 
 
 class UnknownLock(UsageError):
-    """No lock of that name is configured, or one has to be chosen; *name* is ``None`` when none was."""
+    """No lock of this name is configured, or none of several is chosen (*name* is ``None``)."""
 
     def __init__(self, name: str | None, known: Sequence[str], suggestion: str = "") -> None:
         super().__init__(name, known, suggestion)
         self.name, self.known, self.suggestion = name, tuple(known), suggestion
 
     def __str__(self) -> str:
-        nothing = "none is configured; leave --name out, or write [tool.minreq.locks.NAME]"
+        nothing = "no locks are configured; omit --name, or add [tool.minreq.locks.NAME]"
         known = f"configured in [tool.minreq.locks]: {', '.join(self.known)}" if self.known else nothing
         if self.name is None:
             return f"several locks are configured; choose one with --name ({known})"
@@ -47,18 +49,18 @@ class UnknownLock(UsageError):
 
 
 class NothingToRun(UsageError):
-    """Neither a provider nor a smoke was named, so that there is nothing to watch."""
+    """No provider, no code to scan and no smoke is named."""
 
     def __str__(self) -> str:
         return (
-            "nothing to run: name the providers the program uses (--providers openai,bedrock), its code (--scan PATH) "
-            "or a script that exercises it (--smoke FILE), here or in [tool.minreq] of pyproject.toml "
+            "nothing to run: name the providers of the program (--providers openai,bedrock), its code (--scan PATH) "
+            "or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of pyproject.toml "
             "(providers = [...], scan = [...], smoke = [...])"
         )
 
 
 class SmokeMissing(UsageError):
-    """A script that a lock was made with lies neither beside the lock nor in the working directory."""
+    """A smoke script of a lock is neither beside the lock nor in the working directory."""
 
     reason = "smoke-missing"
 
@@ -67,11 +69,11 @@ class SmokeMissing(UsageError):
         self.smoke, self.lock = smoke, lock
 
     def __str__(self) -> str:
-        return f"{self.lock} was made with the smoke {self.smoke}, which is not there; say where it is with --smoke"
+        return f"cannot find {self.smoke}, the smoke of {self.lock}; name its new place with --smoke"
 
 
 class SmokeUnusable(UsageError):
-    """What ``--smoke`` names is no script that could be run."""
+    """The value of ``--smoke`` cannot be run."""
 
     reason = "smoke-unusable"
 
@@ -84,7 +86,7 @@ class SmokeUnusable(UsageError):
 
 
 class OutputUnwritable(UsageError):
-    """A result cannot be written; what stood there before still stands."""
+    """A result cannot be written; the previous file is unchanged."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(path, why)
@@ -95,16 +97,16 @@ class OutputUnwritable(UsageError):
 
 
 class OutputFolderMissing(OutputUnwritable):
-    """A result is to be written into a folder that does not exist: a slip as often as a wish, so none is made."""
+    """The folder of a result does not exist. minreq does not create it: the path may be a typing error."""
 
     def __init__(self, path: Path, folder: Path) -> None:
         make = f"mkdir -p {shlex.quote(str(folder))}"
-        super().__init__(path, f"there is no folder {folder}; make it ({make}), or name another place")
+        super().__init__(path, f"there is no folder {folder}; create it ({make}), or name another path")
         self.folder = folder
 
 
 class UnknownPlatform(UsageError):
-    """``--platform`` names no preset."""
+    """``--platform`` names no known platform."""
 
     reason = "unknown-platform"
 
@@ -113,12 +115,12 @@ class UnknownPlatform(UsageError):
         self.name, self.known, self.suggestion = name, known, suggestion
 
     def __str__(self) -> str:
-        hint = f"did you mean {self.suggestion}?" if self.suggestion else f"known are {', '.join(self.known)}"
+        hint = f"did you mean {self.suggestion}?" if self.suggestion else f"known platforms: {', '.join(self.known)}"
         return f"no platform {self.name!r}; {hint}"
 
 
 class UnknownProvider(UsageError):
-    """The profile of the root has no provider of that name."""
+    """The profile of the root has no provider of this name."""
 
     reason = "unknown-provider"
 
@@ -128,12 +130,12 @@ class UnknownProvider(UsageError):
 
     def __str__(self) -> str:
         if not self.known:
-            return f"no provider {self.name!r}: the root has no profile, give a script with --smoke instead"
-        return f"no provider {self.name!r}{perhaps(self.name, self.known)}; there are: {', '.join(self.known)}"
+            return f"no provider {self.name!r}: the root has no profile; name a script with --smoke instead"
+        return f"no provider {self.name!r}{suggest(self.name, self.known)}; known: {', '.join(self.known)}"
 
 
 class UnknownFeature(UsageError):
-    """None of the chosen providers has a smoke of that name."""
+    """None of the chosen providers has a feature of this name."""
 
     reason = "unknown-feature"
 
@@ -143,13 +145,13 @@ class UnknownFeature(UsageError):
 
     def __str__(self) -> str:
         return (
-            f"no feature {self.name!r} of {', '.join(self.providers)}{perhaps(self.name, self.known)}; "
+            f"no feature {self.name!r} of {', '.join(self.providers)}{suggest(self.name, self.known)}; "
             f"there are: {', '.join(self.known)}"
         )
 
 
 class ProfileInvalid(UsageError):
-    """A profile cannot be read, or says what cannot be meant."""
+    """A profile cannot be read, or its content is invalid."""
 
     reason = "profile-invalid"
 
@@ -162,14 +164,14 @@ class ProfileInvalid(UsageError):
 
 
 class RequirementsUnreadable(UsageError):
-    """A requirements or constraints file says something that cannot be read or meant here."""
+    """A requirements or constraints file cannot be read, or a line of it is invalid."""
 
     reason = "requirements"
 
     def __init__(self, path: Path, line: int | None, problem: str) -> None:
         super().__init__(path, line, problem)
         self.path, self.problem = path, problem
-        #: ``None`` where the whole file is meant.
+        #: ``None``: the whole file.
         self.line = line
 
     def __str__(self) -> str:
@@ -178,7 +180,7 @@ class RequirementsUnreadable(UsageError):
 
 
 class PythonNotFound(UsageError):
-    """There is no interpreter at that place."""
+    """There is no interpreter at this path."""
 
     reason = "python-not-found"
 
@@ -191,7 +193,7 @@ class PythonNotFound(UsageError):
 
 
 class PythonUnusable(UsageError):
-    """An interpreter does not run, or is too old to be asked."""
+    """An interpreter does not run, or is too old."""
 
     reason = "python-unusable"
 
@@ -204,7 +206,7 @@ class PythonUnusable(UsageError):
 
 
 class ProjectBuildFailed(UsageError):
-    """No wheel could be made from a folder."""
+    """pip could not build a wheel from a project in a folder."""
 
     reason = "project-build-failed"
 
@@ -213,5 +215,6 @@ class ProjectBuildFailed(UsageError):
         self.project, self.lines = project, tuple(lines)
 
     def __str__(self) -> str:
-        said = "".join(f"\n  {line}" for line in self.lines)
-        return f"cannot build a wheel from the project in {self.project}; mend it, or name a root; pip said:{said}"
+        output = "".join(f"\n  {line}" for line in self.lines)
+        advice = "repair the project, or name a root"
+        return f"cannot build a wheel from the project in {self.project}; {advice}; output of pip:{output}"

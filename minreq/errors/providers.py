@@ -1,31 +1,31 @@
-"""What measuring providers, and writing their calls as a script, may end with."""
+"""Errors of measuring providers and of exporting their calls as a script."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minreq.errors.branches import BaselineFailure, UsageError, perhaps
+from minreq.errors.branches import BaselineFailure, UsageError, suggest
 
 
-class NoProviders(UsageError):
-    """Nothing is known of the providers of a root."""
+class NoProfile(UsageError):
+    """No profile knows the providers of a root."""
 
     reason = "no-providers"
 
     def __init__(self, root: str, known: Sequence[str]) -> None:
         super().__init__(root, known)
-        #: The roots that have some are *known*.
+        #: *known*: the roots that have a profile.
         self.root, self.known = root, known
 
     def __str__(self) -> str:
         return (
-            f"no profile is for {self.root}{perhaps(self.root, self.known)}, so it has no providers; lock it by a "
-            "script with --smoke, or name a folder with a profile by --profiles"
+            f"there is no profile for {self.root}{suggest(self.root, self.known)}, so it has no providers; "
+            "name a script with --smoke, or a folder with a profile with --profiles"
         )
 
 
-class NotMeasured(BaselineFailure):
-    """The smokes of some providers fail though nothing is left out, or ask for a wheel that is refused."""
+class ProvidersNotMeasured(BaselineFailure):
+    """The smokes of some providers fail although nothing is left out, or need a wheel that is refused."""
 
     reason = "not-measured"
 
@@ -35,11 +35,11 @@ class NotMeasured(BaselineFailure):
 
     def __str__(self) -> str:
         names = ", ".join(self.providers)
-        return f"could not be measured: {names}; the table tells why: mend that, or name the others with --providers"
+        return f"could not measure {names}; the table shows why; repair this, or name the others with --providers"
 
 
 class NothingToExport(UsageError):
-    """No stage of a lock's smoke can be asked of real endpoints."""
+    """No stage of the smoke of a lock can run against real endpoints."""
 
     reason = "nothing-to-export"
 
@@ -49,6 +49,6 @@ class NothingToExport(UsageError):
 
     def __str__(self) -> str:
         return (
-            f"the smoke of this lock ({', '.join(self.stages)}) makes no call of a profile that real endpoints could "
-            "answer; a script of your own needs no export"
+            f"no stage of this smoke ({', '.join(self.stages)}) makes a call of a profile that a real endpoint could "
+            "answer; you can run your own scripts without an export"
         )

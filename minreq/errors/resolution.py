@@ -1,4 +1,4 @@
-"""Why no set of versions satisfies what is needed."""
+"""Errors of the resolution: no set of versions satisfies the requirements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from minreq.errors.branches import ResolutionFailure
 
 
 class NoWheel(ResolutionFailure):
-    """A release has no wheel that fits, and none can be built."""
+    """A release has no wheel that fits, and building one is not possible."""
 
     reason = "no-wheel"
 
@@ -18,13 +18,12 @@ class NoWheel(ResolutionFailure):
         self.project, self.version, self.why = project, version, why
 
     def __str__(self) -> str:
-        return (
-            f"{self.project} {self.version} has only its source, no wheel that fits, and none can be built: {self.why}"
-        )
+        release = f"{self.project} {self.version}"
+        return f"{release} has only a source distribution, and no wheel can be built from it: {self.why}"
 
 
 class NoVersion(ResolutionFailure):
-    """The index has the project, and no version of it satisfies what was asked for."""
+    """The index has the project, and no version of it satisfies the requirement."""
 
     reason = "no-version"
 
@@ -38,25 +37,27 @@ class NoVersion(ResolutionFailure):
     ) -> None:
         super().__init__(requirement, project, newest, unfit, cutoff)
         self.requirement, self.project, self.newest = requirement, project, newest
-        #: Versions that would satisfy the requirement and cannot be used, and why not.
+        #: Versions that satisfy the requirement and cannot be used, with the reason.
         self.unfit = dict(unfit)
-        #: Nothing newer was looked at.
+        #: Files after this time were ignored.
         self.cutoff = cutoff
 
     def __str__(self) -> str:
-        said = f"no version of {self.project} that can be used satisfies {self.requirement}"
-        there = "the index has none at all" if self.newest is None else f"the newest that can be used is {self.newest}"
+        problem = f"no version of {self.project} that can be used satisfies {self.requirement}"
+        newest = "the index has none" if self.newest is None else f"the newest that can be used is {self.newest}"
         if self.cutoff is not None:
-            there += f", of those that the index says were uploaded by {self.cutoff:%Y-%m-%d %H:%M} (--exclude-newer)"
+            newest += (
+                f", among those that the index lists as uploaded by {self.cutoff:%Y-%m-%d %H:%M} (--exclude-newer)"
+            )
         if not self.unfit:
-            return f"{said}; {there}"
+            return f"{problem}; {newest}"
         version, why = next(iter(self.unfit.items()))
-        more = f", and {len(self.unfit) - 1} more do not fit" if len(self.unfit) > 1 else ""
-        return f"{said}: {self.project} {version} {why}{more}; {there}"
+        more = f", and {len(self.unfit) - 1} more cannot be used" if len(self.unfit) > 1 else ""
+        return f"{problem}: {self.project} {version} {why}{more}; {newest}"
 
 
 class PythonNotSupported(ResolutionFailure):
-    """No version of the root that satisfies the requirement supports the Python."""
+    """No version of the root that satisfies the requirement supports this version of Python."""
 
     reason = "python-not-supported"
 
@@ -68,12 +69,12 @@ class PythonNotSupported(ResolutionFailure):
     def __str__(self) -> str:
         return (
             f"{self.requirement} ({self.version}) requires Python {self.requires_python}, and this is Python "
-            f"{self.python}; name another interpreter with --python, or ask for another version"
+            f"{self.python}; name another interpreter with --python, or require another version"
         )
 
 
 class KnownBadRelease(ResolutionFailure):
-    """A release that is known to do harm was asked for by its version."""
+    """A requirement names the version of a release that is known to be malicious."""
 
     reason = "known-bad-release"
 
@@ -82,11 +83,12 @@ class KnownBadRelease(ResolutionFailure):
         self.project, self.version = project, version
 
     def __str__(self) -> str:
-        return f"{self.project} {self.version} is known to be malicious and is never installed; ask for another version"
+        release = f"{self.project} {self.version}"
+        return f"{release} is known to be malicious, so minreq never installs it; require another version"
 
 
 class UnknownExtra(ResolutionFailure):
-    """A package has no extra of that name."""
+    """A distribution has no extra of this name."""
 
     reason = "unknown-extra"
 
@@ -100,30 +102,30 @@ class UnknownExtra(ResolutionFailure):
 
 
 class VersionsConflict(ResolutionFailure):
-    """What is needed cannot be had together."""
+    """Requirements contradict each other."""
 
     reason = "conflict"
 
     def __init__(self, requirement: str, project: str, why: str, remedy: str, tried: int) -> None:
         super().__init__(requirement, project, why, remedy, tried)
-        #: What was to be resolved.
+        #: The requirement of the root.
         self.requirement = requirement
-        #: The project no version of which can be chosen.
+        #: The project of which no version can be chosen.
         self.project = project
-        #: The chain that leads there, as a clause.
+        #: The requirements that lead to the conflict, as a clause.
         self.why = why
         #: An option that may help, ``--override 'certifi>=2026.7'``.
         self.remedy = remedy
-        #: Versions of the root that were tried; *why* is about the newest.
+        #: The number of tried versions of the root; *why* is about the newest.
         self.tried = tried
 
     def __str__(self) -> str:
-        versions = "" if self.tried <= 1 else f" (none of {self.tried} versions; this is the newest)"
+        versions = "" if self.tried <= 1 else f" (none of {self.tried} versions works; the newest)"
         return f"cannot resolve {self.requirement}{versions}: {self.why}; {self.remedy}"
 
 
 class ResolutionTooDeep(ResolutionFailure):
-    """The search did not end in a sensible number of steps."""
+    """The resolution did not end within the limit of steps."""
 
     reason = "too-deep"
 
@@ -134,5 +136,5 @@ class ResolutionTooDeep(ResolutionFailure):
     def __str__(self) -> str:
         return (
             f"gave up resolving {self.requirement} after {self.rounds} steps; "
-            "narrow the choice with --constraint, or start from an existing lock"
+            "limit the versions with --constraint, or start from an existing lock"
         )

@@ -1,14 +1,14 @@
-"""What a scan of a code base may end with."""
+"""Errors of a scan of a code base."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minreq.errors.branches import NegativeAnswer, UsageError, listed
+from minreq.errors.branches import NegativeAnswer, UsageError, on_lines
 
 
 class ScanInterrupted(NegativeAnswer):
-    """A process that read files was ended from outside."""
+    """A process that read files was killed."""
 
     reason = "scan-interrupted"
 
@@ -17,11 +17,11 @@ class ScanInterrupted(NegativeAnswer):
         self.why = why
 
     def __str__(self) -> str:
-        return f"the scan did not end: {self.why}; try again, with fewer processes: -j 1"
+        return f"the scan failed: {self.why}; try again with fewer processes (-j 1)"
 
 
 class UnknownModels(NegativeAnswer):
-    """A code base calls models whose names are not in it."""
+    """A code base calls models whose names are not in the code."""
 
     reason = "unknown-models"
 
@@ -31,13 +31,13 @@ class UnknownModels(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            "what these calls need cannot be known; name their providers with --providers and accept the rest with "
-            f"--allow-unknown{listed(self.calls)}"
+            "minreq cannot find the providers of these calls; name them with --providers, and accept the calls with "
+            f"--allow-unknown{on_lines(self.calls)}"
         )
 
 
-class NothingSeen(NegativeAnswer):
-    """A code base calls no model, as far as its files show."""
+class NoProviderUsed(NegativeAnswer):
+    """The scan found no call of a model."""
 
     reason = "nothing-seen"
 
@@ -47,13 +47,13 @@ class NothingSeen(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"no provider is used in {', '.join(self.paths)} ({self.files} files); name the providers with "
-            "--providers, or a script that exercises the program with --smoke"
+            f"found no use of a provider in {', '.join(self.paths)} ({self.files} files); name the providers with "
+            "--providers, or a script that shows that the program works with --smoke"
         )
 
 
 class NothingToScan(UsageError):
-    """There is nothing at the path to scan, or nothing is known about how the root is used."""
+    """The path to scan does not exist, or no profile knows how programs use the root."""
 
     reason = "nothing-to-scan"
 

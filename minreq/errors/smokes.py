@@ -1,12 +1,12 @@
-"""How a smoke fails, beside failing for want of a distribution."""
+"""Errors of the smoke, other than a missing distribution."""
 
 from __future__ import annotations
 
 from minreq.errors.branches import BaselineFailure, NegativeAnswer
 
 
-class SmokeFails(BaselineFailure):
-    """The smoke fails with everything that the closure has."""
+class SmokeFailed(BaselineFailure):
+    """The smoke fails with the whole closure."""
 
     reason = "baseline"
 
@@ -17,12 +17,12 @@ class SmokeFails(BaselineFailure):
     def __str__(self) -> str:
         return (
             f"the smoke fails at {self.stage} although nothing is left out: {self.status}\n"
-            f"{self.traceback}mend the smoke, or lock another version of the root"
+            f"{self.traceback}repair the smoke, or lock another version of the root"
         )
 
 
-class ModuleNotOffered(BaselineFailure):
-    """The smoke needs a module that no declared dependency, and no extra, has."""
+class ModuleNotDeclared(BaselineFailure):
+    """The smoke needs a module that no declared dependency and no extra has."""
 
     reason = "module"
 
@@ -32,12 +32,12 @@ class ModuleNotOffered(BaselineFailure):
 
     def __str__(self) -> str:
         return (
-            f"{self.importer} imports {self.module} (in {self.stage}), which no declared dependency offers; "
-            "name the project that has it: --with PROJECT"
+            f"{self.importer} imports {self.module} (in {self.stage}), and no declared dependency has this module; "
+            "add the project that has it with --with PROJECT"
         )
 
 
-class SmokeNeverEnds(BaselineFailure):
+class SmokeTimedOut(BaselineFailure):
     """A stage of the smoke did not end in time."""
 
     reason = "timeout"
@@ -47,13 +47,12 @@ class SmokeNeverEnds(BaselineFailure):
         self.stage, self.seconds = stage, seconds
 
     def __str__(self) -> str:
-        return (
-            f"the smoke did not end {self.stage} within {self.seconds:g} seconds; mend it, or give it longer: --timeout"
-        )
+        problem = f"{self.stage} of the smoke did not end within {self.seconds:g} seconds"
+        return f"{problem}; repair it, or set a longer --timeout"
 
 
-class SmokeUnsteady(NegativeAnswer):
-    """The smoke does not behave the same in two runs of one set."""
+class SmokeNotDeterministic(NegativeAnswer):
+    """Two runs of the smoke on one set behave differently."""
 
     reason = "unsteady"
 
@@ -63,13 +62,13 @@ class SmokeUnsteady(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            "the smoke does not behave the same each time, and no distribution explains it: "
+            "two runs of the smoke on one set differ, and no distribution explains this: "
             f"{self.stage}: {self.what}; make the smoke deterministic"
         )
 
 
-class ExcludedNeeded(NegativeAnswer):
-    """The smoke fails without what the user excluded."""
+class ExcludedIsNeeded(NegativeAnswer):
+    """The smoke fails without an excluded distribution."""
 
     reason = "excluded"
 
@@ -79,11 +78,11 @@ class ExcludedNeeded(NegativeAnswer):
 
     def __str__(self) -> str:
         why = f"without it {self.stage} fails with {self.status}"
-        return f"{self.name} cannot be excluded: {why}; drop --exclude {self.name}"
+        return f"cannot exclude {self.name}: {why}; remove --exclude {self.name}"
 
 
 class EmulatorStopped(NegativeAnswer):
-    """The local provider server ended while a smoke needed it."""
+    """The emulator ended while the smoke was running."""
 
     reason = "emulator-stopped"
 
@@ -92,13 +91,13 @@ class EmulatorStopped(NegativeAnswer):
         self.status, self.stderr = status, stderr
 
     def __str__(self) -> str:
-        said = self.stderr.strip().splitlines()
-        last = f": {said[-1]}" if said else " without a word"
-        return f"the provider emulator ended with status {self.status}{last}; nothing was written, try again"
+        output = self.stderr.strip().splitlines()
+        last = f": {output[-1]}" if output else " and no message"
+        return f"the emulator ended with status {self.status}{last}; nothing was written; try again"
 
 
 class SandboxMissing(NegativeAnswer):
-    """The kernel does not wall the smoke off, and that was required."""
+    """The kernel cannot isolate the smoke, and ``--require-sandbox`` requires it."""
 
     reason = "sandbox"
 
@@ -108,6 +107,6 @@ class SandboxMissing(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"the smoke cannot be walled off here: {self.why}; nothing was run; `minreq doctor` tells more, "
-            "and without --require-sandbox hooks of Python hold it"
+            f"the kernel cannot isolate the smoke here: {self.why}; nothing was run; `minreq doctor` shows more; "
+            "without --require-sandbox hooks of Python isolate the smoke"
         )

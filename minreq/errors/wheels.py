@@ -1,4 +1,4 @@
-"""What can be wrong with an archive, and with the store that keeps it."""
+"""Errors of archives and of the store that keeps them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class HashMismatch(IndexFailure):
 
     def __str__(self) -> str:
         return (
-            f"{self.filename} has the SHA-256 {self.found}, not {self.expected} as promised: "
-            "it was changed or damaged on the way, nothing of it was used; try again, or ask whoever runs the index"
+            f"{self.filename} has the SHA-256 {self.found}, not the declared {self.expected}; it was changed or "
+            "damaged, so minreq did not use it; try again, or ask the owner of the index"
         )
 
 
@@ -31,11 +31,11 @@ class HashMissing(IndexFailure):
         self.filename = filename
 
     def __str__(self) -> str:
-        return f"the index gives no SHA-256 for {self.filename}; minreq uses no file that it cannot check"
+        return f"the index gives no SHA-256 for {self.filename}; minreq uses no file without a hash to check"
 
 
 class ArchiveUnreadable(IndexFailure):
-    """A wheel is no zip, or its metadata is missing or broken."""
+    """A wheel is no zip, or its metadata is missing or invalid."""
 
     reason = "archive-unreadable"
 
@@ -48,7 +48,7 @@ class ArchiveUnreadable(IndexFailure):
 
 
 class BrokenWheel(IndexFailure):
-    """An archive has the right hash and is no valid wheel."""
+    """An archive has the declared hash and is no valid wheel."""
 
     reason = "wheel"
 
@@ -61,7 +61,7 @@ class BrokenWheel(IndexFailure):
 
 
 class HostileWheel(NegativeAnswer):
-    """A wheel does what no wheel should: it would run unasked, write elsewhere, or is not what it says."""
+    """A wheel breaks a rule of safety: it runs code at start-up, writes elsewhere, or differs from its RECORD."""
 
     reason = "hostile"
 
@@ -71,13 +71,13 @@ class HostileWheel(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"{self.filename} is refused because of {self.path}: {self.rule}; "
-            "nothing of it was run; leave it out with --exclude, or choose another version with --constraint"
+            f"minreq refuses {self.filename} because of {self.path}: {self.rule}; "
+            "no code of it ran; leave it out with --exclude, or choose another version with --constraint"
         )
 
 
 class MetadataMismatch(IndexFailure):
-    """The metadata of a wheel tells another name or version than its file name."""
+    """The metadata of a wheel has another name or version than its file name."""
 
     reason = "metadata-mismatch"
 
@@ -86,7 +86,9 @@ class MetadataMismatch(IndexFailure):
         self.filename, self.name, self.version = filename, name, version
 
     def __str__(self) -> str:
-        return f"{self.filename} says inside that it is {self.name} {self.version}; leave this release out"
+        return (
+            f"{self.filename} contains metadata of {self.name} {self.version}; choose another version with --constraint"
+        )
 
 
 class SdistBuildFailed(IndexFailure):
@@ -99,8 +101,8 @@ class SdistBuildFailed(IndexFailure):
         self.project, self.version, self.lines = project, version, lines
 
     def __str__(self) -> str:
-        said = "".join(f"\n  {line}" for line in self.lines)
-        return f"cannot build a wheel from the source of {self.project} {self.version}; pip said:{said}"
+        output = "".join(f"\n  {line}" for line in self.lines)
+        return f"cannot build a wheel from the source of {self.project} {self.version}; output of pip:{output}"
 
 
 class StoreUnwritable(UsageError):
@@ -117,7 +119,7 @@ class StoreUnwritable(UsageError):
 
 
 class TemporaryFolderUnwritable(StoreUnwritable):
-    """What is put aside for as long as minreq runs cannot be written."""
+    """The temporary folder cannot be written."""
 
     def __str__(self) -> str:
         return f"cannot write to the temporary folder {self.folder}: {self.why}; name another one in TMPDIR"

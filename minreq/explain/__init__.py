@@ -1,3 +1,3 @@
-"""Why a distribution is in a lock, or out of it."""
+"""Explains why a distribution is kept or left out."""
 
 __all__ = ["explain"]

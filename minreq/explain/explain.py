@@ -1,4 +1,4 @@
-"""Why a distribution is in a lock, or out of it, from the evidence alone; pure."""
+"""Explains from the evidence why a distribution is kept or left out; pure."""
 
 from __future__ import annotations
 
@@ -12,96 +12,96 @@ from minreq.model import Asker, Frame, Kept, LeftOut, Lock, Outcome, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A place on the way from the smoke to an import."""
+class ChainStep:
+    """A place in the chain of calls and imports from the smoke to an import."""
 
     frame: Frame
-    #: Whose file it is, ``None`` for the smoke's and Python's own.
+    #: The distribution of the file, ``None`` for files of the smoke and of Python.
     distribution: NormalizedName | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What is known of one distribution."""
+    """What the evidence shows about one distribution."""
 
-    member: Kept | LeftOut
-    #: From the smoke to the place that asked first; empty when nothing did.
-    chain: tuple[Step, ...]
-    #: The distributions that declare it, sorted.
+    entry: Kept | LeftOut
+    #: From the smoke to the first place that asked for it; empty when no place did.
+    chain: tuple[ChainStep, ...]
+    #: The distributions that require it, sorted.
     declared_by: tuple[NormalizedName, ...]
-    #: Of a kept one: what it imports that is kept, sorted.
+    #: For a kept distribution: the kept distributions that it imports, sorted.
     imports: tuple[NormalizedName, ...] = ()
-    #: The stages in which it was asked for, in the order of the plan: ``import``, ``openai/chat``.
+    #: The stages that asked for it, in the order of the plan: ``import``, ``openai/chat``.
     stages: tuple[str, ...] = ()
-    #: What only it brings, with unpacked bytes, by name: of one left out what its own declarations would bring that is
-    #: not there, of a kept one what nothing else asks for.
+    #: Other distributions with their unpacked bytes. For a left-out distribution: the left-out ones that it requires,
+    #: directly or not. For a kept one: those that only it imports, directly or not.
     brings: Mapping[NormalizedName, int]
-    #: What ``--certify`` saw without it.
+    #: The result of ``--certify`` for it.
     outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class ImportTreeNode:
     """A distribution in the tree of imports."""
 
     kept: Kept
-    #: The place where what stands above it asked, else any; ``None`` when nothing did.
+    #: The place in its parent that asked for it, else any place; ``None`` when no place did.
     asker: Asker | None
-    #: How many importers stand above it.
+    #: How many importers are above it.
     depth: int
-    #: Whether what it imports was told farther up.
+    #: Whether the tree has shown what it imports before.
     repeated: bool
 
 
 def explain(lock: Lock, name: str, *, filename: str) -> Explanation:
-    """Return what *lock* knows of *name*, a project or a module; *filename* is for messages.
+    """Return the explanation of *name*, a project or a module of *lock*. *filename* is used in errors.
 
     Raises ``UnknownDistribution``.
     """
-    both: tuple[Kept | LeftOut, ...] = (*lock.selection.kept, *lock.selection.left_out)
-    members = {each.candidate.name: each for each in both}
-    project = _project(members, name)
+    entries: tuple[Kept | LeftOut, ...] = (*lock.selection.kept, *lock.selection.left_out)
+    entries_by_name = {each.candidate.name: each for each in entries}
+    project = _find_project(entries_by_name, name)
     if project is None:
-        raise UnknownDistribution(name, filename, sorted(members))
-    member = members[project]
+        raise UnknownDistribution(name, filename, sorted(entries_by_name))
+    entry = entries_by_name[project]
     outcomes = lock.certificate.outcomes if lock.certificate else ()
     return Explanation(
-        member=member,
-        chain=_chain(lock, member),
+        entry=entry,
+        chain=_chain(lock, entry),
         declared_by=tuple(sorted(who for who, what in lock.resolution.requires.items() if project in what)),
         imports=tuple(each.candidate.name for each in lock.selection.kept if project in each.via),
-        stages=_stages(lock, member),
-        brings=_brings(lock, project) if isinstance(member, LeftOut) else _only_by(lock, project),
+        stages=_stages(lock, entry),
+        brings=_left_out_with(lock, project) if isinstance(entry, LeftOut) else _kept_only_for(lock, project),
         outcome=next((each for each in outcomes if each.distribution == project), None),
     )
 
 
-def _project(members: Mapping[NormalizedName, Kept | LeftOut], name: str) -> NormalizedName | None:
-    """The project of that name, else the one that was asked for, or is missed, as the module of that name."""
+def _find_project(entries_by_name: Mapping[NormalizedName, Kept | LeftOut], name: str) -> NormalizedName | None:
+    """Return the project called *name*, else the one that was asked for, or is missed, as a module of that name."""
     project = canonicalize_name(name)
-    if project in members:
+    if project in entries_by_name:
         return project
-    for each in members.values():
-        asked = {asker.name for asker in each.askers}
-        asked.update(each.modules if isinstance(each, LeftOut) else ())
-        if name in asked or any(name.startswith(f"{module}.") for module in asked):
+    for each in entries_by_name.values():
+        modules = {asker.name for asker in each.askers}
+        modules.update(each.modules if isinstance(each, LeftOut) else ())
+        if name in modules or any(name.startswith(f"{module}.") for module in modules):
             return each.candidate.name
     return None
 
 
-def _chain(lock: Lock, member: Kept | LeftOut) -> tuple[Step, ...]:
+def _chain(lock: Lock, entry: Kept | LeftOut) -> tuple[ChainStep, ...]:
     owners: dict[str, NormalizedName | None] = {}
     owners.update((file, kept.candidate.name) for kept in lock.selection.kept for file in kept.loaded)
-    # A module whose import failed is not loaded, and is known by what it asked.
-    owners.update((asker.frame.file, asker.distribution) for asker in member.askers if asker.frame is not None)
-    frames = member.question.frames if member.question else ()
-    # ``<string>`` is what starts the smoke.
-    told = [frame for frame in reversed(frames) if not frame.file.startswith("<")]
-    return tuple(Step(frame=frame, distribution=owners.get(frame.file)) for frame in told)
+    # A module whose import failed is not in `loaded`. The evidence names its file as an asker.
+    owners.update((asker.frame.file, asker.distribution) for asker in entry.askers if asker.frame is not None)
+    frames = entry.question.frames if entry.question else ()
+    # ``<string>`` is the code that starts the smoke.
+    file_frames = [frame for frame in reversed(frames) if not frame.file.startswith("<")]
+    return tuple(ChainStep(frame=frame, distribution=owners.get(frame.file)) for frame in file_frames)
 
 
-def _brings(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
-    """What *name* declares, directly or not, that is left out as well."""
+def _left_out_with(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
+    """Return the left-out distributions that *name* requires, directly or not."""
     sizes = {each.candidate.name: each.bytes for each in lock.selection.left_out}
     found: set[NormalizedName] = set()
     waiting = [name]
@@ -113,53 +113,57 @@ def _brings(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
     return {each: sizes[each] for each in sorted(found)}
 
 
-def _stages(lock: Lock, member: Kept | LeftOut) -> tuple[str, ...]:
-    asked = {stage for asker in member.askers for stage in asker.stages}
+def _stages(lock: Lock, entry: Kept | LeftOut) -> tuple[str, ...]:
+    stages = {stage for asker in entry.askers for stage in asker.stages}
     order = {stage: position for position, stage in enumerate(lock.stages)}
-    return tuple(sorted(asked, key=lambda stage: (order.get(stage, len(order)), stage)))
+    return tuple(sorted(stages, key=lambda stage: (order.get(stage, len(order)), stage)))
 
 
-def _only_by(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
-    """What would be asked for by nothing any more if *name* were not kept: all ways to it lead through *name*."""
+def _kept_only_for(lock: Lock, name: NormalizedName) -> Mapping[NormalizedName, int]:
+    """Return the kept distributions that are imported only by *name*, directly or not."""
     kept = {each.candidate.name: each for each in lock.selection.kept}
-    stays = {each for each, what in kept.items() if not what.via or isinstance(what.evidence, Request)} - {name}
+    still_imported = {each for each, what in kept.items() if not what.via or isinstance(what.evidence, Request)} - {
+        name
+    }
     while True:
         new = {
             each
             for each, what in kept.items()
-            if each not in stays and each != name and any(via not in kept or via in stays for via in what.via)
+            if each not in still_imported
+            and each != name
+            and any(via not in kept or via in still_imported for via in what.via)
         }
         if not new:
-            return {each: kept[each].bytes for each in sorted(kept.keys() - stays - {name})}
-        stays |= new
+            return {each: kept[each].bytes for each in sorted(kept.keys() - still_imported - {name})}
+        still_imported |= new
 
 
-def tree(lock: Lock) -> Iterator[Branch]:
-    """Yield what is kept below what imports it, depth first; what comes again is told without what is below it."""
+def import_tree(lock: Lock) -> Iterator[ImportTreeNode]:
+    """Yield the kept distributions below their importers, depth first. A repeated one comes without its imports."""
     kept = lock.selection.kept
-    below: dict[str, list[Kept]] = {}
+    imports_of: dict[str, list[Kept]] = {}
     for each in kept:
         for importer in each.via:
             if importer != each.candidate.name:
-                below.setdefault(importer, []).append(each)
-    told: set[NormalizedName] = set()
+                imports_of.setdefault(importer, []).append(each)
+    listed: set[NormalizedName] = set()
 
-    def descend(members: Iterable[Kept], importer: NormalizedName | None, depth: int) -> Iterator[Branch]:
-        for each in members:
+    def descend(children: Iterable[Kept], importer: NormalizedName | None, depth: int) -> Iterator[ImportTreeNode]:
+        for each in children:
             name = each.candidate.name
-            repeated = name in told
-            told.add(name)
+            repeated = name in listed
+            listed.add(name)
             asker = next((asker for asker in each.askers if asker.distribution == importer), None)
             asker = asker or next(iter(each.askers), None)
-            yield Branch(kept=each, asker=asker, depth=depth, repeated=repeated and name in below)
+            yield ImportTreeNode(kept=each, asker=asker, depth=depth, repeated=repeated and name in imports_of)
             if not repeated:
-                yield from descend(below.get(name, ()), name, depth + 1)
+                yield from descend(imports_of.get(name, ()), name, depth + 1)
 
     names = {each.candidate.name for each in kept}
     tops = [each for each in kept if each.candidate.name == lock.resolution.root]
     tops += [each for each in kept if each not in tops and names.isdisjoint(each.via)]
     yield from descend(tops, None, 0)
-    # Two that import only each other.
+    # Distributions that import only each other.
     for each in kept:
-        if each.candidate.name not in told:
+        if each.candidate.name not in listed:
             yield from descend([each], None, 0)

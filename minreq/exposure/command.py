@@ -1,4 +1,4 @@
-"""The way of the data to what a lock exposes: its evidence, the source of what it keeps, and the places in it."""
+"""Gets the code of a lock and finds the imports in it that would reach a left-out distribution."""
 
 from __future__ import annotations
 
@@ -10,68 +10,69 @@ from packaging.utils import NormalizedName
 
 from minreq.config import VerifySettings
 from minreq.errors import PinnedFilesMissing
-from minreq.exposure import sites as exposure
-from minreq.exposure.sites import Site
+from minreq.exposure import sites as import_sites
+from minreq.exposure.sites import ImportSite
 from minreq.index.client import IndexClient
-from minreq.lockfile import pinned, reading
+from minreq.lockfile import reading
+from minreq.lockfile.finder import Finder, recorded_pin
 from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.reporting import Reporter
-from minreq.task import recall, task
+from minreq.task import fromlock, task
 from minreq.wheels.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """What code of a lock would reach and not find."""
+    """The imports in the code of a lock that would reach a left-out distribution."""
 
     lock: Lock
-    #: Those that matter most first.
-    sites: tuple[Site, ...]
+    #: The most important sites first.
+    sites: tuple[ImportSite, ...]
 
 
 def expose(settings: VerifySettings, reporter: Reporter) -> Exposure:
-    """Read the code of the lock on disk; what the store lacks of it is fetched, nothing is run.
+    """Read the code of the lock on disk. Wheels that the store lacks are fetched; nothing is run.
 
     Raises ``UsageError``, ``PinnedFilesMissing``, and what index and store raise.
     """
     lock = reading.read_evidence(settings.lock)
-    built = [each.candidate.name for each in lock.selection.kept if each.candidate.sdist is not None]
-    if built:
-        # Each build makes other bytes; what the lock was proven with is not to be had any more.
-        reporter.note(f"built from source, so their code is not read: {', '.join(built)}")
+    built_from_source = [each.candidate.name for each in lock.selection.kept if each.candidate.sdist is not None]
+    if built_from_source:
+        # Each build makes other bytes, so the code that the lock was proven with is gone.
+        reporter.note(f"built from source, so their code is not read: {', '.join(built_from_source)}")
     wheels = {each.candidate.name: each.candidate for each in lock.selection.kept if each.candidate.sdist is None}
-    folders = _unpacked(lock, wheels, settings, reporter)
-    return Exposure(lock=lock, sites=exposure.sites(lock, folders, remember=True))
+    folders = _unpack(lock, wheels, settings, reporter)
+    return Exposure(lock=lock, sites=import_sites.find_import_sites(lock, folders, use_cache=True))
 
 
-def _unpacked(
+def _unpack(
     lock: Lock, wheels: dict[NormalizedName, Candidate], settings: VerifySettings, reporter: Reporter
 ) -> dict[NormalizedName, Path]:
-    folder, allow_pth = settings.cache_dir / "wheels", recall.allowed_pth(lock)
-    store = Store(folder, _Nowhere(), allow_pth=allow_pth)
-    here = {name: each.wheel for name, each in wheels.items() if store.holds(each.wheel)}
-    unpacked = {name: store.unpacked(wheel) for name, wheel in here.items()}
-    missing = {name: pinned.recorded(lock, name) for name in wheels.keys() - here.keys()}
+    folder, allow_pth = settings.cache_dir / "wheels", fromlock.read_allowed_pth(lock)
+    store = Store(folder, _NoSource(), allow_pth=allow_pth)
+    unpacked_already = {name: each.wheel for name, each in wheels.items() if store.holds(each.wheel)}
+    unpacked = {name: store.unpack(wheel) for name, wheel in unpacked_already.items()}
+    missing = {name: recorded_pin(lock, name) for name in wheels.keys() - unpacked_already.keys()}
     if missing:
-        index_settings = task.index_settings(settings.index)
+        index_settings = task.read_index_settings(settings.index)
         with IndexClient(index_settings, settings.cache_dir / "index") as index:
-            store = Store(folder, index, fetched=reporter.fetched, allow_pth=allow_pth)
-            finder = pinned.Finder(index=index, platform=lock.proven_on, build=_never, holds=store.holds)
+            store = Store(folder, index, on_fetched=reporter.fetched, allow_pth=allow_pth)
+            finder = Finder(index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds)
             found = finder.find(lock, missing)
             if not found.complete:
                 raise PinnedFilesMissing(str(settings.lock), found.faults)
-            unpacked |= {name: store.unpacked(each.wheel) for name, each in found.candidates.items()}
+            unpacked |= {name: store.unpack(each.wheel) for name, each in found.candidates.items()}
     return unpacked
 
 
-class _Nowhere:
-    """A source for a store that is asked only for what it holds."""
+class _NoSource:
+    """A source of wheels for a store that only reads wheels it already holds."""
 
     def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
-        """Nothing has to be fetched."""
+        """Fail: no wheel has to be fetched."""
         raise AssertionError(wheel.filename, to)
 
 
-def _never(sdist: Sdist) -> Wheel:
-    """What was built from source was left aside before."""
+def _refuse_build(sdist: Sdist) -> Wheel:
+    """Fail: distributions built from source were excluded before."""
     raise AssertionError(sdist.filename)

@@ -1,4 +1,4 @@
-"""The imports of whole distributions, read by several processes, and kept beside the unpacked wheel of each hash."""
+"""An index of the imports in distributions. Several processes build it; a cache lies beside each unpacked wheel."""
 
 from __future__ import annotations
 
@@ -15,76 +15,81 @@ from typing import Any, TypeVar
 
 from packaging.utils import NormalizedName
 
-from minreq.exposure.source import Lines, Place, read_lines, read_places
+from minreq.exposure.parser import ImportLines, ImportStatement, read_lines, read_statements
 from minreq.system import temporary
 
 _FILENAME = "imports.json"
-#: Changes with what is kept.
+#: The version of the cache file. Raise it when the content changes.
 _VERSION = 2
-#: With fewer bytes than this, another process would take longer to begin than to read them.
-_WORTHWHILE = 4_000_000
+#: For fewer bytes, starting a process takes longer than reading them here.
+_MIN_BYTES_FOR_PROCESSES = 4_000_000
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Reading:
-    """What is known of the files of one distribution."""
+class DistributionImports:
+    """The imports in the files of one distribution, by path below ``site-packages``."""
 
     tree: Path
-    lines: dict[str, Lines] = field(default_factory=dict)
-    #: Of those files that mattered so far: a syntax tree of each would take a minute.
-    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
+    lines: dict[str, ImportLines] = field(default_factory=dict)
+    #: Only for files that were asked for: parsing all files would take a minute.
+    statements: dict[str, tuple[ImportStatement, ...]] = field(default_factory=dict)
     is_new: bool = False
 
 
-class Readings:
-    """What is known of all files, by path below ``site-packages``; *folders* are the trees of distributions.
+class ImportIndex:
+    """The imports in the files of several distributions, by path below ``site-packages``.
 
-    With *remember* what was read of a tree is kept beside it, for the next time.
+    *folders* are the trees of the distributions. With *use_cache* the imports are read from, and saved to, a cache file
+    beside each tree.
     """
 
-    def __init__(self, folders: Mapping[NormalizedName, Path], *, remember: bool) -> None:
-        self._remember = remember
-        self._of = {name: _remembered(folder) if remember else Reading(folder) for name, folder in folders.items()}
-        new = {name: list(_python_files(each.tree)) for name, each in self._of.items() if not each.lines}
-        read = self._each(_lines, [(name, file) for name, files in sorted(new.items()) for file in files])
+    def __init__(self, folders: Mapping[NormalizedName, Path], *, use_cache: bool) -> None:
+        self._use_cache = use_cache
+        self._distributions = {
+            name: _load_cached(folder) if use_cache else DistributionImports(folder) for name, folder in folders.items()
+        }
+        new = {name: list(_python_files(each.tree)) for name, each in self._distributions.items() if not each.lines}
+        read = self._map_files(_read_lines_of, [(name, file) for name, files in sorted(new.items()) for file in files])
         for (name, file), lines in read.items():
-            self._of[name].lines[file] = lines
-            self._of[name].is_new = True
-        self.owners = {file: name for name, each in sorted(self._of.items()) for file in each.lines}
+            self._distributions[name].lines[file] = lines
+            self._distributions[name].is_new = True
+        self.owners = {file: name for name, each in sorted(self._distributions.items()) for file in each.lines}
 
-    def lines(self, file: str) -> Lines:
-        """What the lines of *file* say."""
-        return self._of[self.owners[file]].lines[file]
+    def lines(self, file: str) -> ImportLines:
+        """What the lines of *file* import."""
+        return self._distributions[self.owners[file]].lines[file]
 
-    def places(self, file: str) -> tuple[Place, ...]:
-        """The imports of *file*."""
-        self.look_into([file])
-        return self._of[self.owners[file]].places[file]
+    def statements(self, file: str) -> tuple[ImportStatement, ...]:
+        """The import statements of *file*."""
+        self.parse_files([file])
+        return self._distributions[self.owners[file]].statements[file]
 
-    def look_into(self, files: Iterable[str]) -> None:
-        """Read the syntax trees of *files*, those that are not known yet."""
-        new = [(self.owners[file], file) for file in files if file not in self._of[self.owners[file]].places]
-        for (name, file), places in self._each(_places, new).items():
-            self._of[name].places[file] = places
-            self._of[name].is_new = True
+    def parse_files(self, files: Iterable[str]) -> None:
+        """Parse those of *files* that are not parsed yet."""
+        new = [
+            (self.owners[file], file) for file in files if file not in self._distributions[self.owners[file]].statements
+        ]
+        for (name, file), statements in self._map_files(read_statements, new).items():
+            self._distributions[name].statements[file] = statements
+            self._distributions[name].is_new = True
 
-    def keep(self) -> None:
-        """Keep what was read; a store that cannot be written is no reason to fail."""
-        for each in self._of.values():
-            if self._remember and each.is_new:
+    def save(self) -> None:
+        """Save new imports in the cache, if it is used. A cache that cannot be written is no error."""
+        for each in self._distributions.values():
+            if self._use_cache and each.is_new:
                 with suppress(OSError):
-                    _write(each)
+                    _save(each)
 
-    def _each(
+    def _map_files(
         self, read: Callable[[str, str], T], files: Sequence[tuple[NormalizedName, str]]
     ) -> dict[tuple[NormalizedName, str], T]:
-        paths = [str(self._of[name].tree / file) for name, file in files]
+        paths = [str(self._distributions[name].tree / file) for name, file in files]
         names = [file for _, file in files]
         processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-        if processes > 1 and sum(map(os.path.getsize, paths)) > _WORTHWHILE:
-            # Not forked: threads of this process may hold locks.
+        if processes > 1 and sum(map(os.path.getsize, paths)) > _MIN_BYTES_FOR_PROCESSES:
+            # Not forked: a lock that another thread holds would stay locked in the child.
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(processes, context) as pool:
                 chunk = max(len(files) // (processes * 8), 1)
@@ -92,12 +97,8 @@ class Readings:
         return dict(zip(files, map(read, paths, names), strict=True))
 
 
-def _lines(path: str, file: str) -> Lines:
+def _read_lines_of(path: str, file: str) -> ImportLines:
     return read_lines(Path(path).read_bytes(), file)
-
-
-def _places(path: str, file: str) -> tuple[Place, ...]:
-    return read_places(path, file)
 
 
 def _python_files(folder: Path) -> Iterator[str]:
@@ -108,52 +109,52 @@ def _python_files(folder: Path) -> Iterator[str]:
                 yield Path(path, file).relative_to(folder).as_posix()
 
 
-# A line with the digest of the rest comes first: what a crash left half is read anew.
+# The first line of a cache file is the digest of the rest. A file that a crash left incomplete does not match it.
 
 
-def _remembered(tree: Path) -> Reading:
+def _load_cached(tree: Path) -> DistributionImports:
     with suppress(OSError, ValueError, TypeError, KeyError):
         digest, _, text = (tree.parent / _FILENAME).read_bytes().partition(b"\n")
         document: dict[str, Any] = json.loads(text) if digest == _digest(text) else {}
         if document.get("version") == _VERSION:
-            return Reading(
+            return DistributionImports(
                 tree,
-                {file: _lines_of(*each) for file, each in document["lines"].items()},
-                {file: tuple(map(_place_of, each)) for file, each in document["places"].items()},
+                {file: _load_lines(*each) for file, each in document["lines"].items()},
+                {file: tuple(map(_load_statement, each)) for file, each in document["places"].items()},
             )
-    return Reading(tree)
+    return DistributionImports(tree)
 
 
-def _lines_of(imports: list[Any], names: list[Any], calls: list[str]) -> Lines:
-    return Lines(
+def _load_lines(imports: list[Any], module_texts: list[Any], called_modules: list[str]) -> ImportLines:
+    return ImportLines(
         imports=tuple((line, tuple(modules)) for line, modules in imports),
-        names=tuple((line, name) for line, name in names),
-        calls=tuple(calls),
+        module_texts=tuple((line, name) for line, name in module_texts),
+        called_modules=tuple(called_modules),
     )
 
 
-def _place_of(fields: list[Any]) -> Place:
-    line, modules, function, probes, calls, never_runs, handler, raised_again = fields
-    return Place(
+def _load_statement(fields: list[Any]) -> ImportStatement:
+    line, modules, function, is_probe, is_call, never_runs, handler, raised_again = fields
+    return ImportStatement(
         line=line,
         modules=tuple(modules),
         function=function,
-        probes=probes,
-        calls=calls,
+        is_probe=is_probe,
+        is_call=is_call,
         never_runs=never_runs,
         handler=handler,
         raised_again=raised_again,
     )
 
 
-def _write(reading: Reading) -> None:
+def _save(imports: DistributionImports) -> None:
     document = {
         "version": _VERSION,
-        "lines": {file: astuple(each) for file, each in reading.lines.items()},
-        "places": {file: list(map(astuple, each)) for file, each in reading.places.items()},
+        "lines": {file: astuple(each) for file, each in imports.lines.items()},
+        "places": {file: list(map(astuple, each)) for file, each in imports.statements.items()},
     }
     text = json.dumps(document, separators=(",", ":")).encode()
-    folder = reading.tree.parent
+    folder = imports.tree.parent
     temporary.sweep(folder)
     with temporary.folder(folder) as unfinished:
         new = unfinished / _FILENAME

@@ -1,8 +1,7 @@
-"""Imports in the code of a lock that would reach what is left out, read from the source without running it.
+"""Finds the imports in the code of a lock that would reach a left-out distribution, without running the code.
 
-What leads to a module counts wherever it is named: by a statement, or by a text such as those in tables of lazy
-imports. What is put together at run time (``import_module(prefix + name)``), and what compiled code imports, has no
-place in the source and is not seen.
+A statement or a text may name a module; tables of lazy imports have such texts. The source does not show names that are
+put together at run time (``import_module(prefix + name)``), or the imports of compiled code: these are not found.
 """
 
 from __future__ import annotations
@@ -16,76 +15,79 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.exposure.reading import Readings
-from minreq.exposure.source import Place, module_of, prefixes
+from minreq.exposure.importindex import ImportIndex
+from minreq.exposure.parser import ImportStatement, module_of
 from minreq.model import Frame, Lock
+from minreq.source.modulenames import with_parents
 
-#: Where code lies as seen from the trace: loaded by it; a step or more from what it loaded; neither.
+#: ``traced``: the trace loaded the file; ``led to``: files that it loaded import the file; ``apart``: neither.
 Reach = Literal["traced", "led to", "apart"]
 
-#: The function of a place that names a module without importing it there.
+#: Stands for the function where a file names a module in a text.
 _BY_NAME = "by name"
 _REACHES: tuple[Reach, ...] = ("traced", "led to", "apart")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A place in kept code that would ask for a distribution that is left out."""
+class ImportSite:
+    """A place in kept code that would import a module of a left-out distribution."""
 
-    #: The distribution that is left out, and the module of it that is asked for.
+    #: The left-out distribution, and the module of it that the place imports.
     distribution: NormalizedName
     module: str
-    #: Whose code asks.
+    #: The distribution of the place.
     importer: NormalizedName
-    #: The place, below ``site-packages``; the function with its classes, ``<module>`` outside of any.
+    #: The file is below ``site-packages``. The function has its classes before it; ``<module>``: in no function.
     frame: Frame
-    #: What catches the failure near the import, or on the way by which the module would be loaded; ``None``: nothing.
+    #: The handler of the failure, around the import or in a file that leads here; ``None``: nothing handles it.
     handler: str | None
-    #: What catches the failure and raises again: who gets here has most likely asked for it, and is told.
+    #: A handler that catches the failure and raises an error, most likely with advice for the user.
     raised_again: str | None = None
     reach: Reach
-    #: For what is led to: the place in traced code, and how many imports away it is.
+    #: For ``led to``: the place in traced code that leads here, and by how many imports.
     led_by: Frame | None = None
     steps: int = 0
-    #: Whether the trace came by here and went on without it.
+    #: Whether the trace declined this import, and the program went on.
     declined: bool = False
 
     @property
     def unguarded(self) -> bool:
-        """Whether a program that gets here fails: traced code leads here, and nothing catches it."""
+        """Whether traced code leads here and nothing handles the failure."""
         return self.handler is None and not self.declined and self.reach != "apart"
 
 
-def sites(lock: Lock, folders: Mapping[NormalizedName, Path], *, remember: bool = False) -> tuple[Site, ...]:
-    """Return the places in *folders*, the unpacked trees of what *lock* keeps, those that matter most first.
+def find_import_sites(
+    lock: Lock, folders: Mapping[NormalizedName, Path], *, use_cache: bool = False
+) -> tuple[ImportSite, ...]:
+    """Return the import sites in *folders*, the unpacked trees of the kept distributions of *lock*.
 
-    First what traced code would run into unguarded, then what it leads to in few steps, then what is caught, what the
-    trace passed by, and what nothing leads to. Among equals the root comes first, since that is what a program calls,
-    and then what does not raise again with advice. With *remember* what is read is kept beside the trees.
+    The most important sites come first: unguarded ones in traced code, then unguarded ones a few imports away, then
+    handled ones, those the trace declined, and those that no traced code leads to. Among equals the
+    root comes first, because programs call the root. With *use_cache* the imports are cached beside the trees.
     """
-    readings = Readings(folders, remember=remember)
-    code = _Code(readings, frozenset(file for kept in lock.selection.kept for file in kept.loaded))
-    absent = _absent(lock)
+    index = ImportIndex(folders, use_cache=use_cache)
+    graph = _ImportGraph(index, frozenset(file for kept in lock.selection.kept for file in kept.loaded))
+    left_out_modules = _left_out_modules(lock)
     declined = {
         (asker.frame.file, asker.frame.line, each.candidate.name)
         for each in lock.selection.left_out
         for asker in each.askers
         if asker.frame is not None
     }
-    mentioning = code.mentioning(absent)
-    readings.look_into(mentioning)
-    found = {site for file in mentioning for site in _sites(file, code, absent, declined)}
-    readings.keep()
-    return tuple(sorted(found, key=lambda site: _rank(site, lock.resolution.root)))
+    naming_files = graph.files_naming(left_out_modules)
+    index.parse_files(naming_files)
+    found = {site for file in naming_files for site in _sites_of(file, graph, left_out_modules, declined)}
+    index.save()
+    return tuple(sorted(found, key=lambda site: _sort_key(site, lock.resolution.root)))
 
 
-def _rank(site: Site, root: NormalizedName) -> tuple[object, ...]:
+def _sort_key(site: ImportSite, root: NormalizedName) -> tuple[object, ...]:
     return (
         not site.unguarded,
         site.declined,
         _REACHES.index(site.reach),
         site.handler is not None,
-        # What a program calls is the root.
+        # Programs call the root.
         site.importer != root,
         site.raised_again is not None,
         site.steps,
@@ -95,74 +97,74 @@ def _rank(site: Site, root: NormalizedName) -> tuple[object, ...]:
     )
 
 
-def _absent(lock: Lock) -> Mapping[str, NormalizedName]:
-    """The modules that cannot be imported, outermost ones alone, each with its distribution."""
+def _left_out_modules(lock: Lock) -> Mapping[str, NormalizedName]:
+    """The outermost modules that cannot be imported, each with its distribution."""
     return {module: each.candidate.name for each in lock.left_out for module in each.modules}
 
 
-def _sites(
+def _sites_of(
     file: str,
-    code: _Code,
-    absent: Mapping[str, NormalizedName],
+    graph: _ImportGraph,
+    left_out_modules: Mapping[str, NormalizedName],
     declined: set[tuple[str, int, NormalizedName]],
-) -> Iterator[Site]:
-    for place in code.places(file):
-        for module in place.modules:
-            owner = next((absent[name] for name in prefixes(module) if name in absent), None)
-            if owner is None or place.never_runs:
+) -> Iterator[ImportSite]:
+    for statement in graph.statements(file):
+        for module in statement.modules:
+            owner = next((left_out_modules[name] for name in with_parents(module) if name in left_out_modules), None)
+            if owner is None or statement.never_runs:
                 continue
-            way = code.way_to(file, place)
-            yield Site(
+            chain = graph.chain_to(file, statement)
+            yield ImportSite(
                 distribution=owner,
                 module=module,
-                importer=code.owners[file],
-                frame=Frame(file=file, line=place.line, function=place.function),
-                handler=place.handler or way.handler,
-                raised_again=place.raised_again,
-                reach=way.reach,
-                led_by=way.led_by,
-                steps=way.steps,
-                declined=(file, place.line, owner) in declined,
+                importer=graph.owners[file],
+                frame=Frame(file=file, line=statement.line, function=statement.function),
+                handler=statement.handler or chain.handler,
+                raised_again=statement.raised_again,
+                reach=chain.reach,
+                led_by=chain.led_by,
+                steps=chain.steps,
+                declined=(file, statement.line, owner) in declined,
             )
-            break  # ``from a import b`` names one place, whatever of it is missing.
+            break  # ``from a import b`` names two modules, and is one site.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """How traced code gets to a module."""
+class _ImportChain:
+    """The shortest chain of imports from traced code to a file."""
 
     reach: Reach
     led_by: Frame | None = None
     steps: int = 0
-    #: What catches the failure on every way there.
+    #: A handler, where every chain to the file has one.
     handler: str | None = None
 
 
-class _Code:
-    """All that is kept, by path below ``site-packages``: who leads to whom."""
+class _ImportGraph:
+    """Which file of the kept distributions imports which, by path below ``site-packages``."""
 
-    def __init__(self, readings: Readings, loaded: frozenset[str]) -> None:
-        self._readings = readings
+    def __init__(self, index: ImportIndex, loaded: frozenset[str]) -> None:
+        self._index = index
         self._loaded = loaded
-        self.owners = readings.owners
-        self.places = readings.places
+        self.owners = index.owners
+        self.statements = index.statements
 
-    def mentioning(self, modules: Iterable[str]) -> list[str]:
-        """The files that may name one of *modules* in an import."""
+    def files_naming(self, modules: Iterable[str]) -> list[str]:
+        """The files that may import one of *modules*."""
         tops = {module.partition(".")[0] for module in modules}
-        return [file for file in self.owners if not tops.isdisjoint(self._readings.lines(file).tops)]
+        return [file for file in self.owners if not tops.isdisjoint(self._index.lines(file).tops)]
 
-    def way_to(self, file: str, place: Place) -> _Way:
-        """How traced code gets to *place* of *file*, by the fewest imports.
+    def chain_to(self, file: str, statement: ImportStatement) -> _ImportChain:
+        """The shortest chain of imports from traced code to *statement* of *file*.
 
-        A lazy import fails when it is called; one of module level fails whoever loads the module, and a handler there
-        catches it.
+        A lazy import fails in the call of its function. An import at module level fails the import of its file, so a
+        handler around that import catches it.
         """
         if file in self._loaded:
-            return _Way(reach="traced")
+            return _ImportChain(reach="traced")
         caught: str | None = None
-        waiting = deque([(file, not place.is_lazy, 0)])
-        seen = {waiting[0][:2]}
+        waiting = deque([(file, not statement.is_lazy, 0)])
+        visited = {waiting[0][:2]}
         while waiting:
             module, fails, steps = waiting.popleft()
             for importer, via in self._verified_importers(module):
@@ -172,39 +174,39 @@ class _Code:
                     continue
                 if importer in self._loaded:
                     led_by = Frame(file=importer, line=via.line, function=via.function)
-                    return _Way(reach="led to", led_by=led_by, steps=steps + 1)
+                    return _ImportChain(reach="led to", led_by=led_by, steps=steps + 1)
                 state = (importer, fails and not via.is_lazy)
-                if state not in seen:
-                    seen.add(state)
+                if state not in visited:
+                    visited.add(state)
                     waiting.append((*state, steps + 1))
-        return _Way(reach="apart", handler=caught)
+        return _ImportChain(reach="apart", handler=caught)
 
-    def _verified_importers(self, file: str) -> Iterator[tuple[str, Place]]:
-        """Who leads to *file*: imports it, by the syntax tree, or names it; only what traced code can get to."""
+    def _verified_importers(self, file: str) -> Iterator[tuple[str, ImportStatement]]:
+        """The reachable files that import *file*, as their syntax trees confirm, or name it in a text."""
         for importer, line, by_name in self._importers.get(file, ()):
             if importer not in self._reachable:
                 continue
             if by_name:
-                # Whatever imports it by that name does so when it is called, and nobody knows with which handler.
-                yield importer, Place(line=line, modules=(), function=_BY_NAME)
+                # The import by that name happens in a call elsewhere, with an unknown handler.
+                yield importer, ImportStatement(line=line, modules=(), function=_BY_NAME)
                 continue
-            for place in self.places(importer):
-                if place.line == line and not (place.calls or place.never_runs):
-                    yield importer, place
+            for statement in self.statements(importer):
+                if statement.line == line and not (statement.is_call or statement.never_runs):
+                    yield importer, statement
 
-    # A syntax tree of each file would take a minute; lines that look like imports are found in a second.
+    # Parsing every file would take a minute. Lines that look like imports are found in a second.
 
     @cached_property
     def _importers(self) -> Mapping[str, list[tuple[str, int, bool]]]:
-        """For each file, the files that seem to lead to it, with the line, and whether they only name it."""
+        """For each file those whose lines seem to import it: file, line, and whether a text only names it."""
         files = {module_of(file): file for file in self.owners}
         found: dict[str, list[tuple[str, int, bool]]] = {}
         for file in self.owners:
-            lines = self._readings.lines(file)
+            lines = self._index.lines(file)
             for line, modules in lines.imports:
                 for target in {files[module] for module in modules if module in files} - {file}:
                     found.setdefault(target, []).append((file, line, False))
-            for line, name in lines.names:
+            for line, name in lines.module_texts:
                 target_or_none = files.get(name)
                 if target_or_none not in {None, file}:
                     found.setdefault(str(target_or_none), []).append((file, line, True))
@@ -212,7 +214,7 @@ class _Code:
 
     @cached_property
     def _reachable(self) -> frozenset[str]:
-        """What is loaded, and what it leads to as far as lines tell."""
+        """The loaded files, and all files that their lines seem to import, directly or not."""
         forward: dict[str, set[str]] = {}
         for target, importers in self._importers.items():
             for importer, _, _ in importers:

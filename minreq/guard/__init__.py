@@ -1,3 +1,3 @@
-"""A module for programs that run on a minimal lock: it reports an import of what is left out."""
+"""A module for programs that run on a minimal lock: it reports imports of left-out distributions."""
 
 __all__ = ["misses", "render"]

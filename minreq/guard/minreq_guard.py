@@ -1,10 +1,10 @@
-"""Makes an import of what a minimal lock leaves out tell which distribution is missing, and how to keep it.
+"""Reports imports of distributions that a minimal lock leaves out, and how to keep them.
 
-Import this module before anything else. It needs the standard library alone, and does nothing until such an import, or
-a look-up of such metadata (``importlib.metadata.version``), fails. Then it raises ``ModuleNotFoundError``, or the
-``PackageNotFoundError`` of who looks up, with the distribution, the lock and the command that includes it, and writes
-one line to stderr: ``minreq-miss`` and a JSON object, which ``minreq lock --misses`` reads. It is silent where the run
-that made the lock asked for the same at the same place, and went on without it.
+Import this module before anything else. It needs only the standard library. It acts when an import of a left-out
+module, or a look-up of its metadata (``importlib.metadata.version``), fails. Then it raises ``ModuleNotFoundError`` or
+``PackageNotFoundError`` with the distribution, the lock and the command that keeps the distribution, and writes one
+line to stderr: ``minreq-miss`` and a JSON object, for ``minreq lock --misses``. It does nothing where the run that made
+the lock asked for the same module at the same place and went on without it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 #: The lock, and the command that makes it.
 LOCK = ""
 COMMAND = ""
-#: Module to distribution, for what is left out.
+#: Left-out module -> distribution.
 MODULES: Mapping[str, str] = {}
-#: All that is left out, sorted.
+#: The left-out distributions, sorted.
 DISTRIBUTIONS: Sequence[str] = []
-#: Module, or distribution, to places that do without it: ends of paths, each with a line.
+#: Module or distribution -> places that go on without it: the end of the path and the line.
 DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {}
 # </data>
 
@@ -37,10 +37,10 @@ _PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.se
 
 
 class Guard:
-    """The last finder on ``sys.meta_path``: what comes here is nowhere else."""
+    """The last finder on ``sys.meta_path``: it gets the modules that no other finder has."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str, int]] = set()
+        self._reported: set[tuple[str, str, int]] = set()
 
     def find_spec(
         self,
@@ -48,46 +48,46 @@ class Guard:
         path: Sequence[str] | None = None,  # noqa: ARG002 - Named by the import system (PEP 451).
         target: ModuleType | None = None,  # noqa: ARG002 - As above.
     ) -> ModuleSpec | None:
-        """Raise for what is left out, find nothing else."""
+        """Raise an error for a left-out module; find no other module."""
         distribution = MODULES.get(fullname)
-        frame = importer(sys._getframe(1))  # noqa: SLF001 - The documented way to frames.
-        if distribution is None or frame is None or not self.misses(fullname, distribution, frame):
+        frame = importing_frame(sys._getframe(1))  # noqa: SLF001 - The documented way to get a frame.
+        if distribution is None or frame is None or not self.report_unless_declined(fullname, distribution, frame):
             return None
         raise ModuleNotFoundError(f"No module named {fullname!r}: {advice(distribution)}", name=fullname)
 
     def find_distributions(self, context: DistributionFinder.Context) -> Sequence[Distribution]:
-        """Raise for a look-up of what is left out by its name, find nothing else."""
-        import re  # noqa: PLC0415 - Costly, and at hand in a program that asks for metadata.
+        """Raise an error for a look-up of a left-out distribution by its name; find no other distribution."""
+        import re  # noqa: PLC0415 - Slow to import; a program that looks up metadata has it already.
 
         name = getattr(context, "name", None) or ""
-        distribution = re.sub(r"[-_.]+", "-", name).lower()  # As PEP 503 has it.
+        distribution = re.sub(r"[-_.]+", "-", name).lower()  # PEP 503.
         if distribution not in DISTRIBUTIONS:
             return []
-        error, frame = look_up(sys._getframe(1))  # noqa: SLF001 - As above.
-        if error is None or frame is None or not self.misses(distribution, distribution, frame):
+        error, frame = find_lookup(sys._getframe(1))  # noqa: SLF001 - As above.
+        if error is None or frame is None or not self.report_unless_declined(distribution, distribution, frame):
             return []
         text = f"No package metadata was found for {name}: {advice(distribution)}"
-        # Its text is made by a method.
+        # Its class makes its text in a method, so a subclass is needed.
         raise type(error.__name__, (error,), {"__str__": lambda _: text, "__module__": error.__module__})(name)
 
-    def misses(self, name: str, distribution: str, frame: FrameType) -> bool:
-        """Whether *name*, of *distribution*, is a miss at *frame*; each place tells it once."""
+    def report_unless_declined(self, name: str, distribution: str, frame: FrameType) -> bool:
+        """Return whether *name*, of *distribution*, is a miss at *frame*, and report it once for each place."""
         file, line = frame.f_code.co_filename, frame.f_lineno
         if is_declined(name, file, line):
             return False
-        if (name, file, line) not in self._told:
-            self._told.add((name, file, line))
-            tell(name, distribution, file, line, frame.f_code.co_name)
+        if (name, file, line) not in self._reported:
+            self._reported.add((name, file, line))
+            report(name, distribution, file, line, frame.f_code.co_name)
         return True
 
 
 def advice(distribution: str) -> str:
-    """Return what is left out, by what, and how to keep it."""
+    """Return which distribution is left out, by which lock, and how to keep it."""
     return f"{LOCK} leaves out the distribution {distribution}; to keep it, run: {COMMAND} --include {distribution}"
 
 
-def look_up(frame: FrameType | None) -> tuple[type[ModuleNotFoundError] | None, FrameType | None]:
-    """Return what ``Distribution.from_name`` raises where that looks up, and the frame whose code asked it.
+def find_lookup(frame: FrameType | None) -> tuple[type[ModuleNotFoundError] | None, FrameType | None]:
+    """Return the error of the ``Distribution.from_name`` that does the look-up, and the frame that called it.
 
     The backport ``importlib_metadata``, and each copy of it, raises a ``PackageNotFoundError`` of its own.
     """
@@ -101,29 +101,29 @@ def look_up(frame: FrameType | None) -> tuple[type[ModuleNotFoundError] | None, 
     return None, None
 
 
-def importer(frame: FrameType | None) -> FrameType | None:
-    """Return the frame whose code imports, outside of the standard library; ``None`` for a mere ``find_spec``."""
+def importing_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the frame outside of the standard library that imports; ``None`` for a probe with ``find_spec``."""
     while frame is not None:
         file = frame.f_code.co_filename
         if frame.f_globals.get("__name__") == "importlib.util" and frame.f_code.co_name == "find_spec":
             return None
-        of_python = file.startswith("<frozen") or (
+        is_standard_library = file.startswith("<frozen") or (
             file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _PACKAGES)
         )
-        if not of_python:
+        if not is_standard_library:
             return frame
         frame = frame.f_back
     return None
 
 
 def is_declined(name: str, file: str, line: int) -> bool:
-    """Whether the run that made the lock asked for *name* here, and went on without it."""
+    """Whether the run that made the lock asked for *name* at this place and went on without it."""
     path = file.replace(os.sep, "/")
     return any(line == there and path.endswith("/" + end) for end, there in DECLINED.get(name, ()))
 
 
-def tell(module: str, distribution: str, file: str, line: int, function: str) -> None:
-    """Write the line for those who collect logs; that nobody does is no reason to fail otherwise."""
+def report(module: str, distribution: str, file: str, line: int, function: str) -> None:
+    """Write the line for a log collector. A stderr that cannot be written is no error."""
     miss = {
         "module": module,
         "distribution": distribution,

@@ -1,4 +1,4 @@
-"""What `minreq_guard` wrote into logs, and the distributions that a lock is to keep for it."""
+"""Reads the misses that `minreq_guard` wrote into logs, and includes their distributions in a lock."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Miss:
     """A distribution that was missed."""
 
     distribution: NormalizedName
-    #: How many lines tell of it.
+    #: How many lines report it.
     count: int
-    #: Where first: ``litellm/utils.py:75``, as the log has it.
+    #: The place of the first miss, as in the log: ``litellm/utils.py:75``.
     place: str
 
 
-def read(text: str) -> tuple[Miss, ...]:
-    """Return what the lines of *text* miss, by name; lines may have more in front, and be quoted in JSON themselves."""
+def read_misses(text: str) -> tuple[Miss, ...]:
+    """Return the misses in the lines of *text*, sorted by name. A line may have a prefix or be a string in JSON."""
     found: dict[NormalizedName, Miss] = {}
-    for fields in _fields(text.splitlines()):
+    for fields in _miss_objects(text.splitlines()):
         try:
             name = canonicalize_name(str(fields["distribution"]), validate=True)
         except (KeyError, InvalidName):
@@ -44,12 +44,12 @@ def read(text: str) -> tuple[Miss, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _fields(lines: Iterable[str]) -> Iterator[dict[str, object]]:
+def _miss_objects(lines: Iterable[str]) -> Iterator[dict[str, object]]:
     for line in lines:
         match = _MISS.search(line)
         if match is None:
             continue
-        # A collector that writes JSON escapes the quotes of ours.
+        # A log collector that writes JSON escapes the quotes of this JSON.
         for text in (match[1], match[1].replace('\\"', '"').replace("\\\\", "\\")):
             try:
                 fields, _ = json.JSONDecoder().raw_decode(text)
@@ -59,39 +59,40 @@ def _fields(lines: Iterable[str]) -> Iterator[dict[str, object]]:
             break
 
 
-def include(settings: Settings, text: str) -> tuple[Settings, tuple[str, ...]]:
-    """Return *settings* that keep what was missed, as *text* tells, and a sentence on each.
+def include_misses(settings: Settings, text: str) -> tuple[Settings, tuple[str, ...]]:
+    """Return *settings* that keep the distributions missed in *text*, and a note on each.
 
-    A log may hold anything: only what the lock on disk left out is taken from it. Raises ``LockMissing`` and
-    ``EvidenceUnreadable`` where there is none, ``InvalidOptions`` where something missed is excluded.
+    A log may contain anything: only distributions that the lock on disk leaves out are included. Raises ``LockMissing``
+    or ``EvidenceUnreadable`` where there is no lock, ``InvalidOptions`` where a missed distribution is excluded.
     """
     lock = reading.read_evidence(settings.output)
-    misses = read(text)
+    misses = read_misses(text)
     if excluded := sorted({each.distribution for each in misses} & {*settings.exclude}):
         raise InvalidOptions(
             [f"--exclude {name}: it was missed; drop one of --exclude and --misses" for name in excluded]
         )
     left_out = {each.candidate.name for each in lock.left_out}
-    taken = {each.distribution for each in misses} & left_out
-    told = replace(settings, include=tuple(sorted({*settings.include, *taken})))
-    return told, (*(_sentence(each, lock, left_out) for each in misses), *_ending(taken, misses))
+    included = {each.distribution for each in misses} & left_out
+    changed = replace(settings, include=tuple(sorted({*settings.include, *included})))
+    return changed, (*(_sentence(each, lock, left_out) for each in misses), *_closing_notes(included, misses))
 
 
 def _sentence(miss: Miss, lock: Lock, left_out: set[NormalizedName]) -> str:
     times = "once" if miss.count == 1 else f"{miss.count} times"
     if miss.distribution in left_out:
         along = sorted(lock.resolution.requires.get(miss.distribution, frozenset()) & left_out)
-        out = (
+        also_left_out = (
             f"; it declares {', '.join(along)}, still left out (--whole {miss.distribution} keeps all)" if along else ""
         )
-        return f"{miss.distribution} was missed {times}, first at {miss.place}, and is kept{out}"
-    why = "in the lock by now" if miss.distribution in lock.resolution.pins else "nothing this lock ever left out"
-    return f"{miss.distribution} was missed {times}, and is {why}: not taken from the log"
+        return f"{miss.distribution} was missed {times}, first at {miss.place}, and is kept{also_left_out}"
+    is_kept = miss.distribution in lock.resolution.pins
+    status = "in the lock already" if is_kept else "not among what this lock leaves out"
+    return f"{miss.distribution} was missed {times}, and is {status}, so the log line is ignored"
 
 
-def _ending(taken: set[NormalizedName], misses: tuple[Miss, ...]) -> Iterator[str]:
+def _closing_notes(included: set[NormalizedName], misses: tuple[Miss, ...]) -> Iterator[str]:
     if not misses:
-        yield "the log tells of no miss"
-    if taken:
-        names = " ".join(f"--include {name}" for name in sorted(taken))
-        yield f"to keep it in later locks too, lock with {names}, or write include into [tool.minreq]"
+        yield "the log reports no miss"
+    if included:
+        names = " ".join(f"--include {name}" for name in sorted(included))
+        yield f"to keep it in later locks too, use {names}, or set include in [tool.minreq]"

@@ -1,4 +1,4 @@
-"""A module for programs that run on a minimal lock: an import of what is left out tells itself."""
+"""Writes the guard module for a lock."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from importlib import resources
 
 from packaging.utils import canonicalize_name
 
-from minreq.model import Lock, Need
+from minreq.model import Lock, QuestionKind
 
 FILENAME = "minreq_guard.py"
-#: What the module tells: `find_spec` and lists are answered without a failure.
-_TOLD = (Need.IMPORT, Need.METADATA)
+#: The kinds of questions whose failure the module reports. `find_spec` and lists of distributions do not fail.
+_REPORTED = (QuestionKind.IMPORT, QuestionKind.METADATA)
 _BEGIN, _END = "# <data>\n", "# </data>\n"
 
 
-def render(lock: Lock, *, filename: str) -> str:
-    """Return the source of the module for *lock*, whose requirements file is called *filename*.
+def render_guard(lock: Lock, *, filename: str) -> str:
+    """Return the source of the guard for *lock*, whose requirements file is called *filename*.
 
-    The text of ``minreq_guard.py`` beside this file, with data.
+    This is ``minreq_guard.py``, the file beside this one, with the data of the lock.
     """
     source = resources.files("minreq.guard").joinpath(FILENAME).read_text("utf-8")
     before, _, rest = source.partition(_BEGIN)
@@ -31,8 +31,8 @@ def _data(lock: Lock, filename: str) -> str:
     declined: dict[str, set[tuple[str, int]]] = {}
     for each in lock.left_out:
         for asker in each.askers:
-            if asker.need in _TOLD and asker.frame is not None:
-                name = canonicalize_name(asker.name) if asker.need is Need.METADATA else asker.name
+            if asker.need in _REPORTED and asker.frame is not None:
+                name = canonicalize_name(asker.name) if asker.need is QuestionKind.METADATA else asker.name
                 declined.setdefault(name, set()).add((asker.frame.file, asker.frame.line))
     lines = [
         f"LOCK = {_text(filename)}",
@@ -54,5 +54,5 @@ def _data(lock: Lock, filename: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A literal of Python: what JSON writes in ASCII is one."""
+    """Return *text* as a Python literal. An ASCII string of JSON is one."""
     return json.dumps(text)

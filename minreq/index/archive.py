@@ -1,4 +1,4 @@
-"""A wheel seen as a zip of which only parts are at hand: the rest is fetched when it is read."""
+"""Reads a wheel as a zip of which only some parts are fetched; it fetches other parts when they are read."""
 
 from __future__ import annotations
 
@@ -18,73 +18,73 @@ from minreq.model import Member, Wheel
 Range = tuple[int, int]
 Fetch = Callable[[int, int], bytes]
 
-#: What ``zipfile`` reads in small steps is fetched in steps of at least this many bytes.
-_STEP = 32 << 10
+#: ``zipfile`` reads in small steps; each fetches at least this many bytes.
+_MIN_REQUEST = 32 << 10
 
-#: Two members with fewer bytes between them are fetched by one request.
-_GAP = 64 << 10
+#: One request fetches two members with fewer bytes between them.
+_MAX_GAP = 64 << 10
 
-#: No request asks for more, so that several run side by side.
-_LARGEST = 4 << 20
+#: No request asks for more bytes, so that several run at the same time.
+_MAX_REQUEST = 4 << 20
 
 #: A member's local header holds its name and an extra field that may be longer than the directory's.
 _HEADER = 30 + 512
 
-#: The largest metadata file that is read, in bytes unpacked.
+#: The largest metadata file that is read, in unpacked bytes.
 _METADATA_LIMIT = 16 << 20
 
-#: The same of any other member.
+#: The largest other member that is read, in unpacked bytes.
 _MEMBER_LIMIT = 64 << 20
 
 
 class RangedFile(io.RawIOBase):
-    """A file to read and seek, made of the parts at hand; *fetch* gets what is missing."""
+    """A file to read and seek, made of fetched parts; *fetch* returns the missing ones."""
 
     def __init__(self, size: int, fetch: Fetch) -> None:
         super().__init__()
         self._size = size
         self._fetch = fetch
         self._position = 0
-        #: Starts in ascending order, and the bytes there; parts do not overlap.
+        #: Starts in ascending order, and the bytes from there; parts do not overlap.
         self._starts: list[int] = []
         self._parts: list[bytes] = []
 
     def add(self, start: int, part: bytes) -> None:
-        """Put bytes at hand that a request brought; those already there stay."""
+        """Add fetched bytes; bytes that the file has already stay."""
         for first, stop in self.missing(start, start + len(part)):
-            place = bisect_right(self._starts, first)
-            self._starts.insert(place, first)
-            self._parts.insert(place, part[first - start : stop - start])
+            index = bisect_right(self._starts, first)
+            self._starts.insert(index, first)
+            self._parts.insert(index, part[first - start : stop - start])
 
     def missing(self, start: int, stop: int) -> list[Range]:
-        """The stretches of ``[start, stop)`` that are not at hand."""
+        """Return the ranges of ``[start, stop)`` that are not fetched."""
         gaps: list[Range] = []
         position, stop = start, min(stop, self._size)
-        place = max(bisect_right(self._starts, start) - 1, 0)
-        for begin, part in zip(self._starts[place:], self._parts[place:], strict=True):
-            if begin >= stop:
+        index = max(bisect_right(self._starts, start) - 1, 0)
+        for part_start, part in zip(self._starts[index:], self._parts[index:], strict=True):
+            if part_start >= stop:
                 break
-            if begin > position:
-                gaps.append((position, begin))
-            position = max(position, begin + len(part))
+            if part_start > position:
+                gaps.append((position, part_start))
+            position = max(position, part_start + len(part))
         if position < stop:
             gaps.append((position, stop))
         return gaps
 
     def readable(self) -> bool:
-        """It is."""
+        """Return true."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return true."""
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Return where the next read starts."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move; nothing is fetched."""
+        """Move the position; fetch nothing."""
         origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if origin + offset < 0:
             raise OSError("seek before the beginning of the archive")
@@ -93,28 +93,28 @@ class RangedFile(io.RawIOBase):
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # io.RawIOBase takes any buffer
         """Read at the position, up to the end of the part there."""
-        wanted = min(len(buffer), self._size - self._position)
-        if wanted <= 0:
+        length = min(len(buffer), self._size - self._position)
+        if length <= 0:
             return 0
-        stop = self._position + wanted
+        stop = self._position + length
         if self.missing(self._position, self._position + 1):
-            # At least a step, but nothing twice.
-            start, stop = self.missing(self._position, max(stop, self._position + _STEP))[0]
+            # At least the smallest request, but no byte twice.
+            start, stop = self.missing(self._position, max(stop, self._position + _MIN_REQUEST))[0]
             self.add(start, self._fetch(start, stop))
-        place = bisect_right(self._starts, self._position) - 1
-        offset = self._position - self._starts[place]
-        piece = self._parts[place][offset : offset + wanted]
+        index = bisect_right(self._starts, self._position) - 1
+        offset = self._position - self._starts[index]
+        piece = self._parts[index][offset : offset + length]
         buffer[: len(piece)] = piece
         self._position += len(piece)
         return len(piece)
 
     def read(self, size: int = -1, /) -> bytes:
         """Read *size* bytes, fewer only at the end."""
-        wanted = self._size - self._position if size < 0 else size
+        remaining = self._size - self._position if size < 0 else size
         pieces = []
-        while wanted > 0 and (piece := super().read(wanted)):
+        while remaining > 0 and (piece := super().read(remaining)):
             pieces.append(piece)
-            wanted -= len(piece)
+            remaining -= len(piece)
         return b"".join(pieces)
 
 
@@ -129,8 +129,8 @@ def open_zip(file: io.RawIOBase | BinaryIO, wheel: Wheel) -> ZipFile:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"it is no zip archive ({error})") from error
 
 
-def members(archive: ZipFile) -> tuple[Member, ...]:
-    """The files in an archive, sorted by path; folders are none."""
+def list_members(archive: ZipFile) -> tuple[Member, ...]:
+    """Return the files in an archive, without folders, sorted by path."""
     return tuple(
         Member(path=info.filename, size=info.file_size)
         for info in sorted(archive.infolist(), key=lambda info: info.filename)
@@ -138,8 +138,8 @@ def members(archive: ZipFile) -> tuple[Member, ...]:
     )
 
 
-def metadata_path(paths: Iterable[str], wheel: Wheel) -> str:
-    """Find ``METADATA`` of *wheel*: in the one ``.dist-info`` at the top whose name is the wheel's.
+def find_metadata(paths: Iterable[str], wheel: Wheel) -> str:
+    """Return the path of ``METADATA``: in the one ``.dist-info`` at the top level with the name of *wheel*.
 
     Raises :class:`ArchiveUnreadable`.
     """
@@ -148,7 +148,7 @@ def metadata_path(paths: Iterable[str], wheel: Wheel) -> str:
         for path in paths
         if path.endswith(".dist-info/METADATA")
         and path.count("/") == 1
-        # As in pip, the beginning is enough: older tools escaped the rest in other ways.
+        # As in pip, the start is enough: older tools escaped the rest in other ways.
         and canonicalize_name(path).startswith(f"{wheel.name}-")
     ]
     if len(found) != 1:
@@ -157,39 +157,41 @@ def metadata_path(paths: Iterable[str], wheel: Wheel) -> str:
     return found[0]
 
 
-def stretches(archive: ZipFile, paths: Iterable[str]) -> list[Range]:
-    """The bytes of the archive that hold these members; a path that is not there holds none."""
-    known = archive.NameToInfo
-    return [_stretch(known[path]) for path in paths if path in known]
+def member_ranges(archive: ZipFile, paths: Iterable[str]) -> list[Range]:
+    """Return the ranges of the archive that hold these members; none for a path that it does not have."""
+    infos = archive.NameToInfo
+    return [_member_range(infos[path]) for path in paths if path in infos]
 
 
-def _stretch(info: ZipInfo) -> Range:
+def _member_range(info: ZipInfo) -> Range:
     length = _HEADER + len(info.filename.encode()) + len(info.extra) + info.compress_size
     return info.header_offset, info.header_offset + length
 
 
 def coalesce(ranges: Iterable[Range]) -> list[Range]:
-    """Join neighbours and cut what is long: as few requests as make sense, sorted."""
+    """Join neighbours and split long ranges, for few requests of a limited size; sorted."""
     joined: list[Range] = []
     for start, stop in sorted(ranges):
-        if joined and start - joined[-1][1] < _GAP:
+        if joined and start - joined[-1][1] < _MAX_GAP:
             joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
         else:
             joined.append((start, stop))
-    return [(first, min(first + _LARGEST, stop)) for start, stop in joined for first in range(start, stop, _LARGEST)]
+    return [
+        (first, min(first + _MAX_REQUEST, stop)) for start, stop in joined for first in range(start, stop, _MAX_REQUEST)
+    ]
 
 
-def contents(archive: ZipFile, paths: Sequence[str], wheel: Wheel) -> dict[str, bytes]:
-    """Unpack those of *paths* that are there; the zip's own checksums are checked.
+def read_members(archive: ZipFile, paths: Sequence[str], wheel: Wheel) -> dict[str, bytes]:
+    """Unpack those of *paths* that the archive has, and check the zip's own checksums.
 
     Raises :class:`ArchiveUnreadable`.
     """
-    there = [path for path in paths if path in archive.NameToInfo]
-    for path in there:
+    members = [path for path in paths if path in archive.NameToInfo]
+    for path in members:
         if archive.getinfo(path).file_size > _MEMBER_LIMIT:
             raise ArchiveUnreadable(wheel.filename, wheel.url, f"{path} is larger than any source")
     try:
-        return {path: archive.read(path) for path in there}
+        return {path: archive.read(path) for path in members}
     except (BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"it is damaged ({error})") from error
 
@@ -199,7 +201,7 @@ def read_metadata(archive: ZipFile, wheel: Wheel) -> bytes:
 
     Raises :class:`ArchiveUnreadable`.
     """
-    path = metadata_path((info.filename for info in archive.infolist()), wheel)
+    path = find_metadata((info.filename for info in archive.infolist()), wheel)
     if archive.getinfo(path).file_size > _METADATA_LIMIT:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"{path} is larger than any metadata")
-    return contents(archive, [path], wheel)[path]
+    return read_members(archive, [path], wheel)[path]

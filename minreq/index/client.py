@@ -1,4 +1,4 @@
-"""The index client: files of a project, metadata and directory of a wheel, bytes; what the other stages ask."""
+"""The index client: reads the files of a project, and of a wheel its metadata, its directory and its members."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, final
@@ -17,30 +18,30 @@ from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, Sto
 from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
-from minreq.index.once import Once
-from minreq.index.places import FindLinks, Offers, Place, place
+from minreq.index.locations import FindLinks, Location, ProjectEntry, open_index
+from minreq.index.pagereader import PageReader
 from minreq.index.records import Records
-from minreq.index.remembered import PageReader
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import Standing
-from minreq.index.urls import bare, local_path
+from minreq.index.simple import ProjectStatus
+from minreq.index.urls import local_path, without_credentials
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
+from minreq.system.onceperkey import OncePerKey
 
-#: Pages and wheels that are read at once in the background.
+#: Pages and wheels that are read at the same time in the background.
 _THREADS = 16
 
 
 @final
 class IndexClient:
-    """Every index and folder that is configured, as one; shared by threads, closed by ``with``.
+    """Reads all configured indexes and folders as one; shared by threads, closed by ``with``.
 
-    *cache* is a folder of its own for pages (by the rules of HTTP), for what was read out of wheels (for ever), and for
-    what pages said of files that were asked for (beside the hash of the page, of use only where it comes again).
-    Nothing it returns or raises holds credentials. Each page and wheel is asked for once in a client's life, so all
-    answers of one client agree with each other. Of *own*, a project that is built here, no index is asked. *pause*
-    waits between two tries of a request, *clock* tells the time.
+    *cache* is a folder for three things: pages, by the rules of HTTP; metadata and directories of wheels, without a
+    limit in time; and the facts of requested files, valid for a page with the same hash. No result and no error
+    contains credentials. The client reads each page and wheel once, so its results agree with each other. It asks no
+    index for *own_project*, which is built on this machine. *pause* waits between two tries of a request, *clock*
+    returns the time.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class IndexClient:
         settings: IndexSettings,
         cache: Path,
         *,
-        own: NormalizedName | None = None,
+        own_project: NormalizedName | None = None,
         pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,16 +59,16 @@ class IndexClient:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
         self._cache = cache
-        self._own = own
+        self._own_project = own_project
         self._session = Session(settings, cache, pause=pause, clock=clock)
         self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
         self._pages = PageReader(self._records)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")
-        self._places: Once[None, tuple[Place, ...]] = Once(self._find_places)
-        self._listings: Once[NormalizedName, Listing] = Once(self._list)
-        self._metadata: Once[Wheel, Metadata] = Once(self._find_metadata)
-        self._members: Once[Wheel, tuple[Member, ...]] = Once(self._find_members)
+        self._locations: OncePerKey[None, tuple[Location, ...]] = OncePerKey()
+        self._listings: OncePerKey[NormalizedName, Listing] = OncePerKey()
+        self._metadata: OncePerKey[Wheel, Metadata] = OncePerKey()
+        self._members: OncePerKey[Wheel, tuple[Member, ...]] = OncePerKey()
 
     def __enter__(self) -> IndexClient:
         return self
@@ -78,7 +79,7 @@ class IndexClient:
         self.close()
 
     def close(self) -> None:
-        """Drop what is still under way in the background, and close every connection."""
+        """Abandon the work in the background, and close every connection."""
         self._session.abandon()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
@@ -86,114 +87,119 @@ class IndexClient:
         self._pages.close()
 
     def releases(self, name: NormalizedName) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
-        """Every file of a project by version, over all indexes and folders, as pip merges them; see `Listing`.
+        """Return every file of a project by version, from all indexes and folders, merged as in pip; see `Listing`.
 
-        Raises :class:`ProjectNotFound` when no place knows the project; :class:`ProjectQuarantined` when one holds it
-        for unsafe; :class:`IndexUnreachable`, :class:`IndexAnswered`, :class:`IndexNotTrusted`,
-        :class:`PageUnreadable`, :class:`IndexTooNew` when any place fails: an answer from the others alone would be
-        another answer.
+        Raises :class:`ProjectNotFound` when no location has the project; :class:`ProjectQuarantined` when one has put
+        it in quarantine; :class:`IndexUnreachable`, :class:`IndexStatusError`, :class:`IndexInsecure`,
+        :class:`PageUnreadable`, :class:`IndexVersionUnsupported` when any location fails: without it the result would
+        be another one.
         """
-        return self._listings.get(name)
+        return self._listing(name)
 
     def files(self, name: NormalizedName) -> tuple[Wheel | Sdist, ...]:
-        """Every file of a project, the oldest version first; raises as `releases` does."""
+        """Return every file of a project, the oldest version first; raises what `releases` raises."""
         return tuple(file for files in self.releases(name).values() for file in files)
 
-    def named(self, name: NormalizedName, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
-        """The files of a project that have one of these names; nothing is learnt about the others.
+    def files_named(self, name: NormalizedName, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
+        """Return the files of a project with these names; the facts of its other files are not parsed.
 
-        Raises as `releases` does.
+        Raises what `releases` raises.
         """
-        return self._listings.get(name).named(filenames)
+        return self._listing(name).files_named(filenames)
 
-    def standing(self, name: NormalizedName) -> Standing:
-        """How a project stands where it was found; the first place that says more than ``active`` counts.
+    def project_status(self, name: NormalizedName) -> ProjectStatus:
+        """Return the status of a project; the first location with another one than ``active`` decides.
 
-        Raises as `releases` does.
+        Raises what `releases` raises.
         """
-        return self._listings.get(name).standing
+        return self._listing(name).project_status
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
-        """Begin to read the pages of *names* in the background."""
+        """Read the pages of *names* in the background."""
         for name in names:
-            self._listings.start(name, self._threads)
+            self._listings.start(name, partial(self._read_listing, name), self._threads)
 
     def metadata(self, wheel: Wheel) -> Metadata:
-        """The core metadata of *wheel*, by the cheapest way its index allows, recorded for ever.
+        """Return the core metadata of *wheel*, by the cheapest way that its index allows; it is recorded in the cache.
 
         Raises :class:`ArchiveUnreadable`, :class:`MetadataMismatch`, :class:`HashMismatch`, and what the network does.
         """
-        return self._metadata.get(wheel)
+        return self._metadata.get(wheel, partial(self._read_metadata, wheel))
 
     def prefetch_metadata(self, wheels: Iterable[Wheel]) -> None:
-        """Begin to read the metadata of *wheels* in the background."""
+        """Read the metadata of *wheels* in the background."""
         for wheel in wheels:
-            self._metadata.start(wheel, self._threads)
+            self._metadata.start(wheel, partial(self._read_metadata, wheel), self._threads)
 
     def members(self, wheel: Wheel) -> tuple[Member, ...]:
-        """The files in *wheel*, sorted by path, recorded for ever.
+        """Return the files in *wheel*, sorted by path; they are recorded in the cache.
 
         Raises :class:`ArchiveUnreadable` and what the network does.
         """
-        return self._members.get(wheel)
+        return self._members.get(wheel, partial(self._read_directory, wheel))
 
     def prefetch_members(self, wheels: Iterable[Wheel]) -> None:
-        """Begin to read the directories of *wheels* in the background."""
+        """Read the directories of *wheels* in the background."""
         for wheel in wheels:
-            self._members.start(wheel, self._threads)
+            self._members.start(wheel, partial(self._read_directory, wheel), self._threads)
 
     def read(self, wheel: Wheel, paths: Iterable[str]) -> dict[str, bytes]:
-        """The contents of some files in *wheel*, by path; fetched by range, neighbours together, side by side.
+        """Return the contents of some files in *wheel*, by path, without those that it does not have.
 
-        What is not in it is left out. Not to be called from the background threads of this client.
+        One range request fetches neighbours together, several requests run at the same time. Do not call it from the
+        background threads of this client.
 
         Raises :class:`ArchiveUnreadable` and what the network does.
         """
-        return self._reader.contents(wheel, sorted(set(paths)), self._threads)
+        return self._reader.read(wheel, sorted(set(paths)), self._threads)
 
     def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
-        """Write the whole archive to *to*; the hash is left to whoever keeps it.
+        """Write the whole archive to *to*; the caller checks the hash.
 
-        Raises :class:`SizeMismatch` as soon as more comes than the index declared, and what the network does.
+        Raises :class:`SizeMismatch` as soon as the archive exceeds the size that the index declared, and what the
+        network does.
         """
         self._reader.download(wheel, to)
 
-    def _find_places(self, _: None) -> tuple[Place, ...]:
-        settings = self._settings
-        found: list[Place] = []
+    def _listing(self, name: NormalizedName) -> Listing:
+        return self._listings.get(name, partial(self._read_listing, name))
+
+    def _open_locations(self) -> tuple[Location, ...]:
+        settings, session, pages = self._settings, self._session, self._pages
+        indexes: list[Location] = []
         if not settings.no_index:
-            found.append(
-                place(settings.index_url or default_index(self._cache), self._session, self._pages, extra=False)
-            )
-            found += [place(url, self._session, self._pages, extra=True) for url in settings.extra_index_urls]
-        return (*found, *(FindLinks(url, self._session) for url in settings.find_links))
+            indexes.append(open_index(settings.index_url or default_index(self._cache), session, pages, extra=False))
+            indexes += [open_index(url, session, pages, extra=True) for url in settings.extra_index_urls]
+        return (*indexes, *(FindLinks(url, session) for url in settings.find_links))
 
-    def _list(self, name: NormalizedName) -> Listing:
-        offers: list[tuple[Place, Offers | None]] = []
-        for each in self._places.get(None):
-            # The other indexes are not even told the name. Archives and pages in --find-links the user has chosen.
-            known = self._settings.first_index and any(page is not None for _, page in offers)
-            # What the user builds from a folder is not somebody else's project of that name on an index.
-            known = known or name == self._own
-            if isinstance(each, FindLinks) or not known:
-                offers.append((each, each.page(name)))
-        if all(page is None for _, page in offers):
-            raise ProjectNotFound(name, tuple(place.page_of(name) for place, _ in offers))
-        for each, page in offers:
-            if page is not None and page.standing.status == "quarantined":
-                raise ProjectQuarantined(name, bare(each.page_of(name)), page.standing.reason)
-        return Listing(name, ((place, page) for place, page in offers if page is not None))
+    def _read_listing(self, name: NormalizedName) -> Listing:
+        entries: list[tuple[Location, ProjectEntry | None]] = []
+        for location in self._locations.get(None, self._open_locations):
+            # After the first index that has the project, no other index sees the name. --find-links counts always: the
+            # user has chosen those archives and pages.
+            has_index = self._settings.first_index and any(entry is not None for _, entry in entries)
+            # A project that the user builds from a folder is not the project of that name on an index.
+            has_index = has_index or name == self._own_project
+            if isinstance(location, FindLinks) or not has_index:
+                entries.append((location, location.find_project(name)))
+        if all(entry is None for _, entry in entries):
+            raise ProjectNotFound(name, tuple(location.project_url(name) for location, _ in entries))
+        for location, entry in entries:
+            if entry is not None and entry.project_status.status == "quarantined":
+                url = without_credentials(location.project_url(name))
+                raise ProjectQuarantined(name, url, entry.project_status.reason)
+        return Listing(name, ((location, entry) for location, entry in entries if entry is not None))
 
-    def _find_metadata(self, wheel: Wheel) -> Metadata:
+    def _read_metadata(self, wheel: Wheel) -> Metadata:
         text = self._records.metadata(wheel)
         if text is None:
-            text = self._metadata_beside(wheel)
+            text = self._read_metadata_file(wheel)
         if text is None:
-            text = self._look_into(wheel)[0]
+            text = self._read_outline(wheel)[0]
         return coremetadata.parse(text, wheel)
 
-    def _metadata_beside(self, wheel: Wheel) -> bytes | None:
-        """The metadata file that PEP 658 puts beside a wheel; ``None`` when it is not offered, or not there."""
+    def _read_metadata_file(self, wheel: Wheel) -> bytes | None:
+        """Read the metadata file beside a wheel (PEP 658); return ``None`` when the index has none."""
         if wheel.metadata_sha256 is None or local_path(wheel.url) is not None:
             return None
         page = self._session.page(f"{wheel.url}.metadata", absent={403, 404, 410})
@@ -202,15 +208,15 @@ class IndexClient:
         found = hashlib.sha256(page.body).hexdigest()
         if wheel.metadata_sha256 and found != wheel.metadata_sha256:
             raise HashMismatch(f"{wheel.filename}.metadata", wheel.metadata_sha256, found)
-        self._records.keep_metadata(wheel, page.body)
+        self._records.save_metadata(wheel, page.body)
         return page.body
 
-    def _find_members(self, wheel: Wheel) -> tuple[Member, ...]:
-        return self._records.members(wheel) or self._look_into(wheel)[1]
+    def _read_directory(self, wheel: Wheel) -> tuple[Member, ...]:
+        return self._records.members(wheel) or self._read_outline(wheel)[1]
 
-    def _look_into(self, wheel: Wheel) -> tuple[bytes, tuple[Member, ...]]:
+    def _read_outline(self, wheel: Wheel) -> tuple[bytes, tuple[Member, ...]]:
         """Read metadata and directory, which lie side by side at the end of a wheel, and record both."""
-        text, members = self._reader.outline(wheel)
-        self._records.keep_metadata(wheel, text)
-        self._records.keep_members(wheel, members)
+        text, members = self._reader.read_outline(wheel)
+        self._records.save_metadata(wheel, text)
+        self._records.save_members(wheel, members)
         return text, members

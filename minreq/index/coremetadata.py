@@ -1,4 +1,4 @@
-"""The text of ``METADATA`` to what the resolver reads; text in, value out."""
+"""Parses the text of ``METADATA`` into the values that the resolver needs; text in, value out."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from minreq.model import Metadata, Wheel
 
 
 def parse(text: bytes, wheel: Wheel) -> Metadata:
-    """Read the core metadata of *wheel* (packaging.python.org, "Core metadata specifications").
+    """Parse the core metadata of *wheel* (packaging.python.org, "Core metadata specifications").
 
-    Only what the resolver needs is validated, so a broken ``Description-Content-Type`` stops nobody; as in pip, an
-    unreadable ``Requires-Python`` constrains nothing and an unreadable ``Requires-Dist`` makes the release unusable.
+    It validates only what the resolver needs: an invalid ``Description-Content-Type`` does no harm. As in pip, an
+    unreadable ``Requires-Python`` constrains nothing, and an unreadable ``Requires-Dist`` makes the release unusable.
 
     Raises :class:`ArchiveUnreadable` and :class:`MetadataMismatch`.
     """
-    # Heavy: a lock that is only looked at reads no metadata.
+    # Slow to import, and a check of a lock reads no metadata.
     from packaging.metadata import parse_email  # noqa: PLC0415
 
     raw, _ = parse_email(text)

@@ -1,4 +1,4 @@
-"""Who we are to an index: credentials of its URL, of netrc, of keyring; looked up by host, never shown."""
+"""Finds the credentials for an index by host: in its URL, in netrc, in keyring. They are never shown."""
 
 from __future__ import annotations
 
@@ -17,34 +17,38 @@ from minreq.index.settings import Credentials
 
 
 class CredentialStore:
-    """Finds credentials for a URL in the order pip does: URL of the index, netrc, and after a refusal keyring."""
+    """Finds credentials for a URL in pip's order: URL of the index, netrc, and after a 401 keyring."""
 
-    def __init__(self, known: Iterable[Credentials], *, keyring_provider: str = "auto") -> None:
-        self._known = tuple(known)
-        self._provider = keyring_provider
-        self._asked: dict[str, Credentials | None] = {}
+    def __init__(self, configured: Iterable[Credentials], *, keyring_provider: str = "auto") -> None:
+        self._configured = tuple(configured)
+        self._keyring_provider = keyring_provider
+        self._from_keyring: dict[str, Credentials | None] = {}
         self._lock = Lock()
 
-    def known(self, url: str) -> Credentials | None:
-        """Credentials to send at once: of the index nearest to *url* on the same host, else of netrc."""
+    def find(self, url: str) -> Credentials | None:
+        """Return credentials for the first request: of the index nearest to *url* on its host, else of netrc."""
         origin = _origin(url)
         with self._lock:
-            if asked := self._asked.get(origin):
-                return asked
-        same = [credentials for credentials in self._known if _origin(credentials.url) == origin]
-        if same:
-            return max(same, key=lambda credentials: len(os.path.commonpath([credentials.url, url])))
+            if from_keyring := self._from_keyring.get(origin):
+                return from_keyring
+        same_host = self._configured_for(origin)
+        if same_host:
+            return max(same_host, key=lambda credentials: len(os.path.commonpath([credentials.url, url])))
         return _from_netrc(url)
 
-    def after_refusal(self, url: str) -> Credentials | None:
-        """Credentials that keyring has for *url*, asked once for each host; ``None`` when it has none."""
+    def ask_keyring(self, url: str) -> Credentials | None:
+        """Return the credentials that keyring has for *url*, ``None`` when it has none; ask once for each host."""
         origin = _origin(url)
         with self._lock:
-            if origin not in self._asked:
-                user = next((known.user for known in self._known if _origin(known.url) == origin), None)
-                services = [known.url for known in self._known if _origin(known.url) == origin]
-                self._asked[origin] = _from_keyring([*services, origin, urlsplit(url).netloc], user, self._provider)
-            return self._asked[origin]
+            if origin not in self._from_keyring:
+                same_host = self._configured_for(origin)
+                user = same_host[0].user if same_host else None
+                services = [*(credentials.url for credentials in same_host), origin, urlsplit(url).netloc]
+                self._from_keyring[origin] = _from_keyring(services, user, self._keyring_provider)
+            return self._from_keyring[origin]
+
+    def _configured_for(self, origin: str) -> list[Credentials]:
+        return [credentials for credentials in self._configured if _origin(credentials.url) == origin]
 
 
 def _origin(url: str) -> str:
@@ -58,7 +62,7 @@ def _from_netrc(url: str) -> Credentials | None:
         try:
             entry = netrc.netrc(path).authenticators(urlsplit(url).hostname or "")
         except (OSError, netrc.NetrcParseError):
-            # As requests does, and so pip: a netrc that cannot be read holds nothing.
+            # As in requests, and so in pip: a netrc that cannot be read has no credentials.
             continue
         if entry:
             return Credentials(url=url, user=entry[0] or entry[1] or "", password=entry[2])
@@ -80,7 +84,7 @@ def _from_keyring(services: Iterable[str], user: str | None, provider: str) -> C
 def _imported_keyring(service: str, user: str | None) -> Credentials | None:
     try:
         found = importlib.import_module("keyring").get_credential(service, user)
-    except Exception:  # noqa: BLE001 - a backend of keyring may raise anything; without it the 401 is reported
+    except Exception:  # noqa: BLE001 - A backend of keyring may raise anything; the user sees the 401 instead.
         return None
     return None if found is None else Credentials(url=service, user=found.username, password=found.password)
 

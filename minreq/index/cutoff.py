@@ -1,4 +1,4 @@
-"""``--exclude-newer``: a date or a duration to a moment; and which files are young."""
+"""Parses ``--exclude-newer``, a date or a duration, into a moment; and lists files that were uploaded lately."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _UNITS = {
 }
 
 
-#: Most malicious releases were found and taken down within it.
-YOUNG = timedelta(days=3)
+#: Most malicious releases were found and removed within this time.
+YOUNG_AGE = timedelta(days=3)
 
 
-def young(files: Iterable[Wheel | Sdist], now: datetime) -> tuple[str, ...]:
-    """Tell which of *files* were uploaded less than three days before *now*, and how long ago, sorted."""
+def young_files(files: Iterable[Wheel | Sdist], now: datetime) -> tuple[str, ...]:
+    """Return those of *files* that were uploaded less than three days before *now*, each with its age; sorted."""
     return tuple(
         sorted(
             f"{file.name} {file.version} ({_age(now - file.upload_time)} old)"
             for file in files
-            if file.upload_time is not None and now - file.upload_time < YOUNG
+            if file.upload_time is not None and now - file.upload_time < YOUNG_AGE
         )
     )
 
@@ -50,10 +50,10 @@ def _age(age: timedelta) -> str:
 
 
 def parse(text: str, now: datetime) -> datetime:
-    """Turn *text* into the moment from which on files are left out; durations count back from *now*.
+    """Return the moment from which on files are ignored; durations count back from *now*.
 
-    A date means the end of that day, as uv has it, but in UTC: a lock must not depend on where it is made. A time
-    without offset is UTC too.
+    A date means the end of that day, as in uv, but in UTC: a lock must not depend on the time zone of the machine. A
+    time without offset is UTC too.
 
     Raises :class:`CutoffUnreadable`.
     """

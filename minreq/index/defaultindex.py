@@ -1,4 +1,4 @@
-"""The index pip asks when nothing names one."""
+"""Finds the index that pip uses when no setting names one."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from minreq.errors import DefaultIndexUnknown
 
 
 def default_index(cache: Path) -> str:
-    """The default of the pip installed beside minreq, remembered in the folder *cache* for each version of pip.
+    """Return the default index of the pip installed beside minreq; cached in the folder *cache* per version of pip.
 
     minreq names no index of its own, so that there is one place to change it: pip.
 
     Raises :class:`DefaultIndexUnknown`.
     """
-    remembered = cache / f"default-index-of-pip-{version('pip')}"
+    cached = cache / f"default-index-of-pip-{version('pip')}"
     with suppress(OSError):
-        if url := remembered.read_text(encoding="utf-8"):
+        if url := cached.read_text(encoding="utf-8"):
             return url
-    url = _ask_pip()
+    url = _read_from_pip()
     with suppress(OSError):
-        remembered.write_text(url, encoding="utf-8")
+        cached.write_text(url, encoding="utf-8")
     return url
 
 
-def _ask_pip() -> str:
-    """Read the help of ``--index-url``: the one public place where pip tells its default.
+def _read_from_pip() -> str:
+    """Read the help of ``--index-url``: the one public place where pip shows its default.
 
-    Configuration is kept out (``--isolated``, ``PIP_CONFIG_FILE``), since the default below all of it is wanted.
+    pip runs without configuration (``--isolated``, ``PIP_CONFIG_FILE``), which would replace the default.
     """
     command = [sys.executable, "-I", "-m", "pip", "--isolated", "--no-color", "download", "--help"]
     # One line for each option, however long.
@@ -48,12 +48,12 @@ def _ask_pip() -> str:
         check=False,
     )
     if answer.returncode:
-        raise DefaultIndexUnknown((answer.stderr.strip().splitlines() or ["no words"])[-1])
-    return default_in(answer.stdout)
+        raise DefaultIndexUnknown((answer.stderr.strip().splitlines() or ["no output"])[-1])
+    return parse_pip_help(answer.stdout)
 
 
-def default_in(text: str) -> str:
-    """Find the default in the help of pip.
+def parse_pip_help(text: str) -> str:
+    """Return the default index in the help of pip.
 
     Raises :class:`DefaultIndexUnknown`.
     """

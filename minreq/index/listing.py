@@ -1,4 +1,4 @@
-"""All files that the places of an index have of one project, understood version by version."""
+"""Merges the files of one project from all locations, and parses them version by version."""
 
 from __future__ import annotations
 
@@ -9,54 +9,55 @@ from functools import cached_property
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.index.places import Offers, Place
-from minreq.index.simple import Link, Standing, release_of
+from minreq.index.locations import Location, ProjectEntry
+from minreq.index.simple import Link, ProjectStatus, release_from_filename
 from minreq.model import Sdist, Wheel
 
 
 class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     """The files of a project by version, the oldest first; shared by threads.
 
-    Large projects have thousands of files on their pages, of which a lock looks at a few dozen: the files of a version
-    are understood when somebody asks for them. Then they are sorted by file name, then in the order of the places; a
-    file that a later place offers with the same hash is left out. A version has no files where none of those that seem
-    to be of it can be read. Asking raises :class:`PageUnreadable` where a page tells nonsense about a file.
+    Large projects have thousands of files on their pages, of which a lock reads a few dozen. So the listing parses the
+    files of a version when somebody looks that version up, and file names when somebody asks for the versions; a caller
+    that knows the file names needs neither (`files_named`).
 
-    Not even the versions are read before somebody asks: whoever knows the file names goes without.
+    The files of a version are sorted by file name, then in the order of the locations; a file of a later location with
+    the same name and hash is left out. A version may have no files: those whose names belong to it cannot be read. A
+    look-up raises :class:`PageUnreadable` where the page has impossible facts about a file.
     """
 
-    def __init__(self, name: NormalizedName, offers: Iterable[tuple[Place, Offers]]) -> None:
+    def __init__(self, name: NormalizedName, entries: Iterable[tuple[Location, ProjectEntry]]) -> None:
         self._name = name
-        self._offers = tuple(offers)
+        self._entries = tuple(entries)
         self._files: dict[Version, tuple[Wheel | Sdist, ...]] = {}
 
     @property
-    def standing(self) -> Standing:
-        """How the project stands, as the first place says that says more than ``active``."""
-        told = (page.standing for _, page in self._offers)
-        return next((each for each in told if each.status != Standing().status), Standing())
+    def project_status(self) -> ProjectStatus:
+        """The status of the project; the first location with another one than ``active`` decides."""
+        statuses = (entry.project_status for _, entry in self._entries)
+        return next((each for each in statuses if each.status != ProjectStatus().status), ProjectStatus())
 
-    def named(self, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
-        """Return the files with these names, as the places offer them."""
-        wanted = frozenset(filenames)
-        found = ((place, link) for place, page in self._offers for link in page.named(wanted))
-        return tuple(_understood(found))
+    def files_named(self, filenames: Collection[str]) -> tuple[Wheel | Sdist, ...]:
+        """Return the files with these names, of all locations."""
+        names = frozenset(filenames)
+        links = ((location, link) for location, entry in self._entries for link in entry.links_named(names))
+        return tuple(_parse_links(links))
 
     @cached_property
-    def _links(self) -> Mapping[Version, Iterable[tuple[Place, Link]]]:
-        # Here too two threads may come at once.
-        links: defaultdict[Version, list[tuple[Place, Link]]] = defaultdict(list)
-        for place, page in self._offers:
-            for link in page.links:
-                release = release_of(link.filename)
+    def _links(self) -> Mapping[Version, Iterable[tuple[Location, Link]]]:
+        # Two threads may both run this; they get the same result.
+        links: defaultdict[Version, list[tuple[Location, Link]]] = defaultdict(list)
+        for location, entry in self._entries:
+            for link in entry.links:
+                release = release_from_filename(link.filename)
                 if release is not None and release[0] == self._name:
-                    links[release[1]].append((place, link))
+                    links[release[1]].append((location, link))
         return {version: links[version] for version in sorted(links)}
 
     def __getitem__(self, version: Version) -> tuple[Wheel | Sdist, ...]:
-        # Two threads may both come here; they find the same.
+        # Two threads may both run this; they get the same result.
         if version not in self._files:
-            self._files[version] = tuple(_understood(self._links[version]))
+            self._files[version] = tuple(_parse_links(self._links[version]))
         return self._files[version]
 
     def __iter__(self) -> Iterator[Version]:
@@ -66,11 +67,11 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
         return len(self._links)
 
 
-def _understood(links: Iterable[tuple[Place, Link]]) -> list[Wheel | Sdist]:
-    offered: dict[tuple[str, str | None], Wheel | Sdist] = {}
-    for place, link in links:
-        file = place.file(link)
+def _parse_links(links: Iterable[tuple[Location, Link]]) -> list[Wheel | Sdist]:
+    files: dict[tuple[str, str | None], Wheel | Sdist] = {}
+    for location, link in links:
+        file = location.parse_link(link)
         if file is not None:
-            offered.setdefault((file.filename, file.sha256), file)
-    # Sorting is stable: the order of the places decides among equals.
-    return sorted(offered.values(), key=lambda file: file.filename)
+            files.setdefault((file.filename, file.sha256), file)
+    # Sorting is stable: the order of the locations decides among equals.
+    return sorted(files.values(), key=lambda file: file.filename)

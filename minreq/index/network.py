@@ -1,4 +1,4 @@
-"""How a request leaves the machine: certificates, trusted hosts, proxies, credentials."""
+"""Sends requests: with certificates, trusted hosts, proxies and credentials."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from weakref import WeakSet
 import certifi
 import httpx
 
-from minreq.errors import IndexNotTrusted, IndexOffline, PipSettingInvalid
+from minreq.errors import IndexInsecure, IndexOffline, PipSettingInvalid
 from minreq.index.credentials import CredentialStore
 from minreq.index.settings import Credentials, IndexSettings
-from minreq.index.urls import bare
+from minreq.index.urls import without_credentials
 
-#: Why a request failed that nobody waits for any more.
+#: The error of a request that the client abandoned.
 ABANDONED = "the request was abandoned"
 
-#: Connections open at once, to all hosts together.
+#: Open connections at the same time, to all hosts together.
 CONNECTIONS = 32
 
 
 class Network(httpx.BaseTransport):
-    """One pool of connections for each way out (direct, by proxy, unverified), shared by threads.
+    """A pool of connections for each route (direct, by proxy, unverified); shared by threads.
 
-    httpx itself would take proxies from the environment only for transports that it makes, and would keep credentials
-    in the requests, where a cache could store them; so both are done here, below the cache.
+    It handles proxies and credentials itself, below the cache: httpx reads proxies from the environment only for its
+    own transports, and keeps credentials in the requests, where a cache could store them.
     """
 
     def __init__(self, settings: IndexSettings) -> None:
@@ -45,42 +45,42 @@ class Network(httpx.BaseTransport):
         self._abandoned = Event()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request*, with credentials where its host is known; once more after a 401 that keyring can answer."""
+        """Send *request* with the credentials of its host; after a 401, send it again with those of keyring."""
         url = str(request.url)
         if self._abandoned.is_set():
             raise httpx.ConnectError(ABANDONED)
         if self._settings.offline:
-            raise IndexOffline(bare(url))
+            raise IndexOffline(without_credentials(url))
         trusted = _is_trusted(request.url, self._settings.trusted_hosts)
         if request.url.scheme == "http" and not (trusted or _is_loopback(request.url.host)):
-            raise IndexNotTrusted(bare(url), request.url.host)
-        request.extensions["trace"] = self._notice
+            raise IndexInsecure(without_credentials(url), request.url.host)
+        request.extensions["trace"] = self._record_socket
         pool = self._pool(_proxy(request.url, self._settings.proxy), verified=not trusted)
-        response = pool.handle_request(_with(request, self._credentials.known(url)))
-        if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.after_refusal(url)):
+        response = pool.handle_request(_add_credentials(request, self._credentials.find(url)))
+        if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.ask_keyring(url)):
             response.close()
-            response = pool.handle_request(_with(request, found))
+            response = pool.handle_request(_add_credentials(request, found))
         if isinstance(response.stream, httpx.SyncByteStream):
-            response.stream = _Wanted(response.stream, self._abandoned)
+            response.stream = _AbortableBody(response.stream, self._abandoned)
         return response
 
     def abandon(self) -> None:
-        """End every connection at once: whoever waits for a byte of one, on any thread, fails now."""
+        """Shut down every connection: a thread that waits for a byte of one fails at once."""
         self._abandoned.set()
         with self._lock:
             sockets = [*self._sockets]
         for each in sockets:
-            _end(each)
+            _shut_down(each)
 
-    def _notice(self, event: str, told: Mapping[str, Any]) -> None:
-        """Remember the sockets of new connections, which httpcore tells of in its extension "trace"."""
+    def _record_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        """Record the socket of a new connection; httpcore calls this by its extension "trace"."""
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            opened = told["return_value"].get_extra_info("socket")
+            connection = info["return_value"].get_extra_info("socket")
             with self._lock:
-                self._sockets.add(opened)
-            # It was opened while the others were ended.
+                self._sockets.add(connection)
+            # It was opened while `abandon` shut down the others.
             if self._abandoned.is_set():
-                _end(opened)
+                _shut_down(connection)
 
     def close(self) -> None:
         """Close every connection."""
@@ -95,7 +95,7 @@ class Network(httpx.BaseTransport):
             return self._pools[proxy, verified]
 
     def _new_pool(self, proxy: str | None, *, verified: bool) -> httpx.HTTPTransport:
-        context = _authorities(self._settings.cert)
+        context = _make_ssl_context(self._settings.cert)
         if self._settings.client_cert:
             try:
                 context.load_cert_chain(self._settings.client_cert)
@@ -111,17 +111,19 @@ class Network(httpx.BaseTransport):
             return httpx.HTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy)
         except (ValueError, ImportError) as error:
             # An unknown scheme, or SOCKS without its library.
-            raise PipSettingInvalid("proxy", bare(proxy or ""), f"the URL of a proxy ({error})") from error
+            raise PipSettingInvalid(
+                "proxy", without_credentials(proxy or ""), f"the URL of a proxy ({error})"
+            ) from error
 
 
-def _end(connection: socket.socket) -> None:
-    # Closing it would leave a thread that reads from it waiting. Of a TLS connection the socket below is meant.
+def _shut_down(connection: socket.socket) -> None:
+    # `close` would leave a thread waiting that reads from the socket. For TLS, this shuts down the socket below.
     with suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
-class _Wanted(httpx.SyncByteStream):
-    """A body that does not end because nobody wants it: else a cache would take what had come for the whole."""
+class _AbortableBody(httpx.SyncByteStream):
+    """A body that raises when the client abandons it: else a cache would store an incomplete body as a whole one."""
 
     def __init__(self, body: httpx.SyncByteStream, abandoned: Event) -> None:
         self._body = body
@@ -136,13 +138,14 @@ class _Wanted(httpx.SyncByteStream):
         self._body.close()
 
 
-class Storable(httpx.BaseTransport):
-    """Keeps from the cache what it could never use again.
+class NoStoreTransport(httpx.BaseTransport):
+    """Forbids the cache to store responses that it could never use again.
 
-    An answer with neither a lifetime nor a validator may be stored (RFC 9111, section 3), and would be, each time anew.
+    Without a lifetime and without a validator, a response may be stored (RFC 9111, section 3), and hishel would do so
+    each time.
     """
 
-    _USES = ("cache-control", "expires", "etag", "last-modified")
+    _REUSE_HEADERS = ("cache-control", "expires", "etag", "last-modified")
 
     def __init__(self, network: httpx.BaseTransport) -> None:
         self._network = network
@@ -150,16 +153,16 @@ class Storable(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*."""
         response = self._network.handle_request(request)
-        if not any(name in response.headers for name in self._USES):
+        if not any(name in response.headers for name in self._REUSE_HEADERS):
             response.headers["Cache-Control"] = "no-store"
         return response
 
     def close(self) -> None:
-        """Close what is below."""
+        """Close the network."""
         self._network.close()
 
 
-def _with(request: httpx.Request, credentials: Credentials | None) -> httpx.Request:
+def _add_credentials(request: httpx.Request, credentials: Credentials | None) -> httpx.Request:
     if credentials is None:
         return request
     token = base64.b64encode(f"{credentials.user}:{credentials.password or ''}".encode()).decode()
@@ -170,9 +173,9 @@ def _with(request: httpx.Request, credentials: Credentials | None) -> httpx.Requ
     )
 
 
-def _authorities(cert: str | None) -> ssl.SSLContext:
+def _make_ssl_context(cert: str | None) -> ssl.SSLContext:
     if cert is None:
-        # pip looks into the system's store; where OpenSSL finds none, certifi has the same authorities.
+        # pip reads the system's store; where OpenSSL finds none, certifi has the same authorities.
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
         return context
@@ -207,7 +210,7 @@ def _default_port(url: httpx.URL) -> int:
 
 
 def _proxy(url: httpx.URL, setting: str | None) -> str | None:
-    """The proxy for *url*: the one of the settings, else as ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` say."""
+    """Return the proxy for *url*: from the settings, else from ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``."""
     if setting is None:
         if urllib.request.proxy_bypass(url.host):
             return None

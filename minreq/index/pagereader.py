@@ -1,4 +1,4 @@
-"""Pages that did not change are not understood anew: what they said of some files is kept beside their hash."""
+"""Parses pages of an index, and reuses what it recorded about files of a page that has not changed since."""
 
 from __future__ import annotations
 
@@ -12,118 +12,115 @@ from typing import Any
 
 from minreq.errors import TemporaryFolderUnwritable
 from minreq.index import simple
-from minreq.index.aside import Aside, on_disk
 from minreq.index.records import Records
 from minreq.index.session import Page
-from minreq.index.simple import Link, ProjectPage, Standing, listed
+from minreq.index.simple import Link, ProjectPage, ProjectStatus, links_from_facts
+from minreq.index.spillfile import SpillFile
 
-#: Raised when a page is understood otherwise than before.
+#: Increased when minreq parses a page in another way than before.
 _SCHEMA = 1
 
 
 class PageReader:
-    """Understands pages, one at a time; shared by threads.
+    """Parses pages, one at a time; shared by threads.
 
-    Until a file is asked for, its page lies on disk. The processor understands no more than one at a time anyway, and
-    each thread that ever held a large page would keep the room for another. *aside* is where, a file without a name if
-    not said.
+    A page lies in *spill_file*, by default on disk, until somebody asks for its files. All pages are parsed in one
+    thread: Python runs one at a time anyway, and each thread that ever held a large page would keep memory for another.
     """
 
-    def __init__(self, records: Records, aside: Aside | None = None) -> None:
+    def __init__(self, records: Records, spill_file: SpillFile | None = None) -> None:
         self._records = records
         try:
-            self._aside = aside or on_disk()
+            self._spill_file = spill_file or SpillFile.on_disk()
         except OSError as error:
-            raise _no_room(error) from error
+            raise _disk_error(error) from error
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="minreq-pages")
 
     def close(self) -> None:
-        """Forget all pages; nobody may be waiting for one."""
+        """Delete all pages; no thread may still wait for one."""
         self._thread.shutdown()
-        self._aside.close()
+        self._spill_file.close()
 
-    def read(self, page: Page) -> RememberedPage:
-        """Return what *page* says.
+    def read(self, page: Page) -> CachedPage:
+        """Return the parsed *page*.
 
-        Raises :class:`PageUnreadable`, :class:`IndexTooNew` and :class:`TemporaryFolderUnwritable`.
+        Raises :class:`PageUnreadable`, :class:`IndexVersionUnsupported` and :class:`TemporaryFolderUnwritable`.
         """
         url, content_type, length = page.url, page.content_type, len(page.body)
         try:
-            start = self._aside.keep(page.body)
+            start = self._spill_file.append(page.body)
         except OSError as error:
-            raise _no_room(error) from error
+            raise _disk_error(error) from error
 
-        def understand() -> ProjectPage:
+        def parse() -> ProjectPage:
             try:
-                body = self._aside.part(start, length)
-                return simple.parse(body, content_type=content_type, url=url, keeper=self._aside, start=start)
+                body = self._spill_file.read(start, length)
+                return simple.parse(body, content_type=content_type, url=url, store=self._spill_file, start=start)
             except OSError as error:
-                raise _no_room(error) from error
+                raise _disk_error(error) from error
 
-        remembered = RememberedPage(page, self._records, lambda: self._thread.submit(understand).result())
+        cached = CachedPage(page, self._records, lambda: self._thread.submit(parse).result())
         del page
-        remembered.check()
-        return remembered
+        cached.check()
+        return cached
 
 
-def _no_room(error: OSError) -> TemporaryFolderUnwritable:
+def _disk_error(error: OSError) -> TemporaryFolderUnwritable:
     return TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error))
 
 
-class RememberedPage:
-    """A page of an index that was just read; its files are understood when somebody asks for all of them.
+class CachedPage:
+    """A page of an index; *parse* is called only for files that are not in the records of the same page.
 
-    A judgement on a lock asks for some fifty files of seventy thousand, whose pages seldom change from one hour to the
-    next. *understand* does it anew.
+    A check of a lock asks for some fifty files of seventy thousand, and their pages seldom change within an hour.
     """
 
-    def __init__(self, page: Page, records: Records, understand: Callable[[], ProjectPage]) -> None:
+    def __init__(self, page: Page, records: Records, parse: Callable[[], ProjectPage]) -> None:
         self._url = page.url
         self._digest = _digest(page)
         self._records = records
-        self._understand = understand
-        self._known = _load(records.page(page.url), self._digest)
-        # Not before somebody asks, where it is known to be a page.
+        self._parse = parse
+        self._recorded = _load(records.page(page.url), self._digest)
         self._page: ProjectPage | None = None
 
     def check(self) -> None:
-        """Understand the page where it is not known to be one; raises what that does."""
-        if not self._known:
-            self._whole()
+        """Parse the page unless an equal page was parsed before; raise what the parser raises."""
+        if not self._recorded:
+            self._parsed()
 
     @property
-    def standing(self) -> Standing:
-        """How the project stands."""
-        return Standing(**self._known["standing"]) if self._known else self._whole().standing
+    def project_status(self) -> ProjectStatus:
+        """The status of the project."""
+        return ProjectStatus(**self._recorded["standing"]) if self._recorded else self._parsed().project_status
 
     @property
     def links(self) -> tuple[Link, ...]:
         """All files, in the order of the page."""
-        return self._whole().links
+        return self._parsed().links
 
-    def named(self, filenames: Collection[str]) -> tuple[Link, ...]:
-        """The files with these names, in the order of the page."""
-        if self._known and self._known["asked"].keys() >= {*filenames}:
-            facts = [each for each in self._known["files"] if each["filename"] in filenames]
-            return listed(facts, self._known["base"])
-        page = self._whole()
-        # With what other locks ask for: whoever comes next may be one of them.
-        asked = {*filenames, *(self._known["asked"] if self._known else ())}
-        found = page.named(asked)
-        known = {
+    def links_named(self, filenames: Collection[str]) -> tuple[Link, ...]:
+        """Return the links with these file names, in the order of the page."""
+        if self._recorded and self._recorded["asked"].keys() >= {*filenames}:
+            facts = [each for each in self._recorded["files"] if each["filename"] in filenames]
+            return links_from_facts(facts, self._recorded["base"])
+        page = self._parsed()
+        # The record keeps the files that other locks asked for: one of these may ask next.
+        recorded_names = {*filenames, *(self._recorded["asked"] if self._recorded else ())}
+        links = page.links_named(recorded_names)
+        record = {
             "digest": self._digest,
-            "standing": {"status": page.standing.status, "reason": page.standing.reason},
-            "asked": dict.fromkeys(sorted(asked)),
-            "base": found[0].page.url if found else self._url,
-            "files": [dict(link.facts) for link in found],
+            "standing": {"status": page.project_status.status, "reason": page.project_status.reason},
+            "asked": dict.fromkeys(sorted(recorded_names)),
+            "base": links[0].page.url if links else self._url,
+            "files": [dict(link.facts) for link in links],
         }
-        self._records.keep_page(self._url, json.dumps(known).encode())
-        return tuple(link for link in found if link.filename in filenames)
+        self._records.save_page(self._url, json.dumps(record).encode())
+        return tuple(link for link in links if link.filename in filenames)
 
-    def _whole(self) -> ProjectPage:
-        # Two threads may both come here; they find the same.
+    def _parsed(self) -> ProjectPage:
+        # Two threads may both run this; they get the same result.
         if self._page is None:
-            self._page = self._understand()
+            self._page = self._parse()
         return self._page
 
 
@@ -133,7 +130,7 @@ def _digest(page: Page) -> str:
     return digest.hexdigest()
 
 
-def _load(text: bytes | None, digest: str) -> Any:
-    """Return what was recorded of the page with that *digest*; ``None`` where it was another page."""
-    known = json.loads(text) if text is not None else None
-    return known if known is not None and known["digest"] == digest else None
+def _load(record: bytes | None, digest: str) -> Any:
+    """Return the values of a *record*, ``None`` where it is about a page with another *digest*."""
+    values = json.loads(record) if record is not None else None
+    return values if values is not None and values["digest"] == digest else None

@@ -1,4 +1,4 @@
-"""pip's configuration (its files, its variables, and flags of the same names) as one frozen value."""
+"""Reads pip's configuration (its files, its variables, and flags of the same names) into one frozen value."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from packaging.utils import canonicalize_name
 
 from minreq.errors import PipConfigurationUnreadable, PipSettingInvalid
 from minreq.index.settings import IndexSettings, KeyringProvider
-from minreq.index.urls import from_setting
-from minreq.requirements import StatedOption
+from minreq.index.urls import url_from_setting
+from minreq.requirements import FileOption
 
-#: A flag of the command line under pip's long name without dashes: ``yes`` for a switch that was given, several values
-#: for what pip takes several times.
+#: Flags of the command line by pip's long name without dashes: ``yes`` for a switch that is set, several values for an
+#: option that pip accepts several times.
 Flags = Mapping[str, str | Sequence[str]]
 
-#: Sections that apply, the later the stronger: minreq finds files as ``pip install`` does.
+#: Sections that apply, the later one with precedence: minreq reads the settings of ``pip install``.
 _SECTIONS = ("global", "install")
 
 #: Other spellings that pip accepts for the same option.
 _ALIASES = {"pypi-url": "index-url", "default-timeout": "timeout"}
 
-#: Options that may be given several times; in files and variables their values are separated by white space.
-_SEVERAL = frozenset({"extra-index-url", "find-links", "trusted-host", "constraint"})
+#: Options that pip accepts several times; in files and variables, white space separates their values.
+_MULTIPLE = frozenset({"extra-index-url", "find-links", "trusted-host", "constraint"})
 
 _TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
 _FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
@@ -40,16 +40,16 @@ _FALSE = frozenset({"n", "no", "f", "false", "off", "0"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigFile:
-    """A configuration file of pip that exists, not yet understood."""
+    """An existing configuration file of pip, not parsed."""
 
     path: str
     text: str
 
 
 def load(flags: Flags | None = None, *, prefix: Path | None = None) -> IndexSettings:
-    """Read what pip would read from disk and environment, under *flags*.
+    """Read what pip would read from disk and environment; *flags* have precedence.
 
-    *prefix* is the environment whose ``pip.conf`` counts, that of minreq itself by default.
+    *prefix* is the environment whose ``pip.conf`` is read, by default that of minreq itself.
 
     Raises :class:`PipConfigurationUnreadable` and :class:`PipSettingInvalid`.
     """
@@ -62,7 +62,7 @@ def load(flags: Flags | None = None, *, prefix: Path | None = None) -> IndexSett
 
 
 def config_files(environ: Mapping[str, str], prefix: Path) -> tuple[Path, ...]:
-    """Name the files pip looks for, the weakest first (pip's documentation, "Configuration Files")."""
+    """Return the files that pip reads, later ones with precedence (pip's documentation, "Configuration Files")."""
     named = environ.get("PIP_CONFIG_FILE")
     if named == os.devnull:
         # "If set to os.devnull, the loading of all configuration files is disabled."
@@ -70,7 +70,7 @@ def config_files(environ: Mapping[str, str], prefix: Path) -> tuple[Path, ...]:
     basename = "pip.ini" if sys.platform == "win32" else "pip.conf"
     folders = [*_global_folders()]
     if not (named and Path(named).exists()):
-        # A file named by the variable takes the place of the user's own.
+        # A file that the variable names replaces the user's own.
         folders += _user_folders()
     folders.append(prefix)
     files = [folder / basename for folder in folders]
@@ -104,47 +104,47 @@ def _read(path: Path) -> str:
 
 
 def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Flags) -> IndexSettings:
-    """Combine *files* (the weakest first), the variables ``PIP_*`` of *environ*, and *flags*; reads nothing else.
+    """Merge *files*, then the variables ``PIP_*`` of *environ*, then *flags*; read nothing else.
 
-    As in pip, a stronger source replaces what a weaker one says under the same key; only flags that may be given
-    several times are added to what is configured.
+    As in pip, a later source replaces the value of an earlier one; only the values of a flag that pip accepts several
+    times are added to the configured ones.
 
     Raises :class:`PipConfigurationUnreadable` and :class:`PipSettingInvalid`.
     """
-    choices = _Choices()
-    for level in _levels(files, environ):
-        for key, value in level.items():
-            choices.set(key, value)
+    merged = _MergedSettings()
+    for source in _sources(files, environ):
+        for key, value in source.items():
+            merged.set(key, value)
     for key, flag in flags.items():
-        choices.override(key, flag)
-    single, several = choices.single, choices.several
+        merged.set_flag(key, flag)
+    single, multiple = merged.single, merged.multiple
     provider = single.get("keyring-provider", "auto")
     if provider not in get_args(KeyringProvider):
         raise PipSettingInvalid("keyring-provider", provider, f"one of {', '.join(get_args(KeyringProvider))}")
-    return IndexSettings.of(
+    return IndexSettings.from_urls(
         index_url=_url("index-url", single["index-url"]) if "index-url" in single else None,
-        extra_index_urls=[_url("extra-index-url", url) for url in several["extra-index-url"]],
-        find_links=[_url("find-links", location) for location in several["find-links"]],
+        extra_index_urls=[_url("extra-index-url", url) for url in multiple["extra-index-url"]],
+        find_links=[_url("find-links", location) for location in multiple["find-links"]],
         no_index=_boolean("no-index", single.get("no-index", "no")),
-        # requests, and so pip, look at these two when no --cert is given.
+        # requests, and so pip, read these two variables where there is no --cert.
         cert=single.get("cert") or environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or None,
         client_cert=single.get("client-cert"),
-        trusted_hosts=tuple(several["trusted-host"]),
+        trusted_hosts=tuple(multiple["trusted-host"]),
         timeout=_number("timeout", single.get("timeout", "15")),
         retries=int(_number("retries", single.get("retries", "5"))),
         proxy=single.get("proxy"),
         keyring_provider=provider,
-        only_binary=frozenset(choices.only_binary),
-        no_binary=frozenset(choices.no_binary),
-        constraints=tuple(several["constraint"]),
+        only_binary=frozenset(merged.only_binary),
+        no_binary=frozenset(merged.no_binary),
+        constraints=tuple(multiple["constraint"]),
         uploaded_prior_to=single.get("uploaded-prior-to"),
     )
 
 
-def with_options(settings: IndexSettings, options: Iterable[StatedOption]) -> IndexSettings:
-    """Apply what requirement files say about places and formats, as pip does: in their order, over all the rest.
+def with_options(settings: IndexSettings, options: Iterable[FileOption]) -> IndexSettings:
+    """Apply the options of requirements files, as in pip: in their order, with precedence over other settings.
 
-    ``--index-url`` replaces all indexes named before it. Raises :class:`PipSettingInvalid`.
+    ``--index-url`` replaces all indexes before it. Raises :class:`PipSettingInvalid`.
     """
     index_url, extra = settings.index_url, [*settings.extra_index_urls]
     find_links, trusted = [*settings.find_links], [*settings.trusted_hosts]
@@ -167,7 +167,7 @@ def with_options(settings: IndexSettings, options: Iterable[StatedOption]) -> In
                 _format_control(value, only_binary, no_binary)
             case "--no-binary":
                 _format_control(value, no_binary, only_binary)
-    return settings.but(
+    return settings.with_urls(
         index_url=index_url,
         extra_index_urls=extra,
         find_links=find_links,
@@ -178,11 +178,11 @@ def with_options(settings: IndexSettings, options: Iterable[StatedOption]) -> In
     )
 
 
-def _levels(files: Iterable[ConfigFile], environ: Mapping[str, str]) -> Iterable[Mapping[str, str]]:
-    """The settings of each section over all files, then those of the environment; the weakest first.
+def _sources(files: Iterable[ConfigFile], environ: Mapping[str, str]) -> Iterable[Mapping[str, str]]:
+    """Yield the settings of each section from all files, then those of the environment; later ones have precedence.
 
-    pip merges files section by section, and only then lets ``[install]`` win over ``[global]``: a ``[global]`` of the
-    strongest file is weaker than an ``[install]`` of the weakest. An empty value says nothing.
+    pip merges the files section by section, and only then gives ``[install]`` precedence over ``[global]``: so an
+    ``[install]`` in any file has precedence over a ``[global]`` in any other. Empty values are ignored.
     """
     sections: dict[str, dict[str, str]] = {section: {} for section in _SECTIONS}
     for file in files:
@@ -195,8 +195,8 @@ def _levels(files: Iterable[ConfigFile], environ: Mapping[str, str]) -> Iterable
             if parser.has_section(section):
                 sections[section].update((_key(name), value) for name, value in parser.items(section))
     variables = {_key(name[4:]): value for name, value in environ.items() if name.startswith("PIP_")}
-    for level in (*sections.values(), variables):
-        yield {key: value for key, value in level.items() if value}
+    for source in (*sections.values(), variables):
+        yield {key: value for key, value in source.items() if value}
 
 
 def _key(name: str) -> str:
@@ -205,18 +205,18 @@ def _key(name: str) -> str:
 
 
 @dataclass(slots=True)
-class _Choices:
-    """What has been said so far, from the weakest source to the strongest."""
+class _MergedSettings:
+    """The values of the sources that were merged so far."""
 
     single: dict[str, str] = field(default_factory=dict)
-    several: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in _SEVERAL})
+    multiple: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in _MULTIPLE})
     only_binary: set[str] = field(default_factory=set)
     no_binary: set[str] = field(default_factory=set)
 
     def set(self, key: str, value: str) -> None:
-        """A file or a variable says *value*."""
-        if key in _SEVERAL:
-            self.several[key] = value.split()
+        """Set the value of a file or variable."""
+        if key in _MULTIPLE:
+            self.multiple[key] = value.split()
         elif key == "only-binary":
             _format_control(value, self.only_binary, self.no_binary)
         elif key == "no-binary":
@@ -224,17 +224,17 @@ class _Choices:
         else:
             self.single[key] = value
 
-    def override(self, key: str, flag: str | Sequence[str]) -> None:
-        """The command line says *flag*."""
+    def set_flag(self, key: str, flag: str | Sequence[str]) -> None:
+        """Set or add the values of a flag of the command line."""
         for value in [flag] if isinstance(flag, str) else flag:
-            if key in _SEVERAL:
-                self.several[key].append(value)
+            if key in _MULTIPLE:
+                self.multiple[key].append(value)
             else:
                 self.set(key, value)
 
 
 def _format_control(value: str, target: set[str], other: set[str]) -> None:
-    """Apply one ``--only-binary`` or ``--no-binary``: names, ``:all:`` or ``:none:``, the last word wins."""
+    """Apply one ``--only-binary`` or ``--no-binary``: names, ``:all:`` or ``:none:``; later words have precedence."""
     for word in value.split(","):
         if word == ":all:":
             other.clear()
@@ -249,10 +249,10 @@ def _format_control(value: str, target: set[str], other: set[str]) -> None:
 
 
 def _url(key: str, location: str) -> str:
-    url = from_setting(location)
+    url = url_from_setting(location)
     try:
-        # Both raise: brackets that do not match, and a port that is no number.
-        urlsplit(url).port  # noqa: B018 - a property that checks
+        # Brackets that do not match raise, and so does a port that is no number.
+        urlsplit(url).port  # noqa: B018 - A property that may raise.
     except ValueError as error:
         raise PipSettingInvalid(key, re.sub(r"//[^/]*@", "//", location), f"a URL or a path ({error})") from None
     return url

@@ -1,6 +1,6 @@
-"""What has been read out of wheels, kept on disk for ever: a file of an index never changes under its hash.
+"""Caches on disk what minreq read from wheels, without a limit in time: a wheel with the same hash never changes.
 
-What was read out of a page is kept too, beside the hash of the page.
+It caches what minreq read from pages too, with the hash of the page.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pathlib import Path
 from minreq.model import Member, Wheel
 from minreq.system import temporary
 
-#: Seconds after which a record that was not used is removed.
+#: Seconds after which `prune` removes an unused record.
 _UNUSED_AGE = 30 * 24 * 60 * 60
 
 
 class Records:
-    """Metadata and directories of wheels, and what pages said; shared by threads and processes.
+    """Metadata and directories of wheels, and facts of pages; shared by threads and processes.
 
-    The key of a wheel is URL and SHA-256 together: what was read by range has not been checked against the hash, so an
-    index can only deceive about what it serves itself. A wheel without a hash is not recorded. A full disk costs time,
-    no result; so does a damaged record, as each begins with its own SHA-256.
+    The key of a wheel is its URL with its SHA-256. minreq did not check the hash of a wheel that it read by range, so
+    the URL makes sure that an index cannot change what minreq knows of another index's wheel. A wheel without a hash is
+    not recorded. A full disk costs only time; so does a damaged record, as each starts with its own SHA-256.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,15 +34,15 @@ class Records:
         temporary.sweep(self._unfinished)
 
     def metadata(self, wheel: Wheel) -> bytes | None:
-        """The bytes of ``METADATA``, where recorded."""
+        """Return the bytes of ``METADATA``, ``None`` where not recorded."""
         return self._read(_key(wheel), "metadata")
 
-    def keep_metadata(self, wheel: Wheel, text: bytes) -> None:
+    def save_metadata(self, wheel: Wheel, text: bytes) -> None:
         """Record ``METADATA``."""
         self._write(_key(wheel), "metadata", text)
 
     def members(self, wheel: Wheel) -> tuple[Member, ...] | None:
-        """The directory of the archive, where recorded."""
+        """Return the directory of the archive, ``None`` where not recorded."""
         text = self._read(_key(wheel), "members")
         if text is None:
             return None
@@ -51,27 +51,27 @@ class Records:
         except (ValueError, TypeError):
             return None
 
-    def keep_members(self, wheel: Wheel, members: Sequence[Member]) -> None:
+    def save_members(self, wheel: Wheel, members: Sequence[Member]) -> None:
         """Record the directory of the archive."""
         rows = [[member.path, member.size] for member in members]
         self._write(_key(wheel), "members", json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode())
 
     def page(self, url: str) -> bytes | None:
-        """What was recorded of the page at *url*."""
+        """Return the record of the page at *url*."""
         return self._read(url, "page")
 
-    def keep_page(self, url: str, text: bytes) -> None:
-        """Record what the page at *url* says, instead of what it said."""
+    def save_page(self, url: str, text: bytes) -> None:
+        """Replace the record of the page at *url*."""
         self._write(url, "page", text)
 
-    def _path(self, key: str, what: str) -> Path:
+    def _path(self, key: str, suffix: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()
-        return self._folder / digest[:2] / f"{digest[2:]}.{what}"
+        return self._folder / digest[:2] / f"{digest[2:]}.{suffix}"
 
-    def _read(self, key: str | None, what: str) -> bytes | None:
+    def _read(self, key: str | None, suffix: str) -> bytes | None:
         if key is None:
             return None
-        path = self._path(key, what)
+        path = self._path(key, suffix)
         try:
             digest, _, text = path.read_bytes().partition(b"\n")
         except OSError:
@@ -79,13 +79,13 @@ class Records:
         if digest != _digest(text):
             return None
         with suppress(OSError):
-            os.utime(path)  # The time of last use, for `prune`.
+            os.utime(path)  # The time of the last use, for `prune`.
         return text
 
-    def _write(self, key: str | None, what: str, text: bytes) -> None:
+    def _write(self, key: str | None, suffix: str, text: bytes) -> None:
         if key is None:
             return
-        path = self._path(key, what)
+        path = self._path(key, suffix)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._unfinished.mkdir(exist_ok=True)
@@ -106,9 +106,10 @@ def _digest(text: bytes) -> bytes:
 
 
 def prune(folder: Path) -> int:
-    """Remove records of *folder* that were not used for 30 days; return the bytes that were freed.
+    """Remove records in *folder* that nobody used for 30 days; return the freed bytes.
 
-    Safe while others use them: what is removed is read anew. Whole pages are not of these: their cache limits itself.
+    Other processes may use the records at the same time: they read again what is missing. Whole pages are not records:
+    their cache limits its own size.
     """
     oldest = time.time() - _UNUSED_AGE
     freed = 0

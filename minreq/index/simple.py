@@ -1,4 +1,4 @@
-"""Pages of the Simple API, JSON and HTML, to the files they list; text in, values out."""
+"""Parses pages of the Simple API, JSON and HTML, into links, and links into files; text in, values out."""
 
 from __future__ import annotations
 
@@ -17,106 +17,106 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import NormalizedName, canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from minreq.errors import IndexTooNew, PageUnreadable
+from minreq.errors import IndexVersionUnsupported, PageUnreadable
 from minreq.index import jsonpage
-from minreq.index.aside import Keeper, in_memory
-from minreq.index.urls import bare
+from minreq.index.spillfile import ByteStore, SpillFile
+from minreq.index.urls import without_credentials
 from minreq.model import Sdist, Wheel
 
-#: What a client asks for, most wanted first (PEP 691, "Version + Format Selection").
+#: The formats that minreq accepts, the preferred one first (PEP 691, "Version + Format Selection").
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
 _JSON = frozenset({"application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json"})
 _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html", "text/html"})
 
-#: Characters of why a project stands as it does.
+#: Characters of the reason for the status of a project.
 _LONGEST_REASON = 300
 
 
-class Listed(NamedTuple):
-    """Where a page is kept."""
+class StoredPage(NamedTuple):
+    """The text of a page in a byte store."""
 
-    #: Where it was found; URLs of files are relative to that.
+    #: The URL of the page; URLs of its files are relative to it.
     url: str
-    keeper: Keeper
+    store: ByteStore
 
 
 class Link(NamedTuple):
-    """A file as a page lists it; a large page has thousands, few of which anybody looks at."""
+    """A file on a page, not parsed: a large page has thousands of files, and a lock reads a few."""
 
     filename: str
-    page: Listed
-    #: Where what is told about it begins, and its bytes.
+    page: StoredPage
+    #: The bytes of its facts in the store.
     start: int
     length: int
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What is told about it, by the keys of PEP 691, unchecked."""
-        told: Mapping[str, Any] = json.loads(self.page.keeper.part(self.start, self.length))
-        return told
+        """What the page has about the file, by the keys of PEP 691, unchecked."""
+        facts: Mapping[str, Any] = json.loads(self.page.store.read(self.start, self.length))
+        return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ProjectStatus:
     """The status of a project (PEP 792)."""
 
-    #: ``active``, ``archived``, ``deprecated``, ``quarantined``, or what later versions of the format know.
+    #: ``active``, ``archived``, ``deprecated``, ``quarantined``, or a word of a later version of the format.
     status: str = "active"
-    #: In the words of whoever set it; may be empty.
+    #: As the owner or the index wrote it; may be empty.
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectPage:
-    """What a page tells."""
+    """The links and the project status on a page."""
 
     #: In the order of the page.
     links: tuple[Link, ...]
-    standing: Standing = Standing()
+    project_status: ProjectStatus = ProjectStatus()
 
-    def named(self, filenames: Collection[str]) -> tuple[Link, ...]:
-        """The files with these names, in the order of the page."""
+    def links_named(self, filenames: Collection[str]) -> tuple[Link, ...]:
+        """Return the links with these file names, in the order of the page."""
         return tuple(link for link in self.links if link.filename in filenames)
 
 
 def parse(
-    body: bytes, *, content_type: str, url: str, keeper: Keeper | None = None, start: int | None = None
+    body: bytes, *, content_type: str, url: str, store: ByteStore | None = None, start: int | None = None
 ) -> ProjectPage:
-    """Read a page of the Simple API, of one project or several.
+    """Parse a page of the Simple API, of one project or several.
 
-    *url* is where the page was found in the end, after redirects. What its files are is told by `release_of` and, with
-    all facts checked, by `file_of`; until then *keeper* has it, by default in memory. Where *keeper* has the body
-    already, it is at *start*.
+    *url* is the URL of the page after redirects. The page's text goes into *store*, by default in memory; where *store*
+    has the body already, it is at *start*. `file_from_link` reads the facts of a file from there later.
 
-    Raises :class:`PageUnreadable` and :class:`IndexTooNew`.
+    Raises :class:`PageUnreadable` and :class:`IndexVersionUnsupported`.
     """
     header = Message()
     header["Content-Type"] = content_type
     # PEP 691: "the content type ... MUST be application/vnd.pypi.simple.$version+format"; parameters may follow.
     kind = header.get_content_type()
     if kind in _JSON:
-        return _json_page(body, url, keeper or in_memory(), start)
+        return _json_page(body, url, store or SpillFile.in_memory(), start)
     if kind in _HTML:
-        return _html_page(body, header.get_content_charset("utf-8"), url, keeper or in_memory())
-    raise PageUnreadable(bare(url), f"its content type is {content_type or 'missing'!r}")
+        return _html_page(body, header.get_content_charset("utf-8"), url, store or SpillFile.in_memory())
+    raise PageUnreadable(without_credentials(url), f"its content type is {content_type or 'missing'!r}")
 
 
-def links_at(urls: Iterable[str]) -> tuple[Link, ...]:
-    """The files that bare URLs name, as in a folder of archives."""
+def links_from_urls(urls: Iterable[str]) -> tuple[Link, ...]:
+    """Return links to the files at *urls*, which hold no credentials; as in a folder of archives."""
     names = ((unquote(urlsplit(url).path.rpartition("/")[2]), url) for url in urls)
-    return listed(({"filename": name, "url": url} for name, url in names), "")
+    return links_from_facts(({"filename": name, "url": url} for name, url in names), "")
 
 
-def file_at(url: str) -> Wheel | Sdist | None:
-    """The file a bare URL names, ``None`` when it names no distribution."""
-    return file_of(links_at([url])[0])
+def file_from_url(url: str) -> Wheel | Sdist | None:
+    """Return the file at *url*, which holds no credentials; ``None`` when it is no distribution."""
+    return file_from_link(links_from_urls([url])[0])
 
 
-def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
-    """Name and version of a file by a quick look at its name; ``None`` when they cannot be read.
+def release_from_filename(filename: str) -> tuple[NormalizedName, Version] | None:
+    """Return project and version of a file name, ``None`` when they cannot be read.
 
-    What it tells of a name that `file_of` understands is right; a name that `file_of` does not understand may pass.
+    It is fast and does not check the whole name: for a name that `file_from_link` accepts the result is right, and it
+    may accept a name that `file_from_link` does not.
     """
     if filename.endswith(".whl"):
         name, _, rest = filename.partition("-")
@@ -124,61 +124,62 @@ def release_of(filename: str) -> tuple[NormalizedName, Version] | None:
     else:
         # The name of a source distribution may hold dashes, its version none.
         name, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
-    understood = _version(version)
-    return None if understood is None else (_name(name), understood)
+    parsed = _parse_version(version)
+    return None if parsed is None else (_normalize_name(name), parsed)
 
 
-def file_of(link: Link) -> Wheel | Sdist | None:
-    """Understand a file; ``None`` when its name is neither that of a wheel nor of a source distribution.
+def file_from_link(link: Link) -> Wheel | Sdist | None:
+    """Parse the facts of a file; return ``None`` when its name is neither that of a wheel nor of a source distribution.
 
-    PEP 503 asks clients to ignore such files. Raises :class:`PageUnreadable` where the page tells nonsense about it.
+    PEP 503 asks clients to ignore such files. Raises :class:`PageUnreadable` where the facts make no sense.
     """
     filename, page = link.filename, link.page.url
-    if "/" in filename or "\\" in filename:  # A name from outside becomes a path later on.
+    if "/" in filename or "\\" in filename:  # The name becomes a path later on.
         return None
     try:
-        named = _named(filename)
+        from_name = _parse_filename(filename)
     except ValueError:  # The name, the version or the tags cannot be read.
         return None
     facts = link.facts
     try:
-        url, fragment = _target(page, facts["url"])
-        told: dict[str, Any] = {
+        url, fragment = _split_link(page, facts["url"])
+        from_page: dict[str, Any] = {
             "filename": filename,
             "url": url,
             "sha256": _digest(facts.get("hashes") or {}) or _fragment_sha256(fragment),
             "size": size if isinstance(size := facts.get("size"), int) else None,
             "requires_python": _requires_python(facts.get("requires-python")),
             "upload_time": _upload_time(facts.get("upload-time")),
-            "yanked": _yanked(facts.get("yanked", False)),
+            "yanked": _yank_reason(facts.get("yanked", False)),
         }
         # PEP 714: clients "MUST" read core-metadata, and dist-info-metadata where it is absent.
         metadata = facts.get("core-metadata", facts.get("dist-info-metadata", False))
-        if "tags" in named:
-            return Wheel(**named, **told, metadata_sha256=_offered(metadata))
-        return Sdist(**named, **told)
+        if "tags" in from_name:
+            return Wheel(**from_name, **from_page, metadata_sha256=_metadata_digest(metadata))
+        return Sdist(**from_name, **from_page)
     except (ValueError, AttributeError, TypeError) as error:
-        raise PageUnreadable(bare(page), f"what it tells of {filename} makes no sense ({error!r})") from error
+        problem = f"what it has about {filename} makes no sense ({error!r})"
+        raise PageUnreadable(without_credentials(page), problem) from error
 
 
-def _named(filename: str) -> dict[str, Any]:
-    """What the name of a file tells."""
+def _parse_filename(filename: str) -> dict[str, Any]:
+    """Return name, version and, for a wheel, tags; raise ``ValueError``."""
     if filename.endswith(".whl"):
         release, *tag = filename[: -len(".whl")].rsplit("-", 3)
-        name, version = _release(release)
-        return {"name": name, "version": version, "tags": _tags("-".join(tag))}
+        name, version = _parse_wheel_release(release)
+        return {"name": name, "version": version, "tags": _parse_tags("-".join(tag))}
     name, version = parse_sdist_filename(filename)
     return {"name": name, "version": version}
 
 
-# A page has dozens of files of each release, and the same few tags for all: each is understood once.
+# A page has dozens of files of each release, and the same few tags for all: each is parsed once.
 @lru_cache(maxsize=1024)
-def _name(text: str) -> NormalizedName:
+def _normalize_name(text: str) -> NormalizedName:
     return canonicalize_name(text)
 
 
 @lru_cache(maxsize=1 << 16)
-def _version(text: str) -> Version | None:
+def _parse_version(text: str) -> Version | None:
     try:
         return Version(text)
     except InvalidVersion:
@@ -186,24 +187,24 @@ def _version(text: str) -> Version | None:
 
 
 @lru_cache(maxsize=4096)
-def _release(part: str) -> tuple[NormalizedName, Version]:
-    """Name and version of a wheel, from its file name up to the tags."""
+def _parse_wheel_release(part: str) -> tuple[NormalizedName, Version]:
+    """Return name and version of a wheel from *part*, its file name up to the tags."""
     name, version, _, _ = parse_wheel_filename(f"{part}-py3-none-any.whl")
     return name, version
 
 
 @lru_cache(maxsize=4096)
-def _tags(part: str) -> frozenset[Tag]:
+def _parse_tags(part: str) -> frozenset[Tag]:
     return parse_tag(part)
 
 
 def _requires_python(text: object) -> SpecifierSet | None:
-    """The constraint on Python; none where it cannot be read, as pip has it."""
-    return _specifier(text) if isinstance(text, str) and text else None
+    """Return the specifier, ``None`` where it cannot be read, as in pip."""
+    return _parse_specifier(text) if isinstance(text, str) and text else None
 
 
 @lru_cache(maxsize=1024)
-def _specifier(text: str) -> SpecifierSet | None:
+def _parse_specifier(text: str) -> SpecifierSet | None:
     try:
         return SpecifierSet(text)
     except InvalidSpecifier:
@@ -215,66 +216,68 @@ def _check_version(version: str, url: str) -> None:
     try:
         major = Version(version).major
     except InvalidVersion:
-        raise PageUnreadable(bare(url), f"its version of the Simple API is {version!r}") from None
+        raise PageUnreadable(without_credentials(url), f"its version of the Simple API is {version!r}") from None
     if major != 1:
-        raise IndexTooNew(bare(url), version)
+        raise IndexVersionUnsupported(without_credentials(url), version)
 
 
-def _json_page(body: bytes, url: str, keeper: Keeper, start: int | None) -> ProjectPage:
+def _json_page(body: bytes, url: str, store: ByteStore, start: int | None) -> ProjectPage:
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
-        # As many characters as bytes: it is the same in ASCII, and need not be kept twice.
-        kept = start if len(text) == len(body) else None
-        page, files = jsonpage.apart(text)
+        # As many characters as bytes: the text is ASCII, and the body in the store can be used.
+        start = start if len(text) == len(body) else None
+        page, files = jsonpage.split_page(text)
         # PEP 691: "api-version: A required key".
         _check_version(str(page["meta"]["api-version"]), url)
         # PEP 792: an object with "status" and "reason", both optional.
-        told = page.get("project-status")
-        standing = _standing(**told) if isinstance(told, dict) else Standing()
-        return ProjectPage(links=_kept(text, files, url, keeper, kept), standing=standing)
+        status = page.get("project-status")
+        project_status = _project_status(**status) if isinstance(status, dict) else ProjectStatus()
+        return ProjectPage(links=_links(text, files, url, store, start), project_status=project_status)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise PageUnreadable(bare(url), f"it is not the JSON that PEP 691 describes ({error!r})") from error
+        problem = f"it is not the JSON that PEP 691 describes ({error!r})"
+        raise PageUnreadable(without_credentials(url), problem) from error
 
 
-def _kept(
-    text: str, files: Iterable[jsonpage.Told], url: str, keeper: Keeper, at: int | None = None
+def _links(
+    text: str, files: Iterable[jsonpage.FileEntry], url: str, store: ByteStore, text_start: int | None = None
 ) -> tuple[Link, ...]:
-    """Return the *files* of *text*, which *keeper* is given unless it has it *at* some place."""
-    page = Listed(url, keeper)
+    """Return links to the *files* of *text*; append the text to *store* unless it is there, at *text_start*."""
+    page = StoredPage(url, store)
     if text.isascii():
-        first = keeper.keep(text.encode()) if at is None else at
+        first = store.append(text.encode()) if text_start is None else text_start
         return tuple(Link(name, page, first + start, end - start) for name, start, end in files)
-    first, read, links = keeper.keep(text.encode("utf-8", "surrogatepass")), 0, []
+    # Positions in the text are characters, those in the store bytes.
+    position, previous_end, links = store.append(text.encode("utf-8", "surrogatepass")), 0, []
     for name, start, end in files:
-        first += len(text[read:start].encode("utf-8", "surrogatepass"))
+        position += len(text[previous_end:start].encode("utf-8", "surrogatepass"))
         length = len(text[start:end].encode("utf-8", "surrogatepass"))
-        links.append(Link(name, page, first, length))
-        first, read = first + length, end
+        links.append(Link(name, page, position, length))
+        position, previous_end = position + length, end
     return tuple(links)
 
 
-def listed(files: Iterable[Mapping[str, Any]], url: str, keeper: Keeper | None = None) -> tuple[Link, ...]:
-    """Return the files of which a page at *url* tells these facts, by the keys of PEP 691."""
+def links_from_facts(files: Iterable[Mapping[str, Any]], url: str, store: ByteStore | None = None) -> tuple[Link, ...]:
+    """Return links to files with these facts, by the keys of PEP 691, on a page at *url*."""
     text = json.dumps([*files])
-    return _kept(text, jsonpage.files_from(text, 0)[0], url, keeper or in_memory())
+    return _links(text, jsonpage.locate_files(text, 0)[0], url, store or SpillFile.in_memory())
 
 
-def _standing(*, status: object = None, reason: object = None, **_: object) -> Standing:
-    """What is told, as one line of printable text; "if ... not present, ... active" (PEP 792)."""
-    words = (" ".join(str(each or "").split())[:_LONGEST_REASON] for each in (status, reason))
-    status_word, why = ("".join(char for char in word if char.isprintable()) for word in words)
-    return Standing(status=status_word.lower() or "active", reason=why)
+def _project_status(*, status: object = None, reason: object = None, **_: object) -> ProjectStatus:
+    """Return the status, each part as one line of printable text; "if ... not present, ... active" (PEP 792)."""
+    lines = (" ".join(str(each or "").split())[:_LONGEST_REASON] for each in (status, reason))
+    status_word, reason_text = ("".join(char for char in line if char.isprintable()) for line in lines)
+    return ProjectStatus(status=status_word.lower() or "active", reason=reason_text)
 
 
-def _target(base: str, link: str) -> tuple[str, str]:
-    """Where a link leads, without credentials, and its fragment."""
+def _split_link(base: str, link: str) -> tuple[str, str]:
+    """Return the URL of a link, without credentials, and its fragment."""
     target, _, fragment = urljoin(base, link).partition("#")
-    return bare(target), fragment
+    return without_credentials(target), fragment
 
 
-def _yanked(told: object) -> str | None:
+def _yank_reason(yanked: object) -> str | None:
     # PEP 592, 691: "either a boolean ... or an arbitrary string" that is the reason.
-    return told if isinstance(told, str) else ("" if told else None)
+    return yanked if isinstance(yanked, str) else ("" if yanked else None)
 
 
 def _digest(hashes: Mapping[str, Any]) -> str | None:
@@ -282,7 +285,8 @@ def _digest(hashes: Mapping[str, Any]) -> str | None:
     return digest.lower() if isinstance(digest, str) and digest else None
 
 
-def _offered(metadata: object) -> str | None:
+def _metadata_digest(metadata: object) -> str | None:
+    """Return the hash of the metadata file, empty where the index gives none; ``None`` where there is no such file."""
     if isinstance(metadata, Mapping):
         return _digest(metadata) or ""
     return "" if metadata is True else None
@@ -310,25 +314,26 @@ def _fragment_sha256(fragment: str) -> str | None:
     return None
 
 
-def _html_page(body: bytes, charset: str, url: str, keeper: Keeper) -> ProjectPage:
-    page = _Page()
+def _html_page(body: bytes, charset: str, url: str, store: ByteStore) -> ProjectPage:
+    page = _PageParser()
     try:
         page.feed(body.decode(charset))
         page.close()
         base = urljoin(url, page.base) if page.base else url
-        links = listed((_anchor_facts(anchor, base) for anchor in page.anchors if anchor.get("href")), base, keeper)
+        facts = (_anchor_facts(anchor, base) for anchor in page.anchors if anchor.get("href"))
+        links = links_from_facts(facts, base, store)
     except (ValueError, LookupError, AssertionError) as error:
-        # Bytes that are not of the charset, a charset that does not exist, a URL that is none, and what html.parser
-        # raises of a malformed declaration.
-        raise PageUnreadable(bare(url), str(error)) from error
+        # Bytes that are not of the charset, an unknown charset, an invalid URL, and the error of html.parser for a
+        # malformed declaration.
+        raise PageUnreadable(without_credentials(url), str(error)) from error
     if page.version is not None:
         _check_version(page.version, url)
-    return ProjectPage(links=links, standing=_standing(status=page.status, reason=page.status_reason))
+    return ProjectPage(links=links, project_status=_project_status(status=page.status, reason=page.status_reason))
 
 
 def _anchor_facts(anchor: Mapping[str, str | None], base: str) -> dict[str, Any]:
-    """A link of PEP 503, told as PEP 691 would."""
-    target, fragment = _target(base, anchor["href"] or "")
+    """Return the facts of a link of PEP 503, by the keys of PEP 691."""
+    target, fragment = _split_link(base, anchor["href"] or "")
     facts: dict[str, Any] = {
         "filename": unquote(urlsplit(target).path.rpartition("/")[2]),
         "url": target,
@@ -350,8 +355,8 @@ def _hashes(fragment: str) -> dict[str, str]:
     return {"sha256": digest} if digest else {}
 
 
-class _Page(HTMLParser):
-    """Collects what a page of PEP 503 says: its links, its base, its version."""
+class _PageParser(HTMLParser):
+    """Collects links, base, version and project status of a page of PEP 503."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""URLs of indexes and files: credentials taken out, paths and ``file:`` URLs one into the other."""
+"""Takes credentials out of URLs, and converts between paths and ``file:`` URLs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.request import url2pathname
 
 
 def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
-    """Return *url* without credentials, and the user name and password that stood in it, unquoted."""
+    """Return *url* without credentials, and its user name and password, unquoted."""
     parts = urlsplit(url)
     userinfo, at, host = parts.netloc.rpartition("@")
     if not at:
@@ -17,19 +17,19 @@ def split_userinfo(url: str) -> tuple[str, str | None, str | None]:
     return urlunsplit(parts._replace(netloc=host)), unquote(user), unquote(password)
 
 
-def bare(url: str) -> str:
-    """*url* as it may be shown, logged and written: without credentials."""
+def without_credentials(url: str) -> str:
+    """Return *url* without credentials, as minreq may show, log and write it."""
     return split_userinfo(url)[0]
 
 
-def from_setting(location: str) -> str:
-    """Turn what pip takes for an index or a find-links location, a URL or a path, into a URL."""
+def url_from_setting(location: str) -> str:
+    """Return the URL for a setting of pip, which is a URL or a path."""
     if "://" in location or location.startswith("file:"):
         return location
     return Path(location).expanduser().absolute().as_uri()
 
 
 def local_path(url: str) -> Path | None:
-    """The path a ``file:`` URL names, ``None`` for any other URL."""
+    """Return the path of a ``file:`` URL, ``None`` for any other URL."""
     parts = urlsplit(url)
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None

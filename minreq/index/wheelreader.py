@@ -1,4 +1,4 @@
-"""Wheels read where they lie: on this machine, by range, or as a whole where a server knows no ranges."""
+"""Reads parts of wheels: on this machine, by range, or from a whole download where a server has no ranges."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, TypeVar
@@ -19,28 +20,28 @@ from zipfile import ZipFile
 from minreq.errors import ArchiveUnreadable, SizeMismatch, TemporaryFolderUnwritable
 from minreq.index import archive
 from minreq.index.archive import RangedFile
-from minreq.index.once import Once
 from minreq.index.session import RangesRefused, Session
 from minreq.index.urls import local_path
 from minreq.model import Member, Sdist, Wheel
 from minreq.system import temporary
+from minreq.system.onceperkey import OncePerKey
 
-#: The first request asks for the end of a wheel, where directory and metadata lie: this share of it, in these bounds.
-#: A directory is seldom larger, and up to the upper bound the time of a request hardly depends on its size.
+#: The first request asks for the end of a wheel, where directory and metadata lie: this share of it, within these
+#: bounds. A directory is seldom larger, and up to the upper bound the time of a request hardly depends on its size.
 _TAIL_SHARE = 48
-_TAIL_LEAST = 64 << 10
-_TAIL_MOST = 1 << 20
+_TAIL_MIN = 64 << 10
+_TAIL_MAX = 1 << 20
 
-#: Archives whose directory and fetched parts are kept, so that metadata, directory and contents cost one beginning, and
-#: a small archive one request; most are some 100 KB.
-_KEPT = 128
+#: Archives that stay open with their fetched parts, so that metadata, directory and contents need one first request,
+#: and a small archive no other; most are some 100 KB.
+_MAX_OPEN = 128
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Opened:
-    """An archive read by range, by one thread at a time; nothing before the first has opened it."""
+class _OpenArchive:
+    """An archive read by range, by one thread at a time; file and archive are ``None`` until a thread opens it."""
 
     lock: Lock = field(default_factory=Lock)
     file: RangedFile | None = None
@@ -53,46 +54,46 @@ class WheelReader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._temporary = ExitStack()
-        #: Archives that had to be fetched whole, each once; or that are whole on this machine.
-        self._whole: Once[Wheel, Path] = Once(self._fetch_whole)
-        #: Hosts that were seen to answer no range.
-        self._rangeless: set[str] = set()
-        #: The latest used last.
-        self._opened: OrderedDict[Wheel, _Opened] = OrderedDict()
+        #: Whole archives: downloaded once, or on this machine.
+        self._whole: OncePerKey[Wheel, Path] = OncePerKey()
+        #: Hosts that refused a range request.
+        self._hosts_without_ranges: set[str] = set()
+        #: The most recently used last.
+        self._open: OrderedDict[Wheel, _OpenArchive] = OrderedDict()
         self._lock = Lock()
 
     def close(self) -> None:
-        """Forget the archives that were fetched whole."""
+        """Delete the archives that were downloaded whole."""
         self._temporary.close()
 
-    def outline(self, wheel: Wheel) -> tuple[bytes, tuple[Member, ...]]:
-        """``METADATA`` and the directory of the archive.
+    def read_outline(self, wheel: Wheel) -> tuple[bytes, tuple[Member, ...]]:
+        """Return ``METADATA`` and the directory of the archive.
 
         Raises :class:`ArchiveUnreadable` and what the network does.
         """
 
         def read(opened: ZipFile, _: RangedFile | None) -> tuple[bytes, tuple[Member, ...]]:
-            return archive.read_metadata(opened, wheel), archive.members(opened)
+            return archive.read_metadata(opened, wheel), archive.list_members(opened)
 
-        return self._with(wheel, read)
+        return self._with_archive(wheel, read)
 
-    def contents(self, wheel: Wheel, paths: Sequence[str], threads: Executor) -> dict[str, bytes]:
-        """Unpack *paths*, as far as they are there; what is not at hand is fetched by *threads*.
+    def read(self, wheel: Wheel, paths: Sequence[str], threads: Executor) -> dict[str, bytes]:
+        """Unpack those of *paths* that the wheel has; *threads* fetch the missing parts.
 
         Raises :class:`ArchiveUnreadable` and what the network does.
         """
 
         def read(opened: ZipFile, file: RangedFile | None) -> dict[str, bytes]:
             if file is not None:
-                wanted = archive.stretches(opened, paths)
-                missing = [gap for start, stop in wanted for gap in file.missing(start, stop)]
+                needed = archive.member_ranges(opened, paths)
+                missing = [gap for start, stop in needed for gap in file.missing(start, stop)]
                 ranges = archive.coalesce(missing)
-                parts = threads.map(lambda gap: self._part(wheel, *gap), ranges)
+                parts = threads.map(lambda gap: self._fetch_part(wheel, *gap), ranges)
                 for (start, _), part in zip(ranges, parts, strict=True):
                     file.add(start, part)
-            return archive.contents(opened, paths, wheel)
+            return archive.read_members(opened, paths, wheel)
 
-        return self._with(wheel, read)
+        return self._with_archive(wheel, read)
 
     def download(self, file: Wheel | Sdist, to: BinaryIO) -> None:
         """Write the whole archive to *to*.
@@ -100,7 +101,7 @@ class WheelReader:
         Raises :class:`SizeMismatch`, :class:`ArchiveUnreadable` and what the network does.
         """
         path = local_path(file.url)
-        if path is None and isinstance(file, Wheel) and (whole := self._at_hand(file)) is not None:
+        if path is None and isinstance(file, Wheel) and (whole := self._fetched_bytes(file)) is not None:
             to.write(whole)
             return
         if path is None:
@@ -113,59 +114,61 @@ class WheelReader:
         with stream:
             shutil.copyfileobj(stream, to)
 
-    def _at_hand(self, wheel: Wheel) -> bytes | None:
-        """The whole archive, where it is so small that its end was all of it."""
+    def _fetched_bytes(self, wheel: Wheel) -> bytes | None:
+        """Return the whole archive where range requests have fetched all of it, as of a small one."""
         with self._lock:
-            kept = self._opened.get(wheel)
-        if kept is None:
+            open_archive = self._open.get(wheel)
+        if open_archive is None:
             return None
-        with kept.lock:
-            if kept.file is None or kept.file.missing(0, size := kept.file.seek(0, io.SEEK_END)):
+        with open_archive.lock:
+            file = open_archive.file
+            if file is None or file.missing(0, size := file.seek(0, io.SEEK_END)):
                 return None
-            kept.file.seek(0)
-            return kept.file.read(size)
+            file.seek(0)
+            return file.read(size)
 
-    def _with(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
-        """Give *read* the archive to read in, ranges first where they may work."""
+    def _with_archive(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
+        """Call *read* with the archive: by range where the host may allow it, else with the whole archive."""
         host = urlsplit(wheel.url).netloc
-        if local_path(wheel.url) is None and host not in self._rangeless:
+        if local_path(wheel.url) is None and host not in self._hosts_without_ranges:
             try:
-                return self._by_ranges(wheel, read)
+                return self._with_ranged_archive(wheel, read)
             except RangesRefused:
-                self._rangeless.add(host)
+                self._hosts_without_ranges.add(host)
         try:
-            stream = self._whole.get(wheel).open("rb")
+            stream = self._whole.get(wheel, partial(self._fetch_whole, wheel)).open("rb")
         except OSError as error:
             raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
         with stream, archive.open_zip(stream, wheel) as opened:
             return read(opened, None)
 
-    def _by_ranges(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
+    def _with_ranged_archive(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
         with self._lock:
-            kept = self._opened.setdefault(wheel, _Opened())
-            self._opened.move_to_end(wheel)
-            if len(self._opened) > _KEPT:
-                self._opened.popitem(last=False)
-        with kept.lock:
-            if kept.file is None or kept.archive is None:
-                kept.file = self._ranged(wheel)
-                kept.archive = archive.open_zip(kept.file, wheel)
-            return read(kept.archive, kept.file)
+            open_archive = self._open.setdefault(wheel, _OpenArchive())
+            self._open.move_to_end(wheel)
+            if len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)
+        with open_archive.lock:
+            if open_archive.file is None or open_archive.archive is None:
+                open_archive.file = self._open_ranged(wheel)
+                open_archive.archive = archive.open_zip(open_archive.file, wheel)
+            return read(open_archive.archive, open_archive.file)
 
-    def _ranged(self, wheel: Wheel) -> RangedFile:
+    def _open_ranged(self, wheel: Wheel) -> RangedFile:
         if wheel.size is None:
-            tail = self._session.part(wheel.url, None, _TAIL_LEAST)
+            tail = self._session.part(wheel.url, None, _TAIL_MIN)
         else:
-            # Some servers know no "the last N bytes" (RFC 9110, section 14.1.2, suffix-range), so count from the start.
-            length = min(max(wheel.size // _TAIL_SHARE, _TAIL_LEAST), _TAIL_MOST, wheel.size)
+            # Some servers do not support "the last N bytes" (RFC 9110, section 14.1.2, suffix-range), so count from
+            # the start.
+            length = min(max(wheel.size // _TAIL_SHARE, _TAIL_MIN), _TAIL_MAX, wheel.size)
             tail = self._session.part(wheel.url, wheel.size - length, length)
             if tail.total != wheel.size:
                 raise SizeMismatch(wheel.url, wheel.size, tail.total)
-        file = RangedFile(tail.total, lambda start, stop: self._part(wheel, start, stop))
+        file = RangedFile(tail.total, partial(self._fetch_part, wheel))
         file.add(tail.start, tail.body)
         return file
 
-    def _part(self, wheel: Wheel, start: int, stop: int) -> bytes:
+    def _fetch_part(self, wheel: Wheel, start: int, stop: int) -> bytes:
         part = self._session.part(wheel.url, start, stop - start)
         if len(part.body) != stop - start:
             raise ArchiveUnreadable(wheel.filename, wheel.url, f"bytes {start} to {stop} came incomplete")

@@ -1,3 +1,3 @@
-"""A lock is checked, found unchanged, or made, proven and written."""
+"""Checks a lock, or makes, proves and writes it."""
 
 __all__ = ["lock", "resolve"]

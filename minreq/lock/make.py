@@ -1,4 +1,4 @@
-"""The way of the data from a task to a proven lock: resolve, map, minimize, select; it knows every stage."""
+"""Makes a proven lock from a task: resolves, reads the wheels, minimizes, selects."""
 
 from __future__ import annotations
 
@@ -12,151 +12,153 @@ from minreq.config import Settings
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lock import resolve, tools as tooling
-from minreq.lock.resolve import Mapped
+from minreq.lock.resolve import ResolvedTask
 from minreq.lock.tools import Tools
-from minreq.minimize import Minimum, Wishes, minimize
-from minreq.minimize.certify import certify, subject
-from minreq.minimize.compare import steady_behaviour
-from minreq.minimize.laboratory import workplace
-from minreq.minimize.observe import Laboratory
-from minreq.minimize.prefetch import Foresight, compile_ahead
-from minreq.minimize.select import loaded_files, requests, select
+from minreq.minimize import MinimalSet, UserChoices, minimize
+from minreq.minimize.certify import certify, subject_digest
+from minreq.minimize.compare import normalize_behaviour
+from minreq.minimize.prefetch import Prefetcher, precompile
+from minreq.minimize.runner import SmokeRunner, open_runner
+from minreq.minimize.select import loaded_files, request_evidence, select
 from minreq.model import Certificate, Lock, Resolution, Selection
 from minreq.reporting import Reporter
-from minreq.resolver import Demand
-from minreq.task import demand as demanding, task as preparing
-from minreq.task.task import Task
+from minreq.resolver import ResolverInput
+from minreq.task.resolverinput import provider_requirements
+from minreq.task.task import Task, check_script_names
 from minreq.wheels import rules
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
-from minreq.wheels.unpacking import record_of
+from minreq.wheels.unpacking import read_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What the runs showed, and what of it goes into the lock."""
+class _MinimizedLock:
+    """The minimal set, and what goes into the lock."""
 
-    minimum: Minimum
+    minimal_set: MinimalSet
     selection: Selection
     #: Without the tools of the smoke.
     resolution: Resolution
     certificate: Certificate | None
 
 
-def make(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> Lock:
-    """Make the lock that *task* is about and prove it; nothing is written. Raises every branch of ``MinreqError``."""
-    mapped = resolve.mapped(task, index, index_settings, reporter)
-    for sentence in task.skipped(mapped.resolution.pins[task.subject].version):
+def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> Lock:
+    """Make the lock of *task* and prove it; write nothing. Raises every branch of ``MinreqError``."""
+    resolved = resolve.resolve_task(task, index, index_settings, reporter)
+    for sentence in task.skipped_call_notes(resolved.resolution.pins[task.profiled_root].version):
         reporter.note(sentence)
-    found = _find(task, mapped, reporter)
+    minimized = _minimize(task, resolved, reporter)
     settings = task.settings
-    for sentence in (*_idle(settings, found.resolution), *_seen(found.minimum, mapped.closure, mapped.store)):
+    for sentence in (
+        *_unused_exclusion_notes(settings, minimized.resolution),
+        *_smoke_notes(minimized.minimal_set, resolved.closure, resolved.store),
+    ):
         reporter.note(sentence)
-    noise = found.minimum.noise
-    behaviour = steady_behaviour(found.minimum.proof.behaviour, noise)
+    noise = minimized.minimal_set.noise
+    behaviour = normalize_behaviour(minimized.minimal_set.proof.behaviour, noise)
     return Lock(
         root=task.title,
         command=task.command,
         stages=tuple(stage.stage for stage in behaviour.stages),
-        resolution=found.resolution,
-        selection=found.selection,
+        resolution=minimized.resolution,
+        selection=minimized.selection,
         platforms=task.targets,
         proven_on=task.host,
         behaviour=behaviour,
         noise=tuple(sorted({f"{each.what} of {each.stage}" for each in noise})),
-        inputs=task.inputs(mapped.resolution.pins[task.subject].version),
-        certificate=found.certificate,
-        tools=tuple(mapped.closure.candidate(name) for name in sorted(mapped.tools.names)),
+        inputs=task.input_digests(resolved.resolution.pins[task.profiled_root].version),
+        certificate=minimized.certificate,
+        tools=tuple(resolved.closure.candidate(name) for name in sorted(resolved.tools.names)),
         hashes=settings.hashes,
         annotate=settings.annotate,
     )
 
 
-def _find(task: Task, mapped: Mapped, reporter: Reporter) -> _Found:
-    """Run the smoke until it is known what it needs."""
-    settings, closure, tools = task.settings, mapped.closure, mapped.tools
-    version = mapped.resolution.pins[task.subject].version
-    preparing.check_names(settings.smokes, closure.import_map)
-    wishes = _wishes(settings, mapped.demand, mapped.resolution)
+def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _MinimizedLock:
+    """Run the smoke until the minimal set is found and proven."""
+    settings, closure, tools = task.settings, resolved.closure, resolved.tools
+    version = resolved.resolution.pins[task.profiled_root].version
+    check_script_names(settings.smokes, closure.import_map)
+    choices = _user_choices(settings, resolved.resolver_input, resolved.resolution)
     plan = task.plan(version)
-    # Where the root is at hand, what it needs most likely is too, and compiled.
-    is_new = not mapped.store.holds(closure.candidate(closure.resolution.root).wheel)
+    # If the store has the root, it probably has its dependencies too, compiled.
+    is_new = not resolved.store.holds(closure.candidate(closure.resolution.root).wheel)
     scripts = (
         (*filter(None, [plan.first]), *(each for group in plan.groups for each in group.scripts)) if is_new else ()
     )
-    likely = [canonicalize_name(each.name) for each in demanding.of_providers(task)] if is_new else ()
+    likely = [canonicalize_name(each.name) for each in provider_requirements(task)] if is_new else ()
     with (
-        Foresight(closure, scripts, likely=likely, excluded=wishes.excluded) as foresight,
-        workplace(
+        Prefetcher(closure, scripts, likely=likely, excluded=choices.excluded) as prefetcher,
+        open_runner(
             task.interpreter,
             plan,
             closure,
-            mapped.store,
-            initial=frozenset(wishes.requested) | mapped.resolution.provided | tools.names,
+            resolved.store,
+            initial=frozenset(choices.requested) | resolved.resolution.provided | tools.names,
             jobs=settings.jobs,
             timeout=settings.timeout,
             require_sandbox=settings.require_sandbox,
             reporter=reporter,
-        ) as laboratory,
+        ) as runner,
     ):
-        compile_ahead(laboratory, foresight.files())
-        minimum = _unmasked(minimize(laboratory, wishes, reporter), tools, laboratory)
-        # Before it is certified: that may ask for more, and so let the closure grow.
+        precompile(runner, prefetcher.wait_for_files())
+        minimal_set = _add_masked(minimize(runner, choices, reporter), tools, runner)
+        # Read before certifying, which may add to the closure.
         resolution = tools.without(closure.resolution)
         selection = select(
             resolution,
-            minimum,
-            size=closure.bytes,
-            sources=closure.sources,
+            minimal_set,
+            size=closure.installed_bytes,
+            source_bytes=closure.source_bytes,
             import_map=closure.import_map,
-            loaded=loaded_files(minimum.trace, laboratory.world.places(laboratory.scratch)),
-            excluded=wishes.excluded,
+            loaded=loaded_files(minimal_set.trace, runner.setup.make_path_map(runner.scratch)),
+            excluded=choices.excluded,
         )
-        bound = subject([kept.candidate for kept in selection.kept], task.inputs(version))
-        certificate = certify(laboratory, minimum, bound, reporter) if settings.certify else None
-    return _Found(minimum=minimum, selection=selection, resolution=resolution, certificate=certificate)
+        digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
+        certificate = certify(runner, minimal_set, digest, reporter) if settings.certify else None
+    return _MinimizedLock(minimal_set=minimal_set, selection=selection, resolution=resolution, certificate=certificate)
 
 
-def _idle(settings: Settings, resolution: Resolution) -> Iterator[str]:
-    """Tell of exclusions that exclude nothing: a name that was mistyped, or that nothing declares any more."""
+def _unused_exclusion_notes(settings: Settings, resolution: Resolution) -> Iterator[str]:
+    """Yield a note for each exclusion without effect: a typing error, or a name that nothing declares any more."""
     for name in settings.exclude:
         if name not in resolution.pins:
             close = difflib.get_close_matches(name, resolution.pins, n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            yield f"--exclude {name} excludes nothing: no distribution of that name is declared{meant}"
+            suggestion = f" (did you mean {close[0]}?)" if close else ""
+            yield f"--exclude {name} excludes nothing: no distribution of that name is declared{suggestion}"
 
 
-def _seen(minimum: Minimum, closure: Closure, store: Store) -> Iterator[str]:
-    """Tell what the smoke tried and could not, and which kept distributions are in each other's way."""
-    tried = {each for stage in minimum.baseline.behaviour.stages for each in stage.connections}
-    for each in sorted(tried):
+def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Iterator[str]:
+    """Yield notes on what isolation refused, on started programs, and on kept distributions with the same files."""
+    connections = {each for stage in minimal_set.baseline.behaviour.stages for each in stage.connections}
+    for each in sorted(connections):
         word, _, program = each.partition(" ")
-        yield f"the smoke started {program}" if word == "run" else f"the smoke tried to reach what it cannot: {each}"
-    kept = {name: record_of(store.unpacked(closure.candidate(name).wheel)) for name in minimum.evidence}
-    yield from rules.overlapping(kept)
+        yield f"the smoke started {program}" if word == "run" else f"isolation refused the smoke this access: {each}"
+    kept = {name: read_record(store.unpack(closure.candidate(name).wheel)) for name in minimal_set.evidence}
+    yield from rules.describe_overlaps(kept)
 
 
-def _unmasked(minimum: Minimum, tools: Tools, laboratory: Laboratory) -> Minimum:
-    """Return *minimum* with what only the tools of the smoke made importable and kept code imports."""
-    places = laboratory.world.places(laboratory.scratch)
-    masked = tooling.unmasked(
-        tools.masked,
-        frozenset(minimum.evidence) | laboratory.closure.resolution.provided,
-        loaded=minimum.trace.loaded,
-        import_map=laboratory.closure.import_map,
-        owner=places.owner,
-        name_place=places.name,
+def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner) -> MinimalSet:
+    """Add to *minimal_set* the distributions that kept code imports and that the tools of the smoke require too."""
+    path_map = runner.setup.make_path_map(runner.scratch)
+    masked = tooling.find_masked(
+        tools.shared,
+        frozenset(minimal_set.evidence) | runner.closure.resolution.provided,
+        loaded=minimal_set.trace.importer_of_file,
+        import_map=runner.closure.import_map,
+        owner=path_map.owner_of,
+        name_place=path_map.make_portable,
     )
-    return replace(minimum, evidence={**minimum.evidence, **masked})
+    return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 
-def _wishes(settings: Settings, demand: Demand, resolution: Resolution) -> Wishes:
-    """Return what the user decided beforehand: what is kept without being asked for, and what is never given."""
-    words = {canonicalize_name(each.requirement.name): each.origin for each in demand.whole}
-    words |= {name: f"--include {name}" for name in settings.include}
-    words |= {canonicalize_name(each.name): "root" for each in settings.roots}
-    return Wishes(
-        requested=requests(resolution, words),
+def _user_choices(settings: Settings, resolver_input: ResolverInput, resolution: Resolution) -> UserChoices:
+    """Return the choices of the user: what to keep on request, and what to exclude."""
+    origins = {canonicalize_name(each.requirement.name): each.origin for each in resolver_input.whole}
+    origins |= {name: f"--include {name}" for name in settings.include}
+    origins |= {canonicalize_name(each.name): "root" for each in settings.roots}
+    return UserChoices(
+        requested=request_evidence(resolution, origins),
         excluded=frozenset(settings.exclude),
         smallest=settings.smallest,
         settle=settings.settle,

@@ -1,4 +1,4 @@
-"""From a task to the wheels it may use: resolved to pins, and looked into."""
+"""Resolves a task to pins, and reads which wheel has which module."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from minreq.lock import tools as tooling
 from minreq.lock.tools import Tools
 from minreq.model import Resolution
 from minreq.reporting import Reporter, Step
-from minreq.resolver import Demand, extend, resolve
-from minreq.source.imports import StaticForecast
-from minreq.task import demand as demanding
+from minreq.resolver import ResolverInput, extend, resolve
+from minreq.source.imports import StaticImportFinder
+from minreq.task.resolverinput import make_resolver_input
 from minreq.task.task import Task
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
@@ -25,66 +25,66 @@ _COOLDOWN = "`--exclude-newer '3 days'` waits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
-    """A resolution whose wheels have been looked into."""
+class ResolvedTask:
+    """The resolution of a task, with the closure that knows the wheels."""
 
-    demand: Demand
-    #: As it was resolved: without tools, and before an extra was taken in.
+    resolver_input: ResolverInput
+    #: Without the tools of the smoke, and before extras were added.
     resolution: Resolution
     closure: Closure
     tools: Tools
     store: Store
 
 
-def mapped(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> Mapped:
-    """Resolve what *task* asks for, and read which distribution has which module.
+def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> ResolvedTask:
+    """Resolve *task*, read which distribution has which module, and report notes on the pins.
 
-    Tells what there is to say about the pins. Raises ``UsageError``, ``ResolutionFailure`` and ``IndexFailure``.
+    Raises ``UsageError``, ``ResolutionFailure`` and ``IndexFailure``.
     """
-    store = _store(task, index, reporter)
-    demand = demanding.demand(task, index_settings, store)
+    store = _open_store(task, index, reporter)
+    resolver_input = make_resolver_input(task, index_settings, store)
 
     reporter.began(Step.RESOLVE)
-    resolution = resolve(demand, index, StaticForecast(index))
+    resolution = resolve(resolver_input, index, StaticImportFinder(index))
     reporter.resolved(resolution)
-    for sentence in (*_young(resolution), *_standing(resolution, index)):
+    for sentence in (*_young_release_notes(resolution), *_project_status_notes(resolution, index)):
         reporter.note(sentence)
 
     reporter.began(Step.MAP)
-    more = partial(extend, demand=demand, index=index)
-    tools = tooling.tools(resolution, task.settings.smoke_with, more)
+    more = partial(extend, inputs=resolver_input, index=index)
+    tools = tooling.resolve_tools(resolution, task.settings.smoke_with, more)
     closure = Closure(tools.resolution, index, store, more)
-    reporter.mapped({name: closure.bytes(name) for name in resolution.pins})
-    return Mapped(demand=demand, resolution=resolution, closure=closure, tools=tools, store=store)
+    reporter.mapped({name: closure.installed_bytes(name) for name in resolution.pins})
+    return ResolvedTask(resolver_input=resolver_input, resolution=resolution, closure=closure, tools=tools, store=store)
 
 
-def resolved(task: Task, index: IndexClient, index_settings: IndexSettings) -> Resolution:
-    """Resolve what *task* asks for and tell nobody; raises as `mapped` does."""
-    store = _store(task, index, Reporter())
-    return resolve(demanding.demand(task, index_settings, store), index, StaticForecast(index))
+def resolve_pins(task: Task, index: IndexClient, index_settings: IndexSettings) -> Resolution:
+    """Resolve *task* without reporting; raise as `resolve_task` does."""
+    store = _open_store(task, index, Reporter())
+    return resolve(make_resolver_input(task, index_settings, store), index, StaticImportFinder(index))
 
 
-def _store(task: Task, index: IndexClient, reporter: Reporter) -> Store:
-    """Return the store in which the wheels of *task* are kept."""
+def _open_store(task: Task, index: IndexClient, reporter: Reporter) -> Store:
+    """Return the store of the wheels of *task*."""
     return Store(
         task.settings.cache_dir / "wheels",
         index,
-        fetched=reporter.fetched,
+        on_fetched=reporter.fetched,
         allow_pth=task.settings.allow_pth,
-        remarked=reporter.note,
+        on_notice=reporter.note,
     )
 
 
-def _young(resolution: Resolution) -> Iterator[str]:
-    """Tell of pins that may be malicious and nobody knows yet."""
-    young = cutoff.young((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
+def _young_release_notes(resolution: Resolution) -> Iterator[str]:
+    """Yield a note on pins that are so new that malware in them may not be known yet."""
+    young = cutoff.young_files((pin.wheel for pin in resolution.pins.values()), datetime.now(timezone.utc))
     if young:
-        yield f"younger than three days, so nobody may have looked yet: {', '.join(young)}; {_COOLDOWN}"
+        yield f"released less than three days ago, so malware may not be known yet: {', '.join(young)}; {_COOLDOWN}"
 
 
-def _standing(resolution: Resolution, index: IndexClient) -> Iterator[str]:
-    """Tell of projects that are looked after no longer, as their index says (PEP 792)."""
+def _project_status_notes(resolution: Resolution, index: IndexClient) -> Iterator[str]:
+    """Yield a note on each project that is no longer maintained, as its index says (PEP 792)."""
     for name in resolution.pins:
-        standing = index.standing(name)
+        standing = index.project_status(name)
         if standing.status != "active":
             yield f"{name} is {standing.status}{f': {standing.reason}' if standing.reason else ''}"

@@ -1,4 +1,4 @@
-"""What the smoke runs with and the lock does not hold: its tools, and what they hide of what the program needs."""
+"""The tools of the smoke, which the lock omits, and the needed distributions that they hide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.minimize.hints import dotted_imports, is_hard
+from minreq.minimize.hints import imports_with_packages, is_unguarded
 from minreq.model import Frame, Masked, Resolution
 from minreq.wheels.importmap import ImportMap
 
@@ -18,41 +18,41 @@ Extend = Callable[[Resolution, Requirement], Resolution]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The tools of a smoke, with all that they require."""
+    """The tools of a smoke with their dependencies."""
 
-    #: The closure with the tools in it.
+    #: The closure, with the tools.
     resolution: Resolution
-    #: What is there in every run.
+    #: Installed in every run.
     names: frozenset[NormalizedName] = frozenset()
-    #: Those of them that the program has nothing to do with.
+    #: The *names* that are not in the closure of the program.
     foreign: frozenset[NormalizedName] = frozenset()
 
     @property
-    def masked(self) -> frozenset[NormalizedName]:
-        """What the program may need and no run goes without."""
+    def shared(self) -> frozenset[NormalizedName]:
+        """The tools in the closure of the program: it may need them, but no run is without them."""
         return self.names - self.foreign
 
     def without(self, resolution: Resolution) -> Resolution:
-        """Return *resolution*, which may have grown since, without the foreign ones."""
+        """Return *resolution*, which may have grown, without the foreign tools."""
         if not self.names:
             return resolution
 
-        def own(names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
+        def keep(names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
             return frozenset(names) - self.foreign
 
         return replace(
             resolution,
             pins={name: pin for name, pin in resolution.pins.items() if name not in self.foreign},
-            requires={who: own(what) for who, what in resolution.requires.items() if who not in self.foreign},
+            requires={who: keep(what) for who, what in resolution.requires.items() if who not in self.foreign},
             extras={name: extra for name, extra in resolution.extras.items() if name not in self.foreign},
         )
 
 
-def tools(resolution: Resolution, wanted: Iterable[Requirement], extend: Extend) -> Tools:
-    """Resolve the *wanted* tools beside *resolution*, whose pins stay; raises as *extend* does."""
+def resolve_tools(resolution: Resolution, requirements: Iterable[Requirement], extend: Extend) -> Tools:
+    """Resolve the *requirements* of tools in addition to *resolution*; its pins stay. Raise as *extend* does."""
     grown = resolution
     names: set[NormalizedName] = set()
-    for requirement in wanted:
+    for requirement in requirements:
         grown = extend(grown, requirement)
         waiting = [canonicalize_name(requirement.name)]
         while waiting:
@@ -65,8 +65,8 @@ def tools(resolution: Resolution, wanted: Iterable[Requirement], extend: Extend)
     )
 
 
-def unmasked(
-    masked: frozenset[NormalizedName],
+def find_masked(
+    shared: frozenset[NormalizedName],
     kept: frozenset[NormalizedName],
     *,
     loaded: Mapping[str, Frame | None],
@@ -74,23 +74,23 @@ def unmasked(
     owner: Callable[[str], NormalizedName | None],
     name_place: Callable[[str], str],
 ) -> dict[NormalizedName, Masked]:
-    """Return those of *masked* that code of what is *kept*, or of one of them, imports without a handler.
+    """Return those of *shared* that *kept* code, or code of another result, imports without a handler.
 
-    *loaded* are the files that ran, *owner* tells whose each is.
+    *loaded* are the files that ran; *owner* returns the distribution of a file.
     """
-    found: dict[NormalizedName, Masked] = {}
-    files = {file: whose for file in sorted(loaded) if (whose := owner(file)) is not None}
-    changed = bool(masked)
+    masked: dict[NormalizedName, Masked] = {}
+    files = {file: distribution for file in sorted(loaded) if (distribution := owner(file)) is not None}
+    changed = bool(shared)
     while changed:
         changed = False
-        for file, whose in files.items():
-            if whose not in kept and whose not in found:
+        for file, distribution in files.items():
+            if distribution not in kept and distribution not in masked:
                 continue
-            for module, line in dotted_imports(Path(file).read_bytes(), file):
+            for module, line in imports_with_packages(Path(file).read_bytes(), file):
                 name = next(iter(import_map.owners.get(module, ())), None)
-                if name is None or name not in masked - found.keys() - kept:
+                if name is None or name not in shared - masked.keys() - kept:
                     continue
-                if is_hard(file, line, loaded):
-                    found[name] = Masked(distribution=name, place=f"{name_place(file)}:{line}")
+                if is_unguarded(file, line, loaded):
+                    masked[name] = Masked(distribution=name, place=f"{name_place(file)}:{line}")
                     changed = True
-    return found
+    return masked

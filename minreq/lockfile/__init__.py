@@ -1,11 +1,11 @@
-"""The lock on disk: the requirements file people install from, and the evidence beside it."""
+"""Reads and writes the lock on disk: the requirements file, and the evidence beside it."""
 
 __all__ = [
     "codec",
     "difference",
     "edits",
     "evidence",
-    "pinned",
+    "finder",
     "pylock",
     "reading",
     "requirements",

@@ -1,4 +1,4 @@
-"""Frozen values as JSON and back, told by their type hints, so that each field is written down in one place only."""
+"""Encodes dataclasses as JSON and decodes them, by their type hints."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from packaging.utils import NormalizedName, is_normalized_name
 from packaging.version import Version
 
 
-class Malformed(ValueError):
-    """JSON that is not the value it should be; *key* leads to the fault: ``kept[3].bytes``."""
+class DecodeError(ValueError):
+    """The JSON is not a value of the expected type; *key* is the place of the fault: ``kept[3].bytes``."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(key, why)
@@ -23,11 +23,11 @@ class Malformed(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """How a type is written whose hint does not tell."""
+class Encoding:
+    """The encoding of a type that its hint does not determine."""
 
     encode: Callable[[Any], Any]
-    #: Called with JSON of the type *json*; a ``ValueError`` of it says what is wrong.
+    #: Called with JSON of the type *json*; raises ``ValueError`` with a sentence for an invalid value.
     decode: Callable[[Any], Any]
     json: type = str
 
@@ -38,12 +38,12 @@ def _project_name(text: str) -> NormalizedName:
     return NormalizedName(text)
 
 
-_SCALARS: Mapping[Any, Form] = {
-    str: Form(encode=str, decode=str),
-    bool: Form(encode=bool, decode=bool, json=bool),
-    int: Form(encode=int, decode=int, json=int),
-    NormalizedName: Form(encode=str, decode=_project_name),
-    Version: Form(encode=str, decode=Version),
+_SCALARS: Mapping[Any, Encoding] = {
+    str: Encoding(encode=str, decode=str),
+    bool: Encoding(encode=bool, decode=bool, json=bool),
+    int: Encoding(encode=int, decode=int, json=int),
+    NormalizedName: Encoding(encode=str, decode=_project_name),
+    Version: Encoding(encode=str, decode=Version),
 }
 _NAMES = {str: "a string", bool: "true or false", int: "an integer", list: "an array", dict: "an object"}
 
@@ -51,20 +51,20 @@ _NAMES = {str: "a string", bool: "true or false", int: "an integer", list: "an a
 class Codec:
     """Encodes and decodes dataclasses, tuples, frozensets, mappings, enums, literals, unions and scalars.
 
-    Fields that have their default are not written. Mappings are written sorted by key, sets sorted. Dataclasses
-    in a union are told apart by a field ``kind`` whose type is a ``Literal``. *forms* are looked up by hint first.
+    Fields with their default value are not written. Mappings are sorted by key, and sets are sorted. The dataclasses of
+    a union differ by a field ``kind`` of type ``Literal``. *encodings* have precedence over the hints.
     """
 
-    def __init__(self, forms: Mapping[Any, Form]) -> None:
-        self._forms = {**_SCALARS, **forms}
+    def __init__(self, encodings: Mapping[Any, Encoding]) -> None:
+        self._encodings = {**_SCALARS, **encodings}
 
     def encode(self, hint: Any, value: Any) -> Any:
-        """Return *value* of type *hint* as what ``json.dumps`` takes."""
+        """Encode *value* of type *hint* for ``json.dumps``."""
         origin, arguments = get_origin(hint), get_args(hint)
-        if form := self._forms.get(hint):
-            return form.encode(value)
+        if encoding := self._encodings.get(hint):
+            return encoding.encode(value)
         if is_dataclass(hint):
-            return {name: self.encode(each, getattr(value, name)) for name, each in _written(hint, value)}
+            return {name: self.encode(each, getattr(value, name)) for name, each in _fields_to_write(hint, value)}
         if origin in _SEQUENCES:
             hints = _member_hints(origin, arguments, len(value))
             members = [self.encode(each, member) for each, member in zip(hints, value, strict=True)]
@@ -77,24 +77,24 @@ class Codec:
         return value.value if isinstance(value, Enum) else value
 
     def decode(self, hint: Any, value: Any, key: str = "") -> Any:
-        """Return the value of type *hint* that *value*, found at *key*, stands for; raises ``Malformed``."""
-        if form := self._forms.get(hint):
-            checked = _checked(form.json, value, key)
+        """Decode *value*, found at *key*, to type *hint*; raise ``DecodeError``."""
+        if encoding := self._encodings.get(hint):
+            checked = _check_type(encoding.json, value, key)
             try:
-                return form.decode(checked)
-            except Malformed as error:
-                raise Malformed(key + error.key, error.why) from error
+                return encoding.decode(checked)
+            except DecodeError as error:
+                raise DecodeError(key + error.key, error.why) from error
             except ValueError as error:
-                raise Malformed(key, str(error)) from error
+                raise DecodeError(key, str(error)) from error
         if is_dataclass(hint):
-            return self._decode_dataclass(hint, _checked(dict, value, key), key)
-        # Asked for last, since most of what is decoded is text.
+            return self._decode_dataclass(hint, _check_type(dict, value, key), key)
+        # Checked last, because most values are text.
         origin, arguments = get_origin(hint), get_args(hint)
         if origin in _SEQUENCES:
-            hints = _member_hints(origin, arguments, len(_checked(list, value, key)))
+            hints = _member_hints(origin, arguments, len(_check_type(list, value, key)))
             return origin(self._decode_members(hints, value, key))
         if origin is Mapping:
-            return self._decode_mapping(arguments, _checked(dict, value, key), key)
+            return self._decode_mapping(arguments, _check_type(dict, value, key), key)
         if origin in _UNIONS:
             return self._decode_union(arguments, value, key)
         choices = zip(arguments, arguments, strict=True) if origin is Literal else ((each.value, each) for each in hint)
@@ -103,15 +103,15 @@ class Codec:
     def _decode_dataclass(self, hint: Any, value: Mapping[str, Any], key: str) -> Any:
         hints = _hints(hint)
         if unknown := sorted(value.keys() - hints.keys()):
-            raise Malformed(_below(key, unknown[0]), "unknown key")
+            raise DecodeError(_join_key(key, unknown[0]), "unknown key")
         if missing := sorted(name for name in _required(hint) if name not in value):
-            raise Malformed(_below(key, missing[0]), "is missing")
-        members = {name: self.decode(hints[name], member, _below(key, name)) for name, member in value.items()}
+            raise DecodeError(_join_key(key, missing[0]), "is missing")
+        members = {name: self.decode(hints[name], member, _join_key(key, name)) for name, member in value.items()}
         return hint(**members)
 
     def _decode_members(self, hints: Sequence[Any], value: Sequence[Any], key: str) -> list[Any]:
         if len(hints) != len(value):
-            raise Malformed(key, f"has {len(value)} items instead of {len(hints)}")
+            raise DecodeError(key, f"has {len(value)} items instead of {len(hints)}")
         pairs = enumerate(zip(hints, value, strict=True))
         return [self.decode(hint, member, f"{key}[{index}]") for index, (hint, member) in pairs]
 
@@ -119,7 +119,7 @@ class Codec:
         key_hint, hint = arguments
         return MappingProxyType(
             {
-                self.decode(key_hint, name, _below(key, name)): self.decode(hint, member, _below(key, name))
+                self.decode(key_hint, name, _join_key(key, name)): self.decode(hint, member, _join_key(key, name))
                 for name, member in value.items()
             }
         )
@@ -131,15 +131,15 @@ class Codec:
         if len(members) == 1:
             return self.decode(members[0], value, key)
         kinds = {get_args(_hints(each)["kind"])[0]: each for each in members}
-        kind = _checked(dict, value, key).get("kind")
-        return self.decode(_choice(kinds, kind, _below(key, "kind")), value, key)
+        kind = _check_type(dict, value, key).get("kind")
+        return self.decode(_choice(kinds, kind, _join_key(key, "kind")), value, key)
 
 
 _SEQUENCES = (tuple, frozenset)
-# `X | None` is one or the other by the version of Python.
+# Which of the two `X | None` is depends on the version of Python.
 _UNIONS = (Union, types.UnionType)
 
-# get_type_hints compiles every annotation anew.
+# get_type_hints compiles every annotation again at each call.
 _hints = cache(get_type_hints)
 
 
@@ -152,8 +152,8 @@ def _member_hints(origin: Any, arguments: Sequence[Any], length: int) -> Sequenc
     return [arguments[0]] * length if origin is frozenset or arguments[-1] is Ellipsis else arguments
 
 
-def _written(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
-    """The fields that go into the file: what differs from its default, and what tells members of a union apart."""
+def _fields_to_write(hint: Any, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields to write: those that differ from their default, and the ``kind`` of union members."""
     for field in fields(hint):
         field_hint = _hints(hint)[field.name]
         if get_origin(field_hint) is Literal or getattr(value, field.name) != _default(field):
@@ -168,18 +168,18 @@ def _required(hint: Any) -> list[str]:
     return [field.name for field in fields(hint) if _default(field) is MISSING]
 
 
-def _checked(json: type, value: Any, key: str) -> Any:
+def _check_type(json: type, value: Any, key: str) -> Any:
     # Not isinstance: true is no integer.
     if type(value) is not json:
-        raise Malformed(key, f"is not {_NAMES[json]}")
+        raise DecodeError(key, f"is not {_NAMES[json]}")
     return value
 
 
 def _choice(choices: Mapping[str, Any], value: Any, key: str) -> Any:
     if not isinstance(value, str) or value not in choices:
-        raise Malformed(key, f"is none of {', '.join(choices)}")
+        raise DecodeError(key, f"is none of {', '.join(choices)}")
     return choices[value]
 
 
-def _below(key: str, name: str) -> str:
+def _join_key(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name

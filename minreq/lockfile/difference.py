@@ -1,4 +1,4 @@
-"""What lies between two locks, decided from their evidence alone."""
+"""Compares two locks by their evidence."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ Member = TypeVar("Member", Kept, LeftOut)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Added:
-    """A distribution that is kept now and was not."""
+class AddedDistribution:
+    """A distribution that the new lock keeps and the old one did not."""
 
     now: Kept
-    #: What the old lock left out; ``None`` where it was not in the closure. Else an exclusion is needed now.
+    #: The distribution as the old lock left it out; ``None``: it was not in the old closure.
     before: LeftOut | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
-    """A distribution that was kept and is not."""
+class DroppedDistribution:
+    """A distribution that the old lock kept and the new one does not."""
 
     before: Kept
-    #: What the new lock leaves out; ``None`` where it is not in the closure any more.
+    #: The distribution as the new lock leaves it out; ``None``: it is not in the new closure.
     now: LeftOut | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """A kept distribution at another version."""
+class VersionChange:
+    """A kept distribution with another version."""
 
     before: Kept
     now: Kept
@@ -42,54 +42,58 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockDifference:
-    """What the new lock has otherwise. All sorted by name."""
+    """The differences between two locks. All fields are sorted by name."""
 
     old: Lock
     new: Lock
-    added: tuple[Added, ...]
-    dropped: tuple[Dropped, ...]
-    moved: tuple[Moved, ...]
-    #: Left out by the new lock, and not known to the old one: exclusions to be added where they are kept by hand.
+    added: tuple[AddedDistribution, ...]
+    dropped: tuple[DroppedDistribution, ...]
+    moved: tuple[VersionChange, ...]
+    #: Left out by the new lock, and not in the old closure: a hand-written list of exclusions has to add them.
     newly_left_out: tuple[LeftOut, ...]
-    #: Left out by the old lock, and not in the new closure: exclusions that no longer hit anything.
+    #: Left out by the old lock, and not in the new closure: exclusions without effect.
     idle: tuple[LeftOut, ...]
 
     @property
     def bytes_before(self) -> int:
-        """What the old lock installs to, unpacked."""
+        """The unpacked bytes that the old lock installs."""
         return _bytes(self.old)
 
     @property
     def bytes_now(self) -> int:
-        """What the new lock installs to, unpacked."""
+        """The unpacked bytes that the new lock installs."""
         return _bytes(self.new)
 
     @property
     def bytes_left(self) -> int:
-        """What AWS Lambda's limit still has room for; below zero where it is passed."""
+        """The bytes left of AWS Lambda's limit; negative if the lock is over it."""
         return LAMBDA_LIMIT - self.bytes_now
 
     @property
     def is_empty(self) -> bool:
-        """Whether both install the same, and leave out the same."""
+        """Whether both locks keep and leave out the same."""
         return not (self.added or self.dropped or self.moved or self.newly_left_out or self.idle)
 
 
-def between(old: Lock, new: Lock) -> LockDifference:
-    """Return what *new* has otherwise than *old*."""
+def compare_locks(old: Lock, new: Lock) -> LockDifference:
+    """Return the differences of *new* from *old*."""
     kept_before, kept_now = _by_name(old.selection.kept), _by_name(new.selection.kept)
     out_before, out_now = _by_name(old.selection.left_out), _by_name(new.selection.left_out)
     return LockDifference(
         old=old,
         new=new,
         added=tuple(
-            Added(now=each, before=out_before.get(name)) for name, each in kept_now.items() if name not in kept_before
+            AddedDistribution(now=each, before=out_before.get(name))
+            for name, each in kept_now.items()
+            if name not in kept_before
         ),
         dropped=tuple(
-            Dropped(before=each, now=out_now.get(name)) for name, each in kept_before.items() if name not in kept_now
+            DroppedDistribution(before=each, now=out_now.get(name))
+            for name, each in kept_before.items()
+            if name not in kept_now
         ),
         moved=tuple(
-            Moved(before=kept_before[name], now=each)
+            VersionChange(before=kept_before[name], now=each)
             for name, each in kept_now.items()
             if name in kept_before and _version(each) != _version(kept_before[name])
         ),

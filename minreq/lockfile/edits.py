@@ -1,4 +1,4 @@
-"""What was changed in a lock file since it was written, line by line, a sentence for each change."""
+"""Finds what was changed in a lock file since minreq wrote it, with a sentence for each change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.lockfile.requirements import parse_damaged, pinned, render
+from minreq.lockfile.requirements import parse_leniently, pinned_files, render
 from minreq.model import Candidate, Lock
 
 _PIN = re.compile(r"(?P<name>[^\s=]+)==(?P<version>\S+)")
@@ -22,16 +22,16 @@ _HASH = re.compile(r"--hash=sha256:(?P<digest>\S+)")
 class Edit:
     """A change that somebody made to the file."""
 
-    #: The distribution whose lines were changed, ``None`` for the header and for options.
+    #: The distribution of the changed lines; ``None`` for the header and for options.
     name: NormalizedName | None
     sentence: str
-    #: Whether something else is installed from the file than was proven.
+    #: Whether the file installs something that was not proven.
     installs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
-    """A line as it was written, and what it is for."""
+    """A line as minreq wrote it."""
 
     number: int
     text: str
@@ -39,84 +39,82 @@ class _Line:
     name: NormalizedName | None
 
 
-def edits(lock: Lock, text: str, *, filename: str) -> tuple[Edit, ...]:
-    """Return how *text*, the requirements file on disk, differs from what was written for *lock*; in the file's order.
+def find_edits(lock: Lock, text: str, *, filename: str) -> tuple[Edit, ...]:
+    """Return the edits of *text*, the requirements file on disk of *lock*, in the order of the file.
 
-    Line ends, and empty lines that were added, are no change.
+    Changed line ends and added empty lines are no edits.
     """
     written = list(_lines(render(lock, filename=filename)))
-    found = text.splitlines()
-    present = {pin.name: pin.version for pin in parse_damaged(text)[0].pins}
+    lines = text.splitlines()
+    present = {pin.name: pin.version for pin in parse_leniently(text)[0].pins}
     candidates = {kept.candidate.name: kept.candidate for kept in lock.selection.kept}
-    # Whoever is out, or moved to another version, is told of once, not once for each of its lines.
-    told: dict[NormalizedName, str] = {}
+    # One sentence for a removed, added or changed pin, not one for each of its lines.
+    pin_edits: dict[NormalizedName, str] = {}
     for name, candidate in candidates.items():
         if name in present and present[name] != candidate.version:
-            told[name] = f"{name} was moved from {candidate.version} to {present[name]} by hand"
-        elif name not in present and f"{name}=={candidate.version}" not in _words(found):
-            told[name] = f"{name} was taken out of the file"
+            pin_edits[name] = f"{name} was changed from {candidate.version} to {present[name]} by hand"
+        elif name not in present and f"{name}=={candidate.version}" not in _first_words(lines):
+            pin_edits[name] = f"{name} was removed from the file"
     for name in sorted(present.keys() - candidates.keys()):
-        told[name] = f"{name} was added to the file by hand"
-    sentences = _sentences(written, found, candidates, told)
-    return (*(Edit(name=name, sentence=sentence, installs=True) for name, sentence in told.items()), *sentences)
+        pin_edits[name] = f"{name} was added to the file by hand"
+    sentences = _changed_lines(written, lines, candidates, pin_edits)
+    return (*(Edit(name=name, sentence=sentence, installs=True) for name, sentence in pin_edits.items()), *sentences)
 
 
-def _sentences(
+def _changed_lines(
     written: Sequence[_Line],
-    found: Sequence[str],
+    lines: Sequence[str],
     candidates: Mapping[NormalizedName, Candidate],
-    told: Mapping[NormalizedName, str],
+    pin_edits: Mapping[NormalizedName, str],
 ) -> Iterator[Edit]:
-    owners = [_about(found, number) for number in range(len(found))]
-    # A comment of one distribution is not that of another, though it says the same.
+    owners = [_line_owner(lines, number) for number in range(len(lines))]
+    # Comments of two distributions differ even if their text is the same.
     matcher = SequenceMatcher(
-        None, [(line.name, line.text) for line in written], [*zip(owners, found, strict=True)], autojunk=False
+        None, [(line.name, line.text) for line in written], [*zip(owners, lines, strict=True)], autojunk=False
     )
-    # What remains of somebody who was taken out looks as if it belonged to the one above.
-    remains = Counter(line.text for line in written if line.name in told)
+    # Remaining lines of a removed distribution look like lines of the distribution above.
+    remains = Counter(line.text for line in written if line.name in pin_edits)
     for operation, first, last, start, end in matcher.get_opcodes():
         if operation == "equal":
             continue
-        gone = [line for line in written[first:last] if line.name not in told]
-        come = [number for number in range(start, end) if found[number].strip() and owners[number] not in told]
-        come = [number for number in come if not _taken(remains, found[number])]
-        paired = len(gone) == len(come)
-        for index, line in enumerate(gone):
-            now = found[come[index]] if paired else None
-            yield Edit(name=line.name, sentence=_changed(line, candidates, now))
+        removed = [line for line in written[first:last] if line.name not in pin_edits]
+        added = [number for number in range(start, end) if lines[number].strip() and owners[number] not in pin_edits]
+        added = [number for number in added if not _take_remainder(remains, lines[number])]
+        paired = len(removed) == len(added)
+        for index, line in enumerate(removed):
+            now = lines[added[index]] if paired else None
+            yield Edit(name=line.name, sentence=_describe_change(line, candidates, now))
         if not paired:
-            for number in come:
-                yield Edit(name=None, sentence=f"line {number + 1}, {found[number].strip()!r}, was added by hand")
+            for number in added:
+                yield Edit(name=None, sentence=f"line {number + 1}, {lines[number].strip()!r}, was added by hand")
 
 
-def _taken(remains: Counter[str], text: str) -> bool:
-    """Whether *text* was among the *remains*, which then hold one less of it."""
+def _take_remainder(remains: Counter[str], text: str) -> bool:
+    """Return whether *text* is among *remains*, and remove it from them."""
     remains[text] -= 1
     return remains[text] >= 0
 
 
-def _changed(line: _Line, candidates: Mapping[NormalizedName, Candidate], now: str | None) -> str:
-    happened = "was taken out of the file" if now is None else f"was changed by hand to {now.strip()!r}"
+def _describe_change(line: _Line, candidates: Mapping[NormalizedName, Candidate], now: str | None) -> str:
+    change = "was removed from the file" if now is None else f"was changed by hand to {now.strip()!r}"
     content = line.text.removesuffix("\\").strip()
     match line.kind:
         case "hash" if line.name is not None:
-            return f"the hash of {_file(candidates[line.name], content)} {happened}"
+            return f"the hash of {_file(candidates[line.name], content)} {change}"
         case "pin":
-            return f"the line {content} {happened}"
+            return f"the line {content} {change}"
         case "annotation":
-            return f"the comment {content!r} of {line.name} {happened}"
+            return f"the comment {content!r} of {line.name} {change}"
         case "option":
-            return (
-                f"{content} {happened}; without it an installer that follows dependencies brings back what is left out"
-            )
+            return f"{content} {change}; without it an installer that follows dependencies installs what is left out"
         case _:
-            return f"line {line.number}, {line.text!r}, {happened}"
+            return f"line {line.number}, {line.text!r}, {change}"
 
 
 def _file(candidate: Candidate, content: str) -> str:
     match = _HASH.fullmatch(content)
     digest = match["digest"] if match else ""
-    files = [file.filename for file in pinned(candidate) if file.sha256 == digest]
+    files = [file.filename for file in pinned_files(candidate) if file.sha256 == digest]
     return files[0] if files else f"{candidate.name} {candidate.version}"
 
 
@@ -135,14 +133,14 @@ def _lines(text: str) -> Iterator[_Line]:
         yield _Line(number=number, text=line, kind=kind, name=name)
 
 
-def _about(found: Sequence[str], number: int) -> NormalizedName | None:
-    """The distribution that a line of the file belongs to, by the last line above it that begins with one."""
-    for line in reversed(found[: number + 1]):
+def _line_owner(lines: Sequence[str], number: int) -> NormalizedName | None:
+    """Return the distribution of a line: that of the last pin at or above the line."""
+    for line in reversed(lines[: number + 1]):
         if match := _PIN.match(line):
             return canonicalize_name(match["name"])
     return None
 
 
-def _words(lines: Sequence[str]) -> set[str]:
-    """What the lines begin with."""
+def _first_words(lines: Sequence[str]) -> set[str]:
+    """Return the first word of each line."""
     return {line.split()[0] for line in lines if line.strip()}

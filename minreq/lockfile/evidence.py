@@ -1,4 +1,4 @@
-"""The evidence beside a lock, as JSON: everything the lock says, and how it is known."""
+"""Reads and writes the evidence beside a lock, a JSON file."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from packaging.tags import Tag
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from minreq.errors import EvidenceUnreadable
-from minreq.lockfile.codec import Codec, Form, Malformed
+from minreq.lockfile.codec import Codec, DecodeError, Encoding
 from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
 
-#: Told in ``docs/evidence.md``.
+#: Described in ``docs/evidence.md``.
 SCHEMA = 3
 
 
-def beside(lock: Path) -> Path:
-    """Return where the evidence of *lock* is: ``requirements-minimal.evidence.json`` beside the ``.txt``."""
+def evidence_path(lock: Path) -> Path:
+    """Return the path of the evidence of *lock*: ``requirements-minimal.evidence.json`` beside the ``.txt``."""
     return lock.with_name(f"{lock.stem}.evidence.json")
 
 
 def dump(lock: Lock) -> str:
-    """Return the text of the evidence; the order of what has none changes nothing.
+    """Return the text of the evidence; unordered values are sorted.
 
-    Of a file only name, SHA-256 and size are written: a committed file names no index. The files of frames
-    are written as they stand, so they are to be relative.
+    Of a file of an index only name, SHA-256 and size are written: a committed file must not name an index. The paths
+    of frames are written unchanged, so they have to be relative.
     """
-    document = _CODEC.encode(Lock, _ordered(lock))
-    # The closure is what is kept and what is left out; each candidate is written once, there.
+    document = _CODEC.encode(Lock, _sort_lock(lock))
+    # The selection has all candidates of the closure, so the pins need not repeat them.
     del document["resolution"]["pins"]
     return json.dumps({"schema": SCHEMA, **document}, indent=1) + "\n"
 
 
 def load(text: str, *, filename: str = "the evidence") -> Lock:
-    """Read what ``dump`` wrote; *filename* is for messages.
+    """Read the text that ``dump`` wrote; *filename* is for messages.
 
-    Wheels come back without what an index says of them: ``url`` is empty. Raises ``EvidenceUnreadable``.
+    The wheels have no facts of an index: ``url`` is empty. Raises ``EvidenceUnreadable``.
     """
     try:
         document = _document(text)
-        # The pins are put in below, from the selection.
+        # The pins are added below, from the selection.
         _object(document, "resolution")["pins"] = {}
         lock: Lock = _CODEC.decode(Lock, document)
         return replace(lock, resolution=replace(lock.resolution, pins=_pins(lock.selection)))
-    except Malformed as error:
+    except DecodeError as error:
         raise EvidenceUnreadable(filename, error.key, error.why) from error
 
 
@@ -57,16 +57,16 @@ def _document(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError:
-        raise Malformed("", "is nested too deeply") from None
-    except Malformed:
+        raise DecodeError("", "is nested too deeply") from None
+    except DecodeError:
         raise
     except ValueError as error:
-        raise Malformed("", f"is not JSON: {error}") from error
+        raise DecodeError("", f"is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise Malformed("", "is not an object")
+        raise DecodeError("", "is not an object")
     schema = document.pop("schema", None)
     if schema != SCHEMA:
-        raise Malformed("schema", f"is {schema!r}, and this minreq reads {SCHEMA}")
+        raise DecodeError("schema", f"is {schema!r}, and this minreq reads {SCHEMA}")
     return document
 
 
@@ -74,14 +74,14 @@ def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
         names = [name for name, _ in pairs]
-        raise Malformed(next(name for name in names if names.count(name) > 1), "stands twice in one object")
+        raise DecodeError(next(name for name in names if names.count(name) > 1), "occurs twice in one object")
     return document
 
 
 def _object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = document.get(key)
     if not isinstance(value, dict):
-        raise Malformed(key, "is not an object")
+        raise DecodeError(key, "is not an object")
     return value
 
 
@@ -90,7 +90,7 @@ def _pins(selection: Selection) -> Mapping[Any, Candidate]:
     pins = {candidate.name: candidate for candidate in sorted(candidates, key=lambda each: each.name)}
     if len(pins) < len(candidates):
         names = [candidate.name for candidate in candidates]
-        raise Malformed("selection", f"{next(name for name in names if names.count(name) > 1)} stands in it twice")
+        raise DecodeError("selection", f"{next(name for name in names if names.count(name) > 1)} occurs in it twice")
     return MappingProxyType(pins)
 
 
@@ -98,20 +98,20 @@ def _members(selection: Selection) -> tuple[Kept | LeftOut, ...]:
     return (*selection.kept, *selection.left_out)
 
 
-def _ordered(lock: Lock) -> Lock:
-    """*lock* with everything sorted whose order says nothing."""
+def _sort_lock(lock: Lock) -> Lock:
+    """Return *lock* with all unordered values sorted."""
     if dict(lock.resolution.pins) != {each.candidate.name: each.candidate for each in _members(lock.selection)}:
         raise ValueError("kept and left out do not partition the closure")
     kept = (
         replace(
             each,
-            candidate=_steady(each.candidate),
-            via=_sorted(each.via),
-            providers=_sorted(each.providers),
+            candidate=_sort_candidate(each.candidate),
+            via=_sort_names(each.via),
+            providers=_sort_names(each.providers),
         )
         for each in lock.selection.kept
     )
-    left_out = (replace(each, candidate=_steady(each.candidate)) for each in lock.selection.left_out)
+    left_out = (replace(each, candidate=_sort_candidate(each.candidate)) for each in lock.selection.left_out)
     return replace(
         lock,
         selection=Selection(
@@ -119,19 +119,19 @@ def _ordered(lock: Lock) -> Lock:
             left_out=tuple(sorted(left_out, key=lambda each: each.candidate.name)),
         ),
         platforms=tuple(sorted(lock.platforms, key=lambda each: each.name)),
-        noise=_sorted(lock.noise),
+        noise=_sort_names(lock.noise),
     )
 
 
-def _steady(candidate: Candidate) -> Candidate:
-    """*candidate* with its wheels sorted; of one that was built there is nothing that another build would not share."""
+def _sort_candidate(candidate: Candidate) -> Candidate:
+    """Return *candidate* with sorted wheels. A built wheel has no hash and no size: each build makes others."""
     if candidate.sdist is not None:
         built = replace(candidate.wheel, sha256=None, size=None)
         return replace(candidate, wheel=built, wheels=(built,))
     return replace(candidate, wheels=tuple(sorted(candidate.wheels, key=lambda wheel: wheel.filename)))
 
 
-def _sorted(names: Iterable[str]) -> tuple[str, ...]:
+def _sort_names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
@@ -171,7 +171,7 @@ def _decode_sdist(document: dict[str, Any]) -> Sdist:
 
 
 def _encode_tags(tags: tuple[Tag, ...]) -> list[dict[str, list[str]]]:
-    """A thousand tags, most wanted first, are a few lists of platforms, each for many pairs of Python and ABI."""
+    """Group the tags, best first: a thousand tags are a few lists of platforms for many pairs of Python and ABI."""
     runs = (
         (pair, [tag.platform for tag in run])
         for pair, run in groupby(tags, key=lambda tag: f"{tag.interpreter}-{tag.abi}")
@@ -194,8 +194,8 @@ def _decode_tags(runs: list[Any]) -> tuple[Tag, ...]:
 
 _CODEC = Codec(
     {
-        Sdist: Form(encode=_encode_sdist, decode=_decode_sdist, json=dict),
-        Wheel: Form(encode=_encode_wheel, decode=_decode_wheel, json=dict),
-        tuple[Tag, ...]: Form(encode=_encode_tags, decode=_decode_tags, json=list),
+        Sdist: Encoding(encode=_encode_sdist, decode=_decode_sdist, json=dict),
+        Wheel: Encoding(encode=_encode_wheel, decode=_decode_wheel, json=dict),
+        tuple[Tag, ...]: Encoding(encode=_encode_tags, decode=_decode_tags, json=list),
     }
 )

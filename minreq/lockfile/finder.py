@@ -1,4 +1,4 @@
-"""The files that a lock pins, found again at the index."""
+"""Finds the files that a lock pins in the index."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.errors import ProjectNotFound
-from minreq.lockfile.requirements import LockedPin, parse_damaged, pinned
+from minreq.lockfile.requirements import LockedPin, parse_leniently, pinned_files
 from minreq.model import Candidate, Lock, Platform, Sdist, Wheel
 
 
 class Index(Protocol):
-    """What is asked of the index."""
+    """The part of an index client that the finder uses."""
 
     def releases(self, name: NormalizedName, /) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
-        """Return every file of a project by version; raises `ProjectNotFound` and the other index failures."""
+        """Return every file of a project by version; raise `ProjectNotFound` and the other index failures."""
         ...
 
-    def named(self, name: NormalizedName, filenames: Collection[str], /) -> tuple[Wheel | Sdist, ...]:
-        """Return the files of a project that have one of these names; raises as `releases` does."""
+    def files_named(self, name: NormalizedName, filenames: Collection[str], /) -> tuple[Wheel | Sdist, ...]:
+        """Return the files of a project with these names; raise as `releases` does."""
         ...
 
     def prefetch(self, names: Iterable[NormalizedName], /) -> None:
-        """Begin to read the pages of *names* in the background."""
+        """Start to read the pages of *names* in the background."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """What a lock installs."""
+    """The files that a lock installs."""
 
-    #: By name; the files are as the index has them now.
+    #: By name; with the files as the index lists them now.
     candidates: Mapping[NormalizedName, Candidate]
-    #: What cannot be had, and what should not be used any more: a sentence each.
+    #: A sentence for each file that is missing or yanked.
     faults: tuple[str, ...] = ()
-    #: Whether all that is pinned can be had: else a run would tell nothing.
+    #: Whether all pinned files are available. Without them a run proves nothing.
     complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finder:
-    """Finds what is pinned."""
+    """Finds pinned files."""
 
     index: Index
-    #: Where it is to be installed.
+    #: The platform to install on.
     platform: Platform
-    #: Makes a wheel for *platform*.
+    #: Builds a wheel for *platform*.
     build: Callable[[Sdist], Wheel]
-    #: Whether a file is here already, wherever it came from.
+    #: Whether the store has a file.
     holds: Callable[[Wheel | Sdist], bool]
 
     def find(self, lock: Lock, pins: Mapping[NormalizedName, LockedPin]) -> Installation:
         """Find each of *pins* by version and hash, and build what has to be built.
 
-        Where a version is that of *lock*, the hashes are too: that somebody took one out of the file is another matter.
-        Raises the index failures, and what *build* does.
+        For a version of *lock* the hashes of *lock* are used; `find_edits` reports hashes that are missing in the file.
+        Raises the index failures, and what *build* raises.
         """
         self.index.prefetch(sorted(pins))
         candidates: dict[NormalizedName, Candidate] = {}
@@ -75,98 +75,98 @@ class Finder:
         return Installation(candidates=candidates, faults=tuple(faults), complete=len(candidates) == len(pins))
 
     def _file(self, pin: LockedPin, known: Candidate | None) -> tuple[Wheel | Sdist | None, str]:
-        """The file to install, and what is wrong with it."""
-        offered = _offered(self.index, pin.name, pin.version)
+        """Return the file to install, and the fault of it or ""."""
+        files = _release_files(self.index, pin.name, pin.version)
         if known is None:
-            chosen = (file for file in offered if file.sha256 in pin.hashes)
-            file = _liked(chosen, self.platform)
-            lack = f"the index has no file of {pin.name} {pin.version} that fits and has a hash of the lock"
-            return file, _yanked(file) if file else lack
-        wanted = _liked(pinned(known), self.platform)
-        if wanted is None:
+            matching = (file for file in files if file.sha256 in pin.hashes)
+            file = _choose_file(matching, self.platform)
+            fault = f"the index has no file of {pin.name} {pin.version} that fits and has a hash of the lock"
+            return file, _yanked_fault(file) if file else fault
+        pinned_file = _choose_file(pinned_files(known), self.platform)
+        if pinned_file is None:
             place = f"Python {self.platform.python_version}, {self.platform.markers['platform_machine']}"
             return None, f"no pinned file of {pin.name} {pin.version} fits here ({place})"
-        file = _same(offered, wanted)
+        file = _find_same_file(files, pinned_file)
         if file is None:
-            return wanted if self.holds(wanted) else None, f"{wanted.filename} is gone from the index"
-        return file, _yanked(file)
+            return pinned_file if self.holds(pinned_file) else None, f"{pinned_file.filename} is gone from the index"
+        return file, _yanked_fault(file)
 
 
-def pins(lock: Lock, text: str) -> Mapping[NormalizedName, LockedPin]:
-    """Return what *text*, the file on disk, pins, and at the version it has, what the runtime provides."""
-    found = {pin.name: pin for pin in parse_damaged(text)[0].pins}
-    begun = {line.split()[0] for line in text.splitlines() if line.strip()}
+def read_pins(lock: Lock, text: str) -> Mapping[NormalizedName, LockedPin]:
+    """Return the pins in *text*, the file on disk, and those of the distributions that the runtime provides."""
+    pins = {pin.name: pin for pin in parse_leniently(text)[0].pins}
+    first_words = {line.split()[0] for line in text.splitlines() if line.strip()}
     for kept in lock.selection.kept:
-        # Its line is there, although a line beneath it is not, so that the whole of it cannot be read.
+        # The line of the pin is there, but a line below was edited, so the pin cannot be parsed.
         candidate = kept.candidate
-        if candidate.name not in found and f"{candidate.name}=={candidate.version}" in begun:
-            found[candidate.name] = recorded(lock, candidate.name)
-    return {**{name: recorded(lock, name) for name in lock.resolution.provided}, **found}
+        if candidate.name not in pins and f"{candidate.name}=={candidate.version}" in first_words:
+            pins[candidate.name] = recorded_pin(lock, candidate.name)
+    return {**{name: recorded_pin(lock, name) for name in lock.resolution.provided}, **pins}
 
 
-def recorded(lock: Lock, name: NormalizedName) -> LockedPin:
-    """Return the pin of *name* that *lock* records."""
+def recorded_pin(lock: Lock, name: NormalizedName) -> LockedPin:
+    """Return the pin of *name* in *lock*."""
     candidate = lock.resolution.pins[name]
-    digests = frozenset(file.sha256 for file in pinned(candidate) if file.sha256)
+    digests = frozenset(file.sha256 for file in pinned_files(candidate) if file.sha256)
     return LockedPin(name=name, version=candidate.version, hashes=digests, line=0)
 
 
-def withdrawn(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str]:
+def find_withdrawn_files(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str]:
     """Return the pinned files that were yanked or are gone, by name: ``yanked: broken``, ``gone from the index``.
 
     Raises the index failures.
     """
     candidates = tuple(candidates)
     index.prefetch(sorted(candidate.name for candidate in candidates))
-    found: dict[str, str] = {}
+    withdrawn: dict[str, str] = {}
     for candidate in candidates:
-        files = _named(index, candidate)
-        for file in pinned(candidate):
-            there = _same(files, file)
-            if there is None:
-                found[file.filename] = "gone from the index"
-            elif there.yanked is not None:
-                found[file.filename] = f"yanked: {there.yanked}" if there.yanked else "yanked"
-    return found
+        files = _files_by_name(index, candidate)
+        for file in pinned_files(candidate):
+            current = _find_same_file(files, file)
+            if current is None:
+                withdrawn[file.filename] = "gone from the index"
+            elif current.yanked is not None:
+                withdrawn[file.filename] = f"yanked: {current.yanked}" if current.yanked else "yanked"
+    return withdrawn
 
 
-def fitting(candidate: Candidate, platform: Platform) -> Wheel | Sdist | None:
-    """Return the pinned file that an installer takes on *platform*; ``None`` where none fits."""
-    return _liked(pinned(candidate), platform)
+def choose_file(candidate: Candidate, platform: Platform) -> Wheel | Sdist | None:
+    """Return the pinned file that an installer takes on *platform*; ``None`` if none fits."""
+    return _choose_file(pinned_files(candidate), platform)
 
 
-def offered(index: Index, candidate: Candidate) -> tuple[Wheel | Sdist | None, ...]:
-    """Return the pinned files as the index has them now, in order; ``None`` for what is gone."""
-    there = _offered(index, candidate.name, candidate.version)
-    return tuple(_same(there, file) for file in pinned(candidate))
+def find_pinned_files(index: Index, candidate: Candidate) -> tuple[Wheel | Sdist | None, ...]:
+    """Return the pinned files as the index lists them now, in order; ``None`` for a file that is gone."""
+    files = _release_files(index, candidate.name, candidate.version)
+    return tuple(_find_same_file(files, file) for file in pinned_files(candidate))
 
 
-def _offered(index: Index, name: NormalizedName, version: Version) -> tuple[Wheel | Sdist, ...]:
-    """The files of a version, none where the index has no such version or project (any more)."""
+def _release_files(index: Index, name: NormalizedName, version: Version) -> tuple[Wheel | Sdist, ...]:
+    """Return the files of a version; none if the index no longer has the version or the project."""
     try:
         return index.releases(name).get(version, ())
     except ProjectNotFound:
         return ()
 
 
-def _named(index: Index, candidate: Candidate) -> tuple[Wheel | Sdist, ...]:
-    """The files that are pinned, as far as the index has them (any more)."""
+def _files_by_name(index: Index, candidate: Candidate) -> tuple[Wheel | Sdist, ...]:
+    """Return the pinned files that the index still has."""
     try:
-        return index.named(candidate.name, [file.filename for file in pinned(candidate)])
+        return index.files_named(candidate.name, [file.filename for file in pinned_files(candidate)])
     except ProjectNotFound:
         return ()
 
 
-def _same(files: Collection[Wheel | Sdist], file: Wheel | Sdist) -> Wheel | Sdist | None:
-    """*file* as the index offers it; where the index tells no hash the name counts, and the store checks."""
+def _find_same_file(files: Collection[Wheel | Sdist], file: Wheel | Sdist) -> Wheel | Sdist | None:
+    """Return *file* as the index lists it. Without a hash in the index the name decides; the store checks the hash."""
     for each in files:
         if each.filename == file.filename and each.sha256 in {file.sha256, None}:
             return replace(each, sha256=file.sha256)
     return None
 
 
-def _liked(files: Iterable[Wheel | Sdist], platform: Platform) -> Wheel | Sdist | None:
-    """What an installer takes of *files*: the wheel whose tag is most wanted, else the source."""
+def _choose_file(files: Iterable[Wheel | Sdist], platform: Platform) -> Wheel | Sdist | None:
+    """Return the file that an installer takes: the wheel with the best tag, else the source distribution."""
     files = tuple(files)
     ranks: dict[Tag, int] = {tag: rank for rank, tag in reversed(list(enumerate(platform.tags)))}
     wheels = [file for file in files if isinstance(file, Wheel) and not file.tags.isdisjoint(ranks)]
@@ -175,7 +175,7 @@ def _liked(files: Iterable[Wheel | Sdist], platform: Platform) -> Wheel | Sdist 
     return next((file for file in files if isinstance(file, Sdist)), None)
 
 
-def _yanked(file: Wheel | Sdist) -> str:
+def _yanked_fault(file: Wheel | Sdist) -> str:
     if file.yanked is None:
         return ""
     return f"{file.filename} is yanked" + (f": {file.yanked}" if file.yanked else "")

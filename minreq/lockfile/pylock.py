@@ -1,4 +1,4 @@
-"""A lock as ``pylock.toml`` (PEP 751, pylock.toml specification), by ``packaging.pylock``."""
+"""Renders a lock as ``pylock.toml`` (PEP 751), by ``packaging.pylock``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from minreq.errors import HashMissing
-from minreq.lockfile.requirements import pinned
+from minreq.lockfile.requirements import pinned_files
 from minreq.model import Candidate, Lock, Platform, Sdist, Wheel
 
 DEFAULT_NAME = "pylock.minimal.toml"
@@ -24,14 +24,14 @@ _HEAD = """\
 #    uv pip sync {name}
 
 """
-#: The markers that decide which wheel fits; the others move with a kernel or a patch release.
+#: The markers that decide which wheel fits. The others change with each update of the kernel or of Python.
 _MARKERS = ("implementation_name", "platform_machine", "python_version", "sys_platform")
 
 
 def render(lock: Lock, urls: Mapping[str, str], *, made_from: str, filename: str = DEFAULT_NAME) -> str:
-    """Return the text of the file; *urls* tells for each pinned file, by name, where the index has it.
+    """Return the text of the file; *urls* has the URL of each pinned file, by file name.
 
-    *made_from* and *filename* are for the header. Raises ``HashMissing``, since the specification demands a hash.
+    *made_from* and *filename* are for the header. Raises ``HashMissing``: the specification requires a hash.
     """
     packages = [
         _package(kept.candidate, urls) for kept in sorted(lock.selection.kept, key=lambda each: each.candidate.name)
@@ -49,7 +49,7 @@ def render(lock: Lock, urls: Mapping[str, str], *, made_from: str, filename: str
 
 
 def _package(candidate: Candidate, urls: Mapping[str, str]) -> Package:
-    files = sorted(pinned(candidate), key=lambda each: each.filename)
+    files = sorted(pinned_files(candidate), key=lambda each: each.filename)
     if candidate.sdist is not None:
         (file,) = files
         sdist = PackageSdist(name=_name(file, urls), url=urls[file.filename], size=file.size, hashes=_hashes(file))
@@ -62,7 +62,7 @@ def _package(candidate: Candidate, urls: Mapping[str, str]) -> Package:
 
 
 def _name(file: Wheel | Sdist, urls: Mapping[str, str]) -> str | None:
-    """The name, where the URL does not end with it."""
+    """Return the file name if the URL does not end with it."""
     return None if urlsplit(urls[file.filename]).path.endswith(f"/{file.filename}") else file.filename
 
 

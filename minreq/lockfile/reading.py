@@ -1,4 +1,4 @@
-"""A lock on disk, read back."""
+"""Reads a lock on disk."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from minreq.model import Lock
 
 
 def read_evidence(lock: Path) -> Lock:
-    """Return what the evidence beside *lock* says; raises ``LockMissing`` and ``EvidenceUnreadable``."""
-    beside = evidence.beside(lock)
-    return evidence.load(read_text(beside, "evidence"), filename=beside.name)
+    """Read the evidence beside *lock*; raise ``LockMissing`` and ``EvidenceUnreadable``."""
+    path = evidence.evidence_path(lock)
+    return evidence.load(read_text(path, "evidence"), filename=path.name)
 
 
 def read_text(path: Path, what: str) -> str:
-    """Return the text of *path*, which is a *what* of a lock; raises as `read_evidence` does."""
+    """Return the text of *path*; *what* is ``lock`` or ``evidence``, for errors. Raises as `read_evidence` does."""
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:

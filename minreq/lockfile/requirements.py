@@ -1,4 +1,4 @@
-"""A lock as a requirements file in pip-compile's style: written from a ``Lock``, read back as pins."""
+"""Renders a lock as a requirements file in the style of pip-compile, and parses such a file to pins."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ DEFAULT_NAME = "requirements-minimal.txt"
 _WIDTH = 100
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _CONFLICT_MARKER = re.compile(r"(<{7}|={7}|>{7}|\|{7})( |$)")
-# pip's own rule (`req_file.py`): a number sign begins a comment at the start of a line or after white space.
+# As in pip (`req_file.py`): a number sign begins a comment at the start of a line or after white space.
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-# The options of pip that may stand in a requirements file without bringing in lines or projects from elsewhere.
+# The options of pip that a lock may have: they add no lines or projects from elsewhere.
 _FILE_OPTIONS = frozenset(
     {
         "--require-hashes",
@@ -55,52 +55,52 @@ _FILE_OPTIONS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedPin:
-    """A line of the file that installs a distribution."""
+    """A pin in the file."""
 
     name: NormalizedName
     version: Version
     #: Hex SHA-256 digests; empty in a lock without hashes.
     hashes: frozenset[str]
-    #: The first line of it, from 1.
+    #: The number of its first line, from 1.
     line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedFile:
-    """What a requirements file on disk says."""
+    """The content of a requirements file."""
 
     #: Sorted by name.
     pins: tuple[LockedPin, ...]
-    #: Option lines as they stand, in order.
+    #: The option lines, in order.
     options: tuple[str, ...]
 
 
 def render(lock: Lock, *, filename: str = DEFAULT_NAME) -> str:
-    """Return the text of the requirements file; *filename* is the name its own header uses for it.
+    """Return the text of the requirements file; *filename* is the name that the header uses.
 
-    Raises ``HashMissing``: whoever makes a lock hashes the wheels first whose index does not.
+    Raises ``HashMissing``: wheels without a hash in the index have to be hashed before.
     """
     head = "".join(f"# {line}".rstrip() + "\n" for line in _header(lock, filename))
-    # Without it `uv pip install -r` quietly brings back what was left out; with it, it fails.
+    # Without this option `uv pip install -r` silently installs what is left out; with it, uv fails.
     options = "--require-hashes\n" if lock.hashes else ""
     pins = (_pin(kept, lock) for kept in sorted(lock.selection.kept, key=lambda kept: kept.candidate.name))
     return head + options + "".join(pins)
 
 
 def parse(text: str, *, filename: str = DEFAULT_NAME) -> LockedFile:
-    """Read the text of a lock; *filename* is for messages.
+    """Parse the text of a lock; *filename* is for messages.
 
-    Strict on purpose, since what is not understood cannot be verified: every line is a comment, an option of pip
-    or ``name==version`` with SHA-256 hashes. All faults are raised at once, as ``LockUnreadable``.
+    Strict on purpose: minreq cannot verify a line that it does not know. Every line is a comment, an option of pip or
+    ``name==version`` with SHA-256 hashes. Raises ``LockUnreadable`` with all faults.
     """
-    locked, faults = parse_damaged(text)
+    locked, faults = parse_leniently(text)
     if faults:
         raise LockUnreadable(filename, faults)
     return locked
 
 
-def parse_damaged(text: str) -> tuple[LockedFile, tuple[tuple[int, str], ...]]:
-    """Read what can be read of a lock that may have been edited; the rest comes as pairs of line number and fault."""
+def parse_leniently(text: str) -> tuple[LockedFile, tuple[tuple[int, str], ...]]:
+    """Parse a lock that may have been edited; return the valid pins, and the faults with their line numbers."""
     pins: dict[NormalizedName, LockedPin] = {}
     options: list[str] = []
     faults: list[tuple[int, str]] = []
@@ -118,13 +118,13 @@ def parse_damaged(text: str) -> tuple[LockedFile, tuple[tuple[int, str], ...]]:
     return LockedFile(pins=tuple(pins[name] for name in sorted(pins)), options=tuple(options)), tuple(faults)
 
 
-def pinned(candidate: Candidate) -> tuple[Wheel | Sdist, ...]:
-    """Return the files an installer may take for *candidate*: the wheels that fit, or the source one is built from."""
+def pinned_files(candidate: Candidate) -> tuple[Wheel | Sdist, ...]:
+    """Return the files that an installer may take for *candidate*: the wheels that fit, or the source distribution."""
     return candidate.wheels if candidate.sdist is None else (candidate.sdist,)
 
 
-def grouped(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, tuple[Version, ...], str]]:
-    """Return name, versions and reason; neighbours passed over for the same reason are together."""
+def group_passed_over(passed_over: Iterable[PassedOver]) -> Iterator[tuple[str, tuple[Version, ...], str]]:
+    """Group neighbours with the same reason; yield name, versions and reason."""
     for (name, reason), members in groupby(passed_over, key=lambda each: (each.name, each.reason)):
         yield name, tuple(each.version for each in members), reason
 
@@ -171,7 +171,7 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
         yield "note", f"built from source, which --only-binary :all: refuses: {', '.join(built)}"
     for note in resolution.notes:
         yield "note", note
-    for name, versions, reason in grouped(resolution.passed_over):
+    for name, versions, reason in group_passed_over(resolution.passed_over):
         yield "passed over", f"{name} {', '.join(map(str, versions))}: {reason}"
     for each in left_out:
         if each.degraded is not None:
@@ -181,7 +181,7 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
 
 
 def _platform(platform: Platform) -> str:
-    """Without the patch release of Python, which a colleague's machine may not share."""
+    """Return the platform without the patch release of Python, which differs between machines."""
     markers, version = platform.markers, platform.python_version
     system = f"{markers['sys_platform']} {markers['platform_machine']}"
     implementation = f"{markers['platform_python_implementation']} {version.major}.{version.minor} on {system}"
@@ -189,7 +189,7 @@ def _platform(platform: Platform) -> str:
 
 
 def _stages(stages: Iterable[str]) -> str:
-    """``openai/chat`` and ``openai/tools`` as ``openai (chat, tools)``, in the order of the plan."""
+    """Return ``openai/chat`` and ``openai/tools`` as ``openai (chat, tools)``, in the order of the plan."""
     parts = []
     for group, members in groupby(stages, key=lambda stage: stage.partition("/")[0]):
         features = [feature for feature in (stage.partition("/")[2] for stage in members) if feature]
@@ -202,10 +202,10 @@ def _difference(difference: Difference) -> str:
 
 
 def _wrapped(label: str, content: str) -> list[str]:
-    """A fact on as many lines as it takes; white space of any kind becomes a blank.
+    """Wrap a fact; white space of any kind becomes a blank.
 
-    So nothing that comes from an index can end the comment and begin a requirement: pip splits at every line
-    boundary Unicode knows.
+    So no text of an index can end the comment and begin a requirement: pip splits lines at every line boundary of
+    Unicode.
     """
     text = _encodable(" ".join(f"{label}: {content}".split()))
     return textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
@@ -216,7 +216,7 @@ def _one_line(text: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Lone surrogates, which undecodable file names leave behind, have no UTF-8."""
+    """Escape lone surrogates, which come from undecodable file names and have no UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -233,14 +233,14 @@ def _pin(kept: Kept, lock: Lock) -> str:
 
 
 def _digests(candidate: Candidate) -> list[str]:
-    digests = {file.filename: file.sha256 for file in pinned(candidate)} or {candidate.wheel.filename: None}
+    digests = {file.filename: file.sha256 for file in pinned_files(candidate)} or {candidate.wheel.filename: None}
     if unhashed := sorted(filename for filename, digest in digests.items() if digest is None):
         raise HashMissing(unhashed[0])
     return sorted({digest for digest in digests.values() if digest is not None})
 
 
 def _via(kept: Kept) -> list[str]:
-    """Who imports it, for whom, and what else brought it in; as pip-compile, names first."""
+    """Return who imports it, for which providers, and other origins; names first, as in pip-compile."""
     via = [*sorted(kept.via), *(f"provider: {name}" for name in sorted(kept.providers))]
     if kept.extra is not None:
         via.append(f"extra: {kept.extra}")
@@ -257,10 +257,10 @@ def _via(kept: Kept) -> list[str]:
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines joined at backslashes, then freed of comments, each with the number of its first line.
+    """Join lines at backslashes, remove comments, and yield each with the number of its first line.
 
-    In the order pip does it (`req_file.py`): a backslash that ends a comment swallows the next line, unless the
-    comment is all the line holds.
+    In the order of pip (`req_file.py`): a backslash at the end of a comment joins the next line, unless the line is
+    only a comment.
     """
     parts: list[str] = []
     first = 0
@@ -270,7 +270,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if line.endswith("\\") and not is_comment:
             parts.append(line.rstrip("\\"))
             continue
-        # The blank lets a comment after a continued line be seen as one.
+        # The blank makes a comment after a continued line recognizable.
         joined = "".join([*parts, " " + line if is_comment else line])
         parts = []
         if content := _COMMENT.sub("", joined).strip():
@@ -280,13 +280,13 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 def _option(line: str) -> str:
     name = re.split(r"[=\s]", line, maxsplit=1)[0]
     if name not in _FILE_OPTIONS:
-        raise ValueError(f"{name} does not belong into a lock")
+        raise ValueError(f"{name} is not allowed in a lock")
     return line
 
 
 def _parse_pin(number: int, line: str) -> LockedPin:
     if _CONFLICT_MARKER.match(line):
-        raise ValueError(f"{line!r} is a conflict marker that a merge left behind")
+        raise ValueError(f"{line!r} is a conflict marker of a merge")
     pinned, *hashes = re.split(r"\s+--hash(?:=|\s+)", line)
     try:
         requirement = Requirement(pinned)

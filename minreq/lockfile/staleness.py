@@ -1,19 +1,19 @@
-"""Whether a lock still says what would be asked for today; decided from values alone, without a run or a resolution."""
+"""Decides whether a lock is stale, from values alone, without a run or a resolution."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
-from minreq.lockfile.edits import edits
+from minreq.lockfile.edits import find_edits
 from minreq.lockfile.requirements import DEFAULT_NAME
 from minreq.model import EMPTY, Lock, Platform
 
-# They move with every update of a kernel or a patch release of Python.
-_PASSING_MARKERS = frozenset({"implementation_version", "platform_release", "platform_version", "python_full_version"})
+# These markers change with every update of the kernel or of Python.
+_VOLATILE_MARKERS = frozenset({"implementation_version", "platform_release", "platform_version", "python_full_version"})
 
 
-def reasons(
+def find_reasons(
     lock: Lock,
     *,
     text: str,
@@ -21,38 +21,39 @@ def reasons(
     command: str,
     platforms: Sequence[Platform],
     inputs: Mapping[str, str],
-    withdrawn: Mapping[str, str] = EMPTY,
+    withdrawn_files: Mapping[str, str] = EMPTY,
 ) -> tuple[str, ...]:
-    """Return why *lock* is stale, a sentence each; empty when it is not. A newer release is no reason.
+    """Return the reasons why *lock* is stale, a sentence each; empty if it is not. A newer release is no reason.
 
-    *text* is the requirements file on disk, named *filename*; *lock* is what the evidence beside it says. *command*,
-    *platforms* and *inputs* are today's, of the kind the lock holds. *withdrawn* tells of pinned files by name:
-    ``yanked: broken``.
+    *text* is the requirements file on disk, named *filename*; *lock* comes from the evidence beside it. *command*,
+    *platforms* and *inputs* are the current ones, in the form of the fields of ``Lock``. *withdrawn_files* has the
+    state of pinned files by name: ``yanked: broken``.
     """
-    options = tuple(_moved_options(lock.command, command))
+    options = tuple(_changed_options(lock.command, command))
     return (
         *options,
-        *_moved_platforms(lock, platforms),
-        # That other stages run follows from other options.
-        *_moved_inputs(lock.inputs, inputs, members=not options),
-        *(edit.sentence for edit in edits(lock, text, filename=filename)),
-        *(f"{filename} is {state}" for filename, state in sorted(withdrawn.items())),
+        *_changed_platforms(lock, platforms),
+        # Other options already explain that other stages run.
+        *_changed_inputs(lock.inputs, inputs, members=not options),
+        *(edit.sentence for edit in find_edits(lock, text, filename=filename)),
+        *(f"{filename} is {state}" for filename, state in sorted(withdrawn_files.items())),
     )
 
 
-def _moved_options(old: str, new: str) -> Iterator[str]:
+def _changed_options(old: str, new: str) -> Iterator[str]:
     before, after = _options(old), _options(new)
     for option in sorted(before.keys() | after.keys()):
         if option not in after:
-            yield f"the lock was made with {_spelled(option, before[option])}, which is no longer asked for"
+            yield f"the lock was made with {_join_words(option, before[option])}, which is no longer set"
         elif option not in before:
-            yield f"the lock was made without {_spelled(option, after[option])}"
+            yield f"the lock was made without {_join_words(option, after[option])}"
         elif before[option] != after[option]:
-            yield f"the lock was made with {_spelled(option, before[option])}, not {_spelled(option, after[option])}"
+            old_words, new_words = _join_words(option, before[option]), _join_words(option, after[option])
+            yield f"the lock was made with {old_words}, not {new_words}"
 
 
 def _options(command: str) -> dict[str, tuple[str, ...]]:
-    """The values of each option; "" is what stands before the first one: the command and the root."""
+    """Return the values of each option; the key "" has the words before the first option: command and root."""
     options: dict[str, list[str]] = {"": []}
     option = ""
     for token in shlex.split(command):
@@ -64,27 +65,27 @@ def _options(command: str) -> dict[str, tuple[str, ...]]:
     return {option: tuple(values) for option, values in options.items()}
 
 
-def _spelled(option: str, values: Sequence[str]) -> str:
+def _join_words(option: str, values: Sequence[str]) -> str:
     return " ".join(part for part in (option, *values) if part)
 
 
-def _moved_platforms(lock: Lock, platforms: Sequence[Platform]) -> Iterator[str]:
-    """Platforms that came or went stand in the command already."""
+def _changed_platforms(lock: Lock, platforms: Sequence[Platform]) -> Iterator[str]:
+    """Yield changes of platforms. Added and removed platforms are changes of the command."""
     before = {platform.name: platform for platform in lock.platforms}
     for platform in platforms:
         if (old := before.get(platform.name)) is None:
             continue
-        names = sorted((old.markers.keys() | platform.markers.keys()) - _PASSING_MARKERS)
+        names = sorted((old.markers.keys() | platform.markers.keys()) - _VOLATILE_MARKERS)
         for name in names:
             if (was := old.markers.get(name)) != (now := platform.markers.get(name)):
                 yield f"{name} of platform {platform.name} was {was} and is {now}"
-        # A newer glibc has more tags and installs the same wheels, so the wheels are asked and not the tags.
+        # A newer glibc has more tags but installs the same wheels, so this compares wheels and not tags.
         for kept in lock.selection.kept:
             if not any(wheel.tags.intersection(platform.tags) for wheel in kept.candidate.wheels):
                 yield f"no pinned wheel of {kept.candidate.name} fits platform {platform.name} any more"
 
 
-def _moved_inputs(old: Mapping[str, str], new: Mapping[str, str], *, members: bool) -> Iterator[str]:
+def _changed_inputs(old: Mapping[str, str], new: Mapping[str, str], *, members: bool) -> Iterator[str]:
     for name in sorted(old.keys() | new.keys() if members else old.keys() & new.keys()):
         if name not in new:
             yield f"{name} is gone"

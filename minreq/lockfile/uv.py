@@ -1,4 +1,4 @@
-"""A lock as what uv is told, so that its own resolver arrives at the same pins: exclusions, constraints, a platform."""
+"""Renders a lock as settings of uv, with which the resolver of uv finds the same pins."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tomlkit.items import Array
 from minreq.model import Lock, Platform
 
 _TOML_HEAD = """\
-# Made by minreq from {made_from}: what is told to uv so that `uv lock` and `uv sync` arrive at the lock.
-# Put it into pyproject.toml, and these into [project] dependencies:
+# Made by minreq from {made_from}: settings with which `uv lock` and `uv sync` find the pins of the lock.
+# Put them into pyproject.toml, and these requirements into [project] dependencies:
 #
 #    {dependencies}
 #
@@ -27,53 +27,53 @@ _EXCLUDES_HEAD = """\
 """
 
 
-def roots(lock: Lock) -> tuple[str, ...]:
-    """Return the requirements that lead to all that is kept, each pinned: the root, then what nothing kept declares."""
+def pinned_roots(lock: Lock) -> tuple[str, ...]:
+    """Return pinned requirements that lead to all kept distributions: the root, then those that none declares."""
     kept = {each.candidate.name: each.candidate for each in lock.selection.kept}
-    found: list[NormalizedName] = []
+    names: list[NormalizedName] = []
     reached: set[NormalizedName] = set()
     declared = {name for each in kept for name in lock.resolution.requires.get(each, frozenset())}
-    asked = [lock.resolution.root, *sorted(lock.resolution.whole & kept.keys()), *sorted(kept.keys() - declared)]
-    # A cycle has no beginning; whoever is left after all that is one of it.
-    for name in (*asked, *sorted(kept)):
+    starts = [lock.resolution.root, *sorted(lock.resolution.whole & kept.keys()), *sorted(kept.keys() - declared)]
+    # The names that are left are in cycles, which have no first member.
+    for name in (*starts, *sorted(kept)):
         if name not in reached:
-            found.append(name)
+            names.append(name)
             reached |= set(_reachable(lock, name, reached))
-    return tuple(f"{_spelled(lock, name)}=={kept[name].version}" for name in found)
+    return tuple(f"{_with_extras(lock, name)}=={kept[name].version}" for name in names)
 
 
-def excluded(lock: Lock) -> tuple[NormalizedName, ...]:
-    """Return what is left out or the runtime has: uv is not to bring it in."""
+def excluded_names(lock: Lock) -> tuple[NormalizedName, ...]:
+    """Return the left-out and the provided distributions, which uv must not install."""
     return tuple(sorted(each.candidate.name for each in lock.selection.left_out))
 
 
-def settings(lock: Lock, *, overridden: AbstractSet[NormalizedName], made_from: str) -> str:
+def render_settings(lock: Lock, *, overridden: AbstractSet[NormalizedName], made_from: str) -> str:
     """Return the ``[tool.uv]`` block (uv settings: exclude-dependencies, constraint-dependencies, environments).
 
-    Of the projects *overridden* the pins contradict what packages say, so for uv they override it too.
+    The pins of the projects *overridden* contradict other requirements, so they become overrides of uv.
     """
     table = tomlkit.table()
     pins = sorted(f"{each.candidate.name}=={each.candidate.version}" for each in lock.selection.kept)
-    table.add("exclude-dependencies", _array(excluded(lock)))
+    table.add("exclude-dependencies", _array(excluded_names(lock)))
     if replaced := [pin for pin in pins if Requirement(pin).name in overridden]:
         table.add("override-dependencies", _array(replaced))
     table.add("constraint-dependencies", _array(pin for pin in pins if pin not in replaced))
     table.add("environments", _array(sorted(dict.fromkeys(map(_environment, lock.platforms)))))
     document = tomlkit.document()
     document.add("tool", tomlkit.table(is_super_table=True).add("uv", table))
-    head = _TOML_HEAD.format(made_from=made_from, dependencies=", ".join(f'"{each}"' for each in roots(lock)))
+    head = _TOML_HEAD.format(made_from=made_from, dependencies=", ".join(f'"{each}"' for each in pinned_roots(lock)))
     return head + tomlkit.dumps(document)
 
 
-def excludes(lock: Lock, *, made_from: str, filename: str) -> str:
-    """Return the file for ``uv pip compile --excludes``: a name on each line."""
-    head = _EXCLUDES_HEAD.format(made_from=made_from, filename=filename, dependencies=shlex.join(roots(lock)))
-    return head + "".join(f"{name}\n" for name in excluded(lock))
+def render_excludes(lock: Lock, *, made_from: str, filename: str) -> str:
+    """Return the file for ``uv pip compile --excludes``: one name a line."""
+    head = _EXCLUDES_HEAD.format(made_from=made_from, filename=filename, dependencies=shlex.join(pinned_roots(lock)))
+    return head + "".join(f"{name}\n" for name in excluded_names(lock))
 
 
-def _reachable(lock: Lock, start: NormalizedName, known: set[NormalizedName]) -> Iterator[NormalizedName]:
+def _reachable(lock: Lock, start: NormalizedName, visited: set[NormalizedName]) -> Iterator[NormalizedName]:
     kept = {each.candidate.name for each in lock.selection.kept}
-    seen, waiting = set(known), [start]
+    seen, waiting = set(visited), [start]
     while waiting:
         name = waiting.pop()
         if name in seen or name not in kept:
@@ -83,8 +83,8 @@ def _reachable(lock: Lock, start: NormalizedName, known: set[NormalizedName]) ->
         waiting += lock.resolution.requires.get(name, frozenset())
 
 
-def _spelled(lock: Lock, name: NormalizedName) -> str:
-    """The root with the extras that were asked for."""
+def _with_extras(lock: Lock, name: NormalizedName) -> str:
+    """Return *name*; for the root with the requested extras."""
     root = Requirement(lock.root)
     extras = f"[{','.join(sorted(root.extras))}]" if name == canonicalize_name(root.name) and root.extras else ""
     return f"{name}{extras}"

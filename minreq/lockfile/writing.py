@@ -1,4 +1,4 @@
-"""Files written so that a reader, or whoever comes after a crash, finds the old text or the new, whole."""
+"""Writes files atomically: after a crash each file has either its old text or its new text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from minreq.errors import OutputFolderMissing, OutputUnwritable
 from minreq.system import temporary
 
 
-def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] = os.replace) -> None:
-    """Write all of *files* (UTF-8), each atomically and in the order given, or none of them.
+def write_files(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] = os.replace) -> None:
+    """Write all *files* (UTF-8), each atomically and in this order, or none of them.
 
-    What can fail for want of space or permission happens on temporary files in the same folders first. The last
-    file is the one that counts: whoever is killed between two replacements leaves that one as it was. Raises
-    ``OutputUnwritable``; the previous files then stand as before. *replace* puts a file in the place of another.
+    Steps that can fail for lack of space or permission work on temporary files in the same folders first. The last
+    file is the decisive one: a kill between two replacements leaves it unchanged. Raises ``OutputUnwritable``; the
+    previous files are then unchanged. *replace* replaces one file by another.
     """
     with ExitStack() as folders:
         targets = [(_target(path), path, text) for path, text in files.items()]
@@ -27,14 +27,14 @@ def write(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] 
             for target, path, new, previous in staged:
                 replaced.append((target, previous))
                 _replace(replace, new, target, path)
-        except BaseException:  # An interrupt too.
+        except BaseException:  # Also at an interrupt.
             for target, previous in reversed(replaced):
                 _restore(target, previous)
             raise
 
 
-def check(path: Path) -> None:
-    """Raise ``OutputUnwritable`` if *path* cannot be written: better before the work than after it."""
+def check_writable(path: Path) -> None:
+    """Raise ``OutputUnwritable`` if *path* cannot be written; called before the work begins."""
     target = _target(path)
     _check_folder(path, target)
     temporary.sweep(target.parent)
@@ -46,11 +46,11 @@ def check(path: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """Where the bytes go: a link stays a link, and a device or a folder is never replaced by a file."""
+    """Return the file that *path* leads to. Links stay links; devices and folders are never replaced."""
     try:
         target = path.resolve()
-        if target.is_symlink():  # From Python 3.13 on nothing else tells of a loop.
-            raise OutputUnwritable(path, "its links lead in a circle")
+        if target.is_symlink():  # The only sign of a loop of links from Python 3.13 on.
+            raise OutputUnwritable(path, "its links form a loop")
         if target.exists() and not target.is_file():
             raise OutputUnwritable(path, "it is not a regular file")
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, up to Python 3.12.
@@ -59,15 +59,15 @@ def _target(path: Path) -> Path:
 
 
 def _check_folder(path: Path, target: Path) -> None:
-    """Raise ``OutputFolderMissing``, which names the folder as the user did but where a link leads to it."""
+    """Raise ``OutputFolderMissing`` if the folder is missing; name it as the user did, or as a link does."""
     if not target.parent.exists():
         raise OutputFolderMissing(path, target.parent if path.is_symlink() else path.parent)
 
 
 def _stage(target: Path, path: Path, text: str, folders: ExitStack) -> tuple[Path, Path | None]:
-    """Put the new text, and a copy of the previous file, into a folder beside *target*, which *folders* removes.
+    """Put the new text and a copy of the previous file into a folder beside *target*; *folders* removes it.
 
-    Only within one file system is a replacement atomic. What a killed process left there goes too.
+    A replacement is atomic only within one file system. This also removes what a killed process left there.
     """
     _check_folder(path, target)
     temporary.sweep(target.parent)
@@ -95,7 +95,7 @@ def _replace(replace: Callable[[Path, Path], object], new: Path, target: Path, p
 
 
 def _restore(target: Path, previous: Path | None) -> None:
-    # Nothing better can be done where even this fails, and the first error is the one to be told.
+    # If this fails too, nothing can be done; the first error is the one to report.
     with suppress(OSError):
         if previous is None:
             target.unlink(missing_ok=True)
@@ -104,5 +104,5 @@ def _restore(target: Path, previous: Path | None) -> None:
 
 
 def _why(error: Exception) -> str:
-    """Without number and path: the path the user named is in the sentence already."""
+    """Return the reason without errno and path: the sentence already has the path that the user named."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

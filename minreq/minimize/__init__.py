@@ -1,20 +1,20 @@
-"""The smallest set with which a smoke behaves as on the baseline, found and proven (section 2 of the design)."""
+"""Find the smallest set of distributions on which a smoke behaves as on the baseline, and prove it."""
 
 from __future__ import annotations
 
-from minreq.minimize.search import Minimum, minimize
-from minreq.minimize.wishes import Wishes
+from minreq.minimize.choices import UserChoices
+from minreq.minimize.search import MinimalSet, minimize
 
 __all__ = [
-    "Minimum",
-    "Wishes",
+    "MinimalSet",
+    "UserChoices",
     "certify",
     "compare",
     "hints",
-    "laboratory",
     "minimize",
     "observe",
     "prefetch",
+    "runner",
     "select",
     "settle",
     "trace",

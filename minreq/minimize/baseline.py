@@ -1,4 +1,4 @@
-"""The baseline: what the smoke does with nothing left out, and how the behaviour of another run differs from that."""
+"""Run the baseline, with nothing left out, and compare the behaviour of other runs with it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 from typing import Any
 
-from minreq.errors import BaselineFailure, ModuleNotOffered, SmokeFails, SmokeNeverEnds
+from minreq.errors import BaselineFailure, ModuleNotDeclared, SmokeFailed, SmokeTimedOut
 from minreq.minimize.compare import Deviation, beyond_noise, deviations
-from minreq.minimize.observe import PROOF_SEED, Laboratory, Observation, observe_with
-from minreq.minimize.trace import Trace
+from minreq.minimize.observe import PROOF_SEED, Observation, observe_trace
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Group
 from minreq.smoke.results import StageResult
 
 
 class TemplateStuckError(Exception):
-    """A stage of the baseline hung or died in a fork: what the first stage left (threads, locks) may be why."""
+    """A stage of the baseline hung or died in a fork; threads or locks that the first stage left may be the cause."""
 
     def __init__(self, stage: str) -> None:
         super().__init__(stage)
@@ -25,107 +26,109 @@ class TemplateStuckError(Exception):
 
 
 class Baseline:
-    """A run with all that the closure has, begun at once; whoever asks waits for no more of it than the answer needs.
+    """A run with all that the closure has.
 
-    What it raises, whoever asks is told: ``BaselineFailure`` when the smoke fails, :class:`TemplateStuckError`.
+    The run starts at once, in a thread of *pool*; a caller waits for no more of it than the answer needs. Any caller
+    gets what the run raises: ``BaselineFailure`` when the smoke fails, :class:`TemplateStuckError`.
     """
 
-    def __init__(self, laboratory: Laboratory, pool: Executor) -> None:
-        self._laboratory = laboratory
+    def __init__(self, runner: SmokeRunner, pool: Executor) -> None:
+        self._runner = runner
         self._pool = pool
-        #: What it did in the first stage, known before the rest.
-        self._first: Future[Behaviour] = Future()
-        self._observed = pool.submit(self._observe, laboratory, "baseline")
-        #: Repetitions, each of other groups.
-        self._again: list[tuple[frozenset[str], Future[Observation]]] = []
+        #: The behaviour of the first stage, known before the rest.
+        self._first_stage: Future[Behaviour] = Future()
+        self._observation = pool.submit(self._observe, runner, "baseline")
+        #: Second runs, each of other groups.
+        self._repetitions: list[tuple[frozenset[str], Future[Observation]]] = []
         self._lock = threading.Lock()
 
     @property
     def observation(self) -> Observation:
-        """The whole of it."""
-        return self._observed.result()
+        """The observation of the whole run."""
+        return self._observation.result()
 
     @property
     def behaviour(self) -> Behaviour:
-        """What the smoke did."""
+        """What the smoke did in the whole run."""
         return self.observation.behaviour
 
-    def noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
-        """Return what differs between two baselines in the groups of *found*, which run again when first asked for."""
-        groups = self._laboratory.world.plan.groups_of({deviation.stage for deviation in found})
+    def find_noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+        """Return what differs between two baselines in the groups of *found*; a group runs again only once."""
+        groups = self._runner.setup.plan.groups_with({deviation.stage for deviation in found})
         with self._lock:
-            known = {name for names, _ in self._again for name in names}
+            known = {name for names, _ in self._repetitions for name in names}
             new = tuple(group for group in groups if group.name not in known)
-            if new or not self._again:
-                self._again.append((frozenset(group.name for group in new), self._repeat(new)))
+            if new or not self._repetitions:
+                self._repetitions.append((frozenset(group.name for group in new), self._repeat(new)))
         return self.known_noise()
 
     def _repeat(self, groups: tuple[Group, ...]) -> Future[Observation]:
-        """Begin a second baseline of *groups*, beside whatever runs next."""
-        laboratory = self._laboratory.running(replace(self._laboratory.world.plan, groups=groups))
-        return self._pool.submit(self._observe, laboratory, "baseline-again", PROOF_SEED)
+        """Start a second baseline of *groups*, beside whatever runs next."""
+        runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
+        return self._pool.submit(self._observe, runner, "baseline-again", PROOF_SEED)
 
     def known_noise(self) -> tuple[Deviation, ...]:
-        """Return the noise of the groups for which anybody had to ask."""
-        repeated = (again.result().behaviour for _, again in tuple(self._again))
+        """Return the noise of the groups that ran again so far."""
+        repeated = (again.result().behaviour for _, again in tuple(self._repetitions))
         return tuple(each for behaviour in repeated for each in self._deviations(behaviour))
 
     def deviations_of(self, behaviour: Behaviour, accepted: Collection[Difference]) -> tuple[Deviation, ...]:
-        """Return how *behaviour* differs from the baseline in the stages that ran, *accepted* differences aside.
+        """Return how *behaviour* differs from the baseline in the stages that ran, without the *accepted* differences.
 
-        What is told in the same words in another stage is the same difference.
+        A deviation in another stage with the same values is the same difference.
         """
-        aside = {(each.stage, each.what) for each in accepted}
-        words = {(each.what, each.with_it, each.without_it) for each in accepted}
+        places = {(each.stage, each.what) for each in accepted}
+        values = {(each.what, each.with_it, each.without_it) for each in accepted}
         found = self._deviations(behaviour)
-        if found and self._again:
-            found = beyond_noise(found, self.noise(found))
+        if found and self._repetitions:
+            found = beyond_noise(found, self.find_noise(found))
         return tuple(
             each
             for each in found
-            if (each.stage, each.what) not in aside and (each.what, each.first, each.second) not in words
+            if (each.stage, each.what) not in places and (each.what, each.first, each.second) not in values
         )
 
     def _deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
-        return deviations(self._expected(behaviour), behaviour)
+        return deviations(self._expected_behaviour(behaviour), behaviour)
 
-    def _expected(self, behaviour: Behaviour) -> Behaviour:
+    def _expected_behaviour(self, behaviour: Behaviour) -> Behaviour:
         """Return what the baseline did in the stages of *behaviour*."""
         ran = {stage.stage for stage in behaviour.stages}
-        first = self._laboratory.world.plan.first
+        first = self._runner.setup.plan.first
         if first is not None and ran == {first.stage}:
-            either: list[Future[Any]] = [self._first, self._observed]
+            either: list[Future[Any]] = [self._first_stage, self._observation]
             wait(either, return_when=FIRST_COMPLETED)
-            if self._first.done():
-                return self._first.result()
-        return self.behaviour.of(ran)
+            if self._first_stage.done():
+                return self._first_stage.result()
+        return self.behaviour.in_stages(ran)
 
-    def _observe(self, laboratory: Laboratory, name: str, seed: int = 0) -> Observation:
+    def _observe(self, runner: SmokeRunner, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
 
-        def tell(first: StageResult) -> bool:
-            if not self._first.done():
-                self._first.set_result(Behaviour(stages=(first.behaviour,)))
+        def publish_first_stage(first: StageResult) -> bool:
+            if not self._first_stage.done():
+                self._first_stage.set_result(Behaviour(stages=(first.behaviour,)))
             return True
 
-        oracle = Trace(laboratory.closure, {}, eager=True)
-        observation = observe_with(laboratory, oracle, name, seed=seed, go_on=tell)
+        handler = TraceQuestionHandler(runner.closure, {}, accept_all=True)
+        observation = observe_trace(runner, handler, name, seed=seed, continue_after=publish_first_stage)
         if observation.failure is not None:
             stage = observation.failure.behaviour.stage
-            first = self._laboratory.world.plan.first
-            if first is not None and stage != first.stage and observation.failure.ended in {"timeout", "death"}:
+            first = self._runner.setup.plan.first
+            if first is not None and stage != first.stage and observation.failure.ended_by in {"timeout", "death"}:
                 raise TemplateStuckError(stage)
-            raise _failure(observation, observation.failure, self._laboratory.world.limit)
+            raise _explain_failure(observation, observation.failure, self._runner.setup.stage_timeout)
         return observation
 
 
-def _failure(observation: Observation, failure: StageResult, limit: float) -> BaselineFailure:
+def _explain_failure(observation: Observation, failure: StageResult, timeout: float) -> BaselineFailure:
+    """Return the error for *failure*: a module that nothing declares, a stage that never ends, or another failure."""
     stage = failure.behaviour.stage
-    for asked in observation.unanswered:
-        if asked.question.name in failure.missing:
-            frame = asked.question.frames[0] if asked.question.frames else None
+    for traced in observation.unanswered:
+        if traced.question.name in failure.missing_modules:
+            frame = traced.question.frames[0] if traced.question.frames else None
             importer = f"{frame.file}:{frame.line}" if frame else "the smoke"
-            return ModuleNotOffered(asked.question.name, importer, stage)
-    if failure.ended == "timeout":
-        return SmokeNeverEnds(stage, limit)
-    return SmokeFails(stage, failure.behaviour.status, failure.traceback)
+            return ModuleNotDeclared(traced.question.name, importer, stage)
+    if failure.ended_by == "timeout":
+        return SmokeTimedOut(stage, timeout)
+    return SmokeFailed(stage, failure.behaviour.status, failure.traceback)

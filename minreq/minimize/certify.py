@@ -1,4 +1,4 @@
-"""A set checked anew, without what found it: every distribution left out once, and the smoke run in other orders."""
+"""Test a set again without shortcuts: leave out each distribution once, and run the features in other orders."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import RunsDisagree, SmokeUnsteady
-from minreq.minimize import Minimum
-from minreq.minimize.compare import Deviation, deviations, sentence, without_noise
-from minreq.minimize.observe import PROOF_SEED, Laboratory, Observation, observe_installed, observe_with
-from minreq.minimize.settle import difference, misses
-from minreq.minimize.trace import Trace
+from minreq.errors import RunsDisagree, SmokeNotDeterministic
+from minreq.minimize import MinimalSet
+from minreq.minimize.compare import Deviation, describe, deviations, without_noise
+from minreq.minimize.observe import PROOF_SEED, Observation, observe_in_one_folder, observe_trace
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.settle import difference_evidence, names_missing_module
+from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import (
     Behaviour,
     Candidate,
@@ -29,71 +30,74 @@ from minreq.model import (
     Plan,
     Request,
 )
-from minreq.profiles.planning import without_template
+from minreq.profiles.planner import without_template
 from minreq.reporting import Reporter, Step
 from minreq.smoke.results import StageResult
-from minreq.smoke.running import Run
+from minreq.smoke.run import Run
 
-#: What is appended to the name of a stage that runs for the second time in one process.
+#: The end of the name of a stage that runs for the second time in one process.
 _AGAIN = " again"
 
 
-def certify(laboratory: Laboratory, minimum: Minimum, subject: str, reporter: Reporter) -> Certificate:
-    """Check *minimum* by runs in clean environments alone, and say what they showed; *subject* is what was run.
+def certify(runner: SmokeRunner, minimal_set: MinimalSet, subject: str, reporter: Reporter) -> Certificate:
+    """Test *minimal_set* by runs in clean environments, and return what they show; *subject* is the digest of it all.
 
-    Raises ``RunsDisagree`` where a run contradicts the evidence, or the set behaves otherwise than the baseline when
-    the features run in another order; ``SmokeUnsteady`` where such a run, made twice, does not say the same twice.
+    Raises ``RunsDisagree`` where a run contradicts the evidence, or where the set differs from the baseline when the
+    features run in another order. Raises ``SmokeNotDeterministic`` where such a run, repeated, has another result.
     """
     reporter.began(Step.CERTIFY)
-    plan = laboratory.world.plan
-    ran = {stage.stage for stage in minimum.proof.behaviour.stages}
+    plan = runner.setup.plan
+    ran = {stage.stage for stage in minimal_set.proof.behaviour.stages}
     if plan.first is not None and plan.first.stage not in ran:
-        laboratory = laboratory.running(without_template(plan))
-    return _Certifier(laboratory, minimum, reporter).certificate(subject)
+        runner = runner.with_plan(without_template(plan))
+    return _CertifyRuns(runner, minimal_set, reporter).certify(subject)
 
 
-def subject(candidates: Collection[Candidate], inputs: Mapping[str, str]) -> str:
-    """Return the digest of what is run: the wheels of *candidates*, and the digests of scripts and profile.
+def subject_digest(candidates: Collection[Candidate], inputs: Mapping[str, str]) -> str:
+    """Return the digest of what runs: the wheels of *candidates*, and the digests of scripts and profile.
 
-    Of what was built from source the archive counts, since no two builds are the same.
+    For a wheel that was built from source it has the source archive, since each build makes other bytes.
     """
     files = sorted((each.name, str((each.sdist or each.wheel).sha256)) for each in candidates)
     text = json.dumps([files, sorted(inputs.items())], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _baseline(laboratory: Laboratory) -> Observation:
-    """Run the smoke with all that the closure has: in another order it may ask for more than it did in the first."""
-    return observe_with(laboratory, Trace(laboratory.closure, {}, eager=True), "certify-baseline", seed=PROOF_SEED)
+def _run_baseline(runner: SmokeRunner) -> Observation:
+    """Run the smoke with all that the closure has: in another order it may ask for more than in the first."""
+    handler = TraceQuestionHandler(runner.closure, {}, accept_all=True)
+    return observe_trace(runner, handler, "certify-baseline", seed=PROOF_SEED)
 
 
 @dataclass(slots=True)
-class _Certifier:
-    laboratory: Laboratory
-    minimum: Minimum
+class _CertifyRuns:
+    """The runs that certify one set, and what they showed so far."""
+
+    runner: SmokeRunner
+    minimal_set: MinimalSet
     reporter: Reporter
-    #: Sentences.
+    #: Sentences on runs that contradict the evidence.
     disagreements: list[str] = field(default_factory=list)
-    #: The stage, and what it did once.
-    unsteady: list[tuple[str, str]] = field(default_factory=list)
+    #: Stages whose repetition had another result, each with a sentence.
+    nondeterministic: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _noise: tuple[Deviation, ...] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def certificate(self, subject: str) -> Certificate:
-        """Do all of it."""
-        names = sorted(self.minimum.evidence)
-        with ThreadPoolExecutor(self.laboratory.jobs) as pool:
-            found = list(pool.map(self.without, names))
+    def certify(self, subject: str) -> Certificate:
+        """Do all runs; return what they showed."""
+        names = sorted(self.minimal_set.evidence)
+        with ThreadPoolExecutor(self.runner.jobs) as pool:
+            found = list(pool.map(self.check_without, names))
         outcomes = [outcome for outcome, _ in found]
         self.disagreements += [why for _, why in found if why is not None]
-        orders = tuple(_orders(self.laboratory.world.plan))
+        orders = tuple(_plans_in_other_orders(self.runner.setup.plan))
         for order, plan in orders:
-            self.compare(order, self.laboratory.running(plan))
+            self.compare_order(order, self.runner.with_plan(plan))
         if self.disagreements:
             raise RunsDisagree(self.disagreements)
-        if self.unsteady:
-            raise SmokeUnsteady(*self.unsteady[0])
+        if self.nondeterministic:
+            raise SmokeNotDeterministic(*self.nondeterministic[0])
         return Certificate(
             subject=subject,
             outcomes=tuple(outcomes),
@@ -103,101 +107,104 @@ class _Certifier:
 
     @property
     def present(self) -> frozenset[NormalizedName]:
-        """The set, with what the runtime provides."""
-        return frozenset(self.minimum.evidence) | self.laboratory.closure.resolution.provided
+        """The set, and what the runtime provides."""
+        return frozenset(self.minimal_set.evidence) | self.runner.closure.resolution.provided
 
-    # Every distribution left out once.
+    # Each distribution left out once.
 
-    def without(self, name: NormalizedName) -> tuple[Outcome, str | None]:
-        """Run the set without *name*; return what that showed, and how it contradicts the evidence."""
-        evidence = self.minimum.evidence[name]
-        outcome = self.outcome(name)
-        why = _contradiction(evidence, outcome)
+    def check_without(self, name: NormalizedName) -> tuple[Outcome, str | None]:
+        """Run the set without *name*; return the outcome, and how it contradicts the evidence, if it does."""
+        evidence = self.minimal_set.evidence[name]
+        outcome = self.test_without(name)
+        why = _describe_contradiction(evidence, outcome)
         if why is not None:
-            again = self.outcome(name)
-            if _contradiction(evidence, again) is None:
-                self.unsteady.append((_stage(outcome) or _stage(again), f"{why}; another such run agrees with it"))
+            again = self.test_without(name)
+            if _describe_contradiction(evidence, again) is None:
+                self.nondeterministic.append(
+                    (_stage(outcome) or _stage(again), f"{why}; another such run agrees with it")
+                )
                 outcome, why = again, None
         self.reporter.settled(name, outcome.result or evidence)
         return outcome, why
 
-    def outcome(self, name: NormalizedName) -> Outcome:
-        """Run the set without *name*, up to the first failure; one that could have another cause is to repeat."""
+    def test_without(self, name: NormalizedName) -> Outcome:
+        """Run the set without *name*, up to the first failure; repeat the run if another cause is possible."""
         results = self.run_without(name)
-        if not results[-1].passed and not misses(self.laboratory, results[-1], name):
+        if not results[-1].passed and not names_missing_module(self.runner, results[-1], name):
             results = self.run_without(name)
         last = results[-1].behaviour
         if not results[-1].passed:
             failure = Failure(distribution=name, stage=last.stage, error=last.status, method="run")
             return Outcome(distribution=name, result=failure)
         behaviour = Behaviour(stages=tuple(result.behaviour for result in results))
-        return Outcome(distribution=name, result=self.difference(name, behaviour))
+        return Outcome(distribution=name, result=self.find_difference(name, behaviour))
 
     def run_without(self, name: NormalizedName) -> list[StageResult]:
-        """Return the stages that ran: the groups come one after the other, since other runs go on beside."""
-        world = self.laboratory.world
-        with Run(world, f"certify-{name}", paths=self.laboratory.paths(self.present - {name})) as run:
-            first = run.first_stage()
+        """Return the results of all stages that ran, group after group: other runs go on at the same time."""
+        setup = self.runner.setup
+        with Run(setup, f"certify-{name}", paths=self.runner.folders(self.present - {name})) as run:
+            first = run.wait_for_first_stage()
             results = [] if first is None else [first]
-            for group in world.plan.groups:
+            for group in setup.plan.groups:
                 if results and not results[-1].passed:
                     break
-                results += run.run(group.scripts)
+                results += run.run_scripts(group.scripts)
         return results
 
-    def difference(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
-        """Return how a run without *name* differs from the proof, the difference that the evidence tells if it can."""
-        found = deviations(self.minimum.proof.behaviour, behaviour)
-        evidence = self.minimum.evidence[name]
+    def find_difference(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
+        """Return how a run without *name* differs from the proof; preferably as the evidence says."""
+        found = deviations(self.minimal_set.proof.behaviour, behaviour)
+        evidence = self.minimal_set.evidence[name]
         if isinstance(evidence, Difference):
             for each in found:
                 if (each.stage, each.what) == (evidence.stage, evidence.what):
-                    return difference(name, each)
+                    return difference_evidence(name, each)
         if found:
-            found = without_noise(found, self.noise())
-        return difference(name, found[0]) if found else None
+            found = without_noise(found, self.find_noise())
+        return difference_evidence(name, found[0]) if found else None
 
-    def noise(self) -> tuple[Deviation, ...]:
-        """Return what differs between two runs of the set; the second is made when it is first asked for."""
+    def find_noise(self) -> tuple[Deviation, ...]:
+        """Return the noise between two runs of the set; the first call makes the second run."""
         with self._lock:
             if self._noise is None:
-                again = observe_installed(self.laboratory, self.present)
-                found = deviations(self.minimum.proof.behaviour, again.behaviour)
-                self._noise = (*self.minimum.noise, *found)
+                again = observe_in_one_folder(self.runner, self.present)
+                found = deviations(self.minimal_set.proof.behaviour, again.behaviour)
+                self._noise = (*self.minimal_set.noise, *found)
             return self._noise
 
     # Other orders.
 
-    def compare(self, order: str, laboratory: Laboratory) -> None:
-        """Run the set and the baseline in another *order*: what both do otherwise is the program's own."""
-        baseline = _baseline(laboratory)
+    def compare_order(self, order: str, runner: SmokeRunner) -> None:
+        """Run the set and the baseline in another *order*; what both do differently is not a fault of the set."""
+        baseline = _run_baseline(runner)
         if baseline.failure is not None:
             behaviour = baseline.failure.behaviour
             self.notes.append(f"{order}: {behaviour.stage} fails with nothing left out: {behaviour.status}")
-        found = self.unexpected(baseline.behaviour, observe_installed(laboratory, self.present).behaviour)
+        found = self.unexpected_deviations(baseline.behaviour, observe_in_one_folder(runner, self.present).behaviour)
         if not found:
             return
-        noise = deviations(baseline.behaviour, _baseline(laboratory).behaviour)
-        steady = without_noise(found, noise)
-        unsteady = {(each.stage, each.what) for each in noise}
+        noise = deviations(baseline.behaviour, _run_baseline(runner).behaviour)
+        beyond = without_noise(found, noise)
+        noisy = {(each.stage, each.what) for each in noise}
         self.notes += sorted(
             f"{order}: {each.what} of {each.stage} differ from run to run with nothing left out"
             for each in found
-            if (each.stage, each.what) in unsteady
+            if (each.stage, each.what) in noisy
         )
-        if steady:
-            again = self.unexpected(baseline.behaviour, observe_installed(laboratory, self.present).behaviour)
+        if beyond:
+            observation = observe_in_one_folder(runner, self.present)
+            again = self.unexpected_deviations(baseline.behaviour, observation.behaviour)
             repeated = {(each.stage, each.what) for each in again}
-            for each in steady:
-                told = f"{order}: {sentence(each)}"
+            for each in beyond:
+                sentence = f"{order}: {describe(each)}"
                 if (each.stage, each.what) in repeated:
-                    self.disagreements.append(told)
+                    self.disagreements.append(sentence)
                 else:
-                    self.unsteady.append((each.stage, f"{told}; another such run does not"))
+                    self.nondeterministic.append((each.stage, f"{sentence}; another such run does not"))
 
-    def unexpected(self, baseline: Behaviour, behaviour: Behaviour) -> tuple[Deviation, ...]:
-        """Return the deviations that were not accepted (``--smallest``)."""
-        accepted = {(each.stage, each.what) for each in self.minimum.degraded.values()}
+    def unexpected_deviations(self, baseline: Behaviour, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how *behaviour* deviates beyond the accepted differences (``--smallest``)."""
+        accepted = {(each.stage, each.what) for each in self.minimal_set.degraded.values()}
         return tuple(
             each
             for each in deviations(baseline, behaviour)
@@ -205,8 +212,8 @@ class _Certifier:
         )
 
 
-def _contradiction(evidence: Evidence, outcome: Outcome) -> str | None:
-    """Tell how *outcome* contradicts *evidence*; what was asked for, or is masked, is kept whatever a run says."""
+def _describe_contradiction(evidence: Evidence, outcome: Outcome) -> str | None:
+    """Return how *outcome* contradicts *evidence*; what is requested or masked is kept whatever a run shows."""
     name, result = evidence.distribution, outcome.result
     if isinstance(evidence, Request | Masked) or (isinstance(evidence, Failure) and isinstance(result, Failure)):
         return None
@@ -230,7 +237,7 @@ def _stage(outcome: Outcome) -> str:
     return outcome.result.stage if outcome.result else ""
 
 
-def _orders(plan: Plan) -> Iterator[tuple[str, Plan]]:
+def _plans_in_other_orders(plan: Plan) -> Iterator[tuple[str, Plan]]:
     if any(len(group.scripts) > 1 for group in plan.groups):
         yield "features in reverse order", _reversed(plan)
     yield "features twice in one process", _twice(plan)

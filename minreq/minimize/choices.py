@@ -1,4 +1,4 @@
-"""What the user decided before anything runs."""
+"""What the user decides before anything runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from minreq.model import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the user decided beforehand."""
+class UserChoices:
+    """What the user decides before anything runs."""
 
-    #: Kept, asked for or not: the evidence is the request.
+    #: Kept even if the smoke does not ask for it; the evidence is the request.
     requested: Mapping[NormalizedName, Request]
     excluded: frozenset[NormalizedName] = frozenset()
-    #: Leave out what makes only a difference.
+    #: Leave out also what the smoke passes without, although it behaves differently.
     smallest: bool = False
-    #: ``runs``: settle by runs alone, the reference.
+    #: ``runs``: settle without forks, only by runs in clean environments; the reference for tests.
     settle: Literal["auto", "runs"] = "auto"

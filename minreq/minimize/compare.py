@@ -1,4 +1,4 @@
-"""How two runs behaved differently, stage by stage; pure."""
+"""Compare the behaviour of two runs, stage by stage; pure."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from dataclasses import dataclass, replace
 
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 
-#: What is made anew for each request, by the specifications of the things themselves: digests and signatures, UUIDs
-#: (RFC 9562), times of ISO 8601, addresses of objects and names of temporary files.
+#: What is new in each run by its specification: digests and signatures, UUIDs (RFC 9562), times of ISO 8601, addresses
+#: of objects and names of temporary files.
 _VOLATILE = re.compile(
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
     r"|\b[0-9a-fA-F]{32,}\b"
     r"|\b\d{4}-?\d{2}-?\d{2}T\d{2}:?\d{2}:?\d{2}(?:\.\d+)?Z?"
     r"|(?<=/tmp)[a-z0-9_]{8}\b"
     r"|\b0x[0-9a-f]{6,}\b"
-    # What tools of tests end with: `3 passed in 0.12s`.
+    # The last line of test runners: `3 passed in 0.12s`.
     r"|(?<=\bin )\d+\.\d+(?= ?s(?:ec|econds)?\b)"
 )
-#: What differs where requests are sent to the same targets with other bodies.
+#: The kind of a deviation where requests have the same targets and other bodies.
 _BODY = "request body"
-#: Headers that say what the body is like.
-_OF_BODY = frozenset({"content-digest", "content-length", "content-md5", "digest"})
-#: What is told line by line, so that one that varies hides no other.
-_LINES = frozenset({"output", "warnings", "logs"})
+#: Headers that depend on the body.
+_BODY_HEADERS = frozenset({"content-digest", "content-length", "content-md5", "digest"})
+#: What is compared line by line, so that a line that varies hides no other.
+_COMPARED_BY_LINE = frozenset({"output", "warnings", "logs"})
 _DATE = re.compile(r"(?<=/)\d{8}(?=/)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """One thing a stage did in one run and not in the other."""
+    """One thing that a stage did differently in two runs."""
 
     stage: str
     #: ``warnings``, ``logs``, ``output``, ``connections``, ``status``, ``requests`` (methods and targets),
     #: ``request body``, ``request header user-agent``.
     what: str
-    #: What the first run had, and the second, joined by new lines; empty where it had nothing.
+    #: What only the first run had, and what only the second had, as lines; empty where it had nothing more.
     first: str
     second: str
 
 
 def deviations(first: Behaviour, second: Behaviour) -> tuple[Deviation, ...]:
-    """Return what *second* did differently than *first*, in plan order."""
+    """Return what *second* did differently from *first*, in plan order; stages that only *second* has do not count."""
     others = {stage.stage: stage for stage in second.stages}
     found: list[Deviation] = []
     for stage in first.stages:
         other = others.get(stage.stage, StageBehaviour(stage=stage.stage, status="did not run"))
-        found.extend(_stage(stage, other))
+        found.extend(_compare_stage(stage, other))
     return tuple(found)
 
 
-def sentence(deviation: Deviation) -> str:
-    """Tell *deviation* to a person; the first behaviour is the expected one."""
+def describe(deviation: Deviation) -> str:
+    """Return *deviation* as a sentence; the first behaviour is the expected one."""
     if deviation.first and deviation.second:
         return f"{deviation.what} of {deviation.stage} was {deviation.first!r} and is {deviation.second!r}"
     if deviation.second:
@@ -62,135 +62,137 @@ def sentence(deviation: Deviation) -> str:
 
 
 def without_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """Leave out what also differs between two runs of one set."""
+    """Leave out of *found* each stage and kind that *noise* has too."""
     noisy = {(deviation.stage, deviation.what) for deviation in noise}
     return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in noisy)
 
 
 def beyond_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """Leave out of *found*, deviations from a run, what the *noise* between that run and its repetition explains.
+    """Leave out of *found* what *noise* explains; *noise* is how two runs of the expected set differ.
 
-    A line that both of them have is no noise where it is missing; nor is another number of lines where both have
-    equally many. Of lines that vary only the number is told, which does not.
+    A missing line counts if both of those runs have it. If both have the same number of lines that vary, another
+    number counts too; the deviation then has only the numbers.
     """
-    explained = {(deviation.stage, deviation.what): deviation for deviation in noise}
+    noise_at = {(deviation.stage, deviation.what): deviation for deviation in noise}
     beyond = (
-        _beyond(each, explained[each.stage, each.what]) if (each.stage, each.what) in explained else each
+        _remove_noise(each, noise_at[each.stage, each.what]) if (each.stage, each.what) in noise_at else each
         for each in found
     )
     return tuple(filter(None, beyond))
 
 
-def _beyond(deviation: Deviation, noise: Deviation) -> Deviation | None:
-    if deviation.what not in _LINES:
+def _remove_noise(deviation: Deviation, noise: Deviation) -> Deviation | None:
+    if deviation.what not in _COMPARED_BY_LINE:
         return None
-    mine, others = deviation.first.splitlines(), deviation.second.splitlines()
+    expected, seen = deviation.first.splitlines(), deviation.second.splitlines()
     varying = noise.first.splitlines()
-    lost = sorted((Counter(mine) - Counter(varying)).elements())
-    if lost:
-        return replace(deviation, first="\n".join(lost), second="")
-    if len(varying) == len(noise.second.splitlines()) and len(mine) != len(others):
-        return replace(deviation, first=f"lines that vary: {len(mine)}", second=f"lines that vary: {len(others)}")
+    missing = sorted((Counter(expected) - Counter(varying)).elements())
+    if missing:
+        return replace(deviation, first="\n".join(missing), second="")
+    if len(varying) == len(noise.second.splitlines()) and len(expected) != len(seen):
+        return replace(deviation, first=f"lines that vary: {len(expected)}", second=f"lines that vary: {len(seen)}")
     return None
 
 
-def _stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
+def _compare_stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
     if first.status != second.status:
         yield Deviation(stage=first.stage, what="status", first=first.status, second=second.status)
     for what in ("output", "warnings", "logs", "connections"):
-        mine, other = _only(_compared(first, what), _compared(second, what))
-        if mine or other:
-            yield Deviation(stage=first.stage, what=what, first="\n".join(mine), second="\n".join(other))
-    yield from _requests(first, second)
+        only_first, only_second = _lines_on_one_side(_lines_to_compare(first, what), _lines_to_compare(second, what))
+        if only_first or only_second:
+            first_text, second_text = "\n".join(only_first), "\n".join(only_second)
+            yield Deviation(stage=first.stage, what=what, first=first_text, second=second_text)
+    yield from _compare_requests(first, second)
 
 
-def _compared(stage: StageBehaviour, what: str) -> Sequence[str]:
+def _lines_to_compare(stage: StageBehaviour, what: str) -> Sequence[str]:
     lines: Sequence[str] = getattr(stage, what)
-    # Of what was tried, the addresses. Files and programs are told, and are often the business of what is left out.
+    # Addresses have no space. The other lines name files and programs; distributions that are left out often use these.
     return [line for line in lines if " " not in line] if what == "connections" else lines
 
 
-def _only(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the lines only in *first* and only in *second*, order aside: threads may be faster or slower."""
-    mine, other = Counter(map(steady, first)), Counter(map(steady, second))
-    return sorted((mine - other).elements()), sorted((other - mine).elements())
+def _lines_on_one_side(first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the lines only in *first* and only in *second*; their order does not count, since threads vary."""
+    first_lines, second_lines = Counter(map(normalize_text, first)), Counter(map(normalize_text, second))
+    return sorted((first_lines - second_lines).elements()), sorted((second_lines - first_lines).elements())
 
 
-def _requests(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
-    lines = _only(list(map(_line, first.requests)), list(map(_line, second.requests)))
+def _compare_requests(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
+    lines = _lines_on_one_side(list(map(_line, first.requests)), list(map(_line, second.requests)))
     if any(lines):
         yield Deviation(stage=first.stage, what="requests", first="\n".join(lines[0]), second="\n".join(lines[1]))
         return
-    bodies = _only(list(map(_whole, first.requests)), list(map(_whole, second.requests)))
+    bodies = _lines_on_one_side(list(map(_line_and_body, first.requests)), list(map(_line_and_body, second.requests)))
     if any(bodies):
         yield Deviation(stage=first.stage, what=_BODY, first="\n".join(bodies[0]), second="\n".join(bodies[1]))
-    # Equal lines are compared pair by pair, sorted so that concurrent requests meet their like.
-    order = _order_by_headers if any(bodies) else _order
-    for a, b in zip(sorted(first.requests, key=order), sorted(second.requests, key=order), strict=True):
+    # The lines are equal now. Sorting pairs each request with its like, although threads send them in any order.
+    sort_key = _sort_key_by_headers if any(bodies) else _sort_key
+    for a, b in zip(sorted(first.requests, key=sort_key), sorted(second.requests, key=sort_key), strict=True):
         names = {name for name, _ in (*a.headers, *b.headers)}
-        for name in sorted(names - _OF_BODY if any(bodies) else names):
-            values = _values(a, name), _values(b, name)
+        for name in sorted(names - _BODY_HEADERS if any(bodies) else names):
+            values = _header_value(a, name), _header_value(b, name)
             if values[0] != values[1]:
                 yield Deviation(stage=first.stage, what=f"request header {name}", first=values[0], second=values[1])
 
 
-def _order(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return _whole(request), tuple((name, steady(value)) for name, value in request.headers)
+def _sort_key(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return _line_and_body(request), tuple((name, normalize_text(value)) for name, value in request.headers)
 
 
-def _order_by_headers(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Where bodies differ, like is what has the same headers."""
-    return _line(request), tuple((name, steady(value)) for name, value in request.headers if name not in _OF_BODY)
+def _sort_key_by_headers(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return a key that pairs requests by their headers, for requests whose bodies differ."""
+    headers = ((name, value) for name, value in request.headers if name not in _BODY_HEADERS)
+    return _line(request), tuple((name, normalize_text(value)) for name, value in headers)
 
 
 def _line(request: RecordedRequest) -> str:
-    return f"{request.method} {steady(request.target)}"
+    return f"{request.method} {normalize_text(request.target)}"
 
 
-def _whole(request: RecordedRequest) -> str:
-    return f"{_line(request)} {steady(request.body)}"
+def _line_and_body(request: RecordedRequest) -> str:
+    return f"{_line(request)} {normalize_text(request.body)}"
 
 
-def _values(request: RecordedRequest, name: str) -> str:
-    return ", ".join(steady(value) for key, value in request.headers if key == name)
+def _header_value(request: RecordedRequest, name: str) -> str:
+    return ", ".join(normalize_text(value) for key, value in request.headers if key == name)
 
 
-def steady(text: str) -> str:
-    """Return *text* without what is made anew each time."""
+def normalize_text(text: str) -> str:
+    """Return *text* without what is new in each run."""
     return _DATE.sub("#", _VOLATILE.sub("#", text))
 
 
-def steady_behaviour(behaviour: Behaviour, noise: Iterable[Deviation] = ()) -> Behaviour:
-    """Return *behaviour* as it can be recorded: without what is made anew each time, without *noise*, in one order."""
+def normalize_behaviour(behaviour: Behaviour, noise: Iterable[Deviation] = ()) -> Behaviour:
+    """Return *behaviour* to be recorded: without *noise* and what is new in each run, and in one order."""
     noisy = {(deviation.stage, deviation.what) for deviation in noise}
-    return Behaviour(stages=tuple(_steady_stage(stage, noisy) for stage in behaviour.stages))
+    return Behaviour(stages=tuple(_normalize_stage(stage, noisy) for stage in behaviour.stages))
 
 
-def _steady_stage(stage: StageBehaviour, noisy: set[tuple[str, str]]) -> StageBehaviour:
+def _normalize_stage(stage: StageBehaviour, noisy: set[tuple[str, str]]) -> StageBehaviour:
     def lines(what: str) -> tuple[str, ...]:
-        return () if (stage.stage, what) in noisy else tuple(sorted(map(steady, getattr(stage, what))))
+        return () if (stage.stage, what) in noisy else tuple(sorted(map(normalize_text, getattr(stage, what))))
 
     requests = (
         []
         if (stage.stage, "requests") in noisy
-        else [_steady_request(stage.stage, each, noisy) for each in stage.requests]
+        else [_normalize_request(stage.stage, each, noisy) for each in stage.requests]
     )
     return replace(
         stage,
-        output=() if (stage.stage, "output") in noisy else tuple(map(steady, stage.output)),
+        output=() if (stage.stage, "output") in noisy else tuple(map(normalize_text, stage.output)),
         warnings=lines("warnings"),
         logs=lines("logs"),
         connections=lines("connections"),
-        requests=tuple(sorted(requests, key=_order)),
+        requests=tuple(sorted(requests, key=_sort_key)),
     )
 
 
-def _steady_request(stage: str, request: RecordedRequest, noisy: set[tuple[str, str]]) -> RecordedRequest:
-    dropped = _OF_BODY if (stage, _BODY) in noisy else frozenset()
+def _normalize_request(stage: str, request: RecordedRequest, noisy: set[tuple[str, str]]) -> RecordedRequest:
+    dropped = _BODY_HEADERS if (stage, _BODY) in noisy else frozenset()
     headers = (
-        (name, steady(value))
+        (name, normalize_text(value))
         for name, value in request.headers
         if (stage, f"request header {name}") not in noisy and name not in dropped
     )
-    body = "" if (stage, _BODY) in noisy else steady(request.body)
-    return replace(request, target=steady(request.target), headers=tuple(headers), body=body)
+    body = "" if (stage, _BODY) in noisy else normalize_text(request.body)
+    return replace(request, target=normalize_text(request.target), headers=tuple(headers), body=body)

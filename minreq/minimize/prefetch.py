@@ -1,8 +1,8 @@
-"""Wheels fetched before anybody asks, and compiled once: what the code that is there imports first thing.
+"""Fetch the wheels that a trace will ask for before it does, and compile their files once.
 
-A trace fetches a wheel when it is asked for, one after the other, and two runs side by side compile the same files
-twice. What stands at the left margin of a file runs whenever the file is imported, so what it names will be asked for;
-all else is left to the runs. Nothing is decided here, and a failure is left to whoever really asks.
+A trace fetches one wheel after the other, each when a run asks for it; and two runs at a time compile the same files
+twice. An import without indentation runs whenever its file is imported, so a run will ask for what it names. All other
+imports are left to the runs. Prefetching decides nothing, and ignores errors: they come again when a run asks.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Protocol
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.observe import Laboratory
+from minreq.minimize.runner import SmokeRunner
 from minreq.model import Script
 from minreq.wheels.importmap import ImportMap
 
-#: Wheels that are fetched at once.
-_AT_ONCE = 8
+#: How many wheels are fetched at once.
+_DOWNLOADS = 8
 
-#: An import at the left margin: its modules, or whence, and which names. Every part ends where the next begins, so that
-#: a text made to be slow takes no longer than another.
+#: An import without indentation: its modules; or the module it imports from, and the names. Every part ends where the
+#: next begins, so that no text can make the search slow.
 _IMPORT = re.compile(
     rb"^(?:import[ \t]+([^\n#;]+)"
     rb"|from[ \t]+(?=[.\w])(\.*)(\w[\w.]*)?[ \t]+import[ \t]+"
@@ -36,27 +36,27 @@ _NAME = re.compile(rb"[\w.]+")
 _COMMENT = re.compile(rb"#[^\n]*")
 
 
-class Distributions(Protocol):
-    """What is asked of the closure."""
+class DistributionSource(Protocol):
+    """What prefetching needs of the closure."""
 
     @property
     def import_map(self) -> ImportMap:
-        """Who owns what."""
+        """The owner of each module."""
 
-    def unpacked(self, name: NormalizedName) -> Path:
-        """Return the folder that makes *name* importable, fetching it if need be."""
+    def unpack(self, name: NormalizedName) -> Path:
+        """Return the folder that makes *name* importable; fetch it if it is missing."""
 
 
-class Foresight:
-    """Follows the imports of *scripts*, and those of the distributions *likely*, and fetches what they lead to.
+class Prefetcher:
+    """Fetches what *scripts* and the *likely* distributions import, and what these import in turn.
 
-    Begins at once, on threads of its own; of *excluded* distributions nothing is fetched. A context manager: at its end
-    nothing more is.
+    It starts at once, in threads, and fetches none of the *excluded* distributions. It is a context manager; at its end
+    it stops.
     """
 
     def __init__(
         self,
-        closure: Distributions,
+        closure: DistributionSource,
         scripts: Iterable[Script],
         *,
         likely: Collection[NormalizedName] = (),
@@ -64,21 +64,21 @@ class Foresight:
     ) -> None:
         self._closure = closure
         self._excluded = excluded
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="foresight")
+        self._pool = ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="prefetcher")
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._folders: dict[NormalizedName, Future[Path]] = {}
         self._files: set[Path] = set()
-        #: Modules that are being followed; the scripts count as one.
-        self._under_way = 1
-        self._ended = threading.Event()
-        found = [each for script in scripts for each in imports(_text(script.file), "", is_package=False)]
+        #: How many modules are still being followed; the scripts count as one.
+        self._pending = 1
+        self._finished = threading.Event()
+        found = [each for script in scripts for each in top_level_imports(_text(script.file), "", is_package=False)]
         owners = closure.import_map.owners
         tops = [module for module, names in owners.items() if "." not in module and {*names[:1]} & {*likely}]
         self._follow([*found, *tops])
-        self._leave()
+        self._finish_one()
 
-    def __enter__(self) -> Foresight:  # noqa: PYI034 - Self is in typing from Python 3.11 on
+    def __enter__(self) -> Prefetcher:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         return self
 
     def __exit__(
@@ -86,35 +86,35 @@ class Foresight:
     ) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def files(self) -> tuple[Path, ...]:
-        """Wait until all is fetched; return the source files that will be imported."""
-        self._ended.wait()
+    def wait_for_files(self) -> tuple[Path, ...]:
+        """Wait until all wheels are fetched; return the source files that will be imported."""
+        self._finished.wait()
         return tuple(sorted(self._files))
 
     def _follow(self, modules: Iterable[str]) -> None:
-        """Read what *modules* import, and so on: at once where it lies here, else when it has been fetched."""
+        """Read what *modules* import, and so on: now where the wheel is fetched already, else as soon as it is."""
         waiting = list(modules)
         while waiting:
             parts = waiting.pop().split(".")
             for length in range(1, len(parts) + 1):
                 name = ".".join(parts[:length])
-                folder = self._begin(name)
+                folder = self._fetch_owner(name)
                 if folder is None:
                     continue
                 if folder.done():
-                    waiting += self._read(folder, name)
-                    self._leave()
+                    waiting += self._imports_of(folder, name)
+                    self._finish_one()
                 else:
-                    folder.add_done_callback(lambda done, name=name: self._go_on(done, name))  # type: ignore[misc]
+                    folder.add_done_callback(lambda done, name=name: self._follow_fetched(done, name))  # type: ignore[misc]
 
-    def _go_on(self, folder: Future[Path], module: str) -> None:
+    def _follow_fetched(self, folder: Future[Path], module: str) -> None:
         try:
-            self._follow(self._read(folder, module))
+            self._follow(self._imports_of(folder, module))
         finally:
-            self._leave()
+            self._finish_one()
 
-    def _begin(self, module: str) -> Future[Path] | None:
-        """Return the folder that *module* will lie in; ``None`` where nobody has it or it was followed before."""
+    def _fetch_owner(self, module: str) -> Future[Path] | None:
+        """Return the future folder of *module*; ``None`` where no distribution has it or it was followed before."""
         with self._lock:
             owner = None if module in self._seen else self._owner(module)
             self._seen.add(module)
@@ -122,20 +122,20 @@ class Foresight:
                 return None
             if owner not in self._folders:
                 try:
-                    self._folders[owner] = self._pool.submit(self._closure.unpacked, owner)
+                    self._folders[owner] = self._pool.submit(self._closure.unpack, owner)
                 except RuntimeError:
-                    return None  # Nobody waits any more.
-            self._under_way += 1
+                    return None  # The pool is shut down.
+            self._pending += 1
             return self._folders[owner]
 
     def _owner(self, module: str) -> NormalizedName | None:
-        """The distribution that holds *module*: the owner of the longest beginning that anybody owns."""
+        """Return the distribution that holds *module*: the owner of the longest part of its name that has one."""
         owners = self._closure.import_map.owners
         while module and module not in owners:
             module = module.rpartition(".")[0]
         return self._closure.import_map.owner(module)
 
-    def _read(self, folder: Future[Path], module: str) -> list[str]:
+    def _imports_of(self, folder: Future[Path], module: str) -> list[str]:
         """Return what the source of *module* imports; nothing where it could not be fetched or is not Python."""
         if folder.cancelled() or folder.exception() is not None:
             return []
@@ -143,20 +143,20 @@ class Foresight:
         for file, is_package in ((place / "__init__.py", True), (place.with_suffix(".py"), False)):
             if file.is_file():
                 self._files.add(file)
-                return list(imports(_text(file), module, is_package=is_package))
+                return list(top_level_imports(_text(file), module, is_package=is_package))
         return []
 
-    def _leave(self) -> None:
+    def _finish_one(self) -> None:
         with self._lock:
-            self._under_way -= 1
-            if not self._under_way:
-                self._ended.set()
+            self._pending -= 1
+            if not self._pending:
+                self._finished.set()
 
 
-def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
-    """Yield the absolute names of what the text of *module* imports at its left margin.
+def top_level_imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
+    """Yield the absolute names that *source*, the text of *module*, imports without indentation.
 
-    Of ``from a import b`` both ``a`` and ``a.b`` are named: whether that is a module, the files tell.
+    ``from a import b`` yields both ``a`` and ``a.b``, which need not be a module.
     """
     package = module if is_package else module.rpartition(".")[0]
     for match in _IMPORT.finditer(source):
@@ -164,35 +164,35 @@ def imports(source: bytes, module: str, *, is_package: bool) -> Iterator[str]:
         if plain is not None:
             yield from _names(plain)
             continue
-        whence = (base or b"").decode("ascii", "ignore")
+        origin = (base or b"").decode("ascii", "ignore")
         if dots:
             parts = package.split(".")
             if len(dots) > len(parts):
                 continue
-            whence = ".".join([*parts[: len(parts) - len(dots) + 1], *filter(None, [whence])])
-        if whence:
-            yield whence
-            yield from (f"{whence}.{name}" for name in _names(inside if inside is not None else names))
+            origin = ".".join([*parts[: len(parts) - len(dots) + 1], *filter(None, [origin])])
+        if origin:
+            yield origin
+            yield from (f"{origin}.{name}" for name in _names(inside if inside is not None else names))
 
 
 def _names(text: bytes) -> Iterator[str]:
-    """``a, b as c  # d`` as ``a`` and ``b``; whatever is no name, as a path, is left out."""
+    """Yield ``a`` and ``b`` of ``a, b as c  # d``; leave out what is no name, such as a path."""
     for each in _COMMENT.sub(b"", text).split(b","):
         if name := _NAME.match(each.strip()):
             yield name.group().decode("ascii")
 
 
-def compile_ahead(laboratory: Laboratory, files: Collection[Path]) -> None:
-    """Have those of *files* compiled that are not, as many at a time as there are jobs; nothing of them runs.
+def precompile(runner: SmokeRunner, files: Collection[Path]) -> None:
+    """Compile those of *files* that are not compiled, as many at a time as there are jobs; none of them runs.
 
-    What cannot be compiled is left to whoever imports it.
+    The error of a file that cannot be compiled comes when a run imports it.
     """
-    compiler = laboratory.world.compiler
+    compiler = runner.setup.compiler
     if compiler is None:
         return
-    tag = "cpython-{}{}".format(*laboratory.world.version)
+    tag = "cpython-{}{}".format(*runner.setup.version)
     missing = [file for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
-    pool = ThreadPoolExecutor(laboratory.jobs)
+    pool = ThreadPoolExecutor(runner.jobs)
     try:
         list(pool.map(lambda file: compiler.compile(str(file), 0), missing))
     finally:

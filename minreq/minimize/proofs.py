@@ -1,4 +1,4 @@
-"""Runs on a set alone, the first of them begun before it is certain that this is the set."""
+"""Run the smoke on one set alone, beside the settling that may still change the set."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from dataclasses import dataclass, field
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.observe import Laboratory, Observation, observe_installed
+from minreq.minimize.observe import Observation, observe_in_one_folder
+from minreq.minimize.runner import SmokeRunner
 
 
 @dataclass(slots=True, kw_only=True)
-class Proofs:
-    """The proofs of one search; only the latest is of interest."""
+class ProofRuns:
+    """The proof runs of one search; only the latest counts."""
 
-    laboratory: Laboratory
+    runner: SmokeRunner
     pool: Executor
     _latest: tuple[frozenset[NormalizedName], Future[Observation]] | None = field(default=None, init=False)
     _count: int = field(default=0, init=False)
 
-    def begin(self, names: frozenset[NormalizedName]) -> Future[Observation]:
-        """Begin a run on *names*: beside the settling, which seldom finds that it should be another set."""
+    def start(self, names: frozenset[NormalizedName]) -> Future[Observation]:
+        """Start a run on *names*, in a thread of the pool; settling seldom changes the set afterwards."""
         self._count += 1
-        begun = self.pool.submit(observe_installed, self.laboratory, names, f"proof-{self._count}")
-        self._latest = names, begun
-        return begun
+        run = self.pool.submit(observe_in_one_folder, self.runner, names, f"proof-{self._count}")
+        self._latest = names, run
+        return run
 
-    def of(self, names: frozenset[NormalizedName]) -> Observation:
-        """Return what a run on *names* showed, the one that was begun where there is one."""
-        latest, begun = self._latest or (frozenset(), None)
-        return (begun if begun is not None and latest == names else self.begin(names)).result()
+    def result(self, names: frozenset[NormalizedName]) -> Observation:
+        """Return the observation of a run on *names*; it uses the run that was started, if that has the same names."""
+        latest_names, run = self._latest or (frozenset(), None)
+        return (run if run is not None and latest_names == names else self.start(names)).result()

@@ -1,33 +1,58 @@
-"""A laboratory with its emulator, opened and closed together."""
+"""Set up what all runs of one lock share: emulator, compiler, isolation and the folders of wheels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.errors import SandboxMissing
 from minreq.interpreter import Interpreter
-from minreq.minimize.observe import Laboratory
 from minreq.model import Plan
 from minreq.reporting import Reporter
-from minreq.smoke.compiling import Compiler
-from minreq.smoke.emulation import Emulator
-from minreq.smoke.interrupting import ending_runs
-from minreq.smoke.places import Places
-from minreq.smoke.walls import hidden_folders, walls
-from minreq.smoke.world import World
+from minreq.smoke.compiler import Compiler
+from minreq.smoke.emulatorprocess import Emulator
+from minreq.smoke.interrupts import end_runs_on_interrupt
+from minreq.smoke.isolation import Isolation, choose_isolation, list_hidden_folders
+from minreq.smoke.paths import PathMap
+from minreq.smoke.runsetup import RunSetup
 from minreq.system import temporary
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
-_NOBODY = Reporter()
+_NO_REPORTER = Reporter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeRunner:
+    """What every run of a lock needs, and what is importable from the start."""
+
+    setup: RunSetup
+    closure: Closure
+    #: Importable from the start: the root, what is kept whole, what the runtime provides.
+    initial: frozenset[NormalizedName]
+    #: How many processes run at a time.
+    jobs: int
+    #: A folder on the file system of the store.
+    scratch: Path
+
+    def with_plan(self, plan: Plan) -> SmokeRunner:
+        """Return a runner of another *plan*, the rest unchanged."""
+        return replace(self, setup=replace(self.setup, plan=plan))
+
+    def folders(self, names: Iterable[NormalizedName]) -> list[Path]:
+        """Return the folders of *names*, sorted by name; a wheel that is missing is fetched."""
+        with ThreadPoolExecutor(max(self.jobs, 4)) as pool:
+            return list(pool.map(self.closure.unpack, sorted(names)))
 
 
 @contextmanager
-def workplace(
+def open_runner(
     interpreter: Interpreter,
     plan: Plan,
     closure: Closure,
@@ -37,62 +62,79 @@ def workplace(
     jobs: int,
     timeout: float,
     require_sandbox: bool = False,
-    reporter: Reporter = _NOBODY,
-) -> Iterator[Laboratory]:
-    """Open what the runs of one lock share.
+    reporter: Reporter = _NO_REPORTER,
+) -> Iterator[SmokeRunner]:
+    """Start the emulator and the compiler, yield a runner, and stop both at the end.
 
-    *initial* is importable from the start; *timeout* is for one stage, in seconds. The *reporter* is told what keeps
-    the children in; raises ``SandboxMissing`` where the kernel does not and *require_sandbox* wants it.
+    *initial* is importable from the start; *timeout* is for one stage, in seconds. *reporter* gets a note on the
+    isolation of the child processes. Raises ``SandboxMissing`` where the kernel cannot isolate them and
+    *require_sandbox* is set.
     """
     temporary.sweep()
-    version = interpreter.platform.python_version
-    python = (version.major, version.minor)
-    scripts = [script.file for group in plan.groups for script in group.scripts]
-    first = [plan.first.file] if plan.first else []
-    smokes = {file.parent: "smoke" for file in first + scripts}
-    of_commands = [script.folder for group in plan.groups for script in group.scripts if script.folder is not None]
-    smokes |= dict.fromkeys(of_commands, "smoke")
-
-    def places(sandbox: Path) -> Places:
-        return Places(
-            unpacked=store.unpacked_folder,
-            owner=closure.owner_of,
-            scratch=store.scratch_folder,
-            sandbox=sandbox,
-            smokes=smokes,
-            standard_library=interpreter.base_prefix / "lib" / "python{}.{}".format(*python),
-        )
-
-    hidden = hidden_folders()
-    seen = [file.parent if file.parent.resolve() not in hidden else file for file in [*scripts, *first]]
-    guard = walls(
-        store.unpacked_folder,
-        [Path.cwd(), *seen, *of_commands, *_installation(interpreter)],
-    )
-    if require_sandbox and not guard.kernel:
-        raise SandboxMissing(guard.why)
-    reporter.note(guard.sentence)
+    isolation = _isolate(interpreter, plan, store)
+    if require_sandbox and not isolation.kernel:
+        raise SandboxMissing(isolation.fallback_reason)
+    reporter.note(isolation.description)
 
     with (
-        ending_runs(),
-        Compiler(interpreter.base_executable, guard, jobs, timeout) as compiler,
-        Emulator(guard.server) as emulator,
+        end_runs_on_interrupt(),
+        Compiler(interpreter.base_executable, isolation, jobs, timeout) as compiler,
+        Emulator(isolation.wrap_emulator_command) as emulator,
     ):
-        world = World(
+        setup = RunSetup(
             executable=interpreter.base_executable,
-            version=python,
+            version=_version(interpreter),
             plan=plan,
             emulator=emulator,
-            limit=timeout,
-            places=places,
-            walls=guard,
+            stage_timeout=timeout,
+            make_path_map=partial(_make_path_map, interpreter, plan, closure, store),
+            isolation=isolation,
             compiler=compiler,
         )
-        yield Laboratory(world=world, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)
+        yield SmokeRunner(setup=setup, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)
 
 
-def _installation(interpreter: Interpreter) -> list[Path]:
-    """Where the interpreter lies, by its own name and by what links lead to."""
+def _isolate(interpreter: Interpreter, plan: Plan, store: Store) -> Isolation:
+    """Choose the isolation of the child processes, which may read the scripts and the interpreter."""
+    hidden = list_hidden_folders()
+    # In a hidden folder a child may read only the script.
+    scripts = [file.parent if file.parent.resolve() not in hidden else file for file in _script_files(plan)]
+    return choose_isolation(
+        store.unpacked_folder,
+        [Path.cwd(), *scripts, *_command_folders(plan), *_installation_folders(interpreter)],
+    )
+
+
+def _make_path_map(interpreter: Interpreter, plan: Plan, closure: Closure, store: Store, sandbox: Path) -> PathMap:
+    """Return what gives the files of a run in *sandbox* names that do not depend on the machine."""
+    return PathMap(
+        unpacked=store.unpacked_folder,
+        owner=closure.owner_of,
+        scratch=store.scratch_folder,
+        sandbox=sandbox,
+        smokes=dict.fromkeys([*(file.parent for file in _script_files(plan)), *_command_folders(plan)], "smoke"),
+        standard_library=interpreter.base_prefix / "lib" / "python{}.{}".format(*_version(interpreter)),
+    )
+
+
+def _script_files(plan: Plan) -> list[Path]:
+    """Return the files of all stages of *plan*."""
+    scripts = [script for group in plan.groups for script in group.scripts]
+    return [script.file for script in (*scripts, *filter(None, [plan.first]))]
+
+
+def _command_folders(plan: Plan) -> list[Path]:
+    """Return the folders in which commands of *plan* run."""
+    return [script.folder for group in plan.groups for script in group.scripts if script.folder is not None]
+
+
+def _version(interpreter: Interpreter) -> tuple[int, int]:
+    version = interpreter.platform.python_version
+    return version.major, version.minor
+
+
+def _installation_folders(interpreter: Interpreter) -> list[Path]:
+    """Return the folders of the interpreter, as named and with links resolved."""
     executable = interpreter.base_executable
     prefix = interpreter.base_prefix
     return [prefix, prefix.resolve(), executable.parent.parent, executable.resolve().parent.parent]

@@ -1,4 +1,4 @@
-"""The fixed point: traces repeated until every yes has its evidence and every no changes nothing; then the proof."""
+"""Repeat traces until all that they accept has evidence and all that they decline changes nothing; then prove."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import ProofFailed, SmokeUnsteady
+from minreq.errors import ProofFailed, SmokeNotDeterministic
 from minreq.minimize.baseline import Baseline, TemplateStuckError
-from minreq.minimize.compare import Deviation, beyond_noise, deviations, sentence, without_noise
-from minreq.minimize.lessons import Lessons
-from minreq.minimize.observe import Laboratory, Observation, observe_with
-from minreq.minimize.proofs import Proofs
-from minreq.minimize.settle import passed_at_the_miss, settle_by_features, settle_by_forks, settle_by_runs
-from minreq.minimize.trace import Trace
+from minreq.minimize.choices import UserChoices
+from minreq.minimize.compare import Deviation, beyond_noise, describe, deviations, without_noise
+from minreq.minimize.decisions import Decisions
+from minreq.minimize.observe import Observation, observe_trace
+from minreq.minimize.proofs import ProofRuns
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.settle import passed_first_stage_without, settle_by_features, settle_by_forks, settle_by_runs
+from minreq.minimize.trace import TraceQuestionHandler
 from minreq.minimize.verdicts import Verdicts
-from minreq.minimize.wishes import Wishes
 from minreq.model import Behaviour, Difference, Evidence
-from minreq.profiles.planning import without_template
+from minreq.profiles.planner import without_template
 from minreq.reporting import Reporter, Step
 from minreq.smoke.results import StageResult
-from minreq.smoke.running import Run
+from minreq.smoke.run import Run
 
-#: More traces than this mean that the smoke does not behave the same twice.
+#: A smoke that takes more traces than this does not behave the same twice.
 _MOST_TRACES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Minimum:
-    """The set, with the evidence for each of its distributions."""
+class MinimalSet:
+    """The smallest set, with the evidence for each of its distributions."""
 
     evidence: Mapping[NormalizedName, Evidence]
     #: Left out although the smoke then behaves differently.
     degraded: Mapping[NormalizedName, Difference]
-    #: Tried as no: the smoke passed, and behaved the same.
-    spared: frozenset[NormalizedName]
-    #: The last trace: who asked for what.
+    #: Left out: the smoke passed without them and behaved the same.
+    passed_without: frozenset[NormalizedName]
+    #: The last trace; it shows who asked for what.
     trace: Observation
     baseline: Observation
     #: The run on the set alone.
@@ -47,223 +48,228 @@ class Minimum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Traced:
-    """A trace, and whether its answers stayed as they were."""
+class _TraceResult:
+    """A trace, and what makes it void."""
 
     observation: Observation
-    #: What it declined first and then had to give, and the stage that asked.
-    changed: Mapping[NormalizedName, str]
-    #: An extra was taken in on the way.
-    outgrown: bool
+    #: What it declined first and then had to accept, with the stage that asked.
+    reversed_answers: Mapping[NormalizedName, str]
+    #: The closure got an extra on the way.
+    extra_added: bool
 
 
-def minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Minimum:
-    """Find the smallest set on which the smoke behaves as on the baseline, and prove it (section 2 of the design).
+def minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
+    """Find the smallest set on which the smoke behaves as on the baseline, and prove it.
 
-    Raises ``BaselineFailure`` when the smoke fails with nothing left out; ``NegativeAnswer`` when it needs what the
-    user excluded, does not behave the same twice, or fails on the set alone; and what index and store raise.
+    Raises ``BaselineFailure`` when the smoke fails with nothing left out. Raises ``NegativeAnswer`` when the smoke
+    needs what the user excluded, does not behave the same twice, or fails on the set alone. Also raises what index and
+    store raise.
     """
     try:
-        return _minimize(laboratory, wishes, reporter)
+        return _minimize(runner, choices, reporter)
     except TemplateStuckError as stuck:
-        reporter.note(f"{stuck.stage} goes on in no fork of the first stage: every group begins with a run of its own")
-        return _minimize(laboratory.running(without_template(laboratory.world.plan)), wishes, reporter)
+        reporter.note(f"{stuck.stage} does not work in a fork of the first stage: each group starts in a new process")
+        return _minimize(runner.with_plan(without_template(runner.setup.plan)), choices, reporter)
 
 
-def _minimize(laboratory: Laboratory, wishes: Wishes, reporter: Reporter) -> Minimum:
+def _minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
     with ThreadPoolExecutor(2) as pool:
         reporter.began(Step.BASELINE)
-        baseline = Baseline(laboratory, pool)
-        verdicts = Verdicts(wishes=wishes)
-        lessons = Lessons(wishes=wishes, baseline=baseline, verdicts=verdicts, reporter=reporter)
+        baseline = Baseline(runner, pool)
+        verdicts = Verdicts(choices=choices)
+        decisions = Decisions(choices=choices, baseline=baseline, verdicts=verdicts, reporter=reporter)
         search = _Search(
-            laboratory=laboratory,
-            wishes=wishes,
+            runner=runner,
+            choices=choices,
             reporter=reporter,
             baseline=baseline,
             verdicts=verdicts,
-            lessons=lessons,
-            proofs=Proofs(laboratory=laboratory, pool=pool),
+            decisions=decisions,
+            proofs=ProofRuns(runner=runner, pool=pool),
         )
-        search.scout()
-        lessons.anticipate(laboratory)
+        search.probe_first_stage()
+        decisions.decide_from_baseline(runner)
         for _ in range(_MOST_TRACES):
-            traced = search.trace()
-            again = search.learn(traced) or search.settle(traced.observation)
-            if again is None:
-                return search.minimum(traced.observation, search.prove(traced.observation))
-            reporter.repeated(again)
-    raise SmokeUnsteady(traced.observation.behaviour.stages[-1].stage, f"no end after {_MOST_TRACES} traces")
+            result = search.trace()
+            why = search.learn(result) or search.settle(result.observation)
+            if why is None:
+                return search.build_minimal_set(result.observation, search.prove(result.observation))
+            reporter.repeated(why)
+    raise SmokeNotDeterministic(result.observation.behaviour.stages[-1].stage, f"no end after {_MOST_TRACES} traces")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    """The steps between two traces; what they learn is in the parts."""
+    """The steps of a search; what they find is kept in `verdicts` and `decisions`."""
 
-    laboratory: Laboratory
-    wishes: Wishes
+    runner: SmokeRunner
+    choices: UserChoices
     reporter: Reporter
     baseline: Baseline
     verdicts: Verdicts
-    lessons: Lessons
-    proofs: Proofs
+    decisions: Decisions
+    proofs: ProofRuns
 
-    def scout(self) -> None:
-        """Learn from first stages alone, beside the baseline: what they teach need not be learnt by whole traces."""
-        if self.laboratory.world.plan.first is None:
+    def probe_first_stage(self) -> None:
+        """Trace the first stage alone until it passes, beside the baseline: it takes less time than whole traces."""
+        if self.runner.setup.plan.first is None:
             return
         for _ in range(_MOST_TRACES):
-            oracle = Trace(self.laboratory.closure, self.lessons.decided)
-            trace = observe_with(self.laboratory, oracle, "scout", go_on=lambda _first: False)
-            failed = self.lessons.failed(trace)
-            # Whether a difference is gone, the trace tells by its first stage as soon as another scout would.
-            again = failed or self.lessons.deviates(trace)
-            if again is not None:
-                self.reporter.repeated(again)
+            handler = TraceQuestionHandler(self.runner.closure, self.decisions.by_name)
+            trace = observe_trace(self.runner, handler, "first-stage", continue_after=lambda _first: False)
+            failed = self.decisions.learn_from_failure(trace)
+            # One deviation is enough: whether it is gone, the next trace shows in its first stage, as a probe would.
+            why = failed or self.decisions.learn_from_deviation(trace)
+            if why is not None:
+                self.reporter.repeated(why)
             if failed is None:
                 return
 
-    def trace(self) -> _Traced:
-        """Run a trace with what is decided, and settle by forks what it accepts, while it is alive."""
+    def trace(self) -> _TraceResult:
+        """Run a trace with the decisions, and settle what it accepts by forks while it is alive."""
         self.reporter.began(Step.TRACE)
-        by_forks = self.wishes.settle == "auto"
-        certain = frozenset(self.verdicts.evidence)
-        oracle = Trace(
-            self.laboratory.closure,
-            self.lessons.decided,
+        by_forks = self.choices.settle == "auto"
+        settled = frozenset(self.verdicts.evidence)
+        handler = TraceQuestionHandler(
+            self.runner.closure,
+            self.decisions.by_name,
             fork_stages=self._fork_stages() if by_forks else frozenset(),
-            certain=certain,
-            answered=self.reporter.answered,
+            settled=settled,
+            report_answer=self.reporter.answered,
         )
 
-        def go_on(first: StageResult) -> bool:
+        def continue_after(first: StageResult) -> bool:
             behaviour = Behaviour(stages=(first.behaviour,))
-            return not self.baseline.deviations_of(behaviour, self.verdicts.accepted)
+            return not self.baseline.deviations_of(behaviour, self.verdicts.accepted_differences)
 
         def settle(run: Run, observation: Observation) -> None:
             if not by_forks:
                 return
-            if oracle.changed:
-                found = settle_by_features(run, oracle.changed.items(), self.laboratory)
+            if handler.reversed_answers:
+                found = settle_by_features(run, handler.reversed_answers.items(), self.runner)
                 self.verdicts.record(observation, found)
-            elif observation.failure is None and not oracle.outgrown and not self.lessons.deviations_of(observation):
-                self._settle_by_forks(run, oracle, observation, observation.accepted - certain)
+            elif observation.failure is None and not (handler.extra_added or self.decisions.deviations_of(observation)):
+                self._settle_by_forks(run, handler, observation, observation.accepted - settled)
 
-        self.verdicts.begin()
-        observation = observe_with(self.laboratory, oracle, "trace", go_on=go_on, then=settle)
-        return _Traced(observation=observation, changed=oracle.changed, outgrown=oracle.outgrown)
+        self.verdicts.start_trace()
+        observation = observe_trace(self.runner, handler, "trace", continue_after=continue_after, use_run=settle)
+        return _TraceResult(
+            observation=observation,
+            reversed_answers=handler.reversed_answers,
+            extra_added=handler.extra_added,
+        )
 
     def _fork_stages(self) -> frozenset[str]:
-        """Return the stages whose misses fork at once: where it cannot depend on chance which process asks first."""
-        plan = self.laboratory.world.plan
+        """Return the stages whose misses fork at once: those where chance cannot decide which process asks first."""
+        plan = self.runner.setup.plan
         alone = plan.groups[0].scripts if len(plan.groups) == 1 else ()
         return frozenset(script.stage for script in (*filter(None, [plan.first]), *alone))
 
     def _settle_by_forks(
-        self, run: Run, oracle: Trace, observation: Observation, uncertain: frozenset[NormalizedName]
+        self, run: Run, handler: TraceQuestionHandler, observation: Observation, unsettled: frozenset[NormalizedName]
     ) -> None:
-        """Settle by forks of *run* what its trace accepted and nobody is certain of; begin the proof beside that."""
+        """Settle the *unsettled* distributions of a trace by forks of its *run*; start the proof beside that."""
         self.reporter.began(Step.SETTLE)
-        names = uncertain - self.laboratory.initial
-        hopeful = names & self.lessons.hopeful(observation)
-        self.verdicts.hope(observation, passed_at_the_miss(run, oracle, hopeful))
-        for name in sorted(self.verdicts.hoped):
+        names = unsettled - self.runner.initial
+        candidates = names & self.decisions.accepted_without_decision(observation)
+        self.verdicts.record_unconfirmed(observation, passed_first_stage_without(run, handler, candidates))
+        for name in sorted(self.verdicts.unconfirmed):
             self.reporter.settled(name, None)
-        if not self.verdicts.stands(observation):
-            names &= run.forks.keys()
+        if not self.verdicts.hold_for(observation):
+            names &= run.miss_forks.keys()
         elif names:
-            self.proofs.begin(self._wanted(observation))
+            self.proofs.start(self._set_found_by(observation))
         found = settle_by_forks(
             run,
-            oracle,
-            names - self.verdicts.hoped,
-            laboratory=self.laboratory,
-            judge=self.lessons.judge,
-            told=self.reporter.settled,
-            foretold=self.lessons.foretold,
+            handler,
+            names - self.verdicts.unconfirmed,
+            runner=self.runner,
+            check=self.decisions.behaviour_check,
+            report=self.reporter.settled,
+            likely_failing_stages=self.decisions.likely_failing_stages,
         )
         self.verdicts.record(observation, {name: verdict for name, verdict in found.items() if verdict is not None})
-        self.verdicts.hope(observation, [name for name, verdict in found.items() if verdict is None])
+        self.verdicts.record_unconfirmed(observation, [name for name, verdict in found.items() if verdict is None])
 
-    def learn(self, traced: _Traced) -> str | None:
-        """Return why the answers of a trace cannot stay, ``None`` when they can."""
+    def learn(self, result: _TraceResult) -> str | None:
+        """Decide what a trace shows to be needed; return why another trace is due, ``None`` when none is."""
         return (
-            self.lessons.void(traced.changed, outgrown=traced.outgrown)
-            or self.lessons.failed(traced.observation)
-            or self.lessons.deviates(traced.observation)
+            self.decisions.learn_from_reversals(result.reversed_answers, extra_added=result.extra_added)
+            or self.decisions.learn_from_failure(result.observation)
+            or self.decisions.learn_from_deviation(result.observation)
         )
 
     def settle(self, trace: Observation) -> str | None:
-        """Try in runs of their own what has no verdict yet; return why another trace is due, ``None`` at the end."""
-        size = self.laboratory.closure.bytes
-        if not self.verdicts.stands(trace):
-            return self.lessons.leave_out(size)
+        """Settle by separate runs what has no verdict yet; return why another trace is due, ``None`` when none is."""
+        size = self.runner.closure.installed_bytes
+        if not self.verdicts.hold_for(trace):
+            return self.decisions.drop_unneeded(size)
         self.reporter.began(Step.SETTLE)
-        unsettled = trace.accepted - self.laboratory.initial - self.verdicts.settled(trace) - self.verdicts.unneeded
+        unsettled = trace.accepted - self.runner.initial - self.verdicts.settled_names(trace) - self.verdicts.unneeded
         self._settle_by_runs(trace, unsettled)
-        if not self.verdicts.stands(trace):
-            return self.lessons.leave_out(size)
-        self.verdicts.spare()
+        if not self.verdicts.hold_for(trace):
+            return self.decisions.drop_unneeded(size)
+        self.verdicts.confirm_unneeded()
         return None
 
     def _settle_by_runs(self, trace: Observation, names: frozenset[NormalizedName]) -> None:
         found = settle_by_runs(
-            self.laboratory,
+            self.runner,
             trace,
             names,
-            everywhere=self.wishes.settle == "runs",
-            judge=self.lessons.judge,
-            told=self.reporter.settled,
+            everywhere=self.choices.settle == "runs",
+            check=self.decisions.behaviour_check,
+            report=self.reporter.settled,
         )
         self.verdicts.record(trace, found)
 
     def prove(self, trace: Observation) -> Observation:
-        """Run the smoke on the set alone that *trace* stands for.
+        """Run the smoke on exactly the set that *trace* found.
 
-        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, what is degraded aside; ``SmokeUnsteady``
-        where another run of the set does otherwise.
+        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, but for degraded distributions. Raises
+        ``SmokeNotDeterministic`` where another run of the set behaves differently.
         """
         self.reporter.began(Step.PROVE)
-        wanted = self._wanted(trace)
-        proof = self.proofs.of(wanted)
-        wrong = self._wrong(proof)
-        if wrong and self.verdicts.hoped:
-            # Nothing but hope said that these can be left out.
-            self._settle_by_runs(trace, self.verdicts.doubt())
+        names = self._set_found_by(trace)
+        proof = self.proofs.result(names)
+        faults = self._describe_faults(proof)
+        if faults and self.verdicts.unconfirmed:
+            # Only forks passed without these, which may be wrong.
+            self._settle_by_runs(trace, self.verdicts.withdraw_unconfirmed())
             return self.prove(trace)
-        if wrong:
-            again = self.proofs.begin(wanted).result()
+        if faults:
+            again = self.proofs.start(names).result()
             found = deviations(proof.behaviour, again.behaviour)
-            for deviation in without_noise(found, self.baseline.noise(found)):
-                raise SmokeUnsteady(deviation.stage, f"two runs of one set: {sentence(deviation)}")
-            # With what is degraded the trace did not differ: it may show in more than one way.
+            for deviation in without_noise(found, self.baseline.find_noise(found)):
+                raise SmokeNotDeterministic(deviation.stage, f"two runs of one set: {describe(deviation)}")
+            # The trace still had the degraded distributions; without them the smoke may differ in more than one way.
             if proof.failure is not None or not self.verdicts.unneeded & self.verdicts.degraded.keys():
-                raise ProofFailed("the lock", wrong)
+                raise ProofFailed("the lock", faults)
         return proof
 
-    def _wanted(self, trace: Observation) -> frozenset[NormalizedName]:
-        """Return the set that *trace* stands for."""
-        return (trace.accepted - self.verdicts.unneeded) | self.laboratory.initial
+    def _set_found_by(self, trace: Observation) -> frozenset[NormalizedName]:
+        """Return the set that *trace* found: what it needs, and what is importable from the start."""
+        return (trace.accepted - self.verdicts.unneeded) | self.runner.initial
 
-    def _wrong(self, proof: Observation) -> list[str]:
-        """Return how *proof* is not as the baseline was, a sentence each."""
+    def _describe_faults(self, proof: Observation) -> list[str]:
+        """Return how *proof* differs from the baseline, as sentences."""
         if proof.failure is not None:
             behaviour = proof.failure.behaviour
             return [f"{behaviour.stage} fails: {behaviour.status}"]
-        found = self.lessons.deviations_of(proof)
-        return list(map(sentence, beyond_noise(found, self.baseline.noise(found)))) if found else []
+        found = self.decisions.deviations_of(proof)
+        return list(map(describe, beyond_noise(found, self.baseline.find_noise(found)))) if found else []
 
-    def minimum(self, trace: Observation, proof: Observation) -> Minimum:
-        """Put together what was found."""
-        kept = self.verdicts.settled(trace) - self.verdicts.unneeded
+    def build_minimal_set(self, trace: Observation, proof: Observation) -> MinimalSet:
+        """Return the set with its evidence, once *proof* has passed."""
+        kept = self.verdicts.settled_names(trace) - self.verdicts.unneeded
         found: dict[NormalizedName, Evidence] = {
             **{name: self.verdicts.evidence[name][1] for name in kept},
-            **self.wishes.requested,
+            **self.choices.requested,
         }
-        return Minimum(
+        return MinimalSet(
             evidence={name: found[name] for name in sorted(found)},
             degraded=self.verdicts.degraded,
-            spared=frozenset(self.verdicts.spared - set(found)),
+            passed_without=frozenset(self.verdicts.passed_without - set(found)),
             trace=trace,
             baseline=self.baseline.observation,
             proof=proof,

@@ -1,4 +1,4 @@
-"""What the runs decided, as a selection: kept with evidence, left out with reason; pure."""
+"""Partition the closure into what is kept, with evidence, and what is left out, with a reason; pure."""
 
 from __future__ import annotations
 
@@ -7,62 +7,64 @@ from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize import Minimum
+from minreq.minimize import MinimalSet
 from minreq.minimize.observe import Observation
-from minreq.minimize.trace import Asked
+from minreq.minimize.trace import TracedQuestion
 from minreq.model import Answer, Asker, Kept, LeftOut, Request, Resolution, Selection
-from minreq.smoke.places import Places
+from minreq.smoke.paths import PathMap
 from minreq.wheels.importmap import ImportMap
 
-#: Stands for the smoke where a distribution would be named.
+#: Stands for the smoke in a list of distributions.
 SMOKE = "smoke"
 
 
-def requests(resolution: Resolution, asked: Mapping[NormalizedName, str]) -> dict[NormalizedName, Request]:
-    """Return a request for everything that is kept without being asked for.
+def request_evidence(resolution: Resolution, origins: Mapping[NormalizedName, str]) -> dict[NormalizedName, Request]:
+    """Return a request as evidence for all that is kept even if the smoke does not ask for it.
 
-    *asked* are the words of the user for what was named; what the closures of projects kept whole hold beside that is
-    required by them. What the runtime provides is not kept.
+    *origins* has what the user named, and how. The rest of a closure that is kept whole has the distributions that
+    require it. What the runtime provides is not kept.
     """
     found: dict[NormalizedName, Request] = {}
-    for name in sorted((resolution.whole | set(asked)) - resolution.provided):
-        requirers = sorted(resolution.whole & {who for who, what in resolution.requires.items() if name in what})
-        words = asked.get(name) or f"required by {', '.join(requirers)}"
-        found[name] = Request(distribution=name, asked_by=words)
+    for name in sorted((resolution.whole | set(origins)) - resolution.provided):
+        requirers = sorted(
+            resolution.whole & {each for each, required in resolution.requires.items() if name in required}
+        )
+        origin = origins.get(name) or f"required by {', '.join(requirers)}"
+        found[name] = Request(distribution=name, asked_by=origin)
     return found
 
 
 def select(
     resolution: Resolution,
-    minimum: Minimum,
+    minimal_set: MinimalSet,
     *,
     size: Callable[[NormalizedName], int],
-    sources: Callable[[NormalizedName], int],
+    source_bytes: Callable[[NormalizedName], int],
     import_map: ImportMap,
     loaded: Mapping[NormalizedName, tuple[str, ...]],
     excluded: frozenset[NormalizedName],
 ) -> Selection:
-    """Return the partition of the closure that *minimum* stands for, sorted by name.
+    """Return the partition of the closure by *minimal_set*, sorted by name.
 
-    *size* gives unpacked bytes, *sources* those of Python in them, *loaded* the files of each distribution that the
-    trace loaded.
+    *size* returns the unpacked bytes of a distribution, *source_bytes* those of its Python files. *loaded* has the
+    files of each distribution that the trace loaded.
     """
     kept: list[Kept] = []
     left_out: list[LeftOut] = []
     for name, candidate in sorted(resolution.pins.items()):
-        answer = minimum.trace.answers.get(name)
-        if name in minimum.evidence:
+        answer = minimal_set.trace.answers.get(name)
+        if name in minimal_set.evidence:
             kept.append(
                 Kept(
                     candidate=candidate,
-                    evidence=minimum.evidence[name],
+                    evidence=minimal_set.evidence[name],
                     bytes=size(name),
-                    via=_importers(minimum, name),
-                    providers=_providers(minimum, name),
+                    via=_asking_distributions(minimal_set, name),
+                    providers=_asking_groups(minimal_set, name),
                     question=answer.question if answer else None,
-                    askers=_askers(minimum.trace.asked.get(name, ())),
+                    askers=_askers(minimal_set.trace.questions.get(name, ())),
                     loaded=loaded.get(name, ()),
-                    sources=sources(name),
+                    sources=source_bytes(name),
                     extra=resolution.extras.get(name),
                 )
             )
@@ -71,53 +73,54 @@ def select(
                 LeftOut(
                     candidate=candidate,
                     bytes=size(name),
-                    reason=_reason(name, answer, resolution, minimum, excluded),
+                    reason=_reason(name, answer, resolution, minimal_set, excluded),
                     question=answer.question if answer else None,
-                    askers=_askers(minimum.trace.asked.get(name, ())),
-                    modules=_modules(name, import_map, frozenset(minimum.evidence)),
-                    degraded=minimum.degraded.get(name),
+                    askers=_askers(minimal_set.trace.questions.get(name, ())),
+                    modules=_missing_modules(name, import_map, frozenset(minimal_set.evidence)),
+                    degraded=minimal_set.degraded.get(name),
                 )
             )
     return Selection(kept=tuple(kept), left_out=tuple(left_out))
 
 
-def loaded_files(trace: Observation, places: Places) -> Mapping[NormalizedName, tuple[str, ...]]:
-    """Return the files of each distribution that *trace* loaded, sorted, named alike on every machine."""
+def loaded_files(trace: Observation, path_map: PathMap) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """Return the files of each distribution that *trace* loaded, sorted; their names are the same on every machine."""
     found: dict[NormalizedName, set[str]] = {}
-    for file in trace.loaded:
-        owner = places.owner(file)
+    for file in trace.importer_of_file:
+        owner = path_map.owner_of(file)
         if owner is not None:
-            found.setdefault(owner, set()).add(places.name(file))
+            found.setdefault(owner, set()).add(path_map.make_portable(file))
     return {name: tuple(sorted(files)) for name, files in found.items()}
 
 
-def _askers(questions: tuple[Asked, ...]) -> tuple[Asker, ...]:
-    """The places of *questions*, each once, whichever process was there first."""
+def _askers(questions: tuple[TracedQuestion, ...]) -> tuple[Asker, ...]:
+    """Return the places that asked *questions*, each once and sorted."""
     stages: dict[Asker, set[str]] = {}
-    for asked in questions:
-        question, frames = asked.question, asked.question.frames
-        # Python's own code asks too, on behalf of a distribution.
-        position = next((index for index, owner in enumerate(asked.owners) if owner is not None), 0)
+    for traced in questions:
+        question, frames = traced.question, traced.question.frames
+        # Where Python's own code asks, it does so for the distribution that called it.
+        position = next((index for index, owner in enumerate(traced.owners) if owner is not None), 0)
         asker = Asker(
             need=question.need,
             name=question.name,
             frame=frames[position] if position < len(frames) else None,
-            distribution=asked.owners[position] if position < len(asked.owners) else None,
-            why_optional=asked.why_optional,
+            distribution=traced.owners[position] if position < len(traced.owners) else None,
+            why_optional=traced.why_optional,
         )
         stages.setdefault(asker, set()).add(question.stage)
-    return tuple(sorted((replace(asker, stages=tuple(sorted(where))) for asker, where in stages.items()), key=_place))
+    askers = (replace(asker, stages=tuple(sorted(names))) for asker, names in stages.items())
+    return tuple(sorted(askers, key=_sort_key))
 
 
-def _place(asker: Asker) -> tuple[str, int, str, str, str]:
+def _sort_key(asker: Asker) -> tuple[str, int, str, str, str]:
     file, line = (asker.frame.file, asker.frame.line) if asker.frame else ("", 0)
     return file, line, asker.name, asker.need.value, asker.why_optional or ""
 
 
-def _modules(name: NormalizedName, import_map: ImportMap, kept: frozenset[NormalizedName]) -> tuple[str, ...]:
-    """The outermost modules that *name* has and nothing of *kept*."""
+def _missing_modules(name: NormalizedName, import_map: ImportMap, kept: frozenset[NormalizedName]) -> tuple[str, ...]:
+    """Return the outermost modules that *name* has and that nothing of *kept* has."""
     gone = {module for module, owners in import_map.owners.items() if name in owners and kept.isdisjoint(owners)}
-    # A package that something kept has a part of stays importable: only what lies below it is gone.
+    # A package stays importable if something kept has a part of it; then only modules below it are gone.
     gone = {module for module in gone if kept.isdisjoint(import_map.shared.get(module, ()))}
     return tuple(sorted(module for module in gone if not any(parent in gone for parent in _parents(module))))
 
@@ -127,17 +130,17 @@ def _parents(module: str) -> Iterator[str]:
         yield module
 
 
-def _importers(minimum: Minimum, name: NormalizedName) -> tuple[str, ...]:
-    """The distributions whose code asked; the first in the stack that is one, since Python's own code asks too."""
+def _asking_distributions(minimal_set: MinimalSet, name: NormalizedName) -> tuple[str, ...]:
+    """Return the distributions that asked: the first on each stack, since Python's own code may be above it."""
     askers = set()
-    for asked in minimum.trace.asked.get(name, ()):
-        askers.add(next((owner for owner in asked.owners if owner is not None), SMOKE))
+    for traced in minimal_set.trace.questions.get(name, ()):
+        askers.add(next((owner for owner in traced.owners if owner is not None), SMOKE))
     return tuple(sorted(askers))
 
 
-def _providers(minimum: Minimum, name: NormalizedName) -> tuple[str, ...]:
-    """The groups that asked; none when the first stage did, since all of them stand on it."""
-    stages = {asked.question.stage for asked in minimum.trace.asked.get(name, ())}
+def _asking_groups(minimal_set: MinimalSet, name: NormalizedName) -> tuple[str, ...]:
+    """Return the groups that asked; none when the first stage asked, which all groups need."""
+    stages = {each.question.stage for each in minimal_set.trace.questions.get(name, ())}
     groups = {stage.partition("/")[0] for stage in stages if "/" in stage}
     return () if stages - {stage for stage in stages if "/" in stage} else tuple(sorted(groups))
 
@@ -146,16 +149,16 @@ def _reason(
     name: NormalizedName,
     answer: Answer | None,
     resolution: Resolution,
-    minimum: Minimum,
+    minimal_set: MinimalSet,
     excluded: frozenset[NormalizedName],
 ) -> str:
     if name in resolution.provided:
         return "provided"
     if name in excluded:
         return "excluded"
-    if name in minimum.degraded:
-        evidence = minimum.degraded[name]
+    if name in minimal_set.degraded:
+        evidence = minimal_set.degraded[name]
         return f"degraded: {evidence.what} of {evidence.stage} differs"
-    if name in minimum.spared:
+    if name in minimal_set.passed_without:
         return "passed without it"
     return answer.reason if answer else "never asked for"

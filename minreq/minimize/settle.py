@@ -1,4 +1,7 @@
-"""Every yes of a trace tried as no: by a fork at the miss, by a fork that runs one feature, by a run of its own."""
+"""Settle what a trace accepted: run the smoke without each distribution.
+
+A fork at the miss is the fastest way, then a fork that runs one feature, then a separate run in a clean environment.
+"""
 
 from __future__ import annotations
 
@@ -11,98 +14,106 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.minimize.compare import Deviation, beyond_noise, deviations
-from minreq.minimize.observe import Laboratory, Observation, observe_alone
-from minreq.minimize.trace import Trace
+from minreq.minimize.observe import Observation, observe_in_separate_folders
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Evidence, Failure, Group, Plan, Script, StageBehaviour
 from minreq.smoke.results import StageResult
-from minreq.smoke.running import FORK_LIMIT, Miss, Run
+from minreq.smoke.run import FORK_TIMEOUT, MissFork, Run
 
 #: The evidence that keeps a distribution; ``None`` when the smoke passes without it and behaves the same.
 Verdict = Evidence | None
 
-#: Told of each verdict as it falls.
-Told = Callable[[NormalizedName, Verdict], None]
+#: Called with each verdict as soon as there is one.
+ReportVerdict = Callable[[NormalizedName, Verdict], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
-    """What a behaviour is judged by."""
+class BehaviourCheck:
+    """What a run without a distribution is compared with, and what of a deviation counts."""
 
     expected: Behaviour
-    #: What differs between two runs of one set where these deviations were found; only asked for when something differs
-    #: that was not seen before.
-    noise: Callable[[Iterable[Deviation]], tuple[Deviation, ...]]
-    #: What a trace without the distribution showed: seen again without it, and never with it, it is no noise.
-    seen: Mapping[NormalizedName, Deviation] = field(default_factory=dict)
+    #: Returns what differs between two runs of one set in the groups of these deviations. It may run those groups, so
+    #: it is called only when there is a deviation that is not known.
+    find_noise: Callable[[Iterable[Deviation]], tuple[Deviation, ...]]
+    #: By distribution: a deviation of a trace without it. When it comes again without it, it is no noise.
+    known: Mapping[NormalizedName, Deviation] = field(default_factory=dict)
 
-    def verdict(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
-        """Return how a run without *name* that passed its stages behaved differently, ``None`` when it did not."""
-        seen = self.seen_again(name, behaviour)
-        if seen is not None:
-            return seen
-        found = self.differing(behaviour)
-        return difference(name, found[0]) if found else None
+    def find_difference(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
+        """Return how a run without *name*, which passed, behaved differently; ``None`` when it did not."""
+        known = self.find_known(name, behaviour)
+        if known is not None:
+            return known
+        found = self.deviations_beyond_noise(behaviour)
+        return difference_evidence(name, found[0]) if found else None
 
-    def differing(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
-        """Return how *behaviour* differs from what was expected of its stages, noise aside."""
+    def deviations_beyond_noise(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how *behaviour* differs from the expected one in the stages that ran, without noise."""
         found = self.deviations(behaviour)
-        return beyond_noise(found, self.noise(found)) if found else found
+        return beyond_noise(found, self.find_noise(found)) if found else found
 
-    def seen_again(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
-        """Return the difference that was seen without *name*, if *behaviour* shows it again."""
-        if name not in self.seen:
+    def find_known(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
+        """Return the known difference without *name*, if *behaviour* shows it again."""
+        if name not in self.known:
             return None
-        return difference(name, self.seen[name]) if self.seen[name] in self.deviations(behaviour) else None
+        return difference_evidence(name, self.known[name]) if self.known[name] in self.deviations(behaviour) else None
 
     def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
-        """Return how *behaviour* differs from what was expected of the stages that ran."""
-        return deviations(self.expected.of({each.stage for each in behaviour.stages}), behaviour)
+        """Return how *behaviour* differs from the expected one in the stages that ran."""
+        return deviations(self.expected.in_stages({each.stage for each in behaviour.stages}), behaviour)
 
 
 def settle_by_forks(
     run: Run,
-    oracle: Trace,
+    handler: TraceQuestionHandler,
     names: Collection[NormalizedName],
     *,
-    laboratory: Laboratory,
-    judge: Judge,
-    told: Told,
-    foretold: Mapping[NormalizedName, str],
+    runner: SmokeRunner,
+    check: BehaviourCheck,
+    report: ReportVerdict,
+    likely_failing_stages: Mapping[NormalizedName, str],
 ) -> dict[NormalizedName, Verdict]:
-    """Return the verdict on each of *names* that a fork of *run* reaches, while it is alive.
+    """Return the verdicts on *names* that forks of *run* can reach while it is alive.
 
-    *foretold* are stages that will fail without a distribution, if any does. A failure counts only if its cause is our
-    own exception for that very distribution, a difference only if no file makes it that an earlier run left; all else
-    is for a run of its own. ``None`` is a hope that the proof has to confirm.
+    *likely_failing_stages* run first. A failure counts only if its cause is the exception that minreq raises for that
+    very distribution. A difference counts only if no file that an earlier run left can be its cause. Everything else
+    is left to a separate run. The proof has to confirm a verdict of ``None``.
     """
-    forks = _Forks(run=run, oracle=oracle, plan=laboratory.world.plan, judge=judge, foretold=foretold)
-    stage_of = {name: answer.question.stage for name, answer in oracle.answers().items()}
-    rehearsed = {name for name in names if name not in run.forks and stage_of[name] in forks.scripts}
+    forks = _ForkSettler(
+        run=run,
+        handler=handler,
+        plan=runner.setup.plan,
+        check=check,
+        likely_failing_stages=likely_failing_stages,
+    )
+    stage_of = {name: answer.question.stage for name, answer in handler.answers().items()}
+    without_fork = {name for name in names if name not in run.miss_forks and stage_of[name] in forks.scripts}
 
     def settle(name: NormalizedName) -> dict[NormalizedName, Verdict]:
         found = forks.settle(name)
         for verdict in found.values():
-            told(name, verdict)
+            report(name, verdict)
         return found
 
-    with ThreadPoolExecutor(laboratory.jobs) as pool:
-        # One run of a feature settles all that it asks for first, each in a fork at its miss.
-        oracle.rehearse(rehearsed)
-        list(pool.map(lambda stage: run.run([forks.scripts[stage]]), sorted({stage_of[name] for name in rehearsed})))
+    with ThreadPoolExecutor(runner.jobs) as pool:
+        # One more run of a feature settles all that this feature asks for first, each in a fork at its miss.
+        handler.freeze_answers(fork_at=without_fork)
+        stages = sorted({stage_of[name] for name in without_fork})
+        list(pool.map(lambda stage: run.run_scripts([forks.scripts[stage]]), stages))
         return {name: verdict for found in pool.map(settle, sorted(names)) for name, verdict in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Forks:
-    """What a trace left: forks at its misses, and a template to fork features from."""
+class _ForkSettler:
+    """Settles by what a trace left: forks at its misses, and the template from which features are forked."""
 
     run: Run
-    oracle: Trace
+    handler: TraceQuestionHandler
     plan: Plan
-    judge: Judge
-    foretold: Mapping[NormalizedName, str]
-    #: What groups did again, by name.
-    _again: dict[str, tuple[StageResult, ...]] = field(default_factory=dict, init=False)
+    check: BehaviourCheck
+    likely_failing_stages: Mapping[NormalizedName, str]
+    #: By group: what it did when it ran again.
+    _repetitions: dict[str, tuple[StageResult, ...]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
@@ -111,91 +122,95 @@ class _Forks:
         return _scripts(self.plan)
 
     def settle(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
-        """Return the verdict on *name*; nothing where no fork tells."""
-        found, passed = self.at_the_miss(name), True
-        # Whichever feature asked first in this trace, all that asked are tried, in one order.
-        for stage in sorted({asked.question.stage for asked in self.oracle.asked(name)}):
+        """Return the verdict on *name*; empty where no fork gives one."""
+        found, passed = self.settle_at_miss(name), True
+        # All features that asked run, always in one order, whichever asked first in this trace.
+        for stage in sorted({each.question.stage for each in self.handler.questions(name)}):
             if not found and stage in self.scripts:
-                result = self.run.run([self.scripts[stage]], without=name)[0]
+                result = self.run.run_scripts([self.scripts[stage]], without=name)[0]
                 if not result.passed:
-                    found, passed = certificate(name, result, "feature"), False
-        # What fails for no reason that tells, or hangs, would do so again.
-        return found or (self.where_it_is_noticed(name, self.oracle.stages(name)) if passed else {})
+                    found, passed = failure_evidence(name, result, "feature"), False
+        # A feature that failed for another cause, or hung, would do so again in its group.
+        return found or (self.settle_in_groups(name, self.handler.noticing_stages(name)) if passed else {})
 
-    def where_it_is_noticed(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
-        """Let forks of the first stage go through the groups of *stages* without *name*.
+    def settle_in_groups(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
+        """Run the groups of *stages* without *name*, in forks of the first stage.
 
-        No other process had it or saw it, so what the others did, they did without it.
+        The other groups never had it nor saw it, so they ran without it already.
         """
         if not self.scripts.keys() >= stages:
             return {}
         passed: list[StageBehaviour] = []
-        for group in self.plan.groups_of(stages):
-            for result in self.run.run(group.scripts, without=name):
+        for group in self.plan.groups_with(stages):
+            for result in self.run.run_scripts(group.scripts, without=name):
                 if not result.passed:
-                    return certificate(name, result, "feature")
+                    return failure_evidence(name, result, "feature")
                 passed.append(result.behaviour)
-        return self.passed(name, passed)
+        return self.verdict_of_pass(name, passed)
 
-    def at_the_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
-        """Return what the fork at the first miss of *name* told, or tells now that it goes on."""
-        miss = self.run.forks.get(name)
+    def settle_at_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
+        """Return the verdict of the fork at the first miss of *name*; a fork that passed the first stage goes on."""
+        miss = self.run.miss_forks.get(name)
         if miss is None:
             return {}
-        first = miss.result.result(FORK_LIMIT * 2)
+        first = miss.result.result(FORK_TIMEOUT * 2)
         if not first.passed:
-            return certificate(name, first, "fork")
+            return failure_evidence(name, first, "fork")
         if self.plan.first is None or first.behaviour.stage != self.plan.first.stage:
             return {}
-        seen = self.judge.seen_again(name, Behaviour(stages=(first.behaviour,)))
-        return {name: seen} if seen else self.rest(name, miss, first)
+        known = self.check.find_known(name, Behaviour(stages=(first.behaviour,)))
+        return {name: known} if known else self.continue_fork(name, miss, first)
 
-    def rest(self, name: NormalizedName, miss: Miss, first: StageResult) -> dict[NormalizedName, Verdict]:
-        """Let a fork that does without *name* so far go through the rest of the smoke, the likeliest failure first."""
+    def continue_fork(self, name: NormalizedName, miss: MissFork, first: StageResult) -> dict[NormalizedName, Verdict]:
+        """Run the rest of the smoke in a fork that passed the first stage without *name*, likely failures first."""
         stages = [first.behaviour]
-        # What asked for it, and is foretold to be needed, needs it there.
-        askers = (owner for asked in self.oracle.asked(name) for owner in asked.owners if owner is not None)
-        foretold = next((self.foretold[each] for each in (name, *askers) if each in self.foretold), None)
-        likely = [self.scripts[foretold]] if foretold in self.scripts else []
+        # Where a distribution that asked for it is likely to be needed, it is likely to be needed too.
+        askers = (owner for each in self.handler.questions(name) for owner in each.owners if owner is not None)
+        stage = next(filter(None, map(self.likely_failing_stages.get, (name, *askers))), None)
+        likely = [self.scripts[stage]] if stage in self.scripts else []
         for scripts in filter(None, [likely, *(group.scripts for group in self.plan.groups)]):
-            for result in self.run.run(scripts, without=name, template=miss.process):
+            for result in self.run.run_scripts(scripts, without=name, template=miss.process):
                 if not result.passed:
-                    return certificate(name, result, "fork")
+                    return failure_evidence(name, result, "fork")
                 if scripts is not likely:
                     stages.append(result.behaviour)
-        return self.passed(name, stages)
+        return self.verdict_of_pass(name, stages)
 
-    def passed(self, name: NormalizedName, stages: Iterable[StageBehaviour]) -> dict[NormalizedName, Verdict]:
-        """Return the verdict on *name* of forks that passed *stages* without it."""
-        if not self.oracle.agrees_without(name):
-            return {}  # It was another set than the trace's less this one.
+    def verdict_of_pass(self, name: NormalizedName, stages: Iterable[StageBehaviour]) -> dict[NormalizedName, Verdict]:
+        """Return the verdict on *name* after forks passed *stages* without it."""
+        if not self.handler.answers_agree_without(name):
+            return {}  # The forks had another set than the trace without this distribution.
         behaviour = Behaviour(stages=tuple(stages))
-        seen = self.judge.seen_again(name, behaviour)
-        found = () if seen else self.judge.differing(behaviour)
+        known = self.check.find_known(name, behaviour)
+        found = () if known else self.check.deviations_beyond_noise(behaviour)
         if not found:
-            return {name: seen}
+            return {name: known}
         differing = {each.stage for each in found}
-        again = [result for group in self.plan.groups_of(differing) for result in self.again(group)]
+        again = [result for group in self.plan.groups_with(differing) for result in self.repeat_group(group)]
         if not self.scripts.keys() >= differing or not all(result.passed for result in again):
             return {}
         repeated = Behaviour(stages=tuple(result.behaviour for result in again))
-        found = beyond_noise(found, self.judge.deviations(repeated))
-        return {name: difference(name, found[0]) if found else None}
+        found = beyond_noise(found, self.check.deviations(repeated))
+        return {name: difference_evidence(name, found[0]) if found else None}
 
-    def again(self, group: Group) -> tuple[StageResult, ...]:
-        """Return what *group* does when it runs again with nothing left out: it finds what it left in its folders."""
+    def repeat_group(self, group: Group) -> tuple[StageResult, ...]:
+        """Run *group* again, once, with nothing left out: files that its first run left may change what it does."""
         with self._lock:
-            if group.name not in self._again:
-                self._again[group.name] = self.run.run(group.scripts)
-            return self._again[group.name]
+            if group.name not in self._repetitions:
+                self._repetitions[group.name] = self.run.run_scripts(group.scripts)
+            return self._repetitions[group.name]
 
 
-def passed_at_the_miss(run: Run, oracle: Trace, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
-    """Return those of *names* without which the first stage passed, as forks of *run* at their misses found."""
+def passed_first_stage_without(
+    run: Run, handler: TraceQuestionHandler, names: Iterable[NormalizedName]
+) -> frozenset[NormalizedName]:
+    """Return those of *names* without which forks of *run*, at their misses, passed the first stage."""
     return frozenset(
         name
         for name in names
-        if name in run.forks and run.forks[name].result.result(FORK_LIMIT * 2).passed and oracle.agrees_without(name)
+        if name in run.miss_forks
+        and run.miss_forks[name].result.result(FORK_TIMEOUT * 2).passed
+        and handler.answers_agree_without(name)
     )
 
 
@@ -205,85 +220,85 @@ def _scripts(plan: Plan) -> dict[str, Script]:
 
 
 def settle_by_features(
-    run: Run, questions: Iterable[tuple[NormalizedName, str]], laboratory: Laboratory
+    run: Run, questions: Iterable[tuple[NormalizedName, str]], runner: SmokeRunner
 ) -> dict[NormalizedName, Verdict]:
-    """Return the verdicts on distributions that *run* declined first and had to give at the stage named with each."""
-    scripts = _scripts(laboratory.world.plan)
-    with ThreadPoolExecutor(laboratory.jobs) as pool:
+    """Settle what *run* declined first and then had to accept; *questions* has each with the stage that asked."""
+    scripts = _scripts(runner.setup.plan)
+    with ThreadPoolExecutor(runner.jobs) as pool:
         found = pool.map(
-            lambda asked: _in_a_feature(run, asked[0], scripts[asked[1]]),
-            [asked for asked in sorted(questions) if asked[1] in scripts],
+            lambda question: _settle_by_feature(run, question[0], scripts[question[1]]),
+            [question for question in sorted(questions) if question[1] in scripts],
         )
         return {name: verdict for verdicts in found for name, verdict in verdicts.items()}
 
 
-def _in_a_feature(run: Run, name: NormalizedName, script: Script) -> dict[NormalizedName, Verdict]:
-    """Run one feature without *name*, in a fork of what the first stage left; a pass alone says nothing."""
-    result = run.run([script], without=name)[0]
-    return {} if result.passed else certificate(name, result, "feature")
+def _settle_by_feature(run: Run, name: NormalizedName, script: Script) -> dict[NormalizedName, Verdict]:
+    """Run one feature without *name*, in a fork of the template; that it passes alone decides nothing."""
+    result = run.run_scripts([script], without=name)[0]
+    return {} if result.passed else failure_evidence(name, result, "feature")
 
 
-def certificate(
+def failure_evidence(
     name: NormalizedName, result: StageResult, method: Literal["fork", "feature", "trace"]
 ) -> dict[NormalizedName, Verdict]:
-    """Return the failure of *result* as evidence for *name*, nothing when its cause is another."""
-    if result.ended != "itself" or name not in result.declined:
+    """Return the failure of *result* as evidence for *name*; empty when it has another cause."""
+    if result.ended_by != "itself" or name not in result.declined:
         return {}
     behaviour = result.behaviour
     return {name: Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method=method)}
 
 
 def settle_by_runs(
-    laboratory: Laboratory,
+    runner: SmokeRunner,
     trace: Observation,
     names: Iterable[NormalizedName],
     *,
     everywhere: bool,
-    judge: Judge,
-    told: Told,
+    check: BehaviourCheck,
+    report: ReportVerdict,
 ) -> dict[NormalizedName, Verdict]:
-    """Run the smoke on what *trace* accepted less each of *names*, each in a clean environment.
+    """Settle each of *names* by a separate run, in a clean environment, on all that *trace* accepted but that one.
 
-    A failure that repeats is evidence whatever its cause. Unless *everywhere*, only the groups run that may notice that
-    it is gone.
+    A failure that repeats is evidence whatever its cause. With *everywhere* all groups run, otherwise only those that
+    may notice that the distribution is gone.
     """
 
     def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
-        where = laboratory if everywhere else _where_it_is_noticed(laboratory, trace.noticed[name])
-        rest = (trace.accepted | laboratory.initial) - {name}
-        observation = observe_alone(where, rest, f"without-{name}")
-        if observation.failure is not None and not misses(laboratory, observation.failure, name):
-            observation = observe_alone(where, rest, f"without-{name}-again")
+        limited = runner if everywhere else _limit_to_groups(runner, trace.noticing_stages[name])
+        rest = (trace.accepted | runner.initial) - {name}
+        observation = observe_in_separate_folders(limited, rest, f"without-{name}")
+        if observation.failure is not None and not names_missing_module(runner, observation.failure, name):
+            observation = observe_in_separate_folders(limited, rest, f"without-{name}-again")
         if observation.failure is None:
-            verdict: Verdict = judge.verdict(name, observation.behaviour)
+            verdict: Verdict = check.find_difference(name, observation.behaviour)
         else:
             behaviour = observation.failure.behaviour
             verdict = Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
-        told(name, verdict)
+        report(name, verdict)
         return name, verdict
 
-    with ThreadPoolExecutor(laboratory.jobs) as pool:
+    with ThreadPoolExecutor(runner.jobs) as pool:
         return dict(pool.map(settle, sorted(names)))
 
 
-def _where_it_is_noticed(laboratory: Laboratory, stages: AbstractSet[str]) -> Laboratory:
-    """Return *laboratory* with the groups of *stages* alone, with all if the first stage is among them.
+def _limit_to_groups(runner: SmokeRunner, stages: AbstractSet[str]) -> SmokeRunner:
+    """Return *runner* with only the groups of *stages*, or with all groups if the first stage is one of *stages*.
 
-    The others never had what is left out, so what they did, they did without it.
+    The other groups never had the distribution, so they ran without it already.
     """
-    plan = laboratory.world.plan
+    plan = runner.setup.plan
     if not _scripts(plan).keys() >= stages:
-        return laboratory
-    return laboratory.running(replace(plan, groups=plan.groups_of(stages)))
+        return runner
+    return runner.with_plan(replace(plan, groups=plan.groups_with(stages)))
 
 
-def misses(laboratory: Laboratory, result: StageResult, name: NormalizedName) -> bool:
-    """Whether the failure names a module of the very distribution that was left out."""
-    import_map = laboratory.closure.import_map
-    return any(import_map.owner(module) == name for module in result.missing)
+def names_missing_module(runner: SmokeRunner, result: StageResult, name: NormalizedName) -> bool:
+    """Whether the failure names a module of *name*, the distribution that was left out."""
+    import_map = runner.closure.import_map
+    return any(import_map.owner(module) == name for module in result.missing_modules)
 
 
-def difference(name: NormalizedName, deviation: Deviation) -> Difference:
+def difference_evidence(name: NormalizedName, deviation: Deviation) -> Difference:
     """Return *deviation* as the evidence for *name*."""
     return Difference(
         distribution=name,

@@ -1,4 +1,4 @@
-"""The frozen values that pass between the rooms."""
+"""The frozen values that the rooms exchange."""
 
 from minreq.model.distributions import (
     LAMBDA_LIMIT,
@@ -23,7 +23,7 @@ from minreq.model.evidence import (
 )
 from minreq.model.lock import Certificate, Kept, LeftOut, Lock, Outcome, Selection
 from minreq.model.plan import EMPTY, Command, Group, Plan, Script
-from minreq.model.questions import Answer, Asker, Frame, Need, Question
+from minreq.model.questions import Answer, Asker, Frame, Question, QuestionKind
 
 __all__ = [
     "EMPTY",
@@ -45,12 +45,12 @@ __all__ = [
     "Masked",
     "Member",
     "Metadata",
-    "Need",
     "Outcome",
     "PassedOver",
     "Plan",
     "Platform",
     "Question",
+    "QuestionKind",
     "RecordedRequest",
     "Request",
     "Resolution",

@@ -1,4 +1,4 @@
-"""Platforms, the files of an index, and the pins of a closure."""
+"""Platforms, files of an index, candidates and resolutions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ LAMBDA_LIMIT = 262_144_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """An interpreter on an operating system, as wheels and markers see it."""
+    """An interpreter on an operating system: its markers and wheel tags."""
 
-    #: ``host`` for the interpreter at hand, else the name of a preset such as ``lambda-python3.12-x86_64``.
+    #: ``host``: the interpreter that minreq uses; else the name of a preset such as ``lambda-python3.12-x86_64``.
     name: str
     #: The full version of Python, ``3.12.1``.
     python_version: Version
     #: The environment markers of PEP 508, without ``extra``.
     markers: Mapping[str, str]
-    #: Compatible wheel tags, most wanted first.
+    #: Compatible wheel tags, best first.
     tags: tuple[Tag, ...]
 
 
@@ -39,22 +39,22 @@ class Wheel:
     filename: str
     #: Absolute, ``https:``, ``http:`` or ``file:``, without the fragment; credentials are kept out.
     url: str
-    #: Hex digest; ``None`` where the index offers no SHA-256 (such a wheel is hashed when it is fetched).
+    #: Hex digest; ``None`` if the index has no SHA-256. minreq then hashes the wheel when it fetches it.
     sha256: str | None
     tags: frozenset[Tag]
-    #: Bytes of the archive, where the index tells.
+    #: Bytes of the archive, if the index gives them.
     size: int | None = None
     requires_python: SpecifierSet | None = None
     upload_time: datetime | None = None
-    #: ``None``: not yanked. Else the reason, which may be empty.
+    #: The reason, which may be empty; ``None``: not yanked.
     yanked: str | None = None
-    #: Hex SHA-256 of the metadata file beside the wheel (PEP 658); "" when offered without hash, ``None`` when not.
+    #: Hex SHA-256 of the metadata file beside the wheel (PEP 658); "": a file without hash; ``None``: no file.
     metadata_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sdist:
-    """A source distribution on an index; becomes a wheel before anything else looks at it."""
+    """A source distribution on an index. minreq builds a wheel from it before it uses it."""
 
     name: NormalizedName
     version: Version
@@ -69,7 +69,7 @@ class Sdist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """What the resolver reads from core metadata (``METADATA`` in ``.dist-info``)."""
+    """The core metadata that the resolver reads (``METADATA`` in ``.dist-info``)."""
 
     name: NormalizedName
     version: Version
@@ -98,42 +98,42 @@ class Candidate:
 
     name: NormalizedName
     version: Version
-    #: The wheel the host installs: what is traced and proven.
+    #: The wheel that the host installs; the runs use it.
     wheel: Wheel
     #: Every wheel of this version that fits a target platform, sorted by file name; their hashes go into the lock.
     wheels: tuple[Wheel, ...]
-    #: What *wheel* was built from, where the index has no wheel that fits: an installer builds it again, so the lock
-    #: pins this file. Each build makes other bytes.
+    #: The source distribution of *wheel*, if the index has no wheel that fits. An installer builds the wheel again, and
+    #: each build has other bytes, so the lock pins this file.
     sdist: Sdist | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassedOver:
-    """A newer version of the root that was not taken, and why."""
+    """A newer version of the root that the resolver did not choose, and the reason."""
 
     name: NormalizedName
     version: Version
-    #: A sentence for a person.
+    #: A sentence.
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """The declared closure of the roots, pinned: what a full install would bring."""
+    """The pinned closure of the roots: what a full install would contain."""
 
     #: By name, sorted by name.
     pins: Mapping[NormalizedName, Candidate]
     #: The project whose distributions are minimized (``litellm``).
     root: NormalizedName
-    #: Projects kept whole, with their closures (``-r``, ``--whole``).
+    #: Projects kept with their dependencies (``-r``, ``--whole``).
     whole: frozenset[NormalizedName] = frozenset()
-    #: Projects the runtime already has (``--provided``): pinned, traced, not written.
+    #: Projects that the runtime has (``--provided``): pinned and used in runs, but not in the lock.
     provided: frozenset[NormalizedName] = frozenset()
-    #: Who requires whom: the names each pin declares under the markers and extras in use.
+    #: For each pin the names that it declares, under the markers and extras in use.
     requires: Mapping[NormalizedName, frozenset[NormalizedName]] = field(default_factory=dict)
-    #: For each pin that an extra brought in at a hard miss, ``litellm[mcp]``.
+    #: For each pin that an extra added, because the smoke failed without it: ``litellm[mcp]``.
     extras: Mapping[NormalizedName, str] = field(default_factory=dict)
     #: Newest first.
     passed_over: tuple[PassedOver, ...] = ()
-    #: Sentences about constraints that were set aside: overrides, and floors of distributions nothing needs.
+    #: Sentences about requirements that were ignored: overrides, and lower bounds of unneeded distributions.
     notes: tuple[str, ...] = ()

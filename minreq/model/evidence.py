@@ -1,4 +1,4 @@
-"""What a run did, and the evidence that follows from it."""
+"""The behaviour of a run, and the kinds of evidence."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class RecordedRequest:
     target: str
     #: In the order sent, names in lower case.
     headers: tuple[tuple[str, str], ...]
-    #: Decoded where it is text, else the hex SHA-256 with the prefix ``sha256:``.
+    #: Text, or for other bodies the hex SHA-256 with the prefix ``sha256:``.
     body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageBehaviour:
-    """What one stage (the import, or one feature of one provider) did that can be seen from outside."""
+    """The observable behaviour of one stage: the import, or one feature of one provider."""
 
     #: ``import``, or ``openai/chat``.
     stage: str
     #: ``passed``, or the type and text of the exception that ended it.
     status: str
-    #: Lines it printed on stdout.
+    #: The lines on stdout.
     output: tuple[str, ...] = ()
     #: ``Category: message (module)``.
     warnings: tuple[str, ...] = ()
     #: ``LEVEL logger: message`` for WARNING and above.
     logs: tuple[str, ...] = ()
-    #: What the code tried and could not, ``host:port``, ``read PATH``, ``write PATH``; and programs it started,
+    #: What isolation refused, ``host:port``, ``read PATH``, ``write PATH``; and the programs that the code started,
     #: ``run PATH``.
     connections: tuple[str, ...] = ()
     requests: tuple[RecordedRequest, ...] = ()
@@ -44,32 +44,32 @@ class StageBehaviour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What a whole run of the smoke did, stage by stage in plan order."""
+    """The behaviour of a run of the smoke, stage by stage in the order of the plan."""
 
     stages: tuple[StageBehaviour, ...]
 
-    def of(self, stages: Container[str]) -> Behaviour:
-        """Return what it did in *stages* alone."""
+    def in_stages(self, stages: Container[str]) -> Behaviour:
+        """Return the behaviour in *stages* only."""
         return Behaviour(stages=tuple(each for each in self.stages if each.stage in stages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Evidence: without the distribution the smoke fails."""
+    """Evidence: the smoke fails without the distribution."""
 
     kind: Literal["failure"] = "failure"
     distribution: NormalizedName
     stage: str
     #: The type and first line of the exception that ended the run.
     error: str
-    #: ``fork``: by a fork at the very import; ``feature``: by a run of the feature; ``trace``: by a trace that declined
-    #: it; ``run``: by a run in a clean environment of its own.
+    #: The run that failed. ``fork``: a fork at the import; ``feature``: a run of the feature; ``trace``: a trace that
+    #: declined the distribution; ``run``: a run in a clean environment.
     method: Literal["fork", "feature", "trace", "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Evidence: without the distribution the smoke passes but behaves differently."""
+    """Evidence: the smoke passes without the distribution, but behaves differently."""
 
     kind: Literal["difference"] = "difference"
     distribution: NormalizedName
@@ -82,7 +82,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """Evidence: the user asked for it (the root itself, ``--include``, ``-r``, ``--whole``)."""
+    """Evidence: the user requested the distribution (the root, ``--include``, ``-r``, ``--whole``)."""
 
     kind: Literal["request"] = "request"
     distribution: NormalizedName
@@ -92,11 +92,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masked:
-    """No evidence, but a reason: the tools of the smoke have it too, so that no run could go without it."""
+    """A reason without a test: the tools of the smoke require the distribution too, so no run can be without it."""
 
     kind: Literal["masked"] = "masked"
     distribution: NormalizedName
-    #: The line of a kept distribution that imports it with nothing to catch a failure: ``app/main.py:3``.
+    #: The line of a kept distribution that imports it without a handler: ``app/main.py:3``.
     place: str
 
 

@@ -1,4 +1,4 @@
-"""What a lock keeps and leaves out, why, and with what proof."""
+"""The lock: what it keeps and leaves out, the evidence, and the certificate."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Kept:
     evidence: Evidence
     #: Unpacked bytes of its wheel.
     bytes: int
-    #: The distributions (or ``smoke``) that were seen to import it, sorted.
+    #: The distributions (or ``smoke``) that imported it in a run, sorted.
     via: tuple[str, ...] = ()
-    #: The providers whose stages asked for it, sorted; empty when the import of the root did.
+    #: The providers with stages that asked for it, sorted; empty if the import of the root asked.
     providers: tuple[str, ...] = ()
-    #: The first question about it, ``None`` when nothing asked (kept on request).
+    #: The first question about it; ``None``: no question (kept on request).
     question: Question | None = None
     #: Every place that asked for it, sorted by place.
     askers: tuple[Asker, ...] = ()
-    #: Its files of Python that the trace loaded, sorted, as paths below ``site-packages``.
+    #: Its Python files that the trace loaded, sorted, as paths below ``site-packages``.
     loaded: tuple[str, ...] = ()
-    #: Bytes of all its files of Python, part of *bytes*; compiled files come to about as much again.
+    #: Bytes of all its Python files, a part of *bytes*; compiled files would add about as many.
     sources: int = 0
     #: The extra that supplied it, ``litellm[mcp]``.
     extra: str | None = None
@@ -45,19 +45,19 @@ class LeftOut:
     bytes: int
     #: ``never asked for``, ``optional: ...``, ``passed without it``, ``degraded: ...``, ``provided``, ``excluded``.
     reason: str
-    #: The first question about it that was declined, ``None`` when nothing asked.
+    #: The first declined question about it; ``None``: no question.
     question: Question | None = None
     #: Every place that asked for it, sorted by place.
     askers: tuple[Asker, ...] = ()
-    #: What no longer can be imported: its modules that nothing kept has, sorted; what lies below them is left unsaid.
+    #: Its top modules that no kept distribution has, sorted: they cannot be imported.
     modules: tuple[str, ...] = ()
-    #: With ``--smallest``: the difference that was accepted.
+    #: With ``--smallest``: the accepted difference.
     degraded: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the runs decided; kept and left out partition the closure. Both sorted by name."""
+    """What is kept and left out: a partition of the closure. Both are sorted by name."""
 
     kept: tuple[Kept, ...]
     left_out: tuple[LeftOut, ...]
@@ -65,7 +65,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run in a clean environment showed that lacked one distribution of the lock."""
+    """The result of a run in a clean environment without one distribution of the lock."""
 
     distribution: NormalizedName
     #: ``None``: the smoke passed and behaved the same.
@@ -74,25 +74,25 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What ``--certify`` checked, without the shortcuts that found the set."""
+    """The results of ``--certify``, which tests the set by separate runs."""
 
-    #: SHA-256 over what was run: the wheels of the lock, the scripts, the profile.
+    #: SHA-256 of the inputs of the runs: the wheels of the lock, the scripts, the profile.
     subject: str
     #: One for each distribution of the lock, sorted by name.
     outcomes: tuple[Outcome, ...]
-    #: Other ways in which all of the lock was run, each beside all of the baseline: ``features in reverse order``.
+    #: The other orders in which the lock and the baseline ran: ``features in reverse order``.
     orders: tuple[str, ...] = ()
-    #: What the smoke does by itself, nothing left out: sentences.
+    #: Sentences about what the smoke does with nothing left out.
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """Everything a lock file and its evidence say; equal locks are written as equal bytes."""
+    """The content of a lock file and its evidence. Equal locks are written as equal bytes."""
 
-    #: The requirement of the root as asked, ``litellm`` or ``litellm==1.78.7``.
+    #: The requirement of the root as requested, ``litellm`` or ``litellm==1.78.7``.
     root: str
-    #: The command line that makes it anew, without ``minreq``: ``lock --providers openai,bedrock``.
+    #: The command line that makes the same lock, without ``minreq``: ``lock --providers openai,bedrock``.
     command: str
     #: Providers and features (or smoke files) in the order of the plan, ``openai/chat``.
     stages: tuple[str, ...]
@@ -101,25 +101,25 @@ class Lock:
     platforms: tuple[Platform, ...]
     #: The platform the smoke ran on.
     proven_on: Platform
-    #: What the proof did: recorded, and compared by ``minreq verify``.
+    #: The behaviour of the proof; ``minreq verify`` compares with it.
     behaviour: Behaviour
-    #: Names of what differed between two runs of one set.
+    #: Names of the noise: what differed between two runs of one set.
     noise: tuple[str, ...] = ()
-    #: What the lock was made from: digests of smoke scripts and profile, by name. What ``--check`` compares.
+    #: Digests of the inputs (smoke scripts, profile), by name; ``--check`` compares them.
     inputs: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     #: With ``--certify``.
     certificate: Certificate | None = None
-    #: What the smoke ran with beside the lock (``--smoke-with``), sorted by name.
+    #: The tools of the smoke (``--smoke-with``), sorted by name.
     tools: tuple[Candidate, ...] = ()
     hashes: bool = True
     annotate: bool = True
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
-        """What of the selection is left out and not provided: nowhere when the lock is installed."""
+        """The left-out distributions that the runtime does not provide."""
         return tuple(each for each in self.selection.left_out if each.candidate.name not in self.resolution.provided)
 
     @property
     def provided(self) -> tuple[LeftOut, ...]:
-        """What of the selection is left out since the runtime has it."""
+        """The left-out distributions that the runtime provides."""
         return tuple(each for each in self.selection.left_out if each.candidate.name in self.resolution.provided)

@@ -1,4 +1,4 @@
-"""What a smoke runs: scripts and commands, in groups."""
+"""The plan of a smoke: scripts and commands, in groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-#: A mapping nobody can change, for defaults of frozen fields.
+#: An immutable empty mapping, for defaults of frozen fields.
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -17,27 +17,27 @@ class Command:
 
     #: The program first.
     words: tuple[str, ...]
-    #: Absolute: where it is run.
+    #: The working directory, absolute.
     folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One stage of a smoke: a file of Python that a child interpreter runs as ``__main__``."""
+    """One stage of a smoke: a Python file that a child interpreter runs as ``__main__``."""
 
-    #: ``import`` for the first stage, else ``openai/chat``; ``smoke/check.py`` for a user's own.
+    #: ``import`` for the first stage, else ``openai/chat``; ``smoke/check.py`` for a script of the user.
     stage: str
     file: Path
-    #: Added to the plan's environment. ``{http}`` and ``{https}`` stand for the emulator's addresses of this stage.
+    #: Added to the environment of the plan. ``{http}`` and ``{https}`` are addresses of the emulator for this stage.
     environment: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: tuple[str, ...] = ()
-    #: Of a command line: where it is run, and its first argument.
+    #: The working directory of a command line; it is also its first argument.
     folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Scripts that run one after the other in a process of their own: the features of one provider."""
+    """The stages of one provider. They run in one process, one after the other."""
 
     name: str
     scripts: tuple[Script, ...]
@@ -45,14 +45,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a smoke runs: a first stage that all groups share, then the groups, independent of each other."""
+    """The first stage, which all groups share, and the groups, which are independent of each other."""
 
-    #: The whole environment of the child beside what the sandbox sets (home, temp, locale).
+    #: The environment variables of the child, in addition to those of isolation (home, temp, locale).
     environment: Mapping[str, str]
-    #: Run once, before the groups; ``None`` when there is nothing to share.
+    #: Runs once, before the groups; ``None`` if the groups share nothing.
     first: Script | None
     groups: tuple[Group, ...]
 
-    def groups_of(self, stages: Container[str]) -> tuple[Group, ...]:
-        """Return the groups that have one of *stages*."""
+    def groups_with(self, stages: Container[str]) -> tuple[Group, ...]:
+        """Return the groups with at least one of *stages*."""
         return tuple(group for group in self.groups if any(script.stage in stages for script in group.scripts))

@@ -1,4 +1,4 @@
-"""What a child asked the parent for, from where, and what the parent answered."""
+"""The questions of a child, the code that asked, and the answers of the parent."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Frame:
     function: str
 
 
-class Need(Enum):
-    """How a name was asked for."""
+class QuestionKind(Enum):
+    """The kind of look-up that made the question."""
 
     IMPORT = "import"
     #: ``importlib.util.find_spec``.
@@ -34,12 +34,12 @@ class Need(Enum):
 class Question:
     """An import, probe or metadata look-up that nothing in the child satisfied."""
 
-    need: Need
+    need: QuestionKind
     #: A dotted module, the name of a project for ``Need.METADATA``, a group of entry points (or "") for ``Need.LIST``.
     name: str
-    #: Where it was asked, innermost frame first, the machinery of import left out.
+    #: The stack of the look-up, innermost frame first, without the frames of the import system.
     frames: tuple[Frame, ...]
-    #: The feature that ran, ``import`` for the first stage, else ``openai/chat``.
+    #: The stage that ran: ``import`` for the first stage, else ``openai/chat``.
     stage: str
     #: Position among the questions of its process.
     order: int = 0
@@ -49,25 +49,25 @@ class Question:
 class Asker:
     """A place in code that asked for a distribution."""
 
-    need: Need
-    #: What it asked for: a module, a project for ``Need.METADATA``, a group of entry points for ``Need.LIST``.
+    need: QuestionKind
+    #: The name in the question: a module, a project for ``Need.METADATA``, a group of entry points for ``Need.LIST``.
     name: str
-    #: The innermost frame of a distribution, else the innermost; ``None`` where no Python asked.
+    #: The innermost frame in a distribution, else the innermost; ``None`` if no Python code asked.
     frame: Frame | None = None
-    #: Whose file that is, ``None`` for the smoke's and Python's own.
+    #: The distribution of the file; ``None`` for files of the smoke and of Python.
     distribution: NormalizedName | None = None
-    #: The handler or probe that makes it optional: ``except ImportError at a/b.py:3``; ``None``: nothing does.
+    #: The handler or probe that makes it optional: ``except ImportError at a/b.py:3``; ``None``: not optional.
     why_optional: str | None = None
-    #: The stages in which it asked, sorted.
+    #: The stages that asked, sorted.
     stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the trace said to the first question about a distribution."""
+    """The answer of the trace to the first question about a distribution."""
 
     distribution: NormalizedName
     accepted: bool
     question: Question
-    #: Why a no was tried first, or why a yes was given: a few words.
+    #: Why the trace declined or accepted, in a few words.
     reason: str

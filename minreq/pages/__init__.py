@@ -1,3 +1,3 @@
-"""Pictures and pages made of text: no network, no fonts, nothing but the file itself."""
+"""Charts and pages, each in one file that needs no network and no fonts."""
 
 __all__ = ["plot", "report", "treemap"]

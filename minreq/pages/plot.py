@@ -1,4 +1,4 @@
-"""A plot of bars as SVG; pure."""
+"""Draws a bar chart as SVG; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 _WIDTH, _HEIGHT = 960, 460
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 70, 90
-#: About how many lines the grid has.
+#: The approximate number of grid lines.
 _LINES = 5
 _COLOURS = ("#2a6f97", "#e07a3f", "#6a994e", "#8d6a9f", "#b8a13a", "#9a9a9a")
 _TEXT, _FAINT = "#24292f", "#d8dee4"
@@ -18,19 +18,19 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A column of stacked parts, in bytes; *mark* is a line across it."""
+    """A column of stacked parts, in bytes, with a line across it at *mark*."""
 
     label: str
     parts: tuple[int, ...]
     mark: int | None = None
-    #: Drawn pale, for what cannot be used.
+    #: Drawn pale: it cannot be used.
     pale: bool = False
 
 
-def bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, mark: str = "") -> str:
-    """Return the picture; *legend* names the parts, *mark* the lines across."""
+def render_bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, mark: str = "") -> str:
+    """Return the chart. *legend* names the parts of the columns, *mark* the lines across them."""
     highest = max((max(sum(bar.parts), bar.mark or 0) for bar in columns), default=0) or 1
-    step = _step(highest)
+    step = _grid_step(highest)
     top = math.ceil(highest / step) * step
     return "\n".join(
         (
@@ -50,8 +50,8 @@ def bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, mark: str
     )
 
 
-def _step(highest: int) -> int:
-    """A round number of bytes that cuts *highest* into about as many parts as there are lines."""
+def _grid_step(highest: int) -> int:
+    """Return a round number of bytes between two grid lines."""
     rough = highest / _LINES
     size = 10 ** math.floor(math.log10(rough)) if rough >= 1 else 1
     return int(next((factor * size for factor in (1, 2, 5) if factor * size >= rough), 10 * size))

@@ -1,48 +1,48 @@
-"""A page about a lock: sizes as a treemap, imports as a graph, and the evidence of each on a click; pure."""
+"""Makes the page about a lock: sizes as a treemap, imports as a graph, evidence on a click; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from minreq.pages.template import filled
+from minreq.pages.template import fill_template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A distribution as the page tells it."""
+    """What the page shows of one distribution."""
 
     name: str
     version: str
-    #: Unpacked.
+    #: Unpacked bytes.
     bytes: int
     #: ``request``, ``failure``, ``difference`` or ``masked`` for what is kept, else ``out``.
     kind: str
-    #: In a few words.
+    #: The reason in a few words.
     why: str
-    #: The providers alone that need it; empty where all do.
+    #: The providers that need it; empty where all do.
     providers: tuple[str, ...] = ()
-    #: Labels and texts.
+    #: Each with a label and a text.
     evidence: tuple[tuple[str, str], ...] = ()
-    #: From the smoke to the import: a place, and what stands there.
+    #: From the smoke to the import: each place, with its function and distribution.
     chain: tuple[tuple[str, str], ...] = ()
-    #: Names of those that import it, and of those that it imports.
+    #: The names of the distributions that import it, and of those that it imports.
     via: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
-    #: Names of those that declare it, and of what it would bring along.
+    #: The names of the distributions that require it, and of those that it would bring.
     declared: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
-    #: The first places that asked for it, and how many there are.
+    #: The first places that asked for it, and the number of all places.
     askers: tuple[tuple[str, str], ...] = ()
     asked: int = 0
 
 
-def page(
+def render_page(
     title: str, facts: Sequence[tuple[str, bool]], entries: Sequence[Entry], *, providers: Sequence[str], limit: int
 ) -> str:
-    """Return the text of the page, which asks for nothing else.
+    """Return the text of the page, which loads no other file.
 
-    Under the title stand *facts*, each with whether it is bad news; *limit* is in bytes.
+    *facts* are shown below the title, each with whether it is bad news. *limit* is in bytes.
     """
     largest = sorted(entries, key=lambda each: (-each.bytes, each.name))
     content = {
@@ -52,4 +52,4 @@ def page(
         "providers": providers,
         "entries": [asdict(each) for each in largest],
     }
-    return filled("report.html", title, content)
+    return fill_template("report.html", title, content)

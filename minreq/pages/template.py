@@ -1,4 +1,4 @@
-"""A page of this package with its data put in, in one file."""
+"""Fills the templates of this package with data."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from importlib import resources
 from typing import Any
 
 
-def filled(template: str, title: str, content: Any) -> str:
-    """Return the page *template* with *title*, with *content* as its JSON, and with the script that lays out sizes."""
+def fill_template(template: str, title: str, content: Any) -> str:
+    """Return the page *template* with *title*, *content* as JSON, and the script that lays out the treemap."""
     folder = resources.files("minreq.pages")
-    # Nothing in the data can end the script: a file may be called so.
+    # The data may contain "</script>", as the name of a file for example. It must not end the script.
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     page = folder.joinpath(template).read_text("utf-8")
     page = page.replace("{{layout}}", folder.joinpath("squarify.js").read_text("utf-8"), 1)

@@ -1,3 +1,3 @@
-"""What is known of root packages and their providers: data and smoke scripts; the engine knows none of it."""
+"""Profiles: what minreq knows of root packages and their providers, as data and smoke scripts."""
 
-__all__ = ["loading", "planning", "usage"]
+__all__ = ["loader", "planner", "scanprofile"]

@@ -1,4 +1,4 @@
-"""The TOML of a profile: its own file, a file for each provider or family of them, and the profile it extends."""
+"""Reads the TOML of a profile: its own file, the files of its providers, and the profile it extends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-# Only read: tomlkit, which writes as well, takes ten times as long.
+# tomlkit, which can also write, takes ten times as long to read.
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -22,45 +22,47 @@ FOLDER = Path(__file__).parent
 #: The file in the folder of a profile.
 PROFILE = "profile.toml"
 
-#: What to look for in programs that use the root, beside the profile.
+#: The file beside it with the rules of a scan.
 SCAN = "scan.toml"
 
-#: Tables whose entries are declarations: one of the same name replaces the other whole.
-_DECLARATIONS = ("environment", "features", "forms", "providers", "undeclared")
+#: In these tables an entry of a profile replaces the whole entry of that name in the profile it extends.
+_MERGED_TABLES = ("environment", "features", "forms", "providers", "undeclared")
 _NOTHING: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
 
-def document(file: Path, known: Mapping[str, dict[str, Any]] = _NOTHING) -> dict[str, Any]:
-    """What *file*, the files in ``providers`` beside it and what it extends say together; paths are absolute.
+def load_document(file: Path, own_profiles: Mapping[str, dict[str, Any]] = _NOTHING) -> dict[str, Any]:
+    """Return the content of *file*, of the provider files beside it, and of the profile it extends; paths are absolute.
 
-    What it extends is one of those that are *known* by name, or one that comes with minreq. Raises `ProfileInvalid`.
+    It may extend one of *own_profiles*, by name, or a profile that comes with minreq. Raises `ProfileInvalid`.
     """
-    content = _absolute(read(file), file.parent.absolute())
+    content = _make_paths_absolute(read_toml(file), file.parent.absolute())
     for each in sorted(file.parent.glob("providers/*.toml")):
         declared = content.setdefault("providers", {})
-        for name, table in read(each).items():
+        for name, table in read_toml(each).items():
             if name in declared:
                 raise ProfileInvalid(each, (f"{name}: there is another provider of that name",))
             declared[name] = table
     base = content.pop("extends", None)
-    return content if base is None else _extended(file, str(base), content, known)
+    return content if base is None else _merge_base(file, str(base), content, own_profiles)
 
 
-def _extended(file: Path, name: str, content: dict[str, Any], known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _merge_base(
+    file: Path, name: str, content: dict[str, Any], own_profiles: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
     base = FOLDER / name / PROFILE
-    if name not in known and not base.is_file():
-        there = ", ".join(sorted({*known, *(each.parent.name for each in FOLDER.glob(f"*/{PROFILE}"))}))
-        raise ProfileInvalid(file, (f"extends: there is no profile {name!r}; there are: {there}",))
-    below = known[name] if name in known else document(base)
-    merged = {**below, **content, "refused": [*below.get("refused", ()), *content.get("refused", ())]}
-    for key in _DECLARATIONS:
+    if name not in own_profiles and not base.is_file():
+        names = ", ".join(sorted({*own_profiles, *(each.parent.name for each in FOLDER.glob(f"*/{PROFILE}"))}))
+        raise ProfileInvalid(file, (f"extends: there is no profile {name!r}; there are: {names}",))
+    base_content = own_profiles[name] if name in own_profiles else load_document(base)
+    merged = {**base_content, **content, "refused": [*base_content.get("refused", ()), *content.get("refused", ())]}
+    for key in _MERGED_TABLES:
         if isinstance(content.get(key, {}), dict):
-            merged[key] = {**below.get(key, {}), **content.get(key, {})}
+            merged[key] = {**base_content.get(key, {}), **content.get(key, {})}
     return merged
 
 
-def read(file: Path) -> dict[str, Any]:
-    """Return the content of *file*. Raises `ProfileInvalid`."""
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return the content of *file*. Raises `ProfileInvalid` where it cannot be read or parsed."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -69,8 +71,8 @@ def read(file: Path) -> dict[str, Any]:
         raise ProfileInvalid(file, (str(error),)) from error
 
 
-def _absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Scripts are named relative to the folder of the profile that declares them; what lies beside it is said too."""
+def _make_paths_absolute(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make paths absolute: a profile names scripts relative to its own folder. Add the path of its scan rules."""
     if (folder / SCAN).is_file():
         content["scan"] = str(folder / SCAN)
     features = content.get("features", {})

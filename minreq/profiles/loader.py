@@ -1,4 +1,4 @@
-"""Profiles as frozen values, read from their TOML."""
+"""Loads profiles as frozen values and finds the profile of a root."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import ProfileInvalid
-from minreq.profiles.documents import FOLDER, PROFILE, document
-from minreq.profiles.forms import filled
+from minreq.profiles.documents import FOLDER, PROFILE, load_document
+from minreq.profiles.forms import apply_form
 from minreq.profiles.table import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """Releases that are never installed, whatever the user asks for."""
+class RefusedReleases:
+    """Releases that minreq never installs."""
 
     name: NormalizedName
     versions: SpecifierSet
@@ -29,91 +29,91 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """A script, and the kind of calls it makes."""
+    """A smoke script, and the kind of calls it makes."""
 
     name: str
     file: Path
     calls: str
-    #: Runs unless the user names others.
+    #: Whether it runs when the user names no features.
     default: bool
-    #: Made available to the smoke where it runs, kept only where it needs them.
+    #: Added to the closure when the feature runs; kept only if the smoke needs them.
     requirements: tuple[Requirement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cannot:
-    """What releases of the root cannot do with a provider."""
+class Limitation:
+    """Features or calls of a provider that some releases of the root do not support."""
 
-    #: Empty: all.
+    #: The features; empty: all.
     features: frozenset[str]
     #: The names of calls; empty: all.
     calls: frozenset[str]
-    #: The releases that cannot.
+    #: The releases that do not support them.
     versions: SpecifierSet
-    #: Why, for a person.
+    #: The reason, for the user.
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call a smoke makes; texts may hold ``{http}`` and ``{https}``, the emulator's addresses."""
+    """One call that a smoke makes. Texts may contain ``{http}`` and ``{https}``, the addresses of the emulator."""
 
     kind: str
     name: str
     model: str
     arguments: Mapping[str, Any]
-    #: Variables that hold for this call; an empty one is taken away.
+    #: Environment variables for this call; an empty value removes the variable.
     variables: Mapping[str, str]
-    #: Variables that name a temporary file, and what stands in it.
+    #: Environment variables that name a temporary file -> content of that file.
     files: Mapping[str, str]
-    #: The name of the exception that is right, "" where an answer is.
+    #: The name of the exception that the call must raise, "" where it must return.
     expected: str
-    #: The features that make it; empty: all of its kind.
+    #: The features that make this call; empty: all features of its kind.
     features: frozenset[str]
-    #: The releases of the root that can do this.
+    #: The releases of the root that support it.
     versions: SpecifierSet
-    #: Why the others cannot, "" where all can.
+    #: Why the others do not, "" where all do.
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A provider, and what its smokes call."""
+    """A provider, and the calls of its smoke."""
 
     name: str
     aliases: tuple[str, ...]
-    #: Made available to the smoke, kept only where it needs them.
+    #: Added to the closure; kept only if the smoke needs them.
     requirements: tuple[Requirement, ...]
-    #: Variables of the environment of its stages.
+    #: Environment variables of its stages.
     environment: Mapping[str, str]
-    #: Its own, then those of the providers it includes.
+    #: Its own calls, then those of the providers it includes.
     calls: tuple[Call, ...]
-    cannot: tuple[Cannot, ...]
+    limitations: tuple[Limitation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Real:
-    """What becomes of the smokes where real endpoints answer."""
+class RealEndpoints:
+    """How the smoke changes for a script that calls the real endpoints."""
 
-    #: What the scripts share, and then what says it again where it differs.
+    #: Modules that the scripts share, then modules that replace parts of them.
     files: tuple[Path, ...]
-    #: Names of features that only the emulator can be asked for.
+    #: Features that only the emulator can answer.
     without: frozenset[str]
-    #: Names of arguments that say where the emulator is, or who calls.
+    #: Names of arguments with the address of the emulator or a credential.
     arguments: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What is known of a root package."""
+    """What minreq knows of a root package."""
 
     name: str
-    #: Distributions the profile is for.
+    #: The distributions that the profile is for.
     roots: tuple[NormalizedName, ...]
-    refused: tuple[Refused, ...]
-    #: By root, what it uses and does not declare: made available to the smoke, kept only where it needs it.
+    refused: tuple[RefusedReleases, ...]
+    #: By root, what it uses without declaring it: added to the closure; kept only if the smoke needs it.
     undeclared: Mapping[NormalizedName, tuple[Requirement, ...]]
-    #: Variables of the environment of every stage.
+    #: Environment variables of every stage.
     environment: Mapping[str, str]
     #: The script of the first stage.
     first: Path
@@ -121,45 +121,45 @@ class Profile:
     features: tuple[Feature, ...]
     #: Sorted by name.
     providers: tuple[Provider, ...]
-    #: What to look for in programs that use a root; ``None``: nothing is known of that.
+    #: The file with the rules of a scan; ``None``: code that uses the root cannot be scanned.
     scan: Path | None
-    #: ``None``: the smokes are for the emulator alone.
-    real: Real | None
+    #: ``None``: the smoke can run with the emulator only.
+    real_endpoints: RealEndpoints | None
 
 
-def find(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile | None:
-    """The profile that *root* belongs to, of those in *folders*, the last first, then of those that come with minreq.
+def find_profile(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile | None:
+    """Return the profile of *root*: from *folders*, the last first, else from those that come with minreq.
 
-    What a folder extends may be that of a folder before it, so that each can add to the same profile. Raises
-    `ProfileInvalid`.
+    The profile in a folder may extend that of a folder before it, so that several folders can add to one profile.
+    Raises `ProfileInvalid`.
     """
-    known: dict[str, dict[str, Any]] = {}
-    own: list[Profile] = []
+    contents: dict[str, dict[str, Any]] = {}
+    own_profiles: list[Profile] = []
     for file in (folder / PROFILE for folder in folders):
-        content = document(file, known)
-        own.insert(0, _checked(file, content))
-        known[own[0].name] = content
-    for profile in own:
+        content = load_document(file, contents)
+        own_profiles.insert(0, _validate(file, content))
+        contents[own_profiles[0].name] = content
+    for profile in own_profiles:
         if root in profile.roots:
             return profile
     for file in sorted(FOLDER.glob(f"*/{PROFILE}")):
-        profile = load(file)
+        profile = load_profile(file)
         if root in profile.roots:
             return profile
     return None
 
 
-def roots() -> tuple[str, ...]:
-    """Whatever a profile that comes with minreq is for."""
-    return tuple(root for file in sorted(FOLDER.glob(f"*/{PROFILE}")) for root in load(file).roots)
+def bundled_roots() -> tuple[str, ...]:
+    """Return the roots of the profiles that come with minreq."""
+    return tuple(root for file in sorted(FOLDER.glob(f"*/{PROFILE}")) for root in load_profile(file).roots)
 
 
-def load(file: Path) -> Profile:
-    """The profile in *file*; raises `ProfileInvalid` with everything that is wrong with it."""
-    return _checked(file, document(file))
+def load_profile(file: Path) -> Profile:
+    """Return the profile in *file*. Raises `ProfileInvalid` with all faults in it."""
+    return _validate(file, load_document(file))
 
 
-def _checked(file: Path, content: Mapping[str, Any]) -> Profile:
+def _validate(file: Path, content: Mapping[str, Any]) -> Profile:
     faults: list[str] = []
     profile = _profile(Table(content, "", faults), file.parent)
     if faults:
@@ -168,91 +168,93 @@ def _checked(file: Path, content: Mapping[str, Any]) -> Profile:
 
 
 def _profile(table: Table, folder: Path) -> Profile:
-    features = tuple(_feature(name, each, folder) for name, each in table.table("features").named())
+    features = tuple(_feature(name, each, folder) for name, each in table.table("features").items())
     profile = Profile(
-        name=table.text("name"),
-        roots=tuple(canonicalize_name(name) for name in table.texts("roots")),
+        name=table.string("name"),
+        roots=tuple(canonicalize_name(name) for name in table.strings("roots")),
         refused=tuple(refused for each in table.tables("refused") if (refused := _refused(each))),
         undeclared=_undeclared(table.table("undeclared")),
-        environment=table.strings("environment"),
+        environment=table.string_table("environment"),
         first=_script(table, "first", folder),
         features=features,
-        providers=_providers(table.table("providers"), table.anything("forms"), features),
-        scan=Path(scan) if (scan := table.text("scan", "")) else None,
-        real=_real(table.table("real"), folder) if "real" in table else None,
+        providers=_providers(table.table("providers"), table.json_table("forms"), features),
+        scan=Path(scan) if (scan := table.string("scan", "")) else None,
+        real_endpoints=_real_endpoints(table.table("real"), folder) if "real" in table else None,
     )
-    table.end()
+    table.refuse_unknown_keys()
     return profile
 
 
-def _real(table: Table, folder: Path) -> Real:
-    real = Real(
+def _real_endpoints(table: Table, folder: Path) -> RealEndpoints:
+    real_endpoints = RealEndpoints(
         files=_scripts(table, "files", folder),
-        without=frozenset(table.texts("without")),
-        arguments=frozenset(table.texts("arguments")),
+        without=frozenset(table.strings("without")),
+        arguments=frozenset(table.strings("arguments")),
     )
-    table.end()
-    return real
+    table.refuse_unknown_keys()
+    return real_endpoints
 
 
-def _refused(table: Table) -> Refused | None:
-    text, reason = table.text("release"), table.text("reason")
-    release = table.parsed("release", text, Requirement, InvalidRequirement)
-    table.end()
+def _refused(table: Table) -> RefusedReleases | None:
+    text, reason = table.string("release"), table.string("reason")
+    release = table.parse("release", text, Requirement, InvalidRequirement)
+    table.refuse_unknown_keys()
     if release is None:
         return None
-    return Refused(name=canonicalize_name(release.name), versions=release.specifier, reason=reason)
+    return RefusedReleases(name=canonicalize_name(release.name), versions=release.specifier, reason=reason)
 
 
 def _feature(name: str, table: Table, folder: Path) -> Feature:
     feature = Feature(
         name=name,
         file=_script(table, "file", folder),
-        calls=table.text("calls"),
-        default=table.switch("default", default=True),
+        calls=table.string("calls"),
+        default=table.boolean("default", default=True),
         requirements=_requirements(table, "requirements"),
     )
-    table.end()
+    table.refuse_unknown_keys()
     return feature
 
 
 def _script(table: Table, key: str, folder: Path) -> Path:
-    file = folder / table.text(key)
+    file = folder / table.string(key)
     if not file.is_file():
-        table.fault(key, f"no such file: {file}")
+        table.add_fault(key, f"no such file: {file}")
     return file
 
 
 def _scripts(table: Table, key: str, folder: Path) -> tuple[Path, ...]:
-    files = tuple(folder / text for text in table.texts(key))
+    files = tuple(folder / text for text in table.strings(key))
     for file in files:
         if not file.is_file():
-            table.fault(key, f"no such file: {file}")
+            table.add_fault(key, f"no such file: {file}")
     return files
 
 
 def _providers(table: Table, forms: Mapping[str, Any], features: Sequence[Feature]) -> tuple[Provider, ...]:
-    """The providers, each with the calls of those it includes."""
+    """Return the providers, each with the calls of the providers it includes."""
     own, includes = {}, {}
-    for name, each in table.named():
-        includes[name] = each.texts("includes")
-        own[name] = _provider(name, filled(name, each, forms), features)
+    for name, each in table.items():
+        includes[name] = each.strings("includes")
+        own[name] = _provider(name, apply_form(name, each, forms), features)
     for name, others in includes.items():
         for other in others:
             if other not in own:
-                table.fault(f"{name}.includes", f"no provider {other!r}")
-    return tuple(_joined(own[name], [own[other] for other in includes[name] if other in own]) for name in sorted(own))
+                table.add_fault(f"{name}.includes", f"no provider {other!r}")
+    return tuple(
+        _with_included(own[name], [own[other] for other in includes[name] if other in own]) for name in sorted(own)
+    )
 
 
-def _joined(provider: Provider, others: list[Provider]) -> Provider:
-    together = [provider, *others]
+def _with_included(provider: Provider, others: list[Provider]) -> Provider:
+    providers = [provider, *others]
     return Provider(
         name=provider.name,
         aliases=provider.aliases,
-        requirements=tuple(requirement for each in together for requirement in each.requirements),
-        environment={name: value for each in together for name, value in each.environment.items()},
-        calls=tuple(call for each in together for call in each.calls),
-        cannot=tuple(cannot for each in together for cannot in each.cannot),
+        requirements=tuple(requirement for each in providers for requirement in each.requirements),
+        environment={name: value for each in providers for name, value in each.environment.items()},
+        calls=tuple(call for each in providers for call in each.calls),
+        limitations=tuple(limitation for each in providers for limitation in each.limitations),
     )
 
 
@@ -262,60 +264,60 @@ def _undeclared(table: Table) -> dict[NormalizedName, tuple[Requirement, ...]]:
 
 def _requirements(table: Table, key: str) -> tuple[Requirement, ...]:
     found = (
-        table.parsed(f"{key}[{index}]", text, Requirement, InvalidRequirement)
-        for index, text in enumerate(table.texts(key))
+        table.parse(f"{key}[{index}]", text, Requirement, InvalidRequirement)
+        for index, text in enumerate(table.strings(key))
     )
     return tuple(requirement for requirement in found if requirement)
 
 
 def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
-    shared = table.anything("arguments")
+    shared = table.json_table("arguments")
     provider = Provider(
         name=name,
-        aliases=table.texts("aliases"),
+        aliases=table.strings("aliases"),
         requirements=_requirements(table, "requirements"),
-        environment=table.strings("environment"),
+        environment=table.string_table("environment"),
         calls=tuple(_calls(table, shared, features)),
-        cannot=tuple(_cannot(table, features)),
+        limitations=tuple(_limitations(table, features)),
     )
-    table.end()
+    table.refuse_unknown_keys()
     return provider
 
 
 def _calls(table: Table, shared: Mapping[str, Any], features: Sequence[Feature]) -> Iterator[Call]:
     for each in table.tables("calls"):
-        versions = each.parsed("versions", each.text("versions", ""), SpecifierSet, InvalidSpecifier)
+        versions = each.parse("versions", each.string("versions", ""), SpecifierSet, InvalidSpecifier)
         call = Call(
-            kind=each.text("kind"),
-            name=each.text("name"),
-            model=each.text("model"),
-            arguments={**shared, **each.anything("arguments")},
-            variables=each.strings("variables"),
-            files=each.strings("files"),
-            expected=each.text("expected", ""),
-            features=frozenset(each.texts("features")),
+            kind=each.string("kind"),
+            name=each.string("name"),
+            model=each.string("model"),
+            arguments={**shared, **each.json_table("arguments")},
+            variables=each.string_table("variables"),
+            files=each.string_table("files"),
+            expected=each.string("expected", ""),
+            features=frozenset(each.strings("features")),
             versions=versions or SpecifierSet(),
-            reason=each.text("reason", ""),
+            reason=each.string("reason", ""),
         )
         of_kind = {feature.name for feature in features if feature.calls == call.kind}
         if call.kind and not of_kind:
-            each.fault("kind", f"no feature makes calls of the kind {call.kind!r}")
+            each.add_fault("kind", f"no feature makes calls of the kind {call.kind!r}")
         for name in sorted(call.features - of_kind):
-            each.fault("features", f"no feature {name!r} makes calls of the kind {call.kind!r}")
-        each.end()
+            each.add_fault("features", f"no feature {name!r} makes calls of the kind {call.kind!r}")
+        each.refuse_unknown_keys()
         yield call
 
 
-def _cannot(table: Table, features: Sequence[Feature]) -> Iterator[Cannot]:
+def _limitations(table: Table, features: Sequence[Feature]) -> Iterator[Limitation]:
     for each in table.tables("cannot"):
-        versions = each.parsed("versions", each.text("versions", ""), SpecifierSet, InvalidSpecifier)
-        cannot = Cannot(
-            features=frozenset(each.texts("features")),
-            calls=frozenset(each.texts("calls")),
+        versions = each.parse("versions", each.string("versions", ""), SpecifierSet, InvalidSpecifier)
+        limitation = Limitation(
+            features=frozenset(each.strings("features")),
+            calls=frozenset(each.strings("calls")),
             versions=versions or SpecifierSet(),
-            reason=each.text("reason"),
+            reason=each.string("reason"),
         )
-        for name in sorted(cannot.features - {feature.name for feature in features}):
-            each.fault("features", f"no feature {name!r}")
-        each.end()
-        yield cannot
+        for name in sorted(limitation.features - {feature.name for feature in features}):
+            each.add_fault("features", f"no feature {name!r}")
+        each.refuse_unknown_keys()
+        yield limitation

@@ -1,4 +1,4 @@
-"""From a profile and what a user asks for to the plan of a smoke."""
+"""Makes the plan of a smoke from a profile and the choices of the user."""
 
 from __future__ import annotations
 
@@ -16,93 +16,95 @@ from packaging.version import Version
 
 from minreq.errors import UnknownFeature, UnknownProvider
 from minreq.model import EMPTY, Command, Group, Plan, Script
-from minreq.profiles.loading import Call, Feature, Profile, Provider
+from minreq.profiles.loader import Call, Feature, Profile, Provider
 
-#: Among the names of features: those that run when none is named.
+#: Stands for the features that run when the user names none.
 DEFAULT = "default"
 
-#: What a user's own smoke is told: where the emulator listens.
-_ADDRESSES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
-#: A command runs where the user's files are, several times at once: what pytest remembers would be in the way.
-_FOR_COMMANDS: Mapping[str, str] = {**_ADDRESSES, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
-#: Runs a command line.
-_COMMAND = Path(__file__).parent / "commands" / "smoke_command.py"
+#: Environment variables with the addresses of the emulator, for the user's own smoke.
+_EMULATOR_VARIABLES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
+#: A command runs in the user's folder, several times at once, so pytest must not write its cache there.
+_COMMAND_VARIABLES: Mapping[str, str] = {**_EMULATOR_VARIABLES, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+#: The script that runs a command line.
+_COMMAND_SCRIPT = Path(__file__).parent / "commands" / "smoke_command.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """A call that is left out, since the release of the root cannot do it."""
+class SkippedCall:
+    """A call that the plan leaves out, because the release of the root does not support it."""
 
     stage: str
     call: str
-    #: A sentence for a person.
+    #: A sentence for the user.
     reason: str
 
 
-def plan(
+def make_plan(
     profile: Profile | None,
     providers: Sequence[str],
     features: Sequence[str] | None,
     smokes: Sequence[Path | Command],
     version: Version | None = None,
 ) -> Plan:
-    """What to run: a group per provider, sorted by name, then one per smoke of the user.
+    """Return the plan: a group for each provider, sorted by name, then one for each smoke of the user.
 
-    *features* are what runs of each provider; ``None``, or `DEFAULT` among them, means those that run unasked.
-    *version* is the release of the root: calls it cannot do are left out, see `skipped`; with ``None`` all that some
-    release cannot do are left out.
-    Raises `UnknownProvider` and `UnknownFeature`.
+    *features* are the features that run; ``None``, or `DEFAULT` among them, means those that run by default. *version*
+    is the release of the root: the plan leaves out the calls it does not support, see `skipped_calls`. With ``None``
+    the plan leaves out all calls that some release does not support. Raises `UnknownProvider` and `UnknownFeature`.
     """
-    groups = [_group(provider, wanted, version) for provider, wanted in _wanted(profile, providers, features)]
+    groups = [
+        _provider_group(provider, selected, version)
+        for provider, selected in _select_features(profile, providers, features)
+    ]
     return Plan(
         environment=profile.environment if profile else EMPTY,
         first=Script(stage="import", file=profile.first) if profile else None,
-        groups=(*(group for group in groups if group.scripts), *_own(smokes)),
+        groups=(*(group for group in groups if group.scripts), *_user_groups(smokes)),
     )
 
 
-def available(
+def extra_requirements(
     profile: Profile, root: NormalizedName, providers: Sequence[str], features: Sequence[str] | None
 ) -> tuple[Requirement, ...]:
-    """What is resolved with *root* so that it, *providers* and *features* can ask for it; raises as `plan` does."""
-    wanted = _wanted(profile, providers, features)
-    found = {str(each): each for provider, _ in wanted for each in provider.requirements}
-    found |= {str(each): each for _, wanted_of in wanted for feature in wanted_of for each in feature.requirements}
+    """Return what is resolved with *root* for *providers* and *features*. Raises what `make_plan` raises."""
+    selected = _select_features(profile, providers, features)
+    found = {str(each): each for provider, _ in selected for each in provider.requirements}
+    found |= {str(each): each for _, chosen in selected for feature in chosen for each in feature.requirements}
     found |= {str(each): each for each in profile.undeclared.get(root, ())}
     return tuple(found[text] for text in sorted(found))
 
 
-def to_be_named(profile: Profile, providers: Sequence[str], features: Iterable[str]) -> tuple[str, ...]:
-    """Those of *features* that one of *providers* has calls for, and that run only when they are named; sorted."""
-    there = {each.name: each for each in _of_all(profile, providers)}
-    return tuple(sorted({name for name in features if name in there and not there[name].default}))
+def opt_in_features(profile: Profile, providers: Sequence[str], features: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *features* that a smoke of *providers* covers only when the user names them; sorted."""
+    available = {each.name: each for each in _all_features(profile, providers)}
+    return tuple(sorted({name for name in features if name in available and not available[name].default}))
 
 
-def uncovered(profile: Profile, providers: Sequence[str], features: Iterable[str]) -> tuple[str, ...]:
-    """Those of *features* that none of *providers* has calls for, sorted."""
-    return tuple(sorted({*features} - {each.name for each in _of_all(profile, providers)}))
+def uncovered_features(profile: Profile, providers: Sequence[str], features: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *features* that no smoke of *providers* covers, sorted."""
+    return tuple(sorted({*features} - {each.name for each in _all_features(profile, providers)}))
 
 
-def _of_all(profile: Profile, providers: Sequence[str]) -> list[Feature]:
-    found = [provider for name in providers for provider in _named(profile, name)]
-    return [feature for provider in found for feature in offered(profile, provider)]
+def _all_features(profile: Profile, providers: Sequence[str]) -> list[Feature]:
+    found = [provider for name in providers for provider in _find_providers(profile, name)]
+    return [feature for provider in found for feature in supported_features(profile, provider)]
 
 
-def skipped(
+def skipped_calls(
     profile: Profile, providers: Sequence[str], features: Sequence[str] | None, version: Version
-) -> tuple[Skipped, ...]:
-    """The calls a plan for *version* leaves out; raises `UnknownProvider` and `UnknownFeature`."""
+) -> tuple[SkippedCall, ...]:
+    """Return the calls that a plan for *version* leaves out. Raises `UnknownProvider` and `UnknownFeature`."""
     return tuple(
-        Skipped(stage=f"{provider.name}/{feature.name}", call=call.name, reason=reason)
-        for provider, wanted in _wanted(profile, providers, features)
-        for feature in wanted
+        SkippedCall(stage=f"{provider.name}/{feature.name}", call=call.name, reason=reason)
+        for provider, selected in _select_features(profile, providers, features)
+        for feature in selected
         for call in provider.calls
-        if _made(call, feature) and (reason := _unable(provider, call, feature, version)) is not None
+        if _belongs_to(call, feature) and (reason := _reason_unsupported(provider, call, feature, version)) is not None
     )
 
 
 def without_template(plan: Plan) -> Plan:
-    """*plan* with the first stage as the beginning of every group, for what does not survive a fork."""
+    """Return *plan* with the first stage at the beginning of each group, for code that does not survive a fork."""
     first = plan.first
     if first is None:
         return plan
@@ -113,15 +115,15 @@ def without_template(plan: Plan) -> Plan:
     return replace(plan, first=None, groups=groups)
 
 
-def with_own(plan: Plan, smokes: Sequence[Path | Command]) -> Plan:
-    """*plan* and the smokes of the user; a script with the name of one of the plan is that one."""
+def with_user_smokes(plan: Plan, smokes: Sequence[Path | Command]) -> Plan:
+    """Return *plan* with the smokes of the user, without scripts whose names are in the plan already."""
     known = {script.file.name for group in plan.groups for script in group.scripts}
     new = [each for each in smokes if isinstance(each, Command) or each.name not in known]
-    return replace(plan, groups=(*plan.groups, *_own(new)))
+    return replace(plan, groups=(*plan.groups, *_user_groups(new)))
 
 
-def inputs(plan: Plan) -> Mapping[str, str]:
-    """The SHA-256 of everything that decides what *plan* does, by name: when one of them differs, a lock is stale."""
+def input_digests(plan: Plan) -> Mapping[str, str]:
+    """Return the SHA-256 of each input of *plan*, by name. A lock is stale when one of them differs."""
     found = {"environment": _digest(plan.environment)}
     if plan.first:
         # The scripts of a profile share modules in their folder.
@@ -137,25 +139,28 @@ def inputs(plan: Plan) -> Mapping[str, str]:
     return dict(sorted(found.items()))
 
 
-def _wanted(
+def _select_features(
     profile: Profile | None, providers: Sequence[str], features: Sequence[str] | None
 ) -> list[tuple[Provider, list[Feature]]]:
-    """The providers, each with those of the features that it has calls for."""
-    found = {provider.name: provider for name in providers for provider in _named(profile, name)}
-    of_each = {name: offered(profile, provider) for name, provider in found.items()} if profile else {}
-    known = {feature.name for each in of_each.values() for feature in each}
+    """Return the providers, each with the selected features that it has calls for."""
+    found = {provider.name: provider for name in providers for provider in _find_providers(profile, name)}
+    features_of = {name: supported_features(profile, provider) for name, provider in found.items()} if profile else {}
+    known = {feature.name for each in features_of.values() for feature in each}
     for name in features or ():
         if found and name not in known | {DEFAULT}:
             raise UnknownFeature(name, tuple(sorted(found)), tuple(sorted(known)))
-    unasked = features is None or DEFAULT in features
+    use_defaults = features is None or DEFAULT in features
     return [
-        (found[name], [each for each in of_each[name] if (unasked and each.default) or each.name in (features or ())])
+        (
+            found[name],
+            [each for each in features_of[name] if (use_defaults and each.default) or each.name in (features or ())],
+        )
         for name in sorted(found)
     ]
 
 
-def _named(profile: Profile | None, name: str) -> list[Provider]:
-    """The provider called *name*, or all that have it as an alias: ``google`` is two."""
+def _find_providers(profile: Profile | None, name: str) -> list[Provider]:
+    """Return the provider called *name*, or all with that alias: two providers have the alias ``google``."""
     providers = profile.providers if profile else ()
     found = [provider for provider in providers if name.lower() == provider.name]
     found = found or [provider for provider in providers if name.lower() in provider.aliases]
@@ -164,18 +169,18 @@ def _named(profile: Profile | None, name: str) -> list[Provider]:
     return found
 
 
-def offered(profile: Profile, provider: Provider) -> list[Feature]:
-    """The features that *provider* has calls for, in the order they run."""
-    return [feature for feature in profile.features if any(_made(call, feature) for call in provider.calls)]
+def supported_features(profile: Profile, provider: Provider) -> list[Feature]:
+    """Return the features that *provider* has calls for, in the order in which they run."""
+    return [feature for feature in profile.features if any(_belongs_to(call, feature) for call in provider.calls)]
 
 
-def _group(provider: Provider, features: Sequence[Feature], version: Version | None) -> Group:
+def _provider_group(provider: Provider, features: Sequence[Feature], version: Version | None) -> Group:
     scripts = []
     for feature in features:
         calls = [
-            _told(call)
+            _to_json(call)
             for call in provider.calls
-            if _made(call, feature) and _unable(provider, call, feature, version) is None
+            if _belongs_to(call, feature) and _reason_unsupported(provider, call, feature, version) is None
         ]
         environment = {**provider.environment, "MINREQ_CALLS": json.dumps(calls, sort_keys=True)}
         if calls:
@@ -184,24 +189,27 @@ def _group(provider: Provider, features: Sequence[Feature], version: Version | N
     return Group(name=provider.name, scripts=tuple(scripts))
 
 
-def _unable(provider: Provider, call: Call, feature: Feature, version: Version | None) -> str | None:
-    """Why *version* cannot make *call* for *feature*, ``None`` when it can; an unknown version can the least."""
+def _reason_unsupported(provider: Provider, call: Call, feature: Feature, version: Version | None) -> str | None:
+    """Return why *version* does not support *call* for *feature*, ``None`` where it does.
+
+    Of an unknown version only what all releases support is expected.
+    """
     if call.versions and (version is None or not call.versions.contains(version, prereleases=True)):
         return call.reason
-    for cannot in provider.cannot:
-        meant = not cannot.features or feature.name in cannot.features
-        named = not cannot.calls or call.name in cannot.calls
-        if meant and named and (version is None or cannot.versions.contains(version, prereleases=True)):
-            return cannot.reason
+    for limitation in provider.limitations:
+        has_feature = not limitation.features or feature.name in limitation.features
+        has_call = not limitation.calls or call.name in limitation.calls
+        if has_feature and has_call and (version is None or limitation.versions.contains(version, prereleases=True)):
+            return limitation.reason
     return None
 
 
-def _made(call: Call, feature: Feature) -> bool:
+def _belongs_to(call: Call, feature: Feature) -> bool:
     return call.kind == feature.calls and (not call.features or feature.name in call.features)
 
 
-def _told(call: Call) -> dict[str, object]:
-    """*call* as its script reads it."""
+def _to_json(call: Call) -> dict[str, object]:
+    """Return *call* as the script reads it."""
     return {
         "name": call.name,
         "model": call.model,
@@ -212,31 +220,35 @@ def _told(call: Call) -> dict[str, object]:
     }
 
 
-def _own(smokes: Sequence[Path | Command]) -> Iterable[Group]:
-    """A group for each script of the user; a file name that comes again is counted."""
-    seen: dict[str, int] = {}
+def _user_groups(smokes: Sequence[Path | Command]) -> Iterable[Group]:
+    """Yield a group for each smoke of the user. A second smoke of one name gets ``#2``."""
+    counts: dict[str, int] = {}
     for smoke in smokes:
         title = shlex.join(smoke.words) if isinstance(smoke, Command) else smoke.name
-        count = seen[title] = seen.get(title, 0) + 1
+        count = counts[title] = counts.get(title, 0) + 1
         name = f"smoke/{title}" if count == 1 else f"smoke/{title}#{count}"
         if isinstance(smoke, Command):
             arguments = (str(smoke.folder), *smoke.words)
             script = Script(
-                stage=name, file=_COMMAND, environment=_FOR_COMMANDS, arguments=arguments, folder=smoke.folder
+                stage=name,
+                file=_COMMAND_SCRIPT,
+                environment=_COMMAND_VARIABLES,
+                arguments=arguments,
+                folder=smoke.folder,
             )
         else:
-            script = Script(stage=name, file=smoke, environment=_ADDRESSES)
+            script = Script(stage=name, file=smoke, environment=_EMULATOR_VARIABLES)
         yield Group(name=name, scripts=(script,))
 
 
 def command_digest(command: Command) -> str:
-    """Return the digest, as `inputs` has it, of a command line with the files it names."""
+    """Return the digest of a command line and the files it names, as in `input_digests`."""
     files = {name: _file_digest(file) for name, file in named_files(command).items()}
-    return _digest([files, dict(_FOR_COMMANDS), command.words])
+    return _digest([files, dict(_COMMAND_VARIABLES), command.words])
 
 
 def named_files(command: Command) -> Mapping[str, Path]:
-    """Return by name the files, and those of Python in the folders, that a command line names; sorted."""
+    """Return the files that a command line names, and the Python files in the folders it names, by name; sorted."""
     named = [command.folder / word for word in command.words if not word.startswith("-")]
     files = {file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])}
     return {os.path.relpath(file, command.folder): file for file in sorted(files) if file.is_file()}

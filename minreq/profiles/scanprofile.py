@@ -1,4 +1,4 @@
-"""What to look for in programs that use a root package, read from ``scan.toml`` beside its profile."""
+"""What a scan looks for in programs that use a root package, read from ``scan.toml`` beside the profile."""
 
 from __future__ import annotations
 
@@ -6,70 +6,70 @@ from dataclasses import dataclass
 
 from minreq.errors import ProfileInvalid
 from minreq.profiles import documents
-from minreq.profiles.loading import Profile
+from minreq.profiles.loader import Profile
 from minreq.profiles.table import Table
-from minreq.scan.usage import Function, Vocabulary
+from minreq.scan.usage import Function, ScanRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guide:
-    """What to look for, and where the root says whose a bare name of a model is."""
+class ScanProfile:
+    """The rules of a scan, and where the root keeps its own table of models."""
 
-    vocabulary: Vocabulary
-    #: A JSON file of the root's distribution: name of a model -> object.
-    models: str
+    rules: ScanRules
+    #: A JSON file in the root's distribution: model name -> object.
+    models_file: str
     #: The key of such an object that names the provider.
-    provider: str
+    provider_key: str
 
 
-def guide(profile: Profile) -> Guide | None:
-    """Return the guide of *profile*, ``None`` when it has none; raises `ProfileInvalid`."""
+def load_scan_profile(profile: Profile) -> ScanProfile | None:
+    """Return the scan profile of *profile*, ``None`` when it has none. Raises `ProfileInvalid`."""
     file = profile.scan
     if file is None:
         return None
     faults: list[str] = []
-    table = Table(documents.read(file), "", faults)
+    table = Table(documents.read_toml(file), "", faults)
     other = table.table("other")
-    found = Guide(
-        vocabulary=Vocabulary(
-            module=table.text("module"),
-            functions={name: _function(each) for name, each in table.table("functions").named()},
-            model_list=table.text("model_list"),
-            alias=table.text("alias"),
-            parameters=table.text("parameters"),
-            wrapper=table.text("wrapper"),
-            methods={name: _function(each) for name, each in table.table("methods").named()},
-            companions=frozenset(table.texts("companions")),
-            arguments=table.strings("arguments"),
-            settings=table.strings("settings"),
-            hints=_known(profile, table.strings("hints")),
-            prefixes=_known(profile, {**table.strings("prefixes"), **_prefixes(profile)}),
-            other_functions=frozenset(other.texts("functions")),
-            other_keys=frozenset(other.texts("keys")),
+    scan_profile = ScanProfile(
+        rules=ScanRules(
+            module=table.string("module"),
+            functions={name: _function(each) for name, each in table.table("functions").items()},
+            model_list=table.string("model_list"),
+            alias=table.string("alias"),
+            parameters=table.string("parameters"),
+            wrapper=table.string("wrapper"),
+            methods={name: _function(each) for name, each in table.table("methods").items()},
+            companions=frozenset(table.strings("companions")),
+            arguments=table.string_table("arguments"),
+            settings=table.string_table("settings"),
+            hints=_only_known_providers(profile, table.string_table("hints")),
+            prefixes=_only_known_providers(profile, {**table.string_table("prefixes"), **_prefixes(profile)}),
+            other_functions=frozenset(other.strings("functions")),
+            other_keys=frozenset(other.strings("keys")),
         ),
-        models=table.text("models"),
-        provider=table.text("provider"),
+        models_file=table.string("models"),
+        provider_key=table.string("provider"),
     )
-    other.end()
-    table.end()
+    other.refuse_unknown_keys()
+    table.refuse_unknown_keys()
     if faults:
         raise ProfileInvalid(file, tuple(faults))
-    return found
+    return scan_profile
 
 
 def _function(table: Table) -> Function:
-    takes = table.text("takes", "a model")
+    takes = table.string("takes", "a model")
     function = Function(
-        features=table.texts("features"),
-        streaming=table.text("streaming", ""),
-        model=None if takes == "nothing" else table.number("model", 0),
+        features=table.strings("features"),
+        streaming=table.string("streaming", ""),
+        model=None if takes == "nothing" else table.integer("model", 0),
     )
-    table.end()
+    table.refuse_unknown_keys()
     return function
 
 
 def _prefixes(profile: Profile) -> dict[str, str]:
-    """What the models of the profile's own calls begin with; a provider's name is a prefix of its own."""
+    """The prefixes of the models that the profile's own calls name. The name of a provider is a prefix of it too."""
     found: dict[str, str] = {}
     for provider in profile.providers:
         for call in provider.calls:
@@ -77,7 +77,7 @@ def _prefixes(profile: Profile) -> dict[str, str]:
     return found | {provider.name: provider.name for provider in profile.providers}
 
 
-def _known(profile: Profile, named: dict[str, str]) -> dict[str, str]:
-    """Without what leads to a provider that the profile does not have."""
+def _only_known_providers(profile: Profile, provider_of: dict[str, str]) -> dict[str, str]:
+    """*provider_of* without the entries whose provider is not in the profile."""
     names = {provider.name for provider in profile.providers}
-    return {key: name for key, name in named.items() if name in names}
+    return {key: name for key, name in provider_of.items() if name in names}

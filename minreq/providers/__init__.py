@@ -1,3 +1,3 @@
-"""What each provider needs, measured."""
+"""Measure which distributions each provider needs."""
 
 __all__ = ["measure", "needs"]

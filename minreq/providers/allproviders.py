@@ -1,7 +1,7 @@
-"""What each provider needs beyond the import of the root, found in forks of one first stage.
+"""Find what each provider needs beyond the import of the root, in forks of one first stage.
 
-A lock answers each question once for all providers. Here each provider has answers of its own, so that what one asks
-for is never put on the account of another, and all of them still share the import, which is most of the time.
+A lock answers each question once for all providers. Here each provider has its own answers, so that no provider is
+charged with what another asks for. All of them share the import of the root, which takes most of the time.
 """
 
 from __future__ import annotations
@@ -14,121 +14,124 @@ from functools import partial
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import MinreqError, SmokeFails
-from minreq.minimize import Wishes, minimize
-from minreq.minimize.observe import Laboratory
+from minreq.errors import MinreqError, SmokeFailed
+from minreq.minimize import UserChoices, minimize
+from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import Decision
 from minreq.model import Group
-from minreq.providers.groups import Groups
-from minreq.providers.search import Provision, Search
+from minreq.providers.grouphandler import GroupQuestionHandler
+from minreq.providers.oneprovider import ProviderEvidence, ProviderSearch
 from minreq.reporting import Reporter
-from minreq.smoke.running import Run
+from minreq.smoke.run import Run
 
-__all__ = ["Provision", "provisions"]
+__all__ = ["ProviderEvidence", "find_provider_needs"]
 
-_NOBODY = Reporter()
+_NO_REPORTER = Reporter()
 
 
-def provisions(
-    laboratory: Laboratory,
+def find_provider_needs(
+    runner: SmokeRunner,
     base: frozenset[NormalizedName],
     declined: frozenset[NormalizedName],
     *,
-    known: Callable[[Provision], None],
-    reporter: Reporter = _NOBODY,
+    report: Callable[[ProviderEvidence], None],
+    reporter: Reporter = _NO_REPORTER,
 ) -> None:
     """Find what each group of the plan needs beside *base*, on which the first stage passes.
 
-    *known* is told each as soon as it stands, in whatever thread that is. *declined* is what the first stage asked for
-    and does without. Where a provider needs that, the first stage would have had it too: it is run with it, and then
-    the stages that asked. What does not pass so, or fails though nothing is left out, is minimized as a lock of that
-    provider alone would be. Raises ``SmokeFails`` where the first stage does not pass.
+    *report* is called with the evidence of each provider as soon as it is final, in any thread. *declined* is what the
+    first stage asked for and does without. Where a provider needs some of that, the first stage would have had it too:
+    it runs again with it, and then the stages that asked. What does not pass so, or fails although nothing is left out,
+    is minimized as a lock of that provider alone would be. Raises ``SmokeFailed`` where the first stage does not pass.
     """
-    groups = Groups(laboratory, declined)
-    plan = laboratory.world.plan
+    handlers = GroupQuestionHandler(runner, declined)
+    plan = runner.setup.plan
 
-    def searched(group: Group) -> Provision:
-        found = Search(groups, run, group).provision()
-        reporter.provided(found.provider, found.needs.keys(), found.failure)
-        if _stands(found, declined):
-            known(found)
+    def search(group: Group) -> ProviderEvidence:
+        found = ProviderSearch(handlers, run, group).search()
+        reporter.provided(found.provider, found.evidence.keys(), found.failure)
+        if _is_final(found, declined):
+            report(found)
         return found
 
-    with _template(laboratory, "providers", base, groups) as run, ThreadPoolExecutor(laboratory.jobs + 1) as pool:
-        # One more than there are processors, since stages wait too: for what they try again, and for the emulator.
-        found = list(pool.map(searched, plan.groups))
-    doubtful = [each for each in found if not _stands(each, declined)]
-    for each in _standing_again(laboratory, base, declined, doubtful):
-        known(each)
+    with _run_first_stage(runner, "providers", base, handlers) as run, ThreadPoolExecutor(runner.jobs + 1) as pool:
+        # One more than there are processors, since stages also wait: for what they try again, and for the emulator.
+        found = list(pool.map(search, plan.groups))
+    doubtful = [each for each in found if not _is_final(each, declined)]
+    for each in _confirm_with_first_stage(runner, base, declined, doubtful):
+        report(each)
         doubtful.remove(each)
     for each in doubtful:
-        known(_alone(laboratory, base, each))
+        report(_minimize_alone(runner, base, each))
 
 
-def _stands(found: Provision, declined: frozenset[NormalizedName]) -> bool:
-    """Whether it passed with nothing that the first stage, too, asked for and does without."""
-    return not found.failure and declined.isdisjoint(found.needs)
+def _is_final(found: ProviderEvidence, declined: frozenset[NormalizedName]) -> bool:
+    """Whether the provider passed and needs nothing that the first stage asked for too and does without."""
+    return not found.failure and declined.isdisjoint(found.evidence)
 
 
 @contextmanager
-def _template(laboratory: Laboratory, name: str, paths: frozenset[NormalizedName], groups: Groups) -> Iterator[Run]:
-    """Run the first stage with *paths*, and keep what it left for groups to begin with."""
-    shared = sorted(laboratory.closure.import_map.shared)
+def _run_first_stage(
+    runner: SmokeRunner, name: str, initial: frozenset[NormalizedName], handlers: GroupQuestionHandler
+) -> Iterator[Run]:
+    """Run the first stage with *initial*; the groups then start in forks of its process."""
+    shared = sorted(runner.closure.import_map.shared)
     run = Run(
-        laboratory.world,
+        runner.setup,
         name,
-        paths=laboratory.paths(paths),
-        oracle=groups,
+        paths=runner.folders(initial),
+        handler=handlers,
         shared=shared,
-        forks=laboratory.jobs,
+        max_forks=runner.jobs,
     )
-    groups.bind(run.places, paths)
+    handlers.bind(run.path_map, initial)
     with run:
-        first = run.first_stage()
+        first = run.wait_for_first_stage()
         if first is not None and not first.passed:
-            raise SmokeFails(first.behaviour.stage, first.behaviour.status, first.traceback)
+            raise SmokeFailed(first.behaviour.stage, first.behaviour.status, first.traceback)
         yield run
 
 
-def _standing_again(
-    laboratory: Laboratory,
+def _confirm_with_first_stage(
+    runner: SmokeRunner,
     base: frozenset[NormalizedName],
     declined: frozenset[NormalizedName],
-    doubtful: Iterable[Provision],
-) -> Iterator[Provision]:
-    """Yield those that stand where the first stage is given what of their needs it asked for."""
-    together: dict[frozenset[NormalizedName], list[Provision]] = {}
+    doubtful: Iterable[ProviderEvidence],
+) -> Iterator[ProviderEvidence]:
+    """Yield those of *doubtful* that still hold when the first stage, too, gets what it asked for of their needs."""
+    by_addition: dict[frozenset[NormalizedName], list[ProviderEvidence]] = {}
     for each in doubtful:
         if not each.failure:
-            together.setdefault(declined.intersection(each.needs), []).append(each)
-    for number, given in enumerate(sorted(together, key=sorted), 1):
-        groups = Groups(laboratory, declined - given)
+            by_addition.setdefault(declined.intersection(each.evidence), []).append(each)
+    for number, addition in enumerate(sorted(by_addition, key=sorted), 1):
+        handlers = GroupQuestionHandler(runner, declined - addition)
+        candidates = by_addition[addition]
         with (
-            suppress(SmokeFails),
-            _template(laboratory, f"providers-again-{number}", base | given, groups) as run,
-            ThreadPoolExecutor(laboratory.jobs + 1) as pool,
+            suppress(SmokeFailed),
+            _run_first_stage(runner, f"providers-again-{number}", base | addition, handlers) as run,
+            ThreadPoolExecutor(runner.jobs + 1) as pool,
         ):
-            passed = pool.map(partial(_passes, laboratory, groups, run), together[given])
-            yield from (each for each, is_so in zip(together[given], passed, strict=True) if is_so)
+            passed = pool.map(partial(_repeat_stages, runner, handlers, run), candidates)
+            yield from (each for each, has_passed in zip(candidates, passed, strict=True) if has_passed)
 
 
-def _passes(laboratory: Laboratory, groups: Groups, run: Run, found: Provision) -> bool:
-    """Whether the stages that asked for what the first stage does without pass with its needs and nothing else."""
-    (group,) = (each for each in laboratory.world.plan.groups if each.name == found.provider)
-    trace = groups.begin(group.name, {name: Decision(accepted=True, reason="needed") for name in found.needs})
-    results = run.run([script for script in group.scripts if script.stage in found.again])
-    accepted = {name for name, answer in trace.answers().items() if answer.accepted}
-    return all(result.passed for result in results) and accepted <= found.needs.keys()
+def _repeat_stages(runner: SmokeRunner, handlers: GroupQuestionHandler, run: Run, found: ProviderEvidence) -> bool:
+    """Run the stages of *found* that are to be repeated; return whether they pass with its needs and nothing else."""
+    (group,) = (each for each in runner.setup.plan.groups if each.name == found.provider)
+    handler = handlers.start(group.name, {name: Decision(accepted=True, reason="needed") for name in found.evidence})
+    results = run.run_scripts([script for script in group.scripts if script.stage in found.stages_to_repeat])
+    accepted = {name for name, answer in handler.answers().items() if answer.accepted}
+    return all(result.passed for result in results) and accepted <= found.evidence.keys()
 
 
-def _alone(laboratory: Laboratory, base: frozenset[NormalizedName], found: Provision) -> Provision:
+def _minimize_alone(runner: SmokeRunner, base: frozenset[NormalizedName], found: ProviderEvidence) -> ProviderEvidence:
     """Return what a lock of the provider of *found* alone keeps beside *base*."""
-    plan = laboratory.world.plan
+    plan = runner.setup.plan
     groups = tuple(group for group in plan.groups if group.name == found.provider)
-    own = laboratory.running(replace(plan, groups=groups))
+    own = runner.with_plan(replace(plan, groups=groups))
     try:
-        minimum = minimize(own, Wishes(requested={}), _NOBODY)
+        minimal_set = minimize(own, UserChoices(requested={}), _NO_REPORTER)
     except MinreqError as error:
-        return replace(found, needs={}, failure=found.failure or str(error).splitlines()[0])
-    needs = {name: why for name, why in minimum.evidence.items() if name not in base}
-    return replace(found, needs=needs, failure="")
+        return replace(found, evidence={}, failure=found.failure or str(error).splitlines()[0])
+    evidence = {name: why for name, why in minimal_set.evidence.items() if name not in base}
+    return replace(found, evidence=evidence, failure="")

@@ -1,4 +1,4 @@
-"""The way from a profile to what each of its providers needs: measured together, kept by the hash of what was run."""
+"""Measure what each provider of a profile needs; the results are cached."""
 
 from __future__ import annotations
 
@@ -10,90 +10,90 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.config import Settings
-from minreq.errors import NoProviders, ProjectNotFound, ResolutionFailure
+from minreq.errors import NoProfile, ProjectNotFound, ResolutionFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lock import resolve
-from minreq.lock.resolve import Mapped
-from minreq.minimize import Wishes, minimize
-from minreq.minimize.laboratory import workplace
-from minreq.minimize.observe import Laboratory
-from minreq.minimize.select import requests
+from minreq.lock.resolve import ResolvedTask
+from minreq.minimize import UserChoices, minimize
+from minreq.minimize.runner import SmokeRunner, open_runner
+from minreq.minimize.select import request_evidence
 from minreq.model import Difference, Evidence, Failure, Plan, Resolution
-from minreq.profiles import loading, planning
-from minreq.profiles.loading import Profile
-from minreq.providers.needs import Base, Measured, Need, Needs, Part, Records
-from minreq.providers.provision import Provision, provisions
+from minreq.profiles import loader, planner
+from minreq.profiles.loader import Profile
+from minreq.providers.allproviders import ProviderEvidence, find_provider_needs
+from minreq.providers.cache import BaseRecord, MeasurementCache, ProviderRecord
+from minreq.providers.needs import Measurement, NeededDistribution, ProviderNeeds
 from minreq.reporting import Reporter, Step
-from minreq.task import task as preparing
-from minreq.task.task import Task
+from minreq.task.task import Task, prepare_task, read_index_settings
 from minreq.wheels.closure import Closure
 
 
-def measure(settings: Settings, reporter: Reporter) -> Needs:
-    """Return what the providers of *settings* need beside the import of the root, all of them if none is named.
+def measure(settings: Settings, reporter: Reporter) -> Measurement:
+    """Return what the providers of *settings*, or else all providers, need beside the import of the root.
 
-    What was measured before for the same distributions, scripts and interpreter is not measured again. Of a provider
-    that cannot be had beside the root the reason is told. Raises ``NoProviders`` and every branch of ``MinreqError``
-    that a lock raises but ``ProofFailed``.
+    Results are cached; the cache key is the distributions, the scripts, the interpreter and minreq itself. A provider
+    that cannot be resolved beside the root has the reason as its failure. Raises ``NoProfile``, and what a lock raises
+    but ``ProofFailed``.
     """
-    task = preparing.task(replace(settings, smokes=(), scan=()))
+    task = prepare_task(replace(settings, smokes=(), scan=()))
     profile = task.profile
     if profile is None:
-        raise NoProviders(settings.root.name, loading.roots())
-    index_settings = preparing.index_settings(task.settings.index, task.files)
+        raise NoProfile(settings.root.name, loader.bundled_roots())
+    index_settings = read_index_settings(task.settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        mapped, impossible = _mapped(task, profile, index, index_settings, reporter)
-        version = mapped.resolution.pins[task.subject].version
-        asked = settings.providers or [provider.name for provider in profile.providers]
-        plan = planning.plan(profile, asked, settings.features or None, [], version)
-        groups = tuple(group for group in plan.groups if group.name not in impossible)
-        base, found = _measured(task, mapped, replace(plan, groups=groups), reporter)
-    found += [
-        Measured(provider=group.name, failure=impossible[group.name])
+        resolved, unresolvable = _resolve(task, profile, index, index_settings, reporter)
+        version = resolved.resolution.pins[task.profiled_root].version
+        requested = settings.providers or [provider.name for provider in profile.providers]
+        plan = planner.make_plan(profile, requested, settings.features or None, [], version)
+        groups = tuple(group for group in plan.groups if group.name not in unresolvable)
+        base, records = _measure_plan(task, resolved, replace(plan, groups=groups), reporter)
+    records += [
+        ProviderRecord(provider=group.name, failure=unresolvable[group.name])
         for group in plan.groups
-        if group.name in impossible
+        if group.name in unresolvable
     ]
-    return Needs(
-        root=task.subject,
+    records.sort(key=lambda each: each.provider)
+    return Measurement(
+        root=task.profiled_root,
         version=version,
         platform=task.host,
         base=base.parts,
-        providers=tuple(_need(task, profile, each, version) for each in sorted(found, key=lambda each: each.provider)),
+        providers=tuple(_provider_needs(task, profile, record, version) for record in records),
     )
 
 
-def _mapped(
+def _resolve(
     task: Task, profile: Profile, index: IndexClient, index_settings: IndexSettings, reporter: Reporter
-) -> tuple[Mapped, Mapping[str, str]]:
-    """Map the root with all providers that can be had beside it; return also why the others cannot, by name.
+) -> tuple[ResolvedTask, Mapping[str, str]]:
+    """Resolve the root with all providers that can be resolved beside it; also return why the others cannot, by name.
 
-    The root is what it is without any of them: none makes it older for all. And all of them count, whoever is asked
-    for: else versions would depend on that.
+    The root is resolved without providers first and then stays at that version, so that no provider makes it older
+    for all. All providers take part, whichever the user names: else versions would depend on the names.
     """
     settings = task.settings
-    alone = resolve.resolved(_with(task, settings.root, ()), index, index_settings)
+    alone = resolve.resolve_pins(_with(task, settings.root, ()), index, index_settings)
     root = Requirement(f"{settings.root.name}=={alone.pins[task.root].version}")
     root.extras = settings.root.extras
-    everybody = tuple(provider.name for provider in profile.providers)
-    possible: tuple[str, ...] = ()
-    impossible: dict[str, str] = {}
+    names = tuple(provider.name for provider in profile.providers)
+    resolvable: tuple[str, ...] = ()
+    unresolvable: dict[str, str] = {}
     try:
-        return resolve.mapped(_with(task, root, everybody), index, index_settings, reporter), impossible
+        return resolve.resolve_task(_with(task, root, names), index, index_settings, reporter), unresolvable
     except (ResolutionFailure, ProjectNotFound):
-        for each in everybody:
-            why = _impossible(_with(task, root, (*possible, each)), index, index_settings)
+        for name in names:
+            why = _why_unresolvable(_with(task, root, (*resolvable, name)), index, index_settings)
             if why is None:
-                possible += (each,)
+                resolvable += (name,)
             else:
-                impossible[each] = why
-    return resolve.mapped(_with(task, root, possible), index, index_settings, reporter), impossible
+                unresolvable[name] = why
+    return resolve.resolve_task(_with(task, root, resolvable), index, index_settings, reporter), unresolvable
 
 
-def _impossible(task: Task, index: IndexClient, index_settings: IndexSettings) -> str | None:
-    """Return why what *task* asks for cannot be had, ``None`` where it can."""
+def _why_unresolvable(task: Task, index: IndexClient, index_settings: IndexSettings) -> str | None:
+    """Return why *task* cannot be resolved, ``None`` where it can."""
     try:
-        resolve.resolved(task, index, index_settings)
+        resolve.resolve_pins(task, index, index_settings)
     except (ResolutionFailure, ProjectNotFound) as error:
         return str(error)
     return None
@@ -103,104 +103,107 @@ def _with(task: Task, root: Requirement, providers: tuple[str, ...]) -> Task:
     return replace(task, settings=replace(task.settings, root=root, providers=providers))
 
 
-def _measured(task: Task, mapped: Mapped, plan: Plan, reporter: Reporter) -> tuple[Base, list[Measured]]:
-    """Return what the first stage of *plan* needs, and what each of its groups does; run is what no record tells."""
-    records = Records(
+def _measure_plan(
+    task: Task, resolved: ResolvedTask, plan: Plan, reporter: Reporter
+) -> tuple[BaseRecord, list[ProviderRecord]]:
+    """Return what the first stage of *plan* needs, and what each group needs; only what has no record runs."""
+    cache = MeasurementCache(
         folder=task.settings.cache_dir / "providers",
-        common=_common(task, mapped.resolution),
-        inputs=planning.inputs(plan),
+        common=_common_inputs(task, resolved.resolution),
+        inputs=planner.input_digests(plan),
         stages=frozenset(script.stage for group in plan.groups for script in group.scripts),
     )
-    base = records.base()
-    known = {group.name: records.provider(group.name) for group in plan.groups}
-    found = [each for each in known.values() if each is not None]
-    # What may ask for distributions of its own takes longest, and so goes first.
+    base = cache.read_base()
+    cached = {group.name: cache.read_provider(group.name) for group in plan.groups}
+    records = [each for each in cached.values() if each is not None]
+    # Providers that have requirements of their own take longest, and so go first.
     own = {provider.name for provider in (task.profile.providers if task.profile else ()) if provider.requirements}
-    missing = tuple(
-        sorted((group for group in plan.groups if known[group.name] is None), key=lambda each: each.name not in own)
+    missing = sorted(
+        (group for group in plan.groups if cached[group.name] is None), key=lambda each: each.name not in own
     )
     if base is not None and not missing:
-        return base, found
-    with workplace(
+        return base, records
+    with open_runner(
         task.interpreter,
         plan,
-        mapped.closure,
-        mapped.store,
-        initial=frozenset({task.root}) | mapped.resolution.provided,
+        resolved.closure,
+        resolved.store,
+        initial=frozenset({task.root}) | resolved.resolution.provided,
         jobs=task.settings.jobs,
         timeout=task.settings.timeout,
         require_sandbox=task.settings.require_sandbox,
         reporter=reporter,
-    ) as laboratory:
+    ) as runner:
         if base is None:
-            base = _base(laboratory, mapped.resolution, reporter)
-            records.keep(base)
+            base = _measure_base(runner, resolved.resolution, reporter)
+            cache.write(base)
         for extra in base.extras:
-            mapped.closure.take(Requirement(extra))
+            resolved.closure.add_extra(Requirement(extra))
         reporter.began(Step.TRACE, f"{len(missing)} providers")
-        waiting = laboratory.running(replace(plan, groups=missing))
 
-        def told(provision: Provision) -> None:
-            """Keep it at once: an interrupt then loses only what is still being measured."""
-            each = _as_kept(mapped.closure, provision)
-            found.append(each)
-            if not each.failure:
-                records.keep(each)
+        def keep(found: ProviderEvidence) -> None:
+            """Write each record at once: an interrupt then loses only what is still being measured."""
+            record = _provider_record(resolved.closure, found)
+            records.append(record)
+            if not record.failure:
+                cache.write(record)
 
-        provisions(waiting, base.names, base.declined, known=told, reporter=reporter)
-    return base, found
+        rest = runner.with_plan(replace(plan, groups=tuple(missing)))
+        find_provider_needs(rest, base.names, base.declined, report=keep, reporter=reporter)
+    return base, records
 
 
-def _base(laboratory: Laboratory, resolution: Resolution, reporter: Reporter) -> Base:
+def _measure_base(runner: SmokeRunner, resolution: Resolution, reporter: Reporter) -> BaseRecord:
     """Return what the first stage alone needs, as a lock of it would keep it."""
-    plan, closure = laboratory.world.plan, laboratory.closure
-    wishes = Wishes(requested=requests(resolution, {resolution.root: "root"}))
-    minimum = minimize(laboratory.running(replace(plan, groups=())), wishes, reporter)
-    needs = sorted(frozenset(minimum.evidence) | laboratory.initial)
-    return Base(
-        parts=tuple(_part(closure, name) for name in needs),
-        declined=frozenset(minimum.trace.answers).difference(needs),
+    plan, closure = runner.setup.plan, runner.closure
+    choices = UserChoices(requested=request_evidence(resolution, {resolution.root: "root"}))
+    minimal_set = minimize(runner.with_plan(replace(plan, groups=())), choices, reporter)
+    needs = sorted(frozenset(minimal_set.evidence) | runner.initial)
+    return BaseRecord(
+        parts=tuple(_needed(closure, name) for name in needs),
+        declined=frozenset(minimal_set.trace.answers).difference(needs),
         extras=tuple(sorted({closure.resolution.extras[name] for name in needs if name in closure.resolution.extras})),
     )
 
 
-def _as_kept(closure: Closure, found: Provision) -> Measured:
-    parts = tuple(_part(closure, name, _why(evidence)) for name, evidence in sorted(found.needs.items()))
-    return Measured(provider=found.provider, parts=parts, features=found.features, failure=found.failure)
+def _provider_record(closure: Closure, found: ProviderEvidence) -> ProviderRecord:
+    parts = tuple(_needed(closure, name, _describe(evidence)) for name, evidence in sorted(found.evidence.items()))
+    return ProviderRecord(provider=found.provider, parts=parts, features=found.features, failure=found.failure)
 
 
-def _need(task: Task, profile: Profile, found: Measured, version: Version) -> Need:
-    """Return *found* with what the profile says of that provider and that *version*."""
-    (provider,) = (each for each in profile.providers if each.name == found.provider)
-    more = {each.name for each in planning.offered(profile, provider) if not each.default}
+def _provider_needs(task: Task, profile: Profile, record: ProviderRecord, version: Version) -> ProviderNeeds:
+    """Return *record* with what the profile has about that provider and that *version* of the root."""
+    (provider,) = (each for each in profile.providers if each.name == record.provider)
+    more = {each.name for each in planner.supported_features(profile, provider) if not each.default}
     features = task.settings.features or None
-    return Need(
-        provider=found.provider,
-        parts=found.parts,
-        features=found.features,
-        more=tuple(sorted(more.difference(found.features))),
-        skipped=planning.skipped(profile, [found.provider], features, version),
-        failure=found.failure,
+    return ProviderNeeds(
+        provider=record.provider,
+        distributions=record.parts,
+        features=record.features,
+        more=tuple(sorted(more.difference(record.features))),
+        skipped=planner.skipped_calls(profile, [record.provider], features, version),
+        failure=record.failure,
     )
 
 
-def _part(closure: Closure, name: NormalizedName, why: str = "") -> Part:
-    return Part(name=name, version=closure.candidate(name).version, bytes=closure.bytes(name), why=why)
+def _needed(closure: Closure, name: NormalizedName, why: str = "") -> NeededDistribution:
+    version = closure.candidate(name).version
+    return NeededDistribution(name=name, version=version, bytes=closure.installed_bytes(name), why=why)
 
 
-def _common(task: Task, resolution: Resolution) -> Mapping[str, object]:
-    """Return what decides every result beside the scripts: distributions, start-up files accepted, interpreter."""
+def _common_inputs(task: Task, resolution: Resolution) -> Mapping[str, object]:
+    """Return what decides every result beside the scripts: distributions, accepted start-up files, interpreter."""
     return {
         "python": str(task.interpreter.platform.python_version),
         "tags": str(task.interpreter.platform.tags[0]),
-        # Whoever asks for one that is refused does without it, or fails.
+        # A provider that asks for a distribution whose start-up file is refused does without it, or fails.
         "allow_pth": sorted(resolution.pins.keys() & {*task.settings.allow_pth}),
         "pins": {name: str(pin.wheel.sha256 or pin.wheel.filename) for name, pin in resolution.pins.items()},
     }
 
 
-def _why(evidence: Evidence) -> str:
-    """Return the evidence as a sentence."""
+def _describe(evidence: Evidence) -> str:
+    """Return *evidence* as a sentence."""
     match evidence:
         case Failure():
             return f"{evidence.stage} fails without it: {evidence.error.splitlines()[0]}"

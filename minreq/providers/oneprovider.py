@@ -1,4 +1,4 @@
-"""The search for what one provider needs: run, learn, run again, until every answer has its evidence."""
+"""Find what one provider needs: run its group, learn from the run, and run it again until every answer has evidence."""
 
 from __future__ import annotations
 
@@ -7,191 +7,212 @@ from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import SmokeFails
-from minreq.minimize.compare import deviations, sentence, without_noise
-from minreq.minimize.settle import difference
-from minreq.minimize.trace import Decision, Trace
-from minreq.model import Behaviour, Evidence, Failure, Group, Need
-from minreq.providers.groups import Asking, Groups, place, stack
+from minreq.errors import SmokeFailed
+from minreq.minimize.compare import describe, deviations, without_noise
+from minreq.minimize.settle import difference_evidence
+from minreq.minimize.trace import Decision, TraceQuestionHandler
+from minreq.model import Behaviour, Evidence, Failure, Group, QuestionKind
+from minreq.providers.grouphandler import GroupQuestionHandler, QuestionKey, key_of_stack, key_up_to_function
 from minreq.smoke.results import StageResult
-from minreq.smoke.running import Run
+from minreq.smoke.run import Run
 
-#: More runs of one provider than this mean that it does not behave the same twice.
+#: A provider that takes more runs than this does not behave the same twice.
 _MOST_RUNS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provision:
-    """What one provider needs beyond the import of the root."""
+class ProviderEvidence:
+    """What one provider needs beyond the import of the root, and why."""
 
     provider: str
     #: The evidence for each distribution, sorted by name.
-    needs: Mapping[NormalizedName, Evidence]
+    evidence: Mapping[NormalizedName, Evidence]
     #: The features that ran, in the order of the plan.
     features: tuple[str, ...]
     #: The stages that asked for what the first stage asked for too, and does without.
-    again: tuple[str, ...] = ()
-    #: Why there are no needs: its smoke fails though nothing is left out. "": it passed.
+    stages_to_repeat: tuple[str, ...] = ()
+    #: Why there is no evidence: the smoke fails although nothing is left out. "": it passed.
     failure: str = ""
 
 
 @dataclass(slots=True)
-class Search:
-    """What is known of one group between two runs of it."""
+class ProviderSearch:
+    """The search for what one group needs, in runs of that group."""
 
-    groups: Groups
+    handlers: GroupQuestionHandler
     run: Run
     group: Group
-    decided: dict[NormalizedName, Decision] = field(default_factory=dict)
+    decisions: dict[NormalizedName, Decision] = field(default_factory=dict)
     verdicts: dict[NormalizedName, Evidence] = field(default_factory=dict)
-    #: What the group does when nothing is left out; it is run when it is first asked for.
-    expected: Behaviour | None = None
-    #: What single stages do by themselves, twice.
-    apart: dict[str, tuple[Behaviour, Behaviour]] = field(default_factory=dict)
+    #: What the group does when nothing is left out; `baseline` runs it when it is first needed.
+    _baseline: Behaviour | None = None
+    #: By stage: what it did in two runs of it alone.
+    _single_stages: dict[str, tuple[Behaviour, Behaviour]] = field(default_factory=dict)
 
-    def provision(self) -> Provision:
-        """Run the group until every yes has its evidence and every no changes nothing."""
-        features = tuple(script.stage.partition("/")[2] for script in self.group.scripts)
+    def search(self) -> ProviderEvidence:
+        """Run the group until all that it accepted has evidence and all that it was declined makes no difference."""
         for _ in range(_MOST_RUNS):
-            trace = self.groups.begin(self.group.name, self.decided)
-            # What is refused when nothing is left out is no matter as long as the group does without.
-            self.groups.refused.pop(self.group.name, None)
-            results = self.run.run(self.group.scripts)
-            if refused := self.groups.refused.get(self.group.name):
-                return Provision(provider=self.group.name, needs={}, features=features, failure=refused)
+            handler = self.handlers.start(self.group.name, self.decisions)
+            # A wheel that was refused in a run without decisions does not matter if the group does without it.
+            self.handlers.refused_wheels.pop(self.group.name, None)
+            results = self.run.run_scripts(self.group.scripts)
+            if refused := self.handlers.refused_wheels.get(self.group.name):
+                return self._result(failure=refused)
             try:
-                if not (self.learn(trace, results) or self.settle(trace, results)):
-                    accepted = sorted(name for name, answer in trace.answers().items() if answer.accepted)
-                    needs = {name: self.verdicts[name] for name in accepted}
-                    doubtful = self.groups.declined & set(accepted)
-                    again = {each.question.stage for name in doubtful for each in trace.asked(name)}
-                    return Provision(
-                        provider=self.group.name, needs=needs, features=features, again=tuple(sorted(again))
-                    )
-            except SmokeFails as failure:
-                told = f"{failure.stage}: {failure.status}"
-                return Provision(provider=self.group.name, needs={}, features=features, failure=told)
-        told = f"it does not behave the same each time, in {_MOST_RUNS} runs"
-        return Provision(provider=self.group.name, needs={}, features=features, failure=told)
+                if not (self.learn(handler, results) or self.settle(handler, results)):
+                    return self._result_of(handler)
+            except SmokeFailed as failure:
+                return self._result(failure=f"{failure.stage}: {failure.status}")
+        return self._result(failure=f"it does not behave the same each time, in {_MOST_RUNS} runs")
 
-    def learn(self, trace: Trace, results: tuple[StageResult, ...]) -> bool:
-        """Decide what the run showed to be needed; return whether there is anything."""
-        before = dict(self.decided)
-        for name in trace.changed:
-            self.decided[name] = Decision(accepted=True, reason="needed after all")
-        if before == self.decided and self.outgrown(trace):
+    def _result_of(self, handler: TraceQuestionHandler) -> ProviderEvidence:
+        """Return the evidence for what *handler* accepted."""
+        accepted = sorted(name for name, answer in handler.answers().items() if answer.accepted)
+        asked_twice = self.handlers.declined & set(accepted)
+        stages = {each.question.stage for name in asked_twice for each in handler.questions(name)}
+        return self._result({name: self.verdicts[name] for name in accepted}, stages=tuple(sorted(stages)))
+
+    def _result(
+        self,
+        evidence: Mapping[NormalizedName, Evidence] | None = None,
+        *,
+        stages: tuple[str, ...] = (),
+        failure: str = "",
+    ) -> ProviderEvidence:
+        return ProviderEvidence(
+            provider=self.group.name,
+            evidence=evidence or {},
+            features=tuple(script.stage.partition("/")[2] for script in self.group.scripts),
+            stages_to_repeat=stages,
+            failure=failure,
+        )
+
+    def learn(self, handler: TraceQuestionHandler, results: tuple[StageResult, ...]) -> bool:
+        """Accept what the run shows to be needed; return whether another run is due."""
+        before = dict(self.decisions)
+        for name in handler.reversed_answers:
+            self.decisions[name] = Decision(accepted=True, reason="needed after all")
+        if before == self.decisions and self.extra_added(handler):
             return True
-        declined = {name for name, answer in trace.answers().items() if not answer.accepted}
+        declined = {name for name, answer in handler.answers().items() if not answer.accepted}
         failed = next((result for result in results if not result.passed), None)
-        if before == self.decided and failed is not None:
-            blamed = [name for name in failed.declined if name in declined][:1]
-            if not blamed:
+        if before == self.decisions and failed is not None:
+            suspects = [name for name in failed.declined if name in declined][:1]
+            if not suspects:
                 self.baseline()
-                blamed = sorted(declined)
-            if not blamed:
-                raise SmokeFails(failed.behaviour.stage, failed.behaviour.status, failed.traceback)
-            for name in blamed:
-                self.decided[name] = Decision(accepted=True, reason="the smoke fails without it")
-        elif before == self.decided:
-            places = {(name, place(each)) for name in declined - self.decided.keys() for each in trace.asked(name)}
-            self.compare(places - self.groups.harmless, _behaviour(results))
-        return before != self.decided
+                suspects = sorted(declined)
+            if not suspects:
+                raise SmokeFailed(failed.behaviour.stage, failed.behaviour.status, failed.traceback)
+            for name in suspects:
+                self.decisions[name] = Decision(accepted=True, reason="the smoke fails without it")
+        elif before == self.decisions:
+            new = declined - self.decisions.keys()
+            keys = {(name, key_up_to_function(each)) for name in new for each in handler.questions(name)}
+            self.compare(keys - self.handlers.known_harmless, _behaviour(results))
+        return before != self.decisions
 
-    def outgrown(self, trace: Trace) -> bool:
-        """Whether an extra was taken in while the group ran, with something that it had asked for before."""
-        known = self.groups.laboratory.closure.import_map
-        asked = (each.question for each in trace.unanswered)
-        return any(each.need is not Need.METADATA and known.owner(each.name) is not None for each in asked)
+    def extra_added(self, handler: TraceQuestionHandler) -> bool:
+        """Whether the closure got an extra during the run, with something that the group had asked for before."""
+        import_map = self.handlers.runner.closure.import_map
+        questions = (each.question for each in handler.unanswered)
+        return any(
+            each.need is not QuestionKind.METADATA and import_map.owner(each.name) is not None for each in questions
+        )
 
-    def compare(self, declined: AbstractSet[Asking], behaviour: Behaviour) -> None:
-        """Decide to give what was *declined* for the first time in these places, if the group behaves differently."""
+    def compare(self, declined: AbstractSet[QuestionKey], behaviour: Behaviour) -> None:
+        """Accept what was *declined* for the first time at these places if *behaviour* differs from the baseline."""
         if not declined:
             return
         found = deviations(self.baseline(), behaviour)
-        if found and without_noise(found, deviations(self.baseline(), self.eager())):
+        if found and without_noise(found, deviations(self.baseline(), self.run_with_all())):
             for name, _ in declined:
-                self.decided[name] = Decision(accepted=True, reason=sentence(found[0]))
+                self.decisions[name] = Decision(accepted=True, reason=describe(found[0]))
         else:
-            self.groups.harmless |= declined
+            self.handlers.known_harmless |= declined
 
     def baseline(self) -> Behaviour:
-        """Return what the group does when nothing is left out; raises ``SmokeFails`` where it fails all the same."""
-        if self.expected is None:
-            self.expected = self.eager()
-        return self.expected
+        """Return what the group does when nothing is left out; raises ``SmokeFailed`` where it fails all the same."""
+        if self._baseline is None:
+            self._baseline = self.run_with_all()
+        return self._baseline
 
-    def eager(self) -> Behaviour:
-        """Run the group with everything the closure has; what answers it then goes on."""
-        before = self.groups.trace(self.group.name)
-        self.groups.begin(self.group.name, {}, eager=True)
-        results = self.run.run(self.group.scripts)
-        self.groups.go_on(self.group.name, before)
+    def run_with_all(self) -> Behaviour:
+        """Run the group with everything that the closure has; give it its handler back afterwards."""
+        before = self.handlers.handler_of(self.group.name)
+        self.handlers.start(self.group.name, {}, accept_all=True)
+        results = self.run.run_scripts(self.group.scripts)
+        self.handlers.restore(self.group.name, before)
         for result in results:
             if not result.passed:
-                raise SmokeFails(result.behaviour.stage, result.behaviour.status, result.traceback)
+                raise SmokeFailed(result.behaviour.stage, result.behaviour.status, result.traceback)
         return _behaviour(results)
 
-    def settle(self, trace: Trace, results: tuple[StageResult, ...]) -> bool:
-        """Try each yes of *trace* as no; return whether one of them became a no."""
-        waiting = [name for name, answer in trace.answers().items() if answer.accepted and name not in self.verdicts]
+    def settle(self, handler: TraceQuestionHandler, results: tuple[StageResult, ...]) -> bool:
+        """Try the group without each distribution that *handler* accepted; return whether one is not needed."""
+        waiting = [name for name, answer in handler.answers().items() if answer.accepted and name not in self.verdicts]
         unneeded = []
-        self.apart.clear()
+        self._single_stages.clear()
         while waiting:
-            with self.groups.turn(waiting) as name:
+            with self.handlers.reserve_one(waiting) as name:
                 waiting.remove(name)
-                verdict = self.verdict(trace, name, _behaviour(results))
+                verdict = self.verdict(handler, name, _behaviour(results))
             if verdict is None:
                 unneeded.append(name)
             else:
                 self.verdicts[name] = verdict
         for name in unneeded:
-            self.decided[name] = Decision(accepted=False, reason="the smoke passes without it")
+            self.decisions[name] = Decision(accepted=False, reason="the smoke passes without it")
         return bool(unneeded)
 
-    def verdict(self, trace: Trace, name: NormalizedName, expected: Behaviour) -> Evidence | None:
+    def verdict(self, handler: TraceQuestionHandler, name: NormalizedName, expected: Behaviour) -> Evidence | None:
         """Return why *name* is needed, ``None`` where the group passes without it and behaves as *expected*."""
-        asked = trace.asked(name)
-        for each in asked:
-            alike = self.groups.certified.get((name, stack(each)))
-            if alike is not None:
-                return replace(alike, stage=each.question.stage)
-        for stage in dict.fromkeys(each.question.stage for each in asked):
+        questions = handler.questions(name)
+        for each in questions:
+            known = self.handlers.known_failures.get((name, key_of_stack(each)))
+            if known is not None:
+                return replace(known, stage=each.question.stage)
+        for stage in dict.fromkeys(each.question.stage for each in questions):
             evidence = self.verdict_of_stage(name, stage)
             if evidence is not None:
                 if isinstance(evidence, Failure):
-                    here = [each for each in asked if each.question.stage == stage and each.why_optional is None]
-                    self.groups.certified.update({(name, stack(each)): evidence for each in here})
+                    uncaught = [
+                        each for each in questions if each.question.stage == stage and each.why_optional is None
+                    ]
+                    self.handlers.known_failures.update({(name, key_of_stack(each)): evidence for each in uncaught})
                 return evidence
-        return self.verdict_of_all(name, expected)
+        return self.verdict_of_group(name, expected)
 
     def verdict_of_stage(self, name: NormalizedName, stage: str) -> Evidence | None:
-        """Return why one stage needs *name*, run by itself: it fails for want of it, or behaves differently."""
+        """Run one stage alone without *name*; return its failure for that reason, or how it behaves differently."""
         script = next(script for script in self.group.scripts if script.stage == stage)
-        (result,) = self.run.run([script], without=name)
+        (result,) = self.run.run_scripts([script], without=name)
         if not result.passed:
-            if result.ended == "itself" and name in result.declined:
+            if result.ended_by == "itself" and name in result.declined:
                 return Failure(distribution=name, stage=stage, error=result.behaviour.status, method="feature")
             return None
-        if stage not in self.apart:
-            # Twice: what differs between them is noise.
-            self.apart[stage] = _behaviour(self.run.run([script])), _behaviour(self.run.run([script]))
-        with_it, again = self.apart[stage]
+        if stage not in self._single_stages:
+            # Twice: what differs between the two is noise.
+            self._single_stages[stage] = (
+                _behaviour(self.run.run_scripts([script])),
+                _behaviour(self.run.run_scripts([script])),
+            )
+        with_it, again = self._single_stages[stage]
         found = without_noise(deviations(with_it, _behaviour([result])), deviations(with_it, again))
-        return difference(name, found[0]) if found and _passed(with_it) and _passed(again) else None
+        return difference_evidence(name, found[0]) if found and _passed(with_it) and _passed(again) else None
 
-    def verdict_of_all(self, name: NormalizedName, expected: Behaviour) -> Evidence | None:
-        """Run all of the group without *name*; a failure of another kind counts when it comes twice."""
-        results = self.run.run(self.group.scripts, without=name)
+    def verdict_of_group(self, name: NormalizedName, expected: Behaviour) -> Evidence | None:
+        """Run the whole group without *name*; a failure of another cause counts when it comes twice."""
+        results = self.run.run_scripts(self.group.scripts, without=name)
         if any(not result.passed for result in results):
-            results = self.run.run(self.group.scripts, without=name)
+            results = self.run.run_scripts(self.group.scripts, without=name)
         for result in results:
             if not result.passed:
                 behaviour = result.behaviour
                 return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="feature")
         found = deviations(expected, _behaviour(results))
         if found:
-            found = without_noise(found, deviations(expected, _behaviour(self.run.run(self.group.scripts))))
-        return difference(name, found[0]) if found else None
+            found = without_noise(found, deviations(expected, _behaviour(self.run.run_scripts(self.group.scripts))))
+        return difference_evidence(name, found[0]) if found else None
 
 
 def _behaviour(results: Iterable[StageResult]) -> Behaviour:

@@ -1,9 +1,10 @@
-"""Pins the declared closure of a root package, as pip would, with resolvelib.
+"""Pins the root and its declared closure with resolvelib, as pip does.
 
-What nothing needs never blocks; what is needed and cannot be had steps the root back to an older version.
+A distribution that the root requires and does not import never blocks a version. Where the root imports one that
+cannot be installed, the resolver chooses an older version of the root.
 """
 
-from minreq.resolver.demand import Builder, Demand, Forecast, Index
+from minreq.resolver.inputs import Builder, ImportFinder, Index, ResolverInput
 from minreq.resolver.resolution import extend, resolve
 
-__all__ = ["Builder", "Demand", "Forecast", "Index", "extend", "resolve"]
+__all__ = ["Builder", "ImportFinder", "Index", "ResolverInput", "extend", "resolve"]

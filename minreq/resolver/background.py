@@ -1,63 +1,48 @@
-"""Work that is done once, by whoever needs it first, and ahead of need on a few threads."""
+"""Runs each piece of work once, in the thread that needs the result first, or earlier in a few background threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Lock
 from types import TracebackType
 from typing import Any, TypeVar, final
 
+from minreq.system.onceperkey import OncePerKey
+
 Result = TypeVar("Result")
 
-#: Requests under way at once; an index answers these in about the time of one.
+#: Requests at the same time; an index answers these in about the time of one.
 _THREADS = 16
 
 
 @final
-class Ahead:
-    """Results by key; what failed fails again, the same way, for everybody who asks.
+class BackgroundWork:
+    """Results by key. Work that failed raises the same error for every caller.
 
-    What was begun ahead and is never asked for has no effect, not even by failing.
+    Work that was started in the background has no effect, not even an error, until somebody asks for its result.
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ahead")
-        self._lock = Lock()
-        self._results: dict[Hashable, Future[Any]] = {}
-        self._begun: set[Hashable] = set()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="background")
+        self._results: OncePerKey[Hashable, Any] = OncePerKey()
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> BackgroundWork:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # What is under way may wait for the network; nobody waits for it, an interrupted program least of all.
+        # Running work may wait for the network. Nobody waits for that work, least of all an interrupted program.
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def once(self, key: Hashable, work: Callable[[], Result]) -> Result:
-        """The result of *work*, done by the first thread that asks for *key*; others wait for it."""
-        with self._lock:
-            future = self._results.get(key)
-            first = future is None
-            if future is None:
-                future = self._results[key] = Future()
-        if first:
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - it is raised again by result(), here and for all who wait.
-                future.set_exception(error)
-        result: Result = future.result()
+    def get(self, key: Hashable, work: Callable[[], Result]) -> Result:
+        """Return the result of *work*, which the first thread that asks for *key* runs; other threads wait for it."""
+        result: Result = self._results.get(key, work)
         return result
 
-    def begin(self, key: Hashable, work: Callable[[], object]) -> None:
-        """Do *work* on another thread soon; a second call with the same *key* does nothing."""
-        with self._lock:
-            if key in self._begun:
-                return
-            self._begun.add(key)
-        # Work that goes on after the end begins nothing new.
+    def start(self, key: Hashable, work: Callable[[], object]) -> None:
+        """Run *work* on another thread soon; a second call with the same *key* does nothing."""
+        # After the end, work that still runs starts nothing new.
         with suppress(RuntimeError):
-            self._pool.submit(work)
+            self._results.start(key, work, self._pool)

@@ -1,4 +1,4 @@
-"""A dead end of the search as a sentence: who requires what, through whom, and what the index has."""
+"""Explains a conflict: which packages require which versions, through which others, and what the index has."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
 from minreq.errors import ProjectNotFound
-from minreq.resolver.catalogue import Catalogue, Release
-from minreq.resolver.provider import Information, Pin, Provider, Trail, said, written
+from minreq.resolver.finder import Release, ReleaseFinder
+from minreq.resolver.provider import Cause, Pin, Provider, RequirementChains, format_origin, format_requirement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """No version of a project satisfies all that is asked of it."""
+    """Requirements on one project that no version of it satisfies."""
 
     name: NormalizedName
-    #: Who asks for what, each once.
-    causes: tuple[Information, ...]
+    #: Each requirement once, with the pin that has it.
+    causes: tuple[Cause, ...]
 
     @property
-    def stated(self) -> bool:
-        """Whether the user asked for the project."""
-        return any(wish.origin is not None for wish, _ in self.causes)
+    def is_from_user(self) -> bool:
+        """Whether the user requires the project."""
+        return any(requirement.origin is not None for requirement, _ in self.causes)
 
     @property
-    def foreign(self) -> bool:
-        """Whether what is asked for is not the project of that name on the index."""
-        return any(wish.barrier is not None and wish.barrier.foreign for wish, _ in self.causes)
+    def not_on_index(self) -> bool:
+        """Whether a requirement means something else than the project of that name on the index."""
+        return any(each.blocker is not None and each.blocker.not_on_index for each, _ in self.causes)
 
 
-def conflicts(causes: Iterable[Information]) -> tuple[Conflict, ...]:
-    """The causes that resolvelib tells, by project, in its order."""
-    grouped: dict[NormalizedName, list[Information]] = {}
+def group_conflicts(causes: Iterable[Cause]) -> tuple[Conflict, ...]:
+    """Group the causes that resolvelib reports by project, in their order."""
+    grouped: dict[NormalizedName, list[Cause]] = {}
     for cause in causes:
         group = grouped.setdefault(cause.requirement.key.name, [])
         if cause not in group:
@@ -42,86 +42,89 @@ def conflicts(causes: Iterable[Information]) -> tuple[Conflict, ...]:
     return tuple(Conflict(name=name, causes=tuple(group)) for name, group in grouped.items())
 
 
-class Teller:
-    """Tells conflicts met in one search."""
+class ConflictExplainer:
+    """Explains the conflicts of one search."""
 
-    def __init__(self, catalogue: Catalogue, provider: Provider, trail: Trail, *, root: NormalizedName) -> None:
-        self._catalogue = catalogue
+    def __init__(
+        self, finder: ReleaseFinder, provider: Provider, chains: RequirementChains, *, root: NormalizedName
+    ) -> None:
+        self._finder = finder
         self._provider = provider
-        self._trail = trail
+        self._chains = chains
         self._root = root
 
-    def why(self, conflict: Conflict, *, subject: str) -> str:
-        """The clause that tells *conflict*; *subject* stands for the root: its name and version, or "it"."""
-        name, causes = conflict.name, sorted(conflict.causes, key=self._order)
+    def reason(self, conflict: Conflict, *, subject: str) -> str:
+        """Return a clause that explains *conflict*; *subject* stands for the root: its name and version, or "it"."""
+        name, causes = conflict.name, sorted(conflict.causes, key=self._sort_key)
         for cause in causes:
-            if cause.requirement.barrier is not None:
-                return f"{self._asks(cause, subject)}, and {cause.requirement.barrier.why}"
-            if not self._exists(name, cause.requirement.specifier):
-                return f"{self._asks(cause, subject)}, and {self._available(name, cause.requirement.specifier)}"
+            if cause.requirement.blocker is not None:
+                return f"{self._describe(cause, subject)}, and {cause.requirement.blocker.reason}"
+            if not self._has_usable_version(name, cause.requirement.specifier):
+                found = self._describe_index(name, cause.requirement.specifier)
+                return f"{self._describe(cause, subject)}, and {found}"
         limiting = [cause for cause in causes if cause.requirement.specifier] or causes
-        packages = [self._asks(cause, subject) for cause in limiting if cause.parent is not None]
+        packages = [self._describe(cause, subject) for cause in limiting if cause.parent is not None]
         if name == self._root:
-            # That the root is tried at one version is no news.
+            # The reader knows already that the search tries the root at one version.
             return " and ".join(packages)
-        if (fixed := self._provider.fixed(name)) is not None:
+        if (fixed := self._provider.fixed_release(name)) is not None:
             return f"{' and '.join(packages)}, and {fixed} is pinned already"
-        stated = [self._asks(cause, subject) for cause in limiting if cause.parent is None]
-        limits = self._catalogue.demand.limits.get(name, ())
-        stated += [said(limit.place, written(limit.requirement)) for limit in limits]
-        if packages and stated:
-            return f"{' and '.join(packages)}, against {' and '.join(stated)}"
-        return f"{' and '.join(packages or stated)}, and no version of {name} satisfies all of it"
+        user = [self._describe(cause, subject) for cause in limiting if cause.parent is None]
+        limits = self._finder.inputs.limits.get(name, ())
+        user += [format_origin(limit.place, format_requirement(limit.requirement)) for limit in limits]
+        if packages and user:
+            return f"{' and '.join(packages)}, against {' and '.join(user)}"
+        return f"{' and '.join(packages or user)}, and no version of {name} satisfies all of it"
 
     def remedy(self, conflict: Conflict) -> str:
-        """What the user can do about *conflict*."""
-        for wish, _ in conflict.causes:
-            if wish.barrier is not None:
-                return wish.barrier.remedy
-        newest = self._catalogue.newest(conflict.name)
+        """Return what the user can do about *conflict*."""
+        for requirement, _ in conflict.causes:
+            if requirement.blocker is not None:
+                return requirement.blocker.remedy
+        newest = self._finder.newest_usable(conflict.name)
         if newest is None:
             return "check --index-url and --extra-index-url"
-        if conflict.stated or conflict.name in self._catalogue.demand.limits:
-            return f"ask for another version of {conflict.name}, or set what packages say aside with --override"
-        return f"to set that aside say --override '{conflict.name}>={newest.version}'"
+        if conflict.is_from_user or conflict.name in self._finder.inputs.limits:
+            return f"require another version of {conflict.name}, or replace what packages require with --override"
+        return f"replace that requirement with --override '{conflict.name}>={newest.version}'"
 
-    def _order(self, cause: Information) -> tuple[bool, int, str]:
-        """Packages before the user, the root before what it leads to."""
-        wish, parent = cause
-        return parent is None, 0 if parent is None else len(self._trail.chain(parent)), wish.text
+    def _sort_key(self, cause: Cause) -> tuple[bool, int, str]:
+        """Return a sort key: packages before the user, the root before the packages that it requires."""
+        requirement, parent = cause
+        return parent is None, 0 if parent is None else len(self._chains.chain(parent)), requirement.text
 
-    def _asks(self, cause: Information, subject: str) -> str:
-        wish, parent = cause
+    def _describe(self, cause: Cause, subject: str) -> str:
+        requirement, parent = cause
         if parent is None:
-            return said(str(wish.origin), wish.text)
-        return f"{self._who(parent, subject)} requires {wish.text}"
+            return format_origin(str(requirement.origin), requirement.text)
+        return f"{self._describe_package(parent, subject)} requires {requirement.text}"
 
-    def _who(self, pin: Pin, subject: str) -> str:
+    def _describe_package(self, pin: Pin, subject: str) -> str:
         extra = f" with its extra {pin.key.extra}" if pin.key.extra else ""
-        first, *through = self._trail.chain(pin)
+        first, *through = self._chains.chain(pin)
         if first.name == self._root:
             return f"{subject}{extra}"
         names = [subject if release.name == self._root else str(release) for release in through]
         chain = f" (through {', '.join(names)})" if names else ""
         return f"{first}{extra}{chain}"
 
-    def _exists(self, name: NormalizedName, specifier: SpecifierSet) -> bool:
-        """Whether the index has a version that could be used, whatever else is asked."""
+    def _has_usable_version(self, name: NormalizedName, specifier: SpecifierSet) -> bool:
+        """Return whether a version that satisfies *specifier* can be installed, whatever the other requirements."""
         try:
-            versions = specifier.filter(self._catalogue.shelf(name).versions)
+            versions = specifier.filter(self._finder.project_files(name).versions)
         except ProjectNotFound:
             return False
-        return any(isinstance(self._catalogue.fitted(name, version), Release) for version in versions)
+        return any(isinstance(self._finder.evaluate(name, version), Release) for version in versions)
 
-    def _available(self, name: NormalizedName, specifier: SpecifierSet) -> str:
-        """What the index has of a project no version of which satisfies *specifier*."""
+    def _describe_index(self, name: NormalizedName, specifier: SpecifierSet) -> str:
+        """Return what the index has of a project, no usable version of which satisfies *specifier*."""
         try:
-            versions = specifier.filter(self._catalogue.shelf(name).versions)
+            versions = specifier.filter(self._finder.project_files(name).versions)
         except ProjectNotFound:
             return f"the index has no project {name}"
         for version in versions:
-            return f"{name} {version} {self._catalogue.fitted(name, version)}"
-        newest = self._catalogue.newest(name)
+            return f"{name} {version} {self._finder.evaluate(name, version)}"
+        newest = self._finder.newest_usable(name)
         if newest is None:
             return f"the index has no version of {name} that can be used"
         return f"the newest that can be used is {newest.version}"

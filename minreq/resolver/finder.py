@@ -1,4 +1,4 @@
-"""What the index has, as far as it fits: versions in order of preference, their wheels, what they require."""
+"""Finds the releases that can be installed: in order of preference, with their wheels and their requirements."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from packaging.version import Version
 
 from minreq.errors import NoWheel, ProjectNotFound
 from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
-from minreq.resolver.ahead import Ahead
-from minreq.resolver.demand import Demand, Index
+from minreq.resolver.background import BackgroundWork
+from minreq.resolver.inputs import Index, ResolverInput
 
 ANY = SpecifierSet()
 
@@ -27,9 +27,9 @@ class Release:
 
     name: NormalizedName
     version: Version
-    #: Every wheel that fits one of the platforms, sorted by file name; empty when it has to be built.
+    #: Every wheel that fits one of the platforms, sorted by file name; empty when the release has to be built.
     wheels: tuple[Wheel, ...] = ()
-    #: The wheel the host likes best.
+    #: The wheel that the host prefers.
     wheel: Wheel | None = None
     #: What to build where there is no wheel.
     sdist: Sdist | None = None
@@ -39,21 +39,21 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unfit:
+class Incompatibility:
     """Why a version cannot be installed."""
 
-    #: A clause that goes on after the version, "has no wheel for the host".
-    why: str
-    #: What a platform does not satisfy, and its version of Python, where that is the reason.
+    #: A clause that follows the version: "has no wheel for the host".
+    reason: str
+    #: Set where Python is the reason: the specifier, and the version of Python that it does not contain.
     requires_python: SpecifierSet | None = None
     python: Version | None = None
 
     def __str__(self) -> str:
-        return self.why
+        return self.reason
 
 
-class Shelf:
-    """The files of one project by version, as far as they had been uploaded by *cutoff*."""
+class ProjectFiles:
+    """The files of one project by version, without those uploaded after *cutoff*."""
 
     def __init__(self, releases: Mapping[Version, tuple[Wheel | Sdist, ...]], cutoff: datetime | None) -> None:
         self._releases = releases
@@ -62,102 +62,113 @@ class Shelf:
         self.versions = tuple(
             version
             for version in sorted(releases, reverse=True)
-            # Without a cutoff nobody looks at the files of all versions: most are never needed.
-            if cutoff is None or any(self._existed(file) for file in releases[version])
+            # Without a cutoff, the files of most versions are never parsed.
+            if cutoff is None or any(self._uploaded_in_time(file) for file in releases[version])
         )
 
     def files(self, version: Version) -> tuple[Wheel | Sdist, ...]:
-        """The files of a version, each file name once, without yanked ones where there are others."""
-        offered: dict[str, Wheel | Sdist] = {}
+        """Return the files of a version, one for each file name; yanked files only where there are no others."""
+        by_name: dict[str, Wheel | Sdist] = {}
         for file in self._releases[version]:
-            if self._existed(file):
-                # The first index that offers a file name is believed.
-                offered.setdefault(file.filename, file)
-        return tuple(file for file in offered.values() if file.yanked is None) or tuple(offered.values())
+            if self._uploaded_in_time(file):
+                # The first index that has a file name wins.
+                by_name.setdefault(file.filename, file)
+        return tuple(file for file in by_name.values() if file.yanked is None) or tuple(by_name.values())
 
-    def yanked(self, version: Version) -> str | None:
-        """The reason when all files of a version are yanked, which may be empty; else ``None``."""
+    def yank_reason(self, version: Version) -> str | None:
+        """Return the reason, which may be empty, where all files of a version are yanked; else ``None``."""
         files = self.files(version)
         return files[0].yanked if files else None
 
-    def _existed(self, file: Wheel | Sdist) -> bool:
-        """What has no upload time may be new; a file on this machine, as in pip, is there because somebody chose it."""
+    def _uploaded_in_time(self, file: Wheel | Sdist) -> bool:
         if self._cutoff is None:
             return True
         if file.upload_time is None:
+            # It may be new. A local file, as in pip, counts: somebody put it there on purpose.
             return urlsplit(file.url).scheme == "file"
         return file.upload_time <= self._cutoff
 
 
-class Catalogue:
-    """The index as one demand sees it. Everything is asked of the index once, much of it before it is needed.
+class ReleaseFinder:
+    """Finds releases in the index under the rules of one `ResolverInput`.
 
-    Of the projects *fixed* nothing is going to be chosen, so nothing is looked up beforehand.
+    It reads each page and wheel once, many in the background before the search needs them. It prefetches no project in
+    *fixed*: the releases of these are chosen already.
     """
 
     def __init__(
-        self, demand: Demand, index: Index, ahead: Ahead, *, fixed: Collection[NormalizedName] = frozenset()
+        self,
+        inputs: ResolverInput,
+        index: Index,
+        background: BackgroundWork,
+        *,
+        fixed: Collection[NormalizedName] = frozenset(),
     ) -> None:
-        self.demand = demand
-        self.ahead = ahead
+        self.inputs = inputs
+        self.background = background
         self._index = index
         self._fixed = fixed
-        self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(demand.host.tags)))}
-        self._tags = tuple(frozenset(platform.tags) for platform in demand.platforms)
+        self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(inputs.host.tags)))}
+        self._tags = tuple(frozenset(platform.tags) for platform in inputs.platforms)
 
-    def shelf(self, name: NormalizedName) -> Shelf:
-        """The versions of a project; raises `ProjectNotFound` and the other index failures."""
-        return self.ahead.once(("shelf", name), lambda: Shelf(self._index.releases(name), self.demand.exclude_newer))
+    def project_files(self, name: NormalizedName) -> ProjectFiles:
+        """Return the files of a project; raise `ProjectNotFound` and the other index failures."""
 
-    def fitted(self, name: NormalizedName, version: Version) -> Release | Unfit:
-        """A version that the shelf has, as something to install."""
-        return self.ahead.once(("fitted", name, version), lambda: self._fit(name, version))
+        def work() -> ProjectFiles:
+            return ProjectFiles(self._index.releases(name), self.inputs.exclude_newer)
+
+        return self.background.get(("files", name), work)
+
+    def evaluate(self, name: NormalizedName, version: Version) -> Release | Incompatibility:
+        """Return a version of the index as a release, or the reason why it cannot be installed."""
+        return self.background.get(("evaluate", name, version), lambda: self._evaluate(name, version))
 
     def matches(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
-        """The releases that satisfy *specifier* and the user's limits, most wanted first, one by one.
+        """Yield the releases that satisfy *specifier* and the user's limits, the preferred ones first.
 
-        Pre-releases as PEP 440 has them: where *specifier* asks for one, or nothing else is there; yanked ones as
-        PEP 592: where nothing else satisfies a pin by ``==`` or ``===``. Raises what `shelf` does.
+        Pre-releases count as PEP 440 has it: where *specifier* names one, or where there is nothing else. Yanked
+        releases count as PEP 592 has it: where nothing else satisfies a pin by ``==`` or ``===``. Raises what
+        `project_files` does.
         """
-        found = False
+        has_matches = False
         for prereleases in (None, True):
             for version in self._versions(name, specifier, prereleases=prereleases):
-                release = self.fitted(name, version)
+                release = self.evaluate(name, version)
                 if isinstance(release, Release):
-                    found = True
+                    has_matches = True
                     yield release
-            if found:
+            if has_matches:
                 return
 
-    def known_matches(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
-        """As `matches`; none where the index does not know the project."""
+    def matches_if_project_exists(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
+        """Yield what `matches` yields; nothing where the index does not have the project."""
         try:
             yield from self.matches(name, specifier)
         except ProjectNotFound:
             return
 
-    def newest(self, name: NormalizedName) -> Release | None:
-        """The newest version that can be used, whatever the user says about versions."""
+    def newest_usable(self, name: NormalizedName) -> Release | None:
+        """Return the newest release that can be installed, whatever the user's limits; one that is not yanked first."""
         try:
-            shelf = self.shelf(name)
+            project_files = self.project_files(name)
         except ProjectNotFound:
             return None
-        common = sorted(shelf.versions, key=lambda version: version.is_prerelease)
-        for usable in (True, False):
-            for version in common:
-                release = self.fitted(name, version)
-                if isinstance(release, Release) and (shelf.yanked(version) is None) is usable:
+        final_first = sorted(project_files.versions, key=lambda version: version.is_prerelease)
+        for yanked in (False, True):
+            for version in final_first:
+                release = self.evaluate(name, version)
+                if isinstance(release, Release) and (project_files.yank_reason(version) is not None) is yanked:
                     return release
         return None
 
     def wheel(self, release: Release) -> Wheel:
-        """The wheel the host installs, built if need be; raises `NoWheel`."""
+        """Return the wheel that the host installs; build it where the release has none. Raises `NoWheel`."""
         if release.wheel is not None:
             return release.wheel
-        return self.ahead.once(("build", release.name, release.version), lambda: self._build(release))
+        return self.background.get(("build", release.name, release.version), lambda: self._build(release))
 
     def candidate(self, release: Release) -> Candidate:
-        """The release as other stages know it."""
+        """Return the release in the form that other rooms use."""
         wheel = self.wheel(release)
         return Candidate(
             name=release.name,
@@ -168,128 +179,132 @@ class Catalogue:
         )
 
     def metadata(self, release: Release) -> Metadata:
-        """What the release requires."""
+        """Return the core metadata of the wheel that the host installs."""
         wheel = self.wheel(release)
-        return self.ahead.once(("metadata", wheel.url), lambda: self._index.metadata(wheel))
+        return self.background.get(("metadata", wheel.url), lambda: self._index.metadata(wheel))
 
-    def requires(self, release: Release, extra: str) -> tuple[Requirement, ...]:
-        """The requirements that the release (``extra`` empty) or one extra of it has on any of the platforms."""
+    def requirements(self, release: Release, extra: str) -> tuple[Requirement, ...]:
+        """Return the requirements of the release (``extra`` empty) or of one extra, on any of the platforms."""
 
         def work() -> tuple[Requirement, ...]:
-            platforms = self.demand.platforms
+            platforms = self.inputs.platforms
             return tuple(each for each in self.metadata(release).requires if applies(each, platforms, extra))
 
-        return self.ahead.once(("requires", release.name, release.version, extra), work)
+        return self.background.get(("requirements", release.name, release.version, extra), work)
 
-    def look_ahead(self, requirement: Requirement) -> None:
-        """Begin to fetch what pinning *requirement* will most likely ask for, and what that will, and so on."""
+    def prefetch(self, requirement: Requirement) -> None:
+        """Fetch in the background what the search will most likely read for *requirement*, and for its closure."""
         name = canonicalize_name(requirement.name)
         if name in self._fixed:
             return
         for extra in ("", *sorted(map(canonicalize_name, requirement.extras))):
-            self.ahead.begin(("look", name, extra), partial(self._look, name, requirement.specifier, extra))
+            self.background.start(
+                ("prefetch", name, extra), partial(self._prefetch, name, requirement.specifier, extra)
+            )
 
-    def _look(self, name: NormalizedName, specifier: SpecifierSet, extra: str) -> None:
-        release = next(self.matches(name, self.demand.overriding.get(name, specifier)), None)
-        # A build is too dear for a guess.
+    def _prefetch(self, name: NormalizedName, specifier: SpecifierSet, extra: str) -> None:
+        release = next(self.matches(name, self.inputs.override_specifiers.get(name, specifier)), None)
+        # A guess is not worth a build.
         if release is not None and release.wheel is not None:
-            for requirement in self.requires(release, extra):
-                self.look_ahead(requirement)
+            for requirement in self.requirements(release, extra):
+                self.prefetch(requirement)
 
     def _versions(
         self, name: NormalizedName, specifier: SpecifierSet, *, prereleases: bool | None
     ) -> Iterator[Version]:
-        for stated in self.demand.limits.get(name, ()):
-            specifier &= stated.requirement.specifier
+        for limit in self.inputs.limits.get(name, ()):
+            specifier &= limit.requirement.specifier
 
         def work() -> tuple[Version, ...]:
-            accepted = tuple(specifier.filter(shelf.versions, prereleases=prereleases))
-            preferred = self.demand.preferred.get(name)
+            accepted = tuple(specifier.filter(project_files.versions, prereleases=prereleases))
+            preferred = self.inputs.preferred.get(name)
             return (preferred, *(v for v in accepted if v != preferred)) if preferred in accepted else accepted
 
-        shelf = self.shelf(name)
-        accepted = self.ahead.once(("versions", name, specifier, prereleases), work)
-        if is_pin(specifier) and all(shelf.yanked(version) is not None for version in accepted):
+        project_files = self.project_files(name)
+        accepted = self.background.get(("versions", name, specifier, prereleases), work)
+        if is_pin(specifier) and all(project_files.yank_reason(version) is not None for version in accepted):
             return iter(accepted)
-        return (version for version in accepted if shelf.yanked(version) is None)
+        return (version for version in accepted if project_files.yank_reason(version) is None)
 
     def _build(self, release: Release) -> Wheel:
-        builder = self.demand.builder
-        if release.sdist is None or builder is None:  # pragma: no cover - such a release is unfit.
+        builder = self.inputs.builder
+        if release.sdist is None or builder is None:  # pragma: no cover - `_buildable` lets no such release pass.
             raise NoWheel(release.name, str(release.version), "there is nothing to build it from")
         return builder.build(release.sdist)
 
-    def _fit(self, name: NormalizedName, version: Version) -> Release | Unfit:
-        if version in self.demand.refused.get(name, ()):
-            return Unfit(why="is known to be malicious")
-        files = self.shelf(name).files(version)
+    def _evaluate(self, name: NormalizedName, version: Version) -> Release | Incompatibility:
+        if version in self.inputs.known_bad.get(name, ()):
+            return Incompatibility(reason="is known to be malicious")
+        files = self.project_files(name).files(version)
         if not files:
-            return Unfit(why="has no file whose name can be read")
-        forbidden = self.demand.forbids(name)
+            return Incompatibility(reason="has no file whose name can be read")
+        forbidden = self.inputs.forbidden_kind(name)
         files = tuple(file for file in files if forbidden is None or not isinstance(file, forbidden))
         if not files:
             kind, option = ("source", "--only-binary") if forbidden is Sdist else ("wheels", "--no-binary")
-            return Unfit(why=f"has only {kind}, which {option} forbids")
-        for platform in self.demand.platforms:
-            suited = tuple(file for file in files if supports(file.requires_python, platform))
-            if not suited:
-                python = files[0].requires_python
-                why = f"requires Python {python}, and {place(platform)} has {platform.python_version}"
-                return Unfit(why=why, requires_python=python, python=platform.python_version)
-            files = suited
+            return Incompatibility(reason=f"has only {kind}, which {option} forbids")
+        for platform in self.inputs.platforms:
+            compatible = tuple(file for file in files if supports(file.requires_python, platform))
+            if not compatible:
+                requires = files[0].requires_python
+                reason = f"requires Python {requires}, and {platform_label(platform)} has {platform.python_version}"
+                return Incompatibility(reason=reason, requires_python=requires, python=platform.python_version)
+            files = compatible
         wheels = sorted((file for file in files if isinstance(file, Wheel)), key=lambda wheel: wheel.filename)
-        lacking = [
-            place(platform)
-            for platform, tags in zip(self.demand.platforms, self._tags, strict=True)
+        without_wheel = [
+            platform_label(platform)
+            for platform, tags in zip(self.inputs.platforms, self._tags, strict=True)
             if not any(wheel.tags & tags for wheel in wheels)
         ]
-        if lacking:
-            return self._to_build(name, version, files, f"has no wheel for {' and '.join(lacking)}")
+        if without_wheel:
+            return self._buildable(name, version, files, f"has no wheel for {' and '.join(without_wheel)}")
         fitting = tuple(wheel for wheel in wheels if any(wheel.tags & tags for tags in self._tags))
-        liked = min((wheel for wheel in fitting if wheel.tags & self._tags[0]), key=self._liking)
-        return Release(name=name, version=version, wheels=fitting, wheel=liked)
+        best = min((wheel for wheel in fitting if wheel.tags & self._tags[0]), key=self._preference)
+        return Release(name=name, version=version, wheels=fitting, wheel=best)
 
-    def _to_build(
-        self, name: NormalizedName, version: Version, files: tuple[Wheel | Sdist, ...], lack: str
-    ) -> Release | Unfit:
+    def _buildable(
+        self, name: NormalizedName, version: Version, files: tuple[Wheel | Sdist, ...], reason: str
+    ) -> Release | Incompatibility:
         sdist = next((file for file in files if isinstance(file, Sdist)), None)
         if sdist is None:
-            return Unfit(why=lack)
-        if len(self.demand.platforms) > 1:
-            return Unfit(why=f"{lack}, and its source is built for the host alone")
-        if self.demand.builder is None:
-            return Unfit(why=f"{lack}, and building its source is not allowed")
+            return Incompatibility(reason=reason)
+        if len(self.inputs.platforms) > 1:
+            return Incompatibility(reason=f"{reason}, and its source is built for the host alone")
+        if self.inputs.builder is None:
+            return Incompatibility(reason=f"{reason}, and building its source is not allowed")
         return Release(name=name, version=version, sdist=sdist)
 
-    def _liking(self, wheel: Wheel) -> tuple[int, tuple[int, str], str]:
-        """Smallest first: the tag the host likes best, then the higher build number (binary distribution format)."""
+    def _preference(self, wheel: Wheel) -> tuple[int, tuple[int, str], str]:
+        """Return a sort key, best first: the host's best tag, then the highest build number (binary distributions)."""
         rank = min(self._ranks[tag] for tag in wheel.tags if tag in self._ranks)
         build: BuildTag = parse_wheel_filename(wheel.filename)[2]
         return rank, (-build[0], build[1]) if build else (1, ""), wheel.filename
 
 
-def place(platform: Platform) -> str:
-    """The platform as a sentence names it."""
+def platform_label(platform: Platform) -> str:
+    """Return the name of the platform for a sentence."""
     return "the host" if platform.name == "host" else platform.name
 
 
 def applies(requirement: Requirement, platforms: Iterable[Platform], extra: str) -> bool:
-    """Whether the marker holds on any of *platforms*; for an extra: holds because of it."""
+    """Return whether the marker holds on any of *platforms*; with an *extra*: whether it holds only with that extra."""
     if requirement.marker is None:
         return not extra
     for platform in platforms:
         markers = dict(platform.markers)
-        bare = requirement.marker.evaluate({**markers, "extra": ""})
-        if bare if not extra else not bare and requirement.marker.evaluate({**markers, "extra": extra}):
+        holds = requirement.marker.evaluate({**markers, "extra": ""})
+        if extra:
+            holds = not holds and requirement.marker.evaluate({**markers, "extra": extra})
+        if holds:
             return True
     return False
 
 
 def is_pin(specifier: SpecifierSet) -> bool:
-    """Whether *specifier* names one version, by ``===`` or by ``==`` without a wildcard."""
+    """Return whether *specifier* names one version, by ``===`` or by ``==`` without a wildcard."""
     return any(s.operator == "===" or (s.operator == "==" and not s.version.endswith(".*")) for s in specifier)
 
 
 def supports(requires_python: SpecifierSet | None, platform: Platform) -> bool:
-    """Whether a ``Requires-Python`` admits the platform's Python."""
+    """Return whether a ``Requires-Python`` contains the platform's Python."""
     return requires_python is None or requires_python.contains(platform.python_version, prereleases=True)

@@ -1,4 +1,4 @@
-"""What is to be resolved, and what the resolver asks of others."""
+"""What the resolver gets: the requirements and settings of the user, and the services that it calls."""
 
 from __future__ import annotations
 
@@ -14,70 +14,72 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq.model import Metadata, PassedOver, Platform, Sdist, Wheel
-from minreq.requirements import StatedRequirement
+from minreq.requirements import UserRequirement
 
 
 class Index(Protocol):
-    """Where files and metadata come from; called from several threads at once."""
+    """Provides files and metadata; the resolver calls it from several threads at once."""
 
     def releases(self, name: NormalizedName, /) -> Mapping[Version, tuple[Wheel | Sdist, ...]]:
-        """Everything the index has of the project; raises `ProjectNotFound` and the other index failures.
+        """Return all files of the project, by version; raise `ProjectNotFound` and the other index failures.
 
-        The files of a version are looked at one version after the other, most never: they may be read that late.
+        The resolver looks up one version after the other, and most versions never: the index may parse the files of a
+        version at that moment.
         """
         ...
 
     def metadata(self, wheel: Wheel, /) -> Metadata:
-        """The core metadata of the wheel."""
+        """Return the core metadata of the wheel."""
         ...
 
 
 class Builder(Protocol):
-    """Makes a wheel for the host out of a source distribution."""
+    """Builds a wheel for the host from a source distribution."""
 
     def build(self, sdist: Sdist, /) -> Wheel:
-        """Build it; the wheel's URL names a local file. Raises `NoWheel` where that is not allowed."""
+        """Return the wheel, whose URL names a local file; raise `NoWheel` where the build is not allowed."""
         ...
 
 
-class Forecast(Protocol):
-    """Says whether a root would miss a distribution, without running anything; called from several threads at once."""
+class ImportFinder(Protocol):
+    """Finds imports without running anything; the resolver calls it from several threads at once."""
 
-    def needs(self, root: Wheel, blocked: NormalizedName, sample: Wheel | None) -> str | None:
-        """The place in *root* that cannot do without *blocked* (``a/b.py:8``), or ``None``.
+    def find_import(self, root: Wheel, blocked: NormalizedName, sample: Wheel | None) -> str | None:
+        """Return the place in *root* that imports *blocked* and handles no failure (``a/b.py:8``), else ``None``.
 
-        *sample* is a wheel of *blocked*, which says the modules it owns; ``None`` when the index has none that fits.
+        *sample* is a wheel of *blocked*, which shows the modules that it owns; ``None`` when the index has no wheel
+        that fits.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demand:
-    """What is to be resolved, for which platforms, and what the user said about it."""
+class ResolverInput:
+    """What the resolver pins, for which platforms, and which rules of the user it obeys."""
 
     root: Requirement
-    #: The platform the smoke runs on.
+    #: The platform that the smoke runs on.
     host: Platform
-    #: The platforms the lock is for; the host when empty.
+    #: The platforms that the lock is for; the host when empty.
     targets: tuple[Platform, ...] = ()
     #: ``--with``: part of the closure, kept only if the smoke needs it.
-    available: tuple[StatedRequirement, ...] = ()
-    #: ``-r`` and ``--whole``: kept with their closures. A line that names the root only narrows the root.
-    whole: tuple[StatedRequirement, ...] = ()
-    #: ``--provided NAME==VERSION``: pinned to what the runtime has.
-    provided: tuple[StatedRequirement, ...] = ()
-    constraints: tuple[StatedRequirement, ...] = ()
-    #: Each replaces everything that packages say about the versions of that project.
-    overrides: tuple[StatedRequirement, ...] = ()
-    #: Pins of the existing lock, taken where they are still possible; leave out those that may move (``-U``, ``-P``).
+    available: tuple[UserRequirement, ...] = ()
+    #: ``-r`` and ``--whole``: kept with their closures. A line that names the root only limits the version of the root.
+    whole: tuple[UserRequirement, ...] = ()
+    #: ``--provided NAME==VERSION``: pinned to the version that the runtime has.
+    provided: tuple[UserRequirement, ...] = ()
+    constraints: tuple[UserRequirement, ...] = ()
+    #: Each replaces every version that packages require of that project.
+    overrides: tuple[UserRequirement, ...] = ()
+    #: Pins of the existing lock, chosen where they are still possible; without those that may move (``-U``, ``-P``).
     preferred: Mapping[NormalizedName, Version] = field(default_factory=dict)
-    #: What the existing lock says about newer versions of the root; said again while its pin is taken.
+    #: Newer versions of the root that the existing lock passed over; they are reported again while its pin is chosen.
     passed_over: tuple[PassedOver, ...] = ()
-    #: Known-bad releases: never chosen, an error where asked for exactly.
-    refused: Mapping[NormalizedName, frozenset[Version]] = field(default_factory=dict)
-    #: Files uploaded later, or at a time the index does not tell, do not exist.
+    #: Releases that are never chosen; an error where the user requires exactly one of them.
+    known_bad: Mapping[NormalizedName, frozenset[Version]] = field(default_factory=dict)
+    #: The resolver ignores files that were uploaded later, or whose upload time the index does not give.
     exclude_newer: datetime | None = None
-    #: Projects of which no source distribution (or no wheel) is taken: names, or ``:all:``, as pip has them.
+    #: Projects whose source distributions (or wheels) are ignored: names, or ``:all:``, as in pip.
     only_binary: frozenset[str] = frozenset()
     no_binary: frozenset[str] = frozenset()
     #: ``None``: source distributions are not built.
@@ -94,32 +96,28 @@ class Demand:
         return (self.host, *(target for target in self.targets if target != self.host))
 
     @cached_property
-    def overriding(self) -> Mapping[NormalizedName, SpecifierSet]:
-        """By project, what stands in the place of every package's requirement of it."""
-        return _combined(self.overrides)
+    def override_specifiers(self) -> Mapping[NormalizedName, SpecifierSet]:
+        """By project, the specifier that replaces those of all packages."""
+        specifiers: dict[NormalizedName, SpecifierSet] = {}
+        for override in self.overrides:
+            name = canonicalize_name(override.requirement.name)
+            specifiers[name] = specifiers.get(name, SpecifierSet()) & override.requirement.specifier
+        return specifiers
 
     @cached_property
-    def limits(self) -> Mapping[NormalizedName, tuple[StatedRequirement, ...]]:
-        """By project, the constraints the user put on its version beside asking for it."""
-        limits: dict[NormalizedName, tuple[StatedRequirement, ...]] = {}
-        for stated in (*self.provided, *self.constraints):
-            name = canonicalize_name(stated.requirement.name)
-            limits[name] = (*limits.get(name, ()), stated)
+    def limits(self) -> Mapping[NormalizedName, tuple[UserRequirement, ...]]:
+        """By project, the user's constraints on its version, which do not require the project itself."""
+        limits: dict[NormalizedName, tuple[UserRequirement, ...]] = {}
+        for limit in (*self.provided, *self.constraints):
+            name = canonicalize_name(limit.requirement.name)
+            limits[name] = (*limits.get(name, ()), limit)
         return limits
 
-    def forbids(self, name: NormalizedName) -> type[Wheel | Sdist] | None:
-        """The kind of file of a project that is not to be taken; a name says more than ``:all:``."""
+    def forbidden_kind(self, name: NormalizedName) -> type[Wheel | Sdist] | None:
+        """Return the kind of file that the user forbids for a project; a name has precedence over ``:all:``."""
         for word in (name, ":all:"):
             if word in self.only_binary:
                 return Sdist
             if word in self.no_binary:
                 return Wheel
         return None
-
-
-def _combined(requirements: tuple[StatedRequirement, ...]) -> Mapping[NormalizedName, SpecifierSet]:
-    specifiers: dict[NormalizedName, SpecifierSet] = {}
-    for stated in requirements:
-        name = canonicalize_name(stated.requirement.name)
-        specifiers[name] = specifiers.get(name, SpecifierSet()) & stated.requirement.specifier
-    return specifiers

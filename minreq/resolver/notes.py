@@ -1,4 +1,4 @@
-"""Sentences about what a resolution did not take at its word: overrides, what was set aside, what was refused."""
+"""Notes where a resolution differs from what packages require: overrides, relaxations, known-bad releases."""
 
 from __future__ import annotations
 
@@ -8,62 +8,65 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Candidate
-from minreq.resolver.catalogue import Catalogue, Release
-from minreq.resolver.provider import Aside, said, written
+from minreq.resolver.finder import Release, ReleaseFinder
+from minreq.resolver.provider import Relaxation, format_origin, format_requirement
 from minreq.resolver.search import Solution
 
 
-def notes(
-    catalogue: Catalogue,
+def resolution_notes(
+    finder: ReleaseFinder,
     solution: Solution,
     pins: Mapping[NormalizedName, Candidate],
-    aside: Mapping[NormalizedName, Aside],
+    relaxations: Mapping[NormalizedName, Relaxation],
 ) -> tuple[str, ...]:
-    """The sentences, in the order of the projects they are about."""
+    """Return the notes, sorted by the project that each is about."""
     return tuple(
-        sentence
-        for name in sorted({*pins, *aside})
-        for sentence in (
-            *_overridden(catalogue, solution, name),
-            *_set_aside(catalogue, solution, name, pins.get(name)),
-            *_refused(catalogue, pins.get(name)),
+        note
+        for name in sorted({*pins, *relaxations})
+        for note in (
+            *_override_notes(finder, solution, name),
+            *_relaxation_notes(finder, solution, name, pins.get(name)),
+            *_known_bad_notes(finder, pins.get(name)),
         )
     )
 
 
-def _overridden(catalogue: Catalogue, solution: Solution, name: NormalizedName) -> Iterator[str]:
-    overrides = [s for s in catalogue.demand.overrides if canonicalize_name(s.requirement.name) == name]
-    if overrides and (asked := list(_asked(catalogue, solution, name))):
-        by = " and ".join(said(stated.place, written(stated.requirement)) for stated in overrides)
-        yield f"{by} replaces {', '.join(f'{written(r)} of {release}' for r, release in asked)}"
+def _override_notes(finder: ReleaseFinder, solution: Solution, name: NormalizedName) -> Iterator[str]:
+    overrides = [each for each in finder.inputs.overrides if canonicalize_name(each.requirement.name) == name]
+    if overrides and (replaced := list(_requirements_on(finder, solution, name))):
+        by = " and ".join(format_origin(each.place, format_requirement(each.requirement)) for each in overrides)
+        yield f"{by} replaces {', '.join(f'{format_requirement(r)} of {release}' for r, release in replaced)}"
 
 
-def _set_aside(
-    catalogue: Catalogue, solution: Solution, name: NormalizedName, chosen: Candidate | None
+def _relaxation_notes(
+    finder: ReleaseFinder, solution: Solution, name: NormalizedName, chosen: Candidate | None
 ) -> Iterator[str]:
-    if name in catalogue.demand.overriding:
+    if name in finder.inputs.override_specifiers:
         return
-    for requirement, release in _asked(catalogue, solution, name):
-        reason = f"nothing in {catalogue.demand.root_name} imports {name} as it loads"
+    for requirement, release in _requirements_on(finder, solution, name):
+        reason = f"nothing in {finder.inputs.root_name} imports {name} as it loads"
+        text = format_requirement(requirement)
         if chosen is None:
-            yield f"{release} requires {written(requirement)}, which cannot be had and is left out: {reason}"
+            yield f"{release} requires {text}, which cannot be had and is left out: {reason}"
         elif not requirement.specifier.contains(chosen.version, prereleases=True):
-            yield f"{release} requires {written(requirement)} and gets {name} {chosen.version}: {reason}"
+            yield f"{release} requires {text} and gets {name} {chosen.version}: {reason}"
 
 
-def _refused(catalogue: Catalogue, chosen: Candidate | None) -> Iterator[str]:
-    # The versions of the root that were refused are among those passed over.
-    if chosen is None or chosen.name == catalogue.demand.root_name:
+def _known_bad_notes(finder: ReleaseFinder, chosen: Candidate | None) -> Iterator[str]:
+    # The resolution lists the known-bad versions of the root among those passed over.
+    if chosen is None or chosen.name == finder.inputs.root_name:
         return
-    for version in sorted(catalogue.demand.refused.get(chosen.name, ())):
-        if version > chosen.version and version in catalogue.shelf(chosen.name).versions:
+    for version in sorted(finder.inputs.known_bad.get(chosen.name, ())):
+        if version > chosen.version and version in finder.project_files(chosen.name).versions:
             yield f"{chosen.name} {version} is known to be malicious and was not considered"
 
 
-def _asked(catalogue: Catalogue, solution: Solution, name: NormalizedName) -> Iterator[tuple[Requirement, Release]]:
-    """Every requirement that packages of the solution have on *name*."""
+def _requirements_on(
+    finder: ReleaseFinder, solution: Solution, name: NormalizedName
+) -> Iterator[tuple[Requirement, Release]]:
+    """Yield every requirement on *name* that packages of the solution have."""
     for key in sorted(solution.pins):
         release = solution.pins[key].release
-        for requirement in catalogue.requires(release, key.extra):
+        for requirement in finder.requirements(release, key.extra):
             if canonicalize_name(requirement.name) == name:
                 yield requirement, release

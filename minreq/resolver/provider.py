@@ -1,4 +1,4 @@
-"""Python packaging as resolvelib sees it: a project and each extra of it are pinned apart, ``a[x]`` requires ``a``."""
+"""Gives resolvelib the requirements and versions of packages; an extra is pinned apart, and requires its project."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.structs import RequirementInformation
 
 from minreq.errors import NoWheel
-from minreq.requirements import StatedRequirement
-from minreq.resolver.catalogue import ANY, Catalogue, Release, applies, is_pin, place, supports
+from minreq.requirements import UserRequirement
+from minreq.resolver.finder import ANY, Release, ReleaseFinder, applies, is_pin, platform_label, supports
 
 
 class Key(NamedTuple):
-    """What is pinned: a project, or one extra of it."""
+    """What resolvelib pins: a project, or one extra of it."""
 
     name: NormalizedName
     #: Empty for the project itself.
@@ -30,27 +30,27 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Barrier:
-    """Why a wish cannot be granted by any version, as a clause, and what the user can do."""
+class Blocker:
+    """Why no version can satisfy a requirement, as a clause, and what the user can do."""
 
-    why: str
+    reason: str
     remedy: str
-    #: What is meant is not on the index; a project of the same name there is another.
-    foreign: bool = False
+    #: The requirement means something that is not on the index; a project of that name on the index is another one.
+    not_on_index: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class KeyRequirement:
     """A requirement on one key."""
 
     key: Key
     specifier: SpecifierSet
     #: As a person would write it, ``certifi>=2026.10.19``.
     text: str
-    #: The user's words, ``None`` where a package asks.
+    #: The option or file in which the user requires it; ``None`` where a package requires it.
     origin: str | None = None
-    #: Why no version can grant it.
-    barrier: Barrier | None = None
+    #: Why no version can satisfy it.
+    blocker: Blocker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,59 +59,60 @@ class Pin:
 
     key: Key
     version: Version
-    #: What is at this version; says nothing more about which pin this is.
+    #: The release with this version; two pins are equal by key and version alone.
     release: Release = field(compare=False)
 
 
-class Aside(Enum):
-    """How far the requirements of a distribution that nothing needs are set aside."""
+class Relaxation(Enum):
+    """How the requirements on a distribution that the root does not import are relaxed."""
 
     #: Any version will do.
-    VERSIONS = "versions"
+    ANY_VERSION = "any version"
     #: It is left out of the closure.
-    ALTOGETHER = "altogether"
+    LEFT_OUT = "left out"
 
 
-Information = RequirementInformation[Wish, Pin]
+#: A requirement, and the pin that has it, as resolvelib reports the causes of a conflict.
+Cause = RequirementInformation[KeyRequirement, Pin]
 
 
-class Provider(AbstractProvider[Wish, Pin, Key]):
-    """Answers resolvelib from a catalogue.
+class Provider(AbstractProvider[KeyRequirement, Pin, Key]):
+    """Answers resolvelib from a `ReleaseFinder`.
 
-    *aside* names the distributions whose requirements are set aside, but for what the *firm* ones say; *fixed* are pins
-    that stay, of which nothing is asked but further extras.
+    *relaxations* names distributions whose requirements are relaxed, except those of the packages in *strict*. The
+    releases in *fixed* stay pinned; of these, resolvelib sees only the requirements of further extras.
     """
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        finder: ReleaseFinder,
         *,
-        aside: Mapping[NormalizedName, Aside] | None = None,
-        firm: Collection[NormalizedName] = frozenset(),
+        relaxations: Mapping[NormalizedName, Relaxation] | None = None,
+        strict: Collection[NormalizedName] = frozenset(),
         fixed: Mapping[NormalizedName, Release] | None = None,
     ) -> None:
-        self._catalogue = catalogue
-        self._aside = aside or {}
-        self._firm = firm
+        self._finder = finder
+        self._relaxations = relaxations or {}
+        self._strict = strict
         self._fixed = fixed or {}
-        self._wishes: dict[Pin, tuple[Wish, ...]] = {}
-        self._order: dict[NormalizedName, int] = {}
+        self._dependencies: dict[Pin, tuple[KeyRequirement, ...]] = {}
+        self._user_order: dict[NormalizedName, int] = {}
 
-    def stated(self, stated: StatedRequirement) -> Iterator[Wish]:
-        """The wishes of a requirement of the user's; none where its marker holds nowhere."""
-        requirement = stated.requirement
-        if applies(requirement, self._catalogue.demand.platforms, ""):
-            self._order.setdefault(canonicalize_name(requirement.name), len(self._order))
-            yield from self._parts(requirement, origin=stated.place)
+    def user_requirements(self, user_requirement: UserRequirement) -> Iterator[KeyRequirement]:
+        """Yield a requirement of the user, by key; nothing where its marker holds on no platform."""
+        requirement = user_requirement.requirement
+        if applies(requirement, self._finder.inputs.platforms, ""):
+            self._user_order.setdefault(canonicalize_name(requirement.name), len(self._user_order))
+            yield from _split_by_key(requirement, origin=user_requirement.place)
 
-    def root(self, requirement: Requirement, release: Release) -> Iterator[Wish]:
-        """The wishes of the root, at one version of it."""
-        self._order[release.name] = -1
+    def root_requirements(self, requirement: Requirement, release: Release) -> Iterator[KeyRequirement]:
+        """Yield the requirement on the root, by key, at exactly one version."""
+        self._user_order[release.name] = -1
         exactly = SpecifierSet(f"==={release.version}")
-        yield from self._parts(requirement, specifier=exactly, origin="the root")
+        yield from _split_by_key(requirement, specifier=exactly, origin="the root")
 
-    def identify(self, requirement_or_candidate: Wish | Pin) -> Key:
-        """The key of a wish or pin."""
+    def identify(self, requirement_or_candidate: KeyRequirement | Pin) -> Key:
+        """Return the key of a requirement or pin."""
         return requirement_or_candidate.key
 
     def get_preference(
@@ -119,22 +120,22 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         identifier: Key,
         resolutions: Mapping[Key, Pin],  # noqa: ARG002 - resolvelib's signature.
         candidates: Mapping[Key, Iterator[Pin]],  # noqa: ARG002 - resolvelib's signature.
-        information: Mapping[Key, Iterator[Information]],
-        backtrack_causes: Sequence[Information],  # noqa: ARG002 - resolvelib's signature.
+        information: Mapping[Key, Iterator[Cause]],
+        backtrack_causes: Sequence[Cause],  # noqa: ARG002 - resolvelib's signature.
     ) -> tuple[bool, bool, int, bool, Key]:
-        """What to pin first: what leaves the least choice, as pip orders it.
+        """Return a sort key: resolvelib pins first what leaves the least choice, in pip's order.
 
-        Names pinned by ``==``, then names with an upper limit, then what the user asked for in that order, then
-        names with any limit, then by the alphabet.
+        Names pinned by ``==``, then names with an upper limit, then what the user requires in that order, then names
+        with any limit, then by the alphabet.
         """
-        specifiers = [wish.specifier for wish, _ in information[identifier]]
+        specifiers = [requirement.specifier for requirement, _ in information[identifier]]
         pinned = any(is_pin(specifier) for specifier in specifiers)
         capped = any(
             s.operator in {"<", "<=", "~="} or (s.operator == "==" and s.version.endswith(".*"))
             for specifier in specifiers
             for s in specifier
         )
-        order = self._order.get(identifier.name, len(self._order))
+        order = self._user_order.get(identifier.name, len(self._user_order))
         return not pinned, not capped, order, not any(specifiers), identifier
 
     def narrow_requirement_selection(
@@ -142,146 +143,148 @@ class Provider(AbstractProvider[Wish, Pin, Key]):
         identifiers: Iterable[Key],
         resolutions: Mapping[Key, Pin],  # noqa: ARG002 - resolvelib's signature.
         candidates: Mapping[Key, Iterator[Pin]],  # noqa: ARG002 - resolvelib's signature.
-        information: Mapping[Key, Iterator[Information]],  # noqa: ARG002 - resolvelib's signature.
-        backtrack_causes: Sequence[Information],
+        information: Mapping[Key, Iterator[Cause]],  # noqa: ARG002 - resolvelib's signature.
+        backtrack_causes: Sequence[Cause],
     ) -> Iterable[Key]:
-        """After a conflict, first the keys that took part in it: a dead end shows soonest there."""
+        """After a conflict, return the keys that took part in it: these show a dead end soonest."""
         identifiers = list(identifiers)
-        involved = {wish.key for wish, _ in backtrack_causes}
+        involved = {requirement.key for requirement, _ in backtrack_causes}
         involved |= {parent.key for _, parent in backtrack_causes if parent is not None}
         return [key for key in identifiers if key in involved] or identifiers
 
     def find_matches(
         self,
         identifier: Key,
-        requirements: Mapping[Key, Iterator[Wish]],
+        requirements: Mapping[Key, Iterator[KeyRequirement]],
         incompatibilities: Mapping[Key, Iterator[Pin]],
     ) -> Callable[[], Iterator[Pin]]:
-        """The releases that satisfy all wishes about the project, whether they come through an extra or not."""
+        """Return the releases that satisfy all requirements on the project and on the extra."""
         keys = {identifier, Key(identifier.name)}
-        wishes = [wish for key in keys if key in requirements for wish in requirements[key]]
+        on_project = [each for key in keys if key in requirements for each in requirements[key]]
         excluded = {pin.version for key in keys if key in incompatibilities for pin in incompatibilities[key]}
-        if any(wish.barrier is not None for wish in wishes):
+        if any(each.blocker is not None for each in on_project):
             return lambda: iter(())
-        specifier = reduce(and_, (wish.specifier for wish in wishes), ANY)
-        asked = any(wish.origin is not None for wish in wishes)
+        specifier = reduce(and_, (each.specifier for each in on_project), ANY)
+        from_user = any(each.origin is not None for each in on_project)
 
         def pins() -> Iterator[Pin]:
-            for release in self.releases(identifier.name, specifier, asked=asked):
+            for release in self._releases(identifier.name, specifier, must_exist=from_user):
                 if release.version not in excluded:
                     yield Pin(key=identifier, version=release.version, release=release)
 
         return pins
 
-    def is_satisfied_by(self, requirement: Wish, candidate: Pin) -> bool:
-        """Whether the version is one that the wish allows."""
-        return requirement.barrier is None and requirement.specifier.contains(candidate.version, prereleases=True)
+    def is_satisfied_by(self, requirement: KeyRequirement, candidate: Pin) -> bool:
+        """Return whether the requirement allows the version of the pin."""
+        return requirement.blocker is None and requirement.specifier.contains(candidate.version, prereleases=True)
 
-    def get_dependencies(self, candidate: Pin) -> tuple[Wish, ...]:
-        """What a pin requires; that of an extra starts with the project itself at the same version."""
-        if candidate not in self._wishes:
-            self._wishes[candidate] = tuple(self._dependencies(candidate))
-        return self._wishes[candidate]
+    def get_dependencies(self, candidate: Pin) -> tuple[KeyRequirement, ...]:
+        """Return what a pin requires; an extra first requires its project at the same version."""
+        if candidate not in self._dependencies:
+            self._dependencies[candidate] = tuple(self._read_dependencies(candidate))
+        return self._dependencies[candidate]
 
-    def releases(self, name: NormalizedName, specifier: SpecifierSet, *, asked: bool = False) -> Iterator[Release]:
-        """What can be chosen. A project the index does not know has nothing; *asked* for by the user it is an error."""
-        if (fixed := self._fixed.get(name)) is not None:
-            return iter((fixed,) if specifier.contains(fixed.version, prereleases=True) else ())
-        return self._catalogue.matches(name, specifier) if asked else self._catalogue.known_matches(name, specifier)
+    def whole_keys(self) -> frozenset[Key]:
+        """Return the keys that the user requests whole (``--whole``, ``-r``)."""
+        return frozenset(each.key for whole in self._finder.inputs.whole for each in self.user_requirements(whole))
 
-    def whole(self) -> frozenset[Key]:
-        """What the user wants whole, as it is pinned."""
-        return frozenset(wish.key for stated in self._catalogue.demand.whole for wish in self.stated(stated))
-
-    def fixed(self, name: NormalizedName) -> Release | None:
-        """The pin that stays."""
+    def fixed_release(self, name: NormalizedName) -> Release | None:
+        """Return the release of a project that stays pinned."""
         return self._fixed.get(name)
 
-    def _dependencies(self, pin: Pin) -> Iterator[Wish]:
+    def _releases(self, name: NormalizedName, specifier: SpecifierSet, *, must_exist: bool) -> Iterator[Release]:
+        if (fixed := self._fixed.get(name)) is not None:
+            return iter((fixed,) if specifier.contains(fixed.version, prereleases=True) else ())
+        find = self._finder.matches if must_exist else self._finder.matches_if_project_exists
+        return find(name, specifier)
+
+    def _read_dependencies(self, pin: Pin) -> Iterator[KeyRequirement]:
         release = pin.release
         if pin.key.extra:
             same = SpecifierSet(f"==={release.version}")
-            yield Wish(key=Key(release.name), specifier=same, text=f"{release.name}=={release.version}")
+            yield KeyRequirement(key=Key(release.name), specifier=same, text=f"{release.name}=={release.version}")
         elif release.name in self._fixed:
             return
         try:
-            requires_python = self._catalogue.metadata(release).requires_python
+            requires_python = self._finder.metadata(release).requires_python
         except NoWheel as refusal:
             # The builder may refuse a project (--only-binary); an older version may have a wheel.
-            barrier = Barrier(
-                why=f"none can be built: {refusal.why}", remedy="allow it with --no-binary, or provide one"
-            )
-            yield Wish(key=pin.key, specifier=ANY, text="a wheel", barrier=barrier)
+            reason, remedy = f"none can be built: {refusal.why}", "allow it with --no-binary, or provide one"
+            blocker = Blocker(reason=reason, remedy=remedy)
+            yield KeyRequirement(key=pin.key, specifier=ANY, text="a wheel", blocker=blocker)
             return
-        for platform in self._catalogue.demand.platforms:
+        for platform in self._finder.inputs.platforms:
             if not supports(requires_python, platform):
-                barrier = Barrier(
-                    why=f"{place(platform)} has {platform.python_version}",
+                blocker = Blocker(
+                    reason=f"{platform_label(platform)} has {platform.python_version}",
                     remedy="name another interpreter with --python, or another version with --constraint",
                 )
-                yield Wish(key=pin.key, specifier=ANY, text=f"Python {requires_python}", barrier=barrier)
+                yield KeyRequirement(key=pin.key, specifier=ANY, text=f"Python {requires_python}", blocker=blocker)
                 return
-        requirements = list(self._catalogue.requires(release, pin.key.extra))
+        requirements = list(self._finder.requirements(release, pin.key.extra))
         for requirement in requirements:
-            self._catalogue.look_ahead(requirement)
+            self._finder.prefetch(requirement)
         for requirement in requirements:
-            yield from self._of_package(requirement, release.name)
+            yield from self._package_requirements(requirement, release.name)
 
-    def _of_package(self, requirement: Requirement, package: NormalizedName) -> Iterator[Wish]:
+    def _package_requirements(self, requirement: Requirement, package: NormalizedName) -> Iterator[KeyRequirement]:
         name = canonicalize_name(requirement.name)
-        aside = None if package in self._firm else self._aside.get(name)
-        if aside is Aside.ALTOGETHER:
+        relaxation = None if package in self._strict else self._relaxations.get(name)
+        if relaxation is Relaxation.LEFT_OUT:
             return
-        overriding = self._catalogue.demand.overriding.get(name)
-        if overriding is not None:
-            yield from self._parts(requirement, specifier=overriding)
+        override = self._finder.inputs.override_specifiers.get(name)
+        if override is not None:
+            yield from _split_by_key(requirement, specifier=override)
         elif requirement.url is not None:
             remedy = f"take it from the index by its version with --override '{name}==VERSION'"
-            barrier = Barrier(why="a URL has no place in a lock of versions", remedy=remedy, foreign=True)
-            yield Wish(key=Key(name), specifier=ANY, text=written(requirement), barrier=barrier)
-        elif aside is Aside.VERSIONS:
-            yield from self._parts(requirement, specifier=ANY)
+            blocker = Blocker(reason="a URL has no place in a lock of versions", remedy=remedy, not_on_index=True)
+            text = format_requirement(requirement)
+            yield KeyRequirement(key=Key(name), specifier=ANY, text=text, blocker=blocker)
+        elif relaxation is Relaxation.ANY_VERSION:
+            yield from _split_by_key(requirement, specifier=ANY)
         else:
-            yield from self._parts(requirement)
-
-    def _parts(
-        self, requirement: Requirement, *, specifier: SpecifierSet | None = None, origin: str | None = None
-    ) -> Iterator[Wish]:
-        name = canonicalize_name(requirement.name)
-        text = written(requirement)
-        specifier = requirement.specifier if specifier is None else specifier
-        for extra in ("", *sorted(map(canonicalize_name, requirement.extras))):
-            yield Wish(key=Key(name, extra), specifier=specifier, text=text, origin=origin)
+            yield from _split_by_key(requirement)
 
 
-class Trail(BaseReporter[Wish, Pin, Key]):
-    """Remembers who asked for what, so that a conflict can be told with the chain that led there."""
+def _split_by_key(
+    requirement: Requirement, *, specifier: SpecifierSet | None = None, origin: str | None = None
+) -> Iterator[KeyRequirement]:
+    """Yield the requirement on the project, and on each of the extras that it names."""
+    name = canonicalize_name(requirement.name)
+    text = format_requirement(requirement)
+    specifier = requirement.specifier if specifier is None else specifier
+    for extra in ("", *sorted(map(canonicalize_name, requirement.extras))):
+        yield KeyRequirement(key=Key(name, extra), specifier=specifier, text=text, origin=origin)
+
+
+class RequirementChains(BaseReporter[KeyRequirement, Pin, Key]):
+    """Records which pin required which key, so that an error can show the chain of requirements."""
 
     def __init__(self) -> None:
         self._parents: dict[Key, Pin | None] = {}
 
-    def adding_requirement(self, requirement: Wish, parent: Pin | None) -> None:
-        """A wish is added; the first that asked for a key is the one told of."""
+    def adding_requirement(self, requirement: KeyRequirement, parent: Pin | None) -> None:
+        """Record the first pin that requires a key."""
         self._parents.setdefault(requirement.key, parent)
 
     def chain(self, pin: Pin) -> tuple[Release, ...]:
-        """The pins that led to *pin*, it first, the root last."""
+        """Return the releases that led to *pin*: *pin* first, the root last."""
         chain: list[Pin] = []
-        here: Pin | None = pin
-        while here is not None and here not in chain:
-            chain.append(here)
-            here = self._parents.get(here.key)
+        link: Pin | None = pin
+        while link is not None and link not in chain:
+            chain.append(link)
+            link = self._parents.get(link.key)
         # An extra and its project are one link.
         return tuple(dict.fromkeys(link.release for link in chain))
 
 
-def written(requirement: Requirement) -> str:
-    """The requirement without its marker, ``a[x]>=1``."""
+def format_requirement(requirement: Requirement) -> str:
+    """Return the requirement without its marker, ``a[x]>=1``."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     url = "" if requirement.url is None else f" @ {requirement.url}"
     return f"{requirement.name}{extras}{requirement.specifier}{url}"
 
 
-def said(place: str, text: str) -> str:
-    """What the user said, with the place; the words of an option often hold it already."""
+def format_origin(place: str, text: str) -> str:
+    """Return what the user requires and where; an option as *place* often contains the *text* already."""
     return place if text in place else f"{text} ({place})"

@@ -1,4 +1,7 @@
-"""From one version of the root to the next older one, each tried with what nothing needs set aside."""
+"""Tries the versions of the root, newest first, until everything that the root imports can be installed with it.
+
+A requirement on a distribution that the root does not import blocks no version: the search relaxes it.
+"""
 
 from __future__ import annotations
 
@@ -11,189 +14,196 @@ from packaging.version import Version
 
 from minreq.errors import KnownBadRelease, NoVersion, PythonNotSupported, VersionsConflict
 from minreq.model import PassedOver
-from minreq.resolver.catalogue import ANY, Catalogue, Release, Unfit, applies, is_pin
-from minreq.resolver.conflict import Conflict, Teller
-from minreq.resolver.demand import Forecast
-from minreq.resolver.provider import Aside, Provider, Trail, Wish, written
+from minreq.resolver.conflict import Conflict, ConflictExplainer
+from minreq.resolver.finder import ANY, Incompatibility, Release, ReleaseFinder, applies, is_pin
+from minreq.resolver.inputs import ImportFinder
+from minreq.resolver.provider import KeyRequirement, Provider, Relaxation, RequirementChains, format_requirement
 from minreq.resolver.search import Solution, solve
 
-#: Older versions of the root that are looked at while one is tried.
-_SCOUTED = 8
+#: Older versions of the root that are prefetched while one is tried.
+_PREFETCHED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """The version of the root that can be had, and what that took."""
+class RootChoice:
+    """The chosen version of the root, with its solution."""
 
     root: Release
     solution: Solution
-    aside: Mapping[NormalizedName, Aside]
+    relaxations: Mapping[NormalizedName, Relaxation]
     #: Newest first.
     passed_over: tuple[PassedOver, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    """Why one version of the root cannot be had."""
+class _FailedRoot:
+    """A version of the root that cannot be installed, and why."""
 
     root: Release
     conflict: Conflict
-    teller: Teller
-    #: The place in the root that needs what cannot be had; ``None`` where that was not the question.
-    witness: str | None
+    explainer: ConflictExplainer
+    #: The place in the root that imports the project of the conflict; ``None`` where no import decided.
+    import_place: str | None
 
     def reason(self, subject: str) -> str:
-        """A clause in which *subject* stands for the root."""
-        why = self.teller.why(self.conflict, subject=subject)
-        return why if self.witness is None else f"{why}; {self.witness} imports {self.conflict.name}"
+        """Return a clause in which *subject* stands for the root."""
+        reason = self.explainer.reason(self.conflict, subject=subject)
+        return reason if self.import_place is None else f"{reason}; {self.import_place} imports {self.conflict.name}"
 
 
 @dataclass(slots=True, kw_only=True)
-class Stepping:
-    """A demand on its way through the versions of the root."""
+class RootSearch:
+    """Searches the newest version of the root that can be installed."""
 
-    catalogue: Catalogue
-    forecast: Forecast
-    _refusals: list[_Refusal] = field(default_factory=list)
+    finder: ReleaseFinder
+    imports: ImportFinder
+    _failed: list[_FailedRoot] = field(default_factory=list)
 
-    def run(self) -> Step:
-        """The first version that can be had; raises `VersionsConflict` when none can, and tells of the first tried."""
+    def run(self) -> RootChoice:
+        """Return the first version that can be installed; raise `VersionsConflict` about the newest where none can."""
         roots = self._roots()
         for number, root in enumerate(roots):
-            aside: dict[NormalizedName, Aside] = {}
-            outcome = self._attempt(root, aside)
-            if isinstance(outcome, Solution):
-                return Step(root=root, solution=outcome, aside=aside, passed_over=self._passed_over(root))
-            self._refusals.append(outcome)
-            for older in roots[number + 1 : number + 1 + _SCOUTED]:
-                self._scout(older, outcome)
-        first = self._refusals[0]
-        asked = written(self.catalogue.demand.root)
-        remedy = first.teller.remedy(first.conflict)
-        raise VersionsConflict(asked, first.conflict.name, first.reason(str(first.root)), remedy, len(roots))
+            relaxations: dict[NormalizedName, Relaxation] = {}
+            result = self._try_root(root, relaxations)
+            if isinstance(result, Solution):
+                passed_over = self._passed_over(root)
+                return RootChoice(root=root, solution=result, relaxations=relaxations, passed_over=passed_over)
+            self._failed.append(result)
+            for older in roots[number + 1 : number + 1 + _PREFETCHED]:
+                self._prefetch_root(older, result)
+        first = self._failed[0]
+        label = format_requirement(self.finder.inputs.root)
+        remedy = first.explainer.remedy(first.conflict)
+        raise VersionsConflict(label, first.conflict.name, first.reason(str(first.root)), remedy, len(roots))
 
-    def _attempt(self, root: Release, aside: dict[NormalizedName, Aside]) -> Solution | _Refusal:
-        """Resolve with one version of the root; fills *aside* with what nothing needs until all the rest holds."""
-        # What is kept whole is taken at its word.
-        firm: frozenset[NormalizedName] = frozenset()
+    def _try_root(self, root: Release, relaxations: dict[NormalizedName, Relaxation]) -> Solution | _FailedRoot:
+        """Resolve with one version of the root; add *relaxations* one by one until there are no conflicts left."""
+        # No relaxation applies to what a distribution requires that the user requests whole.
+        strict: frozenset[NormalizedName] = frozenset()
         while True:
-            provider, trail = Provider(self.catalogue, aside=aside, firm=firm), Trail()
-            outcome = solve(provider, trail, self._wishes(provider, root), written(self.catalogue.demand.root))
-            if isinstance(outcome, Solution):
-                whole = outcome.closure(provider.whole(), without=root.name) if aside else firm
-                if whole <= firm:
-                    return outcome
-                firm |= whole
+            provider, chains = Provider(self.finder, relaxations=relaxations, strict=strict), RequirementChains()
+            requirements = self._user_requirements(provider, root)
+            result = solve(provider, chains, requirements, format_requirement(self.finder.inputs.root))
+            if isinstance(result, Solution):
+                whole = result.closure(provider.whole_keys(), without=root.name) if relaxations else strict
+                if whole <= strict:
+                    return result
+                strict |= whole
                 continue
-            verdicts: list[tuple[Conflict, str | None]] = []
-            for conflict in outcome:
-                witness = self._needs(root, conflict.name) if self._negotiable(conflict, aside) else None
-                if witness is None and self._negotiable(conflict, aside):
-                    aside[conflict.name] = self._further(conflict, aside)
+            unavoidable: list[tuple[Conflict, str | None]] = []
+            for conflict in result:
+                may_relax = self._may_relax(conflict, relaxations)
+                import_place = self._find_import(root, conflict.name) if may_relax else None
+                if may_relax and import_place is None:
+                    relaxations[conflict.name] = self._next_relaxation(conflict, relaxations)
                     break
-                verdicts.append((conflict, witness))
+                unavoidable.append((conflict, import_place))
             else:
-                conflict, witness = verdicts[0]
-                teller = Teller(self.catalogue, provider, trail, root=root.name)
-                return _Refusal(root=root, conflict=conflict, teller=teller, witness=witness)
+                conflict, import_place = unavoidable[0]
+                explainer = ConflictExplainer(self.finder, provider, chains, root=root.name)
+                return _FailedRoot(root=root, conflict=conflict, explainer=explainer, import_place=import_place)
 
-    def _wishes(self, provider: Provider, root: Release) -> Iterator[Wish]:
-        yield from provider.root(self.catalogue.demand.root, root)
-        for stated in (*self.catalogue.demand.whole, *self.catalogue.demand.available):
-            yield from provider.stated(stated)
+    def _user_requirements(self, provider: Provider, root: Release) -> Iterator[KeyRequirement]:
+        yield from provider.root_requirements(self.finder.inputs.root, root)
+        for requirement in (*self.finder.inputs.whole, *self.finder.inputs.available):
+            yield from provider.user_requirements(requirement)
 
-    def _negotiable(self, conflict: Conflict, aside: Mapping[NormalizedName, Aside]) -> bool:
-        """Whether the distribution might be done without: the user said nothing about it."""
-        demand, name = self.catalogue.demand, conflict.name
-        said = conflict.stated or name == demand.root_name or name in demand.limits
-        return not said and aside.get(name) is not Aside.ALTOGETHER
+    def _may_relax(self, conflict: Conflict, relaxations: Mapping[NormalizedName, Relaxation]) -> bool:
+        """Return whether the resolver may relax what packages require: the user has no rule for the distribution."""
+        inputs, name = self.finder.inputs, conflict.name
+        has_user_rule = conflict.is_from_user or name == inputs.root_name or name in inputs.limits
+        return not has_user_rule and relaxations.get(name) is not Relaxation.LEFT_OUT
 
-    def _further(self, conflict: Conflict, aside: Mapping[NormalizedName, Aside]) -> Aside:
-        """How far to set aside what nothing needs: first its versions, then all of it."""
-        hopeless = conflict.foreign or conflict.name in aside or self._newest(conflict.name) is None
-        return Aside.ALTOGETHER if hopeless else Aside.VERSIONS
+    def _next_relaxation(self, conflict: Conflict, relaxations: Mapping[NormalizedName, Relaxation]) -> Relaxation:
+        """Return how to relax the requirements: first allow any version, then leave the distribution out."""
+        no_version_helps = conflict.not_on_index or conflict.name in relaxations or not self._newest(conflict.name)
+        return Relaxation.LEFT_OUT if no_version_helps else Relaxation.ANY_VERSION
 
-    def _needs(self, root: Release, name: NormalizedName) -> str | None:
-        """Where *root* needs *name*; asked of the forecast once."""
+    def _find_import(self, root: Release, name: NormalizedName) -> str | None:
+        """Return the place where *root* imports *name*; searched once."""
 
         def work() -> str | None:
             newest = self._newest(name)
-            return self.forecast.needs(self.catalogue.wheel(root), name, None if newest is None else newest.wheel)
+            return self.imports.find_import(self.finder.wheel(root), name, None if newest is None else newest.wheel)
 
-        return self.catalogue.ahead.once(("needs", root.version, name), work)
+        return self.finder.background.get(("import", root.version, name), work)
 
     def _newest(self, name: NormalizedName) -> Release | None:
-        return next(self.catalogue.known_matches(name, ANY), None)
+        return next(self.finder.matches_if_project_exists(name, ANY), None)
 
-    def _scout(self, root: Release, refusal: _Refusal) -> None:
-        """Begin to find out whether *root* fails as the newer one did: its metadata, and the need for the same name."""
-        name = refusal.conflict.name
+    def _prefetch_root(self, root: Release, newer: _FailedRoot) -> None:
+        """Read in the background what shows whether *root* fails as a *newer* one did: its metadata and its imports."""
+        name = newer.conflict.name
 
         def work() -> None:
             blocked = any(
-                next(self.catalogue.known_matches(name, requirement.specifier), None) is None
-                for requirement in self.catalogue.requires(root, "")
+                next(self.finder.matches_if_project_exists(name, requirement.specifier), None) is None
+                for requirement in self.finder.requirements(root, "")
                 if canonicalize_name(requirement.name) == name
             )
-            if blocked and refusal.witness is not None:
-                self._needs(root, name)
+            if blocked and newer.import_place is not None:
+                self._find_import(root, name)
 
         if root.wheel is not None:
-            self.catalogue.ahead.begin(("scout", root.version, name), work)
+            self.finder.background.start(("prefetch root", root.version, name), work)
 
     def _roots(self) -> tuple[Release, ...]:
-        """The versions of the root that the user allows, most wanted first, at least one."""
-        demand, specifier = self.catalogue.demand, self._specifier()
-        roots = tuple(self.catalogue.matches(demand.root_name, specifier))
+        """Return the versions of the root that the user allows, the preferred one first, at least one."""
+        inputs, specifier = self.finder.inputs, self._root_specifier()
+        roots = tuple(self.finder.matches(inputs.root_name, specifier))
         if roots:
             return roots
-        # Most indexes take such releases down; whoever asks for one is told why it is not there.
-        for version in sorted(demand.refused.get(demand.root_name, ())):
+        # Most indexes remove such releases; the error explains to who requires one why it is not there.
+        for version in sorted(inputs.known_bad.get(inputs.root_name, ())):
             if is_pin(specifier) and specifier.contains(version, prereleases=True):
-                raise KnownBadRelease(demand.root_name, str(version))
-        versions = specifier.filter(self.catalogue.shelf(demand.root_name).versions)
-        unfit = {v: why for v in versions if isinstance(why := self.catalogue.fitted(demand.root_name, v), Unfit)}
-        asked = f"{demand.root_name}{specifier}"
-        for version, why in unfit.items():
-            if why.requires_python is not None:
-                raise PythonNotSupported(asked, str(version), str(why.requires_python), str(why.python))
-        newest = self.catalogue.newest(demand.root_name)
+                raise KnownBadRelease(inputs.root_name, str(version))
+        incompatible: dict[Version, Incompatibility] = {}
+        for version in specifier.filter(self.finder.project_files(inputs.root_name).versions):
+            result = self.finder.evaluate(inputs.root_name, version)
+            if isinstance(result, Incompatibility):
+                incompatible[version] = result
+        label = f"{inputs.root_name}{specifier}"
+        for version, each in incompatible.items():
+            if each.requires_python is not None:
+                raise PythonNotSupported(label, str(version), str(each.requires_python), str(each.python))
+        newest = self.finder.newest_usable(inputs.root_name)
         newest_version = None if newest is None else str(newest.version)
         raise NoVersion(
-            asked,
-            demand.root_name,
+            label,
+            inputs.root_name,
             newest_version,
-            {str(version): str(why) for version, why in unfit.items()},
-            demand.exclude_newer,
+            {str(version): str(reason) for version, reason in incompatible.items()},
+            inputs.exclude_newer,
         )
 
-    def _specifier(self) -> SpecifierSet:
-        """All that the user says about the version of the root."""
-        demand = self.catalogue.demand
-        specifier = demand.root.specifier
-        for stated in (*demand.whole, *demand.available, *demand.limits.get(demand.root_name, ())):
-            same = canonicalize_name(stated.requirement.name) == demand.root_name
-            if same and applies(stated.requirement, demand.platforms, ""):
-                specifier &= stated.requirement.specifier
+    def _root_specifier(self) -> SpecifierSet:
+        """Return the specifier of the root, joined with all other rules of the user for its version."""
+        inputs = self.finder.inputs
+        specifier = inputs.root.specifier
+        for each in (*inputs.whole, *inputs.available, *inputs.limits.get(inputs.root_name, ())):
+            is_root = canonicalize_name(each.requirement.name) == inputs.root_name
+            if is_root and applies(each.requirement, inputs.platforms, ""):
+                specifier &= each.requirement.specifier
         return specifier
 
     def _passed_over(self, chosen: Release) -> tuple[PassedOver, ...]:
-        """Every version newer than *chosen* that was tried, or would have been if it fitted.
+        """Return every newer version that failed or cannot be installed.
 
-        Where the pin of the existing lock was taken nothing newer was tried, and what that lock said is said again.
+        Where the search chose the pin of the existing lock, it tried nothing newer, and returns what that lock passed
+        over.
         """
-        demand = self.catalogue.demand
-        if not self._refusals and chosen.version == demand.preferred.get(chosen.name):
-            return tuple(passed for passed in demand.passed_over if passed.version > chosen.version)
-        shelf, specifier = self.catalogue.shelf(chosen.name), self._specifier()
-        newer = [version for version in shelf.versions if version > chosen.version]
+        inputs = self.finder.inputs
+        if not self._failed and chosen.version == inputs.preferred.get(chosen.name):
+            return tuple(each for each in inputs.passed_over if each.version > chosen.version)
+        files, specifier = self.finder.project_files(chosen.name), self._root_specifier()
+        newer = [version for version in files.versions if version > chosen.version]
         reasons: dict[Version, str] = {}
         for version in specifier.filter(newer, prereleases=bool(specifier.prereleases) or chosen.version.is_prerelease):
-            if isinstance(unfit := self.catalogue.fitted(chosen.name, version), Unfit):
-                reasons[version] = f"it {unfit}"
-            elif (why := shelf.yanked(version)) is not None:
-                reasons[version] = f"it is yanked: {why}".removesuffix(": ")
-        reasons |= {refusal.root.version: refusal.reason("it") for refusal in self._refusals}
+            if isinstance(result := self.finder.evaluate(chosen.name, version), Incompatibility):
+                reasons[version] = f"it {result}"
+            elif (yank_reason := files.yank_reason(version)) is not None:
+                reasons[version] = f"it is yanked: {yank_reason}".removesuffix(": ")
+        reasons |= {failed.root.version: failed.reason("it") for failed in self._failed}
         return tuple(
             PassedOver(name=chosen.name, version=version, reason=reasons[version])
             for version in sorted(reasons, reverse=True)

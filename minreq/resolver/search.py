@@ -1,4 +1,4 @@
-"""One search by resolvelib: from wishes to pins, or to the conflicts that ended it."""
+"""Runs one search of resolvelib, which ends with pins or with conflicts."""
 
 from __future__ import annotations
 
@@ -10,59 +10,64 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ResolutionTooDeep
 from minreq.model import Candidate
-from minreq.resolver.catalogue import Catalogue
-from minreq.resolver.conflict import Conflict, conflicts
-from minreq.resolver.provider import Key, Pin, Provider, Trail, Wish
+from minreq.resolver.conflict import Conflict, group_conflicts
+from minreq.resolver.finder import ReleaseFinder
+from minreq.resolver.provider import Key, KeyRequirement, Pin, Provider, RequirementChains
 
 #: Steps of one search; the closure of a large package takes a few hundred.
-_ROUNDS = 20_000
+_MAX_ROUNDS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """Pins that satisfy every wish."""
+    """Pins that satisfy every requirement."""
 
     pins: Mapping[Key, Pin]
-    #: What each pin wishes for.
-    wishes: Mapping[Key, tuple[Wish, ...]]
+    #: By key, what its pin requires.
+    dependencies: Mapping[Key, tuple[KeyRequirement, ...]]
 
-    def candidates(self, catalogue: Catalogue) -> dict[NormalizedName, Candidate]:
-        """The pinned projects, sorted by name; extras are merged into them."""
-        return {key.name: catalogue.candidate(self.pins[key].release) for key in sorted(self.pins) if not key.extra}
+    def candidates(self, finder: ReleaseFinder) -> dict[NormalizedName, Candidate]:
+        """Return the pinned projects, sorted by name; an extra is no project of its own."""
+        return {key.name: finder.candidate(self.pins[key].release) for key in sorted(self.pins) if not key.extra}
 
     def requires(self) -> dict[NormalizedName, frozenset[NormalizedName]]:
-        """By project, the projects it requires by itself and through the extras in use."""
+        """Return by project the projects that it requires, by itself and through the extras in use."""
         requires: dict[NormalizedName, frozenset[NormalizedName]] = {}
         for key in sorted(self.pins):
-            names = {wish.key.name for wish in self.wishes[key]} - {key.name}
+            names = {requirement.key.name for requirement in self.dependencies[key]} - {key.name}
             requires[key.name] = requires.get(key.name, frozenset()) | names
         return requires
 
     def closure(self, keys: Iterable[Key], *, without: NormalizedName) -> frozenset[NormalizedName]:
-        """The projects that *keys* lead to, themselves included, but not through the project *without*."""
+        """Return the projects that *keys* require, with those of *keys*, but none through the project *without*."""
         found: set[Key] = set()
         waiting = [key for key in keys if key.name != without]
         while waiting:
             key = waiting.pop()
             if key not in found:
                 found.add(key)
-                waiting += [wish.key for wish in self.wishes[key] if wish.key.name != without]
+                waiting += [each.key for each in self.dependencies[key] if each.key.name != without]
         return frozenset(key.name for key in found)
 
 
 def solve(
-    provider: Provider, trail: Trail, wishes: Iterable[Wish], asked: str, *, rounds: int = _ROUNDS
+    provider: Provider,
+    chains: RequirementChains,
+    requirements: Iterable[KeyRequirement],
+    label: str,
+    *,
+    max_rounds: int = _MAX_ROUNDS,
 ) -> Solution | tuple[Conflict, ...]:
-    """Grant *wishes*, or tell the conflicts that stand in the way, at least one.
+    """Satisfy *requirements*, or return the conflicts that prevent it, at least one.
 
-    Raises `ResolutionTooDeep`, in which *asked* names the question.
+    Raises `ResolutionTooDeep`, whose message names the search by *label*.
     """
-    resolver = resolvelib.Resolver[Wish, Pin, Key](provider, trail)
+    resolver = resolvelib.Resolver[KeyRequirement, Pin, Key](provider, chains)
     try:
-        result = resolver.resolve(wishes, max_rounds=rounds)
+        result = resolver.resolve(requirements, max_rounds=max_rounds)
     except resolvelib.ResolutionImpossible as impossible:
-        return conflicts(impossible.causes)
+        return group_conflicts(impossible.causes)
     except resolvelib.ResolutionTooDeep as too_deep:
-        raise ResolutionTooDeep(asked, too_deep.round_count) from too_deep
+        raise ResolutionTooDeep(label, too_deep.round_count) from too_deep
     pins = dict(result.mapping)
-    return Solution(pins=pins, wishes={key: provider.get_dependencies(pin) for key, pin in pins.items()})
+    return Solution(pins=pins, dependencies={key: provider.get_dependencies(pin) for key, pin in pins.items()})

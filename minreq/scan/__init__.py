@@ -1,5 +1,6 @@
 """Which models a code base calls, read from its files without running any of them."""
 
-from minreq.scan.reading import scan
+from minreq.scan.providers import find_usage
+from minreq.scan.reader import scan_paths
 
-__all__ = ["naming", "scan", "usage"]
+__all__ = ["find_usage", "scan_paths", "usage"]

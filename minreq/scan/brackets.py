@@ -1,4 +1,4 @@
-"""Tokens of a program or a document as a tree of brackets, without comments; what does not match is forgiven."""
+"""Parses a program or document into a tree of brackets and tokens, without comments. Unmatched brackets are ignored."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pygments.lexer import Lexer, inherit
 from pygments.lexers import TOMLLexer, TypeScriptLexer
 from pygments.token import Comment, Error, Keyword, Name, Punctuation, String, Text, Whitespace
 
-#: Around the code in a template.
-CODE = "${"
-_OPENING = {"{": "}", "[": "]", "(": ")", CODE: "}$"}
-#: In the text of a template, where code is.
-HOLE = "\0"
+#: The opening sign of code in a template text.
+TEMPLATE_CODE = "${"
+_CLOSING_OF = {"{": "}", "[": "]", "(": ")", TEMPLATE_CODE: "}$"}
+#: Replaces that code in the text of the template.
+PLACEHOLDER = "\0"
 _IGNORED: tuple[Any, ...] = (Comment, Error, Text, Whitespace)
-_CLOSING = frozenset(_OPENING.values())
+_CLOSING_SIGNS = frozenset(_CLOSING_OF.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, a text or a sign."""
+    """A text, a template text, a name or a sign."""
 
     kind: Literal["text", "template", "name", "sign"]
     text: str
@@ -31,18 +31,18 @@ class Token:
 
 @dataclass(slots=True)
 class Bracket:
-    """What stands between two brackets; the whole file has none."""
+    """The items between two brackets; the root of the tree has no brackets."""
 
     opening: str
     line: int
     items: list[Token | Bracket] = field(default_factory=list)
 
 
-class ScriptLexer(TypeScriptLexer):  # type: ignore[misc]  # The lexers of pygments are made at run time.
-    """JavaScript, TypeScript, JSX and JSON: texts end at the end of their line, so that prose in JSX is no text."""
+class ScriptLexer(TypeScriptLexer):  # type: ignore[misc]  # pygments makes its lexers at run time.
+    """JavaScript, TypeScript, JSX and JSON. Texts end with their line: an apostrophe in JSX prose opens none."""
 
     name = "minreq script"
-    aliases: list[str] = []  # noqa: RUF012 - pygments wants it so.
+    aliases: list[str] = []  # noqa: RUF012 - As pygments documents it.
     filenames: list[str] = []  # noqa: RUF012
     tokens = {  # noqa: RUF012
         "root": [
@@ -55,28 +55,28 @@ class ScriptLexer(TypeScriptLexer):  # type: ignore[misc]  # The lexers of pygme
     }
 
 
-def script(text: str) -> Bracket:
-    """Return the brackets of a file of JavaScript, TypeScript, JSX or JSON."""
-    return _tree(_script_tokens(ScriptLexer(ensurenl=False, stripnl=False), text))
+def parse_script(text: str) -> Bracket:
+    """Return the tree of a file of JavaScript, TypeScript, JSX or JSON."""
+    return _nest(_script_tokens(ScriptLexer(ensurenl=False, stripnl=False), text))
 
 
-def toml(text: str) -> Bracket:
-    """Return the brackets of a TOML document; a line ends with the sign of a line break."""
-    return _tree(_toml_tokens(TOMLLexer(ensurenl=False, stripnl=False), text))
+def parse_toml(text: str) -> Bracket:
+    """Return the tree of a TOML document. The end of a line is a sign."""
+    return _nest(_toml_tokens(TOMLLexer(ensurenl=False, stripnl=False), text))
 
 
 def _script_tokens(lexer: Lexer, text: str) -> Iterator[Token]:
     line = 1
-    templates = _Templates()
+    templates = _TemplateState()
     tokens: Iterator[tuple[Any, str]] = lexer.get_tokens(text)
     for kind, value in tokens:
-        match _sort(kind):
+        match _token_kind(kind):
             case "template":
-                yield from templates.part(kind, value, line)
+                yield from templates.feed(kind, value, line)
             case "regex":
                 yield Token("sign", "/", line)
             case "text":
-                yield Token("text", _unquoted(value), line)
+                yield Token("text", _without_quotes(value), line)
             case "name":
                 yield from _names(value, line)
             case "sign":
@@ -87,8 +87,8 @@ def _script_tokens(lexer: Lexer, text: str) -> Iterator[Token]:
 
 
 @cache
-def _sort(kind: Any) -> Literal["template", "regex", "text", "name", "sign", ""]:
-    """What a script has in a token of that *kind*; asked once for each kind, since pygments takes its time."""
+def _token_kind(kind: Any) -> Literal["template", "regex", "text", "name", "sign", ""]:
+    """The kind of `Token` for a pygments token of *kind*. Cached: the comparisons of pygments are slow."""
     if kind in String.Interpol or kind in String.Backtick:
         return "template"
     if kind in String.Regex:
@@ -101,23 +101,23 @@ def _sort(kind: Any) -> Literal["template", "regex", "text", "name", "sign", ""]
 
 
 @dataclass(slots=True)
-class _Templates:
-    """Texts in backticks: what is put into one is code of its own, the text around it goes on."""
+class _TemplateState:
+    """Texts in backticks. The code in ``${...}`` yields tokens of its own; the text around it is one token."""
 
-    #: Of the innermost text, its backtick first; empty outside of one.
+    #: The parts of the innermost text, after its backtick; empty outside of a text.
     parts: list[str] = field(default_factory=list)
     line: int = 1
     outer: list[tuple[list[str], int]] = field(default_factory=list)
 
-    def part(self, kind: Any, value: str, line: int) -> Iterator[Token]:
-        if kind in String.Interpol and value == CODE:
+    def feed(self, kind: Any, value: str, line: int) -> Iterator[Token]:
+        if kind in String.Interpol and value == TEMPLATE_CODE:
             self.outer.append((self.parts, self.line))
             self.parts = []
-            yield Token("sign", CODE, line)
+            yield Token("sign", TEMPLATE_CODE, line)
         elif kind in String.Interpol and self.outer:
-            yield Token("sign", _OPENING[CODE], line)
+            yield Token("sign", _CLOSING_OF[TEMPLATE_CODE], line)
             self.parts, self.line = self.outer.pop()
-            self.parts.append(HOLE)
+            self.parts.append(PLACEHOLDER)
         elif value != "`":
             self.parts.append(value)
         elif self.parts:
@@ -128,7 +128,7 @@ class _Templates:
 
 
 def _names(value: str, line: int) -> Iterator[Token]:
-    """A dotted name may come as one token."""
+    """Split a dotted name, which may come as one token."""
     for index, part in enumerate(value.split(".")):
         if index:
             yield Token("sign", ".", line)
@@ -138,11 +138,11 @@ def _names(value: str, line: int) -> Iterator[Token]:
 
 def _toml_tokens(lexer: Lexer, text: str) -> Iterator[Token]:
     line = 1
-    quotes = _Quotes()
+    quotes = _QuoteState()
     tokens: Iterator[tuple[Any, str]] = lexer.get_tokens(text)
     for kind, value in tokens:
         if kind in String:
-            yield from quotes.part(value, line)
+            yield from quotes.feed(value, line)
         elif kind in Keyword and value in {"[", "]"}:
             yield Token("sign", value, line)
         elif kind in Name or kind in Keyword:
@@ -155,38 +155,38 @@ def _toml_tokens(lexer: Lexer, text: str) -> Iterator[Token]:
 
 
 @dataclass(slots=True)
-class _Quotes:
-    """Texts of TOML, which come in parts."""
+class _QuoteState:
+    """Texts of TOML, which come in several tokens."""
 
     quote: str = ""
     parts: list[str] = field(default_factory=list)
     line: int = 1
 
-    def part(self, value: str, line: int) -> Iterator[Token]:
+    def feed(self, value: str, line: int) -> Iterator[Token]:
         if not self.quote and value in {'"', "'", '"""', "'''"}:
             self.quote, self.parts, self.line = value, [], line
         elif self.quote and value.endswith(self.quote):
-            # Of some the closing quote comes with the text.
+            # Some tokens hold the closing quote and text before it.
             yield Token("text", "".join(self.parts) + value.removesuffix(self.quote), self.line)
             self.quote = ""
         else:
             self.parts.append(value)
 
 
-def _unquoted(text: str) -> str:
+def _without_quotes(text: str) -> str:
     return text[1:-1].replace("\\/", "/") if len(text) > 1 else text
 
 
-def _tree(tokens: Iterable[Token]) -> Bracket:
+def _nest(tokens: Iterable[Token]) -> Bracket:
     root = Bracket("", 1)
     stack = [root]
     for token in tokens:
-        if token.kind == "sign" and token.text in _OPENING:
+        if token.kind == "sign" and token.text in _CLOSING_OF:
             inner = Bracket(token.text, token.line)
             stack[-1].items.append(inner)
             stack.append(inner)
-        elif token.kind == "sign" and token.text in _CLOSING:
-            matching = [index for index, each in enumerate(stack) if _OPENING.get(each.opening) == token.text]
+        elif token.kind == "sign" and token.text in _CLOSING_SIGNS:
+            matching = [index for index, each in enumerate(stack) if _CLOSING_OF.get(each.opening) == token.text]
             if matching:
                 del stack[matching[-1] :]
         else:

@@ -1,4 +1,4 @@
-"""What names in Python stand for across scopes and modules: bindings, classes, functions, tables."""
+"""Finds what Python names refer to, across scopes and modules: bindings, classes, functions, dictionaries."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from minreq.scan.scopes import Binding, Scope, imported, scope_of
+from minreq.scan.scopes import Binding, Scope, find_module, scope_of
 
-#: How far a name is followed.
-DEEP = 25
+#: A name is followed through no more definitions than this.
+MAX_DEPTH = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value in a table, and where it is written."""
+    """A value in a dictionary, with the scope of its expression."""
 
     expression: ast.expr
     scope: Scope
 
 
-#: A table that is written out: constant keys, or the source of others.
+#: A dictionary that is written out in the code. The key of an item is its constant, or the source of its expression.
 Table = Mapping[str, Item]
 
 
-def dictionary(expression: ast.expr, scope: Scope, depth: int = 0) -> Table | None:  # noqa: C901 - As above.
-    """Return the items of a table that *expression* stands for; ``None`` where it is none that is written out."""
-    if depth > DEEP:
+def find_dictionary(expression: ast.expr, scope: Scope, depth: int = 0) -> Table | None:  # noqa: C901 - As above.
+    """Return the dictionary that *expression* refers to; ``None`` where no dictionary is written out."""
+    if depth > MAX_DEPTH:
         return None
     match expression:
         case ast.Dict(keys=keys, values=items):
             table: dict[str, Item] = {}
             for key, item in zip(keys, items, strict=True):
                 if key is None:
-                    table |= dictionary(item, scope, depth + 1) or {}
+                    table |= find_dictionary(item, scope, depth + 1) or {}
                 elif isinstance(key, ast.Constant) and isinstance(key.value, str):
                     table[key.value] = Item(item, scope)
                 else:
@@ -45,22 +45,22 @@ def dictionary(expression: ast.expr, scope: Scope, depth: int = 0) -> Table | No
         case ast.Name() | ast.Attribute():
             for binding, owner in bindings_of(expression, scope, depth + 1):
                 if binding.kind == "value" and binding.expression is not None:
-                    table_or_none = dictionary(binding.expression, owner, depth + 1)
+                    table_or_none = find_dictionary(binding.expression, owner, depth + 1)
                     if table_or_none is not None:
                         return table_or_none
     return None
 
 
 def bindings_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Iterator[tuple[Binding, Scope]]:
-    """Yield what a name, or an attribute of a module or class of the code base, is bound to, and where."""
-    if depth > DEEP:
+    """Yield the bindings of a name, or of an attribute of a module or class of the code base, each with its scope."""
+    if depth > MAX_DEPTH:
         return
     if isinstance(expression, ast.Name):
         where = scope_of(expression.id, scope)
         if where is None:
             return
         for binding in where.bindings[expression.id]:
-            module = imported(where, binding.module) if binding.kind == "import" and binding.name else None
+            module = find_module(where, binding.module) if binding.kind == "import" and binding.name else None
             if module is not None and binding.name in module.scope.bindings:
                 yield from bindings_of(ast.Name(id=binding.name), module.scope, depth + 1)
             else:
@@ -73,8 +73,8 @@ def bindings_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Iterator[
 
 
 def owner_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Scope | None:  # noqa: PLR0911 - As above.
-    """Return the module or class of the code base that *expression* is, or is an instance of."""
-    if depth > DEEP:
+    """Return the module or class of the code base that *expression* refers to, or whose instance it is."""
+    if depth > MAX_DEPTH:
         return None
     if isinstance(expression, ast.Name) and expression.id in {"self", "cls"}:
         return scope.enclosing_class
@@ -85,9 +85,9 @@ def owner_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Scope | None
         return found
     for binding, where in bindings_of(expression, scope, depth + 1):
         if binding.kind == "import":
-            # Of ``from . import name`` the dot is all of the module.
+            # In ``from . import name`` the module is just the dot.
             dot = "" if binding.module.endswith(".") or not binding.name else "."
-            module = imported(where, f"{binding.module}{dot}{binding.name}")
+            module = find_module(where, f"{binding.module}{dot}{binding.name}")
             if module is not None:
                 return module.scope
         elif isinstance(binding.expression, ast.Call):
@@ -97,16 +97,18 @@ def owner_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Scope | None
 
 def class_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Scope | None:
     """Return the class of the code base that *expression* names."""
-    return _definition(expression, scope, "classes", depth)
+    return _find_definition(expression, scope, "classes", depth)
 
 
 def function_of(expression: ast.expr, scope: Scope, depth: int = 0) -> Scope | None:
     """Return the function of the code base that *expression* names."""
-    return _definition(expression, scope, "functions", depth)
+    return _find_definition(expression, scope, "functions", depth)
 
 
-def _definition(expression: ast.expr, scope: Scope, kind: Literal["classes", "functions"], depth: int) -> Scope | None:
-    if depth > DEEP:
+def _find_definition(
+    expression: ast.expr, scope: Scope, kind: Literal["classes", "functions"], depth: int
+) -> Scope | None:
+    if depth > MAX_DEPTH:
         return None
     if isinstance(expression, ast.Name):
         where: Scope | None = scope
@@ -115,9 +117,9 @@ def _definition(expression: ast.expr, scope: Scope, kind: Literal["classes", "fu
             if expression.id in found:
                 return found[expression.id]
             for binding in where.bindings.get(expression.id, ()):
-                module = imported(where, binding.module) if binding.kind == "import" and binding.name else None
+                module = find_module(where, binding.module) if binding.kind == "import" and binding.name else None
                 if module is not None:
-                    return _definition(ast.Name(id=binding.name), module.scope, kind, depth + 1)
+                    return _find_definition(ast.Name(id=binding.name), module.scope, kind, depth + 1)
             where = where.parent
     elif isinstance(expression, ast.Attribute):
         owner = owner_of(expression.value, scope, depth + 1)

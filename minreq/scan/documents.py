@@ -1,4 +1,4 @@
-"""What a YAML document and a file of variables say."""
+"""Reads YAML documents and files of variables (``.env``)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import yaml
 
-from minreq.scan.gathering import Gathering
-from minreq.scan.texts import names_a_model
-from minreq.scan.usage import Vocabulary
+from minreq.scan.findings import FileFindings
+from minreq.scan.patterns import is_model_key
+from minreq.scan.usage import ScanRules
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-#: YAML 1.1, https://yaml.org/type/bool.html: quoted they are texts, and have another tag.
+#: YAML 1.1, https://yaml.org/type/bool.html. Quoted, these words are strings and have another tag.
 _BOOLEAN, _TRUE = "tag:yaml.org,2002:bool", {"true", "yes", "on"}
 
 #: ``export KEY="value" # comment``
@@ -22,91 +22,93 @@ _VARIABLE = re.compile(
 )
 
 
-class Unreadable(ValueError):
-    """Text that is no YAML; what stands before the fault was read."""
+class InvalidYaml(ValueError):
+    """The text is no YAML. The part before the fault was read."""
 
 
-def read_yaml(text: str, vocabulary: Vocabulary, gathering: Gathering) -> None:
-    """Put into *gathering* what the documents in *text* say; raises `Unreadable`."""
+def read_yaml(text: str, rules: ScanRules, findings: FileFindings) -> None:
+    """Add to *findings* what the documents in *text* contain. Raises `InvalidYaml`."""
     try:
-        # Nodes, not values: they know their lines, and tags of other programs (!Ref) are no matter.
+        # Nodes, not values: nodes have line numbers, and tags of other programs (!Ref) do no harm.
         for node in yaml.compose_all(text, Loader=_LOADER):
-            _Document(vocabulary, gathering).visit(node)
+            _Document(rules, findings).visit(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise Unreadable(f"{error.problem} in line {mark.line + 1}" if mark else str(error.problem)) from error
+        raise InvalidYaml(f"{error.problem} in line {mark.line + 1}" if mark else str(error.problem)) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unreadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        raise InvalidYaml(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
 class _Document:
-    """One document; an anchor that is referred to again was read where it stands."""
+    """Reads one document. A node with an anchor is read once, however often it is referred to."""
 
-    def __init__(self, vocabulary: Vocabulary, gathering: Gathering) -> None:
-        self._vocabulary, self._gathering = vocabulary, gathering
-        #: Identities of nodes, which are reused when the next document takes the place of this one.
-        self._seen: set[int] = set()
+    def __init__(self, rules: ScanRules, findings: FileFindings) -> None:
+        self._rules, self._findings = rules, findings
+        #: Identities of nodes. Python reuses them after this document is freed, so each document has its own set.
+        self._visited: set[int] = set()
 
     def visit(self, node: yaml.Node, key: str = "") -> None:
         waiting = [(node, key)]
         while waiting:
             node, key = waiting.pop()
-            if id(node) in self._seen:
+            if id(node) in self._visited:
                 continue
-            self._seen.add(id(node))
+            self._visited.add(id(node))
             if isinstance(node, yaml.ScalarNode):
-                self._scalar(node, key)
+                self._read_scalar(node, key)
             elif isinstance(node, yaml.SequenceNode):
                 waiting += [(each, key) for each in node.value]
             elif isinstance(node, yaml.MappingNode):
-                waiting += self._entries(node)
+                waiting += self._children_of_mapping(node)
 
-    def _scalar(self, node: yaml.ScalarNode, key: str) -> None:
-        if key not in self._vocabulary.other_keys:
-            self._gathering.text(_line(node), node.value, is_model=names_a_model(key))
+    def _read_scalar(self, node: yaml.ScalarNode, key: str) -> None:
+        if key not in self._rules.other_keys:
+            self._findings.add_text(_line(node), node.value, is_model=is_model_key(key))
 
-    def _entries(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, str]]:
+    def _children_of_mapping(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, str]]:
         entries = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-        parameters = entries.get(self._vocabulary.parameters)
+        parameters = entries.get(self._rules.parameters)
         for key, value in entries.items():
-            if parameters is not None and key == self._vocabulary.alias:
+            if parameters is not None and key == self._rules.alias:
                 if isinstance(value, yaml.ScalarNode):
-                    self._gathering.alias(value.value)
+                    self._findings.add_alias(value.value)
             elif value is parameters and isinstance(value, yaml.MappingNode):
-                yield from self._deployment(value)
+                yield from self._read_deployment(value)
             else:
                 if isinstance(value, yaml.MappingNode):
-                    self._settings(key, value)
+                    self._read_settings(key, value)
                 yield value, key
 
-    def _settings(self, name: str, settings: yaml.MappingNode) -> None:
+    def _read_settings(self, name: str, settings: yaml.MappingNode) -> None:
         for key, value in settings.value:
             if isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode):
-                seen = f"{name}.{key.value}"
-                feature = self._vocabulary.settings.get(seen)
+                description = f"{name}.{key.value}"
+                feature = self._rules.settings.get(description)
                 if feature is not None and value.tag == _BOOLEAN and value.value.lower() in _TRUE:
-                    self._gathering.use(_line(key), feature, seen)
+                    self._findings.add_feature_use(_line(key), feature, description)
 
-    def _deployment(self, parameters: yaml.MappingNode) -> Iterator[tuple[yaml.Node, str]]:
+    def _read_deployment(self, parameters: yaml.MappingNode) -> Iterator[tuple[yaml.Node, str]]:
         for key, value in parameters.value:
             if key.value == "model" and isinstance(value, yaml.ScalarNode):
-                self._gathering.deployment(_line(value), value.value)
+                self._findings.add_deployment(_line(value), value.value)
             else:
                 yield value, key.value if isinstance(key, yaml.ScalarNode) else ""
-            hinted = self._vocabulary.hints.get(key.value) if isinstance(key, yaml.ScalarNode) else None
-            if hinted is not None:
-                seen = f"{self._vocabulary.parameters}.{key.value}"
-                self._gathering.mention(_line(key), f"{key.value}=", where="call", seen=seen, provider=hinted)
+            provider = self._rules.hints.get(key.value) if isinstance(key, yaml.ScalarNode) else None
+            if provider is not None:
+                description = f"{self._rules.parameters}.{key.value}"
+                self._findings.add_model_name(
+                    _line(key), f"{key.value}=", where="call", description=description, provider=provider
+                )
 
 
-def read_variables(text: str, gathering: Gathering) -> None:
-    """Put into *gathering* what a file of variables (``.env``) says."""
+def read_variables(text: str, findings: FileFindings) -> None:
+    """Add to *findings* what a file of variables (``.env``) contains."""
     for number, line in enumerate(text.splitlines(), 1):
         match = _VARIABLE.match(line)
         if match is not None:
             value = next(each for each in (match["double"], match["single"], match["bare"]) if each is not None)
             for each in value.split(","):
-                gathering.text(number, each.strip(), is_model=names_a_model(match["key"]))
+                findings.add_text(number, each.strip(), is_model=is_model_key(match["key"]))
 
 
 def _line(node: yaml.Node) -> int:

@@ -1,93 +1,97 @@
-"""Where the readers of all languages put what they see in one file."""
+"""Collects what the readers of all languages find in one file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from minreq.scan.texts import is_reference, may_be_bare, prefix_of
-from minreq.scan.usage import Findings, Mention, Place, Skipped, Unknown, Use, Vocabulary
+from minreq.scan.patterns import is_reference, looks_like_model_name, provider_prefix
+from minreq.scan.usage import FeatureUse, Findings, ModelName, Place, ScanRules, SkippedFile, UnknownModel
 
-#: No name of a model is longer: an ARN of an inference profile has about 150 characters.
-_LONGEST = 300
-
-
-#: Of nearly every file.
-_NOTHING = Findings(files=1)
+#: No model name is longer: the ARN of an inference profile has about 150 characters.
+_MAX_LENGTH = 300
+#: Nearly every file has these.
+_NO_FINDINGS = Findings(files=1)
 
 
 @dataclass(slots=True)
-class Gathering:
-    """What was seen in *file*."""
+class FileFindings:
+    """What a reader has found in *file*."""
 
     file: str
-    vocabulary: Vocabulary
-    _mentions: dict[Mention, None] = field(default_factory=dict)
-    _unknown: dict[Unknown, None] = field(default_factory=dict)
-    _uses: dict[Use, None] = field(default_factory=dict)
+    rules: ScanRules
+    _model_names: dict[ModelName, None] = field(default_factory=dict)
+    _unknown: dict[UnknownModel, None] = field(default_factory=dict)
+    _feature_uses: dict[FeatureUse, None] = field(default_factory=dict)
     _aliases: set[str] = field(default_factory=set)
-    _skipped: list[Skipped] = field(default_factory=list)
+    _skipped: list[SkippedFile] = field(default_factory=list)
 
-    def text(self, line: int, text: str, *, exact: bool = True, is_model: bool) -> None:
-        """A text that stands somewhere, under a name for models or not."""
-        if not 0 < len(text) <= _LONGEST or (exact and is_reference(text)):
+    def add_text(self, line: int, text: str, *, exact: bool = True, is_model: bool) -> None:
+        """Add a text if it has the form of a model name; *is_model*: it stands under a name such as ``model``."""
+        if not 0 < len(text) <= _MAX_LENGTH or (exact and is_reference(text)):
             return
-        if prefix_of(text, self.vocabulary.prefixes, exact=exact) is not None:
+        if provider_prefix(text, self.rules.prefixes, exact=exact) is not None:
             where: Literal["model", "text"] = "model" if is_model else "text"
-        elif is_model and exact and may_be_bare(text):
+        elif is_model and exact and looks_like_model_name(text):
             where = "model"
         else:
             return
-        self.mention(line, text, exact=exact, where=where, seen="a name of a model" if is_model else "a text")
+        description = "a name of a model" if is_model else "a text"
+        self.add_model_name(line, text, exact=exact, where=where, description=description)
 
-    def mention(
+    def add_model_name(
         self,
         line: int,
         text: str,
         *,
         exact: bool = True,
         where: Literal["call", "model", "text"],
-        seen: str,
+        description: str,
         provider: str = "",
     ) -> None:
-        """Something that may be the name of a model."""
-        mention = Mention(
-            place=self._place(line), text=text[:_LONGEST], exact=exact, where=where, seen=seen, provider=provider
+        """Add a text that may be the name of a model."""
+        model_name = ModelName(
+            place=self._place(line),
+            text=text[:_MAX_LENGTH],
+            exact=exact,
+            where=where,
+            description=description,
+            provider=provider,
         )
-        self._mentions[mention] = None
+        self._model_names[model_name] = None
 
-    def deployment(self, line: int, text: str) -> None:
-        """The model of a member of a list of models."""
-        seen = f"{self.vocabulary.parameters}.model"
+    def add_deployment(self, line: int, text: str) -> None:
+        """Add the model of an entry in a list of models."""
+        description = f"{self.rules.parameters}.model"
         if is_reference(text) or text == "*":
-            self.unknown(line, seen, f"comes from {text}" if text != "*" else "is any model")
+            self.add_unknown(line, description, f"comes from {text}" if text != "*" else "is any model")
         else:
-            self.mention(line, text, where="call", seen=seen)
+            self.add_model_name(line, text, where="call", description=description)
 
-    def unknown(self, line: int, seen: str, why: str) -> None:
-        """A call whose model cannot be read."""
-        self._unknown[Unknown(place=self._place(line), seen=seen, why=why)] = None
+    def add_unknown(self, line: int, description: str, reason: str) -> None:
+        """Add a call whose model cannot be read from the code."""
+        self._unknown[UnknownModel(place=self._place(line), description=description, reason=reason)] = None
 
-    def use(self, line: int, feature: str, seen: str) -> None:
-        """A feature in use."""
-        self._uses[Use(place=self._place(line), feature=feature, seen=seen)] = None
+    def add_feature_use(self, line: int, feature: str, description: str) -> None:
+        """Add a feature in use."""
+        self._feature_uses[FeatureUse(place=self._place(line), feature=feature, description=description)] = None
 
-    def alias(self, name: str) -> None:
-        """A name that a list of models gives to one."""
+    def add_alias(self, name: str) -> None:
+        """Add a name that a list of models gives to one of its models."""
         self._aliases.add(name)
 
-    def skip(self, why: str) -> None:
-        """The file, or what is left of it, is passed over."""
-        self._skipped.append(Skipped(file=self.file, why=why))
+    def skip(self, reason: str) -> None:
+        """Record that the file, or the rest of it, is not read."""
+        self._skipped.append(SkippedFile(file=self.file, reason=reason))
 
     def findings(self) -> Findings:
-        """Return all of it."""
-        if not (self._mentions or self._unknown or self._uses or self._aliases or self._skipped):
-            return _NOTHING
+        """Everything that was added, as a value."""
+        if not (self._model_names or self._unknown or self._feature_uses or self._aliases or self._skipped):
+            return _NO_FINDINGS
         return Findings(
-            mentions=tuple(self._mentions),
+            model_names=tuple(self._model_names),
             unknown=tuple(self._unknown),
-            uses=tuple(self._uses),
+            feature_uses=tuple(self._feature_uses),
             aliases=frozenset(self._aliases),
             skipped=tuple(self._skipped),
             files=1,

@@ -1,92 +1,96 @@
-"""From what files say to the providers they use: prefixes, and for bare names the table of the root; pure."""
+"""Finds the provider of each model name: by its prefix, or in the model table of the root; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from minreq.scan.texts import prefix_of
-from minreq.scan.usage import Findings, Mention, Sighting, Unknown, Usage, Vocabulary
+from minreq.scan.patterns import provider_prefix
+from minreq.scan.usage import Findings, ModelName, ProviderUse, ScanRules, UnknownModel, Usage
 
-#: What a call says counts for more than that its text stands somewhere.
-_ORDER = ("call", "model", "text")
+#: Of two findings for one place the first in this order stays: a call describes a model better than a mere text.
+_PRECEDENCE = ("call", "model", "text")
 
 
-def usage(findings: Findings, vocabulary: Vocabulary, models: Callable[[], Mapping[str, str]]) -> Usage:
-    """Return which providers *findings* are about.
+def find_usage(findings: Findings, rules: ScanRules, models: Callable[[], Mapping[str, str]]) -> Usage:
+    """Return the providers and features that *findings* show.
 
-    *models* is asked when a name has no prefix: name -> provider, in the words of the root.
+    *models* returns the root's own table, model name -> provider as the root calls it. It is called only when a model
+    name has no known prefix.
     """
-    naming = _Naming(vocabulary, models)
-    sightings: dict[tuple[object, ...], Sighting] = {}
-    unknown = {(each.place, each.why): each for each in findings.unknown}
-    for mention in sorted(findings.mentions, key=lambda each: _ORDER.index(each.where)):
-        if mention.text in findings.aliases and mention.where != "call":
+    lookup = _ProviderLookup(rules, models)
+    provider_uses: dict[tuple[object, ...], ProviderUse] = {}
+    unknown = {(each.place, each.reason): each for each in findings.unknown}
+    for model_name in sorted(findings.model_names, key=lambda each: _PRECEDENCE.index(each.where)):
+        if model_name.text in findings.aliases and model_name.where != "call":
             continue
-        found = naming.of(mention)
-        if isinstance(found, Sighting):
-            sightings.setdefault((found.place, found.provider, found.model), found)
+        found = lookup.find_provider(model_name)
+        if isinstance(found, ProviderUse):
+            provider_uses.setdefault((found.place, found.provider, found.model), found)
         elif found is not None:
-            unknown.setdefault((found.place, found.why), found)
+            unknown.setdefault((found.place, found.reason), found)
     return Usage(
-        sightings=tuple(
-            sorted(sightings.values(), key=lambda each: (str(each.place.file), each.place.line, each.model))
+        provider_uses=tuple(
+            sorted(provider_uses.values(), key=lambda each: (str(each.place.file), each.place.line, each.model))
         ),
-        unknown=tuple(sorted(unknown.values(), key=lambda each: (each.place.file, each.place.line, each.why))),
-        uses=findings.uses,
+        unknown=tuple(sorted(unknown.values(), key=lambda each: (each.place.file, each.place.line, each.reason))),
+        feature_uses=findings.feature_uses,
         skipped=findings.skipped,
         files=findings.files,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Naming:
-    vocabulary: Vocabulary
+class _ProviderLookup:
+    rules: ScanRules
     models: Callable[[], Mapping[str, str]]
 
-    def of(self, mention: Mention) -> Sighting | Unknown | None:
-        """Return whose model it is; ``None`` for a text that is no model."""
-        prefixes = self.vocabulary.prefixes
-        if mention.provider:
-            return _sighting(mention, mention.provider)
-        prefix = prefix_of(mention.text, prefixes, exact=mention.exact and mention.where == "text")
+    def find_provider(self, model_name: ModelName) -> ProviderUse | UnknownModel | None:
+        """Return the provider of *model_name*; ``None`` where the text is no name of a model."""
+        prefixes = self.rules.prefixes
+        if model_name.provider:
+            return _provider_use(model_name, model_name.provider)
+        prefix = provider_prefix(model_name.text, prefixes, exact=model_name.exact and model_name.where == "text")
         if prefix is not None:
-            return _sighting(mention, prefixes[prefix])
-        if mention.where == "text":
+            return _provider_use(model_name, prefixes[prefix])
+        if model_name.where == "text":
             return None
-        stated = self._in_table(mention.text) if mention.exact else None
-        if stated is not None and (provider := self._provider(stated)) is not None:
-            return _sighting(mention, provider)
-        if mention.where == "model" and (stated or mention.text.partition("/")[0]) not in self._providers():
+        label = self._label_in_table(model_name.text) if model_name.exact else None
+        if label is not None and (provider := self._provider_of_label(label)) is not None:
+            return _provider_use(model_name, provider)
+        if model_name.where == "model" and (label or model_name.text.partition("/")[0]) not in self._all_labels():
             return None
-        return Unknown(place=mention.place, seen=mention.seen, why=self._why(mention, stated))
+        return UnknownModel(
+            place=model_name.place,
+            description=model_name.description,
+            reason=self._reason_unknown(model_name, label),
+        )
 
-    def _in_table(self, name: str) -> str | None:
-        """What the root calls the provider of *name*; a model tuned by somebody has more behind a colon."""
+    def _label_in_table(self, name: str) -> str | None:
+        """What the root calls the provider of *name*. The name of a fine-tuned model has more parts, after colons."""
         models = self.models()
         while name not in models and ":" in name:
             name = name.rpartition(":")[0]
         return models.get(name)
 
-    def _provider(self, stated: str) -> str | None:
-        """The provider that the root calls *stated*: of ``vertex_ai-language-models`` the beginning says it."""
-        prefixes = self.vocabulary.prefixes
-        names: Iterator[str] = (stated[:end] for end in range(len(stated), 0, -1) if stated[end : end + 1] in {"", "-"})
+    def _provider_of_label(self, label: str) -> str | None:
+        """The provider that the root calls *label*, by its longest known beginning: ``vertex_ai-language-models``."""
+        prefixes = self.rules.prefixes
+        names: Iterator[str] = (label[:end] for end in range(len(label), 0, -1) if label[end : end + 1] in {"", "-"})
         return next((prefixes[name] for name in names if name in prefixes), None)
 
-    def _providers(self) -> frozenset[str]:
-        """Everybody whose models the root calls."""
+    def _all_labels(self) -> frozenset[str]:
         return frozenset(self.models().values())
 
-    def _why(self, mention: Mention, stated: str | None) -> str:
-        if not mention.exact:
-            return f"begins with {mention.text!r}, and the rest is put together at run time"
-        prefix, slash, _ = mention.text.partition("/")
-        if stated is None and not slash:
-            return f"is {mention.text!r}, which {self.vocabulary.module} has in no list of models"
-        return f"is of {stated or prefix}, which is none of the providers of the profile"
+    def _reason_unknown(self, model_name: ModelName, label: str | None) -> str:
+        if not model_name.exact:
+            return f"begins with {model_name.text!r}, and the rest is put together at run time"
+        prefix, slash, _ = model_name.text.partition("/")
+        if label is None and not slash:
+            return f"is {model_name.text!r}, which {self.rules.module} has in no list of models"
+        return f"is of {label or prefix}, which is none of the providers of the profile"
 
 
-def _sighting(mention: Mention, provider: str) -> Sighting:
-    model = mention.text if mention.exact else f"{mention.text}..."
-    return Sighting(place=mention.place, provider=provider, model=model, seen=mention.seen)
+def _provider_use(model_name: ModelName, provider: str) -> ProviderUse:
+    model = model_name.text if model_name.exact else f"{model_name.text}..."
+    return ProviderUse(place=model_name.place, provider=provider, model=model, description=model_name.description)

@@ -1,4 +1,4 @@
-"""What a file of Python says: read from its syntax tree, so that comments and documentation do not count."""
+"""Reads Python files, from their syntax trees: comments and docstrings do not count."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from minreq.scan.constants import Values, values
-from minreq.scan.definitions import Item, Table, bindings_of, dictionary, owner_of
-from minreq.scan.gathering import Gathering
-from minreq.scan.scopes import Module, Modules, Scope, imported
-from minreq.scan.texts import names_a_model
-from minreq.scan.usage import Function, Vocabulary
+from minreq.scan.constants import PossibleTexts, evaluate
+from minreq.scan.definitions import Item, Table, bindings_of, find_dictionary, owner_of
+from minreq.scan.findings import FileFindings
+from minreq.scan.patterns import is_model_key
+from minreq.scan.scopes import Module, ModuleFinder, Scope, find_module
+from minreq.scan.usage import Function, ScanRules
 from minreq.source import syntax
 
-#: Where a text stands: under a name for models, where none can be, or anywhere else.
+#: Where a text is: ``model`` under a name for models, ``other`` where no model can be, "" anywhere else.
 _Context = Literal["model", "other", ""]
 
-#: How far a name is followed to the function it stands for.
-_DEEP = 15
+#: A name is followed through no more definitions than this.
+_MAX_DEPTH = 15
 _MODEL_ARGUMENTS = ("model", "models", "model_name", "model_id")
 _STRICT_MODEL_ARGUMENTS = ("model", "models")
 _PROVIDER_ARGUMENT = "custom_llm_provider"
@@ -29,74 +29,75 @@ _PROVIDER_ARGUMENT = "custom_llm_provider"
 def parse(text: str) -> ast.Module:
     """Return the tree of *text*; raises ``SyntaxError``, ``ValueError``, ``RecursionError`` or ``MemoryError``."""
     with warnings.catch_warnings():
-        # Of other people's code nobody here has to be warned.
+        # The user of a scan cannot act on warnings about the code.
         warnings.simplefilter("ignore")
-        return syntax.tree(text)
+        return syntax.parse(text)
 
 
-def read(file: str, tree: ast.Module, vocabulary: Vocabulary, modules: Modules, gathering: Gathering) -> None:
-    """Put into *gathering* what the *tree* of *file* says."""
-    module = Module(file, tree, modules)
-    _Reading(module, vocabulary, gathering).visit(tree, module.scope, "")
+def read(file: str, tree: ast.Module, rules: ScanRules, finder: ModuleFinder, findings: FileFindings) -> None:
+    """Add to *findings* what the *tree* of *file* contains."""
+    module = Module(file, tree, finder)
+    _PythonReader(module, rules, findings).visit(tree, module.scope, "")
 
 
 @dataclass(slots=True)
-class _Called:
-    """A function of the root that is called, and what it is given."""
+class _Call:
+    """A call of a function of the root, with its arguments."""
 
+    #: As the user reads it: ``litellm.completion``.
     name: str
     function: Function
-    #: Through an instance: ``router.acompletion``.
-    bound: bool
+    #: Called on an instance: ``router.acompletion``.
+    is_bound: bool
     positional: Sequence[ast.expr]
     keywords: Sequence[ast.keyword]
-    wrapped: bool = False
+    is_wrapper: bool = False
 
 
 @dataclass(slots=True)
-class _Reading:
+class _PythonReader:
     module: Module
-    vocabulary: Vocabulary
-    gathering: Gathering
+    rules: ScanRules
+    findings: FileFindings
 
     def visit(self, node: ast.AST, scope: Scope, context: _Context) -> None:
-        """Look at *node* and all within it."""
+        """Read *node* and everything in it."""
         waiting: list[tuple[ast.AST, Scope, _Context]] = [(node, scope, context)]
         while waiting:
             node, scope, context = waiting.pop()
             scope = self.module.scopes.get(node, scope)
             if isinstance(node, ast.Constant):
                 if isinstance(node.value, str) and context != "other":
-                    self.gathering.text(node.lineno, node.value, is_model=context == "model")
+                    self.findings.add_text(node.lineno, node.value, is_model=context == "model")
             elif isinstance(node, ast.JoinedStr):
-                self._joined(node, scope, context)
+                self._read_joined_string(node, scope, context)
                 waiting += [(each, scope, "") for each in node.values if not isinstance(each, ast.Constant)]
             elif isinstance(node, ast.Call):
-                self._call(node, scope)
-                waiting += self._within_call(node, scope, context)
+                self._read_call(node, scope)
+                waiting += self._children_of_call(node, scope, context)
             else:
                 if isinstance(node, ast.Dict):
-                    self._deployment(node, scope)
-                waiting += self._within(node, scope, context)
+                    self._read_deployment(node, scope)
+                waiting += self._children(node, scope, context)
 
-    def _within(self, node: ast.AST, scope: Scope, context: _Context) -> Iterator[tuple[ast.AST, Scope, _Context]]:  # noqa: C901, PLR0912 - A case for each form there is.
+    def _children(self, node: ast.AST, scope: Scope, context: _Context) -> Iterator[tuple[ast.AST, Scope, _Context]]:  # noqa: C901, PLR0912 - A case for each form there is.
         match node:
             case ast.Expr(value=ast.Constant()):
                 return  # Documentation.
             case ast.Assign(targets=targets, value=value):
-                yield value, scope, _of_target(targets[0])
+                yield value, scope, _context_of_target(targets[0])
                 for target in targets:
                     yield target, scope, "other"
             case ast.AnnAssign(target=target, value=value):
                 if value is not None:
-                    yield value, scope, _of_target(target)
+                    yield value, scope, _context_of_target(target)
             case ast.Dict(keys=keys, values=items):
                 names = [_constant(key) for key in keys]
                 for name, item in zip(names, items, strict=True):
-                    is_alias = name == self.vocabulary.alias and self.vocabulary.parameters in names
-                    yield item, scope, "other" if is_alias else self._of_key(name, context)
+                    is_alias = name == self.rules.alias and self.rules.parameters in names
+                    yield item, scope, "other" if is_alias else self._context_of_key(name, context)
             case ast.arguments():
-                yield from self._defaults(node, scope)
+                yield from self._children_of_arguments(node, scope)
             case ast.Subscript(value=value, slice=key):
                 yield value, scope, ""
                 yield key, scope, "other"
@@ -107,183 +108,195 @@ class _Reading:
                 for child in ast.iter_child_nodes(node):
                     yield child, scope, ""
 
-    def _defaults(self, node: ast.arguments, scope: Scope) -> Iterator[tuple[ast.AST, Scope, _Context]]:
+    def _children_of_arguments(self, node: ast.arguments, scope: Scope) -> Iterator[tuple[ast.AST, Scope, _Context]]:
         positional = [*node.posonlyargs, *node.args]
         for each, value in zip(reversed(positional), reversed(node.defaults), strict=False):
-            yield value, scope, self._of_key(each.arg, "")
+            yield value, scope, self._context_of_key(each.arg, "")
         for each, default in zip(node.kwonlyargs, node.kw_defaults, strict=True):
             if default is not None:
-                yield default, scope, self._of_key(each.arg, "")
+                yield default, scope, self._context_of_key(each.arg, "")
 
-    def _within_call(
+    def _children_of_call(
         self, call: ast.Call, scope: Scope, context: _Context
     ) -> Iterator[tuple[ast.AST, Scope, _Context]]:
         yield call.func, scope, ""
-        name = _last(call.func)
-        if name in self.vocabulary.other_functions:
+        name = syntax.last_name(call.func)
+        if name in self.rules.other_functions:
             for each in (*call.args, *(keyword.value for keyword in call.keywords)):
                 yield each, scope, "other"
             return
-        # What a variable or a key is asked for is no model; what stands in for a missing one may be.
+        # The first argument is a key or the name of a variable, so it is no model. The default after it may be one.
         keyed = name in {"get", "getenv", "pop", "setdefault"}
         for index, each in enumerate(call.args):
             yield each, scope, "other" if keyed and index == 0 else context
         for keyword in call.keywords:
-            yield keyword.value, scope, self._of_key(keyword.arg or "", "")
+            yield keyword.value, scope, self._context_of_key(keyword.arg or "", "")
 
-    def _of_key(self, name: str | None, context: _Context) -> _Context:
+    def _context_of_key(self, name: str | None, context: _Context) -> _Context:
         if name is None:
             return context
-        if name in self.vocabulary.other_keys:
+        if name in self.rules.other_keys:
             return "other"
-        return "model" if names_a_model(name) else "" if context == "other" else context
+        return "model" if is_model_key(name) else "" if context == "other" else context
 
-    def _joined(self, node: ast.JoinedStr, scope: Scope, context: _Context) -> None:
+    def _read_joined_string(self, node: ast.JoinedStr, scope: Scope, context: _Context) -> None:
         if context == "other":
             return
-        for each in values(node, scope).texts:
-            self.gathering.text(node.lineno, each.text, exact=each.exact, is_model=context == "model")
+        for each in evaluate(node, scope).texts:
+            self.findings.add_text(node.lineno, each.text, exact=each.exact, is_model=context == "model")
 
     # Calls.
 
-    def _call(self, call: ast.Call, scope: Scope) -> None:
-        called = self._called(call, scope)
-        if called is None:
+    def _read_call(self, call: ast.Call, scope: Scope) -> None:
+        root_call = self._find_call(call, scope)
+        if root_call is None:
             return
-        arguments, elsewhere = self._arguments(called, scope)
-        seen = f"{called.name}(...)"
+        arguments, unpacked = self._arguments(root_call, scope)
+        description = f"{root_call.name}(...)"
         line = call.lineno
-        self._features(called, arguments, line, seen)
-        for name, hinted in self.vocabulary.hints.items():
-            if name in arguments and not _is_off(arguments[name].expression):
-                self.gathering.mention(
-                    line, f"{name}=", where="call", seen=f"{called.name}({name}=...)", provider=hinted
+        self._add_features(root_call, arguments, line, description)
+        for name, hinted_provider in self.rules.hints.items():
+            if name in arguments and not _is_false(arguments[name].expression):
+                self.findings.add_model_name(
+                    line,
+                    f"{name}=",
+                    where="call",
+                    description=f"{root_call.name}({name}=...)",
+                    provider=hinted_provider,
                 )
-        if called.function.model is None:
-            listed = arguments.get(self.vocabulary.model_list)
-            if listed is not None and not self._is_list_of_models(listed.expression, listed.scope):
-                why = _elsewhere(listed.expression)
-                self.gathering.unknown(line, f"{called.name}({self.vocabulary.model_list}=...)", why)
+        if root_call.function.model is None:
+            model_list = arguments.get(self.rules.model_list)
+            if model_list is not None and not self._is_list_of_models(model_list.expression, model_list.scope):
+                reason = _unresolved_reason(model_list.expression)
+                self.findings.add_unknown(line, f"{root_call.name}({self.rules.model_list}=...)", reason)
             return
-        names = _MODEL_ARGUMENTS if called.wrapped else _STRICT_MODEL_ARGUMENTS
+        names = _MODEL_ARGUMENTS if root_call.is_wrapper else _STRICT_MODEL_ARGUMENTS
         models = [arguments[name] for name in names if name in arguments]
-        if not models and len(called.positional) > called.function.model:
-            models = [Item(called.positional[called.function.model], scope)]
-        provider = self._provider(arguments)
+        if not models and len(root_call.positional) > root_call.function.model:
+            models = [Item(root_call.positional[root_call.function.model], scope)]
+        provider = self._named_provider(arguments)
         for model in models:
-            self._model(
-                values(model.expression, model.scope),
+            self._add_models(
+                evaluate(model.expression, model.scope),
                 line,
-                f"{called.name}(model=...)",
+                f"{root_call.name}(model=...)",
                 provider,
-                is_bound=called.bound,
+                is_bound=root_call.is_bound,
             )
-        if models or called.bound or provider:
+        if models or root_call.is_bound or provider:
             return
-        why = f"comes from {elsewhere}" if elsewhere else "is not given here"
-        self.gathering.unknown(line, seen, why)
+        reason = f"comes from {unpacked}" if unpacked else "is not given here"
+        self.findings.add_unknown(line, description, reason)
 
-    def _model(self, found: Values, line: int, seen: str, provider: str, *, is_bound: bool) -> None:
+    def _add_models(self, found: PossibleTexts, line: int, description: str, provider: str, *, is_bound: bool) -> None:
         for each in found.texts:
-            # What a router is asked for is in its list of models.
+            # A call of a router names an entry of its list of models.
             where: Literal["call", "model"] = "model" if is_bound else "call"
-            self.gathering.mention(line, each.text, exact=each.exact, where=where, seen=seen, provider=provider)
-        if found.why and not is_bound and not provider:
-            self.gathering.unknown(line, seen, found.why)
+            self.findings.add_model_name(
+                line, each.text, exact=each.exact, where=where, description=description, provider=provider
+            )
+        if found.reason and not is_bound and not provider:
+            self.findings.add_unknown(line, description, found.reason)
 
-    def _provider(self, arguments: Table) -> str:
-        stated = arguments.get(_PROVIDER_ARGUMENT)
-        texts = values(stated.expression, stated.scope).texts if stated is not None else ()
-        known = [self.vocabulary.prefixes[each.text] for each in texts if each.text in self.vocabulary.prefixes]
+    def _named_provider(self, arguments: Table) -> str:
+        provider_argument = arguments.get(_PROVIDER_ARGUMENT)
+        texts = (
+            evaluate(provider_argument.expression, provider_argument.scope).texts
+            if provider_argument is not None
+            else ()
+        )
+        known = [self.rules.prefixes[each.text] for each in texts if each.text in self.rules.prefixes]
         return known[0] if known else ""
 
-    def _features(self, called: _Called, arguments: Table, line: int, seen: str) -> None:
-        function = called.function
+    def _add_features(self, root_call: _Call, arguments: Table, line: int, description: str) -> None:
+        function = root_call.function
         stream = arguments["stream"].expression if "stream" in arguments else None
-        is_streaming = bool(function.streaming) and stream is not None and not _is_off(stream)
+        is_streaming = bool(function.streaming) and stream is not None and not _is_false(stream)
         always = isinstance(stream, ast.Constant) and is_streaming
         features = () if always else function.features
         for feature in (*features, *((function.streaming,) if is_streaming else ())):
-            self.gathering.use(line, feature, seen)
-        for name, feature in self.vocabulary.arguments.items():
-            if name in arguments and not _is_off(arguments[name].expression):
-                self.gathering.use(line, feature, f"{called.name}({name}=...)")
-        if called.bound and "Router" in self.vocabulary.functions:
-            for feature in self.vocabulary.functions["Router"].features:
-                self.gathering.use(line, feature, seen)
+            self.findings.add_feature_use(line, feature, description)
+        for name, feature in self.rules.arguments.items():
+            if name in arguments and not _is_false(arguments[name].expression):
+                self.findings.add_feature_use(line, feature, f"{root_call.name}({name}=...)")
+        if root_call.is_bound and "Router" in self.rules.functions:
+            for feature in self.rules.functions["Router"].features:
+                self.findings.add_feature_use(line, feature, description)
 
-    def _called(self, call: ast.Call, scope: Scope) -> _Called | None:
-        """Return the function of the root that *call* calls, or hands to somebody who will."""
-        direct = self._function(call.func, scope)
+    def _find_call(self, call: ast.Call, scope: Scope) -> _Call | None:
+        """Return the call of a function of the root in *call*, which may also pass that function to another one."""
+        direct = self._find_function(call.func, scope)
         if direct is not None:
-            name, function, is_bound, is_wrapped = direct
-            return _Called(name, function, is_bound, call.args, call.keywords, is_wrapped)
+            name, function, is_bound, is_wrapper = direct
+            return _Call(name, function, is_bound, call.args, call.keywords, is_wrapper)
         for index, each in enumerate(call.args):
             if isinstance(each, (ast.Name, ast.Attribute)):
-                handed = self._function(each, scope)
-                if handed is not None and handed[1].model is not None and not handed[3]:
-                    name, function, is_bound, is_wrapped = handed
-                    return _Called(name, function, is_bound, call.args[index + 1 :], call.keywords, is_wrapped)
+                passed = self._find_function(each, scope)
+                if passed is not None and passed[1].model is not None and not passed[3]:
+                    name, function, is_bound, is_wrapper = passed
+                    return _Call(name, function, is_bound, call.args[index + 1 :], call.keywords, is_wrapper)
         return None
 
-    def _function(self, expression: ast.expr, scope: Scope) -> tuple[str, Function, bool, bool] | None:
-        """The name of a function, what it is, whether it is called on an instance, and whether it is a wrapper."""
-        dotted = self.external(expression, scope)
+    def _find_function(self, expression: ast.expr, scope: Scope) -> tuple[str, Function, bool, bool] | None:
+        """The name of a function, the function, whether it is called on an instance, and whether it is a wrapper."""
+        dotted = self.external_name(expression, scope)
         if dotted is None:
             return None
-        module = self.vocabulary.module
+        module = self.rules.module
         last = dotted.rpartition(".")[2]
         if dotted.startswith(f"{module}."):
-            function = self.vocabulary.functions.get(last)
+            function = self.rules.functions.get(last)
             is_bound = "()" in dotted
             return (f"{module}.{last}", function, is_bound, False) if function else None
-        if self.vocabulary.wrapper in last and "()" not in dotted:
+        if self.rules.wrapper in last and "()" not in dotted:
             return last, Function(features=("chat",)), False, True
         return None
 
-    def _arguments(self, called: _Called, scope: Scope) -> tuple[Table, str]:
-        """Arguments by name, and what else may hold some: ``**options``."""
+    def _arguments(self, root_call: _Call, scope: Scope) -> tuple[Table, str]:
+        """The arguments by name, and the unpacked expression that may hold more: ``**options``."""
         arguments: dict[str, Item] = {}
-        elsewhere = ""
-        for keyword in called.keywords:
+        unpacked = ""
+        for keyword in root_call.keywords:
             if keyword.arg is not None:
                 arguments[keyword.arg] = Item(keyword.value, scope)
-            elif (table := dictionary(keyword.value, scope)) is not None:
+            elif (table := find_dictionary(keyword.value, scope)) is not None:
                 arguments |= {key: value for key, value in table.items() if key not in arguments}
             else:
-                elsewhere = f"**{ast.unparse(keyword.value)}"
-        if any(isinstance(each, ast.Starred) for each in called.positional):
-            elsewhere = elsewhere or "*arguments"
-            called.positional = ()
-        return arguments, elsewhere
+                unpacked = f"**{ast.unparse(keyword.value)}"
+        if any(isinstance(each, ast.Starred) for each in root_call.positional):
+            unpacked = unpacked or "*arguments"
+            root_call.positional = ()
+        return arguments, unpacked
 
     # Lists of models.
 
-    def _deployment(self, node: ast.expr, scope: Scope) -> None:
-        table = dictionary(node, scope) or {}
-        if self.vocabulary.parameters not in table:
+    def _read_deployment(self, node: ast.expr, scope: Scope) -> None:
+        table = find_dictionary(node, scope) or {}
+        if self.rules.parameters not in table:
             return
-        if self.vocabulary.alias in table:
-            alias = table[self.vocabulary.alias]
-            for each in values(alias.expression, alias.scope).texts:
-                self.gathering.alias(each.text)
-        called = table[self.vocabulary.parameters]
-        parameters = dictionary(called.expression, called.scope)
-        seen = f"{self.vocabulary.parameters}.model"
+        if self.rules.alias in table:
+            alias = table[self.rules.alias]
+            for each in evaluate(alias.expression, alias.scope).texts:
+                self.findings.add_alias(each.text)
+        called = table[self.rules.parameters]
+        parameters = find_dictionary(called.expression, called.scope)
+        description = f"{self.rules.parameters}.model"
         line = node.lineno
         if parameters is None:
-            self.gathering.unknown(line, seen, _elsewhere(called.expression))
+            self.findings.add_unknown(line, description, _unresolved_reason(called.expression))
         elif "model" in parameters:
             model = parameters["model"]
-            found = values(model.expression, model.scope)
-            self._model(found, line, seen, self._provider(parameters), is_bound=False)
-            for name, hinted in self.vocabulary.hints.items():
+            found = evaluate(model.expression, model.scope)
+            self._add_models(found, line, description, self._named_provider(parameters), is_bound=False)
+            for name, hinted_provider in self.rules.hints.items():
                 if name in parameters:
-                    self.gathering.mention(line, f"{name}=", where="call", seen=f"{seen}, {name}", provider=hinted)
+                    self.findings.add_model_name(
+                        line, f"{name}=", where="call", description=f"{description}, {name}", provider=hinted_provider
+                    )
 
     def _is_list_of_models(self, expression: ast.expr, scope: Scope, depth: int = 0) -> bool:
-        """Whether all of it is written out in the code base: then its members were seen where they are."""
-        if depth > _DEEP:
+        """Whether the code base writes out the whole list. Then its entries were read where they are."""
+        if depth > _MAX_DEPTH:
             return False
         match expression:
             case ast.List(elts=elements) | ast.Tuple(elts=elements):
@@ -294,70 +307,70 @@ class _Reading:
                 both = (left, right)
                 return all(self._is_list_of_models(each, scope, depth + 1) for each in both)
             case ast.Name() | ast.Attribute():
-                bound = [*bindings_of(expression, scope)]
-                return bool(bound) and all(
+                is_bound = [*bindings_of(expression, scope)]
+                return bool(is_bound) and all(
                     each.kind == "value"
                     and each.expression is not None
                     and self._is_list_of_models(each.expression, where, depth + 1)
-                    for each, where in bound
+                    for each, where in is_bound
                 )
         return False
 
     def _is_model(self, element: ast.expr, scope: Scope) -> bool:
-        table = dictionary(element, scope)
-        return table is not None and self.vocabulary.parameters in table
+        table = find_dictionary(element, scope)
+        return table is not None and self.rules.parameters in table
 
-    # What a name stands for outside of the code base.
+    # Names from outside of the code base.
 
-    def external(self, expression: ast.expr, scope: Scope, depth: int = 0) -> str | None:  # noqa: PLR0911 - As above.
-        """Return the dotted name of what *expression* is, ``()`` behind what is called.
+    def external_name(self, expression: ast.expr, scope: Scope, depth: int = 0) -> str | None:  # noqa: PLR0911 - As above.
+        """Return the dotted name that *expression* refers to outside of the code base, with ``()`` after a call.
 
-        Of ``router.completion`` it is ``litellm.Router().completion``.
+        For ``router.completion`` this is ``litellm.Router().completion``.
         """
-        if depth > _DEEP:
+        if depth > _MAX_DEPTH:
             return None
         match expression:
             case ast.Await(value=inner):
-                return self.external(inner, scope, depth + 1)
+                return self.external_name(inner, scope, depth + 1)
             case ast.Call(func=function, args=arguments):
-                name = self.external(function, scope, depth + 1)
+                name = self.external_name(function, scope, depth + 1)
                 if name == "importlib.import_module" and arguments and (module := _constant(arguments[0])):
                     return module
                 return f"{name}()" if name else None
             case ast.Name(id=name):
-                return self._external_name(name, scope, depth)
+                return self._external_variable(name, scope, depth)
             case ast.Attribute(value=of, attr=attribute):
                 owner = owner_of(of, scope)
                 if owner is not None:
-                    return self._bound(owner, attribute, depth)
-                outer = self.external(of, scope, depth + 1)
+                    return self._external_binding(owner, attribute, depth)
+                outer = self.external_name(of, scope, depth + 1)
                 return f"{outer}.{attribute}" if outer else None
         return None
 
-    def _external_name(self, name: str, scope: Scope, depth: int) -> str | None:
+    def _external_variable(self, name: str, scope: Scope, depth: int) -> str | None:
         where: Scope | None = scope
         while where is not None:
             if name in where.bindings and (where is scope or not isinstance(where.node, ast.ClassDef)):
-                return self._bound(where, name, depth)
+                return self._external_binding(where, name, depth)
             if name in where.functions or name in where.classes:
                 return None
             where = where.parent
-        stars = scope.source.scope.bindings.get("*", ())
-        is_starred = any(each.module.partition(".")[0] == self.vocabulary.module for each in stars)
-        return f"{self.vocabulary.module}.{name}" if is_starred and name in self.vocabulary.functions else None
+        stars = scope.module.scope.bindings.get("*", ())
+        is_starred = any(each.module.partition(".")[0] == self.rules.module for each in stars)
+        return f"{self.rules.module}.{name}" if is_starred and name in self.rules.functions else None
 
-    def _bound(self, scope: Scope, name: str, depth: int) -> str | None:
+    def _external_binding(self, scope: Scope, name: str, depth: int) -> str | None:
         for binding in scope.bindings.get(name, ()):
             if binding.kind == "import":
-                module = imported(scope, binding.module)
+                module = find_module(scope, binding.module)
                 if module is not None and binding.name:
-                    found = self.external(ast.Name(id=binding.name), module.scope, depth + 1)
+                    found = self.external_name(ast.Name(id=binding.name), module.scope, depth + 1)
                 elif binding.module.startswith("."):
                     found = None
                 else:
                     found = f"{binding.module}.{binding.name}" if binding.name else binding.module
             elif binding.kind == "value" and binding.expression is not None:
-                found = self.external(binding.expression, scope, depth + 1)
+                found = self.external_name(binding.expression, scope, depth + 1)
             else:
                 found = None
             if found is not None:
@@ -365,10 +378,10 @@ class _Reading:
         return None
 
 
-def _of_target(target: ast.expr) -> _Context:
+def _context_of_target(target: ast.expr) -> _Context:
     match target:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
-            return "model" if names_a_model(name) else ""
+            return "model" if is_model_key(name) else ""
     return ""
 
 
@@ -376,15 +389,9 @@ def _constant(node: ast.expr | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def _is_off(expression: ast.expr) -> bool:
+def _is_false(expression: ast.expr) -> bool:
     return isinstance(expression, ast.Constant) and not expression.value
 
 
-def _last(function: ast.expr) -> str:
-    if isinstance(function, ast.Attribute):
-        return function.attr
-    return function.id if isinstance(function, ast.Name) else ""
-
-
-def _elsewhere(expression: ast.expr) -> str:
+def _unresolved_reason(expression: ast.expr) -> str:
     return f"comes from {ast.unparse(expression)}"

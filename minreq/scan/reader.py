@@ -1,4 +1,4 @@
-"""From a path to findings: files are read by several processes at once, each file by the reader of its language."""
+"""Reads the files of a code base: in several processes, each file by the reader of its language."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from minreq.errors import ScanInterrupted
-from minreq.scan import walking
-from minreq.scan.gathering import Gathering
+from minreq.scan import walk
+from minreq.scan.findings import FileFindings
+from minreq.scan.patterns import FileFilter, make_file_filter
 from minreq.scan.scopes import Module
-from minreq.scan.texts import Sieve, sieve
-from minreq.scan.usage import Findings, Vocabulary
+from minreq.scan.usage import Findings, ScanRules
 
-#: Bytes; what is larger was written by a program.
-_HUGE = 1 << 20
-#: Files that one process is given at a time; fewer than two portions are read here.
-_PORTION = 400
-#: PEP 263: in these bytes a file of Python says its encoding, in one of its first two lines.
-_COOKIE = 400
-#: A text holds none of these.
+#: Bytes. A program wrote what is larger.
+_MAX_BYTES = 1 << 20
+#: Files that a process reads for one job. This process reads a single job itself.
+_FILES_PER_JOB = 400
+#: Bytes that hold the first two lines of a Python file, which may name its encoding (PEP 263).
+_ENCODING_LINES_BYTES = 400
+#: No text contains this.
 _BINARY = b"\0"
 
-#: Told how many files were read, and of how many.
+#: Gets the number of files that were read, and of all files.
 Progress = Callable[[int, int], object]
 
 
-def scan(paths: Sequence[Path], vocabulary: Vocabulary, *, jobs: int, progress: Progress) -> Findings:
-    """Return what the files in *paths* say, each named relative to the path it was found in, or to a file's folder.
+def scan_paths(paths: Sequence[Path], rules: ScanRules, *, jobs: int, progress: Progress) -> Findings:
+    """Return the findings in the files of *paths*; the name of each file begins with its path as the user gave it.
 
     Raises ``ScanInterrupted`` when a process is killed.
     """
@@ -43,10 +43,10 @@ def scan(paths: Sequence[Path], vocabulary: Vocabulary, *, jobs: int, progress: 
     for path in paths:
         root = os.path.abspath(path)  # noqa: PTH100 - Links stay as they were named.
         base = root if os.path.isdir(root) else os.path.dirname(root)  # noqa: PTH112, PTH120
-        named = "" if path == Path() else f"{path.as_posix()}/" if base == root else _folder(path)
-        files = [*walking.walk(path)]
-        parts += _read_all(files, _Reader(base, named, vocabulary), jobs, progress)
-    return join(parts)
+        prefix = "" if path == Path() else f"{path.as_posix()}/" if base == root else _folder(path)
+        found = [*walk.find_files(path)]
+        parts += _read_all(found, _FileReader(base, prefix, rules), jobs, progress)
+    return join_findings(parts)
 
 
 def _folder(path: Path) -> str:
@@ -54,21 +54,21 @@ def _folder(path: Path) -> str:
     return "" if parent == "." else f"{parent}/"
 
 
-def _read_all(files: Sequence[str], reader: _Reader, jobs: int, progress: Progress) -> list[Findings]:
-    portions = [files[start : start + _PORTION] for start in range(0, len(files), _PORTION)]
+def _read_all(files: Sequence[str], reader: _FileReader, jobs: int, progress: Progress) -> list[Findings]:
+    batches = [files[start : start + _FILES_PER_JOB] for start in range(0, len(files), _FILES_PER_JOB)]
     done = 0
     found: list[Findings] = []
     progress(done, len(files))
-    if len(portions) <= 1 or jobs == 1:
-        for portion in portions:
-            found.append(reader.read(portion))
-            done += len(portion)
+    if len(batches) <= 1 or jobs == 1:
+        for batch in batches:
+            found.append(reader.read(batch))
+            done += len(batch)
             progress(done, len(files))
         return found
-    # Not forked: what other threads of this process hold would stay held.
-    pool = ProcessPoolExecutor(min(jobs, len(portions)), mp_context=get_context("spawn"))
+    # Not forked: a lock that another thread of this process holds would stay locked in the child.
+    pool = ProcessPoolExecutor(min(jobs, len(batches)), mp_context=get_context("spawn"))
     try:
-        futures = {pool.submit(reader.read, portion): len(portion) for portion in portions}
+        futures = {pool.submit(reader.read, batch): len(batch) for batch in batches}
         for future in as_completed(futures):
             found.append(future.result())
             done += futures[future]
@@ -82,96 +82,96 @@ def _read_all(files: Sequence[str], reader: _Reader, jobs: int, progress: Progre
     return found
 
 
-def join(parts: Iterable[Findings]) -> Findings:
+def join_findings(parts: Iterable[Findings]) -> Findings:
     """Return the findings of several files as one, sorted."""
     found = [*parts]
     return Findings(
-        mentions=_sorted((each for part in found for each in part.mentions), lambda each: each.text),
-        unknown=_sorted((each for part in found for each in part.unknown), lambda each: each.why),
-        uses=_sorted((each for part in found for each in part.uses), lambda each: each.feature),
+        model_names=_sort_by_place((each for part in found for each in part.model_names), lambda each: each.text),
+        unknown=_sort_by_place((each for part in found for each in part.unknown), lambda each: each.reason),
+        feature_uses=_sort_by_place((each for part in found for each in part.feature_uses), lambda each: each.feature),
         aliases=frozenset().union(*(part.aliases for part in found)),
         skipped=tuple(sorted({*(each for part in found for each in part.skipped)}, key=lambda each: each.file)),
         files=sum(part.files for part in found),
     )
 
 
-def _sorted(found: Iterable[Any], text: Callable[[Any], str]) -> tuple[Any, ...]:
-    by_place = {each: (each.place.file, each.place.line, each.seen, text(each)) for each in found}
+def _sort_by_place(found: Iterable[Any], text: Callable[[Any], str]) -> tuple[Any, ...]:
+    by_place = {each: (each.place.file, each.place.line, each.description, text(each)) for each in found}
     return tuple(sorted(by_place, key=lambda each: by_place[each]))
 
 
 @dataclass(slots=True)
-class _Reader:
-    """Reads files below *base*; sent to other processes, so it holds values alone."""
+class _FileReader:
+    """Reads files below *base*. It holds only values, so that it can be sent to other processes."""
 
     base: str
-    #: What stands before the names of files.
-    named: str
-    vocabulary: Vocabulary
-    _sieve: Sieve = field(init=False)
-    #: Modules of the code base that others import from.
+    #: Put before the path of each file.
+    prefix: str
+    rules: ScanRules
+    _filter: FileFilter = field(init=False)
+    #: Modules of the code base that other modules import, by path.
     _modules: dict[str, Module | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._sieve = sieve(self.vocabulary.module, self.vocabulary.prefixes, self.vocabulary.functions)
+        self._filter = make_file_filter(self.rules.module, self.rules.prefixes, self.rules.functions)
 
     def read(self, files: Iterable[str]) -> Findings:
-        """Return what *files* say."""
-        return join([self._file(file) for file in files])
+        """Return the findings in *files*."""
+        return join_findings([self._read_file(file) for file in files])
 
-    def _file(self, file: str) -> Findings:
-        gathering = Gathering(self.named + file[len(self.base) :].lstrip(os.sep).replace(os.sep, "/"), self.vocabulary)
-        content = _content(file, gathering.skip)
+    def _read_file(self, file: str) -> Findings:
+        findings = FileFindings(self.prefix + file[len(self.base) :].lstrip(os.sep).replace(os.sep, "/"), self.rules)
+        content = _read_bytes(file, findings.skip)
         suffix = os.path.splitext(file)[1].lower()  # noqa: PTH122 - A hundred thousand times.
-        if content is not None and (text := _decoded(content, suffix, gathering.skip)) is not None:
+        if content is not None and (text := _decode(content, suffix, findings.skip)) is not None:
             if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 content = text.encode()
-            if self._sieve.holds(content, python=suffix in walking.PYTHON):
+            if self._filter.matches(content, python=suffix in walk.PYTHON):
                 try:
-                    self._parse(file, text, suffix, gathering)
+                    self._parse(file, text, suffix, findings)
                 except RecursionError:
-                    gathering.skip("is nested too deeply")
-        return gathering.findings()
+                    findings.skip("is nested too deeply")
+        return findings.findings()
 
-    def _parse(self, file: str, text: str, suffix: str, gathering: Gathering) -> None:
-        # Imported where they are needed: most files need none of them.
-        if suffix in walking.PYTHON:
-            self._python(file, text, gathering)
-        elif suffix in walking.YAML:
+    def _parse(self, file: str, text: str, suffix: str, findings: FileFindings) -> None:
+        # These imports are late: most files need none of them.
+        if suffix in walk.PYTHON:
+            self._read_python(file, text, findings)
+        elif suffix in walk.YAML:
             from minreq.scan import documents  # noqa: PLC0415
 
             try:
-                documents.read_yaml(text, self.vocabulary, gathering)
-            except documents.Unreadable as error:
-                gathering.skip(f"is not YAML: {error}")
-        elif suffix in walking.SCRIPT | walking.JSON:
+                documents.read_yaml(text, self.rules, findings)
+            except documents.InvalidYaml as error:
+                findings.skip(f"is not YAML: {error}")
+        elif suffix in walk.SCRIPT | walk.JSON:
             from minreq.scan import brackets, scripts  # noqa: PLC0415
 
-            scripts.read(brackets.script(text), self.vocabulary, gathering)
-        elif suffix in walking.TOML:
+            scripts.read(brackets.parse_script(text), self.rules, findings)
+        elif suffix in walk.TOML:
             from minreq.scan import brackets, scripts  # noqa: PLC0415
 
-            scripts.read(brackets.toml(text), self.vocabulary, gathering)
+            scripts.read(brackets.parse_toml(text), self.rules, findings)
         else:
             from minreq.scan import documents  # noqa: PLC0415
 
-            documents.read_variables(text, gathering)
+            documents.read_variables(text, findings)
 
-    def _python(self, file: str, text: str, gathering: Gathering) -> None:
+    def _read_python(self, file: str, text: str, findings: FileFindings) -> None:
         from minreq.scan import python  # noqa: PLC0415 - See above.
 
         try:
             tree = python.parse(text)
         except SyntaxError as error:
             place = f" in line {error.lineno}" if error.lineno else ""
-            gathering.skip(f"is not Python: {error.msg}{place}")
+            findings.skip(f"is not Python: {error.msg}{place}")
         except (ValueError, MemoryError) as error:
-            gathering.skip(f"is not Python: {str(error) or 'it is nested too deeply'}")
+            findings.skip(f"is not Python: {str(error) or 'it is nested too deeply'}")
         else:
-            python.read(file, tree, self.vocabulary, self, gathering)
+            python.read(file, tree, self.rules, self, findings)
 
     def find(self, module: str, level: int, file: str) -> Module | None:
-        """Return a module of the code base: beside the importing file, or for absolute imports in a folder above it."""
+        """Return a module of the code base. An absolute import looks beside *file* and in the folders above it."""
         folder = os.path.dirname(file)  # noqa: PTH120 - See above.
         parts = [part for part in module.split(".") if part]
         if level:
@@ -196,8 +196,8 @@ class _Reader:
         from minreq.scan import python  # noqa: PLC0415 - See above.
 
         for file in (f"{path}.py", os.path.join(path, "__init__.py")):  # noqa: PTH118
-            content = _content(file, _ignore)
-            text = None if content is None else _decoded(content, ".py", _ignore)
+            content = _read_bytes(file, _ignore)
+            text = None if content is None else _decode(content, ".py", _ignore)
             if text is not None:
                 try:
                     return Module(file, python.parse(text), self)
@@ -206,23 +206,23 @@ class _Reader:
         return None
 
 
-def _ignore(_why: str) -> None:
-    """What is wrong with a file is said where the file itself is read."""
+def _ignore(_reason: str) -> None:
+    """Record nothing: the fault of a file is recorded where the scan reads that file itself."""
 
 
-def _content(file: str, skip: Callable[[str], object]) -> bytes | None:
-    """Return the bytes of *file*; ``None``, and a word to *skip*, where they are of no use."""
+def _read_bytes(file: str, skip: Callable[[str], object]) -> bytes | None:
+    """Return the bytes of *file*; ``None`` after a call of *skip* with the reason where it cannot be read."""
     try:
-        # A pipe without a writer would be waited for.
+        # Without O_NONBLOCK, opening a pipe waits for a writer.
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 skip("is no regular file")
-            elif status.st_size > _HUGE:
-                skip(f"is larger than {_HUGE:,} bytes")
+            elif status.st_size > _MAX_BYTES:
+                skip(f"is larger than {_MAX_BYTES:,} bytes")
             else:
-                return os.read(descriptor, _HUGE)
+                return os.read(descriptor, _MAX_BYTES)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -230,7 +230,7 @@ def _content(file: str, skip: Callable[[str], object]) -> bytes | None:
     return None
 
 
-def _decoded(content: bytes, suffix: str, skip: Callable[[str], object]) -> str | None:
+def _decode(content: bytes, suffix: str, skip: Callable[[str], object]) -> str | None:
     encoding = "utf-8-sig"
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
@@ -238,7 +238,7 @@ def _decoded(content: bytes, suffix: str, skip: Callable[[str], object]) -> str 
         skip("is binary")
         return None
     try:
-        if suffix in walking.PYTHON and encoding != "utf-16" and b"coding" in content[:_COOKIE]:
+        if suffix in walk.PYTHON and encoding != "utf-16" and b"coding" in content[:_ENCODING_LINES_BYTES]:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
         return content.decode(encoding)
     except (UnicodeDecodeError, SyntaxError, LookupError):

@@ -1,4 +1,4 @@
-"""The scopes of a file of Python, and what its names are bound to."""
+"""The scopes of a Python file, and the bindings of its names."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
 
-#: What has a scope of its own that is not seen from outside.
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+#: Nodes with a scope of their own.
+FUNCTION_NODES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +18,20 @@ class Binding:
     """Where a name gets its value."""
 
     kind: Literal["value", "element", "key", "import", "unknown"]
-    #: Of ``value``; of ``element`` and ``key`` what is iterated over.
+    #: For ``value`` the value; for ``element`` and ``key`` the expression that is iterated over.
     expression: ast.expr | None = None
-    #: Of ``import``: the module, and the name in it ("" for the module itself).
+    #: For ``import``: the module, and the name in it ("" for the module itself).
     module: str = ""
     name: str = ""
-    #: Of ``unknown``: why.
-    why: str = ""
+    #: For ``unknown``: why the value is unknown.
+    reason: str = ""
 
 
 @dataclass(slots=True)
 class Scope:
-    """A module, class or function."""
+    """The scope of a module, class or function."""
 
-    source: Module
+    module: Module
     parent: Scope | None = None
     node: ast.AST | None = None
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
@@ -40,32 +40,32 @@ class Scope:
 
     @property
     def enclosing_class(self) -> Scope | None:
-        """The class whose method this is."""
+        """The class around this scope, if any."""
         scope: Scope | None = self
         while scope is not None and not isinstance(scope.node, ast.ClassDef):
             scope = scope.parent
         return scope
 
 
-class Modules(Protocol):
+class ModuleFinder(Protocol):
     """Finds the modules of the code base."""
 
     def find(self, module: str, level: int, file: str) -> Module | None:
-        """Return the *module* that *file* imports, *level* folders up (0: absolute), if it is one of the code base."""
+        """Return the *module* that *file* imports if it is in the code base; *level* as in `ast.ImportFrom`."""
         ...
 
 
 class Module:
-    """A file of Python: its tree, and what its names are bound to."""
+    """A Python file: its tree and its scopes."""
 
-    def __init__(self, file: str, tree: ast.Module, modules: Modules) -> None:
-        self.file, self.tree, self.modules = file, tree, modules
-        #: The scope in which each function and class body is.
+    def __init__(self, file: str, tree: ast.Module, finder: ModuleFinder) -> None:
+        self.file, self.tree, self.finder = file, tree, finder
+        #: The scope of each function, class and module node.
         self.scopes: dict[ast.AST, Scope] = {}
 
     @cached_property
     def scope(self) -> Scope:
-        """The scope of the module; those within it are in `scopes`."""
+        """The scope of the module. Reading it fills `scopes`."""
         scope = Scope(self, node=self.tree)
         self.scopes[self.tree] = scope
         _bind_all(self.tree.body, scope)
@@ -76,8 +76,8 @@ def _bind_all(body: Sequence[ast.AST], scope: Scope) -> None:
     waiting: list[ast.AST] = list(reversed(body))
     while waiting:
         node = waiting.pop()
-        if isinstance(node, FUNCTIONS):
-            inner = _inner(node, scope)
+        if isinstance(node, FUNCTION_NODES):
+            inner = _open_scope(node, scope)
             _bind_parameters(node, inner)
             if not isinstance(node, ast.Lambda):
                 scope.functions[node.name] = inner
@@ -90,23 +90,23 @@ def _bind_all(body: Sequence[ast.AST], scope: Scope) -> None:
             else:
                 _bind_all([node.body], inner)
         elif isinstance(node, ast.ClassDef):
-            inner = _inner(node, scope)
+            inner = _open_scope(node, scope)
             scope.classes[node.name] = inner
             _bind_all(node.body, inner)
             waiting += [*node.decorator_list, *node.bases, *(each.value for each in node.keywords)]
         else:
-            for name, binding, target in _bindings(node):
+            for name, binding, target in _find_bindings(node):
                 _bind(name, binding, target, scope)
             waiting += reversed([*ast.iter_child_nodes(node)])
 
 
-def _inner(node: ast.AST, scope: Scope) -> Scope:
-    inner = Scope(scope.source, parent=scope, node=node)
-    scope.source.scopes[node] = inner
+def _open_scope(node: ast.AST, scope: Scope) -> Scope:
+    inner = Scope(scope.module, parent=scope, node=node)
+    scope.module.scopes[node] = inner
     return inner
 
 
-def _bind_parameters(node: Function, inner: Scope) -> None:
+def _bind_parameters(node: FunctionNode, inner: Scope) -> None:
     arguments = node.args
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))
@@ -115,7 +115,7 @@ def _bind_parameters(node: Function, inner: Scope) -> None:
         bindings = inner.bindings.setdefault(each.arg, [])
         if each in defaults:
             bindings.append(Binding("value", defaults[each]))
-        bindings.append(Binding("unknown", why=f"is the parameter {each.arg}"))
+        bindings.append(Binding("unknown", reason=f"is the parameter {each.arg}"))
 
 
 def _bind(name: str, binding: Binding, target: str, scope: Scope) -> None:
@@ -127,18 +127,18 @@ def _bind(name: str, binding: Binding, target: str, scope: Scope) -> None:
         scope.bindings.setdefault(name, []).append(binding)
 
 
-def _bindings(node: ast.AST) -> Iterator[tuple[str, Binding, str]]:  # noqa: C901 - A case for each form there is.
-    """Yield name, binding, and ``self`` where it is an attribute of that."""
+def _find_bindings(node: ast.AST) -> Iterator[tuple[str, Binding, str]]:  # noqa: C901 - A case for each form there is.
+    """Yield each bound name with its binding, and ``self`` where the name is an attribute of ``self``."""
     match node:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
-                yield from _targets(target, value)
+                yield from _assignment_bindings(target, value)
         case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
-            yield from _targets(target, value)
+            yield from _assignment_bindings(target, value)
         case ast.AugAssign(target=ast.Name(id=name)):
-            yield name, Binding("unknown", why=f"is put together in {name}"), ""
+            yield name, Binding("unknown", reason=f"is put together in {name}"), ""
         case ast.For() | ast.AsyncFor() | ast.comprehension():
-            yield from _elements(node.target, node.iter)
+            yield from _iteration_bindings(node.target, node.iter)
         case ast.withitem(optional_vars=ast.Name(id=name), context_expr=value):
             yield name, Binding("value", value), ""
         case ast.Import(names=names):
@@ -153,7 +153,7 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, Binding, str]]:  # noqa: C90
             pass
 
 
-def _targets(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Binding, str]]:
+def _assignment_bindings(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Binding, str]]:
     match target, value:
         case ast.Name(id=name), _:
             yield name, Binding("value", value), ""
@@ -162,7 +162,7 @@ def _targets(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Binding, 
         case ((ast.Tuple(elts=left) | ast.List(elts=left)), (ast.Tuple(elts=right) | ast.List(elts=right))):
             if len(left) == len(right):
                 for one, other in zip(left, right, strict=True):
-                    yield from _targets(one, other)
+                    yield from _assignment_bindings(one, other)
         case ((ast.Tuple(elts=left) | ast.List(elts=left)), _):
             for each in left:
                 if isinstance(each, ast.Name):
@@ -171,7 +171,7 @@ def _targets(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, Binding, 
             pass
 
 
-def _elements(target: ast.expr, iterated: ast.expr) -> Iterator[tuple[str, Binding, str]]:
+def _iteration_bindings(target: ast.expr, iterated: ast.expr) -> Iterator[tuple[str, Binding, str]]:
     match target, iterated:
         case ast.Name(id=name), _:
             yield name, Binding("element", iterated), ""
@@ -193,7 +193,7 @@ def _elements(target: ast.expr, iterated: ast.expr) -> Iterator[tuple[str, Bindi
 
 
 def scope_of(name: str, scope: Scope) -> Scope | None:
-    """Return where *name* is bound, as it is seen from *scope*; the body of a class is no scope for its methods."""
+    """Return the scope that binds *name* for code in *scope*. Methods do not see the names of their class body."""
     where: Scope | None = scope
     while where is not None:
         if name in where.bindings and (where is scope or not isinstance(where.node, ast.ClassDef)):
@@ -202,8 +202,8 @@ def scope_of(name: str, scope: Scope) -> Scope | None:
     return None
 
 
-def imported(scope: Scope, module: str) -> Module | None:
-    """Return the *module* (dots in front: relative) that the file of *scope* imports, if it is of the code base."""
+def find_module(scope: Scope, module: str) -> Module | None:
+    """Return the *module* that the file of *scope* imports if it is in the code base; leading dots: relative."""
     name = module.lstrip(".")
-    source = scope.source
-    return source.modules.find(name, len(module) - len(name), source.file)
+    importer = scope.module
+    return importer.finder.find(name, len(module) - len(name), importer.file)

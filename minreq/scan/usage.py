@@ -1,4 +1,4 @@
-"""What a code base says about the models it calls: the words to look for, what was seen, and what that comes to."""
+"""The values of a scan: the rules it follows, its findings in files, and the usage that follows from them."""
 
 from __future__ import annotations
 
@@ -11,41 +11,44 @@ from typing import Literal
 class Function:
     """A function of the root package that calls a model, or sets something up for such calls."""
 
-    #: What a call of it uses.
+    #: The features that a call of it uses.
     features: tuple[str, ...] = ()
-    #: Used instead where the call streams, "" where it cannot.
+    #: The feature that a streaming call uses instead, "" where it cannot stream.
     streaming: str = ""
     #: Position of the model among the positional arguments; ``None``: it takes no model.
     model: int | None = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vocabulary:
-    """What to look for; mappings that can be sent to another process."""
+class ScanRules:
+    """What a scan looks for. It holds only values, so that it can be sent to other processes."""
 
     #: The root package, as programs import it.
     module: str
-    #: By name: ``completion``, ``Router.acompletion``.
+    #: Functions of the root by name: ``completion``, ``Router.acompletion``.
     functions: Mapping[str, Function]
-    #: The argument with the models that share a name, and in each of them the keys of the name and of what is called.
+    #: The argument that takes a list of models.
     model_list: str
+    #: In each entry of that list, the key of the name that programs use,
     alias: str
+    #: and the key of the parameters of the call.
     parameters: str
-    #: Classes of other packages whose names hold this call the root with ``model``, ``model_name`` or ``model_id``.
+    #: A class of another package whose name contains this calls the root with its ``model``, ``model_name`` or
+    #: ``model_id``.
     wrapper: str
-    #: By the end of its name, what another client of a proxy calls: ``chat.completions.create``.
+    #: Methods of other clients of a proxy, by the end of the dotted name: ``chat.completions.create``.
     methods: Mapping[str, Function]
-    #: Keys that stand beside the model in what such a client sends.
+    #: Keys beside ``model`` that show that an object is a request of such a client.
     companions: frozenset[str]
     #: Argument of a call -> feature.
     arguments: Mapping[str, str]
-    #: Setting in the configuration of a proxy that is true, with the key of its table, ``settings.cache`` -> feature.
+    #: Setting of a proxy's configuration, with its table: ``settings.cache`` -> feature that it turns on.
     settings: Mapping[str, str]
     #: Argument of a call -> provider.
     hints: Mapping[str, str]
-    #: What stands before the first slash of a model -> provider.
+    #: Text before the first slash of a model name -> provider.
     prefixes: Mapping[str, str]
-    #: Ends of the names of functions whose strings are no models: they load files of the same form.
+    #: Functions whose string arguments are no models, by the end of their names: they load files, for example.
     other_functions: frozenset[str]
     #: Keys whose values are no models: images of containers, actions of workflows, paths.
     other_keys: frozenset[str]
@@ -53,7 +56,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A line of a file, relative to what was scanned, with ``/``."""
+    """A line of a file. The path is relative to the scanned path and has ``/``."""
 
     file: str
     line: int
@@ -63,93 +66,96 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mention:
+class ModelName:
     """A text that may be the name of a model."""
 
     place: Place
     text: str
-    #: False: only the beginning is known, the rest is put together at run time.
+    #: False: only the beginning is known; the program makes the rest when it runs.
     exact: bool = True
-    #: ``call``: what a call of the root is given; ``model``: under a name such as ``model``; ``text``: anywhere else.
+    #: ``call``: argument of a call of the root; ``model``: value under a name such as ``model``; ``text``: any other.
     where: Literal["call", "model", "text"]
-    #: For a person: ``litellm.completion(model=...)``.
-    seen: str
-    #: Said by the call itself, "" if it is not.
+    #: For the user: ``litellm.completion(model=...)``.
+    description: str
+    #: The provider that the call itself names, "" where it names none.
     provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class UnknownModel:
     """A call whose model cannot be read from the code."""
 
     place: Place
-    seen: str
+    #: For the user: ``litellm.completion(model=...)``.
+    description: str
     #: ``comes from os.environ['MODEL']``.
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A feature in use."""
+class FeatureUse:
+    """A place that uses a feature."""
 
     place: Place
     feature: str
-    seen: str
+    #: For the user: ``litellm.completion(tools=...)``.
+    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """A file that was passed over."""
+class SkippedFile:
+    """A file that the scan did not read, or did not read to its end."""
 
     file: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What files hold, before it is known what bare names mean; sorted by place."""
+    """What the files contain, sorted by place. The providers of bare model names are not yet known."""
 
-    mentions: tuple[Mention, ...] = ()
-    unknown: tuple[Unknown, ...] = ()
-    uses: tuple[Use, ...] = ()
-    #: Names that a list of models gives to models: what is called by them is known from that list.
+    model_names: tuple[ModelName, ...] = ()
+    unknown: tuple[UnknownModel, ...] = ()
+    feature_uses: tuple[FeatureUse, ...] = ()
+    #: Names that a list of models gives to its models. A call by such a name needs no look-up: the list has the model.
     aliases: frozenset[str] = frozenset()
-    skipped: tuple[Skipped, ...] = ()
-    #: How many files were looked at.
+    skipped: tuple[SkippedFile, ...] = ()
+    #: How many files were read.
     files: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """A provider in use."""
+class ProviderUse:
+    """A place that uses a provider."""
 
     place: Place
     provider: str
     #: The name of the model, or its beginning followed by ``...``.
     model: str
-    seen: str
+    #: For the user: ``litellm.completion(model=...)``.
+    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Which providers and features a code base uses."""
+    """The providers and features that a code base uses."""
 
-    sightings: tuple[Sighting, ...]
-    unknown: tuple[Unknown, ...]
-    uses: tuple[Use, ...]
-    skipped: tuple[Skipped, ...]
+    provider_uses: tuple[ProviderUse, ...]
+    unknown: tuple[UnknownModel, ...]
+    feature_uses: tuple[FeatureUse, ...]
+    skipped: tuple[SkippedFile, ...]
     files: int
-    #: Features in use that a lock covers only when they are named, sorted.
-    named: tuple[str, ...] = ()
-    #: Features in use that the smokes of none of the providers cover, sorted.
-    uncovered: tuple[str, ...] = ()
+    #: Used features that a smoke covers only when the user names them, sorted.
+    opt_in_features: tuple[str, ...] = ()
+    #: Used features that no smoke of the used providers covers, sorted.
+    uncovered_features: tuple[str, ...] = ()
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Sorted."""
-        return tuple(sorted({each.provider for each in self.sightings}))
+        """The used providers, sorted."""
+        return tuple(sorted({each.provider for each in self.provider_uses}))
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Sorted."""
-        return tuple(sorted({each.feature for each in self.uses}))
+        """The used features, sorted."""
+        return tuple(sorted({each.feature for each in self.feature_uses}))

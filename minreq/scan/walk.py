@@ -1,4 +1,4 @@
-"""The files of a code base that may say something: not what git ignores, not what others wrote."""
+"""Finds the files of a code base that a scan reads: no files that git ignores, no code of other people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOML = frozenset({".toml"})
 _SUFFIXES = PYTHON | SCRIPT | YAML | JSON | TOML
 
 #: Folders of other people's code, and of tools.
-_FOREIGN = frozenset(
+_SKIPPED_FOLDERS = frozenset(
     {
         ".git",
         ".hg",
@@ -31,54 +31,54 @@ _FOREIGN = frozenset(
         "site-packages",
     }
 )
-#: In a folder that holds this there is an environment (PEP 405).
-_ENVIRONMENT = "pyvenv.cfg"
-#: Whole dependency trees with their URLs and hashes, and no call in them.
-_LOCKS = frozenset({"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "composer.lock"})
+#: A folder with this file is a virtual environment (PEP 405).
+_ENVIRONMENT_MARKER = "pyvenv.cfg"
+#: Lock files hold whole dependency trees with URLs and hashes, and no calls.
+_LOCK_FILES = frozenset({"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "composer.lock"})
 
 
-def is_environment_file(name: str) -> bool:
+def is_variables_file(name: str) -> bool:
     """Whether a file of that *name* holds variables: ``.env``, ``.env.local``, ``prod.env``."""
     return name == ".env" or name.startswith(".env.") or name.endswith(".env")
 
 
-def is_candidate(name: str) -> bool:
-    """Whether a file of that *name* is of a kind that is read."""
-    if name in _LOCKS:
+def is_scannable(name: str) -> bool:
+    """Whether a scan reads a file of that *name*."""
+    if name in _LOCK_FILES:
         return False
-    return os.path.splitext(name)[1].lower() in _SUFFIXES or is_environment_file(name)  # noqa: PTH122 - A hundred thousand times.
+    return os.path.splitext(name)[1].lower() in _SUFFIXES or is_variables_file(name)  # noqa: PTH122 - A hundred thousand times.
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """What a ``.gitignore`` says, and the folder it holds for, with a slash at its end."""
+class _IgnoreRules:
+    """The rules of a ``.gitignore``, and the folder they apply to, with a slash at its end."""
 
     folder: str
     spec: GitIgnoreSpec
 
-    def verdict(self, path: str) -> bool | None:
-        """Whether *path* (absolute, a folder with a slash at its end) is ignored; ``None``: nothing is said."""
+    def ignores(self, path: str) -> bool | None:
+        """Whether *path* (absolute, a folder with a slash at its end) is ignored; ``None``: no rule matches."""
         return self.spec.check_file(path[len(self.folder) :]).include
 
 
-def walk(start: Path) -> Iterator[str]:
-    """Yield the absolute paths of the candidates in *start*, or *start* itself if it is a file.
+def find_files(start: Path) -> Iterator[str]:
+    """Yield the absolute paths of the files to scan below *start*, or *start* itself if it is a file.
 
-    A named file is read whatever git thinks of it. Links to folders are not followed, and of folders that cannot be
-    listed nothing is said: whoever scans cannot run what lies there either.
+    A file that the user names is scanned even if git ignores it. Links to folders are not followed. Folders that cannot
+    be listed are passed over in silence: the user cannot run the code in them either.
     """
     start = Path(os.path.abspath(start))  # noqa: PTH100 - Links stay as they were named.
     if start.is_file():
         yield str(start)
         return
     folder = f"{start}{os.sep}"
-    rules = _outer_rules(start)
-    # Who names an ignored folder means it.
-    yield from _walk(folder, () if _is_ignored(folder, rules) else rules)
+    rules = _rules_above(start)
+    # A user who names an ignored folder wants it scanned.
+    yield from _walk_folder(folder, () if _is_ignored(folder, rules) else rules)
 
 
-def _outer_rules(start: Path) -> tuple[_Rules, ...]:
-    """What the folders above *start* say, up to the one that is a repository."""
+def _rules_above(start: Path) -> tuple[_IgnoreRules, ...]:
+    """The ignore rules of the folders above *start*, up to the root of the repository."""
     above: list[Path] = []
     for folder in (start, *start.parents):
         above.append(folder)
@@ -90,20 +90,20 @@ def _outer_rules(start: Path) -> tuple[_Rules, ...]:
     files = [root / ".git" / "info" / "exclude", *(folder / ".gitignore" for folder in reversed(above[1:]))]
     folders = [root, *reversed(above[1:])]
     return tuple(
-        rules for folder, file in zip(folders, files, strict=True) if (rules := _rules(f"{folder}{os.sep}", file))
+        rules for folder, file in zip(folders, files, strict=True) if (rules := _read_rules(f"{folder}{os.sep}", file))
     )
 
 
-def _rules(folder: str, file: Path | str) -> _Rules | None:
+def _read_rules(folder: str, file: Path | str) -> _IgnoreRules | None:
     try:
         with open(file, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123 - Often, and from strings.
-            return _Rules(folder, GitIgnoreSpec.from_lines(stream))
+            return _IgnoreRules(folder, GitIgnoreSpec.from_lines(stream))
     except (OSError, ValueError):
         return None
 
 
-def _walk(folder: str, rules: Sequence[_Rules]) -> Iterator[str]:
-    waiting: list[tuple[str, Sequence[_Rules]]] = [(folder, rules)]
+def _walk_folder(folder: str, rules: Sequence[_IgnoreRules]) -> Iterator[str]:
+    waiting: list[tuple[str, Sequence[_IgnoreRules]]] = [(folder, rules)]
     while waiting:
         folder, rules = waiting.pop()
         try:
@@ -112,25 +112,25 @@ def _walk(folder: str, rules: Sequence[_Rules]) -> Iterator[str]:
         except OSError:
             continue
         names = {entry.name for entry in entries}
-        if _ENVIRONMENT in names:
+        if _ENVIRONMENT_MARKER in names:
             continue
-        if ".gitignore" in names and (own := _rules(folder, f"{folder}.gitignore")):
+        if ".gitignore" in names and (own := _read_rules(folder, f"{folder}.gitignore")):
             rules = (*rules, own)
         for entry in entries:
-            if entry.name in _FOREIGN:
+            if entry.name in _SKIPPED_FOLDERS:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 path = f"{entry.path}{os.sep}"
                 if not _is_ignored(path, rules):
                     waiting.append((path, rules))
-            elif is_candidate(entry.name) and not _is_ignored(entry.path, rules):
+            elif is_scannable(entry.name) and not _is_ignored(entry.path, rules):
                 yield entry.path
 
 
-def _is_ignored(path: str, rules: Sequence[_Rules]) -> bool:
-    """The innermost file that says anything decides (gitignore(5)); what lies in an ignored folder is never asked."""
+def _is_ignored(path: str, rules: Sequence[_IgnoreRules]) -> bool:
+    """The innermost ``.gitignore`` with a matching rule decides (gitignore(5)). Ignored folders are never entered."""
     for each in reversed(rules):
-        verdict = each.verdict(path)
-        if verdict is not None:
-            return verdict
+        ignores = each.ignores(path)
+        if ignores is not None:
+            return ignores
     return False

@@ -1,3 +1,3 @@
-"""Running a smoke: a child interpreter that imports and calls, and the local providers it talks to."""
+"""Run a smoke in a child interpreter, and emulate the providers that it calls."""
 
-__all__ = ["compiling", "emulation", "interrupting", "oracle", "places", "results", "running", "walls", "world"]
+__all__ = ["answers", "compiler", "emulatorprocess", "interrupts", "isolation", "paths", "results", "run", "runsetup"]

@@ -1,4 +1,4 @@
-"""Who answers the questions of a run, and the answers; pure."""
+"""The answers to the questions of a run, and the interface of the object that gives them."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from minreq.model import Question
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The answer to a question, as the protocol words it."""
+    """The answer to a question, in the words of the protocol."""
 
     answer: Literal["yes", "no", "namespace", "unknown"]
-    #: The distribution the question is about, where one owns the name.
+    #: The distribution that owns the name in question, if any does.
     distribution: NormalizedName | None = None
-    #: The folder that makes it importable.
+    #: The folder to import the distribution from.
     path: Path | None = None
-    #: Packages that several distributions share, for the child to know.
+    #: Packages that several distributions share; the child asks for their submodules too.
     shared: tuple[str, ...] = ()
-    #: Let a fork go on without it.
+    #: Whether the child shall fork a process that goes on without the distribution.
     fork: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """What a list of everything installed tells of a distribution."""
+class ListedDistribution:
+    """A distribution as a list of everything installed shows it."""
 
     distribution: NormalizedName
     version: str
-    #: The name of its ``.dist-info``, and the text of ``entry_points.txt`` in there.
-    folder: str
+    #: The name of the ``.dist-info`` folder, and the text of its ``entry_points.txt``.
+    dist_info: str
     entry_points: str
 
 
-class Oracle(Protocol):
-    """Answers the questions of a run; called from several threads at once."""
+class QuestionHandler(Protocol):
+    """Answers the questions of a run; several threads call it at once."""
 
-    def ask(
+    def answer(
         self,
         question: Question,
         *,
         owners: tuple[NormalizedName | None, ...],
         without: NormalizedName | None,
-        quiet: bool,
+        can_fork: bool,
     ) -> Reply:
-        """Answer *question*, whose frames belong to *owners*.
+        """Answer *question*.
 
-        The process that asks goes *without* a distribution, unless that is ``None``; *quiet* tells that a fork at this
-        moment would be safe.
+        *owners* are the distributions whose code the frames of the question are in. *without* is the distribution that
+        the asking process goes without, if any. *can_fork* says that a fork is safe at this moment.
         """
 
-    def enumerate(
+    def list_distributions(
         self, question: Question, *, owners: tuple[NormalizedName | None, ...], without: NormalizedName | None
-    ) -> tuple[Listed, ...]:
-        """Return what a list of everything installed has, where *question* is one; the rest as above."""
+    ) -> tuple[ListedDistribution, ...]:
+        """Return what a list of everything installed shows; the parameters are those of `answer`."""

@@ -1,7 +1,7 @@
-"""What Python compiles of the store, compiled apart: by processes that run no package, from the sources alone.
+"""Compile the Python files of the store in processes that run no package.
 
-A run could leave anything in the place of a compiled file, for another package and for a later run. So no run writes
-any: it asks for what it lacks, and whatever of several runs asks first, a file is compiled once.
+A run could leave anything in the place of a compiled file, to be run by another package or in a later run. So no run
+writes compiled files: it asks for what it lacks. Each file is compiled once, however many runs ask for it.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from minreq.smoke.walls import Walls
+from minreq.smoke.isolation import Isolation
 from minreq.system import temporary
-from minreq.wheels import compiled
+from minreq.wheels import bytecode
 
-#: A script of its own. It is told to the interpreter as text, since where it lies may be out of sight there.
-_SCRIPT = Path(__file__).with_name("compiler.py")
+#: The interpreter gets the script as text, since isolation may hide the folder of minreq.
+_WORKER_SCRIPT = Path(__file__).with_name("compileworker.py")
 
 
 class Compiler:
-    """Compiles sources of the store with *executable*, at most *jobs* at a time; a context manager, used by threads.
+    """Compiles sources of the store with *executable*; a context manager that several threads may use.
 
-    There are small sources that take hours: after *limit* seconds in all, whoever asks compiles for itself.
+    At most *jobs* workers run at a time. Some small sources take hours to compile: after *time_limit* seconds in all,
+    the compiler compiles nothing more, and each child compiles for itself.
     """
 
-    def __init__(self, executable: Path, walls: Walls, jobs: int, limit: float) -> None:
-        self._command = [str(executable), "-I", "-S", "-B", "-c", _SCRIPT.read_text("utf-8")]
-        self._walls = walls
-        source = rf"(?P<tree>{re.escape(str(walls.unpacked))}/[0-9a-f]{{64}})/lib/(?P<path>[^\0]+\.py)"
+    def __init__(self, executable: Path, isolation: Isolation, jobs: int, time_limit: float) -> None:
+        self._command = [str(executable), "-I", "-S", "-B", "-c", _WORKER_SCRIPT.read_text("utf-8")]
+        self._isolation = isolation
+        source = rf"(?P<tree>{re.escape(str(isolation.unpacked))}/[0-9a-f]{{64}})/lib/(?P<path>[^\0]+\.py)"
         self._source = re.compile(source)
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, int], Future[bool]] = {}
-        # The threads start the workers, one each: the kernel ends a worker with the thread that started it.
+        # Each thread starts a worker of its own: the kernel ends a worker with the thread that started it.
         self._threads = ThreadPoolExecutor(max(jobs, 1))
-        self._own = threading.local()
+        self._of_thread = threading.local()
         self._workers: list[subprocess.Popen[str]] = []
-        self._is_over = False
-        self._left = limit
+        self._is_closed = False
+        self._seconds_left = time_limit
 
     def __enter__(self) -> Compiler:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         self._folder = temporary.TemporaryFolder()
@@ -54,19 +55,20 @@ class Compiler:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with self._lock:
-            self._is_over = True
+            self._is_closed = True
             workers = [*self._workers]
         for worker in workers:
             worker.kill()
         self._threads.shutdown()
         for worker in workers:
-            _end(worker)
+            _close(worker)
         self._folder.remove()
 
     def compile(self, file: str, optimize: int) -> bool:
-        """Compile the source *file* of the store, for Python run with that many ``-O``; tell whether it is there now.
+        """Compile the source *file* of the store; return whether its compiled file exists now.
 
-        Whatever is no source of the store, or cannot be compiled, is not.
+        *optimize* is the number of ``-O`` that Python runs with. A file that is no source of the store, or that cannot
+        be compiled, gets no compiled file.
         """
         match = self._source.fullmatch(file)
         if match is None or {"..", "."} & {*match["path"].split("/")} or not 0 <= optimize <= 2:  # noqa: PLR2004
@@ -74,44 +76,44 @@ class Compiler:
         with self._lock:
             answer = self._answers.get((file, optimize))
             if answer is None:
-                if self._is_over:
+                if self._is_closed:
                     return False
-                answer = self._threads.submit(self._compiled, file, optimize, Path(match["tree"]))
+                answer = self._threads.submit(self._compile, file, optimize, Path(match["tree"]))
                 self._answers[file, optimize] = answer
         return answer.result()
 
-    def _compiled(self, file: str, optimize: int, tree: Path) -> bool:
-        if self._left <= 0:
+    def _compile(self, file: str, optimize: int, tree: Path) -> bool:
+        if self._seconds_left <= 0:
             return False
         began = time.monotonic()
         try:
-            made = _asked(self._worker(), file, optimize, self._left)
-            if made is not None:
-                path, digest = made
-                compiled.vouch(tree, path.removeprefix(f"{tree}/lib/"), digest)
+            compiled_file = _request(self._worker(), file, optimize, self._seconds_left)
+            if compiled_file is not None:
+                path, digest = compiled_file
+                bytecode.record_bytecode(tree, path.removeprefix(f"{tree}/lib/"), digest)
         except OSError:
-            # A full disk or a folder that can only be read: whoever asks compiles for itself.
+            # A full disk or a read-only folder: the child compiles for itself.
             return False
         finally:
             with self._lock:
-                self._left -= time.monotonic() - began
-        return made is not None
+                self._seconds_left -= time.monotonic() - began
+        return compiled_file is not None
 
     def _worker(self) -> subprocess.Popen[str]:
-        worker: subprocess.Popen[str] | None = getattr(self._own, "worker", None)
+        worker: subprocess.Popen[str] | None = getattr(self._of_thread, "worker", None)
         if worker is None or worker.poll() is not None:
-            worker = self._own.worker = self._started()
+            worker = self._of_thread.worker = self._start_worker()
         return worker
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _start_worker(self) -> subprocess.Popen[str]:
         with self._lock:
-            if self._is_over:
+            if self._is_closed:
                 raise BrokenPipeError
-            # One for each: a world is made in it.
+            # One folder for each worker: the launcher sets up its mounts in it.
             folder = self._folder.path / str(len(self._workers))
             folder.mkdir()
-            command = self._walls.command(
-                self._command, writable=folder, also=(self._walls.unpacked,), readable=(), network=None
+            command = self._isolation.wrap_command(
+                self._command, writable=folder, also_writable=(self._isolation.unpacked,), readable=(), network=None
             )
             worker = subprocess.Popen(
                 command,
@@ -127,36 +129,35 @@ class Compiler:
         return worker
 
 
-def _asked(worker: subprocess.Popen[str], file: str, optimize: int, limit: float) -> tuple[str, str] | None:
-    """Let *worker* compile *file*: the path of what it made and its SHA-256, ``None`` where it could not.
+def _request(worker: subprocess.Popen[str], file: str, optimize: int, timeout: float) -> tuple[str, str] | None:
+    """Let *worker* compile *file*; return the path of the compiled file and its SHA-256, ``None`` if that failed.
 
-    Raises ``OSError`` where the worker is gone, or not done after *limit* seconds: there are sources on which the
-    compiler itself dies.
+    Raises ``OSError`` where the worker is gone or not done after *timeout* seconds: some sources kill the compiler.
     """
     if worker.stdin is None or worker.stdout is None:
         raise BrokenPipeError
     worker.stdin.write(json.dumps([file, optimize]) + "\n")
     worker.stdin.flush()
-    line = worker.stdout.readline() if _speaks(worker.stdout, limit) else ""
+    line = worker.stdout.readline() if _has_output(worker.stdout, timeout) else ""
     if not line.endswith("\n"):
         worker.kill()
         worker.wait()
         raise BrokenPipeError
-    made = json.loads(line)
-    if made is None:
+    answer = json.loads(line)
+    if answer is None:
         return None
-    path, digest = made
+    path, digest = answer
     return str(path), str(digest)
 
 
-def _speaks(stream: IO[str], limit: float) -> bool:
-    """Whether anything comes within *limit* seconds; what does is a whole line."""
+def _has_output(stream: IO[str], timeout: float) -> bool:
+    """Whether anything arrives within *timeout* seconds; the worker writes whole lines."""
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
-        return bool(selector.select(limit))
+        return bool(selector.select(timeout))
 
 
-def _end(worker: subprocess.Popen[str]) -> None:
+def _close(worker: subprocess.Popen[str]) -> None:
     worker.wait()
     for stream in (worker.stdin, worker.stdout):
         if stream is not None:

@@ -1,7 +1,7 @@
-"""Compiles sources and runs none: one request a line of JSON on stdin, one answer a line on stdout.
+"""Compile sources and run none of them: a request is a line of JSON on stdin, an answer a line on stdout.
 
-A script of its own, run by the interpreter of a smoke. ``[PATH, OPTIMIZE]`` is answered with the path of the compiled
-file and its SHA-256, or with ``null``.
+This script is run by the interpreter of a smoke. The answer to ``[PATH, OPTIMIZE]`` is the path of the compiled file
+and its SHA-256, or ``null``.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Answer until stdin ends."""
-    warnings.simplefilter("ignore")  # What a source deserves to be warned of is told where it is run.
+    """Answer requests until stdin ends."""
+    warnings.simplefilter("ignore")  # The run that imports the source shows its warnings.
     for line in sys.stdin:
         path, optimize = json.loads(line)
         try:
-            # With the time and size of the source in it, as the import system does.
+            # The compiled file holds the time and size of the source, as the import system writes it.
             mode = py_compile.PycInvalidationMode.TIMESTAMP
-            made = py_compile.compile(path, doraise=True, optimize=optimize, invalidation_mode=mode)
-            answer = [made, hashlib.sha256(Path(str(made)).read_bytes()).hexdigest()]
-        except Exception:  # noqa: BLE001 - Whoever asked compiles for itself, and sees why that fails.
+            compiled_file = py_compile.compile(path, doraise=True, optimize=optimize, invalidation_mode=mode)
+            answer = [compiled_file, hashlib.sha256(Path(str(compiled_file)).read_bytes()).hexdigest()]
+        except Exception:  # noqa: BLE001 - The child then compiles for itself, and shows why that fails.
             answer = None
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

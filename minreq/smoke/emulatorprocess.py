@@ -1,4 +1,4 @@
-"""The emulator as the parent sees it: its process, its throw-away authority, and what it recorded."""
+"""Start and stop the process of the emulator, and send it commands."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ import trustme
 
 from minreq.errors import EmulatorStopped
 from minreq.model import RecordedRequest
-from minreq.smoke.emulator.routing import PROXIED
+from minreq.smoke.emulator.routing import PROXIED_HOSTS
 from minreq.system import temporary
 
-#: The process ends by itself when its stdin does; after this many seconds it is ended.
-_PATIENCE = 5.0
+#: The process ends when its stdin is closed; after this many seconds it is killed.
+_STOP_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """The addresses one name listens on."""
+    """The addresses of the listeners that one name has."""
 
     #: ``http://127.0.0.1:PORT``
     http: str
@@ -35,17 +35,18 @@ class Endpoints:
 
 
 class Emulator:
-    """The provider server, running while the context is open; usable from several threads.
+    """The local server that answers in place of the providers; it runs while the context is open.
 
-    *start* says how its command line is started: in a network of its own, for one.
+    Several threads may use it. *wrap_command* changes the command line that starts the process, for instance to give
+    it a network of its own.
     """
 
-    def __init__(self, start: Callable[[Sequence[str]], list[str]] = list) -> None:
-        self._start = start
+    def __init__(self, wrap_command: Callable[[Sequence[str]], list[str]] = list) -> None:
+        self._wrap_command = wrap_command
         authority = trustme.CA()
-        self._leaf = authority.issue_cert("127.0.0.1", "localhost", *PROXIED)
+        self._certificate = authority.issue_cert("127.0.0.1", "localhost", *PROXIED_HOSTS)
         self._issue_key = partial(authority.issue_cert, "localhost", key_type=trustme.KeyType.RSA)
-        #: The certificate of the authority that signed for the emulator, PEM; it is made anew for each emulator.
+        #: The certificate of the authority that signed the emulator's, PEM; each emulator has an authority of its own.
         self.authority: str = authority.cert_pem.bytes().decode()
         self._lock = threading.Lock()
         self._resources = ExitStack()
@@ -57,21 +58,21 @@ class Emulator:
             # Only the user may read the folder, as it holds a key.
             folder = stack.enter_context(temporary.folder())
             certificate, key = folder / "certificate.pem", folder / "key.pem"
-            certificate.write_bytes(b"".join(blob.bytes() for blob in self._leaf.cert_chain_pems))
-            key.write_bytes(self._leaf.private_key_pem.bytes())
+            certificate.write_bytes(b"".join(blob.bytes() for blob in self._certificate.cert_chain_pems))
+            key.write_bytes(self._certificate.private_key_pem.bytes())
             self._folder = folder
-            complaints = stack.enter_context(self._complaints.open("w", encoding="utf-8"))
+            error_output = stack.enter_context(self._stderr_file.open("w", encoding="utf-8"))
             command = [sys.executable, "-I", "-m", "minreq.smoke.emulator"]
             self._process = subprocess.Popen(
-                self._start([*command, f"--certificate={certificate}", f"--key={key}"]),
+                self._wrap_command([*command, f"--certificate={certificate}", f"--key={key}"]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=error_output,
                 encoding="utf-8",
-                # An interrupt from the keyboard is for the parent; the end of stdin is for the emulator.
+                # An interrupt from the keyboard is for minreq; the emulator ends when its stdin does.
                 start_new_session=True,
             )
-            stack.callback(_end, self._process)
+            stack.callback(_stop, self._process)
             self._resources = stack.pop_all()
         return self
 
@@ -81,9 +82,9 @@ class Emulator:
 
     @cached_property
     def private_key(self) -> str:
-        """A throw-away key of 2,048 bits for whoever must sign with RSA: what stands between the lines of its PEM.
+        """A temporary RSA key of 2,048 bits: what stands between the first and the last line of its PEM.
 
-        It takes some time to make, so nobody gets one unasked.
+        It takes some time to make, so it is made when a program asks for it.
         """
         lines = self._issue_key().private_key_pem.bytes().decode().splitlines()
         return "".join(lines[1:-1])
@@ -97,20 +98,20 @@ class Emulator:
         return self._process.pid
 
     @property
-    def _complaints(self) -> Path:
+    def _stderr_file(self) -> Path:
         """What the process writes on stderr."""
         return self._folder / "stderr.txt"
 
     def open(self, name: str) -> Endpoints:
-        """Listen under *name*, one run of one stage; raises `EmulatorStopped`."""
-        answer = self._ask({"open": name})
+        """Listen under *name*, which stands for one stage of one run; raises `EmulatorStopped`."""
+        answer = self._send({"open": name})
         return Endpoints(http=f"http://127.0.0.1:{answer['http']}", https=f"https://127.0.0.1:{answer['https']}")
 
     def close(self, name: str) -> tuple[RecordedRequest, ...]:
-        """Stop listening under *name*; what came in, in the order of arrival. Raises `EmulatorStopped`."""
-        return tuple(_recorded(request) for request in self._ask({"close": name})["requests"])
+        """Stop listening under *name*; return the requests in the order of arrival. Raises `EmulatorStopped`."""
+        return tuple(_read_request(request) for request in self._send({"close": name})["requests"])
 
-    def _ask(self, command: dict[str, str]) -> dict[str, Any]:
+    def _send(self, command: dict[str, str]) -> dict[str, Any]:
         with self._lock:
             process = self._process
             if process is None or process.stdin is None or process.stdout is None:
@@ -123,14 +124,14 @@ class Emulator:
             except BrokenPipeError:
                 line = ""
             if not line:
-                raise EmulatorStopped(process.wait(), self._complaints.read_text(encoding="utf-8"))
+                raise EmulatorStopped(process.wait(), self._stderr_file.read_text(encoding="utf-8"))
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ValueError(answer["error"])
         return answer
 
 
-def _recorded(request: dict[str, Any]) -> RecordedRequest:
+def _read_request(request: dict[str, Any]) -> RecordedRequest:
     return RecordedRequest(
         method=request["method"],
         target=request["target"],
@@ -139,13 +140,13 @@ def _recorded(request: dict[str, Any]) -> RecordedRequest:
     )
 
 
-def _end(process: subprocess.Popen[str], patience: float = _PATIENCE) -> None:
-    """End *process* by closing its stdin, by force where that does not help."""
+def _stop(process: subprocess.Popen[str], timeout: float = _STOP_TIMEOUT) -> None:
+    """Close the stdin of *process*, and kill it if it has not ended after *timeout* seconds."""
     if process.stdin:
         with suppress(BrokenPipeError):
             process.stdin.close()
     try:
-        process.wait(patience)
+        process.wait(timeout)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""How a process that told no result came to its end, in words; what ends others is read where it is written."""
+"""Describe how a process ended that sent no result."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from minreq.system import regularfile
 
-#: The file in a sandbox with one line for each process whose end nobody waited for: its number, and its status.
+#: The file in a sandbox that has a line for each process that ended: its number and its exit status.
 FILENAME = "ended"
 
-#: Seconds until the end of a process whose connection is gone must be told.
-PATIENCE = 5.0
-_PAUSE = 0.01
-#: Bytes of that file that are read: a line for each process, and there are two thousand at once.
-_MOST = 1 << 20
+#: Seconds to wait for that line after the connection of the process is closed.
+LINE_TIMEOUT = 5.0
+_POLL_INTERVAL = 0.01
+#: Bytes of that file to read: one line for each process, of at most two thousand at a time.
+_MAX_SIZE = 1 << 20
 
-#: Status of a child that lost its parent, as ``child/_minreq_link.py`` has it.
+#: Status of a child that lost its parent; ``child/_minreq_link.py`` has the same number.
 _NO_PARENT = 70
 
 _SIGNALS: dict[int, str] = {
@@ -33,40 +33,40 @@ _SIGNALS: dict[int, str] = {
 }
 
 
-def sentence(status: int | None) -> str:
-    """Tell the end of a process with the exit *status* of ``subprocess``, negative for a signal; ``None``: unknown."""
+def describe_exit(status: int | None) -> str:
+    """Describe an exit *status* of ``subprocess``: negative for a signal, ``None`` where it is unknown."""
     if status is None:
         return "its process died"
     if status < 0:
-        return f"its process died: {_SIGNALS.get(-status) or f'a signal ended it ({_name(-status)})'}"
+        return f"its process died: {_SIGNALS.get(-status) or f'a signal ended it ({_signal_name(-status)})'}"
     if status == _NO_PARENT:
         return "its process died: its connection to minreq was closed, as by code that closes every descriptor"
     return f"its process died: it left with status {status} before the end, as os._exit does"
 
 
-def _name(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"number {number}"
 
 
-def status_of(folder: Path, pid: int) -> int | None:
-    """Return the status with which the process of that number ended, as a line in the sandbox *folder* tells.
+def read_exit_status(folder: Path, pid: int) -> int | None:
+    """Return the exit status of process *pid*, read from the file in the sandbox *folder*.
 
-    The connection is closed a moment before; ``None`` where no line comes.
+    The connection closes a moment before the line is written, so this waits for it; ``None`` where no line appears.
     """
-    stop = time.monotonic() + PATIENCE
+    stop = time.monotonic() + LINE_TIMEOUT
     while True:
-        status = _written(folder / FILENAME, pid)
+        status = _read_line(folder / FILENAME, pid)
         if status is not None or time.monotonic() > stop:
             return status
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_INTERVAL)
 
 
-def _written(file: Path, pid: int) -> int | None:
+def _read_line(file: Path, pid: int) -> int | None:
     try:
-        text = regularfile.read(file, _MOST).decode("ascii", "replace")
+        text = regularfile.read(file, _MAX_SIZE).decode("ascii", "replace")
     except OSError:
         return None
     match = re.search(rf"^{pid} (-?\d{{1,3}})\n", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""An interrupt ends the runs of a smoke at once; else it would wait for the threads that wait for them."""
+"""End the runs of a smoke when the user interrupts minreq; the threads that wait for the runs would delay the end."""
 
 from __future__ import annotations
 
@@ -8,48 +8,49 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
-from minreq.smoke import listening
+from minreq.smoke.server import open_servers
 
-#: Seconds between two looks for runs that began although all is to end.
-_PAUSE = 0.05
+#: Seconds between two searches for runs that began after the interrupt.
+_POLL_INTERVAL = 0.05
 
 
 @contextmanager
-def ending_runs() -> Iterator[None]:
+def end_runs_on_interrupt() -> Iterator[None]:
     """While the context is open, SIGINT and SIGTERM first end every run, then do what they did before.
 
-    What unwinds after that may begin further runs, from queues of work for instance: these are ended as they begin, so
-    that each removes what it made. Where signals are not this thread's, nothing changes.
+    Code that unwinds after the interrupt may begin further runs, for instance from a queue of work. These runs are
+    ended as they begin, and each removes its temporary files. In any thread but the main one nothing changes, since
+    only the main thread gets signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    over = threading.Event()
+    context_closed = threading.Event()
     with ExitStack() as stack:
-        stack.callback(over.set)
+        stack.callback(context_closed.set)
         for number in (signal.SIGINT, signal.SIGTERM):
             previous = signal.getsignal(number)
             if callable(previous):
-                signal.signal(number, _handler(previous, over))
+                signal.signal(number, _make_handler(previous, context_closed))
                 stack.callback(signal.signal, number, previous)
         yield
 
 
-def _handler(
-    previous: Callable[[int, FrameType | None], object], over: threading.Event
+def _make_handler(
+    previous: Callable[[int, FrameType | None], object], context_closed: threading.Event
 ) -> Callable[[int, FrameType | None], None]:
     def handle(number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=_end_runs, args=(over,), daemon=True).start()
+        threading.Thread(target=_end_runs, args=(context_closed,), daemon=True).start()
         previous(number, frame)
 
     return handle
 
 
-def _end_runs(over: threading.Event) -> None:
+def _end_runs(context_closed: threading.Event) -> None:
     while True:
-        for server in listening.open_servers():
-            # A run that is about to start its child is ended at the next look.
+        for server in open_servers():
+            # A run whose child is not started yet has no process to end; the next search ends it.
             with suppress(AttributeError):
-                server.listener.stop()
-        if over.wait(_PAUSE):
+                server.handler.stop()
+        if context_closed.wait(_POLL_INTERVAL):
             return

@@ -1,4 +1,7 @@
-"""What keeps a child in: the kernel where it can, else the hooks of the child alone; decided once for each lock."""
+"""Isolate the processes of a smoke: by the kernel where it allows that, else by hooks of Python in the child.
+
+The choice is made once for each lock.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,20 @@ from pathlib import Path
 
 from minreq.system import temporary
 
-#: ``hooks``: do not ask the kernel. For machines where what it allows misbehaves, and to compare.
-SWITCH = "MINREQ_SANDBOX"
+#: Set to ``hooks``, this variable keeps minreq from trying the kernel: for machines where kernel isolation misbehaves,
+#: and to compare both.
+SANDBOX_VARIABLE = "MINREQ_SANDBOX"
 
-#: Where other programs keep keys, sockets and what is no business of a smoke.
-_PRIVATE = ("/run", "/home", "/root")
-#: Where everybody may write.
-_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - Hidden, not used.
+#: Where other programs keep keys, sockets and files that no smoke has to see.
+_PRIVATE_FOLDERS = ("/run", "/home", "/root")
+#: Where every user may write.
+_TEMPORARY_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - Hidden, not used.
 
 #: A script of its own.
-_LAUNCHER = Path(__file__).with_name("launching.py")
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
-#: Seconds; making a world takes some hundredths of one.
-_PATIENCE = 30.0
+#: Seconds; to set up the namespaces takes some hundredths of one.
+_TRIAL_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,133 +42,138 @@ class Limits:
     memory: int
     #: Bytes of one file.
     file: int = 256 << 20
-    #: Processes and threads of all runs of a lock together; the kernel counts them where it walls off.
+    #: Processes and threads of all runs of a lock together; the kernel counts them where it isolates.
     processes: int = 2048
 
-    def words(self) -> dict[str, int]:
-        """Return them as ``resource`` names them."""
+    def as_resource_limits(self) -> dict[str, int]:
+        """Return the limits under the names of ``resource``, without ``RLIMIT_``."""
         return {"CORE": 0, "DATA": self.memory, "FSIZE": self.file, "NPROC": self.processes}
 
 
-def limits() -> Limits:
-    """Return the limits on this machine: a smoke that needs most of its memory would fail elsewhere."""
+def _default_limits() -> Limits:
+    """Return the limits for this machine: a smoke that needs most of its memory would fail elsewhere."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Limits(memory=max(memory // 4 * 3, 2 << 30))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walls:
-    """How children are started."""
+class Isolation:
+    """How the processes of a smoke are started."""
 
-    #: Whether the kernel walls them off; *why* not otherwise.
+    #: Whether the kernel isolates them; if not, the reason.
     kernel: bool
-    why: str = ""
+    fallback_reason: str = ""
     #: The folder of unpacked wheels.
     unpacked: Path
-    #: Seen although they lie where everything else is hidden.
+    #: Paths that the child sees although they lie in a hidden folder.
     readable: tuple[Path, ...] = ()
-    limits: Limits = field(default_factory=limits)
+    limits: Limits = field(default_factory=_default_limits)
 
     @property
-    def sentence(self) -> str:
-        """Say which protection holds."""
+    def description(self) -> str:
+        """The protection that holds, as a note for the user."""
         if self.kernel:
             return (
-                "the kernel walls the smoke off: loopback, one folder to write in, no private file or process in sight"
+                "the kernel isolates the smoke: it reaches loopback only, writes into one folder, and sees no private "
+                "file or process"
             )
-        return f"hooks of Python alone hold the smoke, and compiled code can pass them by: {self.why}"
+        return f"only hooks of Python isolate the smoke, and compiled code can bypass them: {self.fallback_reason}"
 
-    def server(self, command: Sequence[str]) -> list[str]:
-        """Return the command line that starts *command*, the emulator, in a network of its own."""
+    def wrap_emulator_command(self, command: Sequence[str]) -> list[str]:
+        """Return the command line that starts *command*, the emulator, in a network namespace of its own."""
         return _launch({"network": "new"}, command) if self.kernel else [*command]
 
-    def command(
+    def wrap_command(
         self,
         command: Sequence[str],
         *,
         writable: Path,
-        also: Sequence[Path] = (),
+        also_writable: Sequence[Path] = (),
         readable: Iterable[Path],
         network: int | None,
     ) -> list[str]:
-        """Return the command line that starts *command* in a world with one *writable* folder, and *also* others.
+        """Return the command line that starts *command* in isolation.
 
-        *network* is the process whose network it shares.
+        The process may write into the folder *writable*, and into the folders *also_writable*. *network* is the process
+        whose network it shares; ``None`` gives it a network of its own.
         """
-        configuration: dict[str, object] = {"limits": self.limits.words()}
+        configuration: dict[str, object] = {"limits": self.limits.as_resource_limits()}
         if self.kernel:
             configuration["network"] = "new" if network is None else network
             configuration["files"] = {
-                "hidden": [str(folder) for folder in hidden_folders()],
-                "readable": self._seen(readable),
-                "writable": [str(writable), *map(str, also)],
+                "hidden": [str(folder) for folder in list_hidden_folders()],
+                "readable": self._visible_paths(readable),
+                "writable": [str(writable), *map(str, also_writable)],
             }
         return _launch(configuration, command)
 
-    def folders(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
-        """Return the same for the hooks of the child; what is temporary they leave to the kernel."""
-        temporary = {str(Path(name).resolve()) for name in (*_TEMPORARY, tempfile.gettempdir())}
+    def folders_for_hooks(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
+        """Return the folders that the hooks of the child check; they leave temporary folders to the kernel."""
+        temporary_folders = {str(Path(name).resolve()) for name in (*_TEMPORARY_FOLDERS, tempfile.gettempdir())}
         return {
-            "hidden": [str(folder) for folder in hidden_folders() if str(folder) not in temporary],
-            "readable": self._seen(readable),
+            "hidden": [str(folder) for folder in list_hidden_folders() if str(folder) not in temporary_folders],
+            "readable": self._visible_paths(readable),
             "writable": [str(writable)],
-            "temporary": [*sorted(temporary), "/dev/shm"],  # noqa: S108 - Semaphores.
+            "temporary": [*sorted(temporary_folders), "/dev/shm"],  # noqa: S108 - Semaphores.
         }
 
-    def _seen(self, readable: Iterable[Path]) -> list[str]:
-        hidden = hidden_folders()
-        seen = {*map(_absolute, (*self.readable, *readable, self.unpacked.parent))}
-        return sorted(str(path) for path in seen if path not in hidden and path.exists())
+    def _visible_paths(self, readable: Iterable[Path]) -> list[str]:
+        hidden = list_hidden_folders()
+        visible = {*map(_absolute, (*self.readable, *readable, self.unpacked.parent))}
+        return sorted(str(path) for path in visible if path not in hidden and path.exists())
 
 
-def walls(unpacked: Path, readable: Iterable[Path] = ()) -> Walls:
-    """Try what the kernel allows here, by doing it once."""
-    seen = tuple(dict.fromkeys(map(_absolute, readable)))
-    if os.environ.get(SWITCH) == "hooks":
-        return Walls(kernel=False, why=f"{SWITCH} says so", unpacked=unpacked, readable=seen)
-    tried = Walls(kernel=True, unpacked=unpacked, readable=seen)
-    why = _trial(tried)
-    if why:
-        return Walls(kernel=False, why=why, unpacked=unpacked, readable=seen)
-    return tried
+def choose_isolation(unpacked: Path, readable: Iterable[Path] = ()) -> Isolation:
+    """Return isolation by the kernel if a trial shows that it works here, else isolation by hooks."""
+    visible = tuple(dict.fromkeys(map(_absolute, readable)))
+    if os.environ.get(SANDBOX_VARIABLE) == "hooks":
+        reason = f"{SANDBOX_VARIABLE} is set to hooks"
+        return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
+    by_kernel = Isolation(kernel=True, unpacked=unpacked, readable=visible)
+    reason = _try_kernel(by_kernel)
+    if reason:
+        return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
+    return by_kernel
 
 
-def _trial(tried: Walls) -> str:
-    """Start something in the world of *tried*; return why that fails."""
+def _try_kernel(isolation: Isolation) -> str:
+    """Start a process in *isolation*; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
     with temporary.folder() as folder:
         try:
-            command = tried.command(["/bin/true"], writable=folder, readable=(), network=None)
+            command = isolation.wrap_command(["/bin/true"], writable=folder, readable=(), network=None)
             done = subprocess.run(
-                command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_PATIENCE
+                command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_TRIAL_TIMEOUT
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
+    if done.returncode == 0:
+        return ""
     lines = done.stderr.strip().splitlines()
-    return "" if done.returncode == 0 else (lines[-1].removeprefix("minreq: ") if lines else "it ended at once")
+    return lines[-1].removeprefix("minreq: ") if lines else "an isolated process ended at once"
 
 
-def hidden_folders() -> tuple[Path, ...]:
-    """Return the folders of which a child sees nothing, unless it is shown to it."""
-    wanted = [
-        *_PRIVATE,
-        *_TEMPORARY,
+def list_hidden_folders() -> tuple[Path, ...]:
+    """Return the folders that a child sees as empty, but for the paths in them that it is to see."""
+    candidates = [
+        *_PRIVATE_FOLDERS,
+        *_TEMPORARY_FOLDERS,
         tempfile.gettempdir(),
         os.environ.get("HOME", "/"),
         os.environ.get("XDG_RUNTIME_DIR", "/"),
     ]
     with suppress(KeyError):
-        wanted.append(pwd.getpwuid(os.getuid()).pw_dir)
-    found: list[Path] = []
-    for each in sorted({Path(name).resolve() for name in wanted}):
-        if each.is_dir() and each != Path("/") and not any(each.is_relative_to(other) for other in found):
-            found.append(each)
-    return tuple(found)
+        candidates.append(pwd.getpwuid(os.getuid()).pw_dir)
+    hidden: list[Path] = []
+    for each in sorted({Path(name).resolve() for name in candidates}):
+        if each.is_dir() and each != Path("/") and not any(each.is_relative_to(other) for other in hidden):
+            hidden.append(each)
+    return tuple(hidden)
 
 
 def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - Links on the way stay as they are named.
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Links on the way keep their names.
 
 
 def _launch(configuration: dict[str, object], command: Sequence[str]) -> list[str]:

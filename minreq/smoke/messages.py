@@ -1,4 +1,4 @@
-"""The messages between a run and its processes, read and written; pure. docs/protocol.md describes them."""
+"""Read and write the messages between a run and its processes; docs/protocol.md describes them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from minreq.model import Frame, Need, Question, Script, StageBehaviour
-from minreq.smoke.oracle import Listed, Reply
+from minreq.model import Frame, Question, QuestionKind, Script, StageBehaviour
+from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.results import StageResult
 
 
-def question(message: Mapping[str, Any]) -> Question:
+def read_question(message: Mapping[str, Any]) -> Question:
     """Read a question."""
     return Question(
-        need=Need(message["ask"]),
+        need=QuestionKind(message["ask"]),
         name=str(message["name"]),
-        frames=tuple(_frame(*frame) for frame in message["frames"]),
+        frames=tuple(_read_frame(*frame) for frame in message["frames"]),
         stage=str(message["stage"]),
         order=int(message["order"]),
     )
 
 
-def answer(reply: Reply, *, fork: str | None) -> Mapping[str, Any]:
-    """Write *reply*; *fork* is the name of the process that shall go on without it."""
+def write_answer(reply: Reply, *, fork: str | None) -> Mapping[str, Any]:
+    """Write *reply*; *fork* is the name of the process that shall go on without the distribution."""
     return {
         "answer": reply.answer,
         "distribution": reply.distribution,
@@ -34,13 +34,13 @@ def answer(reply: Reply, *, fork: str | None) -> Mapping[str, Any]:
     }
 
 
-def listing(found: Iterable[Listed]) -> Mapping[str, Any]:
-    """Write the answer to who lists everything installed."""
-    return {"listed": [[each.distribution, each.version, each.folder, each.entry_points] for each in found]}
+def write_list(distributions: Iterable[ListedDistribution]) -> Mapping[str, Any]:
+    """Write the answer to a process that lists everything installed."""
+    return {"listed": [[each.distribution, each.version, each.dist_info, each.entry_points] for each in distributions]}
 
 
-def stage(script: Script, environment: Mapping[str, str]) -> Mapping[str, Any]:
-    """Write what to run, with the variables of its *environment* as they are by now."""
+def write_script(script: Script, environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """Write the *script* to run, with the final values of its *environment*."""
     return {
         "stage": script.stage,
         "file": str(script.file),
@@ -49,26 +49,26 @@ def stage(script: Script, environment: Mapping[str, str]) -> Mapping[str, Any]:
     }
 
 
-def result(stage: str, message: Mapping[str, Any], neutral: Callable[[str], str]) -> StageResult:
-    """Read what a *stage* told; *neutral* takes out of a text what differs between machines."""
+def read_result(stage: str, message: Mapping[str, Any], make_portable: Callable[[str], str]) -> StageResult:
+    """Read the result of a *stage*; *make_portable* replaces what differs between machines in a text."""
     behaviour = StageBehaviour(
         stage=stage,
-        status=neutral(message["status"]),
-        output=tuple(neutral(message["output"]).splitlines()),
-        warnings=tuple(map(neutral, message["warnings"])),
-        logs=tuple(map(neutral, message["logs"])),
-        # Each once: how often depends on which thread is faster, where several want the same.
-        connections=tuple(dict.fromkeys(map(neutral, message["connections"]))),
+        status=make_portable(message["status"]),
+        output=tuple(make_portable(message["output"]).splitlines()),
+        warnings=tuple(map(make_portable, message["warnings"])),
+        logs=tuple(map(make_portable, message["logs"])),
+        # Each once: where several threads try the same, how often they do depends on which is faster.
+        connections=tuple(dict.fromkeys(map(make_portable, message["connections"]))),
     )
     return StageResult(
         behaviour=behaviour,
         declined=tuple(map(canonicalize_name, message["declined"])),
-        missing=tuple(message["missing"]),
-        traceback=neutral(message["traceback"]),
-        opened=tuple(message["opened"]),
-        loaded=tuple((file, _frame(*importer) if importer else None) for file, importer in message["loaded"]),
+        missing_modules=tuple(message["missing"]),
+        traceback=make_portable(message["traceback"]),
+        opened_files=tuple(message["opened"]),
+        loaded_files=tuple((file, _read_frame(*place) if place else None) for file, place in message["loaded"]),
     )
 
 
-def _frame(file: object, line: object, function: object) -> Frame:
+def _read_frame(file: object, line: object, function: object) -> Frame:
     return Frame(file=str(file), line=int(str(line)), function=str(function))

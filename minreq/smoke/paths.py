@@ -1,4 +1,4 @@
-"""Names for places that do not depend on the machine: whose file it is, and its path within that distribution."""
+"""Map the paths of one run to names that are the same on every machine, and to the distributions that own the files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from packaging.utils import NormalizedName
 STANDARD_LIBRARY = "{python}/"
 
 
-class Places:
-    """Tells paths of one run apart: distributions, the smoke, the standard library, the sandbox.
+class PathMap:
+    """Knows the folders of one run: those of distributions, of the smoke, of the standard library, and the sandbox.
 
-    *unpacked* is the folder under which the store keeps each distribution as ``SHA-256/lib``; *owner* names the
-    distribution of such a hash. Under *scratch* sets of them are installed, each in a folder of its own.
+    The store unpacks each wheel to ``SHA-256/lib`` below *unpacked*; *owner* returns the distribution that such a hash
+    stands for. Below *scratch*, each set of distributions is installed in a folder of its own.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class Places:
         self._names = names
         self._other = re.compile("|".join(map(re.escape, sorted(names, reverse=True))))
 
-    def name(self, text: str) -> str:
+    def make_portable(self, text: str) -> str:
         """Return *text* with every path in it made independent of the machine: ``litellm/main.py``."""
         return self._other.sub(lambda match: self._names[match.group()], self._distribution.sub("", text))
 
-    def owner(self, file: str) -> NormalizedName | None:
+    def owner_of(self, file: str) -> NormalizedName | None:
         """Return the distribution that *file* belongs to, ``None`` for any other file."""
         match = self._distribution.match(file)
         return self._owner(match["hash"]) if match and match["hash"] else None

@@ -1,4 +1,4 @@
-"""The processes of a run: the first, forks at misses, forks of what the first stage left."""
+"""The processes of a run: the first one, forks at misses, and forks of the template."""
 
 from __future__ import annotations
 
@@ -10,69 +10,69 @@ from typing import Any, Literal
 
 from packaging.utils import NormalizedName
 
-#: The name of the first one.
+#: The name of the first process.
 MAIN = "main"
 
 
 @dataclass(slots=True)
 class Process:
-    """A process of the run, as its connection shows it."""
+    """A process of the run, as the parent sees it."""
 
     pid: int | None = None
-    #: Its number behind the walls, which is what it tells itself.
-    inside: int | None = None
-    #: The distribution it goes without, to see whether it can.
+    #: The number that it has in its own process namespace, and sends itself.
+    inner_pid: int | None = None
+    #: The distribution that it goes without, to find whether the smoke needs it.
     without: NormalizedName | None = None
-    #: What it told: the result of a stage; ``None`` for its end; the word for any other end.
+    #: What happened to it: the result of a stage; ``None`` when it ended by itself; a word for any other end.
     events: queue.Queue[Mapping[str, Any] | Literal["death", "unsettled"] | None] = field(default_factory=queue.Queue)
-    #: What it shall run, once it is a template.
+    #: What it shall run once it is a template.
     commands: queue.Queue[Mapping[str, Any]] = field(default_factory=queue.Queue)
-    ended: bool = False
-    #: What a fork at a miss did that it must not.
-    unsettled: str = ""
+    has_ended: bool = False
+    #: What a fork at a miss did that it must not do.
+    unsettled_reason: str = ""
 
 
-class Processes:
-    """Those of one run, by name; usable from several threads."""
+class ProcessTable:
+    """The processes of one run by name; several threads may use it."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Process] = {MAIN: Process()}
+        self._processes: dict[str, Process] = {MAIN: Process()}
         self._lock = threading.Lock()
         self._count = 0
-        #: The first process has ended, and with it all that it could start.
-        self._is_over = False
+        #: Whether the first process has ended: then no other can start.
+        self._main_has_ended = False
 
     def __getitem__(self, name: str) -> Process:
-        return self._of[name]
+        return self._processes[name]
 
-    def expect(self, kind: str, without: NormalizedName | None) -> str:
-        """Return the name of a process that is to come and goes *without* a distribution, unless that is ``None``."""
+    def add(self, kind: str, without: NormalizedName | None) -> str:
+        """Add a process that will connect, and return its name; it goes *without* that distribution, if any."""
         with self._lock:
             self._count += 1
             name = f"{kind}-{self._count}"
-            process = self._of[name] = Process(without=without)
-            if self._is_over:
+            process = self._processes[name] = Process(without=without)
+            if self._main_has_ended:
                 process.events.put("death")
         return name
 
-    def connected(self, name: str, pid: int, *, inside: int) -> bool:
-        """Note the numbers of *name*; return whether it is that process, and not one of a subprocess with its name."""
-        process = self._of[name]
+    def set_connected(self, name: str, pid: int, *, inner_pid: int) -> bool:
+        """Store the numbers of the process *name*; return whether it is that process and not a subprocess of it."""
+        process = self._processes[name]
         with self._lock:
-            own = process.pid is None
-            if own:
-                process.pid, process.inside = pid, inside
-        return own
+            is_own = process.pid is None
+            if is_own:
+                process.pid, process.inner_pid = pid, inner_pid
+        return is_own
 
-    def over(self) -> None:
-        """Tell whoever waits for one that never connected that it will not."""
+    def set_main_ended(self) -> None:
+        """Report a death for each process that never connected: it can no longer start."""
         with self._lock:
-            self._is_over = True
-            waited_for = [process for process in self._of.values() if process.pid is None]
-        for process in waited_for:
+            self._main_has_ended = True
+            never_connected = [process for process in self._processes.values() if process.pid is None]
+        for process in never_connected:
             process.events.put("death")
 
-    def end(self) -> None:
+    def end_templates(self) -> None:
         """Let every template end."""
-        for process in list(self._of.values()):
+        for process in list(self._processes.values()):
             process.commands.put({"end": True})

@@ -1,4 +1,4 @@
-"""How a stage went, and what it did; pure."""
+"""The result of one stage."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from packaging.utils import NormalizedName
 
 from minreq.model import Frame, StageBehaviour
 
-#: How a stage may end that told no result.
-Interrupted = Literal["timeout", "death", "unsettled"]
+#: What may end a stage before it sends a result.
+Interruption = Literal["timeout", "death", "unsettled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """How a stage went, and what it did."""
+    """How a stage ended, and what it did."""
 
     behaviour: StageBehaviour
-    #: Distributions whose declined import is a cause of the failure, by identity of our own exception.
+    #: Distributions whose declined import caused the failure: minreq's own exception is among the causes.
     declined: tuple[NormalizedName, ...] = ()
     #: Modules that a ModuleNotFoundError among the causes names.
-    missing: tuple[str, ...] = ()
+    missing_modules: tuple[str, ...] = ()
     traceback: str = ""
-    #: Files that were opened, where the run records that; as on this machine.
-    opened: tuple[str, ...] = ()
-    #: Source files of the modules it loaded, each with the place that imported it first, as on this machine.
-    loaded: tuple[tuple[str, Frame | None], ...] = ()
-    #: Else it did not fail, and proves nothing: it took too long, its process died, or a fork did what it must not.
-    ended: Literal["itself", "timeout", "death", "unsettled"] = "itself"
+    #: Files that the stage opened, if the run records them; paths of this machine.
+    opened_files: tuple[str, ...] = ()
+    #: Source files of the modules that the stage loaded, each with the place that imported it first; paths of this
+    #: machine.
+    loaded_files: tuple[tuple[str, Frame | None], ...] = ()
+    #: What ended the stage. Unless it ended by itself, it did not fail and proves nothing: it took too long, its
+    #: process died, or a fork did what it must not do.
+    ended_by: Literal["itself", "timeout", "death", "unsettled"] = "itself"
 
     @property
     def passed(self) -> bool:
@@ -36,6 +38,6 @@ class StageResult:
         return self.behaviour.status == "passed"
 
 
-def no_result(stage: str, status: str, ended: Interrupted, traceback: str = "") -> StageResult:
-    """Return what is known of a *stage* that told no result itself."""
-    return StageResult(behaviour=StageBehaviour(stage=stage, status=status), ended=ended, traceback=traceback)
+def interrupted_result(stage: str, status: str, ended_by: Interruption, traceback: str = "") -> StageResult:
+    """Return the result of a *stage* that sent none itself."""
+    return StageResult(behaviour=StageBehaviour(stage=stage, status=status), ended_by=ended_by, traceback=traceback)

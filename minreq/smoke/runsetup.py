@@ -1,4 +1,4 @@
-"""What all runs of a lock have in common."""
+"""What all runs of one lock share."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 from minreq.model import Plan, RecordedRequest
-from minreq.smoke.compiling import Compiler
-from minreq.smoke.emulation import Endpoints
-from minreq.smoke.places import Places
-from minreq.smoke.walls import Walls
+from minreq.smoke.compiler import Compiler
+from minreq.smoke.emulatorprocess import Endpoints
+from minreq.smoke.isolation import Isolation
+from minreq.smoke.paths import PathMap
 
 
-class Emulation(Protocol):
-    """What a run needs of the emulator."""
+class EmulatorProtocol(Protocol):
+    """What a run calls of the emulator."""
 
     @property
     def authority(self) -> str:
-        """The throw-away authority, PEM."""
+        """The certificate of the temporary certificate authority, PEM."""
 
     @property
     def pid(self) -> int:
@@ -27,28 +27,28 @@ class Emulation(Protocol):
 
     @property
     def private_key(self) -> str:
-        """A throw-away key for RSA: what stands between the lines of its PEM."""
+        """A temporary RSA key: what stands between the first and the last line of its PEM."""
 
     def open(self, name: str) -> Endpoints:
         """Listen for one stage of one run."""
 
     def close(self, name: str) -> tuple[RecordedRequest, ...]:
-        """Stop listening; return what came in."""
+        """Stop listening; return the requests that arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What all runs of a lock have in common."""
+class RunSetup:
+    """What all runs of one lock share."""
 
     #: The interpreter behind any virtual environment, and its version.
     executable: Path
     version: tuple[int, int]
     plan: Plan
-    emulator: Emulation
-    #: Seconds for one stage.
-    limit: float
-    #: Makes the names of places for a run in the sandbox folder given.
-    places: Callable[[Path], Places]
-    walls: Walls
-    #: Compiles what lies in the store; without it every process does that for itself.
+    emulator: EmulatorProtocol
+    #: Seconds that one stage may take.
+    stage_timeout: float
+    #: Returns the path map of a run; its argument is the folder of the sandbox.
+    make_path_map: Callable[[Path], PathMap]
+    isolation: Isolation
+    #: Compiles the files of the store. Without it, each process compiles for itself.
     compiler: Compiler | None = None

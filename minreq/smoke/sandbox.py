@@ -1,4 +1,4 @@
-"""The throw-away environment of a child: an interpreter, our hook, folders of its own, and nothing of the host."""
+"""The temporary environment of a child: an interpreter, minreq's hook, folders of its own, and nothing of the host."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from types import TracebackType
 
 from minreq.system.temporary import TemporaryFolder
 
-#: Of what the child reads and says; the child refuses another than its own.
+#: The version of the protocol; the child refuses any other than its own.
 PROTOCOL = 3
 
-#: All of the child's files begin so, and nothing else in its ``site-packages`` does.
+#: The names of the child's files begin so; nothing else in its ``site-packages`` does.
 _CHILD_PREFIX = "_minreq_"
 
 #: What a program may expect of any environment.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
-#: What `Walls.folders` says, where nothing is withheld.
-_ANYTHING: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",), "temporary": ()}
+#: The folders for hooks that allow everything; see `Isolation.folders_for_hooks`.
+_ALL_ALLOWED: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",), "temporary": ()}
 
 
 class Sandbox:
-    """An environment like a virtual environment whose only site hook is ours; a context manager.
+    """An environment like a virtual environment with one site hook, that of minreq; a context manager.
 
-    Subprocesses of the same interpreter find the hook too, since it lies in ``site-packages`` and ``pyvenv.cfg`` leads
-    there (PEP 405). The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
+    The hook lies in ``site-packages``, and ``pyvenv.cfg`` leads there (PEP 405), so subprocesses of the same
+    interpreter load it too. The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
     """
 
     def __init__(self, executable: Path, version: tuple[int, int]) -> None:
         self._executable = executable
         self._version = version
         # A short path: the address of a Unix socket has room for about a hundred bytes.
-        self._made = TemporaryFolder()
-        self.folder = self._made.path
+        self._temporary_folder = TemporaryFolder()
+        self.folder = self._temporary_folder.path
         self.socket = self.folder / "socket"
         self.python = self.folder / "bin" / "python"
 
@@ -45,8 +45,8 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # A process that was killed may still be writing; what is left then lies in the system's temporary folder.
-        self._made.remove()
+        # A killed process may still be writing; its files then stay in the temporary folder of the system.
+        self._temporary_folder.remove()
 
     def prepare(
         self,
@@ -55,16 +55,16 @@ class Sandbox:
         asks: bool,
         shared: Sequence[str],
         authority: str,
-        folders: Mapping[str, Sequence[str]] = _ANYTHING,
-        opens: bool = False,
+        folders: Mapping[str, Sequence[str]] = _ALL_ALLOWED,
+        record_opens: bool = False,
         store: str | None = None,
     ) -> None:
-        """Write the environment: *paths* are importable, and with *asks* every miss is a question.
+        """Write the environment; if that fails, as on a full disk, remove it.
 
-        None of *paths* is a site folder: ``.pth`` files in them do nothing. *folders* are which files it may see and
-        change; with *opens* the files that are opened are recorded. Compiled
-        files of the folder *store* are asked for. What cannot be written whole, as on a full disk, is
-        removed.
+        *paths* are importable; none of them is a site folder, so ``.pth`` files in them do nothing. With *asks* the
+        child asks the parent for each module that it does not find. *folders* are the files that the child may see and
+        change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
+        sources below the folder *store*.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -75,13 +75,13 @@ class Sandbox:
             "authority": authority,
             "folders": {name: list(each) for name, each in folders.items()},
             "home": str(Path.home()),
-            "opens": opens,
+            "opens": record_opens,
             "store": store,
         }
         try:
             self._write(configuration)
         except BaseException:
-            self._made.remove()
+            self._temporary_folder.remove()
             raise
 
     def _write(self, configuration: Mapping[str, object]) -> None:
@@ -101,8 +101,8 @@ class Sandbox:
         """Return the command line of the driver."""
         return [str(self.python), "-c", "import _minreq_driver; _minreq_driver.main()"]
 
-    def environment(self, plan: Mapping[str, str], *, seed: int) -> dict[str, str]:
-        """Return the child's environment, made from nothing: folders of its own, the locale, what the *plan* says."""
+    def environment(self, variables: Mapping[str, str], *, seed: int) -> dict[str, str]:
+        """Return the child's environment variables: minreq's own, then the *variables* of the plan, and no others."""
         return {
             "HOME": str(self.folder / "home"),
             "PATH": f"{self.python.parent}:/usr/bin:/bin",
@@ -110,7 +110,7 @@ class Sandbox:
             "PYTHONNOUSERSITE": "1",
             "TMPDIR": str(self.folder / "temporary"),
             **_LOCALE,
-            **plan,
+            **variables,
         }
 
     @property

@@ -1,3 +1,3 @@
-"""Python source, read and not run."""
+"""Reads Python source without running it."""
 
-__all__ = ["handlers", "imports", "syntax"]
+__all__ = ["handlers", "imports", "modulenames", "syntax"]

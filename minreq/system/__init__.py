@@ -1,3 +1,3 @@
-"""What minreq asks of the operating system: temporary folders, regular files, memory."""
+"""Temporary folders, regular files, memory and threads."""
 
-__all__ = ["heap", "regularfile", "temporary"]
+__all__ = ["heap", "onceperkey", "regularfile", "temporary"]

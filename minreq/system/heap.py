@@ -1,4 +1,4 @@
-"""How the C library keeps what is freed: as it is by default, each of some thirty threads keeps its own."""
+"""Limits how much freed memory the C library keeps; by default, each of some thirty threads keeps its own."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import suppress
 # From <malloc.h> of glibc.
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
-#: Bytes: what is larger goes back to the system as soon as it is freed. By default the bound rises to whatever was
-#: freed before, up to 32 MB.
+#: Bytes: larger blocks go back to the system when they are freed. By default this threshold rises to the size of the
+#: largest freed block, up to 32 MB.
 _LARGE = 64 << 10
 
 
-def keep_small() -> None:
-    """Let what comes and goes, pages and syntax trees of some megabytes, leave no holes; before threads are started.
+def limit_fragmentation() -> None:
+    """Prevent that pages and syntax trees of some megabytes fragment the heap; call it before threads start.
 
-    It is for the whole process: the commands that read pages say it, and ``minreq.api``, a guest in the process of
-    somebody else, does not. Where the C library is another one, nothing is done, and nothing is lost but memory.
+    It changes the whole process: the commands that read pages call it, ``minreq.api`` in somebody else's process does
+    not. With a C library other than glibc it does nothing, which costs only memory.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)

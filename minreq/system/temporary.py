@@ -1,7 +1,7 @@
-"""Temporary folders that are known to be in use as long as their maker lives, so that what a kill leaves is removed.
+"""Makes temporary folders, and removes those that a killed process left.
 
-Whoever makes one holds a lock on the folder itself (``flock(2)``), which the kernel drops with the process. A folder
-without that lock is nobody's, and the next minreq removes it: see `sweep`.
+The process that makes a folder holds a lock on the folder itself (``flock(2)``), which the kernel releases with the
+process. A folder without that lock is unused, and the next minreq removes it: see `sweep`.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: Like no folder that a person makes: what bears such a name may be removed.
+#: No person names a folder like this: `sweep` may remove it.
 _NAME = re.compile(r"\.?minreq-[a-z0-9_]{8}\.tmp")
 
 
 class TemporaryFolder:
-    """A folder of its own below *parent*, the system's temporary folder unless given; only the user may enter it.
+    """A new folder below *parent*, by default the system's temporary folder; only the user may enter it.
 
     Raises ``OSError`` where it cannot be made.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
-        self.path, self._lock = _made(parent)
+        self.path, self._lock = _make_locked(parent)
 
     def remove(self) -> None:
-        """Remove it with all that is in it, as far as that can be done; more than once does no harm."""
+        """Remove the folder with its content, as far as possible; a second call does no harm."""
         remove(self.path)
         self.release()
 
     def release(self) -> None:
-        """Let it be nobody's: it has got another name, or shall stay until the next `sweep`."""
+        """Release the lock: the folder has got another name, or may stay until the next `sweep`."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -44,24 +44,24 @@ class TemporaryFolder:
 @contextmanager
 def folder(parent: Path | None = None) -> Iterator[Path]:
     """Make a `TemporaryFolder` that is removed when the context ends."""
-    made = TemporaryFolder(parent)
+    temporary_folder = TemporaryFolder(parent)
     try:
-        yield made.path
+        yield temporary_folder.path
     finally:
-        made.remove()
+        temporary_folder.remove()
 
 
 def sweep(parent: Path | None = None) -> None:
-    """Remove from *parent*, the system's temporary folder unless given, what this user's killed processes left."""
-    where = Path(tempfile.gettempdir()) if parent is None else parent
+    """Remove the folders that killed processes of this user left in *parent*, by default the system's folder."""
+    parent = Path(tempfile.gettempdir()) if parent is None else parent
     with suppress(OSError):
-        for path in where.iterdir():
+        for path in parent.iterdir():
             if _NAME.fullmatch(path.name):
-                _remove_if_left(path)
+                _remove_if_unused(path)
 
 
 def remove(path: Path) -> None:
-    """Remove a folder, even where what was in it took away its own permissions; links are not followed."""
+    """Remove a folder, even where its content has no permissions; do not follow links."""
     shutil.rmtree(path, ignore_errors=True)
     if path.is_dir() and not path.is_symlink():
         for name, folders, _ in os.walk(path):
@@ -73,9 +73,9 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _made(parent: Path | None) -> tuple[Path, int | None]:
+def _make_locked(parent: Path | None) -> tuple[Path, int | None]:
     while True:
-        prefix = "minreq-" if parent is None else ".minreq-"  # Out of sight beside files of the user.
+        prefix = "minreq-" if parent is None else ".minreq-"  # Hidden beside files of the user.
         path = Path(tempfile.mkdtemp(prefix=prefix, suffix=".tmp", dir=parent))
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -85,9 +85,9 @@ def _made(parent: Path | None) -> tuple[Path, int | None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            continue  # It is being swept.
+            continue  # Another process is sweeping it.
         except OSError:
-            # No locks on this file system: then nobody can sweep it either.
+            # This file system has no locks: then no process can sweep it either.
             os.close(descriptor)
             return path, None
         if _is_at(path, descriptor):
@@ -95,7 +95,7 @@ def _made(parent: Path | None) -> tuple[Path, int | None]:
         os.close(descriptor)
 
 
-def _remove_if_left(path: Path) -> None:
+def _remove_if_unused(path: Path) -> None:
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -108,7 +108,7 @@ def _remove_if_left(path: Path) -> None:
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether the open folder is still the one at *path*."""
+    """Return whether the open folder is still the one at *path*."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except OSError:

@@ -1,3 +1,3 @@
-"""From settings, or from a lock on disk, to what has to be done."""
+"""Makes a task from settings, or reads one from a lock on disk."""
 
-__all__ = ["demand", "recall", "scan", "task"]
+__all__ = ["fromlock", "resolverinput", "scan", "sdists", "task"]

@@ -1,10 +1,9 @@
-"""From a task to the demand that is resolved: the words of the user, pip's constraints, the pins that are there."""
+"""Makes the input of the resolver from a task: requirements of the user, constraints, existing pins."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from packaging.requirements import Requirement
@@ -13,98 +12,84 @@ from packaging.version import Version
 
 from minreq import requirements
 from minreq.config import STDOUT, Settings
-from minreq.index import cutoff, sdist as building
+from minreq.index import cutoff
 from minreq.index.settings import IndexSettings
 from minreq.lockfile import requirements as lockfile
-from minreq.model import Sdist, Wheel
-from minreq.profiles import planning
-from minreq.requirements import StatedRequirement
-from minreq.resolver import Demand
-from minreq.task.task import Task, previous, refused
+from minreq.profiles import planner
+from minreq.requirements import UserRequirement
+from minreq.resolver import ResolverInput
+from minreq.task.sdists import SdistBuilder
+from minreq.task.task import Task, known_bad_releases, read_previous_lock
 from minreq.wheels.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SdistBuilder:
-    """Builds a wheel for the host where an index has no wheel; see `minreq.index.sdist`."""
+def make_resolver_input(task: Task, index: IndexSettings, store: Store) -> ResolverInput:
+    """Return the input of the resolver: requirements of the user, constraints of pip, pins of the existing lock.
 
-    task: Task
-    settings: IndexSettings
-    store: Store
-
-    def build(self, sdist: Sdist) -> Wheel:
-        """Fetch *sdist*, check its hash, build it; raises ``NoWheel`` where building is not allowed."""
-        refusal = building.refusal(sdist, self.settings, self.task.targets)
-        if refusal is not None:
-            raise refusal
-        archive = self.store.archive(sdist)
-        python = self.task.interpreter.executable
-        return building.build(sdist, archive, python=python, to=archive.parent / "built", settings=self.settings)
-
-
-def demand(task: Task, index: IndexSettings, store: Store) -> Demand:
-    """Return what is to be resolved: the words of the user, pip's constraints, the pins of the lock that is there.
-
-    Raises ``UsageError`` where a file it reads cannot be read.
+    Raises ``UsageError`` if a file cannot be read.
     """
     settings = task.settings
-    before = previous(settings)
+    before = read_previous_lock(settings)
     files = task.files
-    of_pip = (requirements.constraint_file(path) for path in index.constraints)
-    return Demand(
+    constraint_paths = (requirements.constraint_path(path) for path in index.constraints)
+    return ResolverInput(
         root=settings.root,
         host=task.host,
         targets=task.targets,
         available=(
-            *_stated("--also", settings.also),
-            *_stated("--with", settings.with_),
-            *_stated("--include", map(Requirement, settings.include)),
-            *_stated("the profile", of_providers(task)),
+            *_with_origin("--also", settings.also),
+            *_with_origin("--with", settings.with_),
+            *_with_origin("--include", map(Requirement, settings.include)),
+            *_with_origin("the profile", provider_requirements(task)),
         ),
-        whole=(*_stated("--whole", settings.whole), *(each for file in files for each in file.requirements)),
+        whole=(*_with_origin("--whole", settings.whole), *(each for file in files for each in file.requirements)),
         provided=(
-            *_stated("--provided", (Requirement(str(each)) for each in settings.provided)),
-            *_stated("--project", [settings.root] if settings.project else []),
+            *_with_origin("--provided", (Requirement(str(each)) for each in settings.provided)),
+            *_with_origin("--project", [settings.root] if settings.project else []),
         ),
         constraints=(
             *task.constraints,
-            *(each for path in of_pip for each in requirements.read_constraints(path, os.environ)),
+            *(each for path in constraint_paths for each in requirements.read_constraints(path, os.environ)),
             *(each for file in files for each in file.constraints),
         ),
-        overrides=_stated("--override", settings.overrides),
-        preferred=_preferred(settings),
+        overrides=_with_origin("--override", settings.overrides),
+        preferred=_preferred_versions(settings),
         passed_over=before.resolution.passed_over if before else (),
-        refused=refused(task.profile),
-        exclude_newer=_cutoff(settings.exclude_newer or index.uploaded_prior_to),
+        known_bad=known_bad_releases(task.profile),
+        exclude_newer=_parse_cutoff(settings.exclude_newer or index.uploaded_prior_to),
         only_binary=index.only_binary,
         no_binary=index.no_binary,
-        builder=SdistBuilder(task=task, settings=index, store=store),
+        builder=SdistBuilder(interpreter=task.interpreter, settings=index, store=store, targets=task.targets),
     )
 
 
-def _preferred(settings: Settings) -> Mapping[NormalizedName, Version]:
-    """Return the pins of the lock that is to be made anew, without those that may move.
+def _preferred_versions(settings: Settings) -> Mapping[NormalizedName, Version]:
+    """Return the pins of the existing lock, without those to upgrade.
 
-    Those of what was left out are in the evidence alone.
+    The pins of left-out distributions are only in the evidence.
     """
     if settings.upgrade or settings.output == STDOUT or not settings.output.exists():
         return {}
-    before = previous(settings)
+    before = read_previous_lock(settings)
     pins = {name: pin.version for name, pin in before.resolution.pins.items()} if before else {}
     text = settings.output.read_text("utf-8")
     pins |= {pin.name: pin.version for pin in lockfile.parse(text, filename=settings.output.name).pins}
     return {name: version for name, version in pins.items() if name not in settings.upgrade_packages}
 
 
-def _stated(origin: str, given: Iterable[Requirement]) -> tuple[StatedRequirement, ...]:
-    return tuple(StatedRequirement(requirement=each, origin=f"{origin} {each}") for each in given)
+def _with_origin(origin: str, requirements: Iterable[Requirement]) -> tuple[UserRequirement, ...]:
+    return tuple(UserRequirement(requirement=each, origin=f"{origin} {each}") for each in requirements)
 
 
-def of_providers(task: Task) -> tuple[Requirement, ...]:
-    """Return what the profile makes available for the providers: imported where no file says so at its left margin."""
+def provider_requirements(task: Task) -> tuple[Requirement, ...]:
+    """Return the requirements that the profile adds for the providers: their code imports them inside functions."""
     features = task.settings.features or None
-    return planning.available(task.profile, task.subject, task.settings.providers, features) if task.profile else ()
+    return (
+        planner.extra_requirements(task.profile, task.profiled_root, task.settings.providers, features)
+        if task.profile
+        else ()
+    )
 
 
-def _cutoff(text: str | None) -> datetime | None:
+def _parse_cutoff(text: str | None) -> datetime | None:
     return cutoff.parse(text, datetime.now(timezone.utc)) if text else None

@@ -1,4 +1,4 @@
-"""The way from a code base to the providers it uses, and from there to what a lock is told."""
+"""Finds the providers that a code base uses, and adds them to the settings of a lock."""
 
 from __future__ import annotations
 
@@ -10,83 +10,90 @@ from functools import cache
 from packaging.utils import canonicalize_name
 
 from minreq.config import Settings
-from minreq.errors import ArchiveUnreadable, NothingSeen, NothingToScan, UnknownModels
+from minreq.errors import ArchiveUnreadable, NoProviderUsed, NothingToScan, UnknownModels
 from minreq.index.client import IndexClient
-from minreq.profiles import loading, planning, usage as guides
+from minreq.profiles import loader, planner, scanprofile
 from minreq.reporting import Reporter, Step
 from minreq.resolver import resolve
-from minreq.scan import naming, scan
+from minreq.scan import find_usage, scan_paths
 from minreq.scan.usage import Usage
-from minreq.source.imports import StaticForecast
-from minreq.task import demand as demanding, task as preparing
+from minreq.source.imports import StaticImportFinder
+from minreq.task.resolverinput import make_resolver_input
+from minreq.task.task import prepare_task, read_index_settings
 from minreq.wheels.store import Store
 
 
-def usage(settings: Settings, reporter: Reporter) -> Usage:
-    """Return which providers and features of the root the paths of *settings* use.
+def scan_usage(settings: Settings, reporter: Reporter) -> Usage:
+    """Return the providers and features of the root that the code in the paths of *settings* uses.
 
-    Only where the name of a model has no prefix is an index asked, for the table of the version that would be locked.
+    If a model name has no prefix, this reads the table of models from the wheel of the root, through the index.
     Raises ``NothingToScan``, ``ScanInterrupted``, and what a resolution raises.
     """
     root = canonicalize_name(settings.root.name)
-    profile = loading.find(root, settings.profiles)
-    guide = guides.guide(profile) if profile else None
-    if profile is None or guide is None:
-        raise NothingToScan(settings.root.name, "nothing is known of how programs use it; give a script with --smoke")
+    profile = loader.find_profile(root, settings.profiles)
+    scan_profile = scanprofile.load_scan_profile(profile) if profile else None
+    if profile is None or scan_profile is None:
+        raise NothingToScan(settings.root.name, "no profile knows how programs use it; name a script with --smoke")
     for path in settings.scan:
         if not path.exists():
             raise NothingToScan(str(path), "there is no such file or folder")
     reporter.began(Step.SCAN)
-    findings = scan(settings.scan, guide.vocabulary, jobs=settings.jobs, progress=reporter.scanned)
+    findings = scan_paths(settings.scan, scan_profile.rules, jobs=settings.jobs, progress=reporter.scanned)
 
     @cache
     def models() -> Mapping[str, str]:
-        return _models(settings, guide, reporter)
+        return _read_model_table(settings, scan_profile, reporter)
 
-    found = naming.usage(findings, guide.vocabulary, models)
+    usage = find_usage(findings, scan_profile.rules, models)
     return replace(
-        found,
-        named=planning.to_be_named(profile, found.providers, found.features),
-        uncovered=planning.uncovered(profile, found.providers, found.features),
+        usage,
+        opt_in_features=planner.opt_in_features(profile, usage.providers, usage.features),
+        uncovered_features=planner.uncovered_features(profile, usage.providers, usage.features),
     )
 
 
-def applied(settings: Settings, reporter: Reporter) -> Settings:
-    """Return *settings* with the providers and features that its paths use, and without the paths.
+def apply_scan(settings: Settings, reporter: Reporter) -> Settings:
+    """Replace the paths to scan in *settings* by the providers and features that the code uses.
 
-    Raises ``UnknownModels`` unless they are allowed, ``NothingSeen``, and what `usage` does.
+    Raises ``UnknownModels`` unless they are allowed, ``NoProviderUsed``, and what `scan_usage` raises.
     """
     if not settings.scan:
         return settings
-    found = usage(settings, reporter)
-    for skipped in found.skipped:
-        reporter.note(f"{skipped.file} {skipped.why}: passed over")
-    calls = [f"{each.place}: {each.seen}: the model {each.why}" for each in found.unknown]
+    usage = scan_usage(settings, reporter)
+    for skipped in usage.skipped:
+        reporter.note(f"{skipped.file} {skipped.reason}: passed over")
+    calls = [f"{each.place}: {each.description}: the model {each.reason}" for each in usage.unknown]
     if calls and not settings.allow_unknown:
         raise UnknownModels(calls)
     for call in calls:
         reporter.note(f"unknown: {call}")
-    providers = dict.fromkeys((*settings.providers, *found.providers))
+    providers = dict.fromkeys((*settings.providers, *usage.providers))
     if not providers:
-        raise NothingSeen([str(path) for path in settings.scan], found.files)
-    for feature in found.uncovered:
-        reporter.note(f"{feature} is used, and no smoke of {', '.join(found.providers)} covers it")
-    # Who names features wants those alone.
-    features = settings.features or ((planning.DEFAULT, *found.named) if found.named else ())
+        raise NoProviderUsed([str(path) for path in settings.scan], usage.files)
+    for feature in usage.uncovered_features:
+        reporter.note(f"the code uses {feature}, but no smoke of {', '.join(usage.providers)} covers it")
+    # Features on the command line replace the found ones.
+    features = settings.features or ((planner.DEFAULT, *usage.opt_in_features) if usage.opt_in_features else ())
     return replace(settings, providers=tuple(providers), features=features, scan=(), allow_unknown=False)
 
 
-def _models(settings: Settings, guide: guides.Guide, reporter: Reporter) -> Mapping[str, str]:
-    """Read the table of models out of the root's wheel, by range requests."""
-    task = preparing.task(replace(settings, providers=(), smokes=(), features=(), scan=()))
-    index_settings = preparing.index_settings(settings.index, task.files)
+def _read_model_table(
+    settings: Settings, scan_profile: scanprofile.ScanProfile, reporter: Reporter
+) -> Mapping[str, str]:
+    """Read the table of models from the wheel of the root, by range requests."""
+    task = prepare_task(replace(settings, providers=(), smokes=(), features=(), scan=()))
+    index_settings = read_index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, fetched=reporter.fetched)
-        demand = demanding.demand(task, index_settings, store)
-        wheel = resolve(demand, index, StaticForecast(index)).pins[task.subject].wheel
-        content = index.read(wheel, [guide.models]).get(guide.models)
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        resolver_input = make_resolver_input(task, index_settings, store)
+        wheel = resolve(resolver_input, index, StaticImportFinder(index)).pins[task.profiled_root].wheel
+        content = index.read(wheel, [scan_profile.models_file]).get(scan_profile.models_file)
     try:
         table = json.loads(content or b"{}")
-        return {name: str(entry[guide.provider]) for name, entry in table.items() if guide.provider in entry}
+        return {
+            name: str(entry[scan_profile.provider_key])
+            for name, entry in table.items()
+            if scan_profile.provider_key in entry
+        }
     except (ValueError, TypeError, AttributeError) as error:
-        raise ArchiveUnreadable(wheel.filename, wheel.url, f"{guide.models}: {error}") from error
+        raise ArchiveUnreadable(wheel.filename, wheel.url, f"{scan_profile.models_file}: {error}") from error

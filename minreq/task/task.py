@@ -1,4 +1,4 @@
-"""From settings to what a lock needs before anything runs: interpreter, platforms, index settings, plan."""
+"""Makes a task from settings: interpreter, platforms, profile, requirements files, index settings, plan."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ from packaging.version import Version
 
 from minreq import interpreter as runtime, requirements
 from minreq.config import STDOUT, IndexOptions, Settings
-from minreq.config.settings import command
-from minreq.errors import EvidenceUnreadable, NoProviders, ProjectBuildFailed, SmokeUnusable
+from minreq.config.settings import format_command
+from minreq.errors import EvidenceUnreadable, NoProfile, ProjectBuildFailed, SmokeUnusable
 from minreq.index import pipconfig
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import local_path
 from minreq.lockfile import evidence
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
-from minreq.profiles import loading, planning
-from minreq.requirements import Requirements, StatedRequirement
+from minreq.profiles import loader, planner
+from minreq.requirements import RequirementsFile, UserRequirement
 from minreq.wheels.importmap import ImportMap
 
-#: How many scripts of a folder are named in an error.
-_NAMED = 3
+#: The most scripts of a folder that an error names.
+_MAX_SCRIPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is to be locked."""
+    """Everything that is known of a lock before anything runs."""
 
     settings: Settings
     interpreter: runtime.Interpreter
-    #: The platforms the lock is for; the host when none is named.
+    #: The platforms of the lock; the host if none is named.
     targets: tuple[Platform, ...]
-    profile: loading.Profile | None
-    #: The command line that makes the lock anew.
+    profile: loader.Profile | None
+    #: The command line that makes the same lock.
     command: str
-    #: What the root is built from a folder, if it is.
+    #: The wheel of the root, if the root is a project in a folder.
     project: Wheel | None = None
-    #: What the files of ``-r`` say.
-    files: tuple[Requirements, ...] = ()
-    #: What the files of ``--constraint`` say.
-    constraints: tuple[StatedRequirement, ...] = ()
+    #: The content of the files of ``-r``.
+    files: tuple[RequirementsFile, ...] = ()
+    #: The content of the files of ``--constraint``.
+    constraints: tuple[UserRequirement, ...] = ()
 
     @property
     def root(self) -> NormalizedName:
-        """The project that is minimized."""
+        """The name of the first root."""
         return canonicalize_name(self.settings.root.name)
 
     @property
     def title(self) -> str:
-        """The roots, as they were asked for; a project by its name."""
+        """The roots as they were requested; a project by its name."""
         return ", ".join(
             (self.root if self.settings.project else str(self.settings.root), *map(str, self.settings.also))
         )
 
     @property
-    def subject(self) -> NormalizedName:
-        """What the profile is for: the first of the roots that has one."""
-        names = [canonicalize_name(each.name) for each in self.settings.roots]
-        of_profile = self.profile.roots if self.profile else ()
-        return next((name for name in names if name in of_profile), self.root)
+    def profiled_root(self) -> NormalizedName:
+        """The first root that has the profile, else the first root."""
+        roots = [canonicalize_name(each.name) for each in self.settings.roots]
+        profile_roots = self.profile.roots if self.profile else ()
+        return next((name for name in roots if name in profile_roots), self.root)
 
     @property
     def host(self) -> Platform:
@@ -74,131 +74,131 @@ class Task:
         return self.interpreter.platform
 
     def plan(self, version: Version) -> Plan:
-        """Return what runs for that *version* of the root; raises ``UnknownProvider`` and ``UnknownFeature``."""
+        """Return the plan for this *version* of the root; raise ``UnknownProvider`` and ``UnknownFeature``."""
         settings = self.settings
-        smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
-        return planning.plan(self.profile, settings.providers, settings.features or None, smokes, version)
+        smokes = [locate_smoke(smoke, Path()) for smoke in settings.smokes]
+        return planner.make_plan(self.profile, settings.providers, settings.features or None, smokes, version)
 
-    def skipped(self, version: Version) -> Iterator[str]:
-        """Return a sentence for each reason why that *version* of the root cannot do something."""
+    def skipped_call_notes(self, version: Version) -> Iterator[str]:
+        """Yield a note for each reason why this *version* of the root cannot run some stages."""
         if self.profile is None:
             return
         stages: dict[str, dict[str, None]] = {}
         settings = self.settings
-        for each in planning.skipped(self.profile, settings.providers, settings.features or None, version):
+        for each in planner.skipped_calls(self.profile, settings.providers, settings.features or None, version):
             stages.setdefault(each.reason, {})[each.stage] = None
         for reason, names in stages.items():
-            yield f"what {', '.join(names)} would call is skipped in part or whole: {reason}"
+            yield f"{', '.join(names)}: skipped in part or whole: {reason}"
 
-    def inputs(self, version: Version) -> Mapping[str, str]:
-        """Return digests, by name, of what decides the lock beside its command line and the index.
+    def input_digests(self, version: Version) -> Mapping[str, str]:
+        """Return digests, by name, of the inputs of the lock other than its command line and the index.
 
-        That is the smoke for that *version* of the root, and what the files of requirements and constraints say.
+        The inputs are the smoke for this *version* of the root, and the requirements and constraints files.
         """
-        said: dict[str, list[str]] = {}
+        texts: dict[str, list[str]] = {}
         for each in (
             *(each for file in self.files for each in (*file.requirements, *file.constraints)),
             *self.constraints,
         ):
-            said.setdefault(each.origin, []).append(str(each.requirement))
-        digests = {origin: hashlib.sha256("\n".join(sorted(texts)).encode()) for origin, texts in said.items()}
+            texts.setdefault(each.origin, []).append(str(each.requirement))
+        digests = {origin: hashlib.sha256("\n".join(sorted(lines)).encode()) for origin, lines in texts.items()}
         return {
-            **planning.inputs(self.plan(version)),
+            **planner.input_digests(self.plan(version)),
             **{origin: digest.hexdigest() for origin, digest in sorted(digests.items())},
             **({"--project": str(self.project.sha256)} if self.project else {}),
         }
 
 
-def task(settings: Settings) -> Task:
-    """Look at what *settings* name, and build a project; raises ``UsageError`` where it does not exist."""
-    smokes = [smoke_at(smoke, Path()) for smoke in settings.smokes]
+def prepare_task(settings: Settings) -> Task:
+    """Read the files that *settings* name, and build a project; raise ``UsageError`` for what does not exist."""
+    smokes = [locate_smoke(smoke, Path()) for smoke in settings.smokes]
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
-    words = command(settings)
-    interpreter = runtime.interpreter(Path(settings.python) if settings.python else None)
+    recorded_command = format_command(settings)
+    interpreter = runtime.find_interpreter(Path(settings.python) if settings.python else None)
     project = None
     if settings.project is not None:
         project = build_project(
-            settings.project, interpreter, index_settings(settings.index, files), settings.cache_dir
+            settings.project, interpreter, read_index_settings(settings.index, files), settings.cache_dir
         )
-        settings = with_project(settings, project)
-    found = (loading.find(canonicalize_name(each.name), settings.profiles) for each in settings.roots)
-    profile = next((each for each in found if each is not None), None)
+        settings = use_project_as_root(settings, project)
+    profiles = (loader.find_profile(canonicalize_name(each.name), settings.profiles) for each in settings.roots)
+    profile = next((each for each in profiles if each is not None), None)
     if profile is None and settings.providers:
-        raise NoProviders(settings.root.name, loading.roots())
-    prepared = Task(
+        raise NoProfile(settings.root.name, loader.bundled_roots())
+    task = Task(
         settings=settings,
         interpreter=interpreter,
-        targets=tuple(map(runtime.preset, settings.platforms)) or (interpreter.platform,),
+        targets=tuple(map(runtime.preset_platform, settings.platforms)) or (interpreter.platform,),
         profile=profile,
-        command=words,
+        command=recorded_command,
         project=project,
         files=files,
         constraints=tuple(
             each for path in settings.constraints for each in requirements.read_constraints(path, os.environ)
         ),
     )
-    # Unknown names are said before anything is fetched.
-    planning.plan(profile, settings.providers, settings.features or None, smokes)
-    return prepared
+    # This reports unknown names before anything is fetched.
+    planner.make_plan(profile, settings.providers, settings.features or None, smokes)
+    return task
 
 
-def check_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
-    """Raise ``SmokeUnusable`` for a script that Python would import in the place of a distribution's module."""
+def check_script_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
+    """Raise ``SmokeUnusable`` for a script that Python would import instead of a module of a distribution."""
     for smoke in smokes:
         owners = import_map.owners.get(smoke.stem) if smoke.is_file() else None
         if owners:
-            problem = f"it has the name of a module of {owners[0]}, and would be imported in its place; rename it"
+            problem = f"Python would import it instead of the module of {owners[0]} with the same name; rename it"
             raise SmokeUnusable(str(smoke), problem)
 
 
 def build_project(project: Path, interpreter: runtime.Interpreter, index: IndexSettings, cache_dir: Path) -> Wheel:
-    """Make a wheel of the *project* in a folder; raises ``ProjectBuildFailed``."""
+    """Build a wheel of the *project* in a folder; raise ``ProjectBuildFailed``."""
     if not any((project / name).is_file() for name in ("pyproject.toml", "setup.py")):
-        raise ProjectBuildFailed(project, ["there is neither a pyproject.toml nor a setup.py in it"])
+        raise ProjectBuildFailed(project, ["the folder has neither a pyproject.toml nor a setup.py"])
     from minreq.index import sdist as building  # noqa: PLC0415 # Heavy, and seldom needed.
 
     return building.build_project(project, python=interpreter.executable, to=cache_dir / "projects", settings=index)
 
 
-def with_project(settings: Settings, wheel: Wheel) -> Settings:
-    """Return *settings* with the project of that *wheel* as the root, found where it was built."""
+def use_project_as_root(settings: Settings, wheel: Wheel) -> Settings:
+    """Return *settings* with the project of *wheel* as root, and the folder of *wheel* in ``find_links``."""
     root = Requirement(f"{wheel.name}=={wheel.version}")
-    return replace(settings, root=root, index=found_at(settings.index, wheel))
+    return replace(settings, root=root, index=with_find_links(settings.index, wheel))
 
 
-def found_at(options: IndexOptions, wheel: Wheel) -> IndexOptions:
-    """Return *options* with the place of a *wheel* that was built."""
+def with_find_links(options: IndexOptions, wheel: Wheel) -> IndexOptions:
+    """Return *options* with the folder of a built *wheel* in ``find_links``."""
     built = local_path(wheel.url)
     return replace(options, find_links=(*options.find_links, *([str(built.parent)] if built else [])))
 
 
-def smoke_at(smoke: Path, folder: Path) -> Path | Command:
-    """Return the script, with an absolute path since it is run elsewhere, or the command line that *smoke* is.
+def locate_smoke(smoke: Path, folder: Path) -> Path | Command:
+    """Return the absolute path of the script *smoke*, or the command line that *smoke* is.
 
-    A command line is run in *folder*, or in that which stands before its program. Raises ``SmokeUnusable``.
+    A command line runs in *folder*, or in the folder before its program. Raises ``SmokeUnusable``.
     """
     if (folder / smoke).is_file():
         return (folder / smoke).absolute()
     if smoke.is_dir():
-        inside = sorted(each.name for each in smoke.glob("*.py"))[:_NAMED]
-        named = f", such as {', '.join(inside)}" if inside else ""
-        raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{named}")
-    beside = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
-    nearest = difflib.get_close_matches(smoke.name, sorted(beside), n=1)
+        scripts = sorted(each.name for each in smoke.glob("*.py"))[:_MAX_SCRIPTS]
+        examples = f", such as {', '.join(scripts)}" if scripts else ""
+        raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{examples}")
+    neighbours = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
+    nearest = difflib.get_close_matches(smoke.name, sorted(neighbours), n=1)
     try:
         program, *arguments = shlex.split(str(smoke))
     except ValueError as error:
         raise SmokeUnusable(repr(str(smoke)), f"it is neither a file nor a command line: {error}") from error
     if arguments and not nearest:
-        # A file of configuration in another folder makes paths of command lines too: `../pytest -q`.
-        inner = Path(program)
-        return Command(words=(inner.name, *arguments), folder=(folder / inner.parent).absolute())
+        # A `pyproject.toml` in another folder makes command lines relative too: `../pytest -q`.
+        program_path = Path(program)
+        return Command(words=(program_path.name, *arguments), folder=(folder / program_path.parent).absolute())
     suggestion = f"; did you mean {smoke.with_name(nearest[0])}?" if nearest else ""
     raise SmokeUnusable(str(smoke), f"there is no such file{suggestion}")
 
 
-def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) -> IndexSettings:
-    """Return pip's configuration with *options* over it, and over both what requirement *files* say."""
+def read_index_settings(options: IndexOptions, files: Iterable[RequirementsFile] = ()) -> IndexSettings:
+    """Join pip's configuration, *options* and the options in requirement *files*; the last ones win."""
     flags: dict[str, str | tuple[str, ...]] = {
         name: value
         for name, value in {
@@ -219,26 +219,26 @@ def index_settings(options: IndexOptions, files: Iterable[Requirements] = ()) ->
     return pipconfig.with_options(loaded, (option for file in files for option in file.options))
 
 
-def previous(settings: Settings) -> Lock | None:
-    """Return what the evidence beside the lock says; ``None`` without a lock, or with evidence of another schema."""
+def read_previous_lock(settings: Settings) -> Lock | None:
+    """Read the existing lock; return ``None`` if there is none, or if its evidence cannot be read."""
     if settings.output == STDOUT or not settings.output.exists():
         return None
-    file = evidence.beside(settings.output)
+    file = evidence.evidence_path(settings.output)
     try:
         return evidence.load(file.read_text("utf-8"), filename=file.name)
     except (OSError, UnicodeDecodeError, EvidenceUnreadable):
-        return None  # It will be written anew: a lock does not depend on the evidence of another.
+        return None  # A new lock does not depend on the evidence of the previous one.
 
 
-def is_refused(profile: loading.Profile | None, candidate: Candidate) -> bool:
+def is_known_bad(profile: loader.Profile | None, candidate: Candidate) -> bool:
     """Whether *candidate* is a known-bad release of the *profile*."""
-    return candidate.version in refused(profile).get(candidate.name, frozenset())
+    return candidate.version in known_bad_releases(profile).get(candidate.name, frozenset())
 
 
-def refused(profile: loading.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
-    """Return the known-bad releases of the profile, each a pin by ``==``."""
-    found: dict[NormalizedName, frozenset[Version]] = {}
+def known_bad_releases(profile: loader.Profile | None) -> Mapping[NormalizedName, frozenset[Version]]:
+    """Return the known-bad releases of the profile, by name."""
+    releases: dict[NormalizedName, frozenset[Version]] = {}
     for each in profile.refused if profile else ():
         versions = frozenset(Version(specifier.version) for specifier in each.versions)
-        found[each.name] = found.get(each.name, frozenset()) | versions
-    return found
+        releases[each.name] = releases.get(each.name, frozenset()) | versions
+    return releases

@@ -1,3 +1,3 @@
-"""The smoke again: on a lock, or on what another tool built from it."""
+"""Run the smoke again: on an existing lock, or on what another tool built from it."""
 
-__all__ = ["artifact", "canary", "verdict", "verify"]
+__all__ = ["artifact", "canary", "deviations", "verify"]

@@ -1,4 +1,4 @@
-"""A tree that some other tool built from a lock: where its packages are, and which distributions it holds."""
+"""A tree that another tool built from a lock: find its import folders and its distributions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from packaging.version import InvalidVersion, Version
 from minreq.errors import ArtifactUnreadable
 from minreq.system import temporary
 
+#: What tools that make environments install into each; pip-sync leaves pip alone too.
+SEED_PACKAGES = frozenset({"pip", "setuptools", "wheel"})
+
 
 @contextmanager
-def opened(path: Path, scratch: Path) -> Iterator[Path]:
-    """Give the folder that *path* is, or that it is unpacked to below *scratch* where it is a zip.
+def open_tree(path: Path, scratch: Path) -> Iterator[Path]:
+    """Yield the folder *path*; a zip is unpacked into a folder below *scratch*.
 
     Raises `ArtifactUnreadable`.
     """
@@ -30,11 +33,12 @@ def opened(path: Path, scratch: Path) -> Iterator[Path]:
         yield folder
 
 
-def roots(folder: Path, python: tuple[int, int], *, named: Path) -> tuple[Path, ...]:
-    """Return the folders of the tree *folder* that are importable, in the order of ``sys.path``.
+def find_import_folders(folder: Path, python: tuple[int, int], *, named: Path) -> tuple[Path, ...]:
+    """Return the folders of the tree *folder* to import from, in the order of ``sys.path``.
 
-    That is the folder itself; or, where no distribution lies in it, ``python`` in it, as AWS Lambda has layers (Lambda
-    developer guide, "Packaging your layer content"). Raises `ArtifactUnreadable` with the path as it was *named*.
+    This is the folder itself. When it has no distribution but a folder ``python``, as a layer of AWS Lambda has (Lambda
+    developer guide, "Packaging your layer content"), it is that folder. Raises `ArtifactUnreadable` with the path as
+    the user *named* it.
     """
     if (folder / "pyvenv.cfg").is_file():
         raise ArtifactUnreadable(named, "it is a virtual environment; name its interpreter with --python")
@@ -45,26 +49,26 @@ def roots(folder: Path, python: tuple[int, int], *, named: Path) -> tuple[Path, 
     return (layer, versioned) if versioned.is_dir() else (layer,)
 
 
-def installed(folders: Iterable[Path]) -> Mapping[NormalizedName, Version]:
-    """Return the distributions in *folders*, as ``importlib.metadata`` finds them: the first of a name counts."""
+def installed_versions(folders: Iterable[Path]) -> Mapping[NormalizedName, Version]:
+    """Return the versions of the distributions in *folders*; of several with one name the first counts."""
     found: dict[NormalizedName, Version] = {}
     for distribution in distributions(path=[str(folder) for folder in folders]):
         metadata = distribution.metadata
         if "Name" in metadata and "Version" in metadata:
-            # What an interrupted uninstall leaves behind is no distribution.
+            # An interrupted uninstall leaves metadata that is no distribution.
             with suppress(InvalidName, InvalidVersion):
                 found.setdefault(canonicalize_name(metadata["Name"], validate=True), Version(metadata["Version"]))
     return dict(sorted(found.items()))
 
 
-def discrepancies(
+def find_discrepancies(
     installed: Mapping[NormalizedName, Version],
     pins: Mapping[NormalizedName, Version],
     *,
     where: str,
     tolerated: frozenset[str] = frozenset(),
 ) -> Iterator[tuple[NormalizedName, str]]:
-    """Tell how what is *installed* differs from *pins*, by name; *tolerated* may be there and need not."""
+    """Yield a sentence for each distribution that differs from *pins*, by name; *tolerated* may be there or not."""
     for name in sorted(installed.keys() | pins.keys()):
         if name not in installed:
             yield name, f"{name} {pins[name]} is not in {where}"

@@ -1,6 +1,6 @@
-"""The smoke of a lock as one plain script that calls the real endpoints (``minreq verify --export-smoke``).
+"""Write the smoke of a lock as one script that calls the real endpoints (``minreq verify --export-smoke``).
 
-minreq writes it and never runs it: credentials and cost are the user's.
+minreq writes the script and never runs it: credentials and costs are the user's.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ from typing import Any
 from minreq.errors import NothingToExport
 from minreq.lockfile import writing
 from minreq.model import Lock, Plan, Script
-from minreq.profiles.loading import Profile, Real
-from minreq.task import recall
+from minreq.profiles.loader import Profile, RealEndpoints
+from minreq.task import fromlock
 
-#: Where in an argument the emulator shows.
-_EMULATED = ("{http}", "{https}", "{private_key}")
+#: Fields in arguments that only the emulator fills.
+_EMULATOR_FIELDS = ("{http}", "{https}", "{private_key}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canary:
-    """The script, and what it does."""
+    """The script and its stages."""
 
     text: str
-    #: The stages it has, in the order of the plan.
+    #: The stages of the script, in the order of the plan.
     stages: tuple[str, ...]
-    #: Stages of the lock that it has not.
+    #: The stages of the lock that the script does not have.
     left_out: tuple[str, ...]
 
 
 def export(lock_file: Path, output: Path, moved: Sequence[Path] = ()) -> Canary:
     """Write the script of the lock in *lock_file* to *output*; nothing is run.
 
-    *moved* are scripts that may not be where they were. Raises ``LockMissing``, ``EvidenceUnreadable``,
+    *moved* are the new places of scripts. Raises ``LockMissing``, ``EvidenceUnreadable``,
     ``SmokeMissing``, ``NothingToExport`` and ``OutputUnwritable``.
     """
-    lock, _ = recall.read(lock_file)
-    profile = recall.profile(lock, lock_file)
-    made = canary(lock, recall.plan(lock, lock_file, moved), profile, filename=output.name)
-    writing.write({output: made.text})
-    return made
+    lock, _ = fromlock.read_lock(lock_file)
+    profile = fromlock.find_profile(lock, lock_file)
+    script = canary(lock, fromlock.read_plan(lock, lock_file, moved), profile, filename=output.name)
+    writing.write_files({output: script.text})
+    return script
 
 
 def canary(lock: Lock, plan: Plan, profile: Profile | None, *, filename: str = "canary.py") -> Canary:
-    """Return the script that makes the calls of *plan*; it calls itself *filename*.
+    """Return the script that makes the calls of *plan*; its usage text names it *filename*.
 
     Raises ``NothingToExport`` where the plan has no call of a profile.
     """
-    real = profile.real if profile else None
+    real_endpoints = profile.real_endpoints if profile else None
     scripts = [script for group in plan.groups for script in group.scripts]
-    stages = [stage for script in scripts if real and (stage := _stage(script, real)) is not None]
-    if profile is None or real is None or not stages:
+    stages = [stage for script in scripts if real_endpoints and (stage := _stage(script, real_endpoints)) is not None]
+    if profile is None or real_endpoints is None or not stages:
         raise NothingToExport([script.stage for script in scripts])
     names = tuple(stage.name for stage in stages)
     return Canary(
-        text=_head(lock, filename) + _text(stages, real),
+        text=_script_head(lock, filename) + _script_body(stages, real_endpoints),
         stages=names,
         left_out=tuple(script.stage for script in scripts if script.stage not in names),
     )
@@ -74,26 +74,26 @@ class _Stage:
 
     @property
     def function(self) -> str:
-        """What its feature is called in the script."""
+        """The name of its feature function in the script."""
         return self.file.stem
 
 
-def _stage(script: Script, real: Real) -> _Stage | None:
-    """*script* as a stage of the canary; ``None`` for what only the emulator can be asked."""
-    asked = script.environment.get("MINREQ_CALLS")
-    if asked is None or script.stage.rpartition("/")[2] in real.without:
+def _stage(script: Script, real_endpoints: RealEndpoints) -> _Stage | None:
+    """Return *script* as a stage of the canary; ``None`` when only the emulator can answer it."""
+    calls = script.environment.get("MINREQ_CALLS")
+    if calls is None or script.stage.rpartition("/")[2] in real_endpoints.without:
         return None
-    return _Stage(name=script.stage, file=script.file, calls=_calls(json.loads(asked), real))
+    return _Stage(name=script.stage, file=script.file, calls=_real_calls(json.loads(calls), real_endpoints))
 
 
-def _calls(calls: Iterable[Mapping[str, Any]], real: Real) -> list[dict[str, Any]]:
-    """The calls without what is the emulator's; those that are the same then, once."""
+def _real_calls(calls: Iterable[Mapping[str, Any]], real_endpoints: RealEndpoints) -> list[dict[str, Any]]:
+    """Return the calls without arguments for the emulator; calls that are then equal appear once."""
     found: dict[str, dict[str, Any]] = {}
     for call in calls:
         arguments = {
             name: value
             for name, value in call["arguments"].items()
-            if name not in real.arguments and not any(mark in json.dumps(value) for mark in _EMULATED)
+            if name not in real_endpoints.arguments and not any(mark in json.dumps(value) for mark in _EMULATOR_FIELDS)
         }
         same = json.dumps([call["model"], arguments], sort_keys=True)
         found.setdefault(same, {"name": call["name"], "model": call["model"], "arguments": arguments})
@@ -145,16 +145,16 @@ if __name__ == "__main__":
 '''
 
 
-def _head(lock: Lock, filename: str) -> str:
+def _script_head(lock: Lock, filename: str) -> str:
     words = {"{command}": lock.command, "{root}": lock.resolution.root, "{filename}": filename}
     head = _HEAD
-    for word, said in words.items():
-        head = head.replace(word, said)
+    for word, value in words.items():
+        head = head.replace(word, value)
     return head
 
 
-def _text(stages: Collection[_Stage], real: Real) -> str:
-    neighbours = {file.stem for file in real.files}
+def _script_body(stages: Collection[_Stage], real_endpoints: RealEndpoints) -> str:
+    neighbours = {file.stem for file in real_endpoints.files}
     features = {stage.function: stage.file for stage in stages}
     models = sorted({call["model"] for stage in stages for call in stage.calls})
     parts = [
@@ -164,42 +164,42 @@ def _text(stages: Collection[_Stage], real: Real) -> str:
         *(f"    {model!r}: {model!r},\n" for model in models),
         "}\n\n",
         "# What the features share.\n\n",
-        *(_module(file, neighbours) for file in real.files),
+        *(_shared_code(file, neighbours) for file in real_endpoints.files),
         "# The features.\n\n\n",
-        *(_defined(name, file, neighbours) for name, file in features.items()),
+        *(_feature_function(name, file, neighbours) for name, file in features.items()),
         "#: Each stage: its feature, and the calls it makes.\n",
         "STAGES = {\n",
-        *(f"    {stage.name!r}: ({stage.function}, {_literal(stage.calls)}),\n" for stage in stages),
+        *(f"    {stage.name!r}: ({stage.function}, {_python_literal(stage.calls)}),\n" for stage in stages),
         "}\n\n",
         _TAIL,
     ]
     return "".join(parts)
 
 
-def _literal(value: object) -> str:
-    """*value* as Python says it."""
+def _python_literal(value: object) -> str:
+    """Return *value* as a Python literal."""
     return pprint.pformat(value, width=100, sort_dicts=False).replace("\n", "\n    ")
 
 
-def _module(file: Path, neighbours: Collection[str]) -> str:
-    """The code of *file*, without its documentation and without imports from its *neighbours*."""
-    return "\n".join(_lines(file, neighbours)).strip("\n") + "\n\n\n"
+def _shared_code(file: Path, neighbours: Collection[str]) -> str:
+    """Return the code of *file* without its docstring and without imports from its *neighbours*."""
+    return "\n".join(_code_lines(file, neighbours)).strip("\n") + "\n\n\n"
 
 
-def _defined(name: str, file: Path, neighbours: Collection[str]) -> str:
-    """The code of *file* as a function."""
+def _feature_function(name: str, file: Path, neighbours: Collection[str]) -> str:
+    """Return the code of *file* as a function."""
     text = file.read_text("utf-8")
     documentation = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
-    body = "\n".join(_lines(file, neighbours)).strip("\n")
+    body = "\n".join(_code_lines(file, neighbours)).strip("\n")
     return f'def {name}() -> None:\n    """{documentation}"""\n{textwrap.indent(body, "    ")}\n\n\n'
 
 
-def _lines(file: Path, neighbours: Collection[str]) -> Iterator[str]:
+def _code_lines(file: Path, neighbours: Collection[str]) -> Iterator[str]:
     text = file.read_text("utf-8")
-    gone: set[int] = set()
+    dropped_lines: set[int] = set()
     for node in ast.parse(text).body:
         is_documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         is_neighbour = isinstance(node, ast.ImportFrom) and (node.module or "") in neighbours
         if is_documentation or is_neighbour:
-            gone.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    yield from (line for number, line in enumerate(text.splitlines(), 1) if number not in gone)
+            dropped_lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    yield from (line for number, line in enumerate(text.splitlines(), 1) if number not in dropped_lines)

@@ -1,4 +1,4 @@
-"""The way of the data through a verification: the smoke again, on nothing but what the lock on disk installs."""
+"""Verify a lock: run its smoke again on what the lock installs, or on what another tool built from the lock."""
 
 from __future__ import annotations
 
@@ -12,205 +12,210 @@ from packaging.utils import NormalizedName
 
 from minreq import interpreter as runtime
 from minreq.config import IndexOptions, VerifySettings
-from minreq.config.settings import read_command
+from minreq.config.settings import parse_command
 from minreq.errors import ProofFailed
 from minreq.index.client import IndexClient
 from minreq.interpreter import Interpreter
-from minreq.lockfile import edits as edited, pinned
+from minreq.lockfile import edits as edited
+from minreq.lockfile.finder import Finder, Installation, read_pins, recorded_pin
 from minreq.lockfile.requirements import LockedPin
-from minreq.minimize.laboratory import workplace
-from minreq.minimize.observe import PROOF_SEED, Laboratory, observe_installed, stages
+from minreq.minimize.observe import PROOF_SEED, observe_in_one_folder, run_stages
+from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.model import Behaviour, Lock, Plan
-from minreq.profiles import planning
+from minreq.profiles import planner
 from minreq.reporting import Reporter, Step
-from minreq.smoke.running import Run
-from minreq.task import recall, task as preparing
-from minreq.verify import artifact, verdict
+from minreq.smoke.run import Run
+from minreq.task import fromlock
+from minreq.task.sdists import SdistBuilder
+from minreq.task.task import build_project, read_index_settings, with_find_links
+from minreq.verify import artifact, deviations
 from minreq.wheels.store import Store
-
-#: What tools that make an environment put into it beforehand.
-_SEEDS = frozenset({"pip", "setuptools", "wheel"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """What is to be verified, read from disk."""
+class _VerifyTask:
+    """What to verify, as read from disk."""
 
     lock: Lock
-    #: The requirements file as it is.
+    #: The text of the requirements file.
     text: str
     settings: VerifySettings
-    #: Runs the smoke.
+    #: The interpreter that runs the smoke.
     interpreter: Interpreter
     plan: Plan
-    #: What decides what the plan does, as the lock records it.
+    #: Digests of the files that decide what the plan does, as the lock records them.
     inputs: Mapping[str, str]
     edits: tuple[edited.Edit, ...]
 
 
 def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
-    """Prove the lock on disk again and return it; nothing is written.
+    """Run the smoke of the lock on disk again and return the lock; nothing is written.
 
-    Raises ``ProofFailed`` with what behaves differently and what was changed; and every other branch of ``MinreqError``
-    but ``BaselineFailure``.
+    Raises ``ProofFailed`` with the deviations and the edits of the file, and every other branch of ``MinreqError`` but
+    ``BaselineFailure``.
     """
-    task = _task(settings)
-    circumstances = tuple(_circumstances(task))
-    for sentence in circumstances:
+    task = _read_task(settings)
+    conditions = tuple(_changed_conditions(task))
+    for sentence in conditions:
         reporter.note(sentence)
-    index_settings = preparing.index_settings(_with_project(task))
+    index_settings = read_index_settings(_index_options(task))
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(
             settings.cache_dir / "wheels",
             index,
-            fetched=reporter.fetched,
-            allow_pth=recall.allowed_pth(task.lock),
+            on_fetched=reporter.fetched,
+            allow_pth=fromlock.read_allowed_pth(task.lock),
         )
-        finder = pinned.Finder(
+        finder = Finder(
             index=index,
             platform=task.interpreter.platform,
-            build=recall.Builder(interpreter=task.interpreter, settings=index_settings, store=store).build,
+            build=SdistBuilder(interpreter=task.interpreter, settings=index_settings, store=store).build,
             holds=store.holds,
         )
-        # A new store has none yet.
+        # A new store has no scratch folder yet.
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
-        bench = _Bench(task=task, store=store, finder=finder, reporter=reporter)
+        verifier = _Verifier(task=task, store=store, finder=finder, reporter=reporter)
         is_built = settings.path is not None or settings.python is not None
-        found = bench.artifact() if is_built else bench.fresh_environment()
-    # What is changed in the file without changing what is installed comes last.
+        found = verifier.verify_artifact() if is_built else verifier.verify_pins()
+    # Edits that do not change what is installed come last.
     found += tuple(edit.sentence for edit in task.edits if not edit.installs)
     if found:
-        raise ProofFailed(str(settings.lock), [*found, *circumstances])
+        raise ProofFailed(str(settings.lock), [*found, *conditions])
     return task.lock
 
 
-def _task(settings: VerifySettings) -> _Task:
-    lock, text = recall.read(settings.lock)
+def _read_task(settings: VerifySettings) -> _VerifyTask:
+    lock, text = fromlock.read_lock(settings.lock)
     python = settings.python or settings.interpreter
-    plan = recall.plan(lock, settings.lock, settings.smokes)
+    plan = fromlock.read_plan(lock, settings.lock, settings.smokes)
     shared = plan.first is None or plan.first.stage in lock.stages
-    return _Task(
+    return _VerifyTask(
         lock=lock,
         text=text,
         settings=settings,
-        interpreter=runtime.interpreter(Path(python) if python else None),
-        plan=plan if shared else planning.without_template(plan),
-        inputs=planning.inputs(plan),
-        edits=edited.edits(lock, text, filename=settings.lock.name),
+        interpreter=runtime.find_interpreter(Path(python) if python else None),
+        plan=plan if shared else planner.without_template(plan),
+        inputs=planner.input_digests(plan),
+        edits=edited.find_edits(lock, text, filename=settings.lock.name),
     )
 
 
-def _with_project(task: _Task) -> IndexOptions:
-    """Return where to look for files: a project that is the root is built again, and found where that is done."""
+def _index_options(task: _VerifyTask) -> IndexOptions:
+    """Return the index options. When a local project is the root, it is built again and its wheel is added."""
     settings = task.settings
-    recorded = read_command(task.lock.command).get("project")
+    recorded = parse_command(task.lock.command).get("project")
     if recorded is None:
         return settings.index
     folder = next((each for each in (recorded, settings.lock.parent / recorded) if each.is_dir()), recorded)
-    wheel = preparing.build_project(
-        folder, task.interpreter, preparing.index_settings(settings.index), settings.cache_dir
-    )
-    return preparing.found_at(settings.index, wheel)
+    wheel = build_project(folder, task.interpreter, read_index_settings(settings.index), settings.cache_dir)
+    return with_find_links(settings.index, wheel)
 
 
-def _circumstances(task: _Task) -> Iterator[str]:
-    """Tell what else is not as it was when the lock was proven, and may be why something differs."""
-    # Files of requirements, whose names begin as options do, decided what was resolved.
+def _changed_conditions(task: _VerifyTask) -> Iterator[str]:
+    """Yield what changed since the lock was proven and may explain a deviation: the smoke, the platform."""
+    # Inputs whose names begin as options do are requirements files. They decided the resolution, not the smoke.
     before = {name: digest for name, digest in task.lock.inputs.items() if not name.startswith("-")}
     now = task.inputs
     if changed := sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)):
         yield f"the smoke is not the one the lock was proven with: {', '.join(changed)}"
-    if place := verdict.elsewhere(task.lock, task.interpreter.platform):
+    if place := deviations.describe_other_platform(task.lock, task.interpreter.platform):
         yield place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bench:
-    """Where the smoke is run, on one thing or the other."""
+class _Verifier:
+    """Runs the smoke on the pins of the lock or on an artifact, and compares with the lock."""
 
-    task: _Task
+    task: _VerifyTask
     store: Store
-    finder: pinned.Finder
+    finder: Finder
     reporter: Reporter
 
-    def fresh_environment(self) -> tuple[str, ...]:
-        """Run on what the file pins, from archives whose hashes are checked; return what is wrong."""
+    def verify_pins(self) -> tuple[str, ...]:
+        """Run the smoke on the pins of the file, from archives with checked hashes; return sentences on faults."""
         task = self.task
-        pins = pinned.pins(task.lock, task.text)
-        self.reporter.began(Step.MAP, _counted(len(pins)))
+        pins = read_pins(task.lock, task.text)
+        self.reporter.began(Step.MAP, _count_distributions(len(pins)))
         installation = self.finder.find(*_with_tools(task.lock, pins))
         causes = [edit.sentence for edit in task.edits if edit.installs]
         if not installation.complete:
             return (*installation.faults, *causes)
         names = installation.candidates.keys()
 
-        def run(laboratory: Laboratory) -> Behaviour:
-            return observe_installed(laboratory, names).behaviour
+        def run(runner: SmokeRunner) -> Behaviour:
+            return observe_in_one_folder(runner, names).behaviour
 
-        out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
-        return (*self._answer(task.plan, installation, run, causes=causes, out=out), *installation.faults)
+        left_out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
+        return (
+            *self._compare_with_lock(task.plan, installation, run, causes=causes, left_out=left_out),
+            *installation.faults,
+        )
 
-    def artifact(self) -> tuple[str, ...]:
-        """Run on what another tool built from the lock; return what is wrong with it."""
+    def verify_artifact(self) -> tuple[str, ...]:
+        """Run the smoke on what another tool built from the lock; return sentences on faults."""
         task, lock = self.task, self.task.lock
         with ExitStack() as stack:
-            where, folders = self._tree(stack)
-            # Environments have tools that the lock knows nothing of, and the runtime's own distributions.
-            tolerated = _SEEDS | lock.resolution.provided if task.settings.python else frozenset()
-            there = artifact.installed(folders)
+            where, folders = self._open_folders(stack)
+            # An environment also has seed packages, and the distributions that the runtime provides.
+            tolerated = artifact.SEED_PACKAGES | lock.resolution.provided if task.settings.python else frozenset()
+            installed = artifact.installed_versions(folders)
             pins = {kept.candidate.name: kept.candidate.version for kept in lock.selection.kept}
-            wrong = dict(artifact.discrepancies(there, pins, where=where, tolerated=tolerated))
-            self.reporter.began(Step.MAP, f"{_counted(len(there))} in {where}")
-            provided = {name: pinned.recorded(lock, name) for name in lock.resolution.provided if name not in there}
+            discrepancies = dict(artifact.find_discrepancies(installed, pins, where=where, tolerated=tolerated))
+            self.reporter.began(Step.MAP, f"{_count_distributions(len(installed))} in {where}")
+            provided = {name: recorded_pin(lock, name) for name in lock.resolution.provided if name not in installed}
             installation = self.finder.find(*_with_tools(lock, provided))
-            shelves = self._shelves(folders, stack)
+            links = self._link_folders(folders, stack)
 
-            def run(laboratory: Laboratory) -> Behaviour:
-                paths = [*shelves, *laboratory.paths(installation.candidates)]
-                with Run(laboratory.world, "proof", paths=paths, seed=PROOF_SEED) as run:
-                    results = stages(run, laboratory.world.plan, laboratory.jobs)
+            def run(runner: SmokeRunner) -> Behaviour:
+                paths = [*links, *runner.folders(installation.candidates)]
+                with Run(runner.setup, "proof", paths=paths, seed=PROOF_SEED) as run:
+                    results = run_stages(run, runner.setup.plan, runner.jobs)
                 return Behaviour(stages=tuple(result.behaviour for result in results))
 
-            # The tree is the user's: nothing is written into it.
+            # The tree belongs to the user: nothing is written into it.
             plan = replace(task.plan, environment={**task.plan.environment, "PYTHONDONTWRITEBYTECODE": "1"})
-            out = sorted(wrong.keys() - there.keys())
-            found = self._answer(plan, installation, run, causes=[*wrong.values()], out=out)
-        # Whatever the tool built it from: the file on disk is to hold too.
+            left_out = sorted(discrepancies.keys() - installed.keys())
+            found = self._compare_with_lock(
+                plan, installation, run, causes=[*discrepancies.values()], left_out=left_out
+            )
+        # The lock on disk has to hold too, whatever the tool built the tree from.
         return (*found, *installation.faults, *(edit.sentence for edit in task.edits if edit.installs))
 
-    def _tree(self, stack: ExitStack) -> tuple[str, tuple[Path, ...]]:
-        """The name of what is verified, and its folders with packages; *stack* removes what was unpacked."""
+    def _open_folders(self, stack: ExitStack) -> tuple[str, tuple[Path, ...]]:
+        """Return the name of the artifact and its import folders; *stack* removes what was unpacked."""
         settings, interpreter = self.task.settings, self.task.interpreter
         if settings.path is None:
             return str(settings.python), runtime.site_folders(interpreter)
         version = interpreter.platform.python_version
-        folder = stack.enter_context(artifact.opened(settings.path, self.store.scratch_folder))
-        return str(settings.path), artifact.roots(folder, (version.major, version.minor), named=settings.path)
+        folder = stack.enter_context(artifact.open_tree(settings.path, self.store.scratch_folder))
+        return str(settings.path), artifact.find_import_folders(
+            folder, (version.major, version.minor), named=settings.path
+        )
 
-    def _shelves(self, folders: Sequence[Path], stack: ExitStack) -> list[Path]:
-        """Links to *folders* in places that have names: what is observed must not depend on where a tree lies."""
-        shelves = [self.store.scratch_folder / f"tree-{secrets.token_hex(6)}" for _ in folders]
-        for shelf, folder in zip(shelves, folders, strict=True):
-            stack.callback(shelf.unlink, missing_ok=True)
-            shelf.symlink_to(folder.absolute(), target_is_directory=True)
-        return shelves
+    def _link_folders(self, folders: Sequence[Path], stack: ExitStack) -> list[Path]:
+        """Link *folders* into the scratch folder, so that the behaviour does not depend on the place of the tree."""
+        links = [self.store.scratch_folder / f"tree-{secrets.token_hex(6)}" for _ in folders]
+        for link, folder in zip(links, folders, strict=True):
+            stack.callback(link.unlink, missing_ok=True)
+            link.symlink_to(folder.absolute(), target_is_directory=True)
+        return links
 
-    def _answer(
+    def _compare_with_lock(
         self,
         plan: Plan,
-        installation: pinned.Installation,
-        run: Callable[[Laboratory], Behaviour],
+        installation: Installation,
+        run: Callable[[SmokeRunner], Behaviour],
         *,
         causes: Sequence[str],
-        out: Sequence[NormalizedName],
+        left_out: Sequence[NormalizedName],
     ) -> tuple[str, ...]:
-        """Tell what differs in a *run*, and that the smoke misses nothing of what is *out*.
+        """Describe the deviations of a *run* from the lock; without any, explain what it did not miss of *left_out*.
 
-        Without a cause that can be named, it has to differ twice.
+        When no *causes* are known, a second run has to confirm the deviations.
         """
         task, lock, settings = self.task, self.task.lock, self.task.settings
-        closure = recall.closure(lock, installation, self.store)
-        with workplace(
+        closure = fromlock.make_closure(lock, installation, self.store)
+        with open_runner(
             task.interpreter,
             plan,
             closure,
@@ -220,25 +225,30 @@ class _Bench:
             timeout=settings.timeout,
             require_sandbox=settings.require_sandbox,
             reporter=self.reporter,
-        ) as laboratory:
+        ) as runner:
             self.reporter.began(Step.PROVE)
             platform = task.interpreter.platform
-            found = verdict.differing(lock, run(laboratory), platform)
+            found = deviations.deviations_from_lock(lock, run(runner), platform)
             if found and not causes:
-                found = verdict.repeated(found, verdict.differing(lock, run(laboratory), platform))
-        return (*verdict.sentences(found, causes), *(() if found else verdict.unnoticed(lock, out)))
+                found = deviations.confirmed_deviations(
+                    found, deviations.deviations_from_lock(lock, run(runner), platform)
+                )
+        return (
+            *deviations.describe_deviations(found, causes),
+            *(() if found else deviations.explain_unmissed(lock, left_out)),
+        )
 
 
 def _with_tools(
     lock: Lock, pins: Mapping[NormalizedName, LockedPin]
 ) -> tuple[Lock, Mapping[NormalizedName, LockedPin]]:
-    """Return *lock* and *pins* with the tools of the smoke, where nothing else is pinned."""
-    own = {each.name: each for each in lock.tools if each.name not in lock.resolution.pins}
-    with_tools = replace(lock, resolution=replace(lock.resolution, pins={**lock.resolution.pins, **own}))
+    """Return *lock* and *pins* with the tools of the smoke added, as far as the lock does not pin them itself."""
+    tools = {each.name: each for each in lock.tools if each.name not in lock.resolution.pins}
+    with_tools = replace(lock, resolution=replace(lock.resolution, pins={**lock.resolution.pins, **tools}))
     names = (each.name for each in lock.tools if each.name not in pins)
-    return with_tools, {**pins, **{name: pinned.recorded(with_tools, name) for name in names}}
+    return with_tools, {**pins, **{name: recorded_pin(with_tools, name) for name in names}}
 
 
-def _counted(number: int) -> str:
+def _count_distributions(number: int) -> str:
     """Return ``1 distribution``, ``2 distributions``."""
     return f"{number} distribution" if number == 1 else f"{number} distributions"

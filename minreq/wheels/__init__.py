@@ -1,3 +1,3 @@
-"""Wheels: the store, what is in them, who owns which module."""
+"""Wheels: check them, store them, unpack them, and find which distribution owns a module."""
 
-__all__ = ["closure", "compiled", "importmap", "repacking", "rules", "store", "unpacking"]
+__all__ = ["bytecode", "closure", "importmap", "repacking", "rules", "store", "unpacking"]

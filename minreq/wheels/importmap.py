@@ -1,4 +1,4 @@
-"""Which distribution owns which module, read from the wheels themselves; names are never guessed."""
+"""Map modules to the distributions that own them, by the files of the wheels; names are never guessed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 
 from minreq.model import Member
 
-#: Endings of files that can be imported; extension modules have more in front (``.cpython-312-x86_64-linux-gnu``).
+#: Endings of files that can be imported. An extension module has a tag in front (``.cpython-312-x86_64-linux-gnu``).
 _MODULE_SUFFIXES = (".py", ".pyc", ".so", ".pyd")
 
 #: Dotted name of a module or package -> whether it is a module or has an ``__init__``; false for a bare folder.
@@ -18,17 +18,17 @@ Modules = Mapping[str, bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportMap:
-    """The owners of top-level names, and of the children of every package that is nobody's alone."""
+    """The owners of top-level modules, and of the children of each package that several distributions share."""
 
-    #: The distributions that have the module, or the package with its ``__init__``, in the order given; empty for a
-    #: bare namespace package (PEP 420).
+    #: The distributions with the module, or with the ``__init__`` of the package, in the order given; empty for a
+    #: namespace package (PEP 420).
     owners: Mapping[str, tuple[NormalizedName, ...]]
-    #: Packages whose children may lie in several distributions, with all that have the folder: `owners` holds those
-    #: children too.
+    #: Packages whose children may belong to several distributions, with all distributions that have the folder.
+    #: `owners` has those children too.
     shared: Mapping[str, frozenset[NormalizedName]]
 
     def owner(self, name: str) -> NormalizedName | None:
-        """Return the distribution that is asked first for *name*; ``None`` for a bare namespace or an unknown name."""
+        """Return the first owner of *name*; ``None`` for a namespace package or an unknown name."""
         owners = self.owners.get(name, ())
         return owners[0] if owners else None
 
@@ -36,8 +36,8 @@ class ImportMap:
 def modules(members: Iterable[Member]) -> dict[str, bool]:
     """Return the modules that a wheel with these *members* makes importable.
 
-    Follows the binary distribution format: what lies at the root or in ``.data/purelib`` and ``.data/platlib`` goes
-    into ``site-packages``.
+    By the binary distribution format, files at the root and in ``.data/purelib`` and ``.data/platlib`` go into
+    ``site-packages``.
     """
     found: dict[str, bool] = {}
     for member in members:
@@ -60,7 +60,7 @@ def modules(members: Iterable[Member]) -> dict[str, bool]:
 
 
 def import_map(distributions: Mapping[NormalizedName, Modules]) -> ImportMap:
-    """Join the modules of all *distributions*; where two own one module, the order of the mapping decides."""
+    """Join the modules of all *distributions*; when two own a module, the first in the mapping comes first."""
     children: dict[str, dict[str, None]] = {}
     holders: dict[str, list[NormalizedName]] = {}
     for distribution, its_modules in distributions.items():

@@ -1,4 +1,4 @@
-"""A wheel under a local version that declares only what is there, so that installers that check are content."""
+"""Repack a wheel under a local version so that it requires only what the lock has, as installers check that."""
 
 from __future__ import annotations
 
@@ -23,43 +23,44 @@ from minreq.errors import BrokenWheel
 LABEL = "minreq"
 
 
-def local(version: Version) -> Version:
-    """Return *version* as a repacked wheel has it: ``1.0+minreq``, ``1.0+cpu.minreq``.
+def local_version(version: Version) -> Version:
+    """Return the local version of a repacked wheel: ``1.0+minreq``, ``1.0+cpu.minreq``.
 
-    ``==1.0`` matches it too: a specifier without a local version ignores that of the candidate.
+    ``==1.0`` matches it too: a specifier without a local version ignores the one of a candidate.
     """
     return Version(f"{version}.{LABEL}" if version.local else f"{version}+{LABEL}")
 
 
-def declared(archive: Path) -> tuple[str, ...]:
-    """Return the ``Requires-Dist`` of a wheel as they stand; raises ``BrokenWheel``."""
-    with _opened(archive) as file:
+def declared_requirements(archive: Path) -> tuple[str, ...]:
+    """Return the ``Requires-Dist`` lines of a wheel; raises ``BrokenWheel``."""
+    with _open_archive(archive) as file:
         return tuple(_metadata(file, archive).get_all("Requires-Dist", ()))
 
 
-def relaxed(
+def relax_requirement(
     requirement: str,
     pins: Mapping[NormalizedName, Version],
     environments: Iterable[Mapping[str, str]],
     extras: frozenset[str],
 ) -> str | None:
-    """Return *requirement* as it holds among *pins*; ``None`` where it names what is not among them.
+    """Return *requirement* in a form that *pins* satisfy; ``None`` when it is dropped.
 
-    What belongs to another extra than *extras* (those that somebody requests of its project) stays as it is. What is
-    for other environments is dropped too: Poetry locks for all platforms at once, and would look for it. A specifier
-    that the pin does not satisfy, which an override set aside, is dropped.
+    A requirement is dropped when *pins* do not have its project. This includes requirements for other environments:
+    Poetry locks for all platforms at once, and would look for them. A requirement of an extra that is not in *extras*
+    (the ones requested of its project) stays as it is. A specifier that the pin does not satisfy is removed: an
+    override ignored it.
     """
     try:
         parsed = Requirement(requirement)
     except InvalidRequirement:
         return requirement
-    asked = parsed.marker is None or any(
+    applies = parsed.marker is None or any(
         parsed.marker.evaluate({**environment, "extra": extra})
         for environment in environments
         for extra in ("", *sorted(extras))
     )
     pin = pins.get(canonicalize_name(parsed.name))
-    if not asked and (pin is not None or "extra" in str(parsed.marker)):
+    if not applies and (pin is not None or "extra" in str(parsed.marker)):
         return requirement
     if pin is None:
         return None
@@ -71,39 +72,38 @@ def relaxed(
 
 
 def repack(archive: Path, folder: Path, requires: Iterable[str]) -> Path:
-    """Write the wheel *archive* anew into *folder*, declaring *requires*; return its path.
+    """Repack the wheel *archive* into *folder* with the requirements *requires*; return the path of the new wheel.
 
-    Every file but its metadata has the bytes, and the mode, that it had. Equal wheels give equal bytes. Raises
-    ``BrokenWheel``.
+    All files but its metadata keep their bytes and modes. Equal wheels give equal bytes. Raises ``BrokenWheel``.
     """
     _name, version, _, _ = parse_wheel_filename(archive.name)
     distribution, _, *rest = archive.name.split("-")
-    new = local(version)
+    new = local_version(version)
     target = folder / "-".join((distribution, str(new), *rest))
-    with _opened(archive) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as made:
+    with _open_archive(archive) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new_archive:
         info = _info_folder(old, archive)
-        rename = _renamer(info, archive.name, f"{distribution}-{new}")
+        rename = _version_renamer(info, archive.name, f"{distribution}-{new}")
         metadata = _metadata(old, archive)
         _rewrite(metadata, str(new), requires)
         records: list[tuple[str, str, str]] = []
         template = old.getinfo(f"{info}/METADATA")
         for member in old.infolist():
-            # With the record go its signatures: RECORD.jws, RECORD.p7s.
+            # Signatures of the old RECORD are dropped too: RECORD.jws, RECORD.p7s.
             if member.is_dir() or member.filename.startswith(f"{info}/RECORD"):
                 continue
             content = old.read(member)
             if member.filename == template.filename:
                 content = metadata.as_bytes(policy=policy.compat32.clone(max_line_length=0))
             path = rename(member.filename)
-            made.writestr(_entry(path, member), content)
+            new_archive.writestr(_zip_entry(path, member), content)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             records.append((path, f"sha256={digest}", str(len(content))))
         record = rename(f"{info}/RECORD")
-        made.writestr(_entry(record, template), _record([*records, (record, "", "")]))
+        new_archive.writestr(_zip_entry(record, template), _record_text([*records, (record, "", "")]))
     return target
 
 
-def _opened(archive: Path) -> zipfile.ZipFile:
+def _open_archive(archive: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(archive)
     except zipfile.BadZipFile as error:
@@ -111,7 +111,7 @@ def _opened(archive: Path) -> zipfile.ZipFile:
 
 
 def _info_folder(file: zipfile.ZipFile, archive: Path) -> str:
-    """The one ``.dist-info``, however it spells the name."""
+    """Return the ``.dist-info`` folder, which may spell the project name in any way."""
     found = {name.partition("/")[0] for name in file.namelist()}
     folders = [each for each in found if each.endswith(".dist-info")]
     if len(folders) != 1 or f"{folders[0]}/METADATA" not in file.namelist():
@@ -131,8 +131,11 @@ def _rewrite(metadata: EmailMessage, version: str, requires: Iterable[str]) -> N
         metadata["Requires-Dist"] = each
 
 
-def _renamer(info: str, filename: str, new: str) -> Callable[[str], str]:
-    """The folders that have the version in their name (binary distribution format, "The .dist-info directory")."""
+def _version_renamer(info: str, filename: str, new: str) -> Callable[[str], str]:
+    """Return a function that renames the folders with a version in their name.
+
+    See the binary distribution format, "The .dist-info directory".
+    """
     old = info.removesuffix(".dist-info")
     data = {f"{old}.data", f"{'-'.join(filename.split('-')[:2])}.data"}
 
@@ -145,7 +148,7 @@ def _renamer(info: str, filename: str, new: str) -> Callable[[str], str]:
     return rename
 
 
-def _entry(path: str, like: zipfile.ZipInfo) -> zipfile.ZipInfo:
+def _zip_entry(path: str, like: zipfile.ZipInfo) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(path, like.date_time)
     entry.external_attr = like.external_attr
     entry.create_system = like.create_system
@@ -153,7 +156,7 @@ def _entry(path: str, like: zipfile.ZipInfo) -> zipfile.ZipInfo:
     return entry
 
 
-def _record(rows: Iterable[tuple[str, str, str]]) -> str:
+def _record_text(rows: Iterable[tuple[str, str, str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""What a wheel must not be: rules about its zip directory, its RECORD and its metadata, before anything is unpacked.
+"""Rules that every wheel must obey: its zip directory, its RECORD and its metadata are checked before it is unpacked.
 
 Sources: "Binary distribution format" and "Recording installed projects" on packaging.python.org, PEP 829 for start
 files, ``site`` in the standard library, and what the index of the Python community itself refuses.
@@ -21,16 +21,16 @@ from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HostileWheel
 
-#: The largest wheels known have some 30,000 entries.
-MOST_ENTRIES = 200_000
-#: No wheel known unpacks to more bytes; it would not fit where minreq's locks go by far.
-MOST_BYTES = 16 << 30
-#: A wheel that unpacks to less is no bomb, however well it is compressed.
+#: The largest known wheels have about 30,000 entries.
+MAX_ENTRIES = 200_000
+#: No known wheel unpacks to more bytes, and no deployment could hold it.
+MAX_BYTES = 16 << 30
+#: A wheel that unpacks to fewer bytes is no bomb, whatever its compression.
 HARMLESS_BYTES = 64 << 20
-#: Unpacked bytes for one of the archive; text of programs reaches 10, tables of zeros some dozens.
-MOST_RATIO = 200
-#: The largest file that is read for what it says (RECORD, WHEEL, METADATA, entry points), in bytes.
-MOST_METADATA = 64 << 20
+#: Unpacked bytes for each byte of the archive. Program text reaches 10, a table of zeros some dozens.
+MAX_RATIO = 200
+#: The largest metadata file that is read (RECORD, WHEEL, METADATA, entry points), in bytes.
+MAX_METADATA = 64 << 20
 
 _START_UP_MODULES = frozenset({"sitecustomize", "usercustomize"})
 _START_UP_SUFFIXES = (".pth", ".start")
@@ -38,24 +38,24 @@ _START_UP = "it runs at every start of Python, without any import"
 _SCHEMES = frozenset({"purelib", "platlib", "scripts", "headers", "data"})
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _IS_ENCRYPTED = 0x1
-#: Directories of a zip's entry where there is nothing else to say it.
+#: The bytes of a local header without its variable fields.
 _LOCAL_HEADER = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """Something a wheel may do, and a person should know."""
+class WheelNotice:
+    """Something that a wheel may do and the user should know."""
 
     path: str
     sentence: str
-    #: Refused unless the user allows it for that distribution.
+    #: Whether it is refused unless the user allows it for the distribution.
     start_up: bool = False
 
 
-def look_into(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> tuple[Remark, ...]:
-    """Judge the directory of the wheel *filename*, an archive of *size* bytes.
+def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> tuple[WheelNotice, ...]:
+    """Check the zip directory of the wheel *filename*, an archive of *size* bytes.
 
-    Returns what is legitimate and remarkable. Raises ``HostileWheel`` with the file and the rule.
+    Return notices on what is allowed and unusual. Raises ``HostileWheel`` with the file and the rule.
     """
     _check_bomb(filename, entries, size)
     paths = []
@@ -66,15 +66,17 @@ def look_into(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> t
             _check_place(filename, entry.filename)
     for path, number in Counter(installed_path(path) for path in paths).items():
         if number > 1:
-            raise HostileWheel(filename, path, "it is there more than once, and which of them is installed is chance")
-    return tuple(_remarks(paths))
+            raise HostileWheel(
+                filename, path, "it is there more than once, and chance decides which of them is installed"
+            )
+    return tuple(_notices(paths))
 
 
 def _check_bomb(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> None:
-    if len(entries) > MOST_ENTRIES:
-        raise HostileWheel(filename, "its directory", f"it has {len(entries):,} entries, more than {MOST_ENTRIES:,}")
+    if len(entries) > MAX_ENTRIES:
+        raise HostileWheel(filename, "its directory", f"it has {len(entries):,} entries, more than {MAX_ENTRIES:,}")
     unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MOST_BYTES or (unpacked > HARMLESS_BYTES and unpacked > MOST_RATIO * size):
+    if unpacked > MAX_BYTES or (unpacked > HARMLESS_BYTES and unpacked > MAX_RATIO * size):
         largest = max(entries, key=lambda entry: entry.file_size)
         raise HostileWheel(filename, largest.filename, f"{size:,} bytes would unpack to {unpacked:,}")
     stop, before = 0, ""
@@ -86,8 +88,8 @@ def _check_bomb(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) ->
 
 
 def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
-    """Refuse what would be written elsewhere than it says, or is no plain file."""
-    # As it stands in the archive: zipfile itself cuts at a NUL, and some systems see a folder where others do not.
+    """Refuse a path that leads elsewhere on some system, and an entry that is no regular file."""
+    # The raw name: zipfile cuts it at a NUL, and systems differ in what separates folders.
     path = entry.orig_filename
     parts = path.removesuffix("/").split("/")
     if path.startswith("/") or (len(path) > 1 and path[1] == ":"):
@@ -108,7 +110,7 @@ def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
 
 
 def _check_place(filename: str, path: str) -> None:
-    """Refuse a file that would take the place of something no distribution owns."""
+    """Refuse a file that would replace a part of Python or of the environment."""
     name = installed_path(path)
     first, *rest = name.split("/")
     if first.partition(".")[0].lower() in _START_UP_MODULES and (rest or "." in first):
@@ -138,7 +140,7 @@ def _check_script(filename: str, path: str, name: str) -> None:
 
 
 def _is_of_environment(place: str) -> bool:
-    """Whether a path below the prefix is where modules, interpreters or the environment's own description lie."""
+    """Whether a path below the prefix belongs to modules, interpreters or the description of an environment."""
     parts = PurePosixPath(place.lower()).parts
     return (
         parts[:1] == ("pyvenv.cfg",)
@@ -148,45 +150,45 @@ def _is_of_environment(place: str) -> bool:
     )
 
 
-def _remarks(paths: Iterable[str]) -> Iterator[Remark]:
+def _notices(paths: Iterable[str]) -> Iterator[WheelNotice]:
     spellings: dict[str, str] = {}
     shadows = set()
     for path in paths:
         name = installed_path(path)
         if "/" not in name and name.endswith(_START_UP_SUFFIXES):
-            yield Remark(path=path, sentence=f"lines of it run: {_START_UP}", start_up=True)
+            yield WheelNotice(path=path, sentence=f"lines of it run: {_START_UP}", start_up=True)
         top = name.partition("/")[0].partition(".")[0]
         is_module = "/" in name or name.endswith((".py", ".so", ".pyc"))
         if is_module and top in sys.stdlib_module_names and top not in shadows and not path.endswith(".dist-info"):
             shadows.add(top)
-            yield Remark(path=path, sentence=f"it has the name of the standard library's {top}, which comes first")
+            yield WheelNotice(path=path, sentence=f"it has the name of the standard library's {top}, which comes first")
         other = spellings.setdefault(name.casefold(), name)
         if other != name:
-            yield Remark(path=path, sentence=f"where case does not count it takes the place of {other}")
+            yield WheelNotice(path=path, sentence=f"where case does not count it takes the place of {other}")
 
 
-def check_start_up(filename: str, name: str, remarks: Iterable[Remark]) -> None:
-    """Refuse what runs at every start of Python; raises ``HostileWheel`` with what to say where it has to be."""
-    for remark in remarks:
-        if remark.start_up:
-            rule = f"{remark.sentence}; if it has to be there, say --allow-pth {name}"
-            raise HostileWheel(filename, remark.path, rule)
+def check_start_up(filename: str, name: str, notices: Iterable[WheelNotice]) -> None:
+    """Refuse a file that runs at every start of Python; raises ``HostileWheel`` with the option that allows it."""
+    for notice in notices:
+        if notice.start_up:
+            rule = f"{notice.sentence}; to allow it, use --allow-pth {name}"
+            raise HostileWheel(filename, notice.path, rule)
 
 
 def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[str]]) -> None:
-    """Refuse a RECORD that does not list every file of the wheel, each with a hash, or lists what is not there.
+    """Refuse a RECORD that does not list every file of the wheel with a hash, or that lists a missing file.
 
-    *record* holds its rows: path, hash, size. Raises ``HostileWheel``.
+    *record* has its rows: path, hash, size. Raises ``HostileWheel``.
     """
     rows: dict[str, Sequence[str]] = {}
     for row in record:
         if len(row) != 3:  # noqa: PLR2004 - The format's three columns.
-            raise HostileWheel(filename, "RECORD", f"its line {','.join(row)[:80]!r} has not the three columns")
+            raise HostileWheel(filename, "RECORD", f"its line {','.join(row)[:80]!r} does not have three columns")
         if row[0] in rows:
             raise HostileWheel(filename, row[0], "RECORD lists it twice")
         rows[row[0]] = row
-    there = set(paths)
-    for path in sorted(there):
+    present = set(paths)
+    for path in sorted(present):
         name = path.rpartition(".dist-info/")[2]
         if name in {"RECORD", "RECORD.jws", "RECORD.p7s"}:
             continue
@@ -195,30 +197,30 @@ def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[
         algorithm = rows[path][1].partition("=")[0]
         if algorithm not in {"sha256", "sha384", "sha512"}:
             raise HostileWheel(filename, path, f"RECORD has no hash of it that counts ({algorithm or 'none'})")
-    for path in sorted(rows.keys() - there):
+    for path in sorted(rows.keys() - present):
         if "/__pycache__/" not in path and not path.endswith(("RECORD", "/")):
             raise HostileWheel(filename, path, "RECORD lists it, and it is not there")
 
 
 def check_metadata(filename: str, path: str, text: str, *, name: NormalizedName, version: Version) -> None:
-    """Refuse METADATA, which lies at *path*, that names another project or version than the file's.
+    """Refuse METADATA at *path* when it names another project or version than the file name.
 
     Raises ``HostileWheel``.
     """
     headers = HeaderParser().parsestr(text)
-    said = str(headers.get("Name", "")), str(headers.get("Version", ""))
+    in_metadata = str(headers.get("Name", "")), str(headers.get("Version", ""))
     try:
-        same = canonicalize_name(said[0]) == name and Version(said[1]) == version
+        same = canonicalize_name(in_metadata[0]) == name and Version(in_metadata[1]) == version
     except InvalidVersion:
         same = False
     if not same:
-        raise HostileWheel(filename, path, f"it says inside that it is {' '.join(said).strip() or 'nothing'}")
+        raise HostileWheel(filename, path, f"METADATA says that it is {' '.join(in_metadata).strip() or 'nothing'}")
 
 
 def check_entry_points(filename: str, path: str, text: str) -> None:
-    """Refuse entry points that would make a script somewhere else, or one in the place of the interpreter."""
+    """Refuse entry points that would install a script outside its folder or replace the interpreter."""
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # As the specification says: names keep their case.
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # Names are case-sensitive (entry points specification).
     try:
         parser.read_string(text)
     except configparser.Error as error:
@@ -229,17 +231,17 @@ def check_entry_points(filename: str, path: str, text: str) -> None:
 
 
 def installed_path(path: str) -> str:
-    """Return where *path* of a wheel lands in ``site-packages``: ``x-1.data/purelib/y`` is ``y``."""
+    """Return the place in ``site-packages`` of *path* in a wheel: ``x-1.data/purelib/y`` is ``y``."""
     first, _, rest = path.partition("/")
     if first.endswith(".data") and rest.startswith(("purelib/", "platlib/")):
         return rest.partition("/")[2]
     return path
 
 
-def overlapping(records: Mapping[NormalizedName, Iterable[Sequence[str]]]) -> Iterator[str]:
-    """Tell which files of one distribution take the place of other ones of another, by the RECORD of each.
+def describe_overlaps(records: Mapping[NormalizedName, Iterable[Sequence[str]]]) -> Iterator[str]:
+    """Yield a sentence for each pair of distributions with files at the same path, by the RECORD of each.
 
-    Equal files are nobody's loss, and so are two that are both empty.
+    Files with equal contents do no harm and are not reported.
     """
     owners: dict[str, tuple[NormalizedName, str]] = {}
     found: dict[tuple[NormalizedName, NormalizedName], list[str]] = {}

@@ -1,4 +1,4 @@
-"""Wheels by hash: fetched, checked, unpacked once, and removed when nobody has used them for long."""
+"""Store wheels by hash: fetch them, check them, unpack them once, and remove those that are no longer used."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from minreq.errors import HashMismatch, HashMissing, StoreUnwritable
 from minreq.model import Sdist, Wheel
 from minreq.system import temporary
 from minreq.system.temporary import TemporaryFolder
-from minreq.wheels import compiled, rules
-from minreq.wheels.rules import Remark
-from minreq.wheels.unpacking import record_of, unpack
+from minreq.wheels import bytecode, rules
+from minreq.wheels.rules import WheelNotice
+from minreq.wheels.unpacking import read_record, unpack
 
 _CHUNK = 1 << 20
 
-#: Beside what a wheel installs: what there is to say about it.
-_REMARKS = "remarks.json"
+#: The file with the notices on a wheel, beside its unpacked files.
+_NOTICES = "remarks.json"
 
 _DAY = 24 * 60 * 60
-#: Seconds after which nobody will finish what lies there: no run takes that long.
+#: Seconds after which a leftover is removed: no run takes that long to finish it.
 _LEFTOVER_AGE = _DAY
-#: Seconds after which something that was not used is removed.
+#: Seconds after which an unused archive or tree is removed.
 _UNUSED_AGE = 30 * _DAY
 
 
-class Source(Protocol):
-    """Where the bytes of a wheel come from."""
+class Downloader(Protocol):
+    """Downloads archives."""
 
     def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
         """Write the archive to *to*; the store checks the hash."""
@@ -46,156 +46,157 @@ class Source(Protocol):
 class Store:
     """A folder of archives and of their unpacked trees, both named by the archive's SHA-256.
 
-    Several processes may use one store at once: what has its final name is complete.
+    Several processes may use one store at the same time: a file or folder with its final name is complete.
     """
 
     def __init__(
         self,
         folder: Path,
-        source: Source,
+        source: Downloader,
         *,
-        fetched: Callable[[str, int], None] | None = None,
+        on_fetched: Callable[[str, int], None] | None = None,
         allow_pth: Iterable[NormalizedName] = (),
-        remarked: Callable[[str], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = folder
-        #: Distributions whose start-up files are kept. Nothing here ever runs them.
+        #: Distributions whose start-up files are kept. The store never runs them.
         self._allow_pth = frozenset(allow_pth)
-        #: Told each remark about a wheel once, as a sentence.
-        self._remarked = remarked or (lambda _sentence: None)
-        self._told: set[str] = set()
-        #: Trees that were found to be whole.
-        self._whole: set[Path] = set()
-        #: Each distribution lies here, in ``SHA-256/lib``.
+        #: Called once for each notice on a wheel, with a sentence.
+        self._on_notice = on_notice or (lambda _sentence: None)
+        self._reported: set[str] = set()
+        #: Trees that this store has checked to be complete.
+        self._complete_trees: set[Path] = set()
+        #: Contains each distribution as ``SHA-256/lib``.
         self.unpacked_folder = folder / "unpacked"
-        #: On the same file system: a rename or a link out of here copies nothing.
+        #: On the file system of the store, so that files can be moved or linked from here without a copy.
         self.scratch_folder = folder / "unfinished"
         temporary.sweep(self.scratch_folder)
         self._source = source
-        self._fetched = fetched or (lambda _filename, _size: None)
+        self._on_fetched = on_fetched or (lambda _filename, _size: None)
 
-    def archive(self, wheel: Wheel | Sdist) -> Path:
-        """Return the path of the wheel's archive, fetched if need be; its hash has been checked.
+    def fetch(self, wheel: Wheel | Sdist) -> Path:
+        """Return the path of the archive, and download it if the store does not hold it. Its hash is checked.
 
-        Raises ``HashMismatch``, ``HashMissing``, ``StoreUnwritable``, and what the source raises.
+        Raises ``HashMismatch``, ``HashMissing``, ``StoreUnwritable``, and the errors of the download.
         """
         if wheel.sha256 is None:
             raise HashMissing(wheel.filename)
-        final = self._archive(wheel)
+        final = self._archive_path(wheel)
         with self._lock(wheel.sha256):
             if not final.exists():
-                self._fetch(wheel, final)
+                self._download(wheel, final)
             _mark_as_used(final.parent)
         return final
 
     def holds(self, wheel: Wheel | Sdist) -> bool:
-        """Whether the archive is here, so that no source is asked for it."""
-        return wheel.sha256 is not None and self._archive(wheel).exists()
+        """Whether the store has the archive, so that it is not downloaded."""
+        return wheel.sha256 is not None and self._archive_path(wheel).exists()
 
-    def unpacked(self, wheel: Wheel) -> Path:
-        """Return the folder that holds what the wheel installs into ``site-packages``, unpacking it if need be.
+    def unpack(self, wheel: Wheel) -> Path:
+        """Return the folder with the files that the wheel installs into ``site-packages``; unpack it if needed.
 
-        ``purelib`` and ``platlib`` are one folder; scripts, headers and data of the wheel go beside it.
-        Raises ``HostileWheel``, ``BrokenWheel``, and what `archive` raises.
+        ``purelib`` and ``platlib`` share this folder; scripts, headers and data are beside it. Raises ``HostileWheel``,
+        ``BrokenWheel``, and the errors of `fetch`.
         """
-        archive = self.archive(wheel)
+        archive = self.fetch(wheel)
         final = self.unpacked_folder / str(wheel.sha256)
         with self._lock(f"{wheel.sha256}-unpacked"):
-            self._remove_damage(final)
+            self._remove_damaged_files(final)
             if not final.exists():
-                archive = self._verified(wheel, archive)
-                made = self._temporary_folder()
-                unfinished = made.path
+                archive = self._refetch_if_damaged(wheel, archive)
+                temporary_folder = self._temporary_folder()
+                unfinished = temporary_folder.path
                 try:
                     allowed = wheel.name in self._allow_pth
-                    remarks = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256, allow_pth=allowed)
-                    (unfinished / _REMARKS).write_text(json.dumps([asdict(each) for each in remarks]), "utf-8")
+                    notices = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256, allow_pth=allowed)
+                    (unfinished / _NOTICES).write_text(json.dumps([asdict(each) for each in notices]), "utf-8")
                     final.parent.mkdir(parents=True, exist_ok=True)
                     unfinished.replace(final)
                 except OSError as error:
                     raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
                 finally:
-                    made.remove()
+                    temporary_folder.remove()
             _mark_as_used(final)
-        self._judge(wheel, final)
+        self._report_notices(wheel, final)
         return final / "lib"
 
-    def _remove_damage(self, tree: Path) -> None:
-        """Remove *tree* where it is not whole, and compiled files of it that are not as they were made."""
+    def _remove_damaged_files(self, tree: Path) -> None:
+        """Remove *tree* if it is not complete, else its compiled files that cannot be trusted."""
         try:
-            if tree.exists() and not self._is_whole(tree):
+            if tree.exists() and not self._is_complete(tree):
                 shutil.rmtree(tree)
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
 
-    def _verified(self, wheel: Wheel, archive: Path) -> Path:
-        """Return the archive, fetched again where something damaged it since."""
+    def _refetch_if_damaged(self, wheel: Wheel, archive: Path) -> Path:
+        """Return the archive; download it again if it was damaged in the store."""
         if sha256(archive) != wheel.sha256:
             archive.unlink()
-            return self.archive(wheel)
+            return self.fetch(wheel)
         return archive
 
-    def _is_whole(self, tree: Path) -> bool:
-        """Whether the files of an unpacked wheel are as long as RECORD says; looked at once for each tree.
+    def _is_complete(self, tree: Path) -> bool:
+        """Whether all files of an unpacked wheel have the size in RECORD; each tree is checked once.
 
-        That finds what a full disk or a crash leaves. To hash them all would take longer than many a lock.
+        This finds what a full disk or a crash leaves. Hashing all files would take longer than many locks. Compiled
+        files are not in RECORD: those that cannot be trusted are removed.
         """
-        if tree not in self._whole:
+        if tree not in self._complete_trees:
             lib = tree / "lib"
-            rows = record_of(lib)
+            rows = read_record(lib)
             try:
-                whole = (
+                complete = (
                     bool(rows)
                     and all(
-                        # A root may have five thousand files: paths would be most of the time.
+                        # A root may have five thousand files: Path objects would take most of the time.
                         os.stat(f"{lib}/{path}").st_size == int(size)  # noqa: PTH116
                         for path, _, size in rows
                         if size and path[:3] != "../"
                     )
                 )
             except (OSError, ValueError):
-                whole = False
-            if not whole:
+                complete = False
+            if not complete:
                 return False
-            compiled.remove_what_nobody_vouches_for(tree)
-            self._whole.add(tree)
+            bytecode.remove_untrusted_bytecode(tree)
+            self._complete_trees.add(tree)
         return True
 
-    def _judge(self, wheel: Wheel, final: Path) -> None:
-        """Tell the remarks about *wheel*; raise ``HostileWheel`` where one of them is not allowed.
+    def _report_notices(self, wheel: Wheel, final: Path) -> None:
+        """Report the notices on *wheel*; raise ``HostileWheel`` when one of them is not allowed.
 
-        What is in the store was unpacked for another lock, perhaps, with other permissions.
+        The wheel may have been unpacked for another lock, which allowed more.
         """
-        file = final / _REMARKS
-        remarks = [Remark(**each) for each in json.loads(file.read_text("utf-8"))] if file.exists() else []
+        file = final / _NOTICES
+        notices = [WheelNotice(**each) for each in json.loads(file.read_text("utf-8"))] if file.exists() else []
         if wheel.name not in self._allow_pth:
-            rules.check_start_up(wheel.filename, wheel.name, remarks)
-        for remark in remarks:
-            sentence = f"{wheel.filename} has {remark.path}: {remark.sentence}"
-            if sentence not in self._told:
-                self._told.add(sentence)
-                self._remarked(sentence)
+            rules.check_start_up(wheel.filename, wheel.name, notices)
+        for notice in notices:
+            sentence = f"{wheel.filename} has {notice.path}: {notice.sentence}"
+            if sentence not in self._reported:
+                self._reported.add(sentence)
+                self._on_notice(sentence)
 
-    def _archive(self, wheel: Wheel | Sdist) -> Path:
+    def _archive_path(self, wheel: Wheel | Sdist) -> Path:
         digest = str(wheel.sha256)
         return self._folder / "wheels" / digest[:2] / digest / wheel.filename
 
-    def _fetch(self, wheel: Wheel | Sdist, final: Path) -> None:
-        made = self._temporary_folder()
+    def _download(self, wheel: Wheel | Sdist, final: Path) -> None:
+        temporary_folder = self._temporary_folder()
         try:
-            partial = made.path / wheel.filename
+            partial = temporary_folder.path / wheel.filename
             with partial.open("wb") as file:
                 self._source.download(wheel, file)
             found = sha256(partial)
             if found != wheel.sha256:
                 raise HashMismatch(wheel.filename, str(wheel.sha256), found)
-            self._fetched(wheel.filename, partial.stat().st_size)
+            self._on_fetched(wheel.filename, partial.stat().st_size)
             final.parent.mkdir(parents=True, exist_ok=True)
             partial.replace(final)
         except OSError as error:
             raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
         finally:
-            made.remove()
+            temporary_folder.remove()
 
     def _temporary_folder(self) -> TemporaryFolder:
         try:
@@ -218,51 +219,50 @@ class Store:
 
 
 def prune(folder: Path) -> int:
-    """Remove from the store *folder* what nobody will miss; return the bytes that were freed.
+    """Remove unused files from the store *folder*; return the freed bytes.
 
-    That is what was left unfinished more than a day ago, and archives and unpacked trees that were not used for 30
-    days. The time of last use is the modification time of the folder that bears the hash: the store sets it at every
-    use, since file systems need not record access. What another process has locked is in use. Raises
-    ``StoreUnwritable``.
+    These are leftovers older than a day, and archives and unpacked trees that were not used for 30 days. The time of
+    last use is the modification time of the folder that is named by the hash: the store sets it at every use, since
+    file systems need not record access. What another process has locked is in use. Raises ``StoreUnwritable``.
     """
     now = time.time()
     try:
         freed = sum(
-            _removed(leftover)
+            _remove(leftover)
             for leftover in _children(folder / "unfinished")
             if now - leftover.lstat().st_mtime > _LEFTOVER_AGE
         )
         for tree in _children(folder / "unpacked"):
-            freed += _withdrawn(folder, tree, f"{tree.name}-unpacked", now)
+            freed += _remove_unused(folder, tree, f"{tree.name}-unpacked", now)
         for group in _children(folder / "wheels"):
             for archive in _children(group):
-                freed += _withdrawn(folder, archive, archive.name, now)
+                freed += _remove_unused(folder, archive, archive.name, now)
     except OSError as error:
         raise StoreUnwritable(folder, error.strerror or str(error)) from error
     return freed
 
 
-def _withdrawn(folder: Path, stored: Path, name: str, now: float) -> int:
+def _remove_unused(folder: Path, stored: Path, name: str, now: float) -> int:
     """Remove *stored*, an archive or a tree with the lock *name*, if it has not been used lately; return its bytes."""
     if now - stored.stat().st_mtime <= _UNUSED_AGE:
         return 0
     try:
         with _lock(folder, name).acquire(blocking=False):
-            # It may have been used, or removed by another, before the lock was ours.
+            # Another process may have used or removed it before this one got the lock.
             if not stored.exists() or now - stored.stat().st_mtime <= _UNUSED_AGE:
                 return 0
-            # What has its final name is complete, also while it goes.
-            grave = TemporaryFolder(_made(folder / "unfinished"))
-            stored.replace(grave.path / stored.name)
+            # Moved away first, so that what has its final name is complete during the removal too.
+            removal = TemporaryFolder(_make_folder(folder / "unfinished"))
+            stored.replace(removal.path / stored.name)
     except Timeout:
         return 0
-    freed = _removed(grave.path)
-    grave.release()
+    freed = _remove(removal.path)
+    removal.release()
     return freed
 
 
-def _removed(path: Path) -> int:
-    """Remove *path* and return the bytes that this frees: a file with another link stays."""
+def _remove(path: Path) -> int:
+    """Remove *path* and return the freed bytes: a file with another hard link frees none."""
     if path.is_symlink() or path.is_file():
         status = path.lstat()
         path.unlink(missing_ok=True)
@@ -278,16 +278,16 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _mark_as_used(path: Path) -> None:
-    # A store that can only be read is not pruned either.
+    # A read-only store is not pruned either.
     with suppress(OSError):
         os.utime(path)
 
 
 def _lock(folder: Path, name: str) -> FileLock:
-    return FileLock(_made(folder / "locks") / name)
+    return FileLock(_make_folder(folder / "locks") / name)
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

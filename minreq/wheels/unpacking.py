@@ -1,4 +1,4 @@
-"""A wheel becomes files in folders, as an installer makes them; none of it is run, and RECORD is held to its word."""
+"""Unpack a wheel into folders, as an installer does, and check every file against RECORD; nothing in it is run."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from packaging.utils import parse_wheel_filename
 
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.wheels import rules
-from minreq.wheels.rules import Remark
+from minreq.wheels.rules import WheelNotice
 
 
 def unpack(
     archive: Path, folder: Path, *, metadata_sha256: str | None = None, allow_pth: bool = False
-) -> tuple[Remark, ...]:
+) -> tuple[WheelNotice, ...]:
     """Unpack the wheel *archive* below *folder*: ``lib`` for modules and metadata, ``bin``, ``include``, ``data``.
 
-    Nothing of it is run and nothing compiled. *metadata_sha256* is that of the metadata the index showed for it, where
-    it did (PEP 658). Returns what is legitimate and remarkable. Raises ``HostileWheel`` and ``BrokenWheel``.
+    Nothing in it is run or compiled. *metadata_sha256* is the hash of the metadata that the index showed for the wheel,
+    if it did (PEP 658). Return notices on what is allowed and unusual. Raises ``HostileWheel`` and ``BrokenWheel``.
     """
     schemes = {
         "purelib": str(folder / "lib"),
@@ -43,18 +43,18 @@ def unpack(
     (folder / "lib").mkdir()
     try:
         with zipfile.ZipFile(archive) as file, warnings.catch_warnings():
-            remarks = rules.look_into(archive.name, file.infolist(), archive.stat().st_size)
+            notices = rules.check_directory(archive.name, file.infolist(), archive.stat().st_size)
             name, version, _, _ = parse_wheel_filename(archive.name)
             if not allow_pth:
-                rules.check_start_up(archive.name, name, remarks)
-            warnings.simplefilter("ignore", RuntimeWarning)  # Compiled files in a wheel are skipped, which is right.
+                rules.check_start_up(archive.name, name, notices)
+            warnings.simplefilter("ignore", RuntimeWarning)  # installer warns that it skips compiled files.
             source = WheelFile(file)
-            record = _described(archive.name, file, source, metadata_sha256)
+            record = _check_dist_info(archive.name, file, source, metadata_sha256)
             metadata = source.read_dist_info("METADATA")
             place = f"{source.dist_info_dir}/METADATA"
             rules.check_metadata(archive.name, place, metadata, name=name, version=version)
             destination = _Destination(schemes, interpreter="python", script_kind="posix")
-            destination.expect(archive.name, record)
+            destination.expect_record(archive.name, record)
             install(source, destination, additional_metadata={})
     except (
         zipfile.BadZipFile,
@@ -63,7 +63,7 @@ def unpack(
         ValueError,
         KeyError,
         IndexError,
-        AssertionError,  # installer's, of a file whose columns are not those of the format.
+        AssertionError,  # installer raises it for a RECORD with wrong columns.
         EOFError,
         NotImplementedError,
         FileExistsError,
@@ -71,11 +71,11 @@ def unpack(
         IsADirectoryError,
     ) as error:
         raise BrokenWheel(archive.name, str(error) or type(error).__name__) from error
-    return remarks
+    return notices
 
 
-def record_of(tree: Path) -> Sequence[Sequence[str]]:
-    """Return the rows of the RECORD in *tree*, an unpacked wheel; none where it cannot be read."""
+def read_record(tree: Path) -> Sequence[Sequence[str]]:
+    """Return the rows of the RECORD in *tree*, an unpacked wheel; no rows when it cannot be read."""
     try:
         (file,) = tree.glob("*.dist-info/RECORD")
         return _rows(file.read_text("utf-8"))
@@ -87,16 +87,16 @@ def _rows(text: str) -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(text)) if row]
 
 
-def _described(
+def _check_dist_info(
     filename: str, file: zipfile.ZipFile, source: WheelFile, metadata_sha256: str | None
 ) -> Sequence[Sequence[str]]:
-    """Check what the wheel says of itself; return the rows of its RECORD."""
+    """Check the ``.dist-info`` folder of the wheel; return the rows of its RECORD."""
     folder = source.dist_info_dir
     for needed in ("RECORD", "METADATA", "WHEEL"):
         if f"{folder}/{needed}" not in file.NameToInfo:
-            raise HostileWheel(filename, f"{folder}/{needed}", "every wheel has it, and it is not there")
-        if file.getinfo(f"{folder}/{needed}").file_size > rules.MOST_METADATA:
-            raise HostileWheel(filename, f"{folder}/{needed}", "it is larger than any of its kind")
+            raise HostileWheel(filename, f"{folder}/{needed}", "every wheel must have it, and it is not there")
+        if file.getinfo(f"{folder}/{needed}").file_size > rules.MAX_METADATA:
+            raise HostileWheel(filename, f"{folder}/{needed}", "it is larger than any known file of this kind")
     metadata = file.read(f"{folder}/METADATA")
     if metadata_sha256 and hashlib.sha256(metadata).hexdigest() != metadata_sha256:
         raise HostileWheel(filename, f"{folder}/METADATA", "it is not the metadata that the index shows for this wheel")
@@ -109,28 +109,30 @@ def _described(
 
 
 class _Destination(SchemeDictionaryDestination):
-    """Writes files, and holds RECORD to its word: hashes are made while writing anyway."""
+    """Writes files and compares their hashes, which are computed while writing, with RECORD."""
 
-    def expect(self, filename: str, record: Sequence[Sequence[str]]) -> None:
-        """Know what the RECORD of the wheel *filename* promises."""
+    def expect_record(self, filename: str, record: Sequence[Sequence[str]]) -> None:
+        """Remember the RECORD of the wheel *filename* to compare with."""
         self._filename = filename
-        self._promised = {rules.installed_path(path): (path, digest) for path, digest, _ in record}
+        self._recorded = {rules.installed_path(path): (path, digest) for path, digest, _ in record}
 
     def finalize_installation(
         self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
     ) -> None:
-        """Raise ``HostileWheel`` where a file is not what RECORD says."""
+        """Raise ``HostileWheel`` when a file does not have the hash in RECORD."""
         written = list(records)
-        for of, entry in written:
-            path, promised = self._promised.get(entry.path, ("", ""))
-            counts = of in {"purelib", "platlib"} and path and entry.hash_ is not None  # RECORD has no hash of itself.
-            if counts and promised != self._found(of, entry, promised):
+        for file_scheme, entry in written:
+            path, recorded = self._recorded.get(entry.path, ("", ""))
+            has_hash = (
+                file_scheme in {"purelib", "platlib"} and path and entry.hash_ is not None
+            )  # RECORD has no hash of itself.
+            if has_hash and recorded != self._written_hash(file_scheme, entry, recorded):
                 raise HostileWheel(self._filename, path, "it is not the file whose hash RECORD has")
         super().finalize_installation(scheme, record_file_path, written)
 
-    def _found(self, scheme: Scheme, entry: RecordEntry, promised: str) -> str:
-        """The hash of what was written, as RECORD spells it."""
-        algorithm = promised.partition("=")[0]
+    def _written_hash(self, scheme: Scheme, entry: RecordEntry, recorded: str) -> str:
+        """Return the hash of the written file, in the algorithm and form of RECORD."""
+        algorithm = recorded.partition("=")[0]
         if entry.hash_ is not None and entry.hash_.name == algorithm:
             return f"{algorithm}={entry.hash_.value}"
         content = Path(self.scheme_dict[scheme], entry.path).read_bytes()

@@ -1,3 +1,14 @@
-"""From unpacked wheels to a smaller tree: which files are left out, what stands in their place, how it is written."""
+"""Make a tree smaller: decide which files are left out, and write the tree with placeholders and true records."""
 
-__all__ = ["choosing", "description", "installing", "layering", "leaves", "packing", "savings", "symbols", "tree"]
+__all__ = [
+    "archive",
+    "description",
+    "files",
+    "install",
+    "layers",
+    "levels",
+    "references",
+    "sizesteps",
+    "strip",
+    "write",
+]

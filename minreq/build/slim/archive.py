@@ -1,4 +1,4 @@
-"""Zip archives that are equal where what is in them is."""
+"""Reproducible zip archives: equal files give equal bytes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-#: The oldest time that the format knows: no file tells when it was built.
+#: The oldest time that the format can hold. All entries have it, so that the time of a build does not show.
 _TIME = (1980, 1, 1, 0, 0, 0)
-#: Level 9 takes more than twice the time for half a percent.
+#: Level 9 takes more than twice the time and saves half a percent.
 _LEVEL = 6
 
 
-def pack(folder: Path, archive: Path, prefix: str, paths: Iterable[str]) -> int:
-    """Write *archive* from the files *paths* of *folder*, each below *prefix* (``python``); return its bytes.
+def write_archive(folder: Path, archive: Path, prefix: str, paths: Iterable[str]) -> int:
+    """Write the files *paths* of *folder* into *archive*, each below *prefix* (``python``); return its bytes.
 
-    Names in order, one time for all, no owners, and of modes only whether a file can be run.
+    Entries are sorted. They have one time, no owners, and of the mode only whether the file is executable.
     """
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as packed:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as zip_file:
         for path in sorted(paths):
             file = folder / path
             entry = zipfile.ZipInfo(f"{prefix}/{path}" if prefix else path, _TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, wherever this runs.
             entry.external_attr = (0o100755 if file.stat().st_mode & 0o100 else 0o100644) << 16
-            packed.writestr(entry, file.read_bytes(), compresslevel=_LEVEL)
+            zip_file.writestr(entry, file.read_bytes(), compresslevel=_LEVEL)
     return archive.stat().st_size

@@ -1,4 +1,4 @@
-"""Compiled files that are valid whatever the time of their source: what a file system that cannot be written needs."""
+"""Compile sources for a read-only tree: the compiled files are valid whatever the time of their source."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from minreq.errors import PythonUnusable
 
-#: The work is always cut into as many parts, so that the bytes do not depend on how many run at once.
+#: The number of parts does not depend on the machine, so that the bytes do not either.
 _PARTS = 4
 
-#: Run by the interpreter that will load the files; reads lines of source, compiled and shown path from stdin, and
-#: tells those that it could not compile. The hash of the source is not checked when the file is loaded (PEP 552).
+#: The target interpreter runs this. It reads lines from stdin: the path of the source, of the compiled file, and the
+#: path to show. It prints the paths that it cannot compile. On load Python does not check the source hash (PEP 552).
 _SCRIPT = """
 import py_compile, sys
 for line in sys.stdin.read().splitlines():
@@ -29,10 +29,10 @@ for line in sys.stdin.read().splitlines():
 def compile_sources(
     python: Path, tag: str, folder: Path, paths: Sequence[str], *, beside: bool, jobs: int
 ) -> tuple[str, ...]:
-    """Compile the sources *paths* of *folder* with *python*; return those that are no Python, as templates are.
+    """Compile the sources *paths* of *folder* with *python*; return those that are no valid Python, such as templates.
 
-    With *beside* the compiled file lies where its source does, to be loaded without one; else in ``__pycache__``,
-    under the *tag* of the interpreter (``cpython-312``). Equal sources give equal bytes.
+    With *beside* the compiled file lies beside its source, and Python can load it without the source. Otherwise it lies
+    in ``__pycache__`` under the *tag* of the interpreter (``cpython-312``). Equal sources give equal bytes.
     """
     lines = [f"{folder / path}\t{folder / compiled_path(path, tag, beside=beside)}\t{path}" for path in sorted(paths)]
     with ThreadPoolExecutor(jobs) as pool:
@@ -41,7 +41,7 @@ def compile_sources(
 
 
 def compiled_path(path: str, tag: str, *, beside: bool) -> str:
-    """Return where the compiled file of the source *path* lies."""
+    """Return the path of the compiled file of the source *path*."""
     stem = path.removesuffix(".py")
     if beside:
         return f"{stem}.pyc"
@@ -57,7 +57,7 @@ def _compile(python: Path, lines: Sequence[str]) -> list[str]:
             capture_output=True,
             text=True,
             encoding="utf-8",
-            # The order of a set of constants is that of their hashes.
+            # A set constant is written in the order of its hashes.
             env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
             cwd="/",
             check=True,

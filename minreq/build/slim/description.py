@@ -1,4 +1,4 @@
-"""``minreq-build.json``, which lies in every tree that is built: what it was made from, and what was left out."""
+"""``minreq-build.json``, the description in every tree: the inputs of the build, and what was left out."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from minreq.build.slim.leaves import Removal
-from minreq.build.slim.savings import Saving
-from minreq.build.slim.tree import Written
+from minreq.build.slim.files import RemovedFile
+from minreq.build.slim.sizesteps import SizeStep
+from minreq.build.slim.write import WrittenFiles
 
 FILE = "minreq-build.json"
 
 SCHEMA = 1
 
 
-def describe(facts: Mapping[str, Any], removed: Iterable[Removal], written: Written, steps: Iterable[Saving]) -> str:
-    """Return the text; *facts* come first. It says nothing of the machine, nor of the time."""
+def describe(
+    facts: Mapping[str, Any], removed: Iterable[RemovedFile], written: WrittenFiles, steps: Iterable[SizeStep]
+) -> str:
+    """Return the text, *facts* first. It has nothing about the machine or the time."""
     by_rule: dict[str, dict[str, int]] = defaultdict(dict)
-    for removal in removed:
-        by_rule[removal.rule.value][removal.leaf.path] = removal.leaf.size
+    for each in removed:
+        by_rule[each.rule.value][each.file.path] = each.file.size
     document = {
         "schema": SCHEMA,
         **facts,

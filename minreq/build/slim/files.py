@@ -1,4 +1,4 @@
-"""The values of slimming: a file that is to be installed, and one that is left out, with the rule that says so."""
+"""The files of a tree: one that is to be written, and one that is left out by a rule."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from packaging.utils import NormalizedName
 
-#: Names under which a licence may lie; whoever passes a package on has to pass it on too.
+#: Names of licence files. Who distributes a package has to distribute its licence too.
 _LICENCE = re.compile(r"(licen[cs]es?|copying|notice|authors|copyright)\b", re.IGNORECASE)
 
 
 class Rule(Enum):
-    """Why a file is left out; the text is for a person."""
+    """Why a file is left out; the value is shown to the user."""
 
     SCRIPTS = "scripts"
     STUBS = "type stubs"
@@ -29,42 +29,42 @@ class Rule(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
-    """A file of the tree that an installer would make of a lock."""
+class TreeFile:
+    """A file that installing the lock would write."""
 
-    #: Relative to where packages lie, with ``/``.
+    #: Relative to the folder of packages, with ``/``.
     path: str
     owner: NormalizedName
-    #: Where its bytes are.
+    #: The file in the store with the same bytes.
     source: Path
     size: int
     executable: bool = False
 
     @property
     def is_metadata(self) -> bool:
-        """Whether it lies in ``.dist-info``, which stays."""
+        """Whether the file is in ``.dist-info``. Such files are always kept."""
         return self.path.partition("/")[0].endswith(".dist-info")
 
     @property
     def is_licence(self) -> bool:
-        """Whether it is a licence by its name, or lies in a folder of them."""
+        """Whether the file is a licence by its name, or is in a folder of licences."""
         *folders, name = PurePosixPath(self.path).parts
         if self.module is not None:
             return False
-        # Of folders the whole name: ``license-manager`` is a service of AWS.
+        # A folder needs the full name: ``license-manager`` is a service of AWS.
         return bool(_LICENCE.match(name)) or any(_LICENCE.fullmatch(folder) for folder in folders)
 
     @property
     def module(self) -> str | None:
-        """The dotted name it can be imported by, ``None`` where it cannot."""
+        """The dotted name that imports the file, ``None`` when none does."""
         return module_of(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class RemovedFile:
     """A file that is left out."""
 
-    leaf: Leaf
+    file: TreeFile
     rule: Rule
 
 
@@ -84,6 +84,6 @@ def folder_of(path: str) -> str:
 
 
 def folders_of(path: str) -> list[str]:
-    """Return every folder that *path* lies in, the outermost first, without the top."""
+    """Return every folder that contains *path*, the outermost first, without the top."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]

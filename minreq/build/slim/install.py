@@ -1,4 +1,4 @@
-"""The tree that an installer would make of unpacked wheels, as a plan: nothing is written."""
+"""List the files that an installer would write for unpacked wheels, without writing them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from minreq.build.slim.leaves import Leaf
+from minreq.build.slim.files import TreeFile
 
-#: Where the store unpacks the parts of a wheel, and where ``pip install --target`` puts them.
-_PARTS = {"lib": "", "bin": "bin/", "data": ""}
+#: For each folder of the store, the folder that ``pip install --target`` writes its files into.
+_TARGET_FOLDERS = {"lib": "", "bin": "bin/", "data": ""}
 
 
-def leaves_of(unpacked: Mapping[NormalizedName, Path]) -> tuple[Leaf, ...]:
-    """Return the files that installing the wheels would write into one folder, sorted by path.
+def files_to_install(unpacked: Mapping[NormalizedName, Path]) -> tuple[TreeFile, ...]:
+    """Return the files that installing the wheels into one folder would write, sorted by path.
 
-    *unpacked* has for each distribution its ``lib`` in the store. Where two have one file, the last by name has it.
+    *unpacked* has the ``lib`` folder of each distribution in the store. When two distributions have the same file, the
+    last by name wins.
     """
-    found: dict[str, Leaf] = {}
+    found: dict[str, TreeFile] = {}
     for name, lib in sorted(unpacked.items()):
-        for part, prefix in _PARTS.items():
-            for file, inside in _files(lib.with_name(part)):
+        for part, prefix in _TARGET_FOLDERS.items():
+            for file, inside in _walk(lib.with_name(part)):
                 status = file.stat()
                 path = prefix + inside
                 executable = bool(status.st_mode & 0o100)
-                found[path] = Leaf(path=path, owner=name, source=file, size=status.st_size, executable=executable)
+                found[path] = TreeFile(path=path, owner=name, source=file, size=status.st_size, executable=executable)
     return tuple(found[path] for path in sorted(found))
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
     for parent, folders, names in os.walk(folder):
-        # What runs have compiled in the store.
+        # Runs of a smoke write compiled files into the store.
         folders[:] = sorted(each for each in folders if each != "__pycache__")
         for name in sorted(names):
             file = Path(parent, name)

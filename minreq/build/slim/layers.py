@@ -1,4 +1,4 @@
-"""Which layer a distribution goes into: what every function needs, and what one provider's functions need; pure."""
+"""Divide distributions into layers: what every function needs, and what the functions of one provider need; pure."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from minreq.model import Kept
 #: The layer that every function attaches.
 BASE = "base"
 
-#: How many layers a function can have (AWS Lambda developer guide, "Quotas").
-MOST = 5
+#: A function can attach so many layers (AWS Lambda developer guide, "Quotas").
+MAX_LAYERS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layers:
-    """The layers, and who attaches which."""
+class LayerPlan:
+    """Which layer each distribution goes into, and which layers a function attaches."""
 
     #: The layer of each distribution.
-    of: Mapping[NormalizedName, str]
+    layer_of: Mapping[NormalizedName, str]
     #: The base first, the others sorted.
     names: tuple[str, ...]
-    #: Provider to the layers that its functions attach.
+    #: For each provider, the layers that its functions attach.
     functions: Mapping[str, tuple[str, ...]]
 
 
-def layers(kept: Collection[Kept], providers: Collection[str], sizes: Mapping[NormalizedName, int]) -> Layers:
-    """Split what is *kept*: a layer for each provider that alone asks for something, all else in the base.
+def plan_layers(kept: Collection[Kept], providers: Collection[str], sizes: Mapping[NormalizedName, int]) -> LayerPlan:
+    """Put each distribution that only one provider needs into the layer of this provider, all others into the base.
 
-    With more than there may be, those with the fewest bytes join the base: each of its functions then carries a little
-    that it does not need.
+    A function can attach `MAX_LAYERS`. When there would be more, the smallest layers join the base: every function then
+    carries some distributions that it does not need.
     """
-    alone = {
+    provider_of = {
         each.candidate.name: each.providers[0]
         for each in kept
         if len(each.providers) == 1 and each.providers[0] in providers
     }
     totals: dict[str, int] = {}
-    for name, provider in alone.items():
+    for name, provider in provider_of.items():
         totals[provider] = totals.get(provider, 0) + sizes.get(name, 0)
-    chosen = frozenset(sorted(totals, key=lambda provider: (-totals[provider], provider))[: MOST - 1])
-    of = {
-        each.candidate.name: layer if (layer := alone.get(each.candidate.name, BASE)) in chosen else BASE
+    chosen = frozenset(sorted(totals, key=lambda provider: (-totals[provider], provider))[: MAX_LAYERS - 1])
+    layer_of = {
+        each.candidate.name: layer if (layer := provider_of.get(each.candidate.name, BASE)) in chosen else BASE
         for each in kept
     }
     functions = {provider: (BASE, provider) if provider in chosen else (BASE,) for provider in sorted(providers)}
-    return Layers(of=of, names=(BASE, *sorted(chosen)), functions=functions)
+    return LayerPlan(layer_of=layer_of, names=(BASE, *sorted(chosen)), functions=functions)

@@ -1,202 +1,160 @@
-"""What each level leaves out, and why; pure but for the sources that are read."""
+"""Decide which files each level (safe, unused, traced) leaves out, and by which rule; nothing is run."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from minreq.analyze.kinds import DOCS, SOURCES, TESTS, is_shared_object
-from minreq.build.slim.leaves import Leaf, Removal, Rule, folders_of
-from minreq.build.slim.reaching import Sources
+from minreq.build.slim.files import RemovedFile, Rule, TreeFile, folders_of
+from minreq.build.slim.references import ModuleReferences
 from minreq.config.levels import LEVELS, Level
 
-#: Data of a service that is found by its name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
-_SERVICE = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data/[^/]+)/")
-#: What every service needs beside its own: without it none is unknown, all fail alike, and nothing says why.
-_OF_ALL_SERVICES = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data)/[^/]+$")
-#: Reads the type stubs of its package when that is imported (``lazy_loader``).
+#: Data of one AWS service, which botocore finds by name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
+_SERVICE_DATA = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data/[^/]+)/")
+#: Data of all services. Without it every service fails in the same way, and no error says why.
+_SHARED_SERVICE_DATA = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data)/[^/]+$")
+#: A package with this call reads its own type stubs on import (``lazy_loader``).
 _READS_STUBS = b"attach_stub"
-#: Folders of scripts and headers, which no import finds.
-_SCRIPTS = ("bin/", "include/")
+#: Folders of scripts and headers; no import looks there.
+_SCRIPT_FOLDERS = ("bin/", "include/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What becomes of the files of a lock; both sorted by path."""
+class FileSelection:
+    """Which files of a lock are kept and which are left out; both sorted by path."""
 
-    kept: tuple[Leaf, ...]
-    removed: tuple[Removal, ...]
+    kept: tuple[TreeFile, ...]
+    removed: tuple[RemovedFile, ...]
 
 
-def choose(
-    leaves: Collection[Leaf],
+def select_files(
+    files: Collection[TreeFile],
     level: Level,
     *,
     opened: Collection[str] = (),
-    started: Collection[str] = (),
+    entry_points: Collection[str] = (),
     keep: Collection[str] = (),
     drop: Collection[str] = (),
-) -> Choice:
-    """Decide what of *leaves* is left out at *level*.
+) -> FileSelection:
+    """Decide which of *files* the *level* leaves out.
 
-    *opened* are the paths that a smoke opens, *started* modules that something outside of any source names (entry
-    points). *keep* and *drop* are patterns of paths, in which ``*`` stands for any text; *keep* wins.
+    *opened* are the paths that the smoke opens. *entry_points* are modules that metadata names, and no source. *keep*
+    and *drop* are patterns of paths, in which ``*`` matches any text; *keep* wins.
     """
     depth = LEVELS.index(level)
-    sources = Sources(leaves)
+    references = ModuleReferences(files)
     rules: dict[str, Rule] = {}
     for number, decide in enumerate((_safe, _unused, _traced), start=1):
         if depth >= number:
-            remaining = [leaf for leaf in leaves if leaf.path not in rules]
-            rules |= decide(remaining, sources, frozenset(opened), frozenset(started))
-    for leaf in leaves:
-        if leaf.is_metadata or any(fnmatchcase(leaf.path, pattern) for pattern in keep):
-            rules.pop(leaf.path, None)
-        elif any(fnmatchcase(leaf.path, pattern) for pattern in drop):
-            rules[leaf.path] = Rule.DROPPED
-    ordered = sorted(leaves, key=lambda leaf: leaf.path)
-    return Choice(
-        kept=tuple(leaf for leaf in ordered if leaf.path not in rules),
-        removed=tuple(Removal(leaf=leaf, rule=rules[leaf.path]) for leaf in ordered if leaf.path in rules),
+            remaining = [file for file in files if file.path not in rules]
+            rules |= decide(remaining, references, frozenset(opened), frozenset(entry_points))
+    for file in files:
+        if file.is_metadata or any(fnmatchcase(file.path, pattern) for pattern in keep):
+            rules.pop(file.path, None)
+        elif any(fnmatchcase(file.path, pattern) for pattern in drop):
+            rules[file.path] = Rule.DROPPED
+    ordered = sorted(files, key=lambda file: file.path)
+    return FileSelection(
+        kept=tuple(file for file in ordered if file.path not in rules),
+        removed=tuple(RemovedFile(file=file, rule=rules[file.path]) for file in ordered if file.path in rules),
     )
 
 
 def _safe(
-    leaves: Collection[Leaf], sources: Sources, opened: frozenset[str], _started: frozenset[str]
+    files: Collection[TreeFile], references: ModuleReferences, opened: frozenset[str], _entry_points: frozenset[str]
 ) -> Mapping[str, Rule]:
-    """What by the conventions of packaging no program reads."""
-    readers = {leaf.owner for leaf in leaves if _reads_stubs(leaf)}
-    conventional = _conventional(leaves, sources, opened)
+    """Leave out what no program reads, by the conventions of packaging."""
+    stub_readers = {file.owner for file in files if _reads_stubs(file)}
+    rule_of_folder = _unreferenced_convention_folders(files, references, opened)
     found: dict[str, Rule] = {}
-    for leaf in leaves:
-        suffix = PurePosixPath(leaf.path).suffix
-        if leaf.path in opened or leaf.is_metadata or leaf.is_licence:
+    for file in files:
+        suffix = PurePosixPath(file.path).suffix
+        if file.path in opened or file.is_metadata or file.is_licence:
             continue
-        folder = next((each for each in folders_of(leaf.path) if each in conventional), None)
-        if leaf.path.startswith(_SCRIPTS):
-            found[leaf.path] = Rule.SCRIPTS
+        folder = next((each for each in folders_of(file.path) if each in rule_of_folder), None)
+        if file.path.startswith(_SCRIPT_FOLDERS):
+            found[file.path] = Rule.SCRIPTS
         elif folder is not None:
-            found[leaf.path] = conventional[folder]
-        elif suffix == ".pyi" and leaf.owner not in readers:
-            found[leaf.path] = Rule.STUBS
+            found[file.path] = rule_of_folder[folder]
+        elif suffix == ".pyi" and file.owner not in stub_readers:
+            found[file.path] = Rule.STUBS
         elif suffix in SOURCES:
-            found[leaf.path] = Rule.SOURCES
+            found[file.path] = Rule.SOURCES
     return found
 
 
-def _reads_stubs(leaf: Leaf) -> bool:
-    return leaf.path.endswith("__init__.py") and _READS_STUBS in leaf.source.read_bytes()
+def _reads_stubs(file: TreeFile) -> bool:
+    return file.path.endswith("__init__.py") and _READS_STUBS in file.source.read_bytes()
 
 
-def _conventional(leaves: Collection[Leaf], sources: Sources, opened: frozenset[str]) -> Mapping[str, Rule]:
-    """The folders of tests and docs that nothing outside of them imports, and nothing opened."""
+def _unreferenced_convention_folders(
+    files: Collection[TreeFile], references: ModuleReferences, opened: frozenset[str]
+) -> Mapping[str, Rule]:
+    """Return the folders of tests and docs that no module outside imports and the smoke does not open."""
     found = {
         folder: Rule.TESTS if name in TESTS else Rule.DOCS
-        for leaf in leaves
-        for folder in folders_of(leaf.path)
+        for file in files
+        for folder in folders_of(file.path)
         if (name := folder.rpartition("/")[2].lower()) in TESTS | DOCS
     }
     if not found:
         return {}
-    of_module = {module: _within(leaf.path, found) for module, leaf in sources.files.items()}
-    named = {
+    of_module = {module: _folders_among(file.path, found) for module, file in references.files.items()}
+    referenced = {
         folder
-        for module in sources.files
-        for name in sources.named(module)
+        for module in references.files
+        for name in references.referenced_by(module)
         for folder in of_module[name] - of_module[module]
     }
-    named |= {folder for path in opened for folder in _within(path, found)}
-    return {folder: rule for folder, rule in found.items() if folder not in named}
+    referenced |= {folder for path in opened for folder in _folders_among(path, found)}
+    return {folder: rule for folder, rule in found.items() if folder not in referenced}
 
 
-def _within(path: str, folders: Collection[str]) -> frozenset[str]:
+def _folders_among(path: str, folders: Collection[str]) -> frozenset[str]:
     return frozenset(folder for folder in folders_of(path) if folder in folders)
 
 
 def _unused(
-    leaves: Collection[Leaf], sources: Sources, opened: frozenset[str], started: frozenset[str]
+    files: Collection[TreeFile], references: ModuleReferences, opened: frozenset[str], entry_points: frozenset[str]
 ) -> Mapping[str, Rule]:
-    """Whole folders that the smoke did not touch and nothing that is kept names."""
-    paths = {leaf.path for leaf in leaves}
-    roots = opened | {sources.files[name].path for name in started if name in sources.files}
-    reached = {sources.files[module].path for module in sources.reached(roots & paths)}
-    staying = {folder for path in (opened | reached) & paths for folder in folders_of(path)}
-    # A library in a folder of its own is loaded by the system, which nothing in a source shows.
-    native = {folder for leaf in leaves if is_shared_object(leaf.path) for folder in folders_of(leaf.path)}
-    coded = {folder for leaf in leaves if leaf.module is not None for folder in folders_of(leaf.path)} | native
+    """Leave out folders with no file that the smoke opens and no module that a kept module references."""
+    paths = {file.path for file in files}
+    roots = opened | {references.files[name].path for name in entry_points if name in references.files}
+    reachable = {references.files[module].path for module in references.reachable_from(roots & paths)}
+    kept_folders = {folder for path in (opened | reachable) & paths for folder in folders_of(path)}
+    # The system loads shared libraries; no source shows which folders it reads.
+    native_folders = {folder for file in files if is_shared_object(file.path) for folder in folders_of(file.path)}
+    code_folders = {
+        folder for file in files if file.module is not None for folder in folders_of(file.path)
+    } | native_folders
     found: dict[str, Rule] = {}
-    for leaf in leaves:
-        if leaf.is_metadata or leaf.is_licence:
+    for file in files:
+        if file.is_metadata or file.is_licence:
             continue
-        folder = next((each for each in folders_of(leaf.path) if each not in staying), None)
-        if folder is None or (folder in native and not folder.rpartition("/")[2].isidentifier()):
+        folder = next((each for each in folders_of(file.path) if each not in kept_folders), None)
+        if folder is None or (folder in native_folders and not folder.rpartition("/")[2].isidentifier()):
             continue
-        shared = _OF_ALL_SERVICES.match(leaf.path)
+        shared = _SHARED_SERVICE_DATA.match(file.path)
         if shared is not None and folder == shared["folder"]:
             continue
-        service = _SERVICE.match(leaf.path)
+        service = _SERVICE_DATA.match(file.path)
         if service is not None:
-            found[leaf.path] = Rule.SERVICES
+            found[file.path] = Rule.SERVICES
         else:
-            found[leaf.path] = Rule.PACKAGES if folder in coded else Rule.DATA
+            found[file.path] = Rule.PACKAGES if folder in code_folders else Rule.DATA
     return found
 
 
 def _traced(
-    leaves: Collection[Leaf], _sources: Sources, opened: frozenset[str], _started: frozenset[str]
+    files: Collection[TreeFile], _references: ModuleReferences, opened: frozenset[str], _entry_points: frozenset[str]
 ) -> Mapping[str, Rule]:
-    """Every file that the smoke did not open."""
+    """Leave out every file that the smoke did not open."""
     return {
-        leaf.path: Rule.UNOPENED
-        for leaf in leaves
-        if leaf.path not in opened and not leaf.is_metadata and not leaf.is_licence
+        file.path: Rule.UNOPENED
+        for file in files
+        if file.path not in opened and not file.is_metadata and not file.is_licence
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placeholder:
-    """What stands in the place of code that was left out."""
-
-    module: str
-    #: Why it was, or the first file of it.
-    rule: Rule
-
-
-def placeholders(choice: Choice) -> Mapping[str, Placeholder]:
-    """Return where something has to say that code was left out, by the path of a source file.
-
-    One for each package that is gone as a whole, the outermost; one for each module beside others that stay. A
-    namespace package is imported by whoever looks what lies in it, and so can still be.
-    """
-    staying = {folder for leaf in choice.kept for folder in folders_of(leaf.path)}
-    kept = {leaf.module for leaf in choice.kept}
-    modules = kept | {removal.leaf.module for removal in choice.removed}
-    found: dict[str, Placeholder] = {}
-    for removal in choice.removed:
-        leaf = removal.leaf
-        if leaf.module is None or leaf.module in kept or removal.rule is Rule.SCRIPTS:
-            continue
-        folders = (folder for folder in folders_of(leaf.path) if folder.replace("/", ".") in modules)
-        gone = next((folder for folder in folders if folder not in staying), None)
-        module = leaf.module if gone is None else gone.replace("/", ".")
-        if all(part.isidentifier() for part in module.split(".")):
-            inside = gone is not None or PurePosixPath(leaf.path).name.startswith("__init__.")
-            stem = module.replace(".", "/")
-            path = f"{stem}/__init__.py" if inside else f"{stem}.py"
-            found.setdefault(path, Placeholder(module=module, rule=removal.rule))
-    return dict(sorted(found.items()))
-
-
-def started(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the modules that entry points name, given the *texts* of ``entry_points.txt``; commands do not count."""
-    for text in texts:
-        group = ""
-        for line in text.splitlines():
-            heading = re.match(r"\s*\[(?P<group>[^\]]+)\]", line)
-            if heading:
-                group = heading["group"].strip()
-            elif "=" in line and group not in {"console_scripts", "gui_scripts"}:
-                yield line.partition("=")[2].partition(":")[0].partition("[")[0].strip()

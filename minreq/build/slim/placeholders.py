@@ -1,36 +1,40 @@
-"""What a built tree says about what it does not hold: an import of code always, a data file where it is asked to."""
+"""Placeholders: modules in a tree that report what was left out, when a program imports or opens it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from minreq.build.slim.leaves import Rule
+from minreq.build.slim.files import Rule, folders_of
+from minreq.build.slim.levels import FileSelection
 
-#: The module that every placeholder asks, at the top of the tree.
+#: The reporting module, at the top of the tree; every placeholder calls it.
 FILE = "_minreq_build.py"
 
-_CONVENTION = "by the conventions of packaging no program needs it"
-_UNREACHED = "neither the smoke nor anything that is kept reaches it"
+_BY_CONVENTION = "by the conventions of packaging no program needs it"
+_BY_REACH = "neither the smoke nor anything that is kept reaches it"
 
 _REASONS = {
-    Rule.SCRIPTS: _CONVENTION,
-    Rule.STUBS: _CONVENTION,
-    Rule.SOURCES: _CONVENTION,
-    Rule.TESTS: _CONVENTION,
-    Rule.DOCS: _CONVENTION,
-    Rule.PACKAGES: _UNREACHED,
-    Rule.DATA: _UNREACHED,
-    Rule.SERVICES: _UNREACHED,
+    Rule.SCRIPTS: _BY_CONVENTION,
+    Rule.STUBS: _BY_CONVENTION,
+    Rule.SOURCES: _BY_CONVENTION,
+    Rule.TESTS: _BY_CONVENTION,
+    Rule.DOCS: _BY_CONVENTION,
+    Rule.PACKAGES: _BY_REACH,
+    Rule.DATA: _BY_REACH,
+    Rule.SERVICES: _BY_REACH,
     Rule.UNOPENED: "the smoke did not open it",
     Rule.DROPPED: "--drop said so",
 }
-#: Those that the level ``safe`` has none of.
-_BY_SMOKE = (Rule.PACKAGES, Rule.DATA, Rule.SERVICES, Rule.UNOPENED)
+#: The rules that the level ``safe`` does not use.
+_RULES_OF_SMOKE = (Rule.PACKAGES, Rule.DATA, Rule.SERVICES, Rule.UNOPENED)
 
-_MODULE = '''\
-"""What a build left out of this tree; minreq-build.json beside this file lists it all.
+_REPORTING_MODULE = '''\
+"""Reports what a build left out of this tree; minreq-build.json beside this file lists all of it.
 
-An import of code that was left out says so by itself. Of data files nobody is told, unless the program begins with::
+An import of left-out code raises an error that says so. For data files a program has to begin with::
 
     import _minreq_build
 
@@ -49,28 +53,28 @@ BY_SMOKE = {by_smoke}
 
 
 def left_out(name, rule):
-    """Say that the module *name* is not here, aloud: whoever imports it may well catch what is raised."""
+    """Log and raise that the module *name* is not here. The log is for importers that catch the error."""
     sentence = _sentence(name, name.replace(".", "/") + "*", rule)
     logging.getLogger("minreq").warning(sentence)
     raise ImportError(sentence, name=name)
 
 
 def watch():
-    """From now on say it of each data file too, when it is opened; what only looks whether one is there is not seen."""
+    """From now on report each left-out data file that is opened. A check whether a file exists is not seen."""
     here = os.path.dirname(os.path.abspath(__file__)) + os.sep
     with open(here + "minreq-build.json", encoding="utf-8") as file:
-        gone = {{path: rule for rule, paths in json.load(file)["removed"].items() for path in paths}}
+        left_out_files = {{path: rule for rule, paths in json.load(file)["removed"].items() for path in paths}}
 
     def hook(event, arguments):
         if event != "open" or not isinstance(arguments[0], (str, bytes, os.PathLike)):
             return
         path = os.path.abspath(os.fsdecode(arguments[0]))
         inside = path[len(here) :].replace(os.sep, "/")
-        if not path.startswith(here) or inside not in gone or os.path.exists(path):
+        if not path.startswith(here) or inside not in left_out_files or os.path.exists(path):
             return
         if isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return
-        sentence = _sentence(inside, inside, gone[inside])
+        sentence = _sentence(inside, inside, left_out_files[inside])
         logging.getLogger("minreq").warning(sentence)
         raise FileNotFoundError(errno.ENOENT, sentence, path)
 
@@ -86,17 +90,51 @@ def _sentence(what, pattern, rule):
 '''
 
 
-def text(rule: Rule) -> str:
-    """Return the text of a placeholder for code that *rule* left out."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placeholder:
+    """A source file that reports that code was left out."""
+
+    module: str
+    #: The rule that left the code out; of a package, the rule for its first file.
+    rule: Rule
+
+
+def plan_placeholders(selection: FileSelection) -> Mapping[str, Placeholder]:
+    """Return the placeholders of a tree, by the path of their source files.
+
+    A package that is left out as a whole gets one placeholder, at its outermost folder. A module that is left out
+    beside kept ones gets its own. A namespace package gets none: code that looks into it must still find what is left.
+    """
+    kept_folders = {folder for file in selection.kept for folder in folders_of(file.path)}
+    kept_modules = {file.module for file in selection.kept}
+    modules = kept_modules | {removed.file.module for removed in selection.removed}
+    found: dict[str, Placeholder] = {}
+    for removed in selection.removed:
+        file = removed.file
+        if file.module is None or file.module in kept_modules or removed.rule is Rule.SCRIPTS:
+            continue
+        packages = (folder for folder in folders_of(file.path) if folder.replace("/", ".") in modules)
+        outermost = next((folder for folder in packages if folder not in kept_folders), None)
+        module = file.module if outermost is None else outermost.replace("/", ".")
+        if all(part.isidentifier() for part in module.split(".")):
+            is_package = outermost is not None or PurePosixPath(file.path).name.startswith("__init__.")
+            stem = module.replace(".", "/")
+            path = f"{stem}/__init__.py" if is_package else f"{stem}.py"
+            found.setdefault(path, Placeholder(module=module, rule=removed.rule))
+    return dict(sorted(found.items()))
+
+
+def placeholder_source(rule: Rule) -> str:
+    """Return the source of a placeholder for code that *rule* left out."""
     return f"from _minreq_build import left_out\n\nleft_out(__name__, {json.dumps(rule.value)})\n"
 
 
-def module(level: str, lock: str) -> str:
-    """Return the text of the module; *lock* is the name of the lock."""
+def reporting_module(level: str, lock: str) -> str:
+    """Return the source of the reporting module; *lock* is the name of the lock."""
     reasons = {rule.value: reason for rule, reason in _REASONS.items()}
-    return _MODULE.format(
+    return _REPORTING_MODULE.format(
         level=level,
         lock=lock.replace('"', "'"),
         reasons=json.dumps(reasons, indent=4),
-        by_smoke=json.dumps([rule.value for rule in _BY_SMOKE]),
+        by_smoke=json.dumps([rule.value for rule in _RULES_OF_SMOKE]),
     )

@@ -1,7 +1,7 @@
-"""Which modules the source of others names: an import anywhere in it, or a string that is a module's name.
+"""Find which modules a source references: by an import anywhere in it, or by a string that is a module's name.
 
-Read by patterns, not parsed: thousands of files take two seconds instead of forty, and what is no import after all, in
-a docstring for one, only keeps a file.
+Sources are searched by patterns, not parsed: thousands of files then take two seconds instead of forty. A match that is
+no import, such as one in a docstring, only keeps a file that could go.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from minreq.build.slim.leaves import Leaf, folder_of
+from minreq.build.slim.files import TreeFile, folder_of
 
-#: Names in parentheses end where those do, whatever comments say; another that opens ends the search, so that a text
-#: made to be slow takes no longer than others.
+#: Names in parentheses end at the closing one, whatever comments contain. Another opening one ends the match: so no
+#: text can make the search slow.
 _IMPORT = re.compile(
     rb"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import[ \t]*(\((?:[^()#]*#[^\n]*\n)*[^()#]*\)|[^\n]*)|import[ \t]+([^\n]+))",
     re.MULTILINE,
@@ -24,39 +24,39 @@ _STRING = re.compile(rb"[\"'](\.?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.[A-Za-z_]\w*)
 _COMMENT = re.compile(r"#[^\n]*")
 
 
-class Sources:
-    """The modules of a tree, each with the names that its source mentions; a file is read once."""
+class ModuleReferences:
+    """The modules of a tree and the modules that each source references; a file is read once."""
 
-    def __init__(self, leaves: Iterable[Leaf]) -> None:
-        #: Source before extension modules of the same name: it can be read.
-        self.files: Mapping[str, Leaf] = _by_module(leaves)
-        self._in_folder: Mapping[str, Sequence[str]] = _by_folder(self.files)
-        self._named: dict[str, frozenset[str]] = {}
+    def __init__(self, files: Iterable[TreeFile]) -> None:
+        #: By module. A source comes before an extension module of the same name, since it can be read.
+        self.files: Mapping[str, TreeFile] = _files_by_module(files)
+        self._in_folder: Mapping[str, Sequence[str]] = _modules_by_folder(self.files)
+        self._referenced: dict[str, frozenset[str]] = {}
 
-    def named(self, module: str) -> frozenset[str]:
-        """Return the modules of this tree that *module* names, with the packages they lie in.
+    def referenced_by(self, module: str) -> frozenset[str]:
+        """Return the modules of this tree that *module* references, and the packages that contain them.
 
-        Who names a namespace package looks into it: what lies in its folder is named too.
+        A reference to a namespace package includes the modules in its folder, since code may look into it.
         """
-        if module not in self._named:
-            leaf = self.files[module]
-            package = module if _is_package(leaf) else module.rpartition(".")[0]
-            names = names_in(leaf.source.read_bytes(), package) if leaf.path.endswith(".py") else ()
-            self._named[module] = frozenset(
-                each for name in names for parent in _with_parents(name) for each in self._found_at(parent)
+        if module not in self._referenced:
+            file = self.files[module]
+            package = module if _is_package(file) else module.rpartition(".")[0]
+            names = names_in_source(file.source.read_bytes(), package) if file.path.endswith(".py") else ()
+            self._referenced[module] = frozenset(
+                each for name in names for parent in _name_with_parents(name) for each in self._modules_at(parent)
             )
-        return self._named[module]
+        return self._referenced[module]
 
-    def _found_at(self, name: str) -> Sequence[str]:
+    def _modules_at(self, name: str) -> Sequence[str]:
         return (name,) if name in self.files else self._in_folder.get(name.replace(".", "/"), ())
 
-    def reached(self, paths: Iterable[str]) -> frozenset[str]:
-        """Return the modules of all folders that have to stay if the files *paths* do.
+    def reachable_from(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return all modules that have to be kept when the files *paths* are kept.
 
-        A folder that stays, stays with all modules directly in it, and so does whatever they name. The top is no
-        folder: of it each module counts for itself.
+        A kept folder keeps all modules directly in it, and all modules that these reference. The top is no folder: each
+        module there counts by itself.
         """
-        by_path = {leaf.path: module for module, leaf in self.files.items()}
+        by_path = {file.path: module for module, file in self.files.items()}
         found: set[str] = set()
         waiting = [by_path[path] for path in paths if path in by_path]
         while waiting:
@@ -66,26 +66,38 @@ class Sources:
             found.add(module)
             folder = folder_of(self.files[module].path)
             waiting += self._in_folder[folder] if folder else ()
-            waiting += self.named(module) - found
+            waiting += self.referenced_by(module) - found
         return frozenset(found)
 
 
-def names_in(source: bytes, package: str) -> Iterator[str]:
-    """Yield the dotted names that *source* imports or mentions, absolute; *package* is what relative ones refer to."""
+def names_in_source(source: bytes, package: str) -> Iterator[str]:
+    """Yield the dotted names that *source* imports or has as strings; relative ones are resolved from *package*."""
     for origin, members, plain in _IMPORT.findall(source):
         if plain:
-            yield from _first_words(_text(plain))
+            yield from _first_words(_decode(plain))
             continue
-        base = _absolute(_text(origin), package)
+        base = _absolute(_decode(origin), package)
         yield base
-        yield from (f"{base}.{name}" for name in _first_words(_text(members).strip("()")))
+        yield from (f"{base}.{name}" for name in _first_words(_decode(members).strip("()")))
     for text in _STRING.findall(source):
-        name = _text(text)
+        name = _decode(text)
         yield f"{package}{name}" if name.startswith(".") else name
 
 
+def entry_point_modules(texts: Iterable[str]) -> Iterator[str]:
+    """Yield the modules that entry points name, given the *texts* of ``entry_points.txt``; commands do not count."""
+    for text in texts:
+        group = ""
+        for line in text.splitlines():
+            heading = re.match(r"\s*\[(?P<group>[^\]]+)\]", line)
+            if heading:
+                group = heading["group"].strip()
+            elif "=" in line and group not in {"console_scripts", "gui_scripts"}:
+                yield line.partition("=")[2].partition(":")[0].partition("[")[0].strip()
+
+
 def _first_words(text: str) -> Iterator[str]:
-    """``a, b as c  # d`` as ``a`` and ``b``."""
+    """Yield ``a`` and ``b`` of ``a, b as c  # d``."""
     for part in _COMMENT.sub("", text).split(","):
         if words := part.split():
             yield words[0].strip("()\\;")
@@ -100,29 +112,29 @@ def _absolute(name: str, package: str) -> str:
     return ".".join([*base, name[level:]] if name[level:] else base)
 
 
-def _with_parents(name: str) -> Iterator[str]:
+def _name_with_parents(name: str) -> Iterator[str]:
     parts = name.split(".")
     return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
-def _by_module(leaves: Iterable[Leaf]) -> Mapping[str, Leaf]:
-    found: dict[str, Leaf] = {}
-    for leaf in sorted(leaves, key=lambda leaf: (not leaf.path.endswith(".py"), leaf.path)):
-        if (module := leaf.module) is not None and not leaf.is_metadata:
-            found.setdefault(module, leaf)
+def _files_by_module(files: Iterable[TreeFile]) -> Mapping[str, TreeFile]:
+    found: dict[str, TreeFile] = {}
+    for file in sorted(files, key=lambda file: (not file.path.endswith(".py"), file.path)):
+        if (module := file.module) is not None and not file.is_metadata:
+            found.setdefault(module, file)
     return found
 
 
-def _by_folder(files: Mapping[str, Leaf]) -> Mapping[str, Sequence[str]]:
+def _modules_by_folder(files: Mapping[str, TreeFile]) -> Mapping[str, Sequence[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for module, leaf in files.items():
-        found[folder_of(leaf.path)].append(module)
+    for module, file in files.items():
+        found[folder_of(file.path)].append(module)
     return dict(found)
 
 
-def _is_package(leaf: Leaf) -> bool:
-    return Path(leaf.path).name.partition(".")[0] == "__init__"
+def _is_package(file: TreeFile) -> bool:
+    return Path(file.path).name.partition(".")[0] == "__init__"
 
 
-def _text(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What each step of a build saved, at what risk; pure."""
+"""How many bytes each step of a build saved, and at what risk; pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from minreq.build.slim.leaves import Removal, Rule
-from minreq.build.slim.tree import Written
+from minreq.build.slim.files import RemovedFile, Rule
+from minreq.build.slim.write import WrittenFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saving:
-    """A step; below zero where it added something."""
+class SizeStep:
+    """One step of a build. Its bytes and files are negative when the step adds files."""
 
     step: str
     bytes: int
     files: int
-    #: One word, and one sentence.
+    #: One word.
     risk: str
+    #: One sentence.
     why: str
 
 
@@ -36,32 +37,32 @@ _RISKS = {
 }
 
 
-def savings(removed: Iterable[Removal], written: Written) -> Iterator[Saving]:
-    """Yield the steps of slimming in their order, those without effect left out."""
+def size_steps(removed: Iterable[RemovedFile], written: WrittenFiles) -> Iterator[SizeStep]:
+    """Yield the steps in their order, without those that change nothing."""
     sizes: dict[Rule, list[int]] = defaultdict(list)
-    for removal in removed:
-        sizes[removal.rule].append(removal.leaf.size)
+    for each in removed:
+        sizes[each.rule].append(each.file.size)
     for rule, (risk, why) in _RISKS.items():
         if sizes[rule]:
-            yield Saving(step=rule.value, bytes=sum(sizes[rule]), files=len(sizes[rule]), risk=risk, why=why)
+            yield SizeStep(step=rule.value, bytes=sum(sizes[rule]), files=len(sizes[rule]), risk=risk, why=why)
     if written.stripped:
-        yield Saving(
+        yield SizeStep(
             step="debug symbols",
             bytes=sum(written.stripped.values()),
             files=0,
             risk="none",
             why=f"taken out of {len(written.stripped)} shared objects; debuggers read them, no program does",
         )
-    if written.replaced:
-        yield Saving(
+    if written.replaced_sources:
+        yield SizeStep(
             step="sources",
-            bytes=sum(written.replaced.values()),
-            files=len(written.replaced),
+            bytes=sum(written.replaced_sources.values()),
+            files=len(written.replaced_sources),
             risk="medium",
             why="compiled files stand for them; tracebacks show no lines, code that reads its source does otherwise",
         )
     if written.compiled:
-        yield Saving(
+        yield SizeStep(
             step="bytecode",
             bytes=-sum(written.compiled.values()),
             files=-len(written.compiled),

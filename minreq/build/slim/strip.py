@@ -1,4 +1,4 @@
-"""Debug symbols taken out of shared objects, by ``strip`` of the system."""
+"""Remove debug symbols from shared objects, by the ``strip`` program of the system."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
-def strip_program() -> Path | None:
-    """Return the program, ``None`` where there is none."""
+def find_strip_program() -> Path | None:
+    """Return the path of ``strip``, ``None`` where this machine has none."""
     found = shutil.which("strip")
     return Path(found) if found else None
 
 
-def strip(program: Path, files: Iterable[Path], *, jobs: int) -> dict[Path, int]:
-    """Strip *files* of what only debuggers and linkers read; return the bytes that went, where any did.
+def strip_files(program: Path, files: Iterable[Path], *, jobs: int) -> dict[Path, int]:
+    """Remove from *files* what only debuggers and linkers read; return the saved bytes of each file that got smaller.
 
-    A file that *program* cannot read, one for another machine, stays as it is.
+    A file that *program* cannot read, such as one for another machine, is not changed.
     """
     ordered = sorted(files)
     with ThreadPoolExecutor(jobs) as pool:
-        saved = pool.map(lambda file: _strip(program, file), ordered)
+        saved = pool.map(lambda file: _strip_file(program, file), ordered)
         return {file: count for file, count in zip(ordered, saved, strict=True) if count}
 
 
-def _strip(program: Path, file: Path) -> int:
+def _strip_file(program: Path, file: Path) -> int:
     stripped = file.with_name(f"{file.name}.stripped")
     done = subprocess.run(
         [program, "--strip-unneeded", "-o", stripped, file],

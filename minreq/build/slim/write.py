@@ -1,4 +1,4 @@
-"""A chosen tree, written: files, placeholders, compiled files, and records that are true."""
+"""Write a tree: the selected files, placeholders, compiled files, and a RECORD for each distribution."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import is_shared_object
-from minreq.build.slim import bytecode, placeholder, symbols
-from minreq.build.slim.choosing import Choice, Placeholder, placeholders
-from minreq.build.slim.leaves import Leaf
+from minreq.build.slim import bytecode, placeholders, strip as stripping
+from minreq.build.slim.files import TreeFile
+from minreq.build.slim.levels import FileSelection
+from minreq.build.slim.placeholders import Placeholder
 from minreq.config.levels import Bytecode, Level
 
-#: What an installer writes as the first line of a script, to be replaced by where Python is; here nobody knows that.
-_SHEBANG = b"#!python"
-_ANY_PYTHON = b"#!/usr/bin/env python3"
+#: A wheel has this first line in scripts, and an installer puts the path of Python there. A build does not know it.
+_WHEEL_SHEBANG = b"#!python"
+_TREE_SHEBANG = b"#!/usr/bin/env python3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiler:
-    """The interpreter that the compiled files are for."""
+    """The interpreter that compiles, and the tag of its compiled files."""
 
     python: Path
     #: ``cpython-312``
@@ -35,22 +36,22 @@ class Compiler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What was written beside the files that were chosen; sizes in bytes."""
+class WrittenFiles:
+    """What was written in addition to the selected files; sizes in bytes."""
 
-    #: By path, what ``strip`` took out.
+    #: By path, the bytes that ``strip`` removed.
     stripped: Mapping[str, int]
     placeholders: Mapping[str, Placeholder]
-    #: Compiled files, and their bytes.
+    #: The bytes of each compiled file.
     compiled: Mapping[str, int]
-    #: Compiled files, and their sources.
-    sources: Mapping[str, str]
-    #: Sources that compiled files stand for, and their bytes.
-    replaced: Mapping[str, int]
+    #: The source of each compiled file.
+    source_of: Mapping[str, str]
+    #: The bytes of each source that a compiled file replaces.
+    replaced_sources: Mapping[str, int]
 
 
-def write(
-    choice: Choice,
+def write_tree(
+    selection: FileSelection,
     folder: Path,
     *,
     level: Level,
@@ -59,96 +60,96 @@ def write(
     compiler: Compiler,
     strip: Path | None,
     jobs: int,
-) -> Written:
-    """Write what was chosen into *folder*, which is empty; *strip* is the program, ``None`` to leave symbols in."""
-    for leaf in choice.kept:
-        _copy(leaf, folder / leaf.path)
+) -> WrittenFiles:
+    """Write *selection* into the empty *folder*; *strip* is the program, ``None`` to keep debug symbols."""
+    for file in selection.kept:
+        _copy_file(file, folder / file.path)
     stripped: dict[str, int] = {}
     if strip is not None:
-        objects = [folder / leaf.path for leaf in choice.kept if is_shared_object(leaf.path.rpartition("/")[2])]
-        taken = symbols.strip(strip, objects, jobs=jobs)
-        stripped = {file.relative_to(folder).as_posix(): count for file, count in taken.items()}
-    standing = placeholders(choice)
-    for path, standing_for in standing.items():
-        _write(folder / path, placeholder.text(standing_for.rule))
-    if choice.removed:
-        _write(folder / placeholder.FILE, placeholder.module(level, lock))
-    sources, replaced = _compile(choice.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
-    return Written(
+        objects = [folder / file.path for file in selection.kept if is_shared_object(file.path.rpartition("/")[2])]
+        saved = stripping.strip_files(strip, objects, jobs=jobs)
+        stripped = {file.relative_to(folder).as_posix(): count for file, count in saved.items()}
+    planned = placeholders.plan_placeholders(selection)
+    for path, each in planned.items():
+        _write_text(folder / path, placeholders.placeholder_source(each.rule))
+    if selection.removed:
+        _write_text(folder / placeholders.FILE, placeholders.reporting_module(level, lock))
+    source_of, replaced_sources = _compile_tree(selection.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
+    return WrittenFiles(
         stripped=stripped,
-        placeholders=standing,
-        compiled={path: folder.joinpath(path).stat().st_size for path in sources},
-        sources=sources,
-        replaced=replaced,
+        placeholders=planned,
+        compiled={path: folder.joinpath(path).stat().st_size for path in source_of},
+        source_of=source_of,
+        replaced_sources=replaced_sources,
     )
 
 
-def owners(choice: Choice, written: Written) -> Mapping[str, NormalizedName]:
-    """Return the distribution of each file in a tree; what belongs to the build itself is not among them."""
-    of_source = {leaf.path: leaf.owner for leaf in choice.kept}
-    found = {path: owner for path, owner in of_source.items() if path not in written.replaced}
-    found |= _owners_of_placeholders(choice, written)
-    return found | {path: of_source[source] for path, source in written.sources.items()}
+def owners_of_files(selection: FileSelection, written: WrittenFiles) -> Mapping[str, NormalizedName]:
+    """Return the distribution of each file in a tree; files of the build itself are not included."""
+    of_source = {file.path: file.owner for file in selection.kept}
+    found = {path: owner for path, owner in of_source.items() if path not in written.replaced_sources}
+    found |= _owners_of_placeholders(selection, written)
+    return found | {path: of_source[source] for path, source in written.source_of.items()}
 
 
-def record(choice: Choice, written: Written, folder: Path) -> None:
-    """Rewrite the RECORD of each distribution: what it lists is there, with this hash and size (PEP 376)."""
+def write_records(selection: FileSelection, written: WrittenFiles, folder: Path) -> None:
+    """Rewrite the RECORD of each distribution to list the files that are there, with hash and size (PEP 376)."""
     by_owner: dict[NormalizedName, list[str]] = defaultdict(list)
-    for path, owner in owners(choice, written).items():
+    for path, owner in owners_of_files(selection, written).items():
         by_owner[owner].append(path)
-    for leaf in choice.kept:
-        if leaf.is_metadata and leaf.path.endswith(".dist-info/RECORD"):
-            _write(folder / leaf.path, _rows(folder, by_owner[leaf.owner], leaf.path))
+    for file in selection.kept:
+        if file.is_metadata and file.path.endswith(".dist-info/RECORD"):
+            _write_text(folder / file.path, _record_rows(folder, by_owner[file.owner], file.path))
 
 
-def _copy(leaf: Leaf, to: Path) -> None:
+def _copy_file(file: TreeFile, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(leaf.source, to)
-    to.chmod(0o755 if leaf.executable else 0o644)
-    if leaf.executable and leaf.path.startswith("bin/"):
+    shutil.copyfile(file.source, to)
+    to.chmod(0o755 if file.executable else 0o644)
+    if file.executable and file.path.startswith("bin/"):
         content = to.read_bytes()
-        if content.startswith(_SHEBANG):
-            to.write_bytes(_ANY_PYTHON + content.removeprefix(_SHEBANG))
+        if content.startswith(_WHEEL_SHEBANG):
+            to.write_bytes(_TREE_SHEBANG + content.removeprefix(_WHEEL_SHEBANG))
 
 
-def _write(file: Path, text: str) -> None:
+def _write_text(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, "utf-8")
 
 
-def _compile(
-    kept: Iterable[Leaf], folder: Path, *, mode: Bytecode, compiler: Compiler, jobs: int
+def _compile_tree(
+    kept: Iterable[TreeFile], folder: Path, *, mode: Bytecode, compiler: Compiler, jobs: int
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Compiled files with their sources, and the sources that are gone with their sizes."""
+    """Compile the sources; return the source of each compiled file, and the bytes of each removed source."""
     if mode == "none":
         return {}, {}
     beside = mode == "only"
-    sources = [leaf.path for leaf in kept if leaf.module is not None and leaf.path.endswith(".py")]
+    sources = [file.path for file in kept if file.module is not None and file.path.endswith(".py")]
     failed = bytecode.compile_sources(compiler.python, compiler.tag, folder, sources, beside=beside, jobs=jobs)
     done = sorted({*sources} - {*failed})
-    replaced = {}
+    replaced_sources = {}
     if beside:
         for path in done:
-            replaced[path] = folder.joinpath(path).stat().st_size
+            replaced_sources[path] = folder.joinpath(path).stat().st_size
             folder.joinpath(path).unlink()
-    return {bytecode.compiled_path(path, compiler.tag, beside=beside): path for path in done}, replaced
+    return {bytecode.compiled_path(path, compiler.tag, beside=beside): path for path in done}, replaced_sources
 
 
-def _owners_of_placeholders(choice: Choice, written: Written) -> dict[str, NormalizedName]:
-    by_module = {removal.leaf.module: removal.leaf.owner for removal in reversed(choice.removed)}
+def _owners_of_placeholders(selection: FileSelection, written: WrittenFiles) -> dict[str, NormalizedName]:
+    by_module = {removed.file.module: removed.file.owner for removed in reversed(selection.removed)}
     found = {}
-    for path, standing in written.placeholders.items():
-        module = standing.module
+    for path, each in written.placeholders.items():
+        module = each.module
         inside = (owner for name, owner in by_module.items() if name and (name + ".").startswith(module + "."))
         found[path] = by_module.get(module) or next(inside)
     return found
 
 
-def _rows(folder: Path, paths: Iterable[str], own: str) -> str:
+def _record_rows(folder: Path, paths: Iterable[str], record_path: str) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for path in sorted(paths):
-        if path == own:
+        if path == record_path:
             writer.writerow([path, "", ""])
             continue
         content = folder.joinpath(path).read_bytes()

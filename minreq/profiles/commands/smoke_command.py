@@ -1,6 +1,6 @@
 """Runs a command as a shell would: ``FOLDER pytest -q tests/smoke``, ``FOLDER python -m pytest``.
 
-What the command is, is asked of the distributions that are there; no shell and no other process is involved.
+The entry points of the installed distributions show what the command is. No shell and no other process is involved.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main() -> object:
-    """Run it; what it returns is for ``sys.exit``."""
+    """Run the command; return its value for ``sys.exit``."""
     folder, program, *arguments = sys.argv[1:]
     os.chdir(folder)
     if program in {"python", "python3"}:
@@ -27,7 +27,7 @@ def main() -> object:
     del sys.path[0]
     found = [each for each in entry_points(group="console_scripts") if each.name == program]
     if not found:
-        return f"nothing that is installed has the command {program!r}; name the project that has it with --smoke-with"
+        return f"no installed distribution has the command {program!r}; name the project that has it with --smoke-with"
     sys.argv[:] = [program, *arguments]
     return found[0].load()()
 

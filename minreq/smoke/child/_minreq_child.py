@@ -1,40 +1,42 @@
-"""Loaded at the start of every interpreter of a smoke: asks the parent about misses, records, and keeps to loopback.
+"""Install minreq's hooks at the start of every interpreter of a smoke: ask the parent, record, and isolate.
 
-This file and the others of its folder are copied into the ``site-packages`` of a throw-away environment, where a
-``.pth`` file of one line imports this one; so a subprocess of the same interpreter carries the hook along. Only the
-standard library is at hand here, and nothing of minreq. Imports point one way: ``_minreq_driver`` > ``_minreq_child``,
-``_minreq_jobs`` > ``_minreq_programs`` > ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` >
-``_minreq_fork``, ``_minreq_network``, ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``,
-``_minreq_frames``, ``_minreq_listing``.
+This file and the others of its folder are copied into the ``site-packages`` of a temporary environment, where a
+``.pth`` file of one line imports this one. So a subprocess of the same interpreter loads the hooks too. The files
+import the standard library and each other, and nothing else of minreq.
+
+Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > ``_minreq_programs`` >
+``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
+``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``,
+``_minreq_listing``.
 
 The protocol, version 3
 -----------------------
-``_minreq_child.json`` beside this file tells how to begin::
+``_minreq_child.json`` beside this file is the configuration::
 
     {"protocol": 3, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
      "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "store": FOLDER or null}
 
-A process that cannot begin so, for one since the number is another, says why on stderr and ends with the status 70:
-without the hook it would ask nothing, and reach anything.
+A process that cannot install the hooks, for instance since the number of the protocol is another, writes the reason to
+stderr and ends with the status 70: without the hooks it would ask nothing, and reach anything.
 
-Each process holds one connection to the Unix socket. A message is one line of JSON; each gets one line as its answer.
-The first of a connection names the process; a subprocess inherits the name in the environment variable
+Each process holds one connection to the Unix socket. A message is one line of JSON; its answer is one line too. The
+first message of a connection names the process; a subprocess inherits the name in the environment variable
 ``MINREQ_PROCESS``, and its stage in ``MINREQ_STAGE``::
 
     {"hello": PROCESS, "pid": PID, "protocol": 3}                 -> {}
     {"ask": "import"|"probe"|"metadata", "name": NAME, "frames": [[FILE, LINE, FUNCTION]...],
      "stage": STAGE, "order": N, "quiet": BOOL}                   -> one of
         {"answer": "yes", "path": FOLDER, "shared": [PACKAGE...], "fork": PROCESS or null}
-        {"answer": "no", "distribution": NAME}                       left out: our own ModuleNotFoundError
+        {"answer": "no", "distribution": NAME}                       left out: minreq raises a ModuleNotFoundError
         {"answer": "namespace"}                                      an empty namespace package
-        {"answer": "unknown"}                                        nobody owns it
+        {"answer": "unknown"}                                        no distribution owns the name
     {"ask": "list", "name": GROUP or "", and the rest as above}   -> {"listed": [[NAME, VERSION, FOLDER, TEXT]...]}
-    {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL}    it is there now
-    {"unsettled": REASON}                                         -> {}    a fork met what it must not do, and ends
+    {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL}    whether the file exists now
+    {"unsettled": REASON}                                         -> {}    a fork ends before it does what it must not
 
-The messages of the driver are told in ``_minreq_driver.py``. A connection that closes before its process said ``end``
-means that the process died.
+The messages of the driver are in ``_minreq_driver.py``. If a connection closes before its process has sent ``end``, the
+process has died.
 """
 
 from __future__ import annotations
@@ -43,14 +45,14 @@ import json
 import os
 import sys
 
-from _minreq_compiled import ask_for_compiled
-from _minreq_files import keep_to_folders
+from _minreq_compiled import let_parent_compile
+from _minreq_files import make_file_hook
 from _minreq_finder import Finder
-from _minreq_fork import end_what_harms
+from _minreq_fork import make_fork_hook
 from _minreq_link import NO_PARENT, Link
-from _minreq_network import keep_to_loopback, trust
-from _minreq_programs import record_programs
-from _minreq_record import record_first_imports, record_logs, record_opens, record_uncaught, record_warnings
+from _minreq_network import make_network_hook, trust_authority
+from _minreq_programs import make_program_hook
+from _minreq_record import make_import_hook, make_open_hook, record_logs, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
 
 TYPE_CHECKING = False
@@ -61,7 +63,7 @@ PROTOCOL = 3
 
 
 def read_configuration() -> dict[str, Any]:
-    """Return what the parent wrote; another version of the protocol ends this process."""
+    """Return the configuration that the parent wrote; end this process if it has another version of the protocol."""
     with open(os.path.join(FOLDER, "_minreq_child.json"), encoding="utf-8") as file:
         configuration: dict[str, Any] = json.load(file)
     if configuration["protocol"] != PROTOCOL:
@@ -70,31 +72,31 @@ def read_configuration() -> dict[str, Any]:
 
 
 def refuse(reason: str) -> None:
-    """End this process: an exception here would be printed by ``site``, and the program would run without the hook."""
+    """End this process; ``site`` would only print an exception, and the program would run without the hooks."""
     os.write(2, f"minreq: {FOLDER} does not fit the minreq that wrote _minreq_child.json there: {reason}\n".encode())
     os._exit(NO_PARENT)
 
 
 def install(configuration: dict[str, Any]) -> tuple[Link, State]:
-    """Do what *configuration* says to this process."""
+    """Install the hooks in this process as *configuration* says."""
     sys.path.extend(configuration["paths"])
     link, state = Link(configuration["socket"], PROTOCOL), State()
     for hook in (
-        end_what_harms(link, state),
-        record_first_imports(state),
-        keep_to_loopback(state),
-        keep_to_folders(state, configuration["folders"], configuration["home"]),
-        record_programs(state),
+        make_fork_hook(link, state),
+        make_import_hook(state),
+        make_network_hook(state),
+        make_file_hook(state, configuration["folders"], configuration["home"]),
+        make_program_hook(state),
     ):
         sys.addaudithook(hook)
-    trust(configuration["authority"])
+    trust_authority(configuration["authority"])
     record_warnings(state)
     record_logs(state)
     record_uncaught(state)
     if configuration["opens"]:
-        sys.addaudithook(record_opens(state))
+        sys.addaudithook(make_open_hook(state))
     if configuration["store"] is not None:
-        ask_for_compiled(link, configuration["store"])
+        let_parent_compile(link, configuration["store"])
     if configuration["asks"]:
         sys.meta_path.append(Finder(link, state, configuration["shared"]))
     return link, state
@@ -102,5 +104,5 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
 
 try:
     LINK, STATE = install(read_configuration())
-except Exception as fault:  # noqa: BLE001 - Whatever it is, nothing may run here now.
+except Exception as fault:  # noqa: BLE001 - After any error, nothing may run here.
     refuse(f"{type(fault).__name__}: {fault}")

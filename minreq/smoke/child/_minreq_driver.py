@@ -1,17 +1,17 @@
-"""Runs the stages of a smoke in the child: the first stage, then each group in a fork of the process it left.
+"""Run the stages of a smoke in the child: the first stage, then each group in a fork of the process after it.
 
 Run as ``python -c "import _minreq_driver; _minreq_driver.main()"`` in the environment that ``_minreq_child`` describes.
-Its messages, in version 3 of the protocol told there (SCRIPT is
+The messages of the driver, in version 3 of the protocol described there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
     {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...],
                 "missing": [MODULE...], "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...],
                 "connections": [...], "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
-                "opened": [FILE...]}}        the last is empty unless the configuration asks for it
+                "opened": [FILE...]}}        "opened" is empty unless the configuration asks for it
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}
-    {"end": true}                                     -> {}              the process ends now, of its own will
+    {"end": true}                                     -> {}              the process ends now, by itself
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import threading
 import types
 
 from _minreq_child import LINK, STATE
-from _minreq_failure import declined, describe, missing, traceback_of
-from _minreq_fork import fork_apart
+from _minreq_failure import declined_distributions, describe, format_traceback, missing_modules
+from _minreq_fork import fork_detached
 from _minreq_jobs import Jobs
-from _minreq_record import opened
+from _minreq_record import opened_files
 from _minreq_state import flush
 
 TYPE_CHECKING = False
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypedDict
 
-    from _minreq_frames import Place
+    from _minreq_frames import FrameInfo
 
     class Script(TypedDict):
-        """A stage to run, as the protocol words it."""
+        """A stage to run, as the message has it."""
 
         stage: str
         file: str
@@ -49,84 +49,84 @@ JOBS = Jobs()
 
 
 def main() -> None:
-    """The life of the first process: its first stage, then a template."""
-    JOBS.follow()
-    sys.path[:] = [entry for entry in sys.path if entry]  # What ``-c`` put in front is not part of any program.
+    """Run the first stage in this process, which then is the template."""
+    JOBS.track()
+    sys.path[:] = [entry for entry in sys.path if entry]  # Without the entry that ``-c`` put in front.
     first = LINK.request({"begin": True})["first"]
     if first is None or run(first, template=True):
-        serve()
+        serve_as_template()
     LINK.request({"end": True})
 
 
-def serve() -> None:
-    """Run in forks what the parent asks for, until it asks for no more."""
+def serve_as_template() -> None:
+    """Run in forks the scripts that the parent sends, until it sends no more."""
     while True:
         command = LINK.request({"next": True})
         if "run" not in command:
             return
-        if not fork_apart(command["run"], LINK):
+        if not fork_detached(command["run"], LINK):
             *scripts, last = command["scripts"]
             if all(run(script) for script in scripts):
-                run(last, then=leave)
+                run(last, then=run_exit_handlers)
             LINK.request({"end": True})
             os._exit(0)
 
 
 def run(script: Script, *, template: bool = False, then: Callable[[], None] = lambda: None) -> bool:
-    """Run *script* as ``__main__``, and *then*; tell the parent how it went; return whether to go on.
+    """Run *script* as ``__main__``, then call *then*, send the result to the parent, and return whether to go on.
 
-    A fork at a miss ends here; after a *template* stage it serves as one first.
+    A fork at a miss ends here; after a *template* stage it serves as a template first.
     """
     os.environ.update(script["environment"])
-    STATE.begin(script["stage"])
+    STATE.begin_stage(script["stage"])
     flush()
-    kept = os.dup(1)
+    stdout = os.dup(1)
     STATE.capture_output()
-    STATE.descriptors = {kept, *([] if STATE.output is None else [STATE.output])}
+    STATE.descriptors = {stdout, *([] if STATE.output is None else [STATE.output])}
     error = execute(script)
-    JOBS.finish()
+    JOBS.wait_until_done()
     then()
     printed = STATE.printed().decode("utf-8", "replace")
-    STATE.release_output(kept)
+    STATE.release_output(stdout)
     result = {
         "stage": script["stage"],
         "status": "passed" if error is None else describe(error),
-        "declined": [] if error is None else declined(error),
-        "missing": [] if error is None else missing(error),
-        "traceback": "" if error is None else traceback_of(error),
+        "declined": [] if error is None else declined_distributions(error),
+        "missing": [] if error is None else missing_modules(error),
+        "traceback": "" if error is None else format_traceback(error),
         "output": printed,
         "warnings": STATE.warnings,
         "logs": STATE.logs,
         "connections": STATE.connections,
         "loaded": newly_loaded(),
-        "opened": opened(STATE),
+        "opened": opened_files(STATE),
     }
     is_fork, STATE.fork_folder = STATE.fork_folder is not None, None
     go_on = bool(LINK.request({"result": result})["go"]) and error is None
     if is_fork:
         if go_on and template:
-            serve()
+            serve_as_template()
         LINK.request({"end": True})
         os._exit(0)
     return go_on
 
 
-#: Modules already told of; a fork begins with the template's.
-_told: set[str] = set()
+#: Modules whose files are reported already; a fork begins with those of the template.
+_reported_modules: set[str] = set()
 
 
-def newly_loaded() -> list[tuple[str, Place | None]]:
-    """The source files that were loaded since the last call, each with the frame that imported it first."""
-    found = []
+def newly_loaded() -> list[tuple[str, FrameInfo | None]]:
+    """Return the source files that were loaded since the last call, each with the frame that imported it first."""
+    files = []
     for name, module in list(sys.modules.items()):
-        file = file_of(module)
-        if name not in _told and file is not None and file.endswith(".py"):
-            _told.add(name)
-            found.append((file, STATE.importers.get(name)))
-    return found
+        file = file_from_link(module)
+        if name not in _reported_modules and file is not None and file.endswith(".py"):
+            _reported_modules.add(name)
+            files.append((file, STATE.importers.get(name)))
+    return files
 
 
-def file_of(module: object) -> str | None:
+def file_from_link(module: object) -> str | None:
     """Return the ``__file__`` of *module* without asking it: a lazy module would load itself, and may fail."""
     try:
         file = object.__getattribute__(module, "__dict__").get("__file__")
@@ -147,15 +147,15 @@ def execute(script: Script) -> BaseException | None:
     try:
         with open(file, "rb") as source:
             code = compile(source.read(), file, "exec", dont_inherit=True)
-        exec(code, vars(module))  # noqa: S102 - To run the script is what this process is for.
+        exec(code, vars(module))  # noqa: S102 - This process exists to run the script.
     except SystemExit as end:
         return None if end.code in {None, 0} else end
-    except BaseException as error:  # noqa: BLE001 - As the interpreter does: whatever it is, it ends the stage.
+    except BaseException as error:  # noqa: BLE001 - As in an interpreter, any exception ends the stage.
         return error
     return None
 
 
-def leave() -> None:
-    """End as an interpreter ends: threads joined, ``atexit`` run; ``sys.exit`` does neither in a fork that goes on."""
+def run_exit_handlers() -> None:
+    """Join the threads and run ``atexit`` as an interpreter does at its end; ``os._exit`` in a fork does neither."""
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - Nothing public joins all threads as the end does.
-    atexit._run_exitfuncs()  # noqa: SLF001 - Nothing public runs them before the result is told.
+    atexit._run_exitfuncs()  # noqa: SLF001 - Nothing public runs them before the result is sent.

@@ -1,39 +1,39 @@
-"""What ended a stage: its exception, and those that led to it."""
+"""Describe the exception that ended a stage, and the exceptions that led to it."""
 
 from __future__ import annotations
 
 import os
 import traceback
 
-#: Marks an exception as ours; its value is the name of the distribution that was declined.
+#: The attribute of minreq's own exceptions; its value is the name of the distribution that was declined.
 DECLINED = "_minreq_declined"
 
 
-def chain(error: BaseException) -> list[BaseException]:
-    """Return *error*, and whatever led to it: causes, contexts, members of groups; the outermost first."""
-    found: list[BaseException] = []
+def exception_chain(error: BaseException) -> list[BaseException]:
+    """Return *error*, then what led to it: causes, contexts and members of groups, the outermost first."""
+    chain: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
         each = waiting.pop(0)
-        if not isinstance(each, BaseException) or any(each is other for other in found):
+        if not isinstance(each, BaseException) or any(each is other for other in chain):
             continue
-        found.append(each)
+        chain.append(each)
         # Groups of 3.11, and of the backport; any other exception may have an attribute of that name, for anything.
         members = getattr(each, "exceptions", ())
         waiting += [each.__cause__, each.__context__, *(members if isinstance(members, (list, tuple)) else ())]
-    return found
+    return chain
 
 
-def declined(error: BaseException) -> list[str]:
+def declined_distributions(error: BaseException) -> list[str]:
     """Return the distributions whose declined import or look-up is among what led to *error*."""
-    # Not `hasattr`: some exceptions pass attributes on to something else, which has any.
-    names = [each.__dict__[DECLINED] for each in chain(error) if DECLINED in each.__dict__]
+    # Not `hasattr`: some exceptions pass attributes on to another object, which has any.
+    names = [each.__dict__[DECLINED] for each in exception_chain(error) if DECLINED in each.__dict__]
     return list(dict.fromkeys(names))
 
 
-def missing(error: BaseException) -> list[str]:
-    """Return the modules that a ModuleNotFoundError on the way to *error* names."""
-    names = [each.name for each in chain(error) if isinstance(each, ModuleNotFoundError) and each.name]
+def missing_modules(error: BaseException) -> list[str]:
+    """Return the modules that a ModuleNotFoundError among what led to *error* names."""
+    names = [each.name for each in exception_chain(error) if isinstance(each, ModuleNotFoundError) and each.name]
     return list(dict.fromkeys(names))
 
 
@@ -51,7 +51,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}".rstrip(": ")
 
 
-def traceback_of(error: BaseException) -> str:
+def format_traceback(error: BaseException) -> str:
     """Return the traceback as the interpreter would print it, without the driver that ran the script."""
     begin = error.__traceback__
     while begin is not None and os.path.basename(begin.tb_frame.f_code.co_filename).startswith("_minreq_"):

@@ -1,4 +1,4 @@
-"""The last finder on ``sys.meta_path``: an import or a look-up that nothing satisfied is a question to the parent."""
+"""The last finder on ``sys.meta_path``: it asks the parent about an import or a look-up that nothing else satisfied."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 
 from _minreq_failure import DECLINED
-from _minreq_fork import fork_apart, is_quiet
-from _minreq_frames import importing_frames, look_up_error
-from _minreq_listing import group_of, is_by_name, listed
+from _minreq_fork import fork_detached, is_fork_safe
+from _minreq_frames import importing_frames, lookup_error_type
+from _minreq_listing import is_import_by_name, make_distributions, requested_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
     from typing import Any
 
-    from _minreq_frames import Place
+    from _minreq_frames import FrameInfo
     from _minreq_link import Link
     from _minreq_state import State
 
@@ -30,41 +30,42 @@ class Finder:
         self._link = link
         self._state = state
         self._shared = set(shared)
-        #: Answers that end in an exception, for those who ask again and again.
-        self._declined: dict[tuple[str, str, tuple[Place, ...]], dict[str, Any]] = {}
-        #: What this process, or the one it was forked from, has seen in a list of everything. That an import fails
-        #: whose name may be from there says nothing: without the distribution the list would not have had it.
-        self._seen: set[str] = set()
+        #: Answers that end in an exception, for code that asks again and again.
+        self._declined: dict[tuple[str, str, tuple[FrameInfo, ...]], dict[str, Any]] = {}
+        #: Distributions that a list of everything has shown to this process, or to the one it was forked from. The
+        #: failure of an import whose name may be from the list proves nothing: without the distribution, the list
+        #: would not have had it.
+        self._listed: set[str] = set()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module (PEP 451) where the parent says that it is."""
+        """Find a module (PEP 451) in the folder that the parent answers with."""
         parent, _, _ = fullname.rpartition(".")
         if parent and parent not in self._shared:
-            return None  # A submodule of a distribution that is here: its own business.
-        # A program that installs a finder of its own after us is asked before the parent is.
+            return None  # Its distribution is here, and a submodule that it lacks is no question.
+        # A finder that the program has put behind this one is asked before the parent.
         spec = ask_finders(sys.meta_path[self._position() + 1 :], fullname, path, target)
         if spec is not None:
             return spec
-        frames, probing = importing_frames(sys._getframe(1))  # noqa: SLF001 - The documented way to frames.
-        answer = self._ask("probe" if probing else "import", fullname, frames)
+        frames, is_probe = importing_frames(sys._getframe(1))  # noqa: SLF001 - The documented way to frames.
+        answer = self._ask("probe" if is_probe else "import", fullname, frames)
         if answer["answer"] == "yes":
             folder = make_importable(answer["path"])
-            # Finders that come first see it now as if it had been there; only a package laid over another they miss.
-            found = ask_finders(sys.meta_path[: self._position()], fullname, path, target)
-            where = os.path.join(folder, *parent.split(".")) if parent else folder
-            return found or PathFinder.find_spec(fullname, [where])
+            # The finders before this one find the module now, unless its package is in another folder already.
+            spec = ask_finders(sys.meta_path[: self._position()], fullname, path, target)
+            search_path = os.path.join(folder, *parent.split(".")) if parent else folder
+            return spec or PathFinder.find_spec(fullname, [search_path])
         if answer["answer"] == "namespace":
             self._shared.add(fullname)
             return namespace_spec(fullname)
-        if answer["answer"] == "no" and not probing:
+        if answer["answer"] == "no" and not is_probe:
             error = ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-            raise error if self._is_from_a_list(answer) else marked(error, answer)
+            raise error if self._is_from_a_list(answer) else mark_declined(error, answer)
         return None
 
     def find_distributions(self, context: DistributionFinder.Context) -> list[Distribution]:
-        """Answer a look-up of one project, or of all: the list is that of a full install, and no evidence for any."""
+        """Answer a look-up of one project, or of all; the list of all is that of a full install."""
         name: str | None = getattr(context, "name", None)
         if "path" in vars(context):
             return []
@@ -74,18 +75,18 @@ class Finder:
         frames, _ = importing_frames(frame)
         answer = self._ask("metadata", name, frames)
         if answer["answer"] == "yes":
-            from importlib import metadata  # noqa: PLC0415 - Costly, and at hand in a program that asks for it.
+            from importlib import metadata  # noqa: PLC0415 - Costly, and already loaded in a program that looks up metadata.
 
             folder = make_importable(answer["path"])
-            where = metadata.DistributionFinder.Context(name=name, path=[folder])
-            return list(metadata.MetadataPathFinder.find_distributions(where))
-        error = look_up_error(frame)
+            folder_context = metadata.DistributionFinder.Context(name=name, path=[folder])
+            return list(metadata.MetadataPathFinder.find_distributions(folder_context))
+        error = lookup_error_type(frame)
         if answer["answer"] == "no" and error is not None:
-            raise marked(error(name), answer)
+            raise mark_declined(error(name), answer)
         return []
 
     def invalidate_caches(self) -> None:
-        """Ask again, as ``importlib.invalidate_caches`` wants it."""
+        """Forget answers, as ``importlib.invalidate_caches`` requires."""
         self._declined.clear()
 
     def _list(self, frame: FrameType) -> list[Distribution]:
@@ -94,7 +95,7 @@ class Finder:
         answer = self._link.request(
             {
                 "ask": "list",
-                "name": group_of(frame) or "",
+                "name": requested_group(frame) or "",
                 "frames": frames,
                 "stage": self._state.stage,
                 "order": self._state.order,
@@ -102,28 +103,28 @@ class Finder:
             }
         )
         rows = answer.get("listed", ())
-        self._seen.update(row[0] for row in rows)
-        return listed(rows)
+        self._listed.update(row[0] for row in rows)
+        return make_distributions(rows)
 
     def _is_from_a_list(self, answer: dict[str, Any]) -> bool:
-        return answer["distribution"] in self._seen and is_by_name(sys._getframe(1))  # noqa: SLF001 - As above.
+        return answer["distribution"] in self._listed and is_import_by_name(sys._getframe(1))  # noqa: SLF001 - As above.
 
     def _position(self) -> int:
         return sys.meta_path.index(self) if self in sys.meta_path else len(sys.meta_path)
 
-    def _ask(self, need: str, name: str, frames: list[Place]) -> dict[str, Any]:
+    def _ask(self, need: str, name: str, frames: list[FrameInfo]) -> dict[str, Any]:
         key = (need, name, tuple(frames[:3]))
         if key in self._declined:
             return self._declined[key]
         state = self._state
         state.order += 1
         question = {"ask": need, "name": name, "frames": frames, "stage": state.stage, "order": state.order}
-        quiet = state.fork_folder is None and is_quiet(state.descriptors | {self._link.descriptor})
-        answer = self._link.request({**question, "quiet": quiet})
+        can_fork = state.fork_folder is None and is_fork_safe(state.descriptors | {self._link.descriptor})
+        answer = self._link.request({**question, "quiet": can_fork})
         if answer.get("fork"):
-            printed = state.printed()  # Now: the fork would find what this process prints meanwhile.
-            if not fork_apart(answer["fork"], self._link):
-                # In the fork, which asks again and is told how it is without the distribution.
+            printed = state.printed()  # Before the fork, since the other process goes on printing.
+            if not fork_detached(answer["fork"], self._link):
+                # In the fork, which asks again and gets the answer of a set without the distribution.
                 state.become_fork(answer["fork"], printed)
                 answer = self._link.request({**question, "quiet": False})
         self._shared.update(answer.get("shared", ()))
@@ -133,14 +134,14 @@ class Finder:
 
 
 def make_importable(folder: str) -> str:
-    """Put *folder* on ``sys.path``, return it."""
+    """Put *folder* on ``sys.path``; return it."""
     if folder not in sys.path:
         sys.path.append(folder)
     return folder
 
 
-def marked(error: ModuleNotFoundError, answer: dict[str, Any]) -> ModuleNotFoundError:
-    """Return *error*, known as ours wherever it comes up again."""
+def mark_declined(error: ModuleNotFoundError, answer: dict[str, Any]) -> ModuleNotFoundError:
+    """Mark *error* as minreq's own, so that it is known wherever it comes up again; return it."""
     setattr(error, DECLINED, answer["distribution"])
     return error
 
@@ -148,13 +149,13 @@ def marked(error: ModuleNotFoundError, answer: dict[str, Any]) -> ModuleNotFound
 def namespace_spec(name: str) -> ModuleSpec:
     """Return the spec of an empty namespace package (PEP 420)."""
     spec = ModuleSpec(name, None, is_package=True)
-    path: Any = NamespacePath(name)  # Declared as a list; the interpreter's own is none either.
+    path: Any = NamespacePath(name)  # Declared as a list, which the interpreter's own is not either.
     spec.submodule_search_locations = path
     return spec
 
 
 class NamespacePath:
-    """The path of a namespace package: its folder in each entry of ``sys.path`` that has one, as PEP 420 wants it."""
+    """The path of a namespace package: its folder in each entry of ``sys.path`` that has one, as PEP 420 requires."""
 
     def __init__(self, name: str) -> None:
         self._parts = name.split(".")
@@ -179,7 +180,7 @@ class NamespacePath:
         return f"NamespacePath({self._folders()!r})"
 
     def append(self, folder: str) -> None:
-        """Programs append to ``__path__``; a folder that is no entry of ``sys.path`` becomes one."""
+        """Put *folder* on ``sys.path``: programs append to ``__path__``."""
         sys.path.append(folder)
 
 

@@ -1,4 +1,4 @@
-"""Forks: when one is harmless, how one is made, and what one at a miss must not do."""
+"""Fork processes: when a fork is safe, how it is made, and what a fork at a miss must not do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from _minreq_state import State
 
 
-def is_quiet(own: AbstractSet[int | None]) -> bool:
-    """Whether a fork now can neither hurt its parent nor be hurt by what it lost: one thread, no loop, nothing open.
+def is_fork_safe(own_descriptors: AbstractSet[int | None]) -> bool:
+    """Whether a fork at this moment harms neither process: one thread, no event loop, nothing open for writing.
 
-    *own* are file descriptors that do not count.
+    A fork shares files with its parent, and loses its threads. *own_descriptors* are minreq's own and do not count.
     """
     if not os.path.isdir("/proc/self/task") or len(sys._current_frames()) > 1:  # noqa: SLF001 - Documented.
         return False
@@ -32,7 +32,7 @@ def is_quiet(own: AbstractSet[int | None]) -> bool:
             if children.read().strip():
                 return False
         for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor > 2 and descriptor not in own and not is_harmless(descriptor):  # noqa: PLR2004 - stderr.
+            if descriptor > 2 and descriptor not in own_descriptors and not is_harmless(descriptor):  # noqa: PLR2004 - stderr.
                 return False
     except OSError:
         return False
@@ -47,17 +47,17 @@ def is_harmless(descriptor: int) -> bool:
         with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as information:
             flags = int(information.read().split("flags:")[1].split()[0], 8)
     except (OSError, IndexError, ValueError):
-        return True  # It closed while we looked: the listing's own.
+        return True  # It is closed by now: it was that of the listing.
     if target.startswith(("socket:", "pipe:")):
         return False
     return target == os.devnull or not flags & (os.O_WRONLY | os.O_RDWR)
 
 
-def fork_apart(process: str, link: Link) -> bool:
-    """Fork a process that is nobody's child; true in the one that stays, false in the new one, which is *process*."""
+def fork_detached(process: str, link: Link) -> bool:
+    """Fork a process named *process* that is no child of this one; return true in the old process, false in the new."""
     flush()
     with warnings.catch_warnings():
-        # Python warns of forks beside native threads; whoever waits for this process has a time limit.
+        # Python warns of forks beside native threads, which may hang; the parent waits for this process with a timeout.
         warnings.simplefilter("ignore")
         pid = os.fork()
         if pid:
@@ -70,13 +70,13 @@ def fork_apart(process: str, link: Link) -> bool:
         os.dup2(null, descriptor)
     os.close(null)
     os.environ["MINREQ_PROCESS"] = process
-    link.connect()  # Before any subprocess can, which has the same name.
+    link.connect()  # Before any subprocess can, as subprocesses have the same name.
     return False
 
 
 #: Audit events that change files, and how many of the arguments are paths. A fork at a miss may raise them only for
 #: paths in its own folder.
-WRITING = {
+WRITE_EVENTS = {
     "os.chmod": 1,
     "os.chown": 1,
     "os.link": 2,
@@ -90,8 +90,8 @@ WRITING = {
     "shutil.rmtree": 1,
     "sqlite3.connect": 1,
 }
-#: Audit events that it must not raise at all.
-_FORBIDDEN = frozenset(
+#: Audit events that a fork at a miss must not raise at all.
+_FORBIDDEN_EVENTS = frozenset(
     {
         "os.exec",
         "os.fork",
@@ -110,25 +110,28 @@ _FORBIDDEN = frozenset(
 )
 
 
-def end_what_harms(link: Link, state: State) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook: a fork at a miss shares files and descriptors with the process it came from, so it ends."""
+def make_fork_hook(link: Link, state: State) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that ends a fork at a miss before it harms the process that it was forked from.
+
+    The two share files and descriptors.
+    """
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if state.fork_folder is not None and does_harm(event, arguments, state.fork_folder):
-            state.fork_folder = None  # What follows raises events too.
+        if state.fork_folder is not None and is_harmful(event, arguments, state.fork_folder):
+            state.fork_folder = None  # The request raises events too.
             link.request({"unsettled": f"{event} {arguments!r:.200}"})
             os._exit(0)
 
     return hook
 
 
-def does_harm(event: str, arguments: tuple[Any, ...], folder: str) -> bool:
+def is_harmful(event: str, arguments: tuple[Any, ...], folder: str) -> bool:
     """Whether an event in a fork at a miss may reach outside of the process and its *folder*."""
     if event == "open":
         return opens_for_writing(arguments) and not is_within(arguments[0], folder)
-    if event in WRITING:
-        return not all(is_within(path, folder) for path in arguments[: WRITING[event]])
-    return event in _FORBIDDEN
+    if event in WRITE_EVENTS:
+        return not all(is_within(path, folder) for path in arguments[: WRITE_EVENTS[event]])
+    return event in _FORBIDDEN_EVENTS
 
 
 def opens_for_writing(arguments: tuple[Any, ...]) -> bool:
@@ -138,8 +141,8 @@ def opens_for_writing(arguments: tuple[Any, ...]) -> bool:
 
 
 def is_within(path: object, folder: str) -> bool:
-    """Whether *path* lies in *folder*; in doubt, as with the number of a descriptor, it does not."""
+    """Whether *path* lies in *folder*; what is no path, such as a descriptor, does not."""
     if not isinstance(path, (str, bytes, os.PathLike)):
         return False
-    # The folder itself too: a file without a name is opened by the name of its folder (``O_TMPFILE``).
+    # The folder itself counts: a file without a name is opened by the name of its folder (``O_TMPFILE``).
     return os.path.join(os.path.abspath(os.fsdecode(path)), "").startswith(os.path.join(folder, ""))

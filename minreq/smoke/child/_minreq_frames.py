@@ -1,4 +1,4 @@
-"""The frames that led to an import, as they are sent with a question."""
+"""Find the frames that led to an import, as a question sends them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
     #: File, line and function; the body of a class is ``<class NAME>``.
-    Place = tuple[str, int, str]
+    FrameInfo = tuple[str, int, str]
 
-#: Enough for the chain from the smoke to the import.
-MOST = 60
+#: Enough for the frames from the smoke to the import.
+MAX_FRAMES = 60
 
 #: ``inspect.CO_OPTIMIZED``: set for functions, not for modules and class bodies.
 _OPTIMIZED = 1
-_MACHINERY = frozenset(
+_IMPORT_MACHINERY = frozenset(
     {
         "importlib",
         "importlib._bootstrap",
@@ -27,33 +27,33 @@ _MACHINERY = frozenset(
 )
 
 
-def importing_frames(frame: FrameType | None, most: int = MOST) -> tuple[list[Place], bool]:
+def importing_frames(frame: FrameType | None, max_frames: int = MAX_FRAMES) -> tuple[list[FrameInfo], bool]:
     """Return the frames that led to an import, innermost first, and whether ``find_spec`` only probes for it.
 
-    The machinery of import is left out, and so are we.
+    The frames of the import machinery and of minreq are left out.
     """
-    found: list[Place] = []
-    probing = False
-    while frame is not None and len(found) < most:
+    frames: list[FrameInfo] = []
+    is_probe = False
+    while frame is not None and len(frames) < max_frames:
         code = frame.f_code
         module = str(frame.f_globals.get("__name__", ""))
-        if module == "importlib.util" and code.co_name == "find_spec" and not found:
-            probing = True
+        if module == "importlib.util" and code.co_name == "find_spec" and not frames:
+            is_probe = True
         elif not _is_machinery(module, code.co_filename):
             function = code.co_name
             if not code.co_flags & _OPTIMIZED and function != "<module>":
                 function = f"<class {function}>"
-            found.append((code.co_filename, frame.f_lineno or 0, function))
+            frames.append((code.co_filename, frame.f_lineno or 0, function))
         frame = frame.f_back
-    return found, probing
+    return frames, is_probe
 
 
 def _is_machinery(module: str, file: str) -> bool:
-    return module in _MACHINERY or module.startswith("_minreq_") or file.startswith("<frozen importlib")
+    return module in _IMPORT_MACHINERY or module.startswith("_minreq_") or file.startswith("<frozen importlib")
 
 
-def look_up_error(frame: FrameType | None) -> type[ModuleNotFoundError] | None:
-    """Return what ``Distribution.from_name`` raises when that is who looks up metadata, else ``None``.
+def lookup_error_type(frame: FrameType | None) -> type[ModuleNotFoundError] | None:
+    """Return the exception that ``Distribution.from_name`` raises if that looks up metadata, else ``None``.
 
     The backport ``importlib_metadata``, and each vendored copy of it, raises a ``PackageNotFoundError`` of its own.
     """

@@ -1,4 +1,4 @@
-"""What a stage left to threads: it is over when that is done, or the next stage would be blamed for it."""
+"""Wait at the end of a stage for the work it left to threads; the next stage would get the blame for that work."""
 
 from __future__ import annotations
 
@@ -14,62 +14,62 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-#: Seconds in which this process does nothing, after which what is left is taken for a service that ends with it.
-PATIENCE = 3.0
-#: Seconds a stage waits at most.
-LONGEST = 60.0
-#: Seconds between two looks, and how many of them on a processor are some work.
-_LOOK = 0.1
-_WORK = 0.001
+#: After so many seconds in which this process does nothing, the jobs that are left are taken for services.
+IDLE_TIMEOUT = 3.0
+#: Seconds that a stage waits at most.
+MAX_WAIT = 60.0
+#: Seconds between two checks, and how many of them on a processor count as work.
+_POLL_INTERVAL = 0.1
+_MIN_WORK = 0.001
 
 
 class Jobs:
-    """The jobs that pools have taken and not done, and the threads that hold up the end of a program."""
+    """The jobs that pools have accepted and not finished, and the threads that a program waits for at its end."""
 
     def __init__(self) -> None:
-        self._waiting: set[Future[Any]] = set()
+        self._unfinished: set[Future[Any]] = set()
         self._services: set[threading.Thread] = set()
         # A fork has none of the threads.
-        os.register_at_fork(after_in_child=self._waiting.clear)
+        os.register_at_fork(after_in_child=self._unfinished.clear)
 
-    def follow(self) -> None:
-        """Know of every job from now on."""
+    def track(self) -> None:
+        """Record every job that is submitted from now on."""
         submit: Callable[..., Future[Any]] = ThreadPoolExecutor.submit
 
         @functools.wraps(submit)
-        def and_follow(*arguments: Any, **keywords: Any) -> Future[Any]:
+        def submit_and_track(*arguments: Any, **keywords: Any) -> Future[Any]:
             job = submit(*arguments, **keywords)
-            self._waiting.add(job)
-            job.add_done_callback(self._waiting.discard)
+            self._unfinished.add(job)
+            job.add_done_callback(self._unfinished.discard)
             return job
 
-        ThreadPoolExecutor.submit = and_follow  # type: ignore[method-assign]
+        ThreadPoolExecutor.submit = submit_and_track  # type: ignore[method-assign]
 
-    def finish(self) -> None:
-        """Wait for them, and for those that they begin in turn; nobody waits twice for a service."""
-        idle, end = 0.0, time.monotonic() + LONGEST
-        while idle < PATIENCE and time.monotonic() < end:
-            looked, worked = time.monotonic(), time.process_time()
-            # Looked at once: they end meanwhile, and begin others.
-            if jobs := self._waiting.copy():
-                wait(jobs, timeout=_LOOK)
+    def wait_until_done(self) -> None:
+        """Wait for the jobs and threads, and for those that they start; a service is waited for only once."""
+        idle, end = 0.0, time.monotonic() + MAX_WAIT
+        while idle < IDLE_TIMEOUT and time.monotonic() < end:
+            began, processor_time = time.monotonic(), time.process_time()
+            # A copy: while this waits, jobs end and start others.
+            if jobs := self._unfinished.copy():
+                wait(jobs, timeout=_POLL_INTERVAL)
             elif threads := self._threads():
-                threads[0].join(_LOOK)
+                threads[0].join(_POLL_INTERVAL)
             else:
                 break
-            # A machine that is busy with other things gives little time, and a service at rest takes none.
-            if time.process_time() - worked < _WORK:
-                idle += time.monotonic() - looked
-        self._waiting.clear()
+            # Processor time tells a service at rest, which uses none, from work on a busy machine, which gets little.
+            if time.process_time() - processor_time < _MIN_WORK:
+                idle += time.monotonic() - began
+        self._unfinished.clear()
         self._services.update(self._threads())
 
     def _threads(self) -> list[threading.Thread]:
-        """Threads that end by themselves: workers of pools do not."""
-        workers = getattr(pools, "_threads_queues", ())  # Nothing public tells a worker.
+        """Return the threads that end by themselves, which workers of pools do not."""
+        workers = getattr(pools, "_threads_queues", ())  # Nothing public tells workers from other threads.
         return [
             each
             for each in threading.enumerate()
-            if each.is_alive()  # One that is just being started is listed, and cannot be joined.
+            if each.is_alive()  # A thread that is just being started is listed, and cannot be joined.
             and each is not threading.current_thread()
             and not each.daemon
             and each not in workers

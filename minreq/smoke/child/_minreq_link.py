@@ -7,29 +7,29 @@ import os
 import socket
 import threading
 
-TYPE_CHECKING = False  # What mypy takes for true; `typing` itself costs every interpreter of a smoke some milliseconds.
+TYPE_CHECKING = False  # mypy takes this for true; `typing` itself costs every interpreter of a smoke some milliseconds.
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-#: Exit status of a process that lost its parent, or cannot become one of its children.
+#: Exit status of a process that lost its parent, or that cannot become a child of it.
 NO_PARENT = 70
 
 
 class Link:
-    """Connects when there is something to say, and anew in every fork; may be used by several threads."""
+    """The connection; it opens with the first message, and anew in every fork. Several threads may use it."""
 
     def __init__(self, address: str, protocol: int) -> None:
         self._address = address
         self._protocol = protocol
         self._socket: socket.socket | None = None
-        self._rest = b""
+        self._buffer = b""
         self._lock = threading.Lock()
-        # A lock that another thread of the parent holds would stay locked in the fork for ever.
-        os.register_at_fork(after_in_child=self._forget)
+        # A lock that another thread of the parent process holds would stay locked in the fork for ever.
+        os.register_at_fork(after_in_child=self._reset)
 
     def request(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Send *message*, return the parent's answer."""
+        """Send *message*; return the parent's answer."""
         with self._lock:
             if self._socket is None:
                 self._connect()
@@ -38,7 +38,7 @@ class Link:
         return answer
 
     def connect(self) -> None:
-        """Say now which process this is."""
+        """Connect now, and send the name of this process."""
         with self._lock:
             self._connect()
 
@@ -47,11 +47,11 @@ class Link:
         """The file descriptor of the connection, ``None`` without one."""
         return None if self._socket is None else self._socket.fileno()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self._rest = b""
+        self._buffer = b""
         self._lock = threading.Lock()
 
     def _connect(self) -> None:
@@ -65,15 +65,15 @@ class Link:
         self._exchange({"hello": process, "pid": os.getpid(), "protocol": self._protocol})
 
     def _exchange(self, message: Mapping[str, Any]) -> bytes:
-        assert self._socket is not None  # noqa: S101 - Both callers have just made sure; this tells mypy.
+        assert self._socket is not None  # noqa: S101 - Both callers have just connected; this is for mypy.
         try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
-            while b"\n" not in self._rest:
+            while b"\n" not in self._buffer:
                 received = self._socket.recv(65536)
                 if not received:
-                    os._exit(NO_PARENT)  # Nobody wants the rest of this run.
-                self._rest += received
+                    os._exit(NO_PARENT)  # The parent is gone, so nobody waits for the rest of this run.
+                self._buffer += received
         except OSError:
             os._exit(NO_PARENT)
-        line, _, self._rest = self._rest.partition(b"\n")
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return line

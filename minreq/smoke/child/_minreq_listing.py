@@ -1,4 +1,4 @@
-"""A list of everything installed, as a full install would have it: what is not here yet is told, and not loaded."""
+"""Show in lists of what is installed the distributions that a full install would have and that are not here yet."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution
     from types import FrameType
 
-_MACHINERY = frozenset({"importlib.metadata", "importlib_metadata", "itertools"})
+_METADATA_MODULES = frozenset({"importlib.metadata", "importlib_metadata", "itertools"})
 
 
-def group_of(frame: FrameType | None) -> str | None:
+def requested_group(frame: FrameType | None) -> str | None:
     """Return the group that ``entry_points(group=...)`` asks for, ``None`` where all are listed."""
     while frame is not None:
-        if frame.f_globals.get("__name__") in _MACHINERY and frame.f_code.co_name == "entry_points":
+        if frame.f_globals.get("__name__") in _METADATA_MODULES and frame.f_code.co_name == "entry_points":
             parameters = frame.f_locals.get("params")
             group = parameters.get("group") if isinstance(parameters, dict) else None
             return group if isinstance(group, str) else None
@@ -25,8 +25,8 @@ def group_of(frame: FrameType | None) -> str | None:
     return None
 
 
-def is_by_name(frame: FrameType | None) -> bool:
-    """Whether the import at hand has its name from data, as that of an entry point has, and not from a statement."""
+def is_import_by_name(frame: FrameType | None) -> bool:
+    """Whether ``import_module`` imports, as for an entry point, and not an import statement."""
     while frame is not None:
         module, function = frame.f_globals.get("__name__"), frame.f_code.co_name
         if module == "importlib" and function == "import_module":
@@ -37,25 +37,28 @@ def is_by_name(frame: FrameType | None) -> bool:
     return False
 
 
-def listed(rows: Iterable[tuple[str, str, str, str]]) -> list[Distribution]:
-    """Return those of *rows* (name, version, ``.dist-info``, text of ``entry_points.txt``) that are not here anyway."""
+def make_distributions(rows: Iterable[tuple[str, str, str, str]]) -> list[Distribution]:
+    """Return a distribution for each of *rows* that is not installed already.
+
+    A row is name, version, name of the ``.dist-info`` folder, and text of ``entry_points.txt``.
+    """
     return [
-        _told(name, version, text)
+        _make_distribution(name, version, text)
         for name, version, folder, text in rows
         if not any(os.path.isdir(os.path.join(entry, folder)) for entry in sys.path)
     ]
 
 
-def _told(name: str, version: str, entry_points: str) -> Distribution:
-    """Return a distribution that knows its name, its version and its entry points."""
-    from importlib import metadata  # noqa: PLC0415 - Costly, and at hand in a program that asks for it.
+def _make_distribution(name: str, version: str, entry_points: str) -> Distribution:
+    """Return a distribution that has a name, a version and entry points, and no other file."""
+    from importlib import metadata  # noqa: PLC0415 - Costly, and already loaded in a program that lists.
     from pathlib import Path  # noqa: PLC0415 - As above.
 
-    class Told(metadata.Distribution):
-        """Of what is not here yet."""
+    class ListedDistribution(metadata.Distribution):
+        """A distribution that is not here yet."""
 
         def read_text(self, filename: str) -> str | None:
-            """Read one of the files that are known."""
+            """Return the text of the metadata or of the entry points."""
             core = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
             return {"METADATA": core, "entry_points.txt": entry_points}.get(str(filename))
 
@@ -63,4 +66,4 @@ def _told(name: str, version: str, entry_points: str) -> Distribution:
             """Return a path at which nothing is."""
             return Path(f"{name}-{version}", path)
 
-    return Told()
+    return ListedDistribution()

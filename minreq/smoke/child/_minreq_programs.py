@@ -1,11 +1,11 @@
-"""Which programs a process starts: nothing is refused here, but a person should know."""
+"""Record which programs a process starts. None is refused, but the user should see them."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from _minreq_files import caller
+from _minreq_files import describe_caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
     from _minreq_state import State
 
-#: Audit events, and which of their arguments is the program.
-_STARTING = {"subprocess.Popen": 0, "os.exec": 0, "os.posix_spawn": 0, "os.spawn": 1}
-#: Those that a shell carries out.
-_SHELL = frozenset({"os.system", "pty.spawn"})
+#: Audit events that start a program, and which of their arguments is the program.
+_START_EVENTS = {"subprocess.Popen": 0, "os.exec": 0, "os.posix_spawn": 0, "os.spawn": 1}
+#: Audit events of what a shell runs.
+_SHELL_EVENTS = frozenset({"os.system", "pty.spawn"})
 
 
-def record_programs(state: State) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that writes down which program was started, and by which line.
+def make_program_hook(state: State) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that records each program that is started, and the line that starts it.
 
-    What the program is told is left out, since it may differ from run to run, and so is the interpreter itself.
+    The arguments of the program are not recorded, since they may differ from run to run; nor is the interpreter itself.
     """
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _STARTING:
-            program = arguments[_STARTING[event]]
-        elif event in _SHELL:
+        if event in _START_EVENTS:
+            program = arguments[_START_EVENTS[event]]
+        elif event in _SHELL_EVENTS:
             program = "/bin/sh"
         else:
             return
         name = os.fsdecode(program) if isinstance(program, (str, bytes, os.PathLike)) else "a program"
-        told = f"run {name}{caller()}"
-        # subprocess uses what raises an event of its own.
-        if name != sys.executable and told not in state.connections[-1:]:
-            state.connections.append(told)
+        entry = f"run {name}{describe_caller()}"
+        # subprocess starts programs by functions that raise an event of their own: only the first is recorded.
+        if name != sys.executable and entry not in state.connections[-1:]:
+            state.connections.append(entry)
 
     return hook

@@ -1,4 +1,4 @@
-"""What a stage does that its output does not show: warnings, log records, lost exceptions, first imports."""
+"""Record what the output of a stage does not show: warnings, log records, lost exceptions, imports, opened files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from _minreq_state import State
 
 
-def record_first_imports(state: State) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that notes who imported a module first."""
+def make_import_hook(state: State) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that records for each module the frame that imported it first."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import" and arguments[0] not in state.importers:
@@ -33,10 +33,10 @@ def record_first_imports(state: State) -> Callable[[str, tuple[Any, ...]], None]
 
 
 def record_warnings(state: State) -> None:
-    """Note each warning that passes the filters.
+    """Record each warning that passes the filters.
 
-    ``warnings.showwarning`` is for programs to replace. What the C and the Python part both call is private; from 3.14
-    on a context may keep the warning, but only after this.
+    This replaces a private function, which both the C and the Python part call: ``warnings.showwarning`` is for
+    programs to replace. From 3.14 on a context may keep a warning for itself, but only after this.
     """
     show: Callable[[warnings.WarningMessage], None] = warnings._showwarnmsg  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -48,7 +48,7 @@ def record_warnings(state: State) -> None:
 
 
 def record_logs(state: State) -> None:
-    """Note each log record at WARNING and above, whatever handlers a program has."""
+    """Record each log record at WARNING and above, whatever handlers a program has."""
     handle = logging.Logger.handle
 
     def handle_and_record(self: logging.Logger, entry: logging.LogRecord) -> None:
@@ -64,57 +64,57 @@ def record_logs(state: State) -> None:
 
 
 def record_uncaught(state: State) -> None:
-    """Note exceptions that end a thread, or are raised where nobody can catch them."""
+    """Record exceptions that end a thread, or that are raised where nobody can catch them."""
 
-    def note(arguments: Any) -> None:
+    def record(arguments: Any) -> None:
         state.logs.append(f"ERROR uncaught: {arguments.exc_type.__name__}: {text_of(arguments.exc_value)}")
 
     unraisable, in_thread = sys.unraisablehook, threading.excepthook
 
-    def unraisable_and_note(arguments: sys.UnraisableHookArgs) -> None:
-        note(arguments)
+    def unraisable_and_record(arguments: sys.UnraisableHookArgs) -> None:
+        record(arguments)
         unraisable(arguments)
 
-    def in_thread_and_note(arguments: threading.ExceptHookArgs) -> None:
-        note(arguments)
+    def in_thread_and_record(arguments: threading.ExceptHookArgs) -> None:
+        record(arguments)
         in_thread(arguments)
 
-    sys.unraisablehook = unraisable_and_note
-    threading.excepthook = in_thread_and_note
+    sys.unraisablehook = unraisable_and_record
+    threading.excepthook = in_thread_and_record
 
 
-def record_opens(state: State) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that notes each file that is opened, for reading or for writing; see also `opened`.
+def make_open_hook(state: State) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that records each file that is opened, for reading or for writing; see also `opened_files`.
 
-    What OpenSSL is told to load it opens itself, which raises no event.
+    OpenSSL opens files itself, which raises no event, so the method that makes it load a file is wrapped.
     """
-    found = state.opened = set()
+    opened = state.opened = set()
 
-    def note(path: object) -> None:
+    def record(path: object) -> None:
         if isinstance(path, (str, bytes, os.PathLike)):
-            found.add(os.path.abspath(os.fsdecode(path)))
+            opened.add(os.path.abspath(os.fsdecode(path)))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            note(arguments[0])
+            record(arguments[0])
         elif event == "import":
-            note(arguments[1])  # The file of an extension module, else ``None``.
+            record(arguments[1])  # The file of an extension module, else ``None``.
 
     load = ssl.SSLContext.load_verify_locations
 
-    def note_and_load(self: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        note(cafile)
+    def record_and_load(self: ssl.SSLContext, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        record(cafile)
         load(self, cafile, capath, cadata)
 
-    note_and_load.__name__ = load.__name__
-    ssl.SSLContext.load_verify_locations = note_and_load  # type: ignore[method-assign]  # A class of its own would not reach all.
+    record_and_load.__name__ = load.__name__
+    ssl.SSLContext.load_verify_locations = record_and_load  # type: ignore[method-assign]  # A class of its own would not reach all.
     return hook
 
 
-def opened(state: State) -> list[str]:
-    """Return the files that the stage has opened, and those that are mapped: libraries that another one brought.
+def opened_files(state: State) -> list[str]:
+    """Return the files that the stage has opened, and those that are mapped: libraries that other libraries loaded.
 
-    None where opens are not recorded.
+    The list is empty where opens are not recorded.
     """
     if state.opened is None:
         return []

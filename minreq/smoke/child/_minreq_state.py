@@ -1,4 +1,4 @@
-"""What a process has seen and printed since its stage began."""
+"""What a process has done and printed since its stage began."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _minreq_frames import Place
+    from _minreq_frames import FrameInfo
 
-#: The ``site-packages`` of the sandbox: files of our own lie here, where no smoke looks.
+#: The ``site-packages`` of the sandbox; minreq writes files here, where no smoke looks.
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 class State:
-    """What this process has seen; the driver begins it anew with each stage."""
+    """What this process has done; the driver resets it with each stage."""
 
     def __init__(self) -> None:
         self.stage = os.environ.get("MINREQ_STAGE", "start")
@@ -24,18 +24,18 @@ class State:
         self.fork_folder: str | None = None
         #: File descriptors of the driver's own.
         self.descriptors: set[int] = set()
-        #: The descriptor of the file that stands for stdout while a stage runs.
+        #: The descriptor of the file that replaces stdout while a stage runs.
         self.output: int | None = None
         self.warnings: list[str] = []
         self.logs: list[str] = []
-        #: What was out of reach (``HOST:PORT``, ``read PATH``, ``write PATH``), and programs started (``run PATH``).
+        #: What was refused (``HOST:PORT``, ``read PATH``, ``write PATH``), and programs started (``run PATH``).
         self.connections: list[str] = []
-        #: Files that the stage has opened, where that is recorded; else ``None``.
+        #: Files that the stage has opened; ``None`` where that is not recorded.
         self.opened: set[str] | None = None
-        #: Module -> where it was imported first.
-        self.importers: dict[str, Place | None] = {}
+        #: The frame that imported a module first, by module.
+        self.importers: dict[str, FrameInfo | None] = {}
 
-    def begin(self, stage: str) -> None:
+    def begin_stage(self, stage: str) -> None:
         """Forget what the stage before this one did."""
         self.stage = os.environ["MINREQ_STAGE"] = stage
         self.warnings, self.logs, self.connections = [], [], []
@@ -43,7 +43,7 @@ class State:
             self.opened.clear()
 
     def capture_output(self, printed: bytes = b"") -> None:
-        """Let a file without a name, which begins with *printed*, stand for stdout."""
+        """Replace stdout by a file without a name that begins with *printed*."""
         path = os.path.join(FOLDER, f"output-{os.getpid()}")
         self.output = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         os.remove(path)
@@ -51,7 +51,7 @@ class State:
         os.dup2(self.output, 1)
 
     def release_output(self, descriptor: int) -> None:
-        """Let *descriptor* be stdout again, and close both it and the file that stood for it."""
+        """Make *descriptor* stdout again; close it and the file that replaced it."""
         os.dup2(descriptor, 1)
         os.close(descriptor)
         if self.output is not None:
@@ -59,14 +59,17 @@ class State:
             self.output = None
 
     def printed(self) -> bytes:
-        """Return what the stage has printed; the position of the file is shared with forks, so it stays where it is."""
+        """Return what the stage has printed; the file position is shared with forks, so this does not move it."""
         flush()
         if self.output is None:
             return b""
         return os.pread(self.output, os.fstat(self.output).st_size, 0)
 
     def become_fork(self, process: str, printed: bytes) -> None:
-        """Give a fork at a miss output that begins with *printed*, and a temporary folder; hold it to them."""
+        """Turn this process, forked at a miss, into one with output and a temporary folder of its own.
+
+        The output begins with *printed*; the fork may write into that folder only.
+        """
         if self.output is not None:
             os.close(self.output)
             self.capture_output(printed)
@@ -81,7 +84,7 @@ class State:
 
 
 def flush() -> None:
-    """Let the system have what was printed, wherever the program has put ``sys.stdout`` by now."""
+    """Flush what was printed, also where the program has replaced ``sys.stdout``."""
     for stream in (sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__):
         try:
             if stream is not None:

@@ -1,4 +1,4 @@
-"""The process of the emulator.
+"""Run the emulator as a process that obeys commands.
 
 ::
 
@@ -9,9 +9,10 @@ Commands are lines of JSON on stdin; each is answered by one line of JSON on std
     {"open": NAME}   ->  {"name": NAME, "http": PORT, "https": PORT}
     {"close": NAME}  ->  {"name": NAME, "requests": [{"method", "target", "headers": [[name, value]...], "body"}...]}
 
-Both ports are on 127.0.0.1 and belong to NAME alone, so every request is recorded under a name; names are opened and
-closed at any time, many may be open at once. A name that is open already, or is not open, and any other command are
-answered ``{"name": NAME, "error": SENTENCE}``. The end of stdin ends the process; nothing else is written to stdout.
+Both ports are on 127.0.0.1 and belong to NAME alone, so every request is recorded under a name. Names may be opened and
+closed at any time, and many may be open at once. The answer is ``{"name": NAME, "error": SENTENCE}`` for a name that is
+already open or not open, and for any other command. The end of stdin ends the process. Nothing else is written to
+stdout.
 """
 
 from __future__ import annotations
@@ -24,29 +25,31 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from minreq.smoke.emulator.routing import PROXIED, answer
+from minreq.smoke.emulator.routing import PROXIED_HOSTS, answer
 from minreq.smoke.emulator.server import Listeners
 
 
 async def _serve(context: ssl.SSLContext) -> None:
-    """Obey the lines of stdin until it ends."""
+    """Run the commands that arrive on stdin until it ends."""
     loop = asyncio.get_running_loop()
-    opened: dict[str, Listeners] = {}
+    listeners_by_name: dict[str, Listeners] = {}
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(await obey(json.loads(line), opened, context)), flush=True)  # noqa: T201 - the protocol
-    for listeners in opened.values():
+        print(json.dumps(await run_command(json.loads(line), listeners_by_name, context)), flush=True)  # noqa: T201 - the protocol
+    for listeners in listeners_by_name.values():
         listeners.close()
 
 
-async def obey(command: dict[str, str], opened: dict[str, Listeners], context: ssl.SSLContext) -> dict[str, Any]:
-    """The answer to one command; *opened* are the names that listen now."""
+async def run_command(
+    command: dict[str, str], listeners_by_name: dict[str, Listeners], context: ssl.SSLContext
+) -> dict[str, Any]:
+    """Run one command and return the answer; *listeners_by_name* are those that are open now."""
     match command:
-        case {"open": name} if name not in opened:
-            opened[name] = Listeners(handler=answer, proxied=frozenset(PROXIED))
-            await opened[name].open(context)
-            return {"name": name, **opened[name].ports}
-        case {"close": name} if name in opened:
-            listeners = opened.pop(name)
+        case {"open": name} if name not in listeners_by_name:
+            listeners_by_name[name] = Listeners(handler=answer, proxied=frozenset(PROXIED_HOSTS))
+            await listeners_by_name[name].open(context)
+            return {"name": name, **listeners_by_name[name].ports}
+        case {"close": name} if name in listeners_by_name:
+            listeners = listeners_by_name.pop(name)
             listeners.close()
             return {"name": name, "requests": listeners.requests}
         case {"open": name}:
@@ -57,7 +60,7 @@ async def obey(command: dict[str, str], opened: dict[str, Listeners], context: s
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until stdin ends."""
+    """Parse the command line, and run until stdin ends."""
     parser = argparse.ArgumentParser(prog="python -m minreq.smoke.emulator", description="The local provider server.")
     parser.add_argument("--certificate", required=True, metavar="FILE", help="certificate of 127.0.0.1, PEM")
     parser.add_argument("--key", required=True, metavar="FILE", help="its private key, PEM")

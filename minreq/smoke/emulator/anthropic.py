@@ -11,7 +11,7 @@ from typing import Any
 from minreq.smoke.emulator import anthropic_models, content
 from minreq.smoke.emulator.message import Request, Response, event_stream, json_response
 
-#: A request without it is of no version of the API.
+#: The header with the version of the API, without which no request belongs to the API.
 _VERSION = "anthropic-version"
 _HEADERS = {"request-id": "req_000000000000000000000000"}
 _KINDS = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
@@ -19,7 +19,7 @@ _MESSAGES = {401: "invalid x-api-key", 429: "This request would exceed your acco
 
 
 def answer(request: Request) -> Response | None:
-    """The answer to a call of Anthropic, ``None`` where *request* is none."""
+    """Answer a call of Anthropic; return ``None`` for any other request."""
     match request.segments:
         case ("anthropic", "v1", "messages", *more) if more in ([], ["count_tokens"]) and request.header(_VERSION):
             pass
@@ -27,23 +27,23 @@ def answer(request: Request) -> Response | None:
             return None
     try:
         body = request.document()
-        status = content.verdict(request.header("x-api-key"), body["model"])
+        status = content.access_status(request.header("x-api-key"), body["model"])
         if status in _MESSAGES:
             return _error(status, _MESSAGES[status])
-        return _counted(body) if more else _answered(body)
+        return _count_tokens(body) if more else _create_message(body)
     except (KeyError, TypeError, ValueError) as error:
         return _error(400, f"messages: {error!r}")
 
 
-def _counted(body: Mapping[str, Any]) -> Response:
-    said = anthropic_models.reply({"max_tokens": 1, **body})
-    return json_response({"input_tokens": said.prompt_tokens}, headers=_HEADERS)
+def _count_tokens(body: Mapping[str, Any]) -> Response:
+    reply = anthropic_models.make_reply({"max_tokens": 1, **body})
+    return json_response({"input_tokens": reply.prompt_tokens}, headers=_HEADERS)
 
 
-def _answered(body: Mapping[str, Any]) -> Response:
+def _create_message(body: Mapping[str, Any]) -> Response:
     if body.get("stream"):
-        return event_stream(((each["type"], each) for each in anthropic_models.parts(body)), _HEADERS)
-    return json_response(anthropic_models.whole(body), headers=_HEADERS)
+        return event_stream(((each["type"], each) for each in anthropic_models.stream_events(body)), _HEADERS)
+    return json_response(anthropic_models.make_message(body), headers=_HEADERS)
 
 
 def _error(status: int, message: str) -> Response:

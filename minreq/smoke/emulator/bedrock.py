@@ -1,4 +1,4 @@
-"""The runtime of Amazon Bedrock: Converse and InvokeModel, whole and as event streams, and embeddings.
+"""The runtime of Amazon Bedrock: Converse, InvokeModel, both also as event streams, and embeddings.
 
 Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minreq.smoke.emulator import bedrock_models, content, eventstream, sigv4
-from minreq.smoke.emulator.message import Request, Response, encoded, json_response, stream_response
+from minreq.smoke.emulator.message import Request, Response, encode_json, json_response, stream_response
 
 _REQUEST_ID = {"x-amzn-requestid": "00000000-0000-4000-8000-000000000002"}
 
@@ -24,7 +24,7 @@ class _Failure(Exception):
 
 
 def answer(request: Request) -> Response | None:
-    """The answer to a call of the Bedrock runtime, ``None`` where *request* is none."""
+    """Answer a call of the Bedrock runtime; return ``None`` for any other request."""
     match request.segments:
         case ("model", *model, operation) if model:
             pass
@@ -32,14 +32,14 @@ def answer(request: Request) -> Response | None:
             return None
     try:
         _authenticate(request)
-        return _operation(request, "/".join(model), operation)
+        return _run_operation(request, "/".join(model), operation)
     except _Failure as error:
         headers = {**_REQUEST_ID, "x-amzn-errortype": error.kind}
         return json_response({"message": error.message}, status=error.status, headers=headers)
 
 
 def _authenticate(request: Request) -> None:
-    """A bearer token (an API key of Bedrock), else a signature."""
+    """Check the bearer token (an API key of Bedrock), or else the signature."""
     scheme, _, token = request.header("authorization").partition(" ")
     if scheme == "Bearer":
         if not token or content.REFUSED in token:
@@ -48,11 +48,11 @@ def _authenticate(request: Request) -> None:
         return
     try:
         sigv4.verify(request, "bedrock")
-    except sigv4.Refused as error:
+    except sigv4.SignatureError as error:
         raise _Failure(403, error.code, error.message) from error
 
 
-def _operation(request: Request, model: str, operation: str) -> Response:
+def _run_operation(request: Request, model: str, operation: str) -> Response:
     operations = {
         "converse": _converse,
         "converse-stream": _converse_stream,
@@ -82,13 +82,13 @@ def _converse_stream(_model: str, body: Mapping[str, Any]) -> Response:
 
 
 def _invoke(model: str, body: Mapping[str, Any]) -> Response:
-    return json_response(bedrock_models.family(model).whole(body), headers=_REQUEST_ID)
+    return json_response(bedrock_models.find_family(model).answer(body), headers=_REQUEST_ID)
 
 
 def _invoke_stream(model: str, body: Mapping[str, Any]) -> Response:
     events = [
-        eventstream.event("chunk", {"bytes": base64.b64encode(encoded(document)).decode()})
-        for document in bedrock_models.family(model).parts(body)
+        eventstream.event("chunk", {"bytes": base64.b64encode(encode_json(document)).decode()})
+        for document in bedrock_models.find_family(model).stream(body)
     ]
     headers = {**_REQUEST_ID, "x-amzn-bedrock-content-type": "application/json"}
     return stream_response(eventstream.CONTENT_TYPE, events, headers)

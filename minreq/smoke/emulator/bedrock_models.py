@@ -1,4 +1,4 @@
-"""What the models on Bedrock take and give: the common form of Converse, and a native form per family."""
+"""Requests to and answers of the models on Bedrock: the common form of Converse, and a native form for each family."""
 
 from __future__ import annotations
 
@@ -7,34 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from minreq.smoke.emulator import anthropic_models, content
-from minreq.smoke.emulator.reply import Reply
+from minreq.smoke.emulator.message import Document
+from minreq.smoke.emulator.reply import ModelReply
 
 _TOOL_ID = "tooluse_0000000000000000000000"
-_DIMENSIONS = 8
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A native form: the whole answer to a request, and the documents of the streamed one."""
+    """A family of models: how it answers a request in its native form, in one document and as a stream of documents."""
 
-    whole: Callable[[Document], Document]
-    parts: Callable[[Document], Iterable[Document]]
+    answer: Callable[[Document], Document]
+    stream: Callable[[Document], Iterable[Document]]
 
 
-def family(model: str) -> Family:
-    """The native form of *model*; `ValueError` where there is none."""
+def find_family(model: str) -> Family:
+    """Return the family of *model*; raise `ValueError` where there is none."""
     # Inference profiles put a region in front: us.anthropic.claude-...
-    for name, form in _FAMILIES.items():
+    for name, each in _FAMILIES.items():
         if name in model:
-            return form
+            return each
     message = "The provided model identifier is invalid."
     raise ValueError(message)
 
 
 def converse(body: Document) -> dict[str, Any]:
-    """The answer of Converse, which is the native form of Amazon Nova too."""
+    """Return the answer of Converse, which is the native form of Amazon Nova too."""
     reply = _converse_reply(body)
     block: dict[str, Any] = {"text": reply.text}
     if reply.tool:
@@ -48,35 +46,35 @@ def converse(body: Document) -> dict[str, Any]:
 
 
 def converse_events(body: Document) -> Iterator[tuple[str, Document]]:
-    """The events of ConverseStream: type and payload."""
+    """Yield the events of ConverseStream: type and payload."""
     reply = _converse_reply(body)
     yield "messageStart", {"role": "assistant"}
     if reply.tool:
         start = {"toolUse": {"toolUseId": _TOOL_ID, "name": reply.tool}}
         yield "contentBlockStart", {"contentBlockIndex": 0, "start": start}
-        for part in content.halves(reply.said):
+        for part in content.split_in_half(reply.generated_text):
             yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": part}}}
     else:
-        for piece in content.pieces(reply.text):
+        for piece in content.split_at_blanks(reply.text):
             yield "contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}}
     yield "contentBlockStop", {"contentBlockIndex": 0}
     yield "messageStop", {"stopReason": "tool_use" if reply.tool else "end_turn"}
     yield "metadata", {"usage": _usage(reply), "metrics": {"latencyMs": 1}}
 
 
-def _converse_reply(body: Document) -> Reply:
+def _converse_reply(body: Document) -> ModelReply:
     messages, tools = body["messages"], (body.get("toolConfig") or {}).get("tools") or []
     last = messages[-1]["content"]
-    prompt = sum(content.tokens(content.text_of(message["content"])) for message in messages)
+    prompt = sum(content.count_tokens(content.text_of(message["content"])) for message in messages)
     if tools and not any("toolResult" in block for block in last):
         tool = tools[0]["toolSpec"]
-        return Reply(tool=tool["name"], schema=tool["inputSchema"]["json"], prompt_tokens=prompt)
-    return Reply(text=content.reply(content.text_of(last)), prompt_tokens=prompt)
+        return ModelReply(tool=tool["name"], schema=tool["inputSchema"]["json"], prompt_tokens=prompt)
+    return ModelReply(text=content.reply_text(content.text_of(last)), prompt_tokens=prompt)
 
 
-def _usage(reply: Reply) -> dict[str, int]:
-    total = reply.prompt_tokens + reply.tokens
-    return {"inputTokens": reply.prompt_tokens, "outputTokens": reply.tokens, "totalTokens": total}
+def _usage(reply: ModelReply) -> dict[str, int]:
+    total = reply.prompt_tokens + reply.completion_tokens
+    return {"inputTokens": reply.prompt_tokens, "outputTokens": reply.completion_tokens, "totalTokens": total}
 
 
 def _nova_parts(body: Document) -> Iterator[Document]:
@@ -85,13 +83,13 @@ def _nova_parts(body: Document) -> Iterator[Document]:
 
 
 def _anthropic(body: Document) -> Document:
-    return anthropic_models.whole(_anthropic_body(body))
+    return anthropic_models.make_message(_anthropic_body(body))
 
 
 def _anthropic_parts(body: Document) -> Iterator[Document]:
-    for document in anthropic_models.parts(_anthropic_body(body)):
+    for document in anthropic_models.stream_events(_anthropic_body(body)):
         if document["type"] == "message_stop":
-            yield {**document, **_metrics(anthropic_models.reply(body))}
+            yield {**document, **_metrics(anthropic_models.make_reply(body))}
         else:
             yield document
 
@@ -103,52 +101,61 @@ def _anthropic_body(body: Document) -> Document:
     return body
 
 
-def _metrics(reply: Reply) -> dict[str, Any]:
-    """What the last chunk of an InvokeModelWithResponseStream carries, whatever the family."""
+def _metrics(reply: ModelReply) -> dict[str, Any]:
+    """Return what the last chunk of an InvokeModelWithResponseStream carries in every family."""
     return {
         "amazon-bedrock-invocationMetrics": {
             "inputTokenCount": reply.prompt_tokens,
-            "outputTokenCount": reply.tokens,
+            "outputTokenCount": reply.completion_tokens,
             "invocationLatency": 1,
             "firstByteLatency": 1,
         }
     }
 
 
-def _llama_reply(body: Document) -> Reply:
+def _llama_reply(body: Document) -> ModelReply:
     prompt = body["prompt"]
-    # The prompt is a template of special tokens around the messages: answer the last words of a person.
-    asked = prompt.rpartition("<|end_header_id|>")[0].rpartition("<|end_header_id|>")[2] or prompt
-    text = content.reply(asked.removesuffix("<|start_header_id|>assistant").strip().removesuffix("<|eot_id|>"))
-    return Reply(text=text, prompt_tokens=content.tokens(prompt))
+    # The prompt has special tokens around each message; the reply is to the last message of the user.
+    last = prompt.rpartition("<|end_header_id|>")[0].rpartition("<|end_header_id|>")[2] or prompt
+    text = content.reply_text(last.removesuffix("<|start_header_id|>assistant").strip().removesuffix("<|eot_id|>"))
+    return ModelReply(text=text, prompt_tokens=content.count_tokens(prompt))
 
 
 def _llama(body: Document) -> Document:
     reply = _llama_reply(body)
-    counts = {"prompt_token_count": reply.prompt_tokens, "generation_token_count": reply.tokens}
+    counts = {"prompt_token_count": reply.prompt_tokens, "generation_token_count": reply.completion_tokens}
     return {"generation": reply.text, **counts, "stop_reason": "stop"}
 
 
 def _llama_parts(body: Document) -> Iterator[Document]:
     reply = _llama_reply(body)
-    for count, piece in enumerate(content.pieces(reply.text), 1):
+    for count, piece in enumerate(content.split_at_blanks(reply.text), 1):
         prompt = reply.prompt_tokens if count == 1 else None
         yield {"generation": piece, "prompt_token_count": prompt, "generation_token_count": count, "stop_reason": None}
-    last = {"generation": "", "prompt_token_count": None, "generation_token_count": reply.tokens, "stop_reason": "stop"}
+    last = {
+        "generation": "",
+        "prompt_token_count": None,
+        "generation_token_count": reply.completion_tokens,
+        "stop_reason": "stop",
+    }
     yield {**last, **_metrics(reply)}
 
 
 def _titan(body: Document) -> Document:
-    """Titan's embedding of one text; version 2 says the types beside it."""
+    """Return Titan's embedding of one text; version 2 also has a field with an embedding for each type."""
     text = body["inputText"]
-    vector = content.vector(text, body.get("dimensions") or _DIMENSIONS)
-    return {"embedding": vector, "embeddingsByType": {"float": vector}, "inputTextTokenCount": content.tokens(text)}
+    vector = content.embedding(text, body.get("dimensions") or content.DIMENSIONS)
+    return {
+        "embedding": vector,
+        "embeddingsByType": {"float": vector},
+        "inputTextTokenCount": content.count_tokens(text),
+    }
 
 
 def _cohere(body: Document) -> Document:
-    """Cohere's embeddings, a list of vectors or one list per type asked for."""
+    """Return Cohere's embeddings: a list of vectors, or one list for each requested type."""
     texts = body["texts"]
-    vectors = [content.vector(text, body.get("output_dimension") or _DIMENSIONS) for text in texts]
+    vectors = [content.embedding(text, body.get("output_dimension") or content.DIMENSIONS) for text in texts]
     types = body.get("embedding_types")
     return {
         "id": "00000000-0000-4000-8000-000000000003",
@@ -164,9 +171,9 @@ def _no_stream(_body: Document) -> Iterator[Document]:
 
 
 _FAMILIES: Mapping[str, Family] = {
-    "anthropic.claude": Family(whole=_anthropic, parts=_anthropic_parts),
-    "amazon.nova": Family(whole=converse, parts=_nova_parts),
-    "meta.llama": Family(whole=_llama, parts=_llama_parts),
-    "amazon.titan-embed": Family(whole=_titan, parts=_no_stream),
-    "cohere.embed": Family(whole=_cohere, parts=_no_stream),
+    "anthropic.claude": Family(answer=_anthropic, stream=_anthropic_parts),
+    "amazon.nova": Family(answer=converse, stream=_nova_parts),
+    "meta.llama": Family(answer=_llama, stream=_llama_parts),
+    "amazon.titan-embed": Family(answer=_titan, stream=_no_stream),
+    "cohere.embed": Family(answer=_cohere, stream=_no_stream),
 }

@@ -5,20 +5,17 @@ Source: https://docs.cohere.com/v1/reference/chat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from minreq.smoke.emulator import content
-from minreq.smoke.emulator.message import Response, encoded, json_response, stream_response
-from minreq.smoke.emulator.reply import Reply
+from minreq.smoke.emulator.message import Document, Response, encode_json, json_response, stream_response
+from minreq.smoke.emulator.reply import ModelReply
 
 _ID = "00000000-0000-4000-8000-000000000005"
 
-Document = Mapping[str, Any]
-
 
 def chat(body: Document) -> Response:
-    """The answer of a chat model; `KeyError` or `TypeError` for a request that is malformed."""
+    """Return the answer of a chat model; raise `KeyError` or `TypeError` for a malformed request."""
     reply = _reply(body)
     whole: dict[str, Any] = {
         "response_id": _ID,
@@ -37,27 +34,27 @@ def chat(body: Document) -> Response:
     if calls:
         events.append({"event_type": "tool-calls-generation", "tool_calls": calls, "is_finished": False})
     end = {"event_type": "stream-end", "finish_reason": "COMPLETE", "is_finished": True, "response": whole}
-    return stream_response("application/stream+json", [encoded(each) + b"\n" for each in (*events, end)])
+    return stream_response("application/stream+json", [encode_json(each) + b"\n" for each in (*events, end)])
 
 
-def _pieces(reply: Reply) -> list[str]:
-    return [] if reply.tool else content.pieces(reply.text)
+def _pieces(reply: ModelReply) -> list[str]:
+    return [] if reply.tool else content.split_at_blanks(reply.text)
 
 
-def _units(reply: Reply) -> Document:
-    return {"input_tokens": reply.prompt_tokens, "output_tokens": reply.tokens}
+def _units(reply: ModelReply) -> Document:
+    return {"input_tokens": reply.prompt_tokens, "output_tokens": reply.completion_tokens}
 
 
-def _reply(body: Document) -> Reply:
-    prompt = content.tokens(body.get("message") or "?")
+def _reply(body: Document) -> ModelReply:
+    prompt = content.count_tokens(body.get("message") or "?")
     results, tools = body.get("tool_results") or [], body.get("tools") or []
     if results:
         text = " ".join(str(output) for result in results for output in result["outputs"])
-        return Reply(text=content.reply(text), prompt_tokens=prompt)
+        return ModelReply(text=content.reply_text(text), prompt_tokens=prompt)
     if tools:
         properties = {
             name: {"type": each["type"]} for name, each in (tools[0].get("parameter_definitions") or {}).items()
         }
         schema = {"type": "object", "properties": properties}
-        return Reply(tool=tools[0]["name"], schema=schema, prompt_tokens=prompt)
-    return Reply(text=content.reply(body["message"]), prompt_tokens=prompt)
+        return ModelReply(tool=tools[0]["name"], schema=schema, prompt_tokens=prompt)
+    return ModelReply(text=content.reply_text(body["message"]), prompt_tokens=prompt)

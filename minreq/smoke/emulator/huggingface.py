@@ -8,23 +8,22 @@ from __future__ import annotations
 from minreq.smoke.emulator import content
 from minreq.smoke.emulator.message import Request, Response, json_response
 
-_DIMENSIONS = 8
 _MESSAGES = {401: "Invalid username or password.", 429: "Too Many Requests"}
 
 
 def answer(request: Request) -> Response | None:
-    """The answer to a call of an inference endpoint, ``None`` where *request* is none."""
+    """Answer a call of an inference endpoint; return ``None`` for any other request."""
     match request.segments:
         case ("huggingface", model):
             pass
         case _:
             return None
-    status = content.verdict(request.header("authorization").partition(" ")[2], model)
+    status = content.access_status(request.header("authorization").partition(" ")[2], model)
     if status in _MESSAGES:
         return json_response({"error": _MESSAGES[status]}, status=status)
     try:
-        given = request.document()["inputs"]
-        texts = [given] if isinstance(given, str) else list(given)
-        return json_response([content.vector(text, _DIMENSIONS) for text in texts])
+        inputs = request.document()["inputs"]
+        texts = [inputs] if isinstance(inputs, str) else list(inputs)
+        return json_response([content.embedding(text, content.DIMENSIONS) for text in texts])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return json_response({"error": f"{error!r}", "error_type": "validation"}, status=422)

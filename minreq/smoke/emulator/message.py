@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+#: A JSON object.
+Document = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -36,15 +39,15 @@ class Request:
         return self.target.partition("?")[2]
 
     def parameter(self, name: str) -> str:
-        """The first value of a query parameter, "" where it is missing."""
+        """Return the first value of a query parameter, "" where it is missing."""
         return parse_qs(self.raw_query).get(name, [""])[0]
 
     def header(self, name: str) -> str:
-        """The value of the header *name* (in lower case), "" where it is missing."""
+        """Return the value of the header *name* (in lower case), "" where it is missing."""
         return next((value for key, value in self.headers if key == name), "")
 
     def document(self) -> dict[str, Any]:
-        """The body as a JSON object.
+        """Return the body as a JSON object.
 
         Raises `ValueError` for anything else, with a sentence to send back.
         """
@@ -55,13 +58,13 @@ class Request:
             raise ValueError(message) from error
         if not isinstance(document, dict):
             message = "The body of the request is not a JSON object."
-            raise ValueError(message)  # noqa: TRY004 - to the client both are one fault: a bad body
+            raise ValueError(message)  # noqa: TRY004 - For the client both are a bad body.
         return document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A response; ``chunks`` are sent one by one with the chunked transfer coding, after ``body`` is left empty."""
+    """A response: a ``body``, or ``chunks`` that are sent one by one with the chunked transfer coding."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -70,24 +73,24 @@ class Response:
     chunks: tuple[bytes, ...] | None = None
 
 
-def encoded(document: object) -> bytes:
-    """*document* as compact JSON."""
+def encode_json(document: object) -> bytes:
+    """Return *document* as compact JSON."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def json_response(document: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response with a JSON body."""
-    named = {"content-type": "application/json", **(headers or {})}
-    return Response(status=status, headers=tuple(named.items()), body=encoded(document))
+    """Return a response with a JSON body."""
+    all_headers = {"content-type": "application/json", **(headers or {})}
+    return Response(status=status, headers=tuple(all_headers.items()), body=encode_json(document))
 
 
 def stream_response(content_type: str, chunks: Iterable[bytes], headers: Mapping[str, str] | None = None) -> Response:
-    """A response that is sent in parts."""
-    named = {"content-type": content_type, **(headers or {})}
-    return Response(headers=tuple(named.items()), chunks=tuple(chunks))
+    """Return a response that is sent in parts."""
+    all_headers = {"content-type": content_type, **(headers or {})}
+    return Response(headers=tuple(all_headers.items()), chunks=tuple(chunks))
 
 
 def event_stream(events: Iterable[tuple[str, object]], headers: Mapping[str, str] | None = None) -> Response:
-    """Server-sent events with a JSON document each; an event without a name is data alone."""
-    chunks = [(f"event: {name}\n".encode() if name else b"") + b"data: " + encoded(each) for name, each in events]
+    """Return a response of server-sent events; each has a JSON document, and a name unless that is ""."""
+    chunks = [(f"event: {name}\n".encode() if name else b"") + b"data: " + encode_json(each) for name, each in events]
     return stream_response("text/event-stream", [chunk + b"\n\n" for chunk in chunks], headers)

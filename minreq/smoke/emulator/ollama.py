@@ -9,17 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from minreq.smoke.emulator import content
-from minreq.smoke.emulator.message import Request, Response, encoded, json_response, stream_response
-from minreq.smoke.emulator.reply import Reply
-
-_CREATED = "2008-12-03T00:00:00.000000Z"
-_DIMENSIONS = 8
-
-Document = Mapping[str, Any]
+from minreq.smoke.emulator.message import Document, Request, Response, encode_json, json_response, stream_response
+from minreq.smoke.emulator.reply import ModelReply
 
 
 def answer(request: Request) -> Response | None:
-    """The answer to a call of Ollama, ``None`` where *request* is none."""
+    """Answer a call of Ollama; return ``None`` for any other request."""
     operations: Mapping[str, Callable[[Document], Response]] = {
         "chat": _chat,
         "generate": _generate,
@@ -42,44 +37,44 @@ def answer(request: Request) -> Response | None:
 
 def _chat(body: Document) -> Response:
     messages, tools = body["messages"], body.get("tools") or []
-    prompt = sum(content.tokens(content.text_of(each.get("content"))) for each in messages)
-    reply = Reply(text=_text(body, content.text_of(messages[-1].get("content"))), prompt_tokens=prompt)
+    prompt = sum(content.count_tokens(content.text_of(each.get("content"))) for each in messages)
+    reply = ModelReply(text=_text(body, content.text_of(messages[-1].get("content"))), prompt_tokens=prompt)
     if tools and messages[-1]["role"] != "tool":
         function = tools[0]["function"]
-        reply = Reply(tool=function["name"], schema=function["parameters"], prompt_tokens=prompt)
+        reply = ModelReply(tool=function["name"], schema=function["parameters"], prompt_tokens=prompt)
     message: dict[str, Any] = {"role": "assistant", "content": reply.text}
     if reply.tool:
         message["tool_calls"] = [{"function": {"name": reply.tool, "arguments": reply.arguments}}]
     if not body.get("stream", True):
         return json_response({**_head(body), "message": message, **_end(reply)})
-    parts: list[Document] = [{"role": "assistant", "content": piece} for piece in content.pieces(reply.text)]
+    parts: list[Document] = [{"role": "assistant", "content": piece} for piece in content.split_at_blanks(reply.text)]
     return _lines(body, "message", [message] if reply.tool else parts, {"role": "assistant", "content": ""}, reply)
 
 
 def _generate(body: Document) -> Response:
     prompt = body["prompt"]
-    reply = Reply(text=_text(body, content.asked(prompt)), prompt_tokens=content.tokens(prompt))
+    reply = ModelReply(text=_text(body, content.last_user_text(prompt)), prompt_tokens=content.count_tokens(prompt))
     if not body.get("stream", True):
         return json_response({**_head(body), "response": reply.text, **_end(reply)})
-    return _lines(body, "response", content.pieces(reply.text), "", reply)
+    return _lines(body, "response", content.split_at_blanks(reply.text), "", reply)
 
 
-def _text(body: Document, asked: str) -> str:
+def _text(body: Document, prompt: str) -> str:
     form = body.get("format")
-    return content.arguments(form) if isinstance(form, Mapping) else content.reply(asked)
+    return content.example_json(form) if isinstance(form, Mapping) else content.reply_text(prompt)
 
 
-def _lines(body: Document, key: str, parts: Iterable[object], last: object, reply: Reply) -> Response:
+def _lines(body: Document, key: str, parts: Iterable[object], last: object, reply: ModelReply) -> Response:
     documents = [{**_head(body), key: part, "done": False} for part in parts]
     documents.append({**_head(body), key: last, **_end(reply)})
-    return stream_response("application/x-ndjson", [encoded(each) + b"\n" for each in documents])
+    return stream_response("application/x-ndjson", [encode_json(each) + b"\n" for each in documents])
 
 
 def _head(body: Document) -> dict[str, Any]:
-    return {"model": body["model"], "created_at": _CREATED}
+    return {"model": body["model"], "created_at": content.CREATED_TEXT}
 
 
-def _end(reply: Reply) -> dict[str, Any]:
+def _end(reply: ModelReply) -> dict[str, Any]:
     return {
         "done": True,
         "done_reason": "stop",
@@ -87,16 +82,16 @@ def _end(reply: Reply) -> dict[str, Any]:
         "load_duration": 100,
         "prompt_eval_count": reply.prompt_tokens,
         "prompt_eval_duration": 100,
-        "eval_count": reply.tokens,
+        "eval_count": reply.completion_tokens,
         "eval_duration": 800,
     }
 
 
 def _embed(body: Document) -> Response:
-    given = body["input"]
-    texts = [given] if isinstance(given, str) else given
-    vectors = [content.vector(text, _DIMENSIONS) for text in texts]
-    count = sum(map(content.tokens, texts))
+    texts_or_text = body["input"]
+    texts = [texts_or_text] if isinstance(texts_or_text, str) else texts_or_text
+    vectors = [content.embedding(text, content.DIMENSIONS) for text in texts]
+    count = sum(map(content.count_tokens, texts))
     return json_response({"model": body["model"], "embeddings": vectors, "prompt_eval_count": count})
 
 

@@ -15,13 +15,12 @@ from http import HTTPStatus
 from typing import Any
 
 from minreq.smoke.emulator import content, openai_media, openai_responses
-from minreq.smoke.emulator.message import Request, Response, encoded, json_response, stream_response
+from minreq.smoke.emulator.message import Request, Response, encode_json, json_response, stream_response
 
 _FINGERPRINT = "fp_0000000000"
 _HEADERS = {"x-request-id": "req_00000000000000000000000000000001", "openai-version": "2020-10-01"}
-#: How long a limited client is told to wait; clients take the first, so that retries cost no time.
+#: The headers with the time that a rate-limited client is to wait; clients prefer the first, so retries are fast.
 _RETRY = {"retry-after-ms": "20", "retry-after": "1"}
-_DIMENSIONS = 8
 _SAFE = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")}
 
 
@@ -35,7 +34,7 @@ class _Failure(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """What a path means: the operation and, on Azure, the deployment."""
+    """What a path stands for: the operation and, on Azure, the deployment."""
 
     operation: str
     azure: bool = False
@@ -43,18 +42,18 @@ class _Call:
 
 
 def answer(request: Request) -> Response | None:
-    """The answer to a call of OpenAI or Azure OpenAI, ``None`` where *request* is neither."""
-    call = _call(request)
+    """Answer a call of OpenAI or Azure OpenAI; return ``None`` for any other request."""
+    call = _parse_call(request)
     if call is None:
         return None
     try:
         _authenticate(request, call)
-        return _operation(request, call)
+        return _run_operation(request, call)
     except _Failure as error:
         return _error(error, call)
 
 
-def _call(request: Request) -> _Call | None:
+def _parse_call(request: Request) -> _Call | None:
     match request.segments:
         case ("v1", *rest):
             return _Call(operation="/".join(rest))
@@ -92,7 +91,7 @@ def _refuse(call: _Call, key: str) -> None:
     raise _Failure(401, message, "invalid_request_error", "invalid_api_key")
 
 
-def _operation(request: Request, call: _Call) -> Response:
+def _run_operation(request: Request, call: _Call) -> Response:
     if call.deployment and not request.parameter("api-version"):
         raise _Failure(404, "Resource not found", "", "404")
     if request.method == "GET" and call.operation == "models":
@@ -101,7 +100,7 @@ def _operation(request: Request, call: _Call) -> Response:
         return json_response(_model(call.operation.partition("/")[2]), headers=_HEADERS)
     operations: Mapping[str, Callable[[Mapping[str, Any], str], Response]] = {
         "chat/completions": functools.partial(chat, azure=call.azure),
-        "completions": _text,
+        "completions": _text_completion,
         "embeddings": _embeddings,
         "images/generations": openai_media.images,
         "audio/speech": openai_media.speech,
@@ -113,7 +112,7 @@ def _operation(request: Request, call: _Call) -> Response:
         raise _Failure(404, message, "invalid_request_error", "404" if call.azure else None)
     try:
         is_form = request.header("content-type").startswith("multipart/form-data")
-        body = openai_media.fields(request) if is_form else request.document()
+        body = openai_media.form_fields(request) if is_form else request.document()
     except ValueError as error:
         raise _Failure(400, str(error), "invalid_request_error", None) from error
     model = call.deployment or body.get("model")
@@ -159,15 +158,15 @@ def _usage(prompt: int, completion: int) -> dict[str, Any]:
 
 
 def chat(body: Mapping[str, Any], model: str, *, azure: bool = False) -> Response:
-    """The answer of a chat model, whole or as events."""
+    """Return the answer of a chat model, in one piece or as events."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _Failure(400, "Missing required parameter: 'messages'.", "invalid_request_error", "missing_param")
     message = _message(body, messages)
     finish = "tool_calls" if "tool_calls" in message else "stop"
-    said = message["content"] or message["tool_calls"][0]["function"]["arguments"]
-    prompt = sum(content.tokens(content.text_of(each.get("content"))) for each in messages)
-    usage = _usage(prompt, content.tokens(said))
+    generated_text = message["content"] or message["tool_calls"][0]["function"]["arguments"]
+    prompt = sum(content.count_tokens(content.text_of(each.get("content"))) for each in messages)
+    usage = _usage(prompt, content.count_tokens(generated_text))
     head = {
         "id": "chatcmpl-00000000000000000000000000001",
         "created": content.CREATED,
@@ -176,10 +175,10 @@ def chat(body: Mapping[str, Any], model: str, *, azure: bool = False) -> Respons
         "service_tier": "default",
     }
     if body.get("stream"):
-        usage_wanted = (body.get("stream_options") or {}).get("include_usage")
+        include_usage = (body.get("stream_options") or {}).get("include_usage")
         chunks = _chat_chunks({**head, "object": "chat.completion.chunk"}, message, finish, azure=azure)
         tail = {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}
-        events = [*chunks, *([tail] if usage_wanted else [])]
+        events = [*chunks, *([tail] if include_usage else [])]
         return _events(events)
     choice: dict[str, Any] = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
     document = {**head, "object": "chat.completion", "choices": [choice], "usage": usage}
@@ -190,19 +189,19 @@ def chat(body: Mapping[str, Any], model: str, *, azure: bool = False) -> Respons
 
 
 def _message(body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The assistant's message: a tool call where tools are offered and none has answered yet, else text."""
+    """Return the assistant's message: a tool call where tools are offered and none has answered yet, else text."""
     last, tools = messages[-1], body.get("tools") or []
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
     if tools and body.get("tool_choice") != "none" and last.get("role") != "tool":
         function = tools[0]["function"]
-        called = {"name": function["name"], "arguments": content.arguments(function.get("parameters") or {})}
-        message["tool_calls"] = [{"id": "call_000000000000000000000001", "type": "function", "function": called}]
+        function_call = {"name": function["name"], "arguments": content.example_json(function.get("parameters") or {})}
+        message["tool_calls"] = [{"id": "call_000000000000000000000001", "type": "function", "function": function_call}]
         return message
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
-        message["content"] = content.arguments(form["json_schema"]["schema"])
+        message["content"] = content.example_json(form["json_schema"]["schema"])
     else:
-        message["content"] = content.reply(content.text_of(last.get("content")))
+        message["content"] = content.reply_text(content.text_of(last.get("content")))
     return message
 
 
@@ -216,33 +215,33 @@ def _chat_chunks(
         return {**head, "choices": [choice]}
 
     if azure:
-        # Azure tells the verdict on the prompt in a chunk without choices.
-        verdict = [{"prompt_index": 0, "content_filter_results": _SAFE}]
-        yield {**head, "id": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": verdict}
+        # Azure sends the filter result for the prompt in a chunk without choices.
+        filter_results = [{"prompt_index": 0, "content_filter_results": _SAFE}]
+        yield {**head, "id": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": filter_results}
     yield chunk({"role": "assistant", "content": None if message["content"] is None else "", "refusal": None})
-    for piece in content.pieces(message["content"] or ""):
+    for piece in content.split_at_blanks(message["content"] or ""):
         yield chunk({"content": piece})
     for index, call in enumerate(message.get("tool_calls", ())):
         name, text = call["function"]["name"], call["function"]["arguments"]
         start = {"index": index, "id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}}
         yield chunk({"tool_calls": [start]})
-        for part in content.halves(text):
+        for part in content.split_in_half(text):
             yield chunk({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
     yield chunk({}, finish)
 
 
 def _events(documents: Sequence[object]) -> Response:
-    """Server-sent events, ended as OpenAI ends them."""
-    data = (*(encoded(document) for document in documents), b"[DONE]")
+    """Return server-sent events with the end that OpenAI sends."""
+    data = (*(encode_json(document) for document in documents), b"[DONE]")
     return stream_response("text/event-stream; charset=utf-8", [b"data: " + each + b"\n\n" for each in data], _HEADERS)
 
 
-def _text(body: Mapping[str, Any], model: str) -> Response:
+def _text_completion(body: Mapping[str, Any], model: str) -> Response:
     prompt = body.get("prompt")
     prompt = prompt[0] if isinstance(prompt, list) and prompt else prompt
     if not isinstance(prompt, str):
         raise _Failure(400, "Missing required parameter: 'prompt'.", "invalid_request_error", "missing_param")
-    text = content.reply(prompt)
+    text = content.reply_text(prompt)
     head = {
         "id": "cmpl-00000000000000000000000000001",
         "object": "text_completion",
@@ -250,9 +249,9 @@ def _text(body: Mapping[str, Any], model: str) -> Response:
         "model": model,
     }
     if body.get("stream"):
-        parts = [(piece, None) for piece in content.pieces(text)] + [("", "stop")]
+        parts = [(piece, None) for piece in content.split_at_blanks(text)] + [("", "stop")]
         return _events([{**head, "choices": [_text_choice(part, reason)]} for part, reason in parts])
-    usage = _usage(content.tokens(prompt), content.tokens(text))
+    usage = _usage(content.count_tokens(prompt), content.count_tokens(text))
     return json_response({**head, "choices": [_text_choice(text, "stop")], "usage": usage}, headers=_HEADERS)
 
 
@@ -261,23 +260,23 @@ def _text_choice(text: str, reason: str | None) -> dict[str, Any]:
 
 
 def _embeddings(body: Mapping[str, Any], model: str) -> Response:
-    given = body.get("input")
-    if not given:
+    texts_or_tokens = body.get("input")
+    if not texts_or_tokens:
         raise _Failure(400, "Missing required parameter: 'input'.", "invalid_request_error", "missing_param")
-    # A string, a list of strings, the tokens of one text, or a list of such.
-    one = isinstance(given, str) or isinstance(given[0], int)
-    texts = [str(each) for each in ([given] if one else given)]
-    vectors = [content.vector(text, int(body.get("dimensions") or _DIMENSIONS)) for text in texts]
+    # The input is a string, a list of strings, the tokens of one text, or a list of token lists.
+    is_one_text = isinstance(texts_or_tokens, str) or isinstance(texts_or_tokens[0], int)
+    texts = [str(each) for each in ([texts_or_tokens] if is_one_text else texts_or_tokens)]
+    vectors = [content.embedding(text, int(body.get("dimensions") or content.DIMENSIONS)) for text in texts]
     as_base64 = body.get("encoding_format") == "base64"
     data = [
         {"object": "embedding", "index": index, "embedding": _base64(vector) if as_base64 else vector}
         for index, vector in enumerate(vectors)
     ]
-    count = sum(content.tokens(text) for text in texts)
+    count = sum(content.count_tokens(text) for text in texts)
     usage = {"prompt_tokens": count, "total_tokens": count}
     return json_response({"object": "list", "data": data, "model": model, "usage": usage}, headers=_HEADERS)
 
 
 def _base64(vector: Sequence[float]) -> str:
-    """Numbers of 32 bits, little-endian."""
+    """Return numbers of 32 bits, little-endian, in Base64."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

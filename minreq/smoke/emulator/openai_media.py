@@ -1,4 +1,4 @@
-"""OpenAI's pictures and speech: small files that are what they claim to be.
+"""OpenAI's pictures and speech: small but valid files.
 
 Sources: https://platform.openai.com/docs/api-reference/images and https://platform.openai.com/docs/api-reference/audio
 """
@@ -20,16 +20,16 @@ _FIELD = re.compile(
 )
 
 
-def fields(request: Request) -> dict[str, str]:
-    """The fields of a form with files (RFC 7578); of a file, that there is one."""
-    found = {}
+def form_fields(request: Request) -> dict[str, str]:
+    """Return the fields of a form (RFC 7578); the value of each file is ``file``."""
+    fields = {}
     for match in _FIELD.finditer(request.body):
-        found[match["name"].decode()] = "file" if match["file"] else match["value"].decode("utf-8", "replace")
-    return found
+        fields[match["name"].decode()] = "file" if match["file"] else match["value"].decode("utf-8", "replace")
+    return fields
 
 
 def images(body: Mapping[str, Any], _model: str) -> Response:
-    """A picture of one pixel."""
+    """Return a picture of one pixel."""
     picture = base64.b64encode(_png()).decode()
     data = [{"b64_json": picture, "revised_prompt": body["prompt"]} for _ in range(int(body.get("n") or 1))]
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
@@ -38,7 +38,7 @@ def images(body: Mapping[str, Any], _model: str) -> Response:
 
 
 def speech(body: Mapping[str, Any], _model: str) -> Response:
-    """The beginning of an MP3 file."""
+    """Return the beginning of an MP3 file."""
     if not body["input"] or not body["voice"]:
         message = "input and voice are required"
         raise ValueError(message)
@@ -46,7 +46,7 @@ def speech(body: Mapping[str, Any], _model: str) -> Response:
 
 
 def transcription(body: Mapping[str, Any], _model: str) -> Response:
-    """What was said in a file."""
+    """Return the same text for every file."""
     if body.get("file") != "file":
         message = "file is required"
         raise ValueError(message)
@@ -54,7 +54,7 @@ def transcription(body: Mapping[str, Any], _model: str) -> Response:
 
 
 def _png() -> bytes:
-    """A picture of one black pixel, as the PNG specification has it."""
+    """Return a PNG file of one black pixel."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack("!I", len(data)) + kind + data + struct.pack("!I", zlib.crc32(kind + data))

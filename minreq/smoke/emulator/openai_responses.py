@@ -1,41 +1,39 @@
-"""OpenAI's Responses API, whole and as events.
+"""OpenAI's Responses API, in one piece and as events.
 
 Source: https://platform.openai.com/docs/api-reference/responses
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from minreq.smoke.emulator import content
-from minreq.smoke.emulator.message import Response, event_stream, json_response
+from minreq.smoke.emulator.message import Document, Response, event_stream, json_response
 
 _MESSAGE = "msg_00000000000000000000000000000001"
 
-Document = Mapping[str, Any]
-
 
 def responses(body: Document, model: str) -> Response:
-    """The answer to an input, a text or messages."""
-    given = body["input"]
-    asked = given if isinstance(given, str) else content.text_of(given[-1]["content"])
-    text = content.reply(asked)
+    """Return the answer to an input: a text, or messages."""
+    messages = body["input"]
+    prompt = messages if isinstance(messages, str) else content.text_of(messages[-1]["content"])
+    text = content.reply_text(prompt)
     if body.get("stream"):
-        events = enumerate(_events(model, asked, text))
+        events = enumerate(_events(model, prompt, text))
         return event_stream((each["type"], {**each, "sequence_number": number}) for number, each in events)
-    return json_response(_response(model, asked, text, status="completed"))
+    return json_response(_response(model, prompt, text, status="completed"))
 
 
-def _response(model: str, asked: str, text: str, *, status: str) -> dict[str, Any]:
+def _response(model: str, prompt: str, text: str, *, status: str) -> dict[str, Any]:
     is_done = status == "completed"
-    prompt, said = content.tokens(asked), content.tokens(text)
+    input_tokens, output_tokens = content.count_tokens(prompt), content.count_tokens(text)
     usage = {
-        "input_tokens": prompt,
+        "input_tokens": input_tokens,
         "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": said,
+        "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": prompt + said,
+        "total_tokens": input_tokens + output_tokens,
     }
     return {
         "id": "resp_00000000000000000000000000000001",
@@ -73,14 +71,14 @@ def _part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _events(model: str, asked: str, text: str) -> Iterator[dict[str, Any]]:
+def _events(model: str, prompt: str, text: str) -> Iterator[dict[str, Any]]:
     place = {"item_id": _MESSAGE, "output_index": 0, "content_index": 0}
-    yield {"type": "response.created", "response": _response(model, asked, text, status="in_progress")}
+    yield {"type": "response.created", "response": _response(model, prompt, text, status="in_progress")}
     yield {"type": "response.output_item.added", "output_index": 0, "item": _message("", "in_progress")}
     yield {"type": "response.content_part.added", **place, "part": _part("")}
-    for piece in content.pieces(text):
+    for piece in content.split_at_blanks(text):
         yield {"type": "response.output_text.delta", **place, "delta": piece, "logprobs": []}
     yield {"type": "response.output_text.done", **place, "text": text, "logprobs": []}
     yield {"type": "response.content_part.done", **place, "part": _part(text)}
     yield {"type": "response.output_item.done", "output_index": 0, "item": _message(text, "completed")}
-    yield {"type": "response.completed", "response": _response(model, asked, text, status="completed")}
+    yield {"type": "response.completed", "response": _response(model, prompt, text, status="completed")}

@@ -1,4 +1,4 @@
-"""Replicate's predictions, as ``api.replicate.com`` serves them: made by one request, asked for by the next.
+"""Replicate's predictions, as ``api.replicate.com`` serves them: one request creates one, the next gets its result.
 
 Source: https://replicate.com/docs/reference/http
 """
@@ -12,26 +12,25 @@ from minreq.smoke.emulator import content
 from minreq.smoke.emulator.message import Request, Response, json_response
 
 HOST = "api.replicate.com"
-_CREATED = "2008-12-03T00:00:00.000000Z"
 _MESSAGES = {401: "You did not pass a valid authentication token", 429: "Request was throttled."}
 
 
 def answer(request: Request) -> Response | None:
-    """The answer to a call of Replicate, ``None`` where *request* is none."""
+    """Answer a call of Replicate; return ``None`` for any other request."""
     if request.header("host").partition(":")[0] != HOST:
         return None
     key = request.header("authorization").partition(" ")[2]
     match request.method, request.segments:
         case "POST", ("v1", "models" | "deployments", *model, "predictions"):
-            status = content.verdict(key, "/".join(model))
+            status = content.access_status(key, "/".join(model))
         case "GET", ("v1", "predictions", identifier):
-            status = content.verdict(key, "")
+            status = content.access_status(key, "")
         case _:
             return _problem(404, "The requested resource could not be found.")
     if status in _MESSAGES:
         return _problem(status, _MESSAGES[status])
     if request.method == "GET":
-        # The prompt is in the name, so that nothing is stored.
+        # The identifier contains the prompt, so nothing is stored.
         return json_response(_prediction(base64.b32decode(identifier.upper() + "=" * (-len(identifier) % 8)).decode()))
     try:
         prompt = request.document()["input"]["prompt"]
@@ -47,10 +46,10 @@ def _prediction(prompt: str) -> dict[str, Any]:
         "model": "model",
         "input": {"prompt": prompt},
         "logs": "",
-        "output": content.pieces(content.reply(content.asked(prompt))),
+        "output": content.split_at_blanks(content.reply_text(content.last_user_text(prompt))),
         "error": None,
         "status": "succeeded",
-        "created_at": _CREATED,
+        "created_at": content.CREATED_TEXT,
         "urls": {"get": f"https://{HOST}/v1/predictions/{identifier}"},
     }
 

@@ -1,4 +1,4 @@
-"""What a model answers, before a protocol gives it its form: a text, or a call of a tool."""
+"""The answer of a model before a protocol gives it its form: a text, or a call of a tool."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from minreq.smoke.emulator import content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a model says."""
+class ModelReply:
+    """The answer of a model."""
 
     text: str = ""
-    #: The name of the tool it calls, "" where it says a text.
+    #: The name of the tool that the model calls, "" where it answers with a text.
     tool: str = ""
     #: The JSON schema of the tool's arguments.
     schema: Mapping[str, Any] | None = None
@@ -23,19 +23,19 @@ class Reply:
     @property
     def arguments(self) -> Any:
         """The arguments of the tool."""
-        return content.value(self.schema or {})
+        return content.example_value(self.schema or {})
 
     @property
-    def said(self) -> str:
-        """The text, or the arguments as the JSON a model writes."""
-        return content.arguments(self.schema or {}) if self.tool else self.text
+    def generated_text(self) -> str:
+        """The text, or the arguments of the tool as JSON."""
+        return content.example_json(self.schema or {}) if self.tool else self.text
 
     @property
-    def tokens(self) -> int:
-        """What the answer is billed as."""
-        return content.tokens(self.said)
+    def completion_tokens(self) -> int:
+        """The number of tokens in the answer."""
+        return content.count_tokens(self.generated_text)
 
     @property
-    def total(self) -> int:
-        """What prompt and answer are billed as."""
-        return self.prompt_tokens + self.tokens
+    def total_tokens(self) -> int:
+        """The number of tokens in prompt and answer."""
+        return self.prompt_tokens + self.completion_tokens

@@ -1,4 +1,4 @@
-"""Which protocols the emulator speaks: a new provider is a module with ``answer``, and its line here."""
+"""The protocols of the emulator. A new provider is a module with a function ``answer``, and a line here."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from minreq.smoke.emulator import (
 )
 from minreq.smoke.emulator.message import Request, Response, json_response
 
-#: Asked in this order; each gives ``None`` for a request of another protocol.
+#: Called in this order; each returns ``None`` for a request of another protocol.
 PROTOCOLS: Sequence[Callable[[Request], Response | None]] = (
-    # Known by its host, the others by their paths.
+    # Recognized by its host, the others by their paths.
     replicate.answer,
     openai.answer,
     anthropic.answer,
@@ -35,12 +35,12 @@ PROTOCOLS: Sequence[Callable[[Request], Response | None]] = (
     oauth.answer,
 )
 
-#: Hosts whose clients cannot be told of another address: they come through a proxy, which the emulator is too.
-PROXIED: Sequence[str] = (replicate.HOST,)
+#: Hosts whose clients accept no other address. The emulator is a proxy too, and these clients go through it.
+PROXIED_HOSTS: Sequence[str] = (replicate.HOST,)
 
 
 def answer(request: Request) -> Response:
-    """The answer of the protocol that *request* belongs to, 404 where no protocol knows it."""
+    """Answer by the protocol that *request* belongs to, with 404 if it belongs to none."""
     for protocol in PROTOCOLS:
         if response := protocol(request):
             return response

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on loopback: listeners with and without TLS that belong to a name, and the requests each name received."""
+"""Serve HTTP/1.1 on loopback: a pair of listeners for each name, with and without TLS, that records the requests."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from minreq.smoke.emulator.message import Request, Response
-from minreq.smoke.emulator.recording import recorded
+from minreq.smoke.emulator.recording import record_request
 
-#: No smoke sends more; a longer body is refused, so that a mistake does not fill the memory. Bytes.
-_LONGEST_BODY = 64 * 1024 * 1024
+#: Bytes. No smoke sends more; a longer body is refused, so that a mistake does not fill the memory.
+_MAX_BODY_SIZE = 64 * 1024 * 1024
 
 Handler = Callable[[Request], Response]
 
 
-class _Malformed(Exception):
-    """What came in is not HTTP/1.1; the text goes back to the client."""
+class _MalformedRequest(Exception):
+    """The request is not HTTP/1.1; the text is sent to the client."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Listeners:
-    """The two listeners of one name, with what they heard."""
+    """The two listeners of one name, with the requests that they received."""
 
     handler: Handler
-    #: Hosts it is a proxy for.
+    #: Hosts that the listeners are a proxy for.
     proxied: frozenset[str] = frozenset()
     http: asyncio.Server | None = None
     https: asyncio.Server | None = None
@@ -37,8 +37,8 @@ class Listeners:
     @property
     def ports(self) -> dict[str, int]:
         """The ports on 127.0.0.1, by scheme."""
-        opened = (("http", self.http), ("https", self.https))
-        return {scheme: server.sockets[0].getsockname()[1] for scheme, server in opened if server}
+        servers = (("http", self.http), ("https", self.https))
+        return {scheme: server.sockets[0].getsockname()[1] for scheme, server in servers if server}
 
     async def open(self, context: ssl.SSLContext) -> None:
         """Listen on two free ports; *context* holds the certificate."""
@@ -46,7 +46,7 @@ class Listeners:
         self.https = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
 
     def close(self) -> None:
-        """Stop listening and drop what is connected."""
+        """Stop listening, and close all connections."""
         for server in (self.http, self.https):
             if server:
                 server.close()
@@ -56,17 +56,17 @@ class Listeners:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
         try:
-            # A client that goes away, in the middle of a handshake too, is its own business.
+            # A client may close its connection at any time, also in the middle of a handshake.
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-                await self._converse(reader, writer)
+                await self._answer_requests(reader, writer)
         finally:
             self._connections.discard(writer)
             writer.close()
 
     async def _tunnel(self, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Be the host that a client of a proxy asks for (RFC 9110, section 9.3.6)."""
+        """Answer CONNECT: act as the host that the client of a proxy asks for (RFC 9110, section 9.3.6)."""
         if target.partition(":")[0] not in self.proxied or self.https is None:
-            await _write(writer, Response(status=502), keep=False)
+            await _write_response(writer, Response(status=502), keep=False)
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
@@ -74,7 +74,7 @@ class Listeners:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
         self._connections.add(inner_writer)
         try:
-            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+            await asyncio.gather(_copy_stream(reader, inner_writer), _copy_stream(inner_reader, writer))
         finally:
             self._connections.discard(inner_writer)
             inner_writer.close()
@@ -82,31 +82,31 @@ class Listeners:
     def _answer(self, request: Request) -> Response:
         try:
             return self.handler(request)
-        except Exception as error:  # noqa: BLE001 - what cannot be answered must not look like a lost connection
+        except Exception as error:  # noqa: BLE001 - An error must not look like a lost connection.
             text = f"The emulator cannot answer {request.method} {request.target}: {error!r}"
             return Response(status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=text.encode())
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             try:
-                request = await _read(reader, writer)
-            except _Malformed as error:
-                await _write(writer, Response(status=400, body=str(error).encode()), keep=False)
+                request = await _read_request(reader, writer)
+            except _MalformedRequest as error:
+                await _write_response(writer, Response(status=400, body=str(error).encode()), keep=False)
                 return
             if request is None:
                 return
             if request.method == "CONNECT":
                 await self._tunnel(request.target, reader, writer)
                 return
-            self.requests.append(recorded(request, self.ports))
+            self.requests.append(record_request(request, self.ports))
             keep = request.header("connection").lower() != "close"
-            await _write(writer, self._answer(request), keep=keep)
+            await _write_response(writer, self._answer(request), keep=keep)
             if not keep:
                 return
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hand on what comes in until it ends."""
+async def _copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy one stream to the other until it ends."""
     while part := await reader.read(65536):
         writer.write(part)
         await writer.drain()
@@ -114,8 +114,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write_eof()
 
 
-async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
-    """The next request, ``None`` where the client closed the connection between two."""
+async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
+    """Read the next request; return ``None`` where the client has closed the connection between two requests."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
@@ -124,49 +124,49 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> R
         return None
     except asyncio.LimitOverrunError as error:
         message = "The head of the request is too long."
-        raise _Malformed(message) from error
+        raise _MalformedRequest(message) from error
     first, *lines = head.decode("latin-1").split("\r\n")[:-2]
     if first.count(" ") != 2 or not first.endswith(" HTTP/1.1"):  # noqa: PLR2004 - method, target, version
         message = f"Not a request of HTTP/1.1: {first}"
-        raise _Malformed(message)
+        raise _MalformedRequest(message)
     method, target, _ = first.split(" ")
     headers = tuple((name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines))
     request = Request(method=method, target=target, headers=headers, body=b"")
     if request.header("expect").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await writer.drain()
-    body = await _body(reader, request)
+    body = await _read_body(reader, request)
     return Request(method=method, target=target, headers=headers, body=body)
 
 
-async def _body(reader: asyncio.StreamReader, request: Request) -> bytes:
-    """The body, of a stated length or chunked (RFC 9112, section 6)."""
+async def _read_body(reader: asyncio.StreamReader, request: Request) -> bytes:
+    """Read the body, by its length or chunked (RFC 9112, section 6)."""
     if request.header("transfer-encoding").lower() == "chunked":
         parts = []
-        while size := _size((await reader.readline()).split(b";")[0], base=16):
+        while size := _parse_size((await reader.readline()).split(b";")[0], base=16):
             parts.append(await reader.readexactly(size))
             await reader.readexactly(2)
         while (await reader.readline()).strip():
-            continue  # Trailers say nothing a provider would use.
+            continue  # No provider uses trailers.
         return b"".join(parts)
     length = request.header("content-length")
-    return await reader.readexactly(_size(length.encode(), base=10)) if length else b""
+    return await reader.readexactly(_parse_size(length.encode(), base=10)) if length else b""
 
 
-def _size(text: bytes, *, base: int) -> int:
+def _parse_size(text: bytes, *, base: int) -> int:
     try:
         size = int(text, base)
     except ValueError as error:
         message = f"Not a length: {text!r}"
-        raise _Malformed(message) from error
-    if not 0 <= size <= _LONGEST_BODY:
+        raise _MalformedRequest(message) from error
+    if not 0 <= size <= _MAX_BODY_SIZE:
         message = f"A body of {size} bytes is too long."
-        raise _Malformed(message)
+        raise _MalformedRequest(message)
     return size
 
 
-async def _write(writer: asyncio.StreamWriter, response: Response, *, keep: bool) -> None:
-    """Send *response*; each chunk on its own, as a provider does that thinks in between."""
+async def _write_response(writer: asyncio.StreamWriter, response: Response, *, keep: bool) -> None:
+    """Send *response*; each chunk on its own, as a provider sends them."""
     length = (
         ("content-length", str(len(response.body))) if response.chunks is None else ("transfer-encoding", "chunked")
     )

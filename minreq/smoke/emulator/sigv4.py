@@ -1,4 +1,4 @@
-"""Signature Version 4 of AWS: the throw-away credentials, and whether a request carries a right signature of them.
+"""Signature Version 4 of AWS: the example credentials, and the check of a signature that a client made with them.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -30,13 +30,13 @@ class Credentials:
 
 
 #: The example key pair of the AWS documentation: a long-term key.
-LASTING = Credentials(key="AKIAIOSFODNN7EXAMPLE", secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")  # noqa: S106
+LONG_TERM = Credentials(key="AKIAIOSFODNN7EXAMPLE", secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")  # noqa: S106
 
 _TEMPORARY_KEY = "ASIAIOSFODNN7EXAMPLE"
 
 
-class Refused(Exception):
-    """The signature does not hold; ``code`` is the name AWS gives to it."""
+class SignatureError(Exception):
+    """The signature is wrong; ``code`` is the name that AWS gives to the error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -46,42 +46,51 @@ class Refused(Exception):
         return f"{self.code}: {self.message}"
 
 
-def temporary(role: str) -> Credentials:
-    """The credentials of a session in *role*, always the same; the token names the role, so that nothing is stored."""
-    token = base64.b64encode(role.encode() + b"\n" + hmac.digest(LASTING.secret.encode(), role.encode(), "sha256"))
+def session_credentials(role: str) -> Credentials:
+    """Return the credentials of a session in *role*, always the same.
+
+    The token contains the role, so nothing is stored.
+    """
+    token = base64.b64encode(role.encode() + b"\n" + hmac.digest(LONG_TERM.secret.encode(), role.encode(), "sha256"))
     secret = base64.b64encode(hmac.digest(token, b"secret", "sha256")).decode()[:40]
     return Credentials(key=_TEMPORARY_KEY, secret=secret, token=token.decode())
 
 
 def role_of(token: str) -> str | None:
-    """The role a session token was issued for, ``None`` where it was not issued here."""
+    """Return the role that a session token was issued for, ``None`` where the token was not issued here."""
     try:
         role = base64.b64decode(token, validate=True).partition(b"\n")[0].decode()
     except ValueError:
         return None
-    return role if hmac.compare_digest(temporary(role).token, token) else None
+    return role if hmac.compare_digest(session_credentials(role).token, token) else None
 
 
 def verify(request: Request, service: str) -> Credentials:
-    """The credentials *request* was signed with for *service*; `Refused` in the words of AWS when it was not."""
+    """Return the credentials that *request* is signed with for *service*; raise `SignatureError` if it is not."""
     authorization = request.header("authorization")
     if not authorization:
-        raise Refused("MissingAuthenticationTokenException", "Missing Authentication Token")
+        raise SignatureError("MissingAuthenticationTokenException", "Missing Authentication Token")
     match = _AUTHORIZATION.fullmatch(authorization)
     if not match:
-        raise Refused("IncompleteSignatureException", f"Authorization header has the wrong form: {authorization}")
+        raise SignatureError(
+            "IncompleteSignatureException", f"Authorization header has the wrong form: {authorization}"
+        )
     time, signed = request.header("x-amz-date"), match["signed"].split(";")
     if not re.fullmatch(rf"{match['date']}T\d{{6}}Z", time):
-        raise Refused("InvalidSignatureException", f"The credential scope has another date than x-amz-date: {time!r}")
+        raise SignatureError(
+            "InvalidSignatureException", f"The credential scope has another date than x-amz-date: {time!r}"
+        )
     if match["service"] != service:
-        raise Refused("InvalidSignatureException", f"Credential should be scoped to correct service: {service!r}.")
-    must = {"host", *(name for name, _ in request.headers if name.startswith("x-amz-"))}
-    if signed != sorted(signed) or not must <= set(signed):
-        raise Refused("InvalidSignatureException", f"These headers must be signed, in order: {sorted(must)}")
-    credentials = _known(match["key"], request.header("x-amz-security-token"))
+        raise SignatureError(
+            "InvalidSignatureException", f"Credential should be scoped to correct service: {service!r}."
+        )
+    required = {"host", *(name for name, _ in request.headers if name.startswith("x-amz-"))}
+    if signed != sorted(signed) or not required <= set(signed):
+        raise SignatureError("InvalidSignatureException", f"These headers must be signed, in order: {sorted(required)}")
+    credentials = _find_credentials(match["key"], request.header("x-amz-security-token"))
     scope = "/".join((match["date"], match["region"], service, "aws4_request"))
     if not hmac.compare_digest(_signature(request, credentials, signed, time, scope), match["signature"]):
-        raise Refused(
+        raise SignatureError(
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
@@ -89,13 +98,13 @@ def verify(request: Request, service: str) -> Credentials:
     return credentials
 
 
-def _known(key: str, token: str) -> Credentials:
-    """The credentials behind *key* and *token*."""
-    if key == LASTING.key and not token:
-        return LASTING
+def _find_credentials(key: str, token: str) -> Credentials:
+    """Return the credentials that *key* and *token* belong to."""
+    if key == LONG_TERM.key and not token:
+        return LONG_TERM
     if key == _TEMPORARY_KEY and (role := role_of(token)) is not None:
-        return temporary(role)
-    raise Refused("UnrecognizedClientException", "The security token included in the request is invalid.")
+        return session_credentials(role)
+    raise SignatureError("UnrecognizedClientException", "The security token included in the request is invalid.")
 
 
 def _signature(request: Request, credentials: Credentials, signed: list[str], time: str, scope: str) -> str:

@@ -1,0 +1,26 @@
+"""Names of modules: the packages above a module, and what relative imports refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def with_parents(module: str) -> Iterator[str]:
+    """Yield the packages that importing *module* imports, then *module*: ``a``, ``a.b``, ``a.b.c``."""
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        yield ".".join(parts[:length])
+
+
+def absolute_name(module: str, level: int, package: str) -> str:
+    """Return the absolute name of *module*, imported from *package* with *level* leading dots.
+
+    Returns "" where the dots lead out of the top package.
+    """
+    if not level:
+        return module
+    parts = package.split(".")
+    if level > len(parts):
+        return ""
+    base = parts[: len(parts) - level + 1]
+    return ".".join([*base, module] if module else base)
