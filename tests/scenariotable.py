@@ -147,9 +147,10 @@ CASES: Mapping[str, Sequence[str]] = {
 _HEAD = """\
 # Hard cases
 
-Cases that tools that trace imports got wrong, each as a scenario with real wheels and an expected result. The tests run
-each scenario twice: with the shortcuts, and with the reference, a separate run for each question. Both must find the
-result in the table. The files are in `tests/scenarios`; a new defect starts with a new scenario.
+These cases have misled tools that trace imports. Each scenario has a few small wheels, a smoke, and an expected result.
+The tests find the set of each scenario twice: with all shortcuts, and with the reference method, a separate run for each
+question. Both must give the result in these tables. The files are in `tests/scenarios`. Each new defect of the search
+becomes a new scenario.
 """
 
 

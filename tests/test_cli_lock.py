@@ -121,7 +121,7 @@ def test_lock(user: User) -> None:
     assert "lock app --smoke check.py" in text
     assert str(user.folder) not in text
     again = user.run("app", "--smoke", "check.py", *user.index)
-    assert "Left requirements-minimal.txt and requirements-minimal.evidence.json as they were" in again.stderr
+    assert "Left requirements-minimal.txt and requirements-minimal.evidence.json unchanged" in again.stderr
 
 
 def test_lock_to_standard_output(user: User) -> None:
@@ -199,7 +199,7 @@ Prepare = Callable[[User], tuple[str, ...]]
         pytest.param(
             ("app", "--providers", "openai"), on_index, 2, "there is no profile for app", id="provider-without-profile"
         ),
-        pytest.param((), on_index, 2, "name the providers the program uses", id="no-provider-named"),
+        pytest.param((), on_index, 2, "name the providers of the program", id="no-provider-named"),
         pytest.param(("nowhere", *SMOKE), on_index, 5, "no project 'nowhere'", id="unknown-package"),
         pytest.param(("app", *SMOKE), refused_port, 5, "no answer from http://127.0.0.1:", id="no-network"),
         pytest.param(("app", *SMOKE), failing_index, 5, "answered with status 500", id="index-answers-500"),

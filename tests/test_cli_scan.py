@@ -122,7 +122,7 @@ def test_what_runs_only_when_it_is_named(made: Project) -> None:
     done = made.minreq("scan")
     assert done.status == 0, done.err
     assert done.out.splitlines()[-2:] == [
-        "No smoke of these providers covers rerank: add a --smoke of your own",
+        "No smoke of these providers covers rerank: add your own --smoke",
         "minreq lock --providers openai --features default,images,router",
     ]
     assert json.loads(made.minreq("scan", "--json").out)["uncovered"] == ["rerank"]

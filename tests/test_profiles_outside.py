@@ -129,13 +129,13 @@ def test_a_lock_with_it(made: Project) -> None:
     assert checked.status == 0, checked.err
     refused = made.minreq("verify", "--export-smoke", "canary.py")
     assert refused.status == 2
-    assert "makes no call of a profile that real endpoints could answer" in refused.sentences[0]
+    assert "makes a call of a profile that a real endpoint could answer" in refused.sentences[0]
     with (made.folder / "profiles" / "fat" / "profile.toml").open("a") as file:
         file.write('[real]\nfiles = []\nwithout = ["tools"]\n')
     exported = made.minreq("verify", "--export-smoke", "canary.py", "--json")
     assert exported.status == 0, exported.err
-    told = {"schema": 1, "file": "canary.py", "stages": ["near/chat"], "left_out": ["near/tools"]}
-    assert json.loads(exported.out) == told
+    expected = {"schema": 1, "file": "canary.py", "stages": ["near/chat"], "left_out": ["near/tools"]}
+    assert json.loads(exported.out) == expected
     assert "'near/chat': (fat_chat, [{'name': 'near'" in (made.folder / "canary.py").read_text()
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
     script.write_text(script.read_text() + "x = 1\n")
