@@ -182,3 +182,9 @@ def test_json_is_described() -> None:
         assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == result.keys()
     assert json.loads(to_json({}))["schema"] == SCHEMA
     assert f"**{SCHEMA}** in this description" in sections["# What `--json` prints"]
+
+
+@pytest.mark.parametrize("file", [*PAGES, *EXAMPLES], ids=lambda file: str(file.relative_to(ROOT)))
+def test_nothing_installs_minreq_from_the_index(file: Path) -> None:
+    """The project of that name on the index belongs to somebody else."""
+    assert not re.search(r"\b(pip|pipx|uv tool|uv pip) install (-\S+ )*[\"']?minreq\b", file.read_text("utf-8"))
