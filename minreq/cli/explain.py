@@ -134,11 +134,11 @@ def _relations(explanation: Explanation) -> Iterator[tuple[str, str]]:
     if explanation.outcome is not None:
         match explanation.outcome.result:
             case Failure(stage=stage, error=error):
-                yield "certified", f"{stage} fails without only this distribution: {_one_line(error)}"
+                yield "certified", f"if only this distribution is missing, {stage} fails: {_one_line(error)}"
             case Difference(stage=stage, what=what):
-                yield "certified", f"{stage} differs without only this distribution: {what}"
+                yield "certified", f"if only this distribution is missing, {stage} differs: {what}"
             case None:
-                yield "certified", "the smoke passes and behaves the same without only this distribution"
+                yield "certified", "if only this distribution is missing, the smoke passes and behaves the same"
     if explanation.stages:
         yield "asked in", ", ".join(explanation.stages)
     if explanation.declared_by:

@@ -146,7 +146,7 @@ class UnknownFeature(UsageError):
     def __str__(self) -> str:
         return (
             f"no feature {self.name!r} of {', '.join(self.providers)}{suggest(self.name, self.known)}; "
-            f"there are: {', '.join(self.known)}"
+            f"known: {', '.join(self.known)}"
         )
 
 
