@@ -47,7 +47,7 @@ def test_every_stated_requirement_is_pinned_with_hashes(source: str) -> None:
         name, is_pin, version = line.removesuffix(" \\").partition("==")
         if is_pin:
             assert line.endswith("\\"), f"{line} has no hash"
-            pinned[canonicalize_name(name)] = Version(version)
+            pinned[canonicalize_name(name)] = Version(version.partition(" ;")[0])
     for each in map(Requirement, requirements(source)):
         assert pinned[canonicalize_name(each.name)] in each.specifier
 
