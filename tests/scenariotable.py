@@ -148,9 +148,9 @@ _HEAD = """\
 # Hard cases
 
 These cases have misled tools that trace imports. Each scenario has a few small wheels, a smoke, and an expected result.
-The tests find the set of each scenario twice: with all shortcuts, and with the reference method, a separate run for each
-question. Both must give the result in these tables. The files are in `tests/scenarios`. Each new defect of the search
-becomes a new scenario.
+The tests find the set of each scenario twice: with all shortcuts, and with the reference method, a separate run for
+each question. Both must give the result in these tables. The files are in `tests/scenarios`. Each new defect of the
+search becomes a new scenario.
 """
 
 
