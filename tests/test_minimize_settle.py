@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from scenariorun import run_scenario
 from wheelhouse import SCENARIOS, load, parse, write
 
-from minreq.minimize import baseline, settle as settle_module
+from minreq.minimize import reference, settle as settle_module
 from minreq.minimize.observe import Observation, observe_in_separate_folders, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
@@ -72,11 +72,11 @@ def test_only_groups_that_differ_run_again_for_noise(tmp_path: Path, monkeypatch
     repeated: list[list[str]] = []
 
     def watched(runner: SmokeRunner, handler: TraceQuestionHandler, name: str, **rest: Any) -> Observation:
-        if name == "baseline-again":
+        if name == "control":
             repeated.append([group.name for group in runner.setup.plan.groups])
         return observe_trace(runner, handler, name, **rest)
 
-    monkeypatch.setattr(baseline, "observe_trace", watched)
+    monkeypatch.setattr(reference, "observe_trace", watched)
     run_scenario(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert repeated == [["beta"]]
 

@@ -130,7 +130,7 @@ def _unused_exclusion_notes(settings: Settings, resolution: Resolution) -> Itera
 
 def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Iterator[str]:
     """Yield notes on what isolation refused, on started programs, and on kept distributions with the same files."""
-    connections = {each for stage in minimal_set.baseline.behaviour.stages for each in stage.connections}
+    connections = {each for stage in minimal_set.reference.behaviour.stages for each in stage.connections}
     for each in sorted(connections):
         word, _, program = each.partition(" ")
         yield f"the smoke started {program}" if word == "run" else f"isolation refused the smoke this access: {each}"

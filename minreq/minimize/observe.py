@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
@@ -101,16 +101,35 @@ def observe_trace(
 def observe_in_separate_folders(runner: SmokeRunner, names: Iterable[NormalizedName], name: str) -> Observation:
     """Run the smoke on *names* alone, each in its own folder."""
     with Run(runner.setup, name, paths=runner.folders(names)) as run:
-        return _observation(run_stages(run, runner.setup.plan, runner.jobs))
+        return _observe_results(run_stages(run, runner.setup.plan, runner.jobs))
 
 
-def observe_in_one_folder(runner: SmokeRunner, names: Iterable[NormalizedName], name: str = "proof") -> Observation:
-    """Run the smoke on *names* alone, in one folder as an installer would leave it; *name* is that of the run."""
+def observe_environment(
+    runner: SmokeRunner,
+    names: Iterable[NormalizedName],
+    name: str,
+    *,
+    seed: int = PROOF_SEED,
+    continue_after: Callable[[StageResult], bool] = lambda _first: True,
+) -> Observation:
+    """Run the smoke in an environment with *names* alone, as an installer leaves it; *name* is that of the run.
+
+    *seed* and *continue_after* are those of `observe_trace`. The loaded files are those of the store, as in a trace.
+    Raises what fetching and unpacking raise.
+    """
     with temporary.folder(runner.scratch) as folder:
-        for tree in runner.folders(names):
+        trees = runner.folders(names)
+        for tree in trees:
             _link(str(tree), str(folder))
-        with Run(runner.setup, name, paths=[folder], seed=PROOF_SEED) as run:
-            return _observation(run_stages(run, runner.setup.plan, runner.jobs))
+
+        def stored(file: str) -> str:
+            if not file.startswith(f"{folder}/"):
+                return file
+            path = file.removeprefix(f"{folder}/")
+            return next((str(tree / path) for tree in reversed(trees) if (tree / path).exists()), file)
+
+        with Run(runner.setup, name, paths=[folder], seed=seed) as run:
+            return _observe_results(run_stages(run, runner.setup.plan, runner.jobs, continue_after), stored)
 
 
 def _link(tree: str, folder: str) -> None:
@@ -134,12 +153,20 @@ def _link(tree: str, folder: str) -> None:
                 os.link(entry.path, target)
 
 
-def _observation(results: Sequence[StageResult]) -> Observation:
+def _observe_results(results: Sequence[StageResult], find_stored: Callable[[str], str] = str) -> Observation:
+    """Return the observation of a run that asks nothing; *find_stored* returns the path of a file in the store."""
+    loaded = [
+        (find_stored(file), importer and replace(importer, file=find_stored(importer.file)), result.behaviour.stage)
+        for result in results
+        for file, importer in result.loaded_files
+    ]
     return Observation(
         behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
         failures=tuple(result for result in results if not result.passed),
         answers={},
         questions={},
+        importer_of_file={file: importer for file, importer, _ in loaded},
+        stage_of_file={file: stage for file, _, stage in reversed(loaded)},
     )
 
 

@@ -1,0 +1,251 @@
+"""Find by runs in environments what no trace shows: what a set lacks, and what it does not need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+
+from packaging.utils import NormalizedName
+
+from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
+from minreq.minimize.choices import UserChoices
+from minreq.minimize.compare import Deviation, describe, normalize_text
+from minreq.minimize.observe import Observation, observe_environment
+from minreq.minimize.reference import Reference
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
+from minreq.minimize.suspects import order_by_suspicion
+from minreq.minimize.verdicts import Verdicts
+from minreq.model import Difference, Evidence, Failure
+from minreq.reporting import Reporter
+from minreq.smoke.results import StageResult
+
+
+@dataclass(slots=True, kw_only=True)
+class EnvironmentRuns:
+    """The runs of one search in environments; each set runs once."""
+
+    runner: SmokeRunner
+    pool: Executor
+    _runs: dict[tuple[frozenset[NormalizedName], str], Future[Observation]] = field(default_factory=dict, init=False)
+    _count: int = field(default=0, init=False)
+
+    def start(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
+        """Return the run on *names*; start it in a thread of the pool if there is none.
+
+        With *stage* only its group runs.
+        """
+        if (names, "") in self._runs:
+            return self._runs[names, ""]
+        if (names, stage) not in self._runs:
+            self._runs[names, stage] = self.repeat(names, stage)
+        return self._runs[names, stage]
+
+    def repeat(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
+        """Start another run on *names*."""
+        self._count += 1
+        runner, plan = self.runner, self.runner.setup.plan
+        if stage:
+            runner = runner.with_plan(replace(plan, groups=plan.groups_with({stage})))
+        return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """The first thing that a run on a set did otherwise than the reference: it failed, or it deviated."""
+
+    stage: str
+    failure: StageResult | None = None
+    deviation: Deviation | None = None
+
+    @property
+    def text(self) -> str:
+        """All that the run shows about the fault."""
+        if self.failure is not None:
+            return f"{self.failure.behaviour.status}\n{self.failure.traceback}"
+        return f"{self.deviation.first}\n{self.deviation.second}" if self.deviation else ""
+
+    @property
+    def sentence(self) -> str:
+        """The fault as a sentence."""
+        if self.failure is not None:
+            return self.failure.behaviour.status
+        return describe(self.deviation) if self.deviation else ""
+
+    def find_in(self, faults: Iterable[Fault]) -> Fault | None:
+        """Return the one of *faults*, of another run, that shows this fault again or hides it."""
+        return next((each for each in faults if self._is_shown_by(each)), None)
+
+    def _is_shown_by(self, other: Fault) -> bool:
+        if self.failure is not None and other.failure is not None:
+            mine, others = self.failure.behaviour, other.failure.behaviour
+            return (mine.stage, normalize_text(mine.status)) == (others.stage, normalize_text(others.status))
+        if self.deviation is not None and other.deviation is not None:
+            return (self.stage, self.deviation.what) == (other.stage, other.deviation.what)
+        # A run that fails does not show what it would do otherwise.
+        return other.failure is not None
+
+    def evidence(self, name: NormalizedName) -> Failure | Difference:
+        """Return the fault as the evidence for *name*, which a run went without."""
+        if self.failure is not None:
+            behaviour = self.failure.behaviour
+            return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+        assert self.deviation is not None
+        return difference_evidence(name, self.deviation)
+
+
+@dataclass(slots=True, kw_only=True)
+class EnvironmentSearch:
+    """A search that decides by runs in environments alone; it needs no trace, and takes more runs.
+
+    The reference has all distributions and no fault. So what a set lacks is among the others: it is found by adding
+    more and more of them, the likeliest first.
+    """
+
+    runner: SmokeRunner
+    reference: Reference
+    choices: UserChoices
+    verdicts: Verdicts
+    reporter: Reporter
+    runs: EnvironmentRuns
+    #: What the search found to be needed.
+    evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
+
+    def complete(
+        self, names: frozenset[NormalizedName], likely: Collection[NormalizedName] = ()
+    ) -> frozenset[NormalizedName]:
+        """Return *names* with what has to be added so that the smoke behaves as in the reference.
+
+        *likely* are tried before others of the same suspicion. Raises ``SmokeNotDeterministic`` where two runs of one
+        set differ, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
+        """
+        is_first = True
+        while True:
+            faults = self._faults(self.runs.start(names).result())
+            if not faults:
+                return names
+            fault = faults[0]
+            if is_first:
+                self._check_repeats(names, fault)
+            is_first = False
+            name, last = self._find_needed(names, fault, likely)
+            names = self._keep(names, name, last.evidence(name))
+
+    def reduce(
+        self, names: frozenset[NormalizedName], doubtful: Collection[NormalizedName]
+    ) -> frozenset[NormalizedName]:
+        """Leave out each of *doubtful* once; return *names* without those that the smoke does not need."""
+        waiting = frozenset(doubtful) & names
+        while waiting:
+            found = self._settle(names, waiting)
+            kept = {name: verdict for name, verdict in found.items() if verdict is not None and self._keeps(verdict)}
+            self.evidence.update(kept)
+            gone = waiting - kept.keys()
+            for name in gone:
+                self.evidence.pop(name, None)
+                self._accept(name, found[name])
+            if not gone:
+                return names
+            self.verdicts.passed_without |= {name for name in gone if found[name] is None}
+            names = self.complete(names - gone, likely=gone)
+            self.verdicts.passed_without -= names
+            # What is left out now may have caused a difference that another distribution was kept for.
+            waiting = frozenset(
+                name for name in names & self.evidence.keys() if isinstance(self.evidence[name], Difference)
+            ) - (gone & names)
+        return names
+
+    def _settle(
+        self, names: frozenset[NormalizedName], waiting: Collection[NormalizedName]
+    ) -> dict[NormalizedName, Verdict]:
+        """Return the verdict on each of *waiting* by a run on the other *names*."""
+        for name in sorted(waiting):
+            self.runs.start(names - {name})
+        verdicts: dict[NormalizedName, Verdict] = {}
+        for name in sorted(waiting):
+            faults = self._faults(self.runs.start(names - {name}).result())
+            failure = faults[0].failure if faults else None
+            if failure is not None and not names_missing_module(self.runner, failure, name):
+                # A failure of an unknown cause counts when it comes again.
+                faults = self._faults(self.runs.repeat(names - {name}).result())
+            verdicts[name] = faults[0].evidence(name) if faults else None
+            self.reporter.settled(name, verdicts[name])
+        return verdicts
+
+    def _keeps(self, evidence: Evidence) -> bool:
+        """Whether *evidence* keeps a distribution."""
+        return not (isinstance(evidence, Difference) and self._tolerates(evidence.distribution))
+
+    def _tolerates(self, name: NormalizedName) -> bool:
+        """Whether the smoke may behave differently without *name*."""
+        return self.choices.smallest or name in self.choices.excluded
+
+    def _accept(self, name: NormalizedName, difference: Verdict) -> None:
+        """Accept *difference* if there is one: from now on it is no fault."""
+        if isinstance(difference, Difference):
+            if name in self.verdicts.degraded:
+                self.verdicts.tolerated_differences.append(difference)
+            else:
+                self.verdicts.degraded[name] = difference
+
+    def _keep(
+        self, names: frozenset[NormalizedName], name: NormalizedName, evidence: Failure | Difference
+    ) -> frozenset[NormalizedName]:
+        """Return *names* with *name*, or accept the difference where the user does."""
+        if not self._keeps(evidence):
+            self._accept(name, evidence)
+            return names
+        if name in self.choices.excluded and isinstance(evidence, Failure):
+            raise ExcludedIsNeeded(name, evidence.stage, evidence.error)
+        self.verdicts.degraded.pop(name, None)
+        self.evidence[name] = evidence
+        self.reporter.settled(name, evidence)
+        return names | {name}
+
+    def _faults(self, run: Observation) -> tuple[Fault, ...]:
+        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
+        if run.failure is not None:
+            return (Fault(stage=run.failure.behaviour.stage, failure=run.failure),)
+        found = self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
+        return tuple(Fault(stage=each.stage, deviation=each) for each in found)
+
+    def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
+        """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""
+        again = self._faults(self.runs.repeat(names, fault.stage).result())
+        if fault.find_in(again) is None:
+            raise SmokeNotDeterministic(fault.stage, f"two runs of one set: {fault.sentence}")
+
+    def _find_needed(
+        self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]
+    ) -> tuple[NormalizedName, Fault]:
+        """Return a distribution that *fault* comes without, and the fault in a run that lacks no other one."""
+        absent = self.reference.names - names
+        candidates = [
+            *order_by_suspicion(
+                absent - self.choices.excluded, names, fault.text, self._missing(fault), likely, self.runner
+            ),
+            *sorted(absent & self.choices.excluded),
+        ]
+        if not candidates:
+            raise SmokeNotDeterministic(fault.stage, fault.sentence)
+        low, high, last = 0, 1, fault
+        while high < len(candidates) and (seen := self._find_again(fault, names, candidates[:high])):
+            low, high, last = high, min(high * 2, len(candidates)), seen
+        while high - low > 1:
+            middle = (low + high) // 2
+            seen = self._find_again(fault, names, candidates[:middle])
+            if seen:
+                low, last = middle, seen
+            else:
+                high = middle
+        return candidates[high - 1], last
+
+    def _find_again(
+        self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName]
+    ) -> Fault | None:
+        """Return *fault* as a run on *names* and *more* shows it; ``None`` where it does not."""
+        return fault.find_in(self._faults(self.runs.start(names.union(more), fault.stage).result()))
+
+    def _missing(self, fault: Fault) -> tuple[str, ...]:
+        return fault.failure.missing_modules if fault.failure is not None else ()
