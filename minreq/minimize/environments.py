@@ -15,7 +15,7 @@ from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
-from minreq.minimize.suspects import order_by_suspicion
+from minreq.minimize.suspects import Suspects
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import Difference, Evidence, Failure
 from minreq.reporting import Reporter
@@ -51,48 +51,46 @@ class EnvironmentRuns:
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """The first thing that a run on a set did otherwise than the reference: it failed, or it deviated."""
+#: What a run on a set did otherwise than the reference: a stage failed, or deviated.
+Fault = StageResult | Deviation
 
-    stage: str
-    failure: StageResult | None = None
-    deviation: Deviation | None = None
 
-    @property
-    def text(self) -> str:
-        """All that the run shows about the fault."""
-        if self.failure is not None:
-            return f"{self.failure.behaviour.status}\n{self.failure.traceback}"
-        return f"{self.deviation.first}\n{self.deviation.second}" if self.deviation else ""
+def _stage(fault: Fault) -> str:
+    return fault.stage if isinstance(fault, Deviation) else fault.behaviour.stage
 
-    @property
-    def sentence(self) -> str:
-        """The fault as a sentence."""
-        if self.failure is not None:
-            return self.failure.behaviour.status
-        return describe(self.deviation) if self.deviation else ""
 
-    def find_in(self, faults: Iterable[Fault]) -> Fault | None:
-        """Return the one of *faults*, of another run, that shows this fault again or hides it."""
-        return next((each for each in faults if self._is_shown_by(each)), None)
+def _describe(fault: Fault) -> str:
+    return describe(fault) if isinstance(fault, Deviation) else fault.behaviour.status
 
-    def _is_shown_by(self, other: Fault) -> bool:
-        if self.failure is not None and other.failure is not None:
-            mine, others = self.failure.behaviour, other.failure.behaviour
-            return (mine.stage, normalize_text(mine.status)) == (others.stage, normalize_text(others.status))
-        if self.deviation is not None and other.deviation is not None:
-            return (self.stage, self.deviation.what) == (other.stage, other.deviation.what)
+
+def _text(fault: Fault) -> str:
+    """Return all that a run shows about *fault*."""
+    if isinstance(fault, Deviation):
+        return f"{fault.first}\n{fault.second}"
+    return f"{fault.behaviour.status}\n{fault.traceback}"
+
+
+def _evidence(name: NormalizedName, fault: Fault) -> Failure | Difference:
+    """Return *fault* as the evidence for *name*, which a run went without."""
+    if isinstance(fault, Deviation):
+        return difference_evidence(name, fault)
+    behaviour = fault.behaviour
+    return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+
+
+def _find_again(fault: Fault, others: Iterable[Fault]) -> Fault | None:
+    """Return the one of *others*, the faults of another run, that shows *fault* again or hides it."""
+    return next((each for each in others if _shows(each, fault)), None)
+
+
+def _shows(other: Fault, fault: Fault) -> bool:
+    if isinstance(fault, Deviation):
         # A run that fails does not show what it would do otherwise.
-        return other.failure is not None
-
-    def evidence(self, name: NormalizedName) -> Failure | Difference:
-        """Return the fault as the evidence for *name*, which a run went without."""
-        if self.failure is not None:
-            behaviour = self.failure.behaviour
-            return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
-        assert self.deviation is not None
-        return difference_evidence(name, self.deviation)
+        return not isinstance(other, Deviation) or (other.stage, other.what) == (fault.stage, fault.what)
+    if isinstance(other, Deviation):
+        return False
+    first, second = fault.behaviour, other.behaviour
+    return (first.stage, normalize_text(first.status)) == (second.stage, normalize_text(second.status))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,7 +128,7 @@ class EnvironmentSearch:
                 self._check_repeats(names, fault)
             is_first = False
             name, last = self._find_needed(names, fault, likely)
-            names = self._keep(names, name, last.evidence(name))
+            names = self._keep(names, name, _evidence(name, last))
 
     def reduce(
         self, names: frozenset[NormalizedName], doubtful: Collection[NormalizedName]
@@ -165,11 +163,11 @@ class EnvironmentSearch:
         verdicts: dict[NormalizedName, Verdict] = {}
         for name in sorted(waiting):
             faults = self._faults(self.runs.start(names - {name}).result())
-            failure = faults[0].failure if faults else None
-            if failure is not None and not names_missing_module(self.runner, failure, name):
+            failure = faults[0] if faults else None
+            if isinstance(failure, StageResult) and not names_missing_module(self.runner, failure, name):
                 # A failure of an unknown cause counts when it comes again.
                 faults = self._faults(self.runs.repeat(names - {name}).result())
-            verdicts[name] = faults[0].evidence(name) if faults else None
+            verdicts[name] = _evidence(name, faults[0]) if faults else None
             self.reporter.settled(name, verdicts[name])
         return verdicts
 
@@ -206,46 +204,43 @@ class EnvironmentSearch:
     def _faults(self, run: Observation) -> tuple[Fault, ...]:
         """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
         if run.failure is not None:
-            return (Fault(stage=run.failure.behaviour.stage, failure=run.failure),)
-        found = self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
-        return tuple(Fault(stage=each.stage, deviation=each) for each in found)
+            return (run.failure,)
+        return self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
 
     def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
         """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""
-        again = self._faults(self.runs.repeat(names, fault.stage).result())
-        if fault.find_in(again) is None:
-            raise SmokeNotDeterministic(fault.stage, f"two runs of one set: {fault.sentence}")
+        again = self._faults(self.runs.repeat(names, _stage(fault)).result())
+        if _find_again(fault, again) is None:
+            raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
 
     def _find_needed(
         self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]
     ) -> tuple[NormalizedName, Fault]:
         """Return a distribution that *fault* comes without, and the fault in a run that lacks no other one."""
         absent = self.reference.names - names
+        missing = () if isinstance(fault, Deviation) else fault.missing_modules
+        suspects = Suspects(self.runner, names, likely)
         candidates = [
-            *order_by_suspicion(
-                absent - self.choices.excluded, names, fault.text, self._missing(fault), likely, self.runner
-            ),
+            *suspects.order(absent - self.choices.excluded, _text(fault), missing),
             *sorted(absent & self.choices.excluded),
         ]
         if not candidates:
-            raise SmokeNotDeterministic(fault.stage, fault.sentence)
+            raise SmokeNotDeterministic(_stage(fault), _describe(fault))
         low, high, last = 0, 1, fault
-        while high < len(candidates) and (seen := self._find_again(fault, names, candidates[:high])):
+        while high < len(candidates) and (seen := self._observe_again(fault, names, candidates[:high])):
             low, high, last = high, min(high * 2, len(candidates)), seen
         while high - low > 1:
             middle = (low + high) // 2
-            seen = self._find_again(fault, names, candidates[:middle])
+            seen = self._observe_again(fault, names, candidates[:middle])
             if seen:
                 low, last = middle, seen
             else:
                 high = middle
         return candidates[high - 1], last
 
-    def _find_again(
+    def _observe_again(
         self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName]
     ) -> Fault | None:
         """Return *fault* as a run on *names* and *more* shows it; ``None`` where it does not."""
-        return fault.find_in(self._faults(self.runs.start(names.union(more), fault.stage).result()))
-
-    def _missing(self, fault: Fault) -> tuple[str, ...]:
-        return fault.failure.missing_modules if fault.failure is not None else ()
+        run = self.runs.start(names.union(more), _stage(fault)).result()
+        return _find_again(fault, self._faults(run))

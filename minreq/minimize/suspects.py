@@ -1,9 +1,10 @@
-"""Order the distributions that a set lacks by how likely one of them is behind what a run did otherwise; no run."""
+"""Order the distributions that a set lacks by how likely one of them is the cause of a fault; nothing runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
@@ -15,54 +16,55 @@ _MAX_TEXT = 20_000
 _WORD = re.compile(r"\w+")
 #: Shorter names are words of any text.
 _MIN_WORD = 3
+#: Names of files and folders that many wheels have.
+_COMMON = frozenset({"__init__", "__main__", "bin", "data", "include", "lib", "share", "tests", "utils", "version"})
 
 
-def order_by_suspicion(
-    candidates: Collection[NormalizedName],
-    present: Collection[NormalizedName],
-    text: str,
-    missing_modules: Collection[str],
-    likely: Collection[NormalizedName],
-    runner: SmokeRunner,
-) -> list[NormalizedName]:
-    """Return *candidates*, the likeliest first.
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """The distributions that are absent from a set, which has those *present*."""
 
-    First come the owners of *missing_modules*, then those with a file or a name in *text*, then those that are *likely*
-    for another reason, then what those *present* require.
-    """
-    closure = runner.closure
-    owners = {owner for module in missing_modules for owner in closure.import_map.owners.get(module, ())}
-    required = {each for name in present for each in closure.resolution.requires.get(name, ())}
-    shown = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT // 2] + text[-_MAX_TEXT // 2 :]
-    # Names of distributions, modules and files are spelt in many ways.
-    shown = shown.lower().replace("-", "_")
-    words = frozenset(_WORD.findall(shown))
+    runner: SmokeRunner
+    present: Collection[NormalizedName]
+    #: Likely for another reason than a text.
+    likely: Collection[NormalizedName] = ()
 
-    def key(name: NormalizedName) -> tuple[bool, int, bool, bool, str]:
-        named = max((len(each) for each in _names(runner, name) if _is_in(each, shown, words)), default=0)
-        return name not in owners, -named, name not in likely, name not in required, name
+    def order(
+        self, absent: Collection[NormalizedName], text: str, missing_modules: Collection[str]
+    ) -> list[NormalizedName]:
+        """Return those *absent*, the likeliest first, by the *text* of a fault and the modules that it names.
 
-    return sorted(candidates, key=key)
+        First come the owners of *missing_modules*, then those with a name or a file in *text*, then those that are
+        likely, then those that a present distribution requires.
+        """
+        closure = self.runner.closure
+        owners = {owner for module in missing_modules for owner in closure.import_map.owners.get(module, ())}
+        required = {each for name in self.present for each in closure.resolution.requires.get(name, ())}
+        shown = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT // 2] + text[-_MAX_TEXT // 2 :]
+        shown = _spell(shown)
+        words = frozenset(_WORD.findall(shown))
 
+        def key(name: NormalizedName) -> tuple[bool, int, bool, bool, str]:
+            names = (each for each in self._names(name) if each in words or ("/" in each and each in shown))
+            longest = max(map(len, names), default=0)
+            return name not in owners, -longest, name not in self.likely, name not in required, name
 
-def _is_in(name: str, text: str, words: frozenset[str]) -> bool:
-    """Whether a *name* is a word of *text*, or a path in it."""
-    return name in words or ("/" in name and name in text)
+        return sorted(absent, key=key)
 
-
-def _names(runner: SmokeRunner, name: NormalizedName) -> Iterator[str]:
-    """Yield by what names a text may refer to *name*: its own, and those of its files, modules and scripts."""
-    yield name.replace("-", "_")
-    for path, *_ in read_record(runner.closure.unpack(name)):
-        folders = [part for part in path.lower().replace("-", "_").split("/") if part != ".."]
-        if ".dist_info" in folders[0]:
-            continue
-        yield "/".join(folders)
-        for part in folders:
-            stem = part.partition(".")[0]
-            if len(stem) >= _MIN_WORD and stem not in _COMMON:
-                yield stem
+    def _names(self, name: NormalizedName) -> Iterator[str]:
+        """Yield by what names a text may refer to *name*: its own, and those of its files, modules and scripts."""
+        yield _spell(name)
+        for path, *_ in read_record(self.runner.closure.unpack(name)):
+            parts = [part for part in _spell(path).split("/") if part != ".."]
+            if ".dist_info" in parts[0]:
+                continue
+            yield "/".join(parts)
+            for part in parts:
+                stem = part.partition(".")[0]
+                if len(stem) >= _MIN_WORD and stem not in _COMMON:
+                    yield stem
 
 
-#: Names of files that many packages have.
-_COMMON = frozenset({"__init__", "__main__", "bin", "data", "include", "lib", "share", "utils", "version", "tests"})
+def _spell(text: str) -> str:
+    """Return *text* in one spelling: names of distributions, modules and files are spelt in many ways."""
+    return text.lower().replace("-", "_")
