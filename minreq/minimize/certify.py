@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from minreq.errors import RunsDisagree, SmokeNotDeterministic
 from minreq.minimize import MinimalSet
 from minreq.minimize.compare import Deviation, describe, deviations, without_noise
-from minreq.minimize.observe import PROOF_SEED, Observation, observe_in_one_folder, observe_trace
+from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import difference_evidence, names_missing_module
 from minreq.minimize.trace import TraceQuestionHandler
@@ -142,7 +142,8 @@ class _CertifyRuns:
     def run_without(self, name: NormalizedName) -> list[StageResult]:
         """Return the results of all stages that ran, group after group: other runs go on at the same time."""
         setup = self.runner.setup
-        with Run(setup, f"certify-{name}", paths=self.runner.folders(self.present - {name})) as run:
+        installed = self.runner.installed(self.present - {name})
+        with Run(setup, f"certify-{name}", installed=installed) as run:
             first = run.wait_for_first_stage()
             results = [] if first is None else [first]
             for group in setup.plan.groups:
@@ -167,7 +168,7 @@ class _CertifyRuns:
         """Return the noise between two runs of the set; the first call makes the second run."""
         with self._lock:
             if self._noise is None:
-                again = observe_in_one_folder(self.runner, self.present)
+                again = observe_environment(self.runner, self.present, "certify-again")
                 found = deviations(self.minimal_set.proof.behaviour, again.behaviour)
                 self._noise = (*self.minimal_set.noise, *found)
             return self._noise
@@ -180,7 +181,8 @@ class _CertifyRuns:
         if baseline.failure is not None:
             behaviour = baseline.failure.behaviour
             self.notes.append(f"{order}: {behaviour.stage} fails with nothing left out: {behaviour.status}")
-        found = self.unexpected_deviations(baseline.behaviour, observe_in_one_folder(runner, self.present).behaviour)
+        observation = observe_environment(runner, self.present, "certify-order")
+        found = self.unexpected_deviations(baseline.behaviour, observation.behaviour)
         if not found:
             return
         noise = deviations(baseline.behaviour, _run_baseline(runner).behaviour)
@@ -192,7 +194,7 @@ class _CertifyRuns:
             if (each.stage, each.what) in noisy
         )
         if beyond:
-            observation = observe_in_one_folder(runner, self.present)
+            observation = observe_environment(runner, self.present, "certify-order-again")
             again = self.unexpected_deviations(baseline.behaviour, observation.behaviour)
             repeated = {(each.stage, each.what) for each in again}
             for each in beyond:

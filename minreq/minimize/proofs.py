@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.observe import Observation, observe_in_one_folder
+from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 
 
@@ -23,7 +23,7 @@ class ProofRuns:
     def start(self, names: frozenset[NormalizedName]) -> Future[Observation]:
         """Start a run on *names*, in a thread of the pool; settling seldom changes the set afterwards."""
         self._count += 1
-        run = self.pool.submit(observe_in_one_folder, self.runner, names, f"proof-{self._count}")
+        run = self.pool.submit(observe_environment, self.runner, names, f"proof-{self._count}")
         self._latest = names, run
         return run
 
