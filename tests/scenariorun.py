@@ -175,7 +175,8 @@ def open_scenario(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JO
     index, downloader = FolderIndex(house), FileDownloader()
     inputs = resolver_input_of(house.scenario)
     resolution = resolve(inputs, index, StaticImportFinder(index))
-    store = Store(house.folder / "store", downloader)
+    allowed = map(canonicalize_name, house.scenario.lock.get("allow-pth", ()))
+    store = Store(house.folder / "store", downloader, allow_pth=allowed)
     closure = Closure(resolution, index, store, partial(extend, inputs=inputs, index=index))
     initial = frozenset(choices_of(house.scenario, resolution, "auto").requested) | resolution.provided
     limit = float(house.scenario.lock.get("limit", LIMIT))

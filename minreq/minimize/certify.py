@@ -142,7 +142,8 @@ class _CertifyRuns:
     def run_without(self, name: NormalizedName) -> list[StageResult]:
         """Return the results of all stages that ran, group after group: other runs go on at the same time."""
         setup = self.runner.setup
-        with Run(setup, f"certify-{name}", paths=self.runner.folders(self.present - {name})) as run:
+        installed = self.runner.installed(self.present - {name})
+        with Run(setup, f"certify-{name}", installed=installed) as run:
             first = run.wait_for_first_stage()
             results = [] if first is None else [first]
             for group in setup.plan.groups:
@@ -180,9 +181,8 @@ class _CertifyRuns:
         if baseline.failure is not None:
             behaviour = baseline.failure.behaviour
             self.notes.append(f"{order}: {behaviour.stage} fails with nothing left out: {behaviour.status}")
-        found = self.unexpected_deviations(
-            baseline.behaviour, observe_environment(runner, self.present, "certify-order").behaviour
-        )
+        observation = observe_environment(runner, self.present, "certify-order")
+        found = self.unexpected_deviations(baseline.behaviour, observation.behaviour)
         if not found:
             return
         noise = deviations(baseline.behaviour, _run_baseline(runner).behaviour)
@@ -194,7 +194,7 @@ class _CertifyRuns:
             if (each.stage, each.what) in noisy
         )
         if beyond:
-            observation = observe_environment(runner, self.present, "certify-order")
+            observation = observe_environment(runner, self.present, "certify-order-again")
             again = self.unexpected_deviations(baseline.behaviour, observation.behaviour)
             repeated = {(each.stage, each.what) for each in again}
             for each in beyond:

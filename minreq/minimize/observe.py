@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
@@ -15,7 +13,6 @@ from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Answer, Behaviour, Frame, Plan
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
-from minreq.system import temporary
 
 #: The hash seed of a proof. Baseline and trace have another: a set must not depend on the order of hashes.
 PROOF_SEED = 20260229
@@ -98,12 +95,6 @@ def observe_trace(
     return observation
 
 
-def observe_in_separate_folders(runner: SmokeRunner, names: Iterable[NormalizedName], name: str) -> Observation:
-    """Run the smoke on *names* alone, each in its own folder."""
-    with Run(runner.setup, name, paths=runner.folders(names)) as run:
-        return _observe_results(run_stages(run, runner.setup.plan, runner.jobs))
-
-
 def observe_environment(
     runner: SmokeRunner,
     names: Iterable[NormalizedName],
@@ -117,43 +108,12 @@ def observe_environment(
     *seed* and *continue_after* are those of `observe_trace`. The loaded files are those of the store, as in a trace.
     Raises what fetching and unpacking raise.
     """
-    with temporary.folder(runner.scratch) as folder:
-        trees = runner.folders(names)
-        for tree in trees:
-            _link(str(tree), str(folder))
-
-        def stored(file: str) -> str:
-            if not file.startswith(f"{folder}/"):
-                return file
-            path = file.removeprefix(f"{folder}/")
-            return next((str(tree / path) for tree in reversed(trees) if (tree / path).exists()), file)
-
-        with Run(runner.setup, name, paths=[folder], seed=seed) as run:
-            return _observe_results(run_stages(run, runner.setup.plan, runner.jobs, continue_after), stored)
+    with Run(runner.setup, name, installed=runner.installed(names), seed=seed) as run:
+        results = run_stages(run, runner.setup.plan, runner.jobs, continue_after)
+        return _observe_results(results, find_stored=run.find_stored)
 
 
-def _link(tree: str, folder: str) -> None:
-    """Link the files of *tree* into *folder*; as with an installer, a file replaces one of the same name.
-
-    A link has the time of its file, so compiled files stay valid. A set has some ten thousand files: `shutil.copytree`
-    takes twice as long.
-    """
-    with os.scandir(tree) as entries:
-        for entry in entries:
-            target = os.path.join(folder, entry.name)  # noqa: PTH118 - Paths would be most of the time.
-            if entry.is_dir(follow_symlinks=False):
-                with suppress(FileExistsError):
-                    os.mkdir(target)  # noqa: PTH102
-                _link(entry.path, target)
-                continue
-            try:
-                os.link(entry.path, target)
-            except FileExistsError:
-                os.unlink(target)  # noqa: PTH108
-                os.link(entry.path, target)
-
-
-def _observe_results(results: Sequence[StageResult], find_stored: Callable[[str], str] = str) -> Observation:
+def _observe_results(results: Sequence[StageResult], *, find_stored: Callable[[str], str]) -> Observation:
     """Return the observation of a run that asks nothing; *find_stored* returns the path of a file in the store."""
     loaded = [
         (find_stored(file), importer and replace(importer, file=find_stored(importer.file)), result.behaviour.stage)

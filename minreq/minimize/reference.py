@@ -206,7 +206,7 @@ class Reference:
 
         def explain(name: NormalizedName) -> MinreqError | None:
             try:
-                self._runner.closure.unpack(name)
+                self._runner.closure.unpack_tree(name)
             except _NOT_INSTALLABLE as error:
                 return error
             return None

@@ -54,7 +54,8 @@ class Suspects:
     def _names(self, name: NormalizedName) -> Iterator[str]:
         """Yield by what names a text may refer to *name*: its own, and those of its files, modules and scripts."""
         yield _spell(name)
-        for path, *_ in read_record(self.runner.closure.unpack(name)):
+        tree, _ = self.runner.closure.unpack_tree(name)
+        for path, *_ in read_record(tree / "lib"):
             parts = [part for part in _spell(path).split("/") if part != ".."]
             if ".dist_info" in parts[0]:
                 continue

@@ -143,7 +143,7 @@ class _Verifier:
         names = installation.candidates.keys()
 
         def run(runner: SmokeRunner) -> Behaviour:
-            return observe_environment(runner, names, "verify").behaviour
+            return observe_environment(runner, names, "proof").behaviour
 
         left_out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
         return (

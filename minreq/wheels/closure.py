@@ -43,7 +43,13 @@ class Store(Protocol):
         """Whether the store has *wheel*, so that it is not downloaded."""
 
     def unpack(self, wheel: Wheel) -> Path:
-        """Return the folder with the files that *wheel* installs."""
+        """Return the folder with the modules that *wheel* installs."""
+
+    def unpack_tree(self, wheel: Wheel) -> Path:
+        """Return the folder with all files that *wheel* installs."""
+
+    def allows_start_up(self, wheel: Wheel) -> bool:
+        """Whether the start-up files of *wheel* may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +107,11 @@ class Closure:
     def unpack(self, name: NormalizedName) -> Path:
         """Return the folder to import *name* from; download the wheel if needed."""
         return self._store.unpack(self.candidate(name).wheel)
+
+    def unpack_tree(self, name: NormalizedName) -> tuple[Path, bool]:
+        """Return the folder of all that *name* installs, and whether its start-up files may run."""
+        wheel = self.candidate(name).wheel
+        return self._store.unpack_tree(wheel), self._store.allows_start_up(wheel)
 
     def installed_bytes(self, name: NormalizedName) -> int:
         """Return the bytes that *name* installs."""
