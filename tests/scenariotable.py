@@ -77,7 +77,18 @@ CASES: Mapping[str, Sequence[str]] = {
     "`importlib.resources` data in another distribution": ("data-file-of-another", "data-scheme"),
     "Modules that shadow the standard library": ("module-of-the-standard-library",),
     "C extensions": ("extension-in-c", "crash-without-it"),
-    "A distribution that ships a `.pth`": ("start-up-file-alone", "wheel-with-a-start-up-file"),
+    "A distribution that ships a `.pth`": (
+        "start-up-file-alone",
+        "start-up-file-allowed",
+        "wheel-with-a-start-up-file",
+    ),
+    "Commands, data and files beside the modules": (
+        "command-on-path",
+        "program-beside-the-interpreter",
+        "console-script-beside-the-interpreter",
+        "data-below-the-prefix",
+        "hard-link-count",
+    ),
     "A distribution needed only for its command": ("needed-for-its-command-alone",),
     "Circular imports": ("circular-imports",),
     "An import whose success changes behaviour": (
@@ -134,14 +145,6 @@ CASES: Mapping[str, Sequence[str]] = {
         "sibling-folder-that-may-fail",
         "finder-of-a-package-that-scans",
         "false-refusal-of-a-module-level-read",
-    ),
-    "What only an installed environment has": (
-        "command-on-path",
-        "console-script-beside-the-interpreter",
-        "program-beside-the-interpreter",
-        "data-below-the-prefix",
-        "start-up-file-allowed",
-        "hard-link-count",
     ),
     "Order, chance and noise": (
         "order-of-a-set",

@@ -143,6 +143,7 @@ class _Verifier:
         names = installation.candidates.keys()
 
         def run(runner: SmokeRunner) -> Behaviour:
+            runner.folders(names)  # Refuses start-up files that the lock does not allow; an environment empties them.
             return observe_environment(runner, names, "proof").behaviour
 
         left_out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
