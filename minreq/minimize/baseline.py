@@ -6,15 +6,20 @@ import threading
 from collections.abc import Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from minreq.errors import BaselineFailure, ModuleNotDeclared, SmokeFailed, SmokeTimedOut
 from minreq.minimize.compare import Deviation, beyond_noise, deviations
+from minreq.minimize.extras import add_missing_extras, undeclared_modules
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Group
+from minreq.reporting import Reporter
+from minreq.smoke.paths import PathMap
 from minreq.smoke.results import StageResult
+from minreq.wheels.closure import Closure
 
 
 class TemplateStuckError(Exception):
@@ -26,18 +31,19 @@ class TemplateStuckError(Exception):
 
 
 class Baseline:
-    """A run with all that the closure has.
+    """A run with all that the closure has; it adds extras where a plain install fails.
 
     The run starts at once, in a thread of *pool*; a caller waits for no more of it than the answer needs. Any caller
     gets what the run raises: ``BaselineFailure`` when the smoke fails, :class:`TemplateStuckError`.
     """
 
-    def __init__(self, runner: SmokeRunner, pool: Executor) -> None:
+    def __init__(self, runner: SmokeRunner, pool: Executor, reporter: Reporter) -> None:
         self._runner = runner
         self._pool = pool
+        self._reporter = reporter
         #: The behaviour of the first stage, known before the rest.
         self._first_stage: Future[Behaviour] = Future()
-        self._observation = pool.submit(self._observe, runner, "baseline")
+        self._observation = pool.submit(self._observe_with_extras)
         #: Second runs, each of other groups.
         self._repetitions: list[tuple[frozenset[str], Future[Observation]]] = []
         self._lock = threading.Lock()
@@ -65,7 +71,7 @@ class Baseline:
     def _repeat(self, groups: tuple[Group, ...]) -> Future[Observation]:
         """Start a second baseline of *groups*, beside whatever runs next."""
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
-        return self._pool.submit(self._observe, runner, "baseline-again", PROOF_SEED)
+        return self._pool.submit(lambda: self._passed(self._observe(runner, "baseline-again", PROOF_SEED)))
 
     def known_noise(self) -> tuple[Deviation, ...]:
         """Return the noise of the groups that ran again so far."""
@@ -98,9 +104,24 @@ class Baseline:
         if first is not None and ran == {first.stage}:
             either: list[Future[Any]] = [self._first_stage, self._observation]
             wait(either, return_when=FIRST_COMPLETED)
-            if self._first_stage.done():
+            # Once the run has ended, only its own first stage counts: an extra may have changed it.
+            if not self._observation.done():
                 return self._first_stage.result()
         return self.behaviour.in_stages(ran)
+
+    def _observe_with_extras(self) -> Observation:
+        """Run the smoke until no extra has what it misses.
+
+        All groups run again with each extra: they are compared with one install, which has the extra for all of them.
+        """
+        observe = partial(self._observe, self._runner, "baseline")
+        path_map = self._runner.setup.make_path_map(self._runner.scratch)
+        observation = observe()
+        while add_missing_extras(
+            observation.failures, observation.unanswered, self._runner.closure, path_map, self._reporter.note
+        ):
+            observation = observe()
+        return self._passed(observation)
 
     def _observe(self, runner: SmokeRunner, name: str, seed: int = 0) -> Observation:
         """Run the smoke with all that the closure has."""
@@ -111,24 +132,28 @@ class Baseline:
             return True
 
         handler = TraceQuestionHandler(runner.closure, {}, accept_all=True)
-        observation = observe_trace(runner, handler, name, seed=seed, continue_after=publish_first_stage)
+        return observe_trace(runner, handler, name, seed=seed, continue_after=publish_first_stage)
+
+    def _passed(self, observation: Observation) -> Observation:
+        """Return *observation* if the smoke passed; else raise the reason."""
         if observation.failure is not None:
             stage = observation.failure.behaviour.stage
             first = self._runner.setup.plan.first
             if first is not None and stage != first.stage and observation.failure.ended_by in {"timeout", "death"}:
                 raise TemplateStuckError(stage)
-            raise _explain_failure(observation, observation.failure, self._runner.setup.stage_timeout)
+            path_map = self._runner.setup.make_path_map(self._runner.scratch)
+            timeout = self._runner.setup.stage_timeout
+            raise _explain_failure(observation.failure, self._runner.closure, path_map, timeout)
         return observation
 
 
-def _explain_failure(observation: Observation, failure: StageResult, timeout: float) -> BaselineFailure:
+def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, timeout: float) -> BaselineFailure:
     """Return the error for *failure*: a module that nothing declares, a stage that never ends, or another failure."""
     stage = failure.behaviour.stage
-    for traced in observation.unanswered:
-        if traced.question.name in failure.missing_modules:
-            frame = traced.question.frames[0] if traced.question.frames else None
-            importer = f"{frame.file}:{frame.line}" if frame else "the smoke"
-            return ModuleNotDeclared(traced.question.name, importer, stage)
+    for module in undeclared_modules(failure, closure):
+        place = failure.importers.get(module)
+        importer = f"{path_map.make_portable(place.file)}:{place.line}" if place else "the smoke"
+        return ModuleNotDeclared(module, importer, stage)
     if failure.ended_by == "timeout":
         return SmokeTimedOut(stage, timeout)
     return SmokeFailed(stage, failure.behaviour.status, failure.traceback)

@@ -67,7 +67,7 @@ class _Extension:
 
 
 class Closure:
-    """The distributions that a child may ask for. It grows by an extra at an unguarded miss; threads may share it.
+    """The distributions that a child may ask for. It grows by an extra that the smoke needs; threads may share it.
 
     *extend* resolves one more requirement and keeps all pins.
     """
