@@ -153,7 +153,7 @@ def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, 
     for module in undeclared_modules(failure, closure):
         place = failure.importers.get(module)
         importer = f"{path_map.make_portable(place.file)}:{place.line}" if place else "the smoke"
-        return ModuleNotDeclared(module, importer, stage)
+        return ModuleNotDeclared(module, importer, stage, closure.extra_with(module))
     if failure.ended_by == "timeout":
         return SmokeTimedOut(stage, timeout)
     return SmokeFailed(stage, failure.behaviour.status, failure.traceback)
