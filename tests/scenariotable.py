@@ -119,6 +119,11 @@ CASES: Mapping[str, Sequence[str]] = {
         "extra-of-the-importer",
         "extra-that-brings-least",
         "extra-within-an-extra",
+        "extra-behind-a-handler-of-its-own",
+        "extra-behind-a-handler-one-function-up",
+        "extra-only-where-the-install-fails",
+        "extra-changes-another-provider",
+        "extra-missed-by-a-subprocess",
         "module-nobody-offers",
     ),
     "What the user decides": (

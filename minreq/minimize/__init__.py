@@ -10,6 +10,7 @@ __all__ = [
     "UserChoices",
     "certify",
     "compare",
+    "extras",
     "hints",
     "minimize",
     "observe",

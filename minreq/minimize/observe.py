@@ -115,14 +115,22 @@ def observe_environment(
 
 def _observe_results(results: Sequence[StageResult], *, find_stored: Callable[[str], str]) -> Observation:
     """Return the observation of a run that asks nothing; *find_stored* returns the path of a file in the store."""
+
+    def stored(frame: Frame) -> Frame:
+        return replace(frame, file=find_stored(frame.file))
+
     loaded = [
-        (find_stored(file), importer and replace(importer, file=find_stored(importer.file)), result.behaviour.stage)
+        (find_stored(file), importer and stored(importer), result.behaviour.stage)
         for result in results
         for file, importer in result.loaded_files
     ]
     return Observation(
         behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
-        failures=tuple(result for result in results if not result.passed),
+        failures=tuple(
+            replace(result, importers={module: stored(frame) for module, frame in result.importers.items()})
+            for result in results
+            if not result.passed
+        ),
         answers={},
         questions={},
         importer_of_file={file: importer for file, importer, _ in loaded},

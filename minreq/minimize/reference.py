@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,18 +22,18 @@ from minreq.errors import (
     SmokeTimedOut,
 )
 from minreq.minimize.compare import Deviation, beyond_noise, deviations
+from minreq.minimize.extras import add_missing_extras, undeclared_modules
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
-from minreq.minimize.trace import TraceQuestionHandler
+from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Group, Plan
 from minreq.reporting import Reporter
+from minreq.smoke.paths import PathMap
 from minreq.smoke.results import StageResult
 from minreq.wheels.closure import Closure
 
 #: Why a wheel cannot be installed here. Any other error ends the lock.
 _NOT_INSTALLABLE = (HostileWheel, BrokenWheel, SdistBuildFailed, IndexOffline)
-#: A frame in a traceback.
-_FRAME = re.compile(r'^ *File "(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
 
 
 class TemplateStuckError(Exception):
@@ -161,7 +160,8 @@ class Reference:
         if first is not None and ran == {first.stage}:
             either: list[Future[Any]] = [self._first_stage, self._run]
             wait(either, return_when=FIRST_COMPLETED)
-            if self._first_stage.done():
+            # Once the run has ended, only its own first stage counts: an extra may have changed it.
+            if not self._run.done():
                 return self._first_stage.result()
         return self.behaviour.in_stages(ran)
 
@@ -172,22 +172,34 @@ class Reference:
 
         An extra that the failure shows to be missing is added to the closure, and the smoke runs again.
         """
+        closure, path_map = self._runner.closure, self._runner.setup.make_path_map(self._runner.scratch)
         while True:
-            closure = self._runner.closure
-            pins = frozenset(closure.resolution.pins)
-            names = self._find_installable(pins)
+            names = self._find_installable(frozenset(closure.resolution.pins))
             observation = observe_environment(
                 self._runner, names, "reference", seed=0, continue_after=self._publish_first_stage
             )
             if observation.failure is None:
                 return names, observation
             self._raise_not_installable(observation.failure)
-            stage = observation.failure.behaviour.stage
-            first = self._runner.setup.plan.first
-            if first is not None and stage != first.stage and observation.failure.ended_by in {"timeout", "death"}:
-                raise TemplateStuckError(stage)
-            if not _supply_missing(closure, observation) and pins == closure.resolution.pins.keys():
-                raise _explain_failure(observation.failure, closure, self._runner.setup.stage_timeout)
+            self._check_template(observation.failure)
+            questions = self._questions_of(observation.failures)
+            if not add_missing_extras(observation.failures, questions, closure, path_map, self._reporter.note):
+                timeout = self._runner.setup.stage_timeout
+                raise _explain_failure(observation.failure, closure, path_map, timeout)
+
+    def _check_template(self, failure: StageResult) -> None:
+        """Raise `TemplateStuckError` where the template may be the cause of *failure*."""
+        stage, first = failure.behaviour.stage, self._runner.setup.plan.first
+        if first is not None and stage != first.stage and failure.ended_by in {"timeout", "death"}:
+            raise TemplateStuckError(stage)
+
+    def _questions_of(self, failures: Iterable[StageResult]) -> tuple[TracedQuestion, ...]:
+        """Return what no distribution answers in *failures* that name no missing module; only a trace shows that."""
+        stages = {each.behaviour.stage for each in failures if each.ended_by == "itself" and not each.missing_modules}
+        if not stages:
+            return ()
+        groups = self._runner.setup.plan.groups_with(stages)
+        return self._observe_control(groups).unanswered
 
     def _raise_not_installable(self, failure: StageResult) -> None:
         """Raise why a distribution cannot be installed here, if *failure* names a module of one."""
@@ -221,9 +233,11 @@ class Reference:
         return frozenset(name for name, error in found.items() if error is None)
 
     def _start_control(self, groups: tuple[Group, ...]) -> Future[Observation]:
+        return self._pool.submit(self._observe_control, groups)
+
+    def _observe_control(self, groups: tuple[Group, ...]) -> Observation:
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
-        handler = TraceQuestionHandler(runner.closure, {}, accept_all=True)
-        return self._pool.submit(observe_trace, runner, handler, "control")
+        return observe_trace(runner, TraceQuestionHandler(runner.closure, {}, accept_all=True), "control")
 
     def _start_repetition(self, groups: tuple[Group, ...]) -> Future[Observation]:
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
@@ -241,44 +255,13 @@ def _without_accepted(found: Iterable[Deviation], accepted: Collection[Differenc
     )
 
 
-def _supply_missing(closure: Closure, observation: Observation) -> bool:
-    """Add to *closure* the extras that have modules that the failures of a reference miss; return whether it grew."""
-    before = closure.resolution
-    for failure in observation.failures:
-        for module in failure.missing_modules:
-            if module not in closure.import_map.owners:
-                place = _find_importer(failure, module)
-                closure.supply(module, _owner_of_file(closure, place[0]) if place else None)
-    return closure.resolution is not before
-
-
-def _explain_failure(failure: StageResult, closure: Closure, timeout: float) -> BaselineFailure:
+def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, timeout: float) -> BaselineFailure:
     """Return the error for *failure*: a module that nothing declares, a stage that never ends, or another failure."""
     stage = failure.behaviour.stage
-    for module in failure.missing_modules:
-        if module.partition(".")[0] not in closure.import_map.owners:
-            place = _find_importer(failure, module)
-            return ModuleNotDeclared(module, ":".join(place) if place else "the smoke", stage)
+    for module in undeclared_modules(failure, closure):
+        place = failure.importers.get(module)
+        importer = f"{path_map.make_portable(place.file)}:{place.line}" if place else "the smoke"
+        return ModuleNotDeclared(module, importer, stage, closure.extra_with(module))
     if failure.ended_by == "timeout":
         return SmokeTimedOut(stage, timeout)
     return SmokeFailed(stage, failure.behaviour.status, failure.traceback)
-
-
-def _find_importer(failure: StageResult, module: str) -> tuple[str, str] | None:
-    """Return the file and the line whose import of *module* ended in *failure*, as the traceback has them."""
-    before, found, _ = failure.traceback.partition(f"No module named '{module}'")
-    frames = [
-        (frame["file"], frame["line"])
-        for frame in _FRAME.finditer(before if found else failure.traceback)
-        if not frame["file"].startswith(("{python}/", "<frozen "))
-    ]
-    return frames[-1] if frames else None
-
-
-def _owner_of_file(closure: Closure, file: str) -> NormalizedName | None:
-    """Return the distribution with *file*, a path below ``site-packages``."""
-    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    owners: Mapping[str, tuple[NormalizedName, ...]] = closure.import_map.owners
-    while module and not owners.get(module):
-        module = module.rpartition(".")[0]
-    return closure.import_map.owner(module)

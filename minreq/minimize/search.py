@@ -150,6 +150,8 @@ class _Search:
         for _ in range(_MOST_TRACES):
             handler = TraceQuestionHandler(self.runner.closure, self.decisions.by_name)
             trace = observe_trace(self.runner, handler, "first-stage", continue_after=lambda _first: False)
+            if self._extra_may_mend(trace) and handler.extra_added:
+                continue
             failed = self.decisions.learn_from_failure(trace)
             # One deviation is enough: whether it is gone, the next trace shows in its first stage, as a probe would.
             why = failed or self.decisions.learn_from_deviation(trace)
@@ -157,6 +159,14 @@ class _Search:
                 self.reporter.repeated(why)
             if failed is None:
                 return
+
+    def _extra_may_mend(self, trace: Observation) -> bool:
+        """Whether *trace* fails, and nothing that it declined is a cause; wait until the reference has its extras."""
+        failure = trace.failure
+        if failure is None or trace.declined.intersection(failure.declined):
+            return False
+        self.reference.observation  # noqa: B018 - If the reference fails too, this raises, and explains more.
+        return True
 
     def trace(self) -> _TraceResult:
         """Run a trace with the decisions, and settle what it accepts by forks while it is alive."""

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Answer, Question, QuestionKind
 from minreq.smoke.answers import ListedDistribution, Reply
-from minreq.smoke.paths import STANDARD_LIBRARY, PathMap
+from minreq.smoke.paths import PathMap
 from minreq.source.handlers import find_optional_reason
 from minreq.wheels.closure import Closure
 
@@ -29,11 +29,6 @@ class TracedQuestion:
     owners: tuple[NormalizedName | None, ...]
     #: Why the program seems to do without it, ``None`` where nothing catches the failure.
     why_optional: str | None
-
-    @property
-    def by_standard_library(self) -> bool:
-        """Whether Python's own code asked, as it does for modules of another platform, which no distribution has."""
-        return bool(self.question.frames) and self.question.frames[0].file.startswith((STANDARD_LIBRARY, "<frozen "))
 
     @property
     def owner(self) -> NormalizedName | None:
@@ -240,11 +235,8 @@ class TraceQuestionHandler:
         if question.need is QuestionKind.METADATA:
             name = canonicalize_name(question.name)
             return (name,) if name in self._closure.resolution.pins else ()
-        import_map = self._closure.import_map
-        if question.name in import_map.owners or traced.why_optional is not None or traced.by_standard_library:
-            return import_map.owners.get(question.name, ())
-        supplier = self._closure.supply(question.name, traced.owner)
-        return () if supplier is None else (supplier,)
+        # No extra is looked into: an install answers an import the same way, whatever handles the failure.
+        return self._closure.import_map.owners.get(question.name, ())
 
     def _why_optional(self, question: Question, owners: tuple[NormalizedName | None, ...]) -> str | None:
         """Return why the program seems to do without what it asks for, ``None`` where nothing catches the failure.

@@ -6,8 +6,9 @@ The messages of the driver, in version 3 of the protocol described there (SCRIPT
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
     {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...],
-                "missing": [MODULE...], "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...],
-                "connections": [...], "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
+                "missing": [[MODULE, [FILE, LINE, FUNCTION] or null]...], "traceback": TEXT, "output": TEXT,
+                "warnings": [...], "logs": [...], "connections": [...],
+                "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
                 "opened": [FILE...]}}        "opened" is empty unless the configuration asks for it
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}
