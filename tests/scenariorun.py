@@ -192,7 +192,7 @@ def run_scenario(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") ->
         closure, reporter = opened.runner.closure, RecordingReporter()
         choices = choices_of(house.scenario, closure.resolution, settle)
         minimal_set = minimize(opened.runner, choices, reporter)
-        loaded = loaded_files(minimal_set.trace, opened.runner.setup.make_path_map(opened.runner.scratch))
+        loaded = loaded_files(minimal_set, opened.runner.setup.make_path_map(opened.runner.scratch))
     selection = select(
         closure.resolution,
         minimal_set,

@@ -111,7 +111,7 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
             size=closure.installed_bytes,
             source_bytes=closure.source_bytes,
             import_map=closure.import_map,
-            loaded=loaded_files(minimal_set.trace, runner.setup.make_path_map(runner.scratch)),
+            loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
             excluded=choices.excluded,
         )
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))

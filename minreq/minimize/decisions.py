@@ -159,6 +159,9 @@ class Decisions:
         self.reporter.began(Step.COMPARE)
         deviation = found[0]
         suspects = self._suspects_of_deviation(trace, deviation)
+        # A suspect that the text names is likely to be the cause; for any other the control runs first.
+        if not (suspects and self._is_named(suspects[0], trace, deviation)) and self._is_artefact(deviation):
+            return f"{deviation.what} of {deviation.stage} differs in every trace, or from run to run"
         if not suspects:
             return self._accept_all_declined(trace, deviation)
         self._suspect = suspects[0]
@@ -168,12 +171,16 @@ class Decisions:
         )
         return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
 
+    def _is_artefact(self, deviation: Deviation) -> bool:
+        """Whether a trace that accepts everything shows *deviation*, too: then no answer is its cause."""
+        if beyond_noise([deviation], self.reference.find_artefacts([deviation])):
+            return False
+        # What was not known before may have hidden that a suspect was the cause.
+        self._cleared.clear()
+        return True
+
     def _accept_all_declined(self, trace: Observation, deviation: Deviation) -> str:
         """Accept all that was declined, since no single one causes *deviation*; settling finds which are needed."""
-        if not beyond_noise([deviation], self.reference.find_artefacts([deviation])):
-            # The noise was not known before; it may have hidden that a suspect was the cause.
-            self._cleared.clear()
-            return f"{deviation.what} of {deviation.stage} differs from run to run"
         names = trace.declined - set(self.verdicts.degraded)
         if not names:
             return self._tolerate(trace, deviation)
@@ -202,12 +209,12 @@ class Decisions:
         First come those that the text names, then those that a file named in the text asked for, then those that the
         trace declined late.
         """
-        text = f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
+        text = _spell(deviation)
 
         def likelihood(name: NormalizedName) -> tuple[bool, bool, bool, int, str]:
             question = trace.answers[name].question
             asker = question.frames[0].file.partition("/")[0].lower() if question.frames else ""
-            named = name.replace("-", "_") in text or question.name.lower() in text
+            named = self._is_named(name, trace, deviation)
             return not named, question.need is QuestionKind.LIST, not asker or asker not in text, -question.order, name
 
         candidates = trace.declined - set(self.verdicts.degraded)
@@ -215,6 +222,12 @@ class Decisions:
             (name for name in candidates if (name, deviation.stage, deviation.what) not in self._cleared),
             key=likelihood,
         )
+
+    @staticmethod
+    def _is_named(name: NormalizedName, trace: Observation, deviation: Deviation) -> bool:
+        """Whether the text of *deviation* names *name*, or what *trace* asked for it by."""
+        text = _spell(deviation)
+        return name.replace("-", "_") in text or trace.answers[name].question.name.lower() in text
 
     def drop_unneeded(self, size: Callable[[NormalizedName], int]) -> str | None:
         """Decline what is not needed in the next trace; *size* returns bytes."""
@@ -238,6 +251,11 @@ class Decisions:
             for name in trace.accepted - decided - self.verdicts.evidence.keys() - self.verdicts.ever_unconfirmed
             if not any(decided & set(traced.owners) for traced in trace.questions[name])
         }
+
+
+def _spell(deviation: Deviation) -> str:
+    """Return the text of *deviation* as names of modules are spelt."""
+    return f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
 
 
 def _sentence(names: Iterable[NormalizedName], one: str, many: str) -> str | None:

@@ -136,9 +136,12 @@ class Reference:
     # What a run did differently.
 
     def deviations_of_trace(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
-        """Return how the *behaviour* of a trace differs in the stages that ran, without the *accepted* differences."""
+        """Return how the *behaviour* of a trace differs in the stages that ran, without the *accepted* differences.
+
+        What the control does differently, too, is left out once the control has run.
+        """
         found = self.deviations(behaviour)
-        if found:
+        if found and self._control:
             found = beyond_noise(found, self.find_artefacts(found))
         return _without_accepted(found, accepted)
 
