@@ -101,7 +101,11 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
             reporter=reporter,
         ) as runner,
     ):
-        precompile(runner, prefetcher.wait_for_files())
+        files = prefetcher.wait_for_files()
+        if is_new:
+            # The reference has the whole closure. The smallest come first: a large wheel would make many others wait.
+            prefetcher.fetch(sorted(closure.resolution.pins, key=closure.installed_bytes))
+        precompile(runner, files)
         minimal_set = _add_masked(minimize(runner, choices, reporter), tools, runner)
         # Read before certifying, which may add to the closure.
         resolution = tools.without(closure.resolution)

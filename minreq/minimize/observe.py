@@ -1,4 +1,4 @@
-"""Run the whole smoke and record what it does: as baseline, as trace, or on one set alone."""
+"""Run the whole smoke and record what it does: in a trace, or in an environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minreq.model import Answer, Behaviour, Frame, Plan
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
 
-#: The hash seed of a proof. Baseline and trace have another: a set must not depend on the order of hashes.
+#: The hash seed of a proof. Reference and trace have another: a set must not depend on the order of hashes.
 PROOF_SEED = 20260229
 
 

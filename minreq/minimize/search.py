@@ -82,7 +82,7 @@ def _minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> 
 
 
 def _make_search(runner: SmokeRunner, choices: UserChoices, reporter: Reporter, pool: Executor) -> _Search:
-    reporter.began(Step.BASELINE)
+    reporter.began(Step.REFERENCE)
     reference = Reference(runner, pool, reporter)
     verdicts = Verdicts(choices=choices)
     return _Search(
@@ -144,7 +144,7 @@ class _Search:
         raise UntraceableError(result.observation, stage, f"no end after {_MOST_TRACES} traces")
 
     def probe_first_stage(self) -> None:
-        """Trace the first stage alone until it passes, beside the baseline: it takes less time than whole traces."""
+        """Trace the first stage alone until it passes, beside the reference: it takes less time than whole traces."""
         if self.runner.setup.plan.first is None:
             return
         for _ in range(_MOST_TRACES):

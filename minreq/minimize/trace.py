@@ -45,7 +45,7 @@ class Decision:
 
 
 class TraceQuestionHandler:
-    """Answers the questions of a trace or, with *accept_all*, of a baseline; see `QuestionHandler`.
+    """Answers the questions of a trace or, with *accept_all*, of the control; see `QuestionHandler`.
 
     With *accept_all* it accepts all that the closure has. Otherwise it follows *decisions*; where they have no answer
     it declines an optional import and accepts any other. The first miss of a distribution in one of *fork_stages*
@@ -122,7 +122,7 @@ class TraceQuestionHandler:
     ) -> tuple[ListedDistribution, ...]:
         """List what has entry points of the group in question; see `minreq.smoke.answers.QuestionHandler`.
 
-        A baseline lists all of them, a trace only those that are accepted already: so the smoke sees the list that it
+        The control lists all of them, a trace only those that are accepted already: so the smoke sees the list that it
         would see on the set alone.
         """
         why_optional = find_optional_reason(question)
@@ -184,7 +184,7 @@ class TraceQuestionHandler:
         return answers
 
     def _answers_from_listings(self) -> dict[NormalizedName, Answer]:
-        """Return answers about what only a list of installed distributions had; of a baseline it has them all."""
+        """Return answers about what only a list of installed distributions had; the control has them all."""
         if self._accept_all:
             return {}
         found = {}

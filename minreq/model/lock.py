@@ -80,7 +80,7 @@ class Certificate:
     subject: str
     #: One for each distribution of the lock, sorted by name.
     outcomes: tuple[Outcome, ...]
-    #: The other orders in which the lock and the baseline ran: ``features in reverse order``.
+    #: The other orders in which the lock and the reference ran: ``features in reverse order``.
     orders: tuple[str, ...] = ()
     #: Sentences about what the smoke does with nothing left out.
     notes: tuple[str, ...] = ()
