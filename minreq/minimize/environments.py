@@ -36,11 +36,16 @@ class EnvironmentRuns:
 
         With *stage* only its group runs.
         """
-        if (names, "") in self._runs:
-            return self._runs[names, ""]
+        if (names, "") in self._runs or self._is_everything(stage):
+            stage = ""
         if (names, stage) not in self._runs:
             self._runs[names, stage] = self.repeat(names, stage)
         return self._runs[names, stage]
+
+    def _is_everything(self, stage: str) -> bool:
+        """Whether the group of *stage* is the whole plan."""
+        plan = self.runner.setup.plan
+        return plan.groups_with({stage}) == plan.groups
 
     def repeat(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
         """Start another run on *names*."""
