@@ -16,7 +16,7 @@ class Step(Enum):
     SCAN = "scan"
     RESOLVE = "resolve"
     MAP = "map"
-    BASELINE = "baseline"
+    REFERENCE = "reference"
     TRACE = "trace"
     SETTLE = "settle"
     COMPARE = "compare"

@@ -175,7 +175,8 @@ def open_scenario(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JO
     index, downloader = FolderIndex(house), FileDownloader()
     inputs = resolver_input_of(house.scenario)
     resolution = resolve(inputs, index, StaticImportFinder(index))
-    store = Store(house.folder / "store", downloader)
+    allowed = map(canonicalize_name, house.scenario.lock.get("allow-pth", ()))
+    store = Store(house.folder / "store", downloader, allow_pth=allowed)
     closure = Closure(resolution, index, store, partial(extend, inputs=inputs, index=index))
     initial = frozenset(choices_of(house.scenario, resolution, "auto").requested) | resolution.provided
     limit = float(house.scenario.lock.get("limit", LIMIT))
@@ -191,7 +192,7 @@ def run_scenario(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") ->
         closure, reporter = opened.runner.closure, RecordingReporter()
         choices = choices_of(house.scenario, closure.resolution, settle)
         minimal_set = minimize(opened.runner, choices, reporter)
-        loaded = loaded_files(minimal_set.trace, opened.runner.setup.make_path_map(opened.runner.scratch))
+        loaded = loaded_files(minimal_set, opened.runner.setup.make_path_map(opened.runner.scratch))
     selection = select(
         closure.resolution,
         minimal_set,

@@ -83,8 +83,8 @@ def play(stage: Stage) -> None:
     progress.settled(KEPT[-1].candidate.name, None)
     progress.settled(canonicalize_name("unheard-of"), None)
     stage.now += 70
-    progress.began(Step.COMPARE, "two baselines")
-    progress.note("the first baseline\x1b[2J took long")
+    progress.began(Step.COMPARE, "two references")
+    progress.note("the first reference\x1b[2J took long")
     progress.began(Step.PROVE, "6 distributions alone")
     stage.now += 2
     progress.began(Step.WRITE, "requirements-minimal.txt")

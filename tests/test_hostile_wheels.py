@@ -321,7 +321,7 @@ explanation = "Two distributions lay one file, and one has a start-up file that 
 requirements = ["app"]
 program = "import app"
 [wheels]
-a."1.0" = { files = { "a/__init__.py" = "", "common.py" = "x = 1", "a.pth" = "import os; os._exit(3)" } }
+a."1.0" = { files = { "a/__init__.py" = "", "common.py" = "x = 1", "a.pth" = "import sys; sys.started = 1" } }
 b."1.0" = { files = { "b/__init__.py" = "", "common.py" = "x = 2" } }
 [wheels.app."1.0"]
 requires = ["a", "b"]
@@ -330,7 +330,7 @@ files = { "app/__init__.py" = "import a, b" }
 
 
 def test_the_command_tells_what_was_kept(tmp_path: Path) -> None:
-    """Refused with the way out; with it, the lock is made, the file is never run, and all commands take it."""
+    """Refused with the way out; with it, the lock is made, the file runs where it would, and all commands take it."""
     made = project(SCENARIO, tmp_path)
     refused = made.minreq("lock", "app", "--smoke", "smoke.py", "--json")
     assert refused.status == 1

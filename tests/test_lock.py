@@ -61,7 +61,7 @@ optional."2.0" = {}
 LAMBDA = "lambda-python3.12-x86_64"
 
 #: What runs a smoke; none of it happens when nothing has changed.
-RUNS = {Step.BASELINE, Step.TRACE, Step.SETTLE, Step.COMPARE, Step.PROVE}
+RUNS = {Step.REFERENCE, Step.TRACE, Step.SETTLE, Step.COMPARE, Step.PROVE}
 
 #: Makes settings for a lock of a wheelhouse.
 MakeSettings = Callable[..., Settings]
@@ -134,15 +134,15 @@ def test_lock(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> N
     assert evidence.dump(evidence.load(file.read_text(), filename=file.name)) == file.read_text()
     assert recorder.steps[0] is Step.RESOLVE
     assert recorder.steps[-1] is Step.WRITE
-    assert recorder.steps.index(Step.PROVE) > recorder.steps.index(Step.BASELINE)
+    assert recorder.steps.index(Step.PROVE) > recorder.steps.index(Step.REFERENCE)
 
 
-def test_only_accepted_wheels_are_fetched(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
-    """The baseline fetches what is asked for; what nobody asked for is never downloaded."""
+def test_all_wheels_are_fetched(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """The reference has the whole closure: what a distribution changes without an import is not seen otherwise."""
     settings = make_settings(make_wheelhouse(SCENARIO))
     lock(settings, RecordingReporter())
     fetched = {path.name.partition("-")[0] for path in settings.cache_dir.rglob("*.whl")}
-    assert fetched == {"app", "detector", "needed", "optional"}
+    assert fetched == {"app", "detector", "needed", "optional", "unused"}
 
 
 def test_second_lock_runs_nothing(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,6 +66,10 @@ class Closure:
         if name == "gone":
             raise OSError(name)
         return self.folder / name
+
+    def unpack_tree(self, name: NormalizedName) -> tuple[Path, bool]:
+        """Return the folder, as for a wheel without start-up files."""
+        return self.unpack(name), False
 
 
 def prefetched(closure: Closure, smoke: str, *, likely: Sequence[str] = (), excluded: Sequence[str] = ()) -> list[str]:
@@ -132,3 +137,13 @@ a."1.0" = { files = { "a/__init__.py" = "import a.wrong\\nimport sys\\nsys.exit(
         version = sys.version_info
         (compiled,) = files[0].parent.rglob("*.pyc")
         assert compiled.name == f"__init__.cpython-{version.major}{version.minor}.pyc"
+
+
+def test_others_are_fetched_in_the_background(tmp_path: Path) -> None:
+    closure = Closure(tmp_path, {"a-dist:a.py": "", "b-dist:b.py": ""})
+    with Prefetcher(closure, []) as prefetcher:
+        prefetcher.wait_for_files()
+        prefetcher.fetch(map(canonicalize_name, ["a-dist", "gone", "b-dist"]))
+        while len(closure.fetched) < 3:
+            time.sleep(0.01)
+    assert sorted(closure.fetched) == ["a-dist", "b-dist", "gone"]

@@ -11,8 +11,8 @@ from packaging.utils import NormalizedName
 from scenariorun import run_scenario
 from wheelhouse import SCENARIOS, load, parse, write
 
-from minreq.minimize import baseline, settle as settle_module
-from minreq.minimize.observe import Observation, observe_in_separate_folders, observe_trace
+from minreq.minimize import reference, settle as settle_module
+from minreq.minimize.observe import Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Script
@@ -26,11 +26,11 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The separate runs, by name."""
     names: list[str] = []
 
-    def alone(runner: SmokeRunner, rest: Iterable[NormalizedName], name: str) -> Observation:
+    def alone(runner: SmokeRunner, rest: Iterable[NormalizedName], name: str, *, seed: int) -> Observation:
         names.append(name)
-        return observe_in_separate_folders(runner, rest, name)
+        return observe_environment(runner, rest, name, seed=seed)
 
-    monkeypatch.setattr(settle_module, "observe_in_separate_folders", alone)
+    monkeypatch.setattr(settle_module, "observe_environment", alone)
     return names
 
 
@@ -72,11 +72,11 @@ def test_only_groups_that_differ_run_again_for_noise(tmp_path: Path, monkeypatch
     repeated: list[list[str]] = []
 
     def watched(runner: SmokeRunner, handler: TraceQuestionHandler, name: str, **rest: Any) -> Observation:
-        if name == "baseline-again":
+        if name == "control":
             repeated.append([group.name for group in runner.setup.plan.groups])
         return observe_trace(runner, handler, name, **rest)
 
-    monkeypatch.setattr(baseline, "observe_trace", watched)
+    monkeypatch.setattr(reference, "observe_trace", watched)
     run_scenario(write(load(SCENARIOS / "difference-in-one-provider.toml"), tmp_path / "house"))
     assert repeated == [["beta"]]
 
@@ -119,11 +119,11 @@ def test_a_separate_run_has_the_groups_that_asked(
     """The reference runs everything."""
     ran: list[list[str]] = []
 
-    def watched(runner: SmokeRunner, names: Iterable[NormalizedName], name: str) -> Observation:
+    def watched(runner: SmokeRunner, names: Iterable[NormalizedName], name: str, *, seed: int) -> Observation:
         ran.append([group.name for group in runner.setup.plan.groups])
-        return observe_in_separate_folders(runner, names, name)
+        return observe_environment(runner, names, name, seed=seed)
 
-    monkeypatch.setattr(settle_module, "observe_in_separate_folders", watched)
+    monkeypatch.setattr(settle_module, "observe_environment", watched)
     found = run_scenario(write(parse(NAMES_NOBODY), tmp_path / "house"), settle)
     assert found.kept == ("app", "colour")
     # Twice, since a failure that names nobody has to repeat.

@@ -18,7 +18,7 @@ from commanding import Done, Project, project
 
 from minreq.cli import main
 from minreq.doctor import diagnose
-from minreq.smoke.isolation import SANDBOX_VARIABLE, list_hidden_folders
+from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation, list_hidden_folders
 
 SCENARIO = """
 explanation = "A package that looks for keys, writes where it should not, and calls home."
@@ -275,6 +275,21 @@ def test_a_store_that_cannot_be_written_is_reported(tmp_path: Path, capsys: pyte
     assert not found.writable
     assert "the store cannot be written" in found.sentence
     assert capsys.readouterr().err == ""
+
+
+def test_environments_are_copied_where_the_kernel_merges_no_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A security module may forbid that alone; what isolates holds all the same, and the user is told."""
+    monkeypatch.delenv(SANDBOX_VARIABLE, raising=False)
+    trial = "minreq.smoke.isolation._try_kernel"
+    monkeypatch.setattr(trial, lambda each: "the kernel refuses to mount overlay" if each.merges else "")
+    found = choose_isolation(tmp_path / "unpacked")
+    assert (found.kernel, found.merges) == (True, False)
+    assert found.description.endswith("as the kernel merges no folders here: the kernel refuses to mount overlay")
+    monkeypatch.setattr(trial, lambda _each: "no namespaces")
+    found = choose_isolation(tmp_path / "unpacked")
+    assert (found.kernel, found.merges, found.fallback_reason) == (False, False, "no namespaces")
 
 
 def test_homes_and_temporary_folders_are_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

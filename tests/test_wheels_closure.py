@@ -138,4 +138,7 @@ def test_a_wheel_that_is_refused_is_listed_all_the_same(make_wheelhouse: MakeWhe
     closure = Closure(resolution, index, store, partial(extend, inputs=inputs, index=index))
     with pytest.raises(HostileWheel):
         closure.unpack(b)
+    tree, may_start_up = closure.unpack_tree(b)  # For an environment, which empties the file.
+    assert (tree / "lib" / "b.pth").is_file()
+    assert not may_start_up
     assert closure.entry_points() == {b: ("b-1.0.dist-info", "[a.plugins]\ntool = b:run\n")}

@@ -60,10 +60,11 @@ def run_reference(runner: SmokeRunner, plan: Plan) -> ReferenceRun:
     """Run *plan* on everything and record which files it opens; raises ``SmokeFailed`` when a stage does not pass."""
     names = runner.closure.resolution.pins
     setup = replace(runner.setup, plan=plan)
-    with Run(setup, "watch", paths=runner.folders(names), record_opens=True) as run:
+    with Run(setup, "watch", installed=runner.installed(names), record_opens=True) as run:
         results = run_stages(run, plan, runner.jobs)
         _check_passed(results)
-        opened = {_path_in_distribution(file, run) for result in results for file in result.opened_files}
+        files = {run.find_stored(file) for result in results for file in result.opened_files}
+        opened = {_path_in_distribution(file, run) for file in files}
     return ReferenceRun(
         behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
         opened=frozenset(path for path in opened if path is not None),

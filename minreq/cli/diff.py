@@ -198,6 +198,6 @@ def _lock_data(lock: Lock, count: int) -> dict[str, Any]:
         "root": lock.resolution.root,
         "version": str(lock.resolution.pins[lock.resolution.root].version),
         "kept": len(lock.selection.kept),
-        "left_out": len(lock.left_out),
+        "left_out": len(lock.declared_left_out),
         "bytes": count,
     }

@@ -99,6 +99,8 @@ def _why_in(kept: Kept) -> Iterator[tuple[str, str]]:
                 "masked",
                 f"{place} imports it; the tools of the smoke require it too, so no run was possible without it",
             )
+    if kept.question is None and isinstance(kept.evidence, Failure | Difference):
+        yield "found by", "running without it in an environment; no trace shows who uses it"
     if kept.extra is not None:
         yield "extra", f"{kept.extra} supplied it; no base dependency has it"
     if kept.providers:

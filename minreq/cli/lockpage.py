@@ -22,12 +22,13 @@ _VERBS = {
 def page(lock: Lock) -> str:
     """Return the page: each distribution, kept or left out, with its imports and its evidence."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
-    size, other = sum(each.bytes for each in kept), sum(each.bytes for each in left_out)
+    size = sum(each.bytes for each in kept)
+    other = sum(each.bytes for each in left_out if not lock.is_of_extra(each))
     provided = f", {len(lock.provided)} provided by the runtime" if lock.provided else ""
     root = lock.resolution.root
     facts = [
         (f"{pluralize(len(kept), 'distribution')} kept, {size:,} bytes.", False),
-        (f"{len(lock.left_out)} left out{provided}, {other:,} bytes.", False),
+        (f"{len(lock.declared_left_out)} left out{provided}, {other:,} bytes.", False),
         (f"{size / LAMBDA_LIMIT:.1%} of the {LAMBDA_LIMIT:,} bytes of AWS Lambda, unpacked.", size > LAMBDA_LIMIT),
         (f"Proven by {pluralize(len(lock.stages), 'stage')} of the smoke.", False),
     ]

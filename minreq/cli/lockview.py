@@ -40,7 +40,12 @@ def lines(
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
-    parts: dict[str, Sequence[Kept | LeftOut]] = {"Kept": kept, "Left out": lock.left_out}
+    parts: dict[str, Sequence[Kept | LeftOut]] = {
+        "Kept": kept,
+        "Left out": lock.declared_left_out,
+    }
+    if of_extras := [each for each in lock.left_out if lock.is_of_extra(each)]:
+        parts["Left out of extras"] = of_extras
     if lock.provided:
         parts["Provided by the runtime"] = lock.provided
     for heading, members in parts.items():
@@ -74,8 +79,9 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
         "evidence": evidence_path(settings.output).as_posix() if is_written else None,
         "requirements": render(lock, filename=settings.output.name) if is_written else render(lock),
         "bytes": {
+            "declared": sum(each.bytes for each in lock.declared),
             "kept": sum(each.bytes for each in kept),
-            "left_out": sum(each.bytes for each in left_out),
+            "left_out": sum(each.bytes for each in left_out if not lock.is_of_extra(each)),
             "compiled": sum(each.sources for each in kept),
             "lambda_limit": LAMBDA_LIMIT,
         },
@@ -90,7 +96,10 @@ def data(lock: Lock, settings: Settings) -> dict[str, Any]:
             }
             for each in kept
         ],
-        "left_out": [{**_facts(each), "why": _why_left_out(each)} for each in left_out],
+        "left_out": [
+            {**_facts(each), "why": _why_left_out(each), "extra": lock.resolution.extras.get(each.candidate.name)}
+            for each in left_out
+        ],
         "passed_over": [
             {"name": each.name, "version": str(each.version), "why": each.reason}
             for each in lock.resolution.passed_over
@@ -153,12 +162,21 @@ def _changes(changed: LockDifference | None) -> Iterator[Text]:
 
 def _sizes(lock: Lock) -> Iterator[Text]:
     kept = sum(each.bytes for each in lock.selection.kept)
-    left_out, provided = (sum(each.bytes for each in part) for part in (lock.left_out, lock.provided))
+    left_out, of_extras, provided = (
+        sum(each.bytes for each in part)
+        for part in (
+            lock.declared_left_out,
+            (each for each in lock.selection.kept if lock.is_of_extra(each)),
+            lock.provided,
+        )
+    )
     compiled = sum(each.sources for each in lock.selection.kept)
     yield Text(f"Unpacked bytes, compared with the {LAMBDA_LIMIT:,} of AWS Lambda", style="bold")
-    sizes = {"full closure": kept + left_out + provided, "left out": left_out}
+    sizes = {"full closure": sum(each.bytes for each in lock.declared), "left out": left_out}
     if provided:
         sizes["provided by the runtime"] = provided
+    if of_extras:
+        sizes["added by extras"] = of_extras
     sizes["this lock"] = kept
     if compiled:
         # A compiled file is about as large as its source.

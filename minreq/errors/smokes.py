@@ -22,19 +22,24 @@ class SmokeFailed(BaselineFailure):
 
 
 class ModuleNotDeclared(BaselineFailure):
-    """The smoke needs a module that no declared dependency and no extra has."""
+    """The smoke needs a module that no declared dependency has, and no extra of the importer or the root."""
 
     reason = "module"
 
-    def __init__(self, module: str, importer: str, stage: str) -> None:
-        super().__init__(module, importer, stage)
+    def __init__(self, module: str, importer: str, stage: str, extra: str | None = None) -> None:
+        super().__init__(module, importer, stage, extra)
         self.module, self.importer, self.stage = module, importer, stage
+        #: An extra of a declared distribution that has the module: ``shared[fast]``.
+        self.extra = extra
 
     def __str__(self) -> str:
-        return (
-            f"{self.importer} imports {self.module} (in {self.stage}), and no declared dependency has this module; "
-            "add the project that has it with --with PROJECT"
+        remedy = (
+            f"{self.extra} has it: add --with '{self.extra}'"
+            if self.extra
+            else "add the project that has it with --with PROJECT"
         )
+        problem = f"{self.importer} imports {self.module} (in {self.stage}), and no declared dependency has this module"
+        return f"{problem}; {remedy}"
 
 
 class SmokeTimedOut(BaselineFailure):

@@ -101,7 +101,11 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
             reporter=reporter,
         ) as runner,
     ):
-        precompile(runner, prefetcher.wait_for_files())
+        files = prefetcher.wait_for_files()
+        if is_new:
+            # The reference has the whole closure. The smallest come first: a large wheel would make many others wait.
+            prefetcher.fetch(sorted(closure.resolution.pins, key=closure.installed_bytes))
+        precompile(runner, files)
         minimal_set = _add_masked(minimize(runner, choices, reporter), tools, runner)
         # Read before certifying, which may add to the closure.
         resolution = tools.without(closure.resolution)
@@ -111,7 +115,7 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
             size=closure.installed_bytes,
             source_bytes=closure.source_bytes,
             import_map=closure.import_map,
-            loaded=loaded_files(minimal_set.trace, runner.setup.make_path_map(runner.scratch)),
+            loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
             excluded=choices.excluded,
         )
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
@@ -130,7 +134,7 @@ def _unused_exclusion_notes(settings: Settings, resolution: Resolution) -> Itera
 
 def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Iterator[str]:
     """Yield notes on what isolation refused, on started programs, and on kept distributions with the same files."""
-    connections = {each for stage in minimal_set.baseline.behaviour.stages for each in stage.connections}
+    connections = {each for stage in minimal_set.reference.behaviour.stages for each in stage.connections}
     for each in sorted(connections):
         word, _, program = each.partition(" ")
         yield f"the smoke started {program}" if word == "run" else f"isolation refused the smoke this access: {each}"

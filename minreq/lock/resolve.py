@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from minreq.errors import IndexFailure, ResolutionFailure
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lock import tools as tooling
-from minreq.lock.tools import Tools
-from minreq.model import Resolution
+from minreq.lock.tools import Extend, Tools
+from minreq.model import Candidate, Resolution
 from minreq.reporting import Reporter, Step
 from minreq.resolver import ResolverInput, extend, resolve
 from minreq.source.imports import StaticImportFinder
 from minreq.task.resolverinput import make_resolver_input
-from minreq.task.task import Task
+from minreq.task.task import Task, read_previous_lock
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -53,9 +57,39 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
     reporter.began(Step.MAP)
     more = partial(extend, inputs=resolver_input, index=index)
     tools = tooling.resolve_tools(resolution, task.settings.smoke_with, more)
-    closure = Closure(tools.resolution, index, store, more)
+    closure = Closure(_add_known_extras(task, resolution, tools, more), index, store, more)
     reporter.mapped({name: closure.installed_bytes(name) for name in resolution.pins})
     return ResolvedTask(resolver_input=resolver_input, resolution=resolution, closure=closure, tools=tools, store=store)
+
+
+def _add_known_extras(task: Task, plain: Resolution, tools: Tools, extend: Extend) -> Resolution:
+    """Return the resolution of *tools* with the extras of the previous lock, if that is known to need them again.
+
+    The smoke failed then on the *plain* install. It fails again if the wheels and the inputs are the same, so that the
+    baseline need not run without them first. The method that takes no shortcut tries it all the same.
+    """
+    before = None if task.settings.settle == "runs" else read_previous_lock(task.settings)
+    if before is None or not before.resolution.extras:
+        return tools.resolution
+    known = before.resolution.extras
+    pins = {name: _wheel(pin) for name, pin in before.resolution.pins.items() if name not in known}
+    if pins != {name: _wheel(pin) for name, pin in plain.pins.items()}:
+        return tools.resolution
+    if dict(before.inputs) != dict(task.input_digests(plain.pins[task.profiled_root].version)):
+        return tools.resolution
+    grown, waiting = tools.resolution, sorted(set(known.values()))
+    try:
+        # An extra may belong to a distribution that another extra adds.
+        while ready := [each for each in waiting if canonicalize_name(Requirement(each).name) in grown.pins]:
+            grown = extend(grown, Requirement(ready[0]))
+            waiting.remove(ready[0])
+    except (ResolutionFailure, IndexFailure):
+        return tools.resolution
+    return grown if tools.without(grown).extras == known else tools.resolution
+
+
+def _wheel(pin: Candidate) -> tuple[str, str | None]:
+    return pin.wheel.filename, pin.wheel.sha256
 
 
 def resolve_pins(task: Task, index: IndexClient, index_settings: IndexSettings) -> Resolution:

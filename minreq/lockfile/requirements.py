@@ -149,17 +149,12 @@ def _header(lock: Lock, filename: str) -> Iterator[str]:
 
 
 def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
-    kept = lock.selection.kept
-    left_out = sorted(lock.selection.left_out, key=lambda each: each.candidate.name)
-    resolution = lock.resolution
+    kept, resolution = lock.selection.kept, lock.resolution
     yield "root", lock.root
     yield "platforms", ", ".join(sorted(_platform(platform) for platform in lock.platforms))
     yield "proven on", _platform(lock.proven_on)
     yield "smoke", _stages(lock.stages)
-    kept_bytes = sum(each.bytes for each in kept)
-    closure_bytes = kept_bytes + sum(each.bytes for each in left_out)
-    yield "kept", f"{len(kept)} of {len(kept) + len(left_out)} distributions"
-    yield "unpacked", f"{kept_bytes:,} of {closure_bytes:,} bytes; AWS Lambda's limit is {LAMBDA_LIMIT:,} bytes"
+    yield from _numbers(lock)
     if resolution.provided:
         provided = (f"{name}=={resolution.pins[name].version}" for name in sorted(resolution.provided))
         yield "provided by the runtime, not written here", ", ".join(provided)
@@ -173,11 +168,29 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
         yield "note", note
     for name, versions, reason in group_passed_over(resolution.passed_over):
         yield "passed over", f"{name} {', '.join(map(str, versions))}: {reason}"
-    for each in left_out:
+    for each in sorted(lock.selection.left_out, key=lambda each: each.candidate.name):
         if each.degraded is not None:
             yield "degraded", f"without {each.candidate.name}: {_difference(each.degraded)}"
-    names = sorted(each.candidate.name for each in lock.left_out)
+    names = sorted(each.candidate.name for each in lock.declared_left_out)
     yield f"left out ({len(names)})", ", ".join(names) or "nothing"
+    if unused := sorted({each.candidate.name for each in lock.left_out}.difference(names)):
+        yield f"left out of extras ({len(unused)})", ", ".join(unused)
+
+
+def _numbers(lock: Lock) -> Iterator[tuple[str, str]]:
+    """Yield how much is kept of a plain install; what only extras have is counted beside it."""
+    kept, declared = lock.selection.kept, lock.declared
+    of_extras = [each.candidate.name for each in kept if lock.is_of_extra(each)]
+    kept_bytes, declared_bytes = (sum(each.bytes for each in part) for part in (kept, declared))
+    counts = f"{len(kept) - len(of_extras)} of {len(declared)} distributions"
+    limit = f"AWS Lambda's limit is {LAMBDA_LIMIT:,} bytes"
+    if of_extras:
+        extras = ", ".join(sorted({lock.resolution.extras[name] for name in of_extras}))
+        yield "kept", f"{counts} of a plain install, and {len(of_extras)} of {extras}"
+        yield "unpacked", f"{kept_bytes:,} bytes; a plain install has {declared_bytes:,} bytes; {limit}"
+    else:
+        yield "kept", counts
+        yield "unpacked", f"{kept_bytes:,} of {declared_bytes:,} bytes; {limit}"
 
 
 def _platform(platform: Platform) -> str:

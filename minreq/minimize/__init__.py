@@ -1,4 +1,4 @@
-"""Find the smallest set of distributions on which a smoke behaves as on the baseline, and prove it."""
+"""Find the smallest set of distributions on which a smoke behaves as in the reference, and prove it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ __all__ = [
     "UserChoices",
     "certify",
     "compare",
+    "extras",
     "hints",
     "minimize",
     "observe",

@@ -14,10 +14,9 @@ from packaging.utils import NormalizedName
 from minreq.errors import RunsDisagree, SmokeNotDeterministic
 from minreq.minimize import MinimalSet
 from minreq.minimize.compare import Deviation, describe, deviations, without_noise
-from minreq.minimize.observe import PROOF_SEED, Observation, observe_in_one_folder, observe_trace
+from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import difference_evidence, names_missing_module
-from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import (
     Behaviour,
     Candidate,
@@ -42,7 +41,7 @@ _AGAIN = " again"
 def certify(runner: SmokeRunner, minimal_set: MinimalSet, subject: str, reporter: Reporter) -> Certificate:
     """Test *minimal_set* by runs in clean environments, and return what they show; *subject* is the digest of it all.
 
-    Raises ``RunsDisagree`` where a run contradicts the evidence, or where the set differs from the baseline when the
+    Raises ``RunsDisagree`` where a run contradicts the evidence, or where the set differs from the reference when the
     features run in another order. Raises ``SmokeNotDeterministic`` where such a run, repeated, has another result.
     """
     reporter.began(Step.CERTIFY)
@@ -61,12 +60,6 @@ def subject_digest(candidates: Collection[Candidate], inputs: Mapping[str, str])
     files = sorted((each.name, str((each.sdist or each.wheel).sha256)) for each in candidates)
     text = json.dumps([files, sorted(inputs.items())], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _run_baseline(runner: SmokeRunner) -> Observation:
-    """Run the smoke with all that the closure has: in another order it may ask for more than in the first."""
-    handler = TraceQuestionHandler(runner.closure, {}, accept_all=True)
-    return observe_trace(runner, handler, "certify-baseline", seed=PROOF_SEED)
 
 
 @dataclass(slots=True)
@@ -142,7 +135,8 @@ class _CertifyRuns:
     def run_without(self, name: NormalizedName) -> list[StageResult]:
         """Return the results of all stages that ran, group after group: other runs go on at the same time."""
         setup = self.runner.setup
-        with Run(setup, f"certify-{name}", paths=self.runner.folders(self.present - {name})) as run:
+        installed = self.runner.installed(self.present - {name})
+        with Run(setup, f"certify-{name}", installed=installed) as run:
             first = run.wait_for_first_stage()
             results = [] if first is None else [first]
             for group in setup.plan.groups:
@@ -167,7 +161,7 @@ class _CertifyRuns:
         """Return the noise between two runs of the set; the first call makes the second run."""
         with self._lock:
             if self._noise is None:
-                again = observe_in_one_folder(self.runner, self.present)
+                again = observe_environment(self.runner, self.present, "certify-again")
                 found = deviations(self.minimal_set.proof.behaviour, again.behaviour)
                 self._noise = (*self.minimal_set.noise, *found)
             return self._noise
@@ -175,15 +169,16 @@ class _CertifyRuns:
     # Other orders.
 
     def compare_order(self, order: str, runner: SmokeRunner) -> None:
-        """Run the set and the baseline in another *order*; what both do differently is not a fault of the set."""
-        baseline = _run_baseline(runner)
-        if baseline.failure is not None:
-            behaviour = baseline.failure.behaviour
+        """Run the set and the reference in another *order*; what both do differently is not a fault of the set."""
+        reference = self.run_reference(runner)
+        if reference.failure is not None:
+            behaviour = reference.failure.behaviour
             self.notes.append(f"{order}: {behaviour.stage} fails with nothing left out: {behaviour.status}")
-        found = self.unexpected_deviations(baseline.behaviour, observe_in_one_folder(runner, self.present).behaviour)
+        observation = observe_environment(runner, self.present, "certify-order")
+        found = self.unexpected_deviations(reference.behaviour, observation.behaviour)
         if not found:
             return
-        noise = deviations(baseline.behaviour, _run_baseline(runner).behaviour)
+        noise = deviations(reference.behaviour, self.run_reference(runner).behaviour)
         beyond = without_noise(found, noise)
         noisy = {(each.stage, each.what) for each in noise}
         self.notes += sorted(
@@ -192,8 +187,8 @@ class _CertifyRuns:
             if (each.stage, each.what) in noisy
         )
         if beyond:
-            observation = observe_in_one_folder(runner, self.present)
-            again = self.unexpected_deviations(baseline.behaviour, observation.behaviour)
+            observation = observe_environment(runner, self.present, "certify-order-again")
+            again = self.unexpected_deviations(reference.behaviour, observation.behaviour)
             repeated = {(each.stage, each.what) for each in again}
             for each in beyond:
                 sentence = f"{order}: {describe(each)}"
@@ -202,12 +197,16 @@ class _CertifyRuns:
                 else:
                     self.nondeterministic.append((each.stage, f"{sentence}; another such run does not"))
 
-    def unexpected_deviations(self, baseline: Behaviour, behaviour: Behaviour) -> tuple[Deviation, ...]:
+    def run_reference(self, runner: SmokeRunner) -> Observation:
+        """Run the smoke in an environment with the whole closure; in another order it may need more of it."""
+        return observe_environment(runner, self.minimal_set.reference_names, "certify-reference")
+
+    def unexpected_deviations(self, reference: Behaviour, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* deviates beyond the accepted differences (``--smallest``)."""
         accepted = {(each.stage, each.what) for each in self.minimal_set.degraded.values()}
         return tuple(
             each
-            for each in deviations(baseline, behaviour)
+            for each in deviations(reference, behaviour)
             if (each.stage.removesuffix(_AGAIN), each.what) not in accepted
         )
 

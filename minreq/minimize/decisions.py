@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
-from minreq.minimize.baseline import Baseline
+from minreq.errors import ExcludedIsNeeded
 from minreq.minimize.choices import UserChoices
 from minreq.minimize.compare import Deviation, beyond_noise, describe
 from minreq.minimize.hints import imports_without_handler, loads_from_listing
 from minreq.minimize.observe import Observation
+from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import BehaviourCheck, difference_evidence, failure_evidence
-from minreq.minimize.trace import Decision
+from minreq.minimize.trace import Decision, has_group
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import QuestionKind
 from minreq.reporting import Reporter, Step
+
+
+class UntraceableError(Exception):
+    """A trace fails or deviates where the reference does not, and no answer changes that."""
+
+    def __init__(self, trace: Observation, stage: str, why: str) -> None:
+        super().__init__(stage, why)
+        self.trace, self.stage, self.why = trace, stage, why
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,11 +37,11 @@ class Decisions:
     """
 
     choices: UserChoices
-    baseline: Baseline
+    reference: Reference
     verdicts: Verdicts
     reporter: Reporter
     by_name: dict[NormalizedName, Decision] = field(init=False)
-    #: By distribution: the stage that will most likely fail without it, as the code that the baseline loaded shows.
+    #: By distribution: the stage that will most likely fail without it, as the code that the reference loaded shows.
     likely_failing_stages: dict[NormalizedName, str] = field(default_factory=dict)
     #: By suspect: the deviation that it may cause.
     deviation_by_suspect: dict[NormalizedName, Deviation] = field(default_factory=dict)
@@ -50,30 +58,39 @@ class Decisions:
         self.by_name = {name: Decision(accepted=False, reason="excluded") for name in self.choices.excluded}
 
     @property
-    def behaviour_check(self) -> BehaviourCheck:
-        """The check of runs that lack a distribution."""
+    def check_of_traces(self) -> BehaviourCheck:
+        """The check of forks of a trace that lack a distribution."""
         return BehaviourCheck(
-            expected=self.baseline.behaviour, find_noise=self.baseline.find_noise, known=self.deviation_by_suspect
+            expected=self.reference.behaviour,
+            find_noise=self.reference.find_artefacts,
+            known=self.deviation_by_suspect,
         )
 
-    def decide_from_baseline(self, runner: SmokeRunner) -> None:
-        """Accept from the start what code of the baseline imports without a handler."""
-        baseline = self.baseline.observation
+    @property
+    def check_of_environments(self) -> BehaviourCheck:
+        """The check of environments that lack a distribution."""
+        return replace(self.check_of_traces, find_noise=self.reference.find_noise)
+
+    def decide_from_reference(self, runner: SmokeRunner) -> None:
+        """Accept from the start what code of the reference imports without a handler."""
+        reference = self.reference.observation
         path_map = runner.setup.make_path_map(runner.scratch)
-        hints = imports_without_handler(baseline, runner.closure.import_map, path_map.owner_of)
+        import_map = runner.closure.import_map
+        hints = imports_without_handler(reference, import_map, path_map.owner_of, path_map.make_portable)
         for name, frame in hints.items():
             if name not in self.by_name:
                 reason = f"{path_map.make_portable(frame.file)}:{frame.line} imports it without a handler"
-                self.likely_failing_stages[name] = baseline.stage_of_file[frame.file]
+                self.likely_failing_stages[name] = reference.stage_of_file[frame.file]
                 self.by_name[name] = Decision(accepted=True, reason=reason)
-        for name, question in loads_from_listing(baseline).items():
+        listed = {name for name, (_, text) in runner.closure.entry_points().items() if has_group(text, "")}
+        for name, file in loads_from_listing(reference, listed, path_map.owner_of).items():
             if name not in self.by_name:
-                self.likely_failing_stages[name] = question.stage
-                self.by_name[name] = Decision(accepted=True, reason=f"{question.name} was found in a list and loaded")
+                self.likely_failing_stages[name] = reference.stage_of_file[file]
+                self.by_name[name] = Decision(accepted=True, reason="an entry point of it was loaded")
 
     def deviations_of(self, trace: Observation) -> tuple[Deviation, ...]:
-        """Return how *trace* differs from the baseline, without the accepted differences."""
-        return self.baseline.deviations_of(trace.behaviour, self.verdicts.accepted_differences)
+        """Return how *trace* differs from the reference, without the accepted differences."""
+        return self.reference.deviations_of_trace(trace.behaviour, self.verdicts.accepted_differences)
 
     def learn_from_reversals(self, names: Collection[NormalizedName], *, extra_added: bool) -> str | None:
         """Accept what the trace declined first and then had to accept; *names* are those distributions.
@@ -116,13 +133,13 @@ class Decisions:
             suspects += declined
         if suspects:
             return suspects
-        self.baseline.observation  # noqa: B018 - If the baseline fails too, this raises, and explains more.
+        self.reference.observation  # noqa: B018 - If the reference fails too, this raises, and explains more.
         latest = sorted(
             trace.declined - self.choices.excluded, key=lambda name: trace.answers[name].question.order, reverse=True
         )
         if not latest:
             behaviour = trace.failures[0].behaviour
-            raise SmokeNotDeterministic(behaviour.stage, behaviour.status)
+            raise UntraceableError(trace, behaviour.stage, behaviour.status)
         self._guess_count *= 2
         return latest[: self._guess_count // 2]
 
@@ -142,6 +159,9 @@ class Decisions:
         self.reporter.began(Step.COMPARE)
         deviation = found[0]
         suspects = self._suspects_of_deviation(trace, deviation)
+        # A suspect that the text names is likely to be the cause; for any other the control runs first.
+        if not (suspects and self._is_named(suspects[0], trace, deviation)) and self._is_artefact(deviation):
+            return f"{deviation.what} of {deviation.stage} differs in every trace, or from run to run"
         if not suspects:
             return self._accept_all_declined(trace, deviation)
         self._suspect = suspects[0]
@@ -151,25 +171,29 @@ class Decisions:
         )
         return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
 
+    def _is_artefact(self, deviation: Deviation) -> bool:
+        """Whether a trace that accepts everything shows *deviation*, too: then no answer is its cause."""
+        if beyond_noise([deviation], self.reference.find_artefacts([deviation])):
+            return False
+        # What was not known before may have hidden that a suspect was the cause.
+        self._cleared.clear()
+        return True
+
     def _accept_all_declined(self, trace: Observation, deviation: Deviation) -> str:
         """Accept all that was declined, since no single one causes *deviation*; settling finds which are needed."""
-        if not beyond_noise([deviation], self.baseline.find_noise([deviation])):
-            # The noise was not known before; it may have hidden that a suspect was the cause.
-            self._cleared.clear()
-            return f"{deviation.what} of {deviation.stage} differs from run to run"
         names = trace.declined - set(self.verdicts.degraded)
         if not names:
-            return self._tolerate(deviation)
+            return self._tolerate(trace, deviation)
         for name in names:
             self.deviation_by_suspect[name] = deviation
             self.by_name[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ")
         return f"{deviation.what} of {deviation.stage} differs, {', '.join(sorted(names))} are tried together"
 
-    def _tolerate(self, deviation: Deviation) -> str:
+    def _tolerate(self, trace: Observation, deviation: Deviation) -> str:
         """Tolerate *deviation*: only degraded distributions are left out, so one of them causes it too."""
         names = sorted(self.verdicts.degraded)
         if not names:
-            raise SmokeNotDeterministic(deviation.stage, describe(deviation))
+            raise UntraceableError(trace, deviation.stage, describe(deviation))
         self.verdicts.tolerated_differences.append(difference_evidence(names[0], deviation))
         return f"{deviation.what} of {deviation.stage} differs, too, without {', '.join(names)}"
 
@@ -185,12 +209,12 @@ class Decisions:
         First come those that the text names, then those that a file named in the text asked for, then those that the
         trace declined late.
         """
-        text = f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
+        text = _spell(deviation)
 
         def likelihood(name: NormalizedName) -> tuple[bool, bool, bool, int, str]:
             question = trace.answers[name].question
             asker = question.frames[0].file.partition("/")[0].lower() if question.frames else ""
-            named = name.replace("-", "_") in text or question.name.lower() in text
+            named = self._is_named(name, trace, deviation)
             return not named, question.need is QuestionKind.LIST, not asker or asker not in text, -question.order, name
 
         candidates = trace.declined - set(self.verdicts.degraded)
@@ -198,6 +222,12 @@ class Decisions:
             (name for name in candidates if (name, deviation.stage, deviation.what) not in self._cleared),
             key=likelihood,
         )
+
+    @staticmethod
+    def _is_named(name: NormalizedName, trace: Observation, deviation: Deviation) -> bool:
+        """Whether the text of *deviation* names *name*, or what *trace* asked for it by."""
+        text = _spell(deviation)
+        return name.replace("-", "_") in text or trace.answers[name].question.name.lower() in text
 
     def drop_unneeded(self, size: Callable[[NormalizedName], int]) -> str | None:
         """Decline what is not needed in the next trace; *size* returns bytes."""
@@ -221,6 +251,11 @@ class Decisions:
             for name in trace.accepted - decided - self.verdicts.evidence.keys() - self.verdicts.ever_unconfirmed
             if not any(decided & set(traced.owners) for traced in trace.questions[name])
         }
+
+
+def _spell(deviation: Deviation) -> str:
+    """Return the text of *deviation* as names of modules are spelt."""
+    return f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
 
 
 def _sentence(names: Iterable[NormalizedName], one: str, many: str) -> str | None:

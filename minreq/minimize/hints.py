@@ -1,4 +1,4 @@
-"""Find hints in the baseline on what a trace should accept from the start.
+"""Find hints in the reference on what a trace should accept from the start.
 
 A distribution that one module imports with a fallback and another without is needed. A trace that declines it first
 finds that out late, and has to start again. A hint decides only what is tried first, never what is kept.
@@ -6,7 +6,7 @@ finds that out late, and has to start again. A hint decides only what is tried f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -19,26 +19,29 @@ from minreq.wheels.importmap import ImportMap
 
 
 def imports_without_handler(
-    baseline: Observation, import_map: ImportMap, owner: Callable[[str], NormalizedName | None]
+    reference: Observation,
+    import_map: ImportMap,
+    owner: Callable[[str], NormalizedName | None],
+    make_portable: Callable[[str], str],
 ) -> dict[NormalizedName, Frame]:
-    """Return the distributions that an optional import asked for first, each with an import that has no handler.
+    """Return the distributions that an optional import loaded first, each with an import that has no handler.
 
-    The files are as on this machine. *owner* returns the distribution of a file; what a distribution imports of its
-    own does not count.
+    The files are as on this machine. *owner* returns the distribution of a file, *make_portable* its path below
+    ``site-packages``; what a distribution imports of its own does not count.
     """
-    # An extra may have brought what was unknown when the baseline asked for it.
-    first = (*(questions[0] for questions in baseline.questions.values() if questions), *baseline.unanswered)
+    importers = reference.importer_of_file
     modules = {
-        traced.question.name: name
-        for traced in first
-        if traced.why_optional is not None and traced.question.need is QuestionKind.IMPORT
-        for name in import_map.owners.get(traced.question.name, ())[:1]
+        module: name
+        for name, file in _first_files(reference, owner).items()
+        if (importer := importers[file]) is not None and _is_caught(importer, importers)
+        for module in _modules_of(make_portable(file))
+        if name in import_map.owners.get(module, ())
     }
     if not modules:
         return {}
     top_names = sorted({module.partition(".")[0].encode() for module in modules})
     found: dict[NormalizedName, Frame] = {}
-    for file in sorted(baseline.importer_of_file):
+    for file in sorted(importers):
         file_owner = owner(file)
         if file_owner is None:
             continue
@@ -50,22 +53,53 @@ def imports_without_handler(
             name = modules.get(module)
             if name is None or name == file_owner or name in found:
                 continue
-            if is_unguarded(file, line, baseline.importer_of_file):
+            if is_unguarded(file, line, importers):
                 found[name] = Frame(file=file, line=line, function="<module>")
     return found
 
 
-def loads_from_listing(baseline: Observation) -> dict[NormalizedName, Question]:
-    """Return what *baseline* found in a list of all installed distributions and then loaded without a handler.
+def loads_from_listing(
+    reference: Observation, listed: Collection[NormalizedName], owner: Callable[[str], NormalizedName | None]
+) -> dict[NormalizedName, str]:
+    """Return those of *listed*, which have entry points, that no import statement loaded, each with a file of it.
 
-    A trace without this hint would not list it, and so never ask for it.
+    A trace without this hint would not list them, and so never ask for them.
     """
+    importers = reference.importer_of_file
     return {
-        name: traced.question
-        for name in sorted(baseline.listed & baseline.questions.keys())
-        for traced in baseline.questions[name][:1]
-        if traced.why_optional is None
+        name: file
+        for name, file in sorted(_first_files(reference, owner).items())
+        if name in listed
+        and (importer := importers[file]) is not None
+        and not _is_statement(importer)
+        and not _is_caught(importer, importers)
     }
+
+
+def _first_files(reference: Observation, owner: Callable[[str], NormalizedName | None]) -> dict[NormalizedName, str]:
+    """Return the file of each distribution that was loaded first; files are in the order in which they were loaded."""
+    found: dict[NormalizedName, str] = {}
+    for file in reference.importer_of_file:
+        name = owner(file)
+        if name is not None:
+            found.setdefault(name, file)
+    return found
+
+
+def _modules_of(path: str) -> Iterator[str]:
+    """Yield the module of the file *path* and the packages that hold it."""
+    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+    for length in range(1, len(parts) + 1):
+        yield ".".join(parts[:length])
+
+
+def _is_statement(frame: Frame) -> bool:
+    """Whether the line of *frame* is an import statement."""
+    try:
+        source = Path(frame.file).read_bytes()
+    except OSError:
+        return True
+    return any(each.line == frame.line for each in static_imports(source, "", frame.file))
 
 
 def imports_with_packages(source: bytes, file: str) -> Iterator[tuple[str, int]]:
@@ -81,10 +115,15 @@ def is_unguarded(file: str, line: int, importers: Mapping[str, Frame | None]) ->
 
     Handlers count in the file, and in the files that imported it, as *importers* has them.
     """
-    frames = [Frame(file=file, line=line, function="<module>")]
+    return not _is_caught(Frame(file=file, line=line, function="<module>"), importers)
+
+
+def _is_caught(frame: Frame, importers: Mapping[str, Frame | None]) -> bool:
+    """Whether a handler around *frame*, or around an import that led to it, catches the failure of an import."""
+    frames = [frame]
     while len(list(frames_of_import(frames))) == len(frames):
         importer = importers.get(frames[-1].file)
         if importer is None or importer in frames:
             break
         frames.append(importer)
-    return find_optional_reason(Question(need=QuestionKind.IMPORT, name="", frames=tuple(frames), stage="")) is None
+    return find_optional_reason(Question(need=QuestionKind.IMPORT, name="", frames=tuple(frames), stage="")) is not None

@@ -1,12 +1,10 @@
-"""Run the whole smoke and record what it does: as baseline, as trace, or on one set alone."""
+"""Run the whole smoke and record what it does: in a trace, or in an environment."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
@@ -15,9 +13,8 @@ from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Answer, Behaviour, Frame, Plan
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
-from minreq.system import temporary
 
-#: The hash seed of a proof. Baseline and trace have another: a set must not depend on the order of hashes.
+#: The hash seed of a proof. Reference and trace have another: a set must not depend on the order of hashes.
 PROOF_SEED = 20260229
 
 
@@ -98,48 +95,46 @@ def observe_trace(
     return observation
 
 
-def observe_in_separate_folders(runner: SmokeRunner, names: Iterable[NormalizedName], name: str) -> Observation:
-    """Run the smoke on *names* alone, each in its own folder."""
-    with Run(runner.setup, name, paths=runner.folders(names)) as run:
-        return _observation(run_stages(run, runner.setup.plan, runner.jobs))
+def observe_environment(
+    runner: SmokeRunner,
+    names: Iterable[NormalizedName],
+    name: str,
+    *,
+    seed: int = PROOF_SEED,
+    continue_after: Callable[[StageResult], bool] = lambda _first: True,
+) -> Observation:
+    """Run the smoke in an environment with *names* alone, as an installer leaves it; *name* is that of the run.
 
-
-def observe_in_one_folder(runner: SmokeRunner, names: Iterable[NormalizedName], name: str = "proof") -> Observation:
-    """Run the smoke on *names* alone, in one folder as an installer would leave it; *name* is that of the run."""
-    with temporary.folder(runner.scratch) as folder:
-        for tree in runner.folders(names):
-            _link(str(tree), str(folder))
-        with Run(runner.setup, name, paths=[folder], seed=PROOF_SEED) as run:
-            return _observation(run_stages(run, runner.setup.plan, runner.jobs))
-
-
-def _link(tree: str, folder: str) -> None:
-    """Link the files of *tree* into *folder*; as with an installer, a file replaces one of the same name.
-
-    A link has the time of its file, so compiled files stay valid. A set has some ten thousand files: `shutil.copytree`
-    takes twice as long.
+    *seed* and *continue_after* are those of `observe_trace`. The loaded files are those of the store, as in a trace.
+    Raises what fetching and unpacking raise.
     """
-    with os.scandir(tree) as entries:
-        for entry in entries:
-            target = os.path.join(folder, entry.name)  # noqa: PTH118 - Paths would be most of the time.
-            if entry.is_dir(follow_symlinks=False):
-                with suppress(FileExistsError):
-                    os.mkdir(target)  # noqa: PTH102
-                _link(entry.path, target)
-                continue
-            try:
-                os.link(entry.path, target)
-            except FileExistsError:
-                os.unlink(target)  # noqa: PTH108
-                os.link(entry.path, target)
+    with Run(runner.setup, name, installed=runner.installed(names), seed=seed) as run:
+        results = run_stages(run, runner.setup.plan, runner.jobs, continue_after)
+        return _observe_results(results, find_stored=run.find_stored)
 
 
-def _observation(results: Sequence[StageResult]) -> Observation:
+def _observe_results(results: Sequence[StageResult], *, find_stored: Callable[[str], str]) -> Observation:
+    """Return the observation of a run that asks nothing; *find_stored* returns the path of a file in the store."""
+
+    def stored(frame: Frame) -> Frame:
+        return replace(frame, file=find_stored(frame.file))
+
+    loaded = [
+        (find_stored(file), importer and stored(importer), result.behaviour.stage)
+        for result in results
+        for file, importer in result.loaded_files
+    ]
     return Observation(
         behaviour=Behaviour(stages=tuple(result.behaviour for result in results)),
-        failures=tuple(result for result in results if not result.passed),
+        failures=tuple(
+            replace(result, importers={module: stored(frame) for module, frame in result.importers.items()})
+            for result in results
+            if not result.passed
+        ),
         answers={},
         questions={},
+        importer_of_file={file: importer for file, importer, _ in loaded},
+        stage_of_file={file: stage for file, _, stage in reversed(loaded)},
     )
 
 

@@ -46,6 +46,9 @@ class DistributionSource(Protocol):
     def unpack(self, name: NormalizedName) -> Path:
         """Return the folder that makes *name* importable; fetch it if it is missing."""
 
+    def unpack_tree(self, name: NormalizedName) -> tuple[Path, bool]:
+        """Return the folder of all that *name* installs, and whether its start-up files may run."""
+
 
 class Prefetcher:
     """Fetches what *scripts* and the *likely* distributions import, and what these import in turn.
@@ -90,6 +93,11 @@ class Prefetcher:
         """Wait until all wheels are fetched; return the source files that will be imported."""
         self._finished.wait()
         return tuple(sorted(self._files))
+
+    def fetch(self, names: Iterable[NormalizedName]) -> None:
+        """Fetch *names*, too, in the background."""
+        for name in names:
+            self._pool.submit(self._closure.unpack_tree, name)
 
     def _follow(self, modules: Iterable[str]) -> None:
         """Read what *modules* import, and so on: now where the wheel is fetched already, else as soon as it is."""

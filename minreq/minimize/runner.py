@@ -17,6 +17,7 @@ from minreq.model import Plan
 from minreq.reporting import Reporter
 from minreq.smoke.compiler import Compiler
 from minreq.smoke.emulatorprocess import Emulator
+from minreq.smoke.environment import Installed
 from minreq.smoke.interrupts import end_runs_on_interrupt
 from minreq.smoke.isolation import Isolation, choose_isolation, list_hidden_folders
 from minreq.smoke.paths import PathMap
@@ -49,6 +50,18 @@ class SmokeRunner:
         """Return the folders of *names*, sorted by name; a wheel that is missing is fetched."""
         with ThreadPoolExecutor(max(self.jobs, 4)) as pool:
             return list(pool.map(self.closure.unpack, sorted(names)))
+
+    def installed(self, names: Iterable[NormalizedName]) -> Installed:
+        """Return what an environment with *names* has; a wheel that is missing is fetched.
+
+        Of two distributions with the same file, the last one by name counts.
+        """
+        with ThreadPoolExecutor(max(self.jobs, 4)) as pool:
+            found = list(pool.map(self.closure.unpack_tree, sorted(names)))
+        return Installed(
+            trees=tuple(tree for tree, _ in found),
+            start_up=frozenset(tree for tree, may_start_up in found if may_start_up),
+        )
 
 
 @contextmanager

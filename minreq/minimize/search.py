@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import ProofFailed, SmokeNotDeterministic
-from minreq.minimize.baseline import Baseline, TemplateStuckError
 from minreq.minimize.choices import UserChoices
-from minreq.minimize.compare import Deviation, beyond_noise, describe, deviations, without_noise
-from minreq.minimize.decisions import Decisions
+from minreq.minimize.compare import Deviation
+from minreq.minimize.decisions import Decisions, UntraceableError
+from minreq.minimize.environments import EnvironmentRuns, EnvironmentSearch
 from minreq.minimize.observe import Observation, observe_trace
-from minreq.minimize.proofs import ProofRuns
+from minreq.minimize.reference import Reference, TemplateStuckError
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import passed_first_stage_without, settle_by_features, settle_by_forks, settle_by_runs
 from minreq.minimize.trace import TraceQuestionHandler
@@ -40,8 +39,10 @@ class MinimalSet:
     passed_without: frozenset[NormalizedName]
     #: The last trace; it shows who asked for what.
     trace: Observation
-    baseline: Observation
-    #: The run on the set alone.
+    #: The run in an environment with the whole closure, and what was installed in it.
+    reference: Observation
+    reference_names: frozenset[NormalizedName]
+    #: The run in an environment with the set alone.
     proof: Observation
     #: What differs between two runs of one set.
     noise: tuple[Deviation, ...]
@@ -59,11 +60,10 @@ class _TraceResult:
 
 
 def minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
-    """Find the smallest set on which the smoke behaves as on the baseline, and prove it.
+    """Find the smallest set on which the smoke behaves as in the reference, and prove it.
 
     Raises ``BaselineFailure`` when the smoke fails with nothing left out. Raises ``NegativeAnswer`` when the smoke
-    needs what the user excluded, does not behave the same twice, or fails on the set alone. Also raises what index and
-    store raise.
+    needs what the user excluded, or does not behave the same twice. Also raises what index and store raise.
     """
     try:
         return _minimize(runner, choices, reporter)
@@ -74,49 +74,84 @@ def minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> M
 
 def _minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
     with ThreadPoolExecutor(2) as pool:
-        reporter.began(Step.BASELINE)
-        baseline = Baseline(runner, pool)
-        verdicts = Verdicts(choices=choices)
-        decisions = Decisions(choices=choices, baseline=baseline, verdicts=verdicts, reporter=reporter)
-        search = _Search(
+        try:
+            return _make_search(runner, choices, reporter, pool).search()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _make_search(runner: SmokeRunner, choices: UserChoices, reporter: Reporter, pool: Executor) -> _Search:
+    reporter.began(Step.REFERENCE)
+    reference = Reference(runner, pool, reporter)
+    verdicts = Verdicts(choices=choices)
+    return _Search(
+        runner=runner,
+        choices=choices,
+        reporter=reporter,
+        reference=reference,
+        verdicts=verdicts,
+        decisions=Decisions(choices=choices, reference=reference, verdicts=verdicts, reporter=reporter),
+        environments=EnvironmentSearch(
             runner=runner,
+            reference=reference,
             choices=choices,
-            reporter=reporter,
-            baseline=baseline,
             verdicts=verdicts,
-            decisions=decisions,
-            proofs=ProofRuns(runner=runner, pool=pool),
-        )
-        search.probe_first_stage()
-        decisions.decide_from_baseline(runner)
-        for _ in range(_MOST_TRACES):
-            result = search.trace()
-            why = search.learn(result) or search.settle(result.observation)
-            if why is None:
-                return search.build_minimal_set(result.observation, search.prove(result.observation))
-            reporter.repeated(why)
-    raise SmokeNotDeterministic(result.observation.behaviour.stages[-1].stage, f"no end after {_MOST_TRACES} traces")
+            reporter=reporter,
+            runs=EnvironmentRuns(runner=runner, pool=pool),
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    """The steps of a search; what they find is kept in `verdicts` and `decisions`."""
+    """The steps of a search; what they find is kept in `verdicts`, `decisions` and `environments`."""
 
     runner: SmokeRunner
     choices: UserChoices
     reporter: Reporter
-    baseline: Baseline
+    reference: Reference
     verdicts: Verdicts
     decisions: Decisions
-    proofs: ProofRuns
+    environments: EnvironmentSearch
+
+    def search(self) -> MinimalSet:
+        """Find the set by traces, or by environments alone where no trace passes; prove it."""
+        try:
+            trace = self.find_by_traces()
+        except UntraceableError as untraceable:
+            self.reporter.note(
+                f"{untraceable.stage} passes in an environment with everything and not in a trace "
+                f"({untraceable.why}): what it needs is found by leaving out one distribution at a time, which is slow"
+            )
+            trace = untraceable.trace
+            doubtful = self._set_found_by(trace) - self.verdicts.names_that_fail()
+        else:
+            doubtful = frozenset()
+        return self.build_minimal_set(trace, self.prove(trace, doubtful))
+
+    def find_by_traces(self) -> Observation:
+        """Repeat traces until one needs no other; return it. Raises ``UntraceableError``."""
+        self.probe_first_stage()
+        self.decisions.decide_from_reference(self.runner)
+        for _ in range(_MOST_TRACES):
+            result = self.trace()
+            why = self.learn(result) or self.settle(result.observation)
+            if why is None:
+                return result.observation
+            self.reporter.repeated(why)
+        stage = result.observation.behaviour.stages[-1].stage
+        raise UntraceableError(result.observation, stage, f"no end after {_MOST_TRACES} traces")
 
     def probe_first_stage(self) -> None:
-        """Trace the first stage alone until it passes, beside the baseline: it takes less time than whole traces."""
+        """Trace the first stage alone until it passes, beside the reference: it takes less time than whole traces."""
         if self.runner.setup.plan.first is None:
             return
         for _ in range(_MOST_TRACES):
             handler = TraceQuestionHandler(self.runner.closure, self.decisions.by_name)
             trace = observe_trace(self.runner, handler, "first-stage", continue_after=lambda _first: False)
+            if self._extra_may_mend(trace) and handler.extra_added:
+                continue
             failed = self.decisions.learn_from_failure(trace)
             # One deviation is enough: whether it is gone, the next trace shows in its first stage, as a probe would.
             why = failed or self.decisions.learn_from_deviation(trace)
@@ -124,6 +159,14 @@ class _Search:
                 self.reporter.repeated(why)
             if failed is None:
                 return
+
+    def _extra_may_mend(self, trace: Observation) -> bool:
+        """Whether *trace* fails, and nothing that it declined is a cause; wait until the reference has its extras."""
+        failure = trace.failure
+        if failure is None or trace.declined.intersection(failure.declined):
+            return False
+        self.reference.observation  # noqa: B018 - If the reference fails too, this raises, and explains more.
+        return True
 
     def trace(self) -> _TraceResult:
         """Run a trace with the decisions, and settle what it accepts by forks while it is alive."""
@@ -140,7 +183,7 @@ class _Search:
 
         def continue_after(first: StageResult) -> bool:
             behaviour = Behaviour(stages=(first.behaviour,))
-            return not self.baseline.deviations_of(behaviour, self.verdicts.accepted_differences)
+            return not self.reference.deviations_of_trace(behaviour, self.verdicts.accepted_differences)
 
         def settle(run: Run, observation: Observation) -> None:
             if not by_forks:
@@ -178,13 +221,13 @@ class _Search:
         if not self.verdicts.hold_for(observation):
             names &= run.miss_forks.keys()
         elif names:
-            self.proofs.start(self._set_found_by(observation))
+            self.environments.runs.start(self._set_found_by(observation))
         found = settle_by_forks(
             run,
             handler,
             names - self.verdicts.unconfirmed,
             runner=self.runner,
-            check=self.decisions.behaviour_check,
+            check=self.decisions.check_of_traces,
             report=self.reporter.settled,
             likely_failing_stages=self.decisions.likely_failing_stages,
         )
@@ -218,60 +261,47 @@ class _Search:
             trace,
             names,
             everywhere=self.choices.settle == "runs",
-            check=self.decisions.behaviour_check,
+            check=self.decisions.check_of_environments,
             report=self.reporter.settled,
         )
         self.verdicts.record(trace, found)
 
-    def prove(self, trace: Observation) -> Observation:
-        """Run the smoke on exactly the set that *trace* found.
+    def prove(self, trace: Observation, doubtful: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
+        """Run the smoke on exactly the set that *trace* found; return the set on which it behaves as in the reference.
 
-        Raises ``ProofFailed`` unless the smoke behaves as on the baseline, but for degraded distributions. Raises
-        ``SmokeNotDeterministic`` where another run of the set behaves differently.
+        What the trace did not show is added. Each of *doubtful* is left out once, and so is what was settled before an
+        addition.
         """
         self.reporter.began(Step.PROVE)
+        self.reference.check_installable(trace, self.choices.excluded)
         names = self._set_found_by(trace)
-        proof = self.proofs.result(names)
-        faults = self._describe_faults(proof)
-        if faults and self.verdicts.unconfirmed:
-            # Only forks passed without these, which may be wrong.
-            self._settle_by_runs(trace, self.verdicts.withdraw_unconfirmed())
-            return self.prove(trace)
-        if faults:
-            again = self.proofs.start(names).result()
-            found = deviations(proof.behaviour, again.behaviour)
-            for deviation in without_noise(found, self.baseline.find_noise(found)):
-                raise SmokeNotDeterministic(deviation.stage, f"two runs of one set: {describe(deviation)}")
-            # The trace still had the degraded distributions; without them the smoke may differ in more than one way.
-            if proof.failure is not None or not self.verdicts.unneeded & self.verdicts.degraded.keys():
-                raise ProofFailed("the lock", faults)
-        return proof
+        likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
+        complete = self.environments.complete(names, likely)
+        added = [name for name in self.environments.evidence if name not in names]
+        # The last one was found by leaving it out of the whole set.
+        doubtful |= frozenset(added[:-1])
+        if not trace.accepted.issuperset(added):
+            doubtful |= self._set_found_by(trace) - self.verdicts.names_that_fail()
+        return self.environments.reduce(complete, doubtful - self.runner.initial)
 
     def _set_found_by(self, trace: Observation) -> frozenset[NormalizedName]:
         """Return the set that *trace* found: what it needs, and what is importable from the start."""
         return (trace.accepted - self.verdicts.unneeded) | self.runner.initial
 
-    def _describe_faults(self, proof: Observation) -> list[str]:
-        """Return how *proof* differs from the baseline, as sentences."""
-        if proof.failure is not None:
-            behaviour = proof.failure.behaviour
-            return [f"{behaviour.stage} fails: {behaviour.status}"]
-        found = self.decisions.deviations_of(proof)
-        return list(map(describe, beyond_noise(found, self.baseline.find_noise(found)))) if found else []
-
-    def build_minimal_set(self, trace: Observation, proof: Observation) -> MinimalSet:
-        """Return the set with its evidence, once *proof* has passed."""
-        kept = self.verdicts.settled_names(trace) - self.verdicts.unneeded
+    def build_minimal_set(self, trace: Observation, names: frozenset[NormalizedName]) -> MinimalSet:
+        """Return the set with its evidence, once the run on *names* was as the reference."""
+        by_trace = {name: evidence for name, (_, evidence) in self.verdicts.evidence.items()}
         found: dict[NormalizedName, Evidence] = {
-            **{name: self.verdicts.evidence[name][1] for name in kept},
+            **{name: self.environments.evidence.get(name) or by_trace[name] for name in names - self.runner.initial},
             **self.choices.requested,
         }
         return MinimalSet(
             evidence={name: found[name] for name in sorted(found)},
-            degraded=self.verdicts.degraded,
+            degraded={name: found for name, found in self.verdicts.degraded.items() if name not in names},
             passed_without=frozenset(self.verdicts.passed_without - set(found)),
             trace=trace,
-            baseline=self.baseline.observation,
-            proof=proof,
-            noise=self.baseline.known_noise(),
+            reference=self.reference.observation,
+            reference_names=self.reference.names,
+            proof=self.environments.runs.start(names).result(),
+            noise=self.reference.known_noise(),
         )

@@ -8,7 +8,6 @@ from dataclasses import replace
 from packaging.utils import NormalizedName
 
 from minreq.minimize import MinimalSet
-from minreq.minimize.observe import Observation
 from minreq.minimize.trace import TracedQuestion
 from minreq.model import Answer, Asker, Kept, LeftOut, Request, Resolution, Selection
 from minreq.smoke.paths import PathMap
@@ -47,7 +46,7 @@ def select(
     """Return the partition of the closure by *minimal_set*, sorted by name.
 
     *size* returns the unpacked bytes of a distribution, *source_bytes* those of its Python files. *loaded* has the
-    files of each distribution that the trace loaded.
+    files of each distribution that were loaded.
     """
     kept: list[Kept] = []
     left_out: list[LeftOut] = []
@@ -83,14 +82,20 @@ def select(
     return Selection(kept=tuple(kept), left_out=tuple(left_out))
 
 
-def loaded_files(trace: Observation, path_map: PathMap) -> Mapping[NormalizedName, tuple[str, ...]]:
-    """Return the files of each distribution that *trace* loaded, sorted; their names are the same on every machine."""
-    found: dict[NormalizedName, set[str]] = {}
-    for file in trace.importer_of_file:
-        owner = path_map.owner_of(file)
-        if owner is not None:
-            found.setdefault(owner, set()).add(path_map.make_portable(file))
-    return {name: tuple(sorted(files)) for name, files in found.items()}
+def loaded_files(minimal_set: MinimalSet, path_map: PathMap) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """Return the files of each distribution that the trace loaded, sorted; their names are the same on every machine.
+
+    For what the trace did not load, they are those that the proof loaded.
+    """
+    found: dict[NormalizedName, tuple[str, ...]] = {}
+    for observation in (minimal_set.proof, minimal_set.trace):
+        files: dict[NormalizedName, set[str]] = {}
+        for file in observation.importer_of_file:
+            owner = path_map.owner_of(file)
+            if owner is not None:
+                files.setdefault(owner, set()).add(path_map.make_portable(file))
+        found |= {name: tuple(sorted(each)) for name, each in files.items()}
+    return found
 
 
 def _askers(questions: tuple[TracedQuestion, ...]) -> tuple[Asker, ...]:

@@ -14,7 +14,7 @@ from typing import Literal
 from packaging.utils import NormalizedName
 
 from minreq.minimize.compare import Deviation, beyond_noise, deviations
-from minreq.minimize.observe import Observation, observe_in_separate_folders
+from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Evidence, Failure, Group, Plan, Script, StageBehaviour
@@ -266,9 +266,9 @@ def settle_by_runs(
     def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
         limited = runner if everywhere else _limit_to_groups(runner, trace.noticing_stages[name])
         rest = (trace.accepted | runner.initial) - {name}
-        observation = observe_in_separate_folders(limited, rest, f"without-{name}")
+        observation = observe_environment(limited, rest, f"without-{name}", seed=0)
         if observation.failure is not None and not names_missing_module(runner, observation.failure, name):
-            observation = observe_in_separate_folders(limited, rest, f"without-{name}-again")
+            observation = observe_environment(limited, rest, f"without-{name}-again", seed=0)
         if observation.failure is None:
             verdict: Verdict = check.find_difference(name, observation.behaviour)
         else:

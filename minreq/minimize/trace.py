@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Answer, Question, QuestionKind
 from minreq.smoke.answers import ListedDistribution, Reply
-from minreq.smoke.paths import STANDARD_LIBRARY, PathMap
+from minreq.smoke.paths import PathMap
 from minreq.source.handlers import find_optional_reason
 from minreq.wheels.closure import Closure
 
@@ -31,11 +31,6 @@ class TracedQuestion:
     why_optional: str | None
 
     @property
-    def by_standard_library(self) -> bool:
-        """Whether Python's own code asked, as it does for modules of another platform, which no distribution has."""
-        return bool(self.question.frames) and self.question.frames[0].file.startswith((STANDARD_LIBRARY, "<frozen "))
-
-    @property
     def owner(self) -> NormalizedName | None:
         """The distribution whose file asked, ``None`` for the smoke and the standard library."""
         return self.owners[0] if self.owners else None
@@ -50,7 +45,7 @@ class Decision:
 
 
 class TraceQuestionHandler:
-    """Answers the questions of a trace or, with *accept_all*, of a baseline; see `QuestionHandler`.
+    """Answers the questions of a trace or, with *accept_all*, of the control; see `QuestionHandler`.
 
     With *accept_all* it accepts all that the closure has. Otherwise it follows *decisions*; where they have no answer
     it declines an optional import and accepts any other. The first miss of a distribution in one of *fork_stages*
@@ -127,7 +122,7 @@ class TraceQuestionHandler:
     ) -> tuple[ListedDistribution, ...]:
         """List what has entry points of the group in question; see `minreq.smoke.answers.QuestionHandler`.
 
-        A baseline lists all of them, a trace only those that are accepted already: so the smoke sees the list that it
+        The control lists all of them, a trace only those that are accepted already: so the smoke sees the list that it
         would see on the set alone.
         """
         why_optional = find_optional_reason(question)
@@ -189,7 +184,7 @@ class TraceQuestionHandler:
         return answers
 
     def _answers_from_listings(self) -> dict[NormalizedName, Answer]:
-        """Return answers about what only a list of installed distributions had; of a baseline it has them all."""
+        """Return answers about what only a list of installed distributions had; the control has them all."""
         if self._accept_all:
             return {}
         found = {}
@@ -240,11 +235,8 @@ class TraceQuestionHandler:
         if question.need is QuestionKind.METADATA:
             name = canonicalize_name(question.name)
             return (name,) if name in self._closure.resolution.pins else ()
-        import_map = self._closure.import_map
-        if question.name in import_map.owners or traced.why_optional is not None or traced.by_standard_library:
-            return import_map.owners.get(question.name, ())
-        supplier = self._closure.supply(question.name, traced.owner)
-        return () if supplier is None else (supplier,)
+        # No extra is looked into: an install answers an import the same way, whatever handles the failure.
+        return self._closure.import_map.owners.get(question.name, ())
 
     def _why_optional(self, question: Question, owners: tuple[NormalizedName | None, ...]) -> str | None:
         """Return why the program seems to do without what it asks for, ``None`` where nothing catches the failure.

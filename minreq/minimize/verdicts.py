@@ -54,15 +54,15 @@ class Verdicts:
         self.ever_unconfirmed |= unconfirmed
         self.record(trace, dict.fromkeys(sorted(unconfirmed)))
 
-    def withdraw_unconfirmed(self) -> frozenset[NormalizedName]:
-        """Withdraw the verdicts that no run has confirmed; return their names."""
-        doubtful, self.unconfirmed = self.unconfirmed, frozenset()
-        self.unneeded -= doubtful
-        return doubtful
-
     def forget_differences(self) -> None:
         """Drop all differences: something is left out now that may have caused them, so they are looked for again."""
         self.evidence = {name: found for name, found in self.evidence.items() if isinstance(found[1], Failure)}
+
+    def names_that_fail(self) -> frozenset[NormalizedName]:
+        """Return the distributions that minreq's own exception showed to be needed, in whatever set."""
+        return frozenset(
+            name for name, (_, found) in self.evidence.items() if isinstance(found, Failure) and found.method != "run"
+        )
 
     @property
     def accepted_differences(self) -> tuple[Difference, ...]:

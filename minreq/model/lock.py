@@ -80,7 +80,7 @@ class Certificate:
     subject: str
     #: One for each distribution of the lock, sorted by name.
     outcomes: tuple[Outcome, ...]
-    #: The other orders in which the lock and the baseline ran: ``features in reverse order``.
+    #: The other orders in which the lock and the reference ran: ``features in reverse order``.
     orders: tuple[str, ...] = ()
     #: Sentences about what the smoke does with nothing left out.
     notes: tuple[str, ...] = ()
@@ -115,9 +115,24 @@ class Lock:
     annotate: bool = True
 
     @property
+    def declared(self) -> tuple[Kept | LeftOut, ...]:
+        """What a plain install of the root has: the closure without what extras added."""
+        members: tuple[Kept | LeftOut, ...] = (*self.selection.kept, *self.selection.left_out)
+        return tuple(each for each in members if not self.is_of_extra(each))
+
+    def is_of_extra(self, member: Kept | LeftOut) -> bool:
+        """Whether *member* is in the closure only because the smoke failed without an extra."""
+        return member.candidate.name in self.resolution.extras
+
+    @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """The left-out distributions that the runtime does not provide."""
         return tuple(each for each in self.selection.left_out if each.candidate.name not in self.resolution.provided)
+
+    @property
+    def declared_left_out(self) -> tuple[LeftOut, ...]:
+        """Those of `left_out` that a plain install has."""
+        return tuple(each for each in self.left_out if not self.is_of_extra(each))
 
     @property
     def provided(self) -> tuple[LeftOut, ...]:

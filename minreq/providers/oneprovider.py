@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import SmokeFailed
 from minreq.minimize.compare import describe, deviations, without_noise
+from minreq.minimize.extras import add_missing_extras
 from minreq.minimize.settle import difference_evidence
 from minreq.minimize.trace import Decision, TraceQuestionHandler
 from minreq.model import Behaviour, Evidence, Failure, Group, QuestionKind
@@ -100,6 +101,8 @@ class ProviderSearch:
             suspects = [name for name in failed.declined if name in declined][:1]
             if not suspects:
                 self.baseline()
+                if self.extra_added(handler):
+                    return True
                 suspects = sorted(declined)
             if not suspects:
                 raise SmokeFailed(failed.behaviour.stage, failed.behaviour.status, failed.traceback)
@@ -137,10 +140,17 @@ class ProviderSearch:
         return self._baseline
 
     def run_with_all(self) -> Behaviour:
-        """Run the group with everything that the closure has; give it its handler back afterwards."""
-        before = self.handlers.handler_of(self.group.name)
-        self.handlers.start(self.group.name, {}, accept_all=True)
-        results = self.run.run_scripts(self.group.scripts)
+        """Run the group with everything that the closure has, and with the extras that it fails without.
+
+        Give the group its handler back afterwards.
+        """
+        before, closure = self.handlers.handler_of(self.group.name), self.handlers.runner.closure
+        while True:
+            handler = self.handlers.start(self.group.name, {}, accept_all=True)
+            results = self.run.run_scripts(self.group.scripts)
+            failures = [result for result in results if not result.passed]
+            if not add_missing_extras(failures, handler.unanswered, closure, self.run.path_map):
+                break
         self.handlers.restore(self.group.name, before)
         for result in results:
             if not result.passed:

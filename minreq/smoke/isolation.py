@@ -13,9 +13,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from minreq.smoke.environment import MergedFolder
 from minreq.system import temporary
 
 #: Set to ``hooks``, this variable keeps minreq from trying the kernel: for machines where kernel isolation misbehaves,
@@ -63,6 +64,9 @@ class Isolation:
     #: Whether the kernel isolates them; if not, the reason.
     kernel: bool
     fallback_reason: str = ""
+    #: Whether the kernel merges the folders of an environment; if not, they are copied. The reason, where it isolates.
+    merges: bool = False
+    copy_reason: str = ""
     #: The folder of unpacked wheels.
     unpacked: Path
     #: Paths that the child sees although they lie in a hidden folder.
@@ -73,9 +77,10 @@ class Isolation:
     def description(self) -> str:
         """The protection that holds, as a note for the user."""
         if self.kernel:
+            copies = f"; each environment is copied, as the kernel merges no folders here: {self.copy_reason}"
             return (
                 "the kernel isolates the smoke: it reaches loopback only, writes into one folder, and sees no private "
-                "file or process"
+                f"file or process{'' if self.merges else copies}"
             )
         return f"only hooks of Python isolate the smoke, and compiled code can bypass them: {self.fallback_reason}"
 
@@ -90,12 +95,13 @@ class Isolation:
         writable: Path,
         also_writable: Sequence[Path] = (),
         readable: Iterable[Path],
+        merged: Iterable[MergedFolder] = (),
         network: int | None,
     ) -> list[str]:
         """Return the command line that starts *command* in isolation.
 
-        The process may write into the folder *writable*, and into the folders *also_writable*. *network* is the process
-        whose network it shares; ``None`` gives it a network of its own.
+        The process may write into the folder *writable*, and into the folders *also_writable*, but not where folders
+        are *merged*. *network* is the process whose network it shares; ``None`` gives it a network of its own.
         """
         configuration: dict[str, object] = {"limits": self.limits.as_resource_limits()}
         if self.kernel:
@@ -104,16 +110,21 @@ class Isolation:
                 "hidden": [str(folder) for folder in list_hidden_folders()],
                 "readable": self._visible_paths(readable),
                 "writable": [str(writable), *map(str, also_writable)],
+                "merged": [folder.as_json() for folder in merged],
             }
         return _launch(configuration, command)
 
-    def folders_for_hooks(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
-        """Return the folders that the hooks of the child check; they leave temporary folders to the kernel."""
+    def folders_for_hooks(self, *, writable: Path, frozen: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
+        """Return the folders that the hooks of the child check; they leave temporary folders to the kernel.
+
+        The folder *frozen* lies in the folder *writable*, and cannot be changed.
+        """
         temporary_folders = {str(Path(name).resolve()) for name in (*_TEMPORARY_FOLDERS, tempfile.gettempdir())}
         return {
             "hidden": [str(folder) for folder in list_hidden_folders() if str(folder) not in temporary_folders],
             "readable": self._visible_paths(readable),
             "writable": [str(writable)],
+            "frozen": [str(frozen)],
             "temporary": [*sorted(temporary_folders), "/dev/shm"],  # noqa: S108 - Semaphores.
         }
 
@@ -124,16 +135,20 @@ class Isolation:
 
 
 def choose_isolation(unpacked: Path, readable: Iterable[Path] = ()) -> Isolation:
-    """Return isolation by the kernel if a trial shows that it works here, else isolation by hooks."""
+    """Return isolation by the kernel if trials show that it works here, else isolation by hooks."""
     visible = tuple(dict.fromkeys(map(_absolute, readable)))
     if os.environ.get(SANDBOX_VARIABLE) == "hooks":
         reason = f"{SANDBOX_VARIABLE} is set to hooks"
         return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
-    by_kernel = Isolation(kernel=True, unpacked=unpacked, readable=visible)
-    reason = _try_kernel(by_kernel)
-    if reason:
-        return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
-    return by_kernel
+    by_kernel = Isolation(kernel=True, merges=True, unpacked=unpacked, readable=visible)
+    no_merge = _try_kernel(by_kernel)
+    if not no_merge:
+        return by_kernel
+    copying = replace(by_kernel, merges=False, copy_reason=no_merge)
+    reason = _try_kernel(copying)
+    if not reason:
+        return copying
+    return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
 
 
 def _try_kernel(isolation: Isolation) -> str:
@@ -141,8 +156,13 @@ def _try_kernel(isolation: Isolation) -> str:
     if sys.platform != "linux":
         return "this system has no namespaces"
     with temporary.folder() as folder:
+        own, site_packages = folder / "own", folder / "site-packages"
+        own.mkdir()
+        site_packages.mkdir()
+        stored = next(each for each in (isolation.unpacked, *isolation.unpacked.parents) if each.is_dir())
+        merged = [MergedFolder(at=site_packages, of=(own, stored))] if isolation.merges else []
         try:
-            command = isolation.wrap_command(["/bin/true"], writable=folder, readable=(), network=None)
+            command = isolation.wrap_command(["/bin/true"], writable=folder, readable=(), merged=merged, network=None)
             done = subprocess.run(
                 command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_TRIAL_TIMEOUT
             )

@@ -9,7 +9,9 @@ CONFIGURATION is JSON, every key optional::
     {"network": "new" or PID,          a network with nothing but loopback: a new one, or that of a process
      "files": {"hidden": [FOLDER...],  seen empty; what is written there is gone when the process ends
                "readable": [PATH...],  seen although it lies in a hidden folder
-               "writable": [FOLDER...]},
+               "writable": [FOLDER...],
+               "merged": [{"at": FOLDER, "of": [FOLDER...]}...]},
+                                         seen with the files of all, the first on top; not writable
      "limits": {NAME: NUMBER...}}      of ``resource``, without ``RLIMIT_``
 
 Everything that is not writable is read-only (``mount_setattr(2)``). The process sees only its own processes
@@ -152,6 +154,8 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
         if path not in shown:
             _mount(path, path, None, _BIND | _RECURSIVE)
     os.close(descriptor)
+    for merged in files.get("merged", ()):
+        _merge(merged["of"], merged["at"], writable[0])
     _LIBC.umount2(os.fsencode(stage), _DETACH)
     _change_mounts("/", set_=_READ_ONLY, recursive=True)
     for path in (*hidden, *writable):
@@ -159,6 +163,25 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
     if os.path.isdir("/dev/shm"):  # noqa: S108 - Where semaphores live.
         _mount("tmpfs", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES, _EMPTY_FOLDER_OPTIONS)  # noqa: S108
     os.chdir(working_folder)
+
+
+def _merge(folders: list[str], target: str, writable: str) -> None:
+    """Mount all *folders* on *target* as one, the first of them on top; one alone is mounted as it is."""
+    if len(folders) == 1:
+        _mount(folders[0], target, None, _BIND)
+        return
+    # Links with short names: all names together have to fit into one page of memory.
+    links = f"{writable}/.layers"
+    os.mkdir(links)
+    os.chdir(links)
+    names = [str(number) for number in range(len(folders))]
+    for name, folder in zip(names, folders, strict=True):
+        os.symlink(folder, name)
+    _mount("overlay", target, "overlay", _NO_SUID | _NO_DEVICES, f"lowerdir={':'.join(names)}")
+    for name in names:
+        os.unlink(name)
+    os.chdir("/")
+    os.rmdir(links)
 
 
 def _run_as_init(command: list[str], limits: Mapping[str, int], folder: str) -> NoReturn:

@@ -63,7 +63,8 @@ def read_result(stage: str, message: Mapping[str, Any], make_portable: Callable[
     return StageResult(
         behaviour=behaviour,
         declined=tuple(map(canonicalize_name, message["declined"])),
-        missing_modules=tuple(message["missing"]),
+        missing_modules=tuple(module for module, _ in message["missing"]),
+        importers={module: _read_frame(*place) for module, place in message["missing"] if place},
         traceback=make_portable(message["traceback"]),
         opened_files=tuple(message["opened"]),
         loaded_files=tuple((file, _read_frame(*place) if place else None) for file, place in message["loaded"]),

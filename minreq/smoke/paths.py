@@ -15,8 +15,10 @@ STANDARD_LIBRARY = "{python}/"
 class PathMap:
     """Knows the folders of one run: those of distributions, of the smoke, of the standard library, and the sandbox.
 
+    The ``site-packages`` of the sandbox has the files of distributions too.
+
     The store unpacks each wheel to ``SHA-256/lib`` below *unpacked*; *owner* returns the distribution that such a hash
-    stands for. Below *scratch*, each set of distributions is installed in a folder of its own.
+    stands for. Below *scratch*, each tree that another tool built has a folder of its own.
     """
 
     def __init__(
@@ -31,7 +33,10 @@ class PathMap:
     ) -> None:
         self._owner = owner
         unpacked_folder, installed_folder = re.escape(str(unpacked)), re.escape(str(scratch))
-        self._distribution = re.compile(rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/")
+        site_packages = rf"{re.escape(str(sandbox))}/env/lib/python[0-9.]+/site-packages"
+        self._distribution = re.compile(
+            rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/|{site_packages}/"
+        )
         names = {str(folder) + "/": f"{name}/" for folder, name in smokes.items()}
         names[f"{sandbox}/"] = "{sandbox}/"
         names[f"{standard_library}/"] = STANDARD_LIBRARY

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from packaging.utils import NormalizedName
@@ -22,6 +23,8 @@ class StageResult:
     declined: tuple[NormalizedName, ...] = ()
     #: Modules that a ModuleNotFoundError among the causes names.
     missing_modules: tuple[str, ...] = ()
+    #: By missing module: the place that imports it; paths of this machine.
+    importers: Mapping[str, Frame] = field(default_factory=dict)
     traceback: str = ""
     #: Files that the stage opened, if the run records them; paths of this machine.
     opened_files: tuple[str, ...] = ()

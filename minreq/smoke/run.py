@@ -26,6 +26,7 @@ from minreq.model import QuestionKind, RecordedRequest, Script
 from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
 from minreq.smoke.emulatorprocess import Endpoints
+from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.processes import MAIN, Process, ProcessTable
 from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runsetup import RunSetup
@@ -54,9 +55,10 @@ class MissFork:
 class Run:
     """One child interpreter with its forks; a context manager that ends them all.
 
-    *paths* are importable from the start. The *handler* answers the questions for everything else; without a handler
-    there are no questions, and what is missing is missing. *max_forks* is the number of forks at misses that run at a
-    time. With *record_opens* the results name the files that each stage opens.
+    *paths* are importable from the start, and the environment has what is *installed*. The *handler* answers the
+    questions for everything else; without a handler there are no questions, and what is missing is missing. *max_forks*
+    is the number of forks at misses that run at a time. With *record_opens* the results name the files that each stage
+    opens.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Run:
         name: str,
         *,
         paths: Sequence[Path] = (),
+        installed: Installed | None = None,
         handler: QuestionHandler | None = None,
         shared: Sequence[str] = (),
         seed: int = 0,
@@ -74,6 +77,7 @@ class Run:
         self._setup = setup
         self._name = name
         self._paths = paths
+        self._installed = installed
         self._handler = handler
         self._shared = shared
         self._seed = seed
@@ -87,6 +91,7 @@ class Run:
         self.miss_forks: dict[NormalizedName, MissFork] = {}
         self.sandbox = Sandbox(setup.executable, setup.version)
         self.path_map = setup.make_path_map(self.sandbox.folder)
+        self._stored_files = StoredFiles(installed or Installed(trees=()), self.sandbox.venv.site_packages)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         setup, sandbox = self._setup, self.sandbox
@@ -97,9 +102,13 @@ class Run:
             asks=self._handler is not None,
             shared=self._shared,
             authority=setup.emulator.authority,
-            folders=setup.isolation.folders_for_hooks(writable=sandbox.folder, readable=readable),
+            folders=setup.isolation.folders_for_hooks(
+                writable=sandbox.folder, frozen=sandbox.venv.site_packages, readable=readable
+            ),
             record_opens=self._record_opens,
-            store=None if setup.compiler is None else str(setup.isolation.unpacked),
+            store=None if setup.compiler is None else setup.isolation.unpacked,
+            installed=self._installed,
+            merge=setup.isolation.merges,
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)
@@ -110,6 +119,7 @@ class Run:
                 sandbox.command(),
                 writable=sandbox.folder,
                 readable=readable,
+                merged=sandbox.merged,
                 network=setup.emulator.pid,
             ),
             env=sandbox.environment(setup.plan.environment, seed=self._seed),
@@ -162,6 +172,10 @@ class Run:
                 results.append(self._await_stage(process, script, self._setup.stage_timeout))
         return tuple(results)
 
+    def find_stored(self, file: str) -> str:
+        """Return the path in the store of a *file* of the environment; any other file as it is."""
+        return self._stored_files.find(file)
+
     # The message handler of the server.
 
     def process_connected(self, process: str, pid: int, *, inner_pid: int) -> bool:
@@ -181,8 +195,8 @@ class Run:
                 raise ConnectionAbortedError from error
         if "compile" in message:
             compiler = self._setup.compiler
-            file, optimize = str(message["compile"]), int(message["optimize"])
-            return {"compiled": compiler is not None and compiler.compile(file, optimize)}
+            file, optimize = self.find_stored(str(message["compile"])), int(message["optimize"])
+            return {"compiled": compiler is not None and compiler.compile(file, optimize), "source": file}
         if "begin" in message:
             return {"first": self._first_script}
         if "next" in message:

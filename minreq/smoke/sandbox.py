@@ -1,4 +1,4 @@
-"""The temporary environment of a child: an interpreter, minreq's hook, folders of its own, and nothing of the host."""
+"""The temporary folder of a child: an environment, minreq's hook, folders of its own, and nothing of the host."""
 
 from __future__ import annotations
 
@@ -8,36 +8,47 @@ from importlib import resources
 from pathlib import Path
 from types import TracebackType
 
+from minreq.smoke.environment import Environment, Installed, MergedFolder
 from minreq.system.temporary import TemporaryFolder
 
 #: The version of the protocol; the child refuses any other than its own.
 PROTOCOL = 3
 
-#: The names of the child's files begin so; nothing else in its ``site-packages`` does.
+#: The names of the child's files begin so.
 _CHILD_PREFIX = "_minreq_"
+#: ``site`` reads such files sorted by name: the hook is there before any file of a package runs.
+_HOOK_FILE = "!minreq.pth"
 
 #: What a program may expect of any environment.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 #: The folders for hooks that allow everything; see `Isolation.folders_for_hooks`.
-_ALL_ALLOWED: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",), "temporary": ()}
+_ALL_ALLOWED: Mapping[str, Sequence[str]] = {
+    "hidden": (),
+    "readable": (),
+    "writable": ("",),
+    "frozen": (),
+    "temporary": (),
+}
 
 
 class Sandbox:
     """An environment like a virtual environment with one site hook, that of minreq; a context manager.
 
-    The hook lies in ``site-packages``, and ``pyvenv.cfg`` leads there (PEP 405), so subprocesses of the same
-    interpreter load it too. The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
+    The hook is a ``.pth`` file in ``site-packages``, and ``pyvenv.cfg`` leads there (PEP 405), so subprocesses of the
+    same interpreter load it too. All else that is minreq's lies outside of the environment, where no program looks for
+    modules or files. The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
     """
 
     def __init__(self, executable: Path, version: tuple[int, int]) -> None:
-        self._executable = executable
-        self._version = version
         # A short path: the address of a Unix socket has room for about a hundred bytes.
         self._temporary_folder = TemporaryFolder()
         self.folder = self._temporary_folder.path
         self.socket = self.folder / "socket"
-        self.python = self.folder / "bin" / "python"
+        self.venv = Environment(self.folder / "env", executable, version)
+        self.python = self.venv.python
+        self._hook_folder = self.folder / "hook"
+        self._merged: MergedFolder | None = None
 
     def __enter__(self) -> Sandbox:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         return self
@@ -57,14 +68,17 @@ class Sandbox:
         authority: str,
         folders: Mapping[str, Sequence[str]] = _ALL_ALLOWED,
         record_opens: bool = False,
-        store: str | None = None,
+        store: Path | None = None,
+        installed: Installed | None = None,
+        merge: bool = False,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
         *paths* are importable; none of them is a site folder, so ``.pth`` files in them do nothing. With *asks* the
         child asks the parent for each module that it does not find. *folders* are the files that the child may see and
         change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
-        sources below the folder *store*.
+        sources below the folder *store* and those of the environment. The environment has what is *installed*; with
+        *merge* the launcher has to merge its folders, see `merged`.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -76,30 +90,46 @@ class Sandbox:
             "folders": {name: list(each) for name, each in folders.items()},
             "home": str(Path.home()),
             "opens": record_opens,
-            "store": store,
+            "sources": [] if store is None else [str(store), str(self.venv.site_packages)],
         }
         try:
             self._write(configuration)
+            self._install(installed, merge=merge)
         except BaseException:
             self._temporary_folder.remove()
             raise
 
     def _write(self, configuration: Mapping[str, object]) -> None:
-        site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
-        for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
-            folder.mkdir(parents=True)
-        self.python.symlink_to(self._executable)
-        home = self._executable.parent
-        self.folder.joinpath("pyvenv.cfg").write_text(f"home = {home}\ninclude-system-site-packages = false\n", "utf-8")
+        self.venv.create()
+        for folder in (self._hook_folder, *map(self.folder.joinpath, ("home", "temporary", "work"))):
+            folder.mkdir()
         for file in resources.files("minreq.smoke").joinpath("child").iterdir():
             if file.name.startswith(_CHILD_PREFIX):
-                site_packages.joinpath(file.name).write_bytes(file.read_bytes())
-        site_packages.joinpath("_minreq_child.pth").write_text("import _minreq_child\n", "utf-8")
-        site_packages.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
+                self._hook_folder.joinpath(file.name).write_bytes(file.read_bytes())
+        self._hook_folder.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
+
+    def _install(self, installed: Installed | None, *, merge: bool) -> None:
+        site_packages = self.venv.site_packages
+        merged = MergedFolder(at=site_packages, of=(site_packages,))
+        if installed is not None:
+            merged = self.venv.install(installed, self.folder / "own", merge=merge)
+        hook = f"import sys; {self._import_hook('_minreq_child')}\n"
+        merged.of[0].joinpath(_HOOK_FILE).write_text(hook, "utf-8")
+        self._merged = merged
+
+    def _import_hook(self, module: str) -> str:
+        """Return the statements that import *module* of the hook; its folder does not stay on ``sys.path``."""
+        folder = repr(str(self._hook_folder))
+        return f"sys.path.insert(0, {folder}); import {module}; sys.path.remove({folder})"
+
+    @property
+    def merged(self) -> tuple[MergedFolder, ...]:
+        """The folders that the launcher has to mount."""
+        return () if self._merged is None else (self._merged,)
 
     def command(self) -> list[str]:
         """Return the command line of the driver."""
-        return [str(self.python), "-c", "import _minreq_driver; _minreq_driver.main()"]
+        return [str(self.python), "-c", f"import sys; {self._import_hook('_minreq_driver')}; _minreq_driver.main()"]
 
     def environment(self, variables: Mapping[str, str], *, seed: int) -> dict[str, str]:
         """Return the child's environment variables: minreq's own, then the *variables* of the plan, and no others."""

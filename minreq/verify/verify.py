@@ -19,7 +19,7 @@ from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.lockfile.finder import Finder, Installation, read_pins, recorded_pin
 from minreq.lockfile.requirements import LockedPin
-from minreq.minimize.observe import PROOF_SEED, observe_in_one_folder, run_stages
+from minreq.minimize.observe import PROOF_SEED, observe_environment, run_stages
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.model import Behaviour, Lock, Plan
 from minreq.profiles import planner
@@ -143,7 +143,8 @@ class _Verifier:
         names = installation.candidates.keys()
 
         def run(runner: SmokeRunner) -> Behaviour:
-            return observe_in_one_folder(runner, names).behaviour
+            runner.folders(names)  # Refuses start-up files that the lock does not allow; an environment empties them.
+            return observe_environment(runner, names, "proof").behaviour
 
         left_out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
         return (

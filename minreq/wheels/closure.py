@@ -43,7 +43,13 @@ class Store(Protocol):
         """Whether the store has *wheel*, so that it is not downloaded."""
 
     def unpack(self, wheel: Wheel) -> Path:
-        """Return the folder with the files that *wheel* installs."""
+        """Return the folder with the modules that *wheel* installs."""
+
+    def unpack_tree(self, wheel: Wheel) -> Path:
+        """Return the folder with all files that *wheel* installs."""
+
+    def allows_start_up(self, wheel: Wheel) -> bool:
+        """Whether the start-up files of *wheel* may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,7 @@ class _Extension:
 
 
 class Closure:
-    """The distributions that a child may ask for. It grows by an extra at an unguarded miss; threads may share it.
+    """The distributions that a child may ask for. It grows by an extra that the smoke needs; threads may share it.
 
     *extend* resolves one more requirement and keeps all pins.
     """
@@ -101,6 +107,11 @@ class Closure:
     def unpack(self, name: NormalizedName) -> Path:
         """Return the folder to import *name* from; download the wheel if needed."""
         return self._store.unpack(self.candidate(name).wheel)
+
+    def unpack_tree(self, name: NormalizedName) -> tuple[Path, bool]:
+        """Return the folder of all that *name* installs, and whether its start-up files may run."""
+        wheel = self.candidate(name).wheel
+        return self._store.unpack_tree(wheel), self._store.allows_start_up(wheel)
 
     def installed_bytes(self, name: NormalizedName) -> int:
         """Return the bytes that *name* installs."""
@@ -155,6 +166,19 @@ class Closure:
             if owner is None and key not in self._owner_by_question:
                 self._owner_by_question[key] = self._search_extras(module, importer)
             return owner or self._owner_by_question[key]
+
+    def extra_with(self, module: str) -> str | None:
+        """Return the smallest extra of any distribution that has *module* and requires the project of that name.
+
+        The closure does not grow. Other extras are not looked into: to resolve all of a large closure takes minutes.
+        """
+        project = canonicalize_name(module.partition(".")[0])
+        # It improves an error, which an index that fails must not replace.
+        with self._lock, suppress(IndexFailure):
+            extras = [extra for name in self.resolution.pins for extra in self._extras(name)]
+            found = self._smallest_extension([each for each in extras if project in each.requires], module)
+            return None if found is None else found[1].requirement
+        return None
 
     def _search_extras(self, module: str, importer: NormalizedName | None) -> NormalizedName | None:
         projects = list(dict.fromkeys(name for name in (importer, self.resolution.root) if name is not None))

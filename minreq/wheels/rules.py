@@ -155,7 +155,7 @@ def _notices(paths: Iterable[str]) -> Iterator[WheelNotice]:
     shadows = set()
     for path in paths:
         name = installed_path(path)
-        if "/" not in name and name.endswith(_START_UP_SUFFIXES):
+        if "/" not in name and is_start_up_file(name):
             yield WheelNotice(path=path, sentence=f"lines of it run: {_START_UP}", start_up=True)
         top = name.partition("/")[0].partition(".")[0]
         is_module = "/" in name or name.endswith((".py", ".so", ".pyc"))
@@ -165,6 +165,11 @@ def _notices(paths: Iterable[str]) -> Iterator[WheelNotice]:
         other = spellings.setdefault(name.casefold(), name)
         if other != name:
             yield WheelNotice(path=path, sentence=f"where case does not count it takes the place of {other}")
+
+
+def is_start_up_file(name: str) -> bool:
+    """Whether a file *name* at the top of ``site-packages`` runs at every start of Python, if nobody empties it."""
+    return name.endswith(_START_UP_SUFFIXES)
 
 
 def check_start_up(filename: str, name: str, notices: Iterable[WheelNotice]) -> None:

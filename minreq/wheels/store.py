@@ -95,8 +95,17 @@ class Store:
     def unpack(self, wheel: Wheel) -> Path:
         """Return the folder with the files that the wheel installs into ``site-packages``; unpack it if needed.
 
-        ``purelib`` and ``platlib`` share this folder; scripts, headers and data are beside it. Raises ``HostileWheel``,
-        ``BrokenWheel``, and the errors of `fetch`.
+        Raises ``HostileWheel`` for a start-up file that is not allowed, and the errors of `unpack_tree`.
+        """
+        tree = self.unpack_tree(wheel)
+        self._report_notices(wheel, tree)
+        return tree / "lib"
+
+    def unpack_tree(self, wheel: Wheel) -> Path:
+        """Return the folder of all files of the wheel: ``lib``, ``bin``, ``data``, ``include``; unpack it if needed.
+
+        ``purelib`` and ``platlib`` share ``lib``. Start-up files are unpacked whether they are allowed or not. Raises
+        ``HostileWheel``, ``BrokenWheel``, and the errors of `fetch`.
         """
         archive = self.fetch(wheel)
         final = self.unpacked_folder / str(wheel.sha256)
@@ -107,8 +116,7 @@ class Store:
                 temporary_folder = self._temporary_folder()
                 unfinished = temporary_folder.path
                 try:
-                    allowed = wheel.name in self._allow_pth
-                    notices = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256, allow_pth=allowed)
+                    notices = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256)
                     (unfinished / _NOTICES).write_text(json.dumps([asdict(each) for each in notices]), "utf-8")
                     final.parent.mkdir(parents=True, exist_ok=True)
                     unfinished.replace(final)
@@ -117,8 +125,11 @@ class Store:
                 finally:
                     temporary_folder.remove()
             _mark_as_used(final)
-        self._report_notices(wheel, final)
-        return final / "lib"
+        return final
+
+    def allows_start_up(self, wheel: Wheel) -> bool:
+        """Whether the start-up files of *wheel* may run."""
+        return wheel.name in self._allow_pth
 
     def _remove_damaged_files(self, tree: Path) -> None:
         """Remove *tree* if it is not complete, else its compiled files that cannot be trusted."""
@@ -169,7 +180,7 @@ class Store:
         """
         file = final / _NOTICES
         notices = [WheelNotice(**each) for each in json.loads(file.read_text("utf-8"))] if file.exists() else []
-        if wheel.name not in self._allow_pth:
+        if not self.allows_start_up(wheel):
             rules.check_start_up(wheel.filename, wheel.name, notices)
         for notice in notices:
             sentence = f"{wheel.filename} has {notice.path}: {notice.sentence}"

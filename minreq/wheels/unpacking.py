@@ -25,13 +25,12 @@ from minreq.wheels import rules
 from minreq.wheels.rules import WheelNotice
 
 
-def unpack(
-    archive: Path, folder: Path, *, metadata_sha256: str | None = None, allow_pth: bool = False
-) -> tuple[WheelNotice, ...]:
+def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -> tuple[WheelNotice, ...]:
     """Unpack the wheel *archive* below *folder*: ``lib`` for modules and metadata, ``bin``, ``include``, ``data``.
 
     Nothing in it is run or compiled. *metadata_sha256* is the hash of the metadata that the index showed for the wheel,
-    if it did (PEP 658). Return notices on what is allowed and unusual. Raises ``HostileWheel`` and ``BrokenWheel``.
+    if it did (PEP 658). Return notices on what is unusual, start-up files among it. Raises ``HostileWheel`` and
+    ``BrokenWheel``.
     """
     schemes = {
         "purelib": str(folder / "lib"),
@@ -45,8 +44,6 @@ def unpack(
         with zipfile.ZipFile(archive) as file, warnings.catch_warnings():
             notices = rules.check_directory(archive.name, file.infolist(), archive.stat().st_size)
             name, version, _, _ = parse_wheel_filename(archive.name)
-            if not allow_pth:
-                rules.check_start_up(archive.name, name, notices)
             warnings.simplefilter("ignore", RuntimeWarning)  # installer warns that it skips compiled files.
             source = WheelFile(file)
             record = _check_dist_info(archive.name, file, source, metadata_sha256)

@@ -1,8 +1,8 @@
 """Install minreq's hooks at the start of every interpreter of a smoke: ask the parent, record, and isolate.
 
-This file and the others of its folder are copied into the ``site-packages`` of a temporary environment, where a
-``.pth`` file of one line imports this one. So a subprocess of the same interpreter loads the hooks too. The files
-import the standard library and each other, and nothing else of minreq.
+This file and the others of its folder are copied beside a temporary environment, where a ``.pth`` file of one line
+imports this one. So a subprocess of the same interpreter loads the hooks too. The files import the standard library and
+each other, at once: their folder does not stay on ``sys.path``. They import nothing else of minreq.
 
 Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > ``_minreq_programs`` >
 ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
@@ -15,7 +15,7 @@ The protocol, version 3
 
     {"protocol": 3, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "store": FOLDER or null}
+     "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...]}
 
 A process that cannot install the hooks, for instance since the number of the protocol is another, writes the reason to
 stderr and ends with the status 70: without the hooks it would ask nothing, and reach anything.
@@ -32,7 +32,8 @@ first message of a connection names the process; a subprocess inherits the name 
         {"answer": "namespace"}                                      an empty namespace package
         {"answer": "unknown"}                                        no distribution owns the name
     {"ask": "list", "name": GROUP or "", and the rest as above}   -> {"listed": [[NAME, VERSION, FOLDER, TEXT]...]}
-    {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL}    whether the file exists now
+    {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL, "source": PATH}
+        whether the source, which the store has at this path, has a compiled file now
     {"unsettled": REASON}                                         -> {}    a fork ends before it does what it must not
 
 The messages of the driver are in ``_minreq_driver.py``. If a connection closes before its process has sent ``end``, the
@@ -95,8 +96,8 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     record_uncaught(state)
     if configuration["opens"]:
         sys.addaudithook(make_open_hook(state))
-    if configuration["store"] is not None:
-        let_parent_compile(link, configuration["store"])
+    if configuration["sources"]:
+        let_parent_compile(link, configuration["sources"])
     if configuration["asks"]:
         sys.meta_path.append(Finder(link, state, configuration["shared"]))
     return link, state

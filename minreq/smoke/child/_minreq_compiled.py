@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _imp
 import marshal
 import sys
 from importlib.machinery import SourceFileLoader
@@ -9,6 +10,7 @@ from importlib.util import cache_from_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from _minreq_link import Link
@@ -17,25 +19,31 @@ if TYPE_CHECKING:
 _HEADER_SIZE = 16
 
 
-def let_parent_compile(link: Link, store: str) -> None:
-    """Let the import system ask the parent to compile each source below the folder *store*.
+def let_parent_compile(link: Link, folders: Sequence[str]) -> None:
+    """Let the import system ask the parent to compile each source below *folders*.
 
-    The parent's compiler leaves a file, which the next process finds in the usual way. What the compiler cannot compile
-    is compiled here.
+    The parent's compiler leaves a file in the store, which the next process finds in the usual way; this process may
+    see other files than those of the store, and would not see a new one among them. What the compiler cannot compile is
+    compiled here.
     """
     compile_here = SourceFileLoader.source_to_code
-    prefix = store + "/"
+    prefixes = tuple(folder + "/" for folder in folders)
 
     def source_to_code(self: SourceFileLoader, data: Any, path: Any, **options: Any) -> Any:
         # Loaders derived from this one may have changed what they read.
-        if type(self) is SourceFileLoader and isinstance(path, str) and path.startswith(prefix) and not options:
+        if type(self) is SourceFileLoader and isinstance(path, str) and path.startswith(prefixes) and not options:
             optimize = sys.flags.optimize
-            if link.request({"compile": path, "optimize": optimize}).get("compiled"):
+            answer = link.request({"compile": path, "optimize": optimize})
+            if answer.get("compiled"):
                 try:
-                    with open(cache_from_source(path), "rb") as file:
-                        return marshal.loads(file.read()[_HEADER_SIZE:])  # noqa: S302 - The parent has just written it.
+                    with open(cache_from_source(answer["source"]), "rb") as file:
+                        code = marshal.loads(file.read()[_HEADER_SIZE:])  # noqa: S302 - The parent has just written it.
+                    # As the import system does with the code of each compiled file.
+                    _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]  # noqa: SLF001
                 except (OSError, EOFError, ValueError, TypeError):
                     pass
+                else:
+                    return code
         return compile_here(self, data, path, **options)
 
     SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign,assignment]  # For every loader there is.

@@ -1,13 +1,14 @@
 """Run the stages of a smoke in the child: the first stage, then each group in a fork of the process after it.
 
-Run as ``python -c "import _minreq_driver; _minreq_driver.main()"`` in the environment that ``_minreq_child`` describes.
+The command line of the child imports this file and calls `main`, in the environment that ``_minreq_child`` describes.
 The messages of the driver, in version 3 of the protocol described there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
     {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...],
-                "missing": [MODULE...], "traceback": TEXT, "output": TEXT, "warnings": [...], "logs": [...],
-                "connections": [...], "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
+                "missing": [[MODULE, [FILE, LINE, FUNCTION] or null]...], "traceback": TEXT, "output": TEXT,
+                "warnings": [...], "logs": [...], "connections": [...],
+                "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
                 "opened": [FILE...]}}        "opened" is empty unless the configuration asks for it
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}

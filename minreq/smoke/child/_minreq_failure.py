@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 import traceback
 
+from _minreq_frames import is_machinery
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _minreq_frames import FrameInfo
+
 #: The attribute of minreq's own exceptions; its value is the name of the distribution that was declined.
 DECLINED = "_minreq_declined"
 
@@ -31,10 +37,23 @@ def declined_distributions(error: BaseException) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def missing_modules(error: BaseException) -> list[str]:
-    """Return the modules that a ModuleNotFoundError among what led to *error* names."""
-    names = [each.name for each in exception_chain(error) if isinstance(each, ModuleNotFoundError) and each.name]
-    return list(dict.fromkeys(names))
+def missing_modules(error: BaseException) -> list[tuple[str, FrameInfo | None]]:
+    """Return the modules that a ModuleNotFoundError among what led to *error* names, each with what imports it."""
+    found: dict[str, FrameInfo | None] = {}
+    for each in exception_chain(error):
+        if isinstance(each, ModuleNotFoundError) and each.name:
+            found.setdefault(each.name, _importing_frame(each))
+    return list(found.items())
+
+
+def _importing_frame(error: BaseException) -> FrameInfo | None:
+    """Return the frame that raised *error*; frames of the import machinery and of minreq do not count."""
+    innermost = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        if not is_machinery(str(frame.f_globals.get("__name__", "")), code.co_filename):
+            innermost = (code.co_filename, line, code.co_name)
+    return innermost
 
 
 def text_of(value: object) -> str:

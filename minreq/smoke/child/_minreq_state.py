@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _minreq_frames import FrameInfo
 
-#: The ``site-packages`` of the sandbox; minreq writes files here, where no smoke looks.
+#: A folder of the sandbox beside the environment; minreq writes files here, where no smoke looks.
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 

@@ -1,0 +1,251 @@
+"""Find by runs in environments what no trace shows: what a set lacks, and what it does not need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
+
+from packaging.utils import NormalizedName
+
+from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
+from minreq.minimize.choices import UserChoices
+from minreq.minimize.compare import Deviation, describe, normalize_text
+from minreq.minimize.observe import Observation, observe_environment
+from minreq.minimize.reference import Reference
+from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
+from minreq.minimize.suspects import Suspects
+from minreq.minimize.verdicts import Verdicts
+from minreq.model import Difference, Evidence, Failure
+from minreq.reporting import Reporter
+from minreq.smoke.results import StageResult
+
+
+@dataclass(slots=True, kw_only=True)
+class EnvironmentRuns:
+    """The runs of one search in environments; each set runs once."""
+
+    runner: SmokeRunner
+    pool: Executor
+    _runs: dict[tuple[frozenset[NormalizedName], str], Future[Observation]] = field(default_factory=dict, init=False)
+    _count: int = field(default=0, init=False)
+
+    def start(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
+        """Return the run on *names*; start it in a thread of the pool if there is none.
+
+        With *stage* only its group runs.
+        """
+        if (names, "") in self._runs or self._is_everything(stage):
+            stage = ""
+        if (names, stage) not in self._runs:
+            self._runs[names, stage] = self.repeat(names, stage)
+        return self._runs[names, stage]
+
+    def _is_everything(self, stage: str) -> bool:
+        """Whether the group of *stage* is the whole plan."""
+        plan = self.runner.setup.plan
+        return plan.groups_with({stage}) == plan.groups
+
+    def repeat(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
+        """Start another run on *names*."""
+        self._count += 1
+        runner, plan = self.runner, self.runner.setup.plan
+        if stage:
+            runner = runner.with_plan(replace(plan, groups=plan.groups_with({stage})))
+        return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
+
+
+#: What a run on a set did otherwise than the reference: a stage failed, or deviated.
+Fault = StageResult | Deviation
+
+
+def _stage(fault: Fault) -> str:
+    return fault.stage if isinstance(fault, Deviation) else fault.behaviour.stage
+
+
+def _describe(fault: Fault) -> str:
+    return describe(fault) if isinstance(fault, Deviation) else fault.behaviour.status
+
+
+def _text(fault: Fault) -> str:
+    """Return all that a run shows about *fault*."""
+    if isinstance(fault, Deviation):
+        return f"{fault.first}\n{fault.second}"
+    return f"{fault.behaviour.status}\n{fault.traceback}"
+
+
+def _evidence(name: NormalizedName, fault: Fault) -> Failure | Difference:
+    """Return *fault* as the evidence for *name*, which a run went without."""
+    if isinstance(fault, Deviation):
+        return difference_evidence(name, fault)
+    behaviour = fault.behaviour
+    return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+
+
+def _find_again(fault: Fault, others: Iterable[Fault]) -> Fault | None:
+    """Return the one of *others*, the faults of another run, that shows *fault* again or hides it."""
+    return next((each for each in others if _shows(each, fault)), None)
+
+
+def _shows(other: Fault, fault: Fault) -> bool:
+    if isinstance(fault, Deviation):
+        # A run that fails does not show what it would do otherwise.
+        return not isinstance(other, Deviation) or (other.stage, other.what) == (fault.stage, fault.what)
+    if isinstance(other, Deviation):
+        return False
+    first, second = fault.behaviour, other.behaviour
+    return (first.stage, normalize_text(first.status)) == (second.stage, normalize_text(second.status))
+
+
+@dataclass(slots=True, kw_only=True)
+class EnvironmentSearch:
+    """A search that decides by runs in environments alone; it needs no trace, and takes more runs.
+
+    The reference has all distributions and no fault. So what a set lacks is among the others: it is found by adding
+    more and more of them, the likeliest first.
+    """
+
+    runner: SmokeRunner
+    reference: Reference
+    choices: UserChoices
+    verdicts: Verdicts
+    reporter: Reporter
+    runs: EnvironmentRuns
+    #: What the search found to be needed.
+    evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
+
+    def complete(
+        self, names: frozenset[NormalizedName], likely: Collection[NormalizedName] = ()
+    ) -> frozenset[NormalizedName]:
+        """Return *names* with what has to be added so that the smoke behaves as in the reference.
+
+        *likely* are tried before others of the same suspicion. Raises ``SmokeNotDeterministic`` where two runs of one
+        set differ, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
+        """
+        is_first = True
+        while True:
+            faults = self._faults(self.runs.start(names).result())
+            if not faults:
+                return names
+            fault = faults[0]
+            if is_first:
+                self._check_repeats(names, fault)
+            is_first = False
+            name, last = self._find_needed(names, fault, likely)
+            names = self._keep(names, name, _evidence(name, last))
+
+    def reduce(
+        self, names: frozenset[NormalizedName], doubtful: Collection[NormalizedName]
+    ) -> frozenset[NormalizedName]:
+        """Leave out each of *doubtful* once; return *names* without those that the smoke does not need."""
+        waiting = frozenset(doubtful) & names
+        while waiting:
+            found = self._settle(names, waiting)
+            kept = {name: verdict for name, verdict in found.items() if verdict is not None and self._keeps(verdict)}
+            self.evidence.update(kept)
+            gone = waiting - kept.keys()
+            for name in gone:
+                self.evidence.pop(name, None)
+                self._accept(name, found[name])
+            if not gone:
+                return names
+            self.verdicts.passed_without |= {name for name in gone if found[name] is None}
+            names = self.complete(names - gone, likely=gone)
+            self.verdicts.passed_without -= names
+            # What is left out now may have caused a difference that another distribution was kept for.
+            waiting = frozenset(
+                name for name in names & self.evidence.keys() if isinstance(self.evidence[name], Difference)
+            ) - (gone & names)
+        return names
+
+    def _settle(
+        self, names: frozenset[NormalizedName], waiting: Collection[NormalizedName]
+    ) -> dict[NormalizedName, Verdict]:
+        """Return the verdict on each of *waiting* by a run on the other *names*."""
+        for name in sorted(waiting):
+            self.runs.start(names - {name})
+        verdicts: dict[NormalizedName, Verdict] = {}
+        for name in sorted(waiting):
+            faults = self._faults(self.runs.start(names - {name}).result())
+            failure = faults[0] if faults else None
+            if isinstance(failure, StageResult) and not names_missing_module(self.runner, failure, name):
+                # A failure of an unknown cause counts when it comes again.
+                faults = self._faults(self.runs.repeat(names - {name}).result())
+            verdicts[name] = _evidence(name, faults[0]) if faults else None
+            self.reporter.settled(name, verdicts[name])
+        return verdicts
+
+    def _keeps(self, evidence: Evidence) -> bool:
+        """Whether *evidence* keeps a distribution."""
+        return not (isinstance(evidence, Difference) and self._tolerates(evidence.distribution))
+
+    def _tolerates(self, name: NormalizedName) -> bool:
+        """Whether the smoke may behave differently without *name*."""
+        return self.choices.smallest or name in self.choices.excluded
+
+    def _accept(self, name: NormalizedName, difference: Verdict) -> None:
+        """Accept *difference* if there is one: from now on it is no fault."""
+        if isinstance(difference, Difference):
+            if name in self.verdicts.degraded:
+                self.verdicts.tolerated_differences.append(difference)
+            else:
+                self.verdicts.degraded[name] = difference
+
+    def _keep(
+        self, names: frozenset[NormalizedName], name: NormalizedName, evidence: Failure | Difference
+    ) -> frozenset[NormalizedName]:
+        """Return *names* with *name*, or accept the difference where the user does."""
+        if not self._keeps(evidence):
+            self._accept(name, evidence)
+            return names
+        if name in self.choices.excluded and isinstance(evidence, Failure):
+            raise ExcludedIsNeeded(name, evidence.stage, evidence.error)
+        self.verdicts.degraded.pop(name, None)
+        self.evidence[name] = evidence
+        self.reporter.settled(name, evidence)
+        return names | {name}
+
+    def _faults(self, run: Observation) -> tuple[Fault, ...]:
+        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
+        if run.failure is not None:
+            return (run.failure,)
+        return self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
+
+    def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
+        """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""
+        again = self._faults(self.runs.repeat(names, _stage(fault)).result())
+        if _find_again(fault, again) is None:
+            raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
+
+    def _find_needed(
+        self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]
+    ) -> tuple[NormalizedName, Fault]:
+        """Return a distribution that *fault* comes without, and the fault in a run that lacks no other one."""
+        absent = self.reference.names - names
+        missing = () if isinstance(fault, Deviation) else fault.missing_modules
+        suspects = Suspects(self.runner, names, likely)
+        candidates = [
+            *suspects.order(absent - self.choices.excluded, _text(fault), missing),
+            *sorted(absent & self.choices.excluded),
+        ]
+        if not candidates:
+            raise SmokeNotDeterministic(_stage(fault), _describe(fault))
+        low, high, last = 0, 1, fault
+        while high < len(candidates) and (seen := self._observe_again(fault, names, candidates[:high])):
+            low, high, last = high, min(high * 2, len(candidates)), seen
+        while high - low > 1:
+            middle = (low + high) // 2
+            seen = self._observe_again(fault, names, candidates[:middle])
+            if seen:
+                low, last = middle, seen
+            else:
+                high = middle
+        return candidates[high - 1], last
+
+    def _observe_again(
+        self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName]
+    ) -> Fault | None:
+        """Return *fault* as a run on *names* and *more* shows it; ``None`` where it does not."""
+        run = self.runs.start(names.union(more), _stage(fault)).result()
+        return _find_again(fault, self._faults(run))

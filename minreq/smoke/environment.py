@@ -1,0 +1,209 @@
+"""The environment of a child: like a virtual environment, with wheels as an installer leaves them in it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from minreq.wheels.rules import is_start_up_file
+from minreq.wheels.unpacking import read_record
+
+#: The first line of a script in an unpacked wheel; an installer puts the interpreter of the environment there.
+_ANY_INTERPRETER = b"#!python\n"
+#: Linux merges no more folders (``OVL_MAX_STACK``).
+_MAX_MERGED = 500
+#: What raises these is in the way of another file, as it would be for an installer.
+_CONFLICTS = (FileExistsError, IsADirectoryError, NotADirectoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What an environment has: unpacked wheels, in the order in which an installer writes them."""
+
+    #: Folders of the store; each has ``lib``, ``bin``, ``data`` and ``include``.
+    trees: tuple[Path, ...]
+    #: The trees whose start-up files may run; those of the others are laid out empty.
+    start_up: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedFolder:
+    """A folder that shows the files of other folders, the first of them on top; nobody can write into it."""
+
+    at: Path
+    #: A folder alone shows itself.
+    of: tuple[Path, ...]
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return it as the launcher reads it."""
+        return {"at": str(self.at), "of": [str(folder) for folder in self.of]}
+
+
+class Environment:
+    """The places of an environment below *prefix*, for the interpreter *executable*."""
+
+    def __init__(self, prefix: Path, executable: Path, version: tuple[int, int]) -> None:
+        self._executable = executable
+        self._name = "python{}.{}".format(*version)
+        self.prefix = prefix
+        self.bin = prefix / "bin"
+        self.python = self.bin / "python"
+        self.site_packages = prefix / "lib" / self._name / "site-packages"
+
+    def create(self) -> None:
+        """Write what the module ``venv`` writes, without pip and activation scripts."""
+        for folder in (self.bin, self.site_packages, self.prefix / "include" / self._name):
+            folder.mkdir(parents=True)
+        self.python.symlink_to(self._executable)
+        for name in ("python3", self._name):
+            (self.bin / name).symlink_to("python")
+        if sys.maxsize > 1 << 32 and sys.platform != "darwin":
+            (self.prefix / "lib64").symlink_to("lib")
+        configuration = f"home = {self._executable.parent}\ninclude-system-site-packages = false\n"
+        (self.prefix / "pyvenv.cfg").write_text(configuration, "utf-8")
+
+    def install(self, installed: Installed, own: Path, *, merge: bool) -> MergedFolder:
+        """Lay out *installed*; return how its ``site-packages`` is to be mounted.
+
+        With *merge* the kernel merges the folders of the store, and the new folder *own* has the files that the store
+        has not. Otherwise the files are copied, which takes seconds for a large set.
+        """
+        for tree in installed.trees:
+            self._install_beside_modules(tree)
+        libs = [tree / "lib" for tree in installed.trees]
+        if merge and len(libs) < _MAX_MERGED:
+            own.mkdir()
+            merged = MergedFolder(at=self.site_packages, of=(own, *reversed(libs)))
+        else:
+            own = self.site_packages
+            for lib in libs:
+                _copy_tree(str(lib), str(own))
+            merged = MergedFolder(at=own, of=(own,))
+        for tree in installed.trees:
+            self._write_own_files(tree, own, may_start_up=tree in installed.start_up)
+        return merged
+
+    def _install_beside_modules(self, tree: Path) -> None:
+        """Copy the scripts, data and headers of *tree*; most wheels have none."""
+        if (tree / "bin").is_dir():
+            _copy_tree(str(tree / "bin"), str(self.bin), self._copy_script)
+        if (tree / "data").is_dir():
+            _copy_tree(str(tree / "data"), str(self.prefix))
+        if (tree / "include").is_dir():
+            headers = self.prefix / self._headers_of(tree)
+            headers.mkdir(parents=True, exist_ok=True)
+            _copy_tree(str(tree / "include"), str(headers))
+
+    def _headers_of(self, tree: Path) -> str:
+        """Return the folder of the headers of *tree*, relative to the prefix."""
+        return f"include/site/{self._name}/{_dist_info(tree).partition('-')[0]}"
+
+    def _copy_script(self, source: str, target: str) -> None:
+        with open(source, "rb") as file:  # noqa: PTH123 - As in `_copy_tree`.
+            is_script = file.readline() == _ANY_INTERPRETER
+            rest = file.read() if is_script else b""
+        _copy_file(source, target)
+        if is_script:
+            Path(target).write_bytes(f"#!{self.python}\n".encode() + rest)
+
+    def _write_own_files(self, tree: Path, own: Path, *, may_start_up: bool) -> None:
+        """Write into *own* what an installer writes beside the files of the wheel, or writes differently."""
+        dist_info = own / _dist_info(tree)
+        dist_info.mkdir(exist_ok=True)
+        (dist_info / "INSTALLER").write_text("pip\n", "utf-8")
+        if any((tree / name).is_dir() for name in ("bin", "data", "include")):
+            text = io.StringIO()
+            rows = (self._correct_row(tree, row) for row in read_record(tree / "lib"))
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            record = dist_info / "RECORD"
+            record.unlink(missing_ok=True)
+            record.write_text(text.getvalue(), "utf-8")
+        if not may_start_up:
+            for file in (tree / "lib").iterdir():
+                if is_start_up_file(file.name) and file.is_file():
+                    (own / file.name).write_bytes(b"")
+
+    def _correct_row(self, tree: Path, row: Sequence[str]) -> Sequence[str]:
+        """Return a row of RECORD with the path in the environment; scripts have other bytes in it than in the store."""
+        path, *rest = row
+        above, _, name = path.partition("/")
+        if above != "..":
+            return row
+        folder, _, name = name.partition("/")
+        inside = {"bin": "bin/", "data": "", "include": f"{self._headers_of(tree)}/"}[folder] + name
+        script = self.prefix / inside
+        if folder == "bin" and script.is_file():
+            content = script.read_bytes()
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            rest = [f"sha256={digest}", str(len(content))]
+        return [f"../../../{inside}", *rest]
+
+
+class StoredFiles:
+    """Finds the files of the store behind those of an environment's ``site-packages``."""
+
+    def __init__(self, installed: Installed, site_packages: Path) -> None:
+        self._folder = f"{site_packages}/"
+        #: By name at the top of ``site-packages``: the folders that have it, the one on top first.
+        self._libs_by_name: dict[str, list[str]] = {}
+        for tree in reversed(installed.trees):
+            lib = str(tree / "lib")
+            for name in os.listdir(lib):  # noqa: PTH208 - Names are enough.
+                self._libs_by_name.setdefault(name, []).append(lib)
+
+    def find(self, file: str) -> str:
+        """Return the path of *file* in the store; any other file as it is."""
+        if not file.startswith(self._folder):
+            return file
+        path = file.removeprefix(self._folder)
+        libs = self._libs_by_name.get(path.partition("/")[0], ())
+        found = (f"{lib}/{path}" for lib in libs)
+        return next((each for each in found if len(libs) == 1 or os.path.exists(each)), file)  # noqa: PTH110
+
+
+def _dist_info(tree: Path) -> str:
+    """Return the name of the ``.dist-info`` folder of *tree*; each unpacked wheel has one."""
+    return min(name for name in os.listdir(tree / "lib") if name.endswith(".dist-info"))  # noqa: PTH208
+
+
+def _copy_tree(source: str, target: str, copy: Callable[[str, str], None] | None = None) -> None:
+    """Copy the files below *source* into the folder *target*; as with an installer, the last of a name counts.
+
+    A set may have ten thousand files: `shutil.copytree` takes twice as long. A file that another is in the way of is
+    left out; an installer fails there.
+    """
+    copy = copy or _copy_file
+    for entry in _entries(source):
+        path = os.path.join(target, entry.name)  # noqa: PTH118 - Paths would be most of the time.
+        with suppress(*_CONFLICTS):
+            if entry.is_dir(follow_symlinks=False):
+                if not os.path.isdir(path):  # noqa: PTH112
+                    os.mkdir(path)  # noqa: PTH102
+                _copy_tree(entry.path, path, copy)
+            else:
+                copy(entry.path, path)
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from entries
+
+
+def _copy_file(source: str, target: str) -> None:
+    """Copy *source* to *target* with its permissions; a Python source with its times, which its compiled file has."""
+    if os.path.lexists(target):
+        os.unlink(target)  # noqa: PTH108
+    shutil.copyfile(source, target)
+    shutil.copymode(source, target)
+    if source.endswith(".py"):
+        status = os.stat(source)  # noqa: PTH116
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

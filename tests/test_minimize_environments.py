@@ -1,0 +1,98 @@
+"""What no trace shows is found by runs in environments, and by few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.utils import NormalizedName
+from scenariorun import ScenarioResult, run_scenario
+from wheelhouse import SCENARIOS, load, parse, write
+
+from minreq.errors import ExcludedIsNeeded
+from minreq.minimize import environments
+from minreq.minimize.observe import Observation, observe_environment
+from minreq.minimize.runner import SmokeRunner
+
+#: A program that counts folders; the text of the difference names none of them.
+COUNTED = """
+explanation = "A program counts the folders beside it that have a certain file."
+requirements = ["app"]
+program = "import app; print(app.COUNT)"
+kept = ["app", "plugin"]
+dropped = ["a", "b", "c", "d", "e", "f"]
+[wheels.app."1.0"]
+requires = ["a", "b", "c", "d", "e", "f", "plugin"]
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+from pathlib import Path
+COUNT = len(list(Path(__file__).parent.parent.glob("*/card.txt")))
+'''
+[wheels.plugin."1.0"]
+files = { "plugin/card.txt" = "" }
+[wheels]
+a."1.0" = {}
+b."1.0" = {}
+c."1.0" = {}
+d."1.0" = {}
+e."1.0" = {}
+f."1.0" = {}
+"""
+
+#: As above with two that count, and a failure if one of them is missing.
+NEEDED = COUNTED.replace("Path(__file__)", "Path(__file__)").replace(
+    "COUNT = len", "assert Path(__file__).parent.parent.joinpath('plugin').exists(), 'no card'\nCOUNT = len"
+)
+
+
+@pytest.fixture
+def sets(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[NormalizedName]]:
+    """The sets that ran in environments."""
+    found: list[frozenset[NormalizedName]] = []
+
+    def watched(runner: SmokeRunner, names: Iterable[NormalizedName], name: str, **rest: Any) -> Observation:
+        found.append(frozenset(names))
+        return observe_environment(runner, names, name, **rest)
+
+    monkeypatch.setattr(environments, "observe_environment", watched)
+    return found
+
+
+def locked(text: str, folder: Path) -> ScenarioResult:
+    return run_scenario(write(parse(text), folder / "house"))
+
+
+def test_what_the_difference_names_is_tried_first(sets: list[frozenset[NormalizedName]], tmp_path: Path) -> None:
+    """The set, once more to see that it does the same, and the set with what was missing."""
+    found = run_scenario(write(load(SCENARIOS / "prefix-scan.toml"), tmp_path / "house"))
+    assert found.kept == ("app", "app-plugin")
+    assert sets == [{"app"}, {"app"}, {"app", "app-plugin"}]
+    assert [each.question for each in found.selection.kept if each.candidate.name == "app-plugin"] == [None]
+
+
+def test_one_of_many_is_found_by_halving(sets: list[frozenset[NormalizedName]], tmp_path: Path) -> None:
+    found = locked(COUNTED, tmp_path)
+    assert found.kept == ("app", "plugin")
+    # The last: the set that was found. Before: 1, 2 and 4 of seven others, then halves of the rest.
+    assert len(sets) <= 8
+    assert sets[-1] == {"app", "plugin"}
+
+
+def test_an_excluded_one_that_makes_a_difference_stays_out(tmp_path: Path) -> None:
+    found = locked(COUNTED.replace("[wheels.app.", '[lock]\nexclude = ["plugin"]\n[wheels.app.', 1), tmp_path)
+    assert found.kept == ("app",)
+    assert found.minimal_set.degraded.keys() == {"plugin"}
+
+
+def test_an_excluded_one_that_is_needed_is_an_error(tmp_path: Path) -> None:
+    text = NEEDED.replace("[wheels.app.", '[lock]\nexclude = ["plugin"]\n[wheels.app.', 1)
+    with pytest.raises(ExcludedIsNeeded, match="plugin"):
+        locked(text, tmp_path)
+
+
+def test_with_smallest_a_difference_keeps_nothing(tmp_path: Path) -> None:
+    found = locked(COUNTED.replace("[wheels.app.", "[lock]\nsmallest = true\n[wheels.app.", 1), tmp_path)
+    assert found.kept == ("app",)
+    assert found.left_out["plugin"] == "degraded: output of smoke/program differs"
