@@ -32,12 +32,12 @@ class Sandbox:
 
     def __init__(self, executable: Path, version: tuple[int, int]) -> None:
         self._executable = executable
-        self._version = version
         # A short path: the address of a Unix socket has room for about a hundred bytes.
         self._temporary_folder = TemporaryFolder()
         self.folder = self._temporary_folder.path
         self.socket = self.folder / "socket"
         self.python = self.folder / "bin" / "python"
+        self._hook_folder = self.folder / "lib" / f"python{version[0]}.{version[1]}" / "site-packages"
 
     def __enter__(self) -> Sandbox:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         return self
@@ -85,7 +85,7 @@ class Sandbox:
             raise
 
     def _write(self, configuration: Mapping[str, object]) -> None:
-        site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"
+        site_packages = self._hook_folder
         for folder in (site_packages, self.python.parent, *map(self.folder.joinpath, ("home", "temporary", "work"))):
             folder.mkdir(parents=True)
         self.python.symlink_to(self._executable)
@@ -112,6 +112,10 @@ class Sandbox:
             **_LOCALE,
             **variables,
         }
+
+    def errors_file(self, pid: int) -> Path:
+        """Return the file that has what process *pid*, in its own namespace, writes to stderr in a stage."""
+        return self._hook_folder / f"errors-{pid}"
 
     @property
     def work(self) -> Path:
