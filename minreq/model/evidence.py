@@ -78,7 +78,7 @@ class Difference:
     kind: Literal["difference"] = "difference"
     distribution: NormalizedName
     stage: str
-    #: What differs: ``warnings``, ``logs``, ``output``, ``order of output``, ``request header user-agent`` and the like.
+    #: What differs: ``warnings``, ``logs``, ``output``, ``order of output``, ``request header accept``...
     what: str
     with_it: str
     without_it: str

@@ -218,8 +218,8 @@ def _flush(stream: object) -> None:
     try:
         if stream is not None:
             stream.flush()  # type: ignore[attr-defined]  # If it has none, that is one of the exceptions.
-    except Exception:  # noqa: BLE001, S110 - The program closed it, or put something else there, or is writing to it.
-        pass
+    except Exception:  # noqa: BLE001 - The program closed it, or put something else there, or is writing to it.
+        return
 
 
 def _decode(text: bytes) -> str:
@@ -230,4 +230,4 @@ def _remove(path: str) -> None:
     try:
         os.remove(path)
     except OSError:
-        pass
+        return
