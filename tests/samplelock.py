@@ -207,6 +207,8 @@ BEHAVIOUR = Behaviour(
             stage="openai/chat",
             status="passed",
             output=("hello",),
+            errors=("using the slow tokenizer",),
+            exits=("exit 0 (litellm/utils.py:75)",),
             requests=(
                 RecordedRequest(
                     method="POST",
@@ -340,8 +342,10 @@ _REQUESTS = st.builds(RecordedRequest, headers=st.lists(st.tuples(_TEXTS, _TEXTS
 _STAGES = st.builds(
     StageBehaviour,
     output=_sorted_texts(),
+    errors=_sorted_texts(),
     warnings=_sorted_texts(),
     logs=_sorted_texts(),
+    exits=_sorted_texts(),
     connections=_sorted_texts(),
     requests=st.lists(_REQUESTS, max_size=2).map(tuple),
 )

@@ -158,6 +158,8 @@ CASES: Mapping[str, Sequence[str]] = {
         "difference-beside-noisy-output",
         "smoke-differs-now-and-then",
         "smoke-fails-now-and-then",
+        "order-of-lines",
+        "digest-that-is-steady",
     ),
     "A smoke that dies, hangs or fails by itself": (
         "smoke-crashes",
@@ -166,6 +168,12 @@ CASES: Mapping[str, Sequence[str]] = {
         "smoke-closes-every-descriptor",
         "smoke-never-ends",
         "smoke-fails-by-itself",
+    ),
+    "What a person sees beside stdout": (
+        "written-to-stderr",
+        "log-beside-stderr",
+        "log-of-a-worker",
+        "status-of-a-worker",
     ),
     "What a smoke prints and reaches": (
         "smoke-prints-a-megabyte",

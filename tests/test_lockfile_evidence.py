@@ -106,8 +106,8 @@ def changed(key: str, value: Any) -> str:
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
-        ("schema", 1, "is 1, and this minreq reads 3"),
-        ("schema", ..., "is None, and this minreq reads 3"),
+        ("schema", 1, "is 1, and this minreq reads 4"),
+        ("schema", ..., "is None, and this minreq reads 4"),
         ("root", 1, "is not a string"),
         ("root", ..., "is missing"),
         ("extra", 1, "unknown key"),
@@ -160,7 +160,7 @@ def test_a_distribution_stands_once() -> None:
         ("", "is not JSON"),
         ("<<<<<<< HEAD\n{}", "is not JSON"),
         ("[]", "is not an object"),
-        ('{"schema": 3, "schema": 3}', "occurs twice in one object"),
+        ('{"schema": 4, "schema": 4}', "occurs twice in one object"),
         ("[" * 200_000, "is nested too deeply"),
     ],
     ids=["empty", "conflict", "array", "duplicate key", "deep"],

@@ -15,6 +15,7 @@ from minreq.minimize.compare import (
     beyond_noise,
     describe,
     deviations,
+    hidden_deviations,
     normalize_behaviour,
     normalize_text,
     without_noise,
@@ -28,6 +29,14 @@ def stage(name: str = "openai/chat", **facts: Any) -> StageBehaviour:
 
 
 PLAIN = stage()
+#: The result of a stage that did nothing.
+MESSAGE: dict[str, Any] = {
+    "status": "passed",
+    "traceback": "",
+    "output": "",
+    "errors": "",
+    **dict.fromkeys(("warnings", "logs", "exits", "connections", "declined", "missing", "opened", "loaded"), ()),
+}
 
 
 def changed(whole: StageBehaviour, **facts: Any) -> StageBehaviour:
@@ -49,11 +58,19 @@ def compared(first: StageBehaviour, second: StageBehaviour) -> list[tuple[str, s
 
 def test_equal_behaviour() -> None:
     """A run does not differ from itself."""
-    whole = stage(output=("a",), warnings=("w",), logs=("l",), connections=("c:1",), requests=(request(x="1"),))
+    whole = stage(
+        output=("a",),
+        errors=("e",),
+        warnings=("w",),
+        logs=("l",),
+        exits=("exit 0 (a.py:1)",),
+        connections=("c:1",),
+        requests=(request(x="1"),),
+    )
     assert compared(whole, whole) == []
 
 
-@pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
+@pytest.mark.parametrize("what", ["output", "errors", "warnings", "logs", "connections"])
 def test_lines(what: str) -> None:
     """The deviation has only the lines of one side, each as often as that side has it more."""
     first, second = changed(PLAIN, **{what: ("same", "x", "x")}), changed(PLAIN, **{what: ("x", "new", "same")})
@@ -61,10 +78,47 @@ def test_lines(what: str) -> None:
     assert compared(second, first) == [(what, "new", "x")]
 
 
-@pytest.mark.parametrize("what", ["output", "warnings", "logs", "connections"])
+@pytest.mark.parametrize("what", ["warnings", "logs", "connections"])
 def test_order_of_lines_does_not_count(what: str) -> None:
     """Threads may be faster or slower."""
     assert compared(changed(PLAIN, **{what: ("a", "b")}), changed(PLAIN, **{what: ("b", "a")})) == []
+
+
+@pytest.mark.parametrize("what", ["output", "errors"])
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param("a b c d", "a c b d", [("order of {}", "b c", "c b")], id="from-the-first-to-the-last"),
+        pytest.param("a 1 b", "b 2 a", [("{}", "1", "2"), ("order of {}", "a b", "b a")], id="beside-another-line"),
+        pytest.param("a b a", "a b", [("{}", "a", "")], id="one-is-missing"),
+        pytest.param("a b a", "b a a", [("order of {}", "a b", "b a")], id="several-times"),
+        pytest.param("a 0x7f3bd4a01d30", "a 0x7f3bd4a01d99", [], id="new-in-each-run"),
+    ],
+)
+def test_order_of_printed_lines(what: str, first: str, second: str, expected: list[tuple[str, str, str]]) -> None:
+    """A line that varies does not hide that others stand in another order."""
+    found = compared(changed(PLAIN, **{what: tuple(first.split())}), changed(PLAIN, **{what: tuple(second.split())}))
+    assert found == [(kind.format(what), *(text.replace(" ", "\n") for text in texts)) for kind, *texts in expected]
+
+
+def test_order_that_is_noise_hides_no_missing_line() -> None:
+    """Threads print in any order, and each of them prints."""
+    one, other, now = (behaviour(changed(PLAIN, output=tuple(lines))) for lines in ("abc", "bac", "cb"))
+    noise = deviations(one, other)
+    assert [each.what for each in noise] == ["order of output"]
+    found = beyond_noise(deviations(one, now), noise)
+    assert [(each.what, each.first) for each in found] == [("output", "a")]
+    recorded = normalize_behaviour(one, noise)
+    assert recorded == normalize_behaviour(other, noise)
+    assert recorded.stages[0].output == ("a", "b", "c")
+
+
+def test_exits_are_compared_where_both_runs_waited() -> None:
+    """What is left out may start processes that nobody else looks at."""
+    first = changed(PLAIN, exits=("exit 0 (a.py:1)", "exit 0 (b.py:2)"))
+    second = changed(PLAIN, exits=("exit 1 (a.py:1)", "exit -9 (c.py:3)"))
+    assert compared(first, second) == [("exits", "exit 0 (a.py:1)", "exit 1 (a.py:1)")]
+    assert compared(second, first) == [("exits", "exit 1 (a.py:1)", "exit 0 (a.py:1)")]
 
 
 def test_of_connections_only_addresses_are_compared() -> None:
@@ -75,13 +129,27 @@ def test_of_connections_only_addresses_are_compared() -> None:
 
 def test_number_of_connections_does_not_count() -> None:
     """Of two threads that open the same address both try, or one of them uses what the other found."""
-    message: dict[str, Any] = {"status": "passed", "output": "", "warnings": [], "logs": [], "declined": []}
-    message |= {"missing": [], "traceback": "", "opened": [], "loaded": []}
     once, twice = (
-        read_result("chat", {**message, "connections": ["host:443"] * times}, str).behaviour for times in (1, 2)
+        read_result("chat", {**MESSAGE, "connections": ["host:443"] * times}, str).behaviour for times in (1, 2)
     )
     assert once == twice
     assert once.connections == ("host:443",)
+
+
+def test_records_of_workers_belong_to_the_stage() -> None:
+    """And what shows them on stderr does not."""
+    message = {**MESSAGE, "logs": ["WARNING a: mine"], "errors": "before\nx theirs\nafter\n"}
+    records = [
+        {"logs": ["WARNING b: theirs"], "shown": ["x theirs\n"]},
+        {"warnings": ["UserWarning: old (b.py)"], "shown": ["written elsewhere\n"]},
+        {"exits": ["exit 1 (b.py:1)"]},
+        {"exits": ["exit 1 (b.py:1)"]},
+    ]
+    found = read_result("chat", message, str, records).behaviour
+    assert found.logs == ("WARNING a: mine", "WARNING b: theirs")
+    assert found.warnings == ("UserWarning: old (b.py)",)
+    assert found.exits == ("exit 1 (b.py:1)",)
+    assert found.errors == ("before", "after")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +268,10 @@ def test_concurrent_requests_are_paired() -> None:
         ("short 0a0a0a0a", "short 0a0a0a0a"),
         ("at 20261122T115747Z.", "at #."),
         ("at 2026-11-22T11:57:47.123Z", "at #"),
+        ("2026-11-22 11:57:47,123 INFO", "# INFO"),
+        ("[11:57:47] INFO", "[#] INFO"),
         ("on 2026-11-22", "on 2026-11-22"),
+        ("in 1:02:03", "in 1:02:03"),
         ("AKID/20261122/us-east-1/bedrock", "AKID/#/us-east-1/bedrock"),
         ("/v1/20261122x/", "/v1/20261122x/"),
         ("<object at 0x7f3bd4a01d30>", "<object at #>"),
@@ -226,6 +297,67 @@ def test_what_is_new_in_each_run_is_no_difference() -> None:
     first, second = run("123e4567-e89b-12d3-a456-426614174000"), run("00000000-e89b-12d3-a456-426614174000")
     assert compared(first, second) == []
     assert normalize_behaviour(behaviour(first)) == normalize_behaviour(behaviour(second))
+
+
+SHA = ["0a" * 32, "0b" * 32, "0c" * 32, "0d" * 32]
+
+
+def hidden(first: Sequence[StageBehaviour], second: Sequence[StageBehaviour]) -> list[tuple[str, str, str]]:
+    found = hidden_deviations(list(map(behaviour, first)), list(map(behaviour, second)))
+    return [(each.what, each.first, each.second) for each in found]
+
+
+@pytest.mark.parametrize("what", ["output", "errors", "warnings", "logs"])
+def test_a_digest_that_two_runs_have_alike_is_a_result(what: str) -> None:
+    def run(*digests: str) -> StageBehaviour:
+        return changed(PLAIN, **{what: (f"id {digests[0]}", "same", *(f"sha {digest}" for digest in digests[1:]))})
+
+    expected, trace, proof = run(SHA[0], SHA[1]), run(SHA[1], SHA[2]), run(SHA[2], SHA[2])
+    assert compared(expected, proof) == []
+    assert hidden([expected], [proof]) == [
+        (what, f"id {SHA[0]}\nsha {SHA[1]}", f"id {SHA[2]}\nsha {SHA[2]}"),
+    ]
+    # The identifier is new in each run. The digest is the same in all runs of one kind.
+    assert hidden([expected], [trace, proof]) == [(what, f"sha {SHA[1]}", f"sha {SHA[2]}")]
+    assert hidden([expected, run(SHA[3], SHA[1])], [trace, proof]) == [(what, f"sha {SHA[1]}", f"sha {SHA[2]}")]
+    # It is new in each run after all.
+    assert hidden([expected, run(SHA[3], SHA[3])], [trace, proof]) == []
+
+
+def test_what_is_hidden_in_requests() -> None:
+    def run(digest: str, number: str) -> StageBehaviour:
+        asked = request(f"/v1/{number}", body=digest, x_steady=digest, x_new=number)
+        return stage(requests=(asked, request()))
+
+    expected, trace, proof = run(SHA[0], SHA[1]), run(SHA[3], SHA[0]), run(SHA[3], SHA[2])
+    assert hidden([expected], [expected]) == []
+    assert hidden([expected], [trace, proof]) == [
+        ("request body", f"POST /v1/# {SHA[0]}", f"POST /v1/# {SHA[3]}"),
+        ("request header x-steady", SHA[0], SHA[3]),
+    ]
+
+
+def test_what_everyone_sees_is_not_hidden() -> None:
+    first, second = stage(output=("a", f"x {SHA[0]}")), stage(output=("b", f"y {SHA[0]}"))
+    assert hidden([first], [second]) == []
+    assert hidden([stage("a/b")], [stage("a/c", output=(SHA[0],))]) == []
+
+
+def test_a_digest_stays_where_two_runs_have_it() -> None:
+    """A time does not: the next run has another one, however fast two runs follow one another."""
+    one, again = (
+        behaviour(stage(output=(f"sha {SHA[0]} at 2026-11-22T11:57:47", f"id {new}"), requests=(request(body=SHA[0]),)))
+        for new in SHA[1:3]
+    )
+    recorded = normalize_behaviour(one, again=again)
+    assert recorded.stages[0].output == (f"sha {SHA[0]} at #", "id #")
+    assert recorded.stages[0].requests[0].body == "#"
+    assert normalize_behaviour(one).stages[0].output == ("sha # at #", "id #")
+    assert deviations(recorded, again) == ()
+    later = behaviour(stage(output=(f"sha {SHA[3]} at 2027-11-22T11:57:47", f"id {SHA[3]}")))
+    observed = normalize_behaviour(later, again=later)
+    (found,) = hidden_deviations([recorded], [observed])
+    assert (found.first, found.second) == (f"sha {SHA[0]} at #", f"sha {SHA[3]} at #")
 
 
 def test_without_noise() -> None:
@@ -255,6 +387,8 @@ def test_normalize_behaviour_leaves_noise_out() -> None:
     """What is recorded has only what the next run will have too."""
     whole = stage(
         output=("b", "a"),
+        errors=("d", "c"),
+        exits=("exit 1 (b.py:1)", "exit 0 (a.py:1)"),
         warnings=("w2", "w1"),
         logs=("l",),
         connections=("c:1",),
@@ -267,7 +401,11 @@ def test_normalize_behaviour_leaves_noise_out() -> None:
         return only
 
     plain = recorded()
-    assert (plain.output, plain.warnings) == (("b", "a"), ("w1", "w2"))
+    assert (plain.output, plain.errors, plain.warnings) == (("b", "a"), ("d", "c"), ("w1", "w2"))
+    assert plain.exits == ("exit 0 (a.py:1)", "exit 1 (b.py:1)")
+    assert recorded("errors").errors == ()
+    assert recorded("order of errors").errors == ("c", "d")
+    assert recorded("exits").exits == ()
     assert [each.target for each in plain.requests] == ["/a", "/b"]
     assert recorded("output").output == ()
     assert recorded("warnings").warnings == ()
@@ -287,7 +425,10 @@ REQUESTS = st.lists(
     ),
     max_size=4,
 ).map(tuple)
-STAGES = st.builds(stage, output=LINES, warnings=LINES, logs=LINES, connections=LINES, requests=REQUESTS)
+EXITS = st.lists(st.sampled_from(["exit 0 (a)", "exit 1 (a)", "exit 0 (b)"]), max_size=3, unique=True).map(tuple)
+STAGES = st.builds(
+    stage, output=LINES, errors=LINES, warnings=LINES, logs=LINES, exits=EXITS, connections=LINES, requests=REQUESTS
+)
 
 
 def shuffled(values: Sequence[Any], random: Random) -> tuple[Any, ...]:
@@ -298,12 +439,16 @@ def shuffled(values: Sequence[Any], random: Random) -> tuple[Any, ...]:
 
 @given(STAGES, st.randoms(use_true_random=False))
 def test_order_of_events_does_not_count(whole: StageBehaviour, random: Random) -> None:
-    """The same things in another order are the same behaviour, compared and (but for output) recorded."""
-    names = ("warnings", "logs", "connections", "requests")
+    """The same things in another order are the same behaviour, but for what is printed: that is one text."""
+    names = ("warnings", "logs", "exits", "connections", "requests")
     turned = changed(whole, **{name: shuffled(getattr(whole, name), random) for name in names})
     assert deviations(behaviour(whole), behaviour(turned)) == ()
     assert normalize_behaviour(behaviour(whole)) == normalize_behaviour(behaviour(turned))
-    assert deviations(behaviour(whole), behaviour(replace(turned, output=shuffled(whole.output, random)))) == ()
+    turned = replace(turned, output=shuffled(whole.output, random))
+    found = deviations(behaviour(whole), behaviour(turned))
+    assert {each.what for each in found} <= {"order of output"}
+    lines = [[normalize_text(line) for line in each.output] for each in (whole, turned)]
+    assert bool(found) == (lines[0] != lines[1])
 
 
 @given(STAGES, STAGES)

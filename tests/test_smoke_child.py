@@ -40,6 +40,8 @@ class Parent:
         self.questions: list[tuple[str, Message]] = []
         self.results: dict[str, Message] = {}
         self.unsettled: dict[str, str] = {}
+        #: What workers recorded, each with its stage.
+        self.records: list[tuple[str, Message]] = []
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
@@ -62,6 +64,8 @@ class Parent:
         if "result" in message:
             self.results[f"{process}:{message['result']['stage']}"] = message["result"]
             return {"go": True}
+        if "record" in message:
+            self.records.append((message["stage"], message["record"]))
         if "unsettled" in message:
             self.unsettled[process] = message["unsettled"]
         return {}
@@ -671,6 +675,111 @@ def test_warnings_logs_and_uncaught_exceptions_are_recorded(start: Start) -> Non
         "ERROR uncaught: Mute: (no text: ValueError)",
         "ERROR uncaught: RuntimeError: final",
     ]
+    assert result["errors"] == ""
+
+
+@pytest.mark.parametrize(
+    "show", ["logging.basicConfig(format='%(created)f %(message)s')", "logging.captureWarnings(True)", ""]
+)
+def test_stderr_is_recorded_without_what_is_recorded_already(start: Start, show: str) -> None:
+    """However a record is formatted, its line on stderr is no second record of it."""
+    with start() as child:
+        result = child.drive(
+            f"""
+            import logging, subprocess, sys, threading, warnings
+            {show}
+            def fail():
+                raise KeyError("lost")
+            print("before", file=sys.stderr)
+            logging.getLogger("app").warning("one\\ntwo")
+            subprocess.run("echo of a subprocess >&2", shell=True, check=True)
+            warnings.warn("old")
+            thread = threading.Thread(target=fail)
+            thread.start()
+            thread.join()
+            logging.getLogger("app").error("three")
+            sys.stderr.write("after")
+            """
+        )["main:first"]
+    assert result["status"] == "passed", result["traceback"]
+    assert result["errors"] == "before\nof a subprocess\nafter"
+    assert len(result["logs"]) == (4 if "capture" in show else 3)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_worker_sends_what_it_records(start: Start, method: str) -> None:
+    """The result of the stage comes from another process."""
+    with start() as child:
+        (child.folder / "work.py").write_text(
+            "import logging, subprocess, sys, warnings\n"
+            "def work():\n"
+            "    logging.getLogger('work').warning('of a worker')\n"
+            "    warnings.warn('old')\n"
+            "    print('more', file=sys.stderr)\n"
+            "    subprocess.run(['false'])\n"
+        )
+        result = child.drive(
+            f"""
+            import multiprocessing, work
+            if __name__ == "__main__":
+                worker = multiprocessing.get_context("{method}").Process(target=work.work)
+                worker.start()
+                worker.join()
+            """
+        )["main:first"]
+    assert result["status"] == "passed", result["traceback"]
+    assert (result["logs"], result["warnings"]) == ([], [])
+    assert {stage for stage, _ in child.parent.records} == {"first"}
+    log, warning, ended = [record for _, record in child.parent.records]
+    file = child.folder / "work.py"
+    assert log == {"logs": ["WARNING work: of a worker"], "shown": ["of a worker\n"]}
+    assert warning["warnings"] == [f"UserWarning: old ({file})"]
+    assert ended == {"exits": [f"exit 1 ({file}:6)"]}
+    assert result["errors"] == f"of a worker\n{warning['shown'][0]}more\n"
+    assert f"exit 0 ({child.folder / 'first.py'}:6)" in result["exits"]
+
+
+def test_a_finalizer_in_a_request_of_a_worker_does_not_block_it(start: Start) -> None:
+    """Its record cannot be sent while the same thread waits for an answer."""
+    with start() as child:
+        result = child.drive(
+            """
+            import logging, os, sys
+            from _minreq_child import LINK
+            pid = os.fork()
+            if not pid:
+                exchange = LINK._exchange
+                def exchange_and_log(message):
+                    logging.getLogger("app").warning("within")
+                    return exchange(message)
+                LINK._exchange = exchange_and_log
+                logging.getLogger("app").warning("outside")
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            """
+        )["main:first"]
+    assert result["status"] == "passed", result["traceback"]
+    assert [record["logs"] for _, record in child.parent.records] == [["WARNING app: outside"]]
+
+
+def test_exit_statuses_are_recorded_with_the_line_that_waits(start: Start) -> None:
+    with start() as child:
+        result = child.drive(
+            """
+            import asyncio, os, signal, subprocess, sys
+            subprocess.run([sys.executable, "-c", "raise SystemExit(3)"])
+            subprocess.Popen(["sleep", "9"]).kill()
+            os.system("exit 4")
+            async def main():
+                process = await asyncio.create_subprocess_exec("false")
+                await process.wait()
+            asyncio.run(main())
+            """
+        )["main:first"]
+    assert result["status"] == "passed", result["traceback"]
+    file = child.folder / "first.py"
+    assert {f"exit 3 ({file}:3)", f"exit 4 ({file}:5)"} <= set(result["exits"])
+    assert [line[:6] for line in result["exits"]].count("exit 1") == 1
 
 
 def test_a_fork_begins_where_the_first_stage_ended(start: Start) -> None:
@@ -867,6 +976,28 @@ def test_a_fork_at_a_miss_goes_on_without_it(start: Start, tmp_path: Path) -> No
     assert (fork["status"], fork["output"]) == ("ModuleNotFoundError: No module named 'needed'", "before\n")
     assert fork["declined"] == ["needed"]
     assert parent.unsettled == {}
+
+
+def test_a_fork_at_a_miss_changes_no_order_of_output(start: Start, tmp_path: Path) -> None:
+    """Both processes go on with what is printed and not written yet."""
+    text = """
+        import subprocess, sys
+        print("buffered")
+        print("seen", file=sys.stderr)
+        try:
+            import needed
+        except ImportError:
+            print("without")
+        else:
+            subprocess.run(["echo", "first"], check=True)
+        """
+    with start({"needed": distribution(tmp_path, "needed", needed="")}) as child:
+        plain = child.drive(text)["main:first"]
+    parent = drive_with_a_fork(start, tmp_path / "forked", text)
+    forked, fork = parent.results["main:first"], parent.results[f"{MISS}:first"]
+    assert plain["output"] == forked["output"] == "first\nbuffered\n"
+    assert fork["output"] == "buffered\nwithout\n"
+    assert plain["errors"] == forked["errors"] == fork["errors"] == "seen\n"
 
 
 def test_a_fork_may_write_in_a_temporary_folder_of_its_own(start: Start, tmp_path: Path) -> None:

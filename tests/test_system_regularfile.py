@@ -17,6 +17,7 @@ def test_read_stops_at_the_limit(most: int, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
     assert regularfile.read(file, most) == content[:most]
+    assert regularfile.read_end(file, most) == content[max(len(content) - most, 0) :]
 
 
 def test_a_small_file_allocates_little(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_noise_does_not_count() -> None:
     assert deviations.deviations_from_lock(noisy, behaviour(output=("43",)), HERE) == ()
 
 
+def test_a_recorded_digest_is_compared() -> None:
+    """One that the lock does not record is new in each run."""
+    digests = ["0a" * 32, "0b" * 32, "0c" * 32]
+    recorded = replace(RECORDED, behaviour=behaviour(output=(f"sha {digests[0]}", "id #")))
+    same, other = (behaviour(output=(f"sha {digest}", f"id {digests[2]}")) for digest in digests[:2])
+    assert deviations.deviations_from_lock(recorded, same, HERE) == ()
+    (found,) = deviations.deviations_from_lock(recorded, other, HERE)
+    assert (found.what, found.first, found.second) == ("output", f"sha {digests[0]}", f"sha {digests[1]}")
+
+
 def deviation(stage: str, what: str, first: str, second: str) -> Deviation:
     return Deviation(stage=stage, what=what, first=first, second=second)
 

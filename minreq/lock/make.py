@@ -54,8 +54,9 @@ def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, rep
         *_smoke_notes(minimized.minimal_set, resolved.closure, resolved.store),
     ):
         reporter.note(sentence)
-    noise = minimized.minimal_set.noise
-    behaviour = normalize_behaviour(minimized.minimal_set.proof.behaviour, noise)
+    minimal_set = minimized.minimal_set
+    noise = minimal_set.noise
+    behaviour = normalize_behaviour(minimal_set.proof.behaviour, noise, again=minimal_set.trace.behaviour)
     return Lock(
         root=task.title,
         command=task.command,

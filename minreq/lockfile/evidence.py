@@ -18,7 +18,7 @@ from minreq.lockfile.codec import Codec, DecodeError, Encoding
 from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
 
 #: Described in ``docs/evidence.md``.
-SCHEMA = 3
+SCHEMA = 4
 
 
 def evidence_path(lock: Path) -> Path:

@@ -32,10 +32,14 @@ class StageBehaviour:
     status: str
     #: The lines on stdout.
     output: tuple[str, ...] = ()
+    #: The lines on stderr, without those that show `warnings` and `logs`.
+    errors: tuple[str, ...] = ()
     #: ``Category: message (module)``.
     warnings: tuple[str, ...] = ()
     #: ``LEVEL logger: message`` for WARNING and above.
     logs: tuple[str, ...] = ()
+    #: ``exit STATUS (FILE:LINE)``: how the processes ended that the code started, with the line that waited for them.
+    exits: tuple[str, ...] = ()
     #: What isolation refused, ``host:port``, ``read PATH``, ``write PATH``; and the programs that the code started,
     #: ``run PATH``.
     connections: tuple[str, ...] = ()
@@ -74,7 +78,7 @@ class Difference:
     kind: Literal["difference"] = "difference"
     distribution: NormalizedName
     stage: str
-    #: What differs: ``warnings``, ``logs``, ``output``, ``request header user-agent`` and the like.
+    #: What differs: ``warnings``, ``logs``, ``output``, ``order of output``, ``request header accept``...
     what: str
     with_it: str
     without_it: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -49,14 +49,30 @@ def write_script(script: Script, environment: Mapping[str, str]) -> Mapping[str,
     }
 
 
-def read_result(stage: str, message: Mapping[str, Any], make_portable: Callable[[str], str]) -> StageResult:
-    """Read the result of a *stage*; *make_portable* replaces what differs between machines in a text."""
+def read_result(
+    stage: str,
+    message: Mapping[str, Any],
+    make_portable: Callable[[str], str],
+    records: Sequence[Mapping[str, Any]] = (),
+) -> StageResult:
+    """Read the result of a *stage*, to which the *records* of its workers belong.
+
+    *make_portable* replaces what differs between machines in a text.
+    """
+
+    def lines(key: str) -> tuple[str, ...]:
+        of_workers = (line for record in records for line in record.get(key, ()))
+        return tuple(map(make_portable, (*message[key], *of_workers)))
+
     behaviour = StageBehaviour(
         stage=stage,
         status=make_portable(message["status"]),
         output=tuple(make_portable(message["output"]).splitlines()),
-        warnings=tuple(map(make_portable, message["warnings"])),
-        logs=tuple(map(make_portable, message["logs"])),
+        errors=tuple(make_portable(_without_shown(message["errors"], records)).splitlines()),
+        warnings=lines("warnings"),
+        logs=lines("logs"),
+        # Each once: how often a program waits for another depends on which is faster.
+        exits=tuple(sorted(set(lines("exits")))),
         # Each once: where several threads try the same, how often they do depends on which is faster.
         connections=tuple(dict.fromkeys(map(make_portable, message["connections"]))),
     )
@@ -69,6 +85,14 @@ def read_result(stage: str, message: Mapping[str, Any], make_portable: Callable[
         opened_files=tuple(message["opened"]),
         loaded_files=tuple((file, _read_frame(*place) if place else None) for file, place in message["loaded"]),
     )
+
+
+def _without_shown(errors: str, records: Iterable[Mapping[str, Any]]) -> str:
+    """Return *errors*, the text on stderr, without what shows the *records* of workers."""
+    for record in records:
+        for text in filter(None, record.get("shown", ())):
+            errors = errors.replace(text, "", 1)
+    return errors
 
 
 def _read_frame(file: object, line: object, function: object) -> Frame:

@@ -28,6 +28,8 @@ class Process:
     #: What it shall run once it is a template.
     commands: queue.Queue[Mapping[str, Any]] = field(default_factory=queue.Queue)
     has_ended: bool = False
+    #: What its workers recorded: each record with its stage.
+    records: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     #: What a fork at a miss did that it must not do.
     unsettled_reason: str = ""
 

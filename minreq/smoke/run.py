@@ -32,6 +32,7 @@ from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.sandbox import Sandbox
 from minreq.smoke.server import RunServer
+from minreq.system import regularfile
 
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
 FORK_TIMEOUT = 60.0
@@ -201,6 +202,8 @@ class Run:
             return {"first": self._first_script}
         if "next" in message:
             return state.commands.get()
+        if "record" in message:
+            state.records.append((str(message["stage"]), message["record"]))
         if "result" in message:
             state.events.put(message["result"])
             return {"go": True}
@@ -292,8 +295,9 @@ class Run:
         if self._error is not None:
             raise self._error
         if event is None or isinstance(event, str):
-            return interrupted_result(stage, self._describe_end(state), "death", self._output_tail())
-        return messages.read_result(stage, event, self._make_portable)
+            return interrupted_result(stage, self._describe_end(state), "death", self._output_tail(state))
+        records = [record for stage_of_record, record in state.records if stage_of_record == stage]
+        return messages.read_result(stage, event, self._make_portable, records)
 
     def _kill(self, state: Process) -> None:
         if state.pid is not None:
@@ -310,12 +314,16 @@ class Run:
             return exitstatus.describe_exit(exitstatus.read_exit_status(self.sandbox.folder, state.inner_pid))
         return exitstatus.describe_exit(self._child.poll() if state is self._processes[MAIN] else None)
 
-    def _output_tail(self) -> str:
-        """Return the last lines that the child printed on stdout and stderr."""
+    def _output_tail(self, state: Process) -> str:
+        """Return the last lines that the process of *state* wrote to stderr, and what came before its first stage."""
         # Read from the open file: the child may have put another file, or a pipe, in its place.
         descriptor = self._output.fileno()
         begin = max(os.fstat(descriptor).st_size - _OUTPUT_TAIL_SIZE, 0)
-        text = os.pread(descriptor, _OUTPUT_TAIL_SIZE, begin).decode("utf-8", "replace")
+        tail = os.pread(descriptor, _OUTPUT_TAIL_SIZE, begin)
+        if state.inner_pid is not None:
+            with contextlib.suppress(OSError):
+                tail += regularfile.read_end(self.sandbox.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
+        text = tail.decode("utf-8", "replace")
         return self._make_portable("\n".join(text.splitlines()[-_OUTPUT_TAIL_LINES:]) + "\n")
 
     def _make_portable(self, text: str) -> str:

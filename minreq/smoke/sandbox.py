@@ -143,6 +143,10 @@ class Sandbox:
             **variables,
         }
 
+    def errors_file(self, pid: int) -> Path:
+        """Return the file that has what process *pid*, in its own namespace, writes to stderr in a stage."""
+        return self._hook_folder / f"errors-{pid}"
+
     @property
     def work(self) -> Path:
         """The working directory of the child."""

@@ -34,6 +34,9 @@ first message of a connection names the process; a subprocess inherits the name 
     {"ask": "list", "name": GROUP or "", and the rest as above}   -> {"listed": [[NAME, VERSION, FOLDER, TEXT]...]}
     {"compile": PATH, "optimize": N}                              -> {"compiled": BOOL, "source": PATH}
         whether the source, which the store has at this path, has a compiled file now
+    {"record": {"logs": [...], "warnings": [...], "exits": [...], "shown": [TEXT...]}, "stage": STAGE}
+                                                                  -> {}    of a worker, a process that the stage
+        started; "shown" is what appeared on stderr for it. All keys are optional.
     {"unsettled": REASON}                                         -> {}    a fork ends before it does what it must not
 
 The messages of the driver are in ``_minreq_driver.py``. If a connection closes before its process has sent ``end``, the
@@ -52,7 +55,7 @@ from _minreq_finder import Finder
 from _minreq_fork import make_fork_hook
 from _minreq_link import NO_PARENT, Link
 from _minreq_network import make_network_hook, trust_authority
-from _minreq_programs import make_program_hook
+from _minreq_programs import make_program_hook, record_exits
 from _minreq_record import make_import_hook, make_open_hook, record_logs, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
 
@@ -81,7 +84,8 @@ def refuse(reason: str) -> None:
 def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     """Install the hooks in this process as *configuration* says."""
     sys.path.extend(configuration["paths"])
-    link, state = Link(configuration["socket"], PROTOCOL), State()
+    link = Link(configuration["socket"], PROTOCOL)
+    state = State(link)
     for hook in (
         make_fork_hook(link, state),
         make_import_hook(state),
@@ -94,6 +98,7 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     record_warnings(state)
     record_logs(state)
     record_uncaught(state)
+    record_exits(state)
     if configuration["opens"]:
         sys.addaudithook(make_open_hook(state))
     if configuration["sources"]:

@@ -7,7 +7,7 @@ The messages of the driver, in version 3 of the protocol described there (SCRIPT
     {"begin": true}                                   -> {"first": SCRIPT or null}
     {"result": {"stage": STAGE, "status": "passed" or "TYPE: TEXT", "declined": [DISTRIBUTION...],
                 "missing": [[MODULE, [FILE, LINE, FUNCTION] or null]...], "traceback": TEXT, "output": TEXT,
-                "warnings": [...], "logs": [...], "connections": [...],
+                "errors": TEXT, "warnings": [...], "logs": [...], "exits": [...], "connections": [...],
                 "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
                 "opened": [FILE...]}}        "opened" is empty unless the configuration asks for it
                                                       -> {"go": BOOL}    false: no further script of this process
@@ -28,7 +28,6 @@ from _minreq_failure import declined_distributions, describe, format_traceback, 
 from _minreq_fork import fork_detached
 from _minreq_jobs import Jobs
 from _minreq_record import opened_files
-from _minreq_state import flush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,29 +79,27 @@ def run(script: Script, *, template: bool = False, then: Callable[[], None] = la
     """
     os.environ.update(script["environment"])
     STATE.begin_stage(script["stage"])
-    flush()
-    stdout = os.dup(1)
-    STATE.capture_output()
-    STATE.descriptors = {stdout, *([] if STATE.output is None else [STATE.output])}
     error = execute(script)
     JOBS.wait_until_done()
     then()
-    printed = STATE.printed().decode("utf-8", "replace")
-    STATE.release_output(stdout)
+    output, errors = STATE.printed()
+    is_fork, STATE.fork_folder = STATE.fork_folder is not None, None
+    STATE.end_stage()
     result = {
         "stage": script["stage"],
         "status": "passed" if error is None else describe(error),
         "declined": [] if error is None else declined_distributions(error),
         "missing": [] if error is None else missing_modules(error),
         "traceback": "" if error is None else format_traceback(error),
-        "output": printed,
+        "output": output,
+        "errors": errors,
         "warnings": STATE.warnings,
         "logs": STATE.logs,
+        "exits": STATE.exits,
         "connections": STATE.connections,
         "loaded": newly_loaded(),
         "opened": opened_files(STATE),
     }
-    is_fork, STATE.fork_folder = STATE.fork_folder is not None, None
     go_on = bool(LINK.request({"result": result})["go"]) and error is None
     if is_fork:
         if go_on and template:

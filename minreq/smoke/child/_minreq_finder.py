@@ -122,10 +122,10 @@ class Finder:
         can_fork = state.fork_folder is None and is_fork_safe(state.descriptors | {self._link.descriptor})
         answer = self._link.request({**question, "quiet": can_fork})
         if answer.get("fork"):
-            printed = state.printed()  # Before the fork, since the other process goes on printing.
+            written = state.written()  # Before the fork, since the other process goes on printing.
             if not fork_detached(answer["fork"], self._link):
                 # In the fork, which asks again and gets the answer of a set without the distribution.
-                state.become_fork(answer["fork"], printed)
+                state.become_fork(answer["fork"], written)
                 answer = self._link.request({**question, "quiet": False})
         self._shared.update(answer.get("shared", ()))
         if answer["answer"] in {"no", "unknown"}:

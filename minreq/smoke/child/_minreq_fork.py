@@ -6,7 +6,8 @@ import os
 import sys
 import warnings
 
-from _minreq_state import flush
+# The function of the interpreter itself: what minreq waits for is not recorded.
+from os import waitpid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,14 +55,16 @@ def is_harmless(descriptor: int) -> bool:
 
 
 def fork_detached(process: str, link: Link) -> bool:
-    """Fork a process named *process* that is no child of this one; return true in the old process, false in the new."""
-    flush()
+    """Fork a process named *process* that is no child of this one; return true in the old process, false in the new.
+
+    Both go on with what is printed and not flushed yet, each into its own file.
+    """
     with warnings.catch_warnings():
         # Python warns of forks beside native threads, which may hang; the parent waits for this process with a timeout.
         warnings.simplefilter("ignore")
         pid = os.fork()
         if pid:
-            os.waitpid(pid, 0)
+            waitpid(pid, 0)
             return True
         if os.fork():
             os._exit(0)

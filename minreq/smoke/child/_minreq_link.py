@@ -25,15 +25,21 @@ class Link:
         self._socket: socket.socket | None = None
         self._buffer = b""
         self._lock = threading.Lock()
+        #: The thread that waits for an answer.
+        self._user: int | None = None
         # A lock that another thread of the parent process holds would stay locked in the fork for ever.
         os.register_at_fork(after_in_child=self._reset)
 
     def request(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send *message*; return the parent's answer."""
         with self._lock:
-            if self._socket is None:
-                self._connect()
-            line = self._exchange(message)
+            self._user = threading.get_ident()
+            try:
+                if self._socket is None:
+                    self._connect()
+                line = self._exchange(message)
+            finally:
+                self._user = None
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -41,6 +47,11 @@ class Link:
         """Connect now, and send the name of this process."""
         with self._lock:
             self._connect()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether this thread waits for an answer: a finalizer or a signal handler then cannot send a request."""
+        return self._user == threading.get_ident()
 
     @property
     def descriptor(self) -> int | None:
@@ -53,6 +64,7 @@ class Link:
             self._socket = None
         self._buffer = b""
         self._lock = threading.Lock()
+        self._user = None
 
     def _connect(self) -> None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,7 +1,8 @@
-"""Record which programs a process starts. None is refused, but the user should see them."""
+"""Record which programs a process starts, and how they end. None is refused, but the user should see them."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 
@@ -40,3 +41,25 @@ def make_program_hook(state: State) -> Callable[[str, tuple[Any, ...]], None]:
             state.connections.append(entry)
 
     return hook
+
+
+def record_exits(state: State) -> None:
+    """Record how each process ends that this process waits for, and the line that waits.
+
+    ``subprocess``, ``multiprocessing`` and ``asyncio`` all wait by these functions, whatever they started and how.
+    """
+    for name in ("waitpid", "wait", "system"):
+        setattr(os, name, _recording(getattr(os, name), state))
+
+
+def _recording(wait: Callable[..., Any], state: State) -> Callable[..., Any]:
+    @functools.wraps(wait)
+    def wait_and_record(*arguments: Any, **keywords: Any) -> Any:
+        result = wait(*arguments, **keywords)
+        # `os.system` returns the status alone. Of a process that still runs the number is 0.
+        pid, status = result if isinstance(result, tuple) else (None, result)
+        if pid != 0 and (os.WIFEXITED(status) or os.WIFSIGNALED(status)):
+            state.record_exit(f"exit {os.waitstatus_to_exitcode(status)}{describe_caller()}")
+        return result
+
+    return wait_and_record

@@ -41,8 +41,8 @@ def record_warnings(state: State) -> None:
     show: Callable[[warnings.WarningMessage], None] = warnings._showwarnmsg  # type: ignore[attr-defined]  # noqa: SLF001
 
     def show_and_record(message: warnings.WarningMessage) -> None:
-        state.warnings.append(f"{message.category.__name__}: {message.message} ({message.filename})")
-        show(message)
+        line = f"{message.category.__name__}: {message.message} ({message.filename})"
+        state.record("warnings", line, lambda: show(message))
 
     warnings._showwarnmsg = show_and_record  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -52,13 +52,14 @@ def record_logs(state: State) -> None:
     handle = logging.Logger.handle
 
     def handle_and_record(self: logging.Logger, entry: logging.LogRecord) -> None:
-        if entry.levelno >= logging.WARNING:
-            try:
-                message = entry.getMessage()
-            except Exception:  # noqa: BLE001 - The program's own fault, of any type, and logging says so.
-                message = str(entry.msg)
-            state.logs.append(f"{entry.levelname} {entry.name}: {message}")
-        handle(self, entry)
+        if entry.levelno < logging.WARNING:
+            handle(self, entry)
+            return
+        try:
+            message = entry.getMessage()
+        except Exception:  # noqa: BLE001 - The program's own fault, of any type, and logging says so.
+            message = str(entry.msg)
+        state.record("logs", f"{entry.levelname} {entry.name}: {message}", lambda: handle(self, entry))
 
     logging.Logger.handle = handle_and_record  # type: ignore[method-assign,assignment]  # A class of its own would not reach all.
 
@@ -66,18 +67,17 @@ def record_logs(state: State) -> None:
 def record_uncaught(state: State) -> None:
     """Record exceptions that end a thread, or that are raised where nobody can catch them."""
 
-    def record(arguments: Any) -> None:
-        state.logs.append(f"ERROR uncaught: {arguments.exc_type.__name__}: {text_of(arguments.exc_value)}")
+    def record(arguments: Any, show: Callable[[Any], object]) -> None:
+        line = f"ERROR uncaught: {arguments.exc_type.__name__}: {text_of(arguments.exc_value)}"
+        state.record("logs", line, lambda: show(arguments))
 
     unraisable, in_thread = sys.unraisablehook, threading.excepthook
 
     def unraisable_and_record(arguments: sys.UnraisableHookArgs) -> None:
-        record(arguments)
-        unraisable(arguments)
+        record(arguments, unraisable)
 
     def in_thread_and_record(arguments: threading.ExceptHookArgs) -> None:
-        record(arguments)
-        in_thread(arguments)
+        record(arguments, in_thread)
 
     sys.unraisablehook = unraisable_and_record
     threading.excepthook = in_thread_and_record
