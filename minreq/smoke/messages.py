@@ -1,4 +1,7 @@
-"""Read and write the messages between a run and its processes; docs/protocol.md describes them."""
+"""Read and write the messages between a run and its processes; docs/protocol.md describes them.
+
+What is read comes from a process that runs the code of packages: each value is checked.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,25 @@ from packaging.utils import canonicalize_name
 
 from minreq.model import Frame, Question, QuestionKind, Script, StageBehaviour
 from minreq.smoke.answers import ListedDistribution, Reply
+from minreq.smoke.lines import MAX_VALUES, MessageRefused
 from minreq.smoke.results import StageResult
+
+#: The child sends sixty.
+_MAX_FRAMES = 1000
+_MAX_INTEGER = 1 << 53
 
 
 def read_question(message: Mapping[str, Any]) -> Question:
     """Read a question."""
+    need = read_text(message, "ask")
+    if need not in {each.value for each in QuestionKind}:
+        raise MessageRefused("asked minreq for what it does not know")
     return Question(
-        need=QuestionKind(message["ask"]),
-        name=str(message["name"]),
-        frames=tuple(_read_frame(*frame) for frame in message["frames"]),
-        stage=str(message["stage"]),
-        order=int(message["order"]),
+        need=QuestionKind(need),
+        name=read_text(message, "name"),
+        frames=tuple(_read_frame(frame) for frame in _read_list(message, "frames", _MAX_FRAMES)),
+        stage=read_text(message, "stage"),
+        order=read_integer(message, "order"),
     )
 
 
@@ -53,22 +64,88 @@ def read_result(stage: str, message: Mapping[str, Any], make_portable: Callable[
     """Read the result of a *stage*; *make_portable* replaces what differs between machines in a text."""
     behaviour = StageBehaviour(
         stage=stage,
-        status=make_portable(message["status"]),
-        output=tuple(make_portable(message["output"]).splitlines()),
-        warnings=tuple(map(make_portable, message["warnings"])),
-        logs=tuple(map(make_portable, message["logs"])),
+        status=make_portable(read_text(message, "status")),
+        output=tuple(make_portable(read_text(message, "output")).splitlines()),
+        warnings=tuple(map(make_portable, _read_texts(message, "warnings"))),
+        logs=tuple(map(make_portable, _read_texts(message, "logs"))),
         # Each once: where several threads try the same, how often they do depends on which is faster.
-        connections=tuple(dict.fromkeys(map(make_portable, message["connections"]))),
+        connections=tuple(dict.fromkeys(map(make_portable, _read_texts(message, "connections")))),
     )
     return StageResult(
         behaviour=behaviour,
-        declined=tuple(map(canonicalize_name, message["declined"])),
-        missing_modules=tuple(message["missing"]),
-        traceback=make_portable(message["traceback"]),
-        opened_files=tuple(message["opened"]),
-        loaded_files=tuple((file, _read_frame(*place) if place else None) for file, place in message["loaded"]),
+        declined=tuple(map(canonicalize_name, _read_texts(message, "declined"))),
+        missing_modules=_read_texts(message, "missing"),
+        traceback=make_portable(read_text(message, "traceback")),
+        opened_files=tuple(map(_check_path, _read_texts(message, "opened"))),
+        loaded_files=tuple(map(_read_loaded_file, _read_list(message, "loaded"))),
     )
 
 
-def _read_frame(file: object, line: object, function: object) -> Frame:
-    return Frame(file=str(file), line=int(str(line)), function=str(function))
+def read_text(message: Mapping[str, Any], key: str) -> str:
+    """Return the text at *key* of *message*."""
+    return _check_text(message.get(key), key)
+
+
+def read_integer(message: Mapping[str, Any], key: str) -> int:
+    """Return the number at *key* of *message*."""
+    return _check_integer(message.get(key), key)
+
+
+def read_object(message: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the object at *key* of *message*."""
+    value = message.get(key)
+    if not isinstance(value, dict):
+        raise _malformed(key)
+    return value
+
+
+def _read_list(message: Mapping[str, Any], key: str, maximum: int = MAX_VALUES) -> list[Any]:
+    value = message.get(key)
+    if not isinstance(value, list) or len(value) > maximum:
+        raise _malformed(key)
+    return value
+
+
+def _read_texts(message: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(_check_text(each, key) for each in _read_list(message, key))
+
+
+def _read_loaded_file(value: object) -> tuple[str, Frame | None]:
+    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - File and frame.
+        raise _malformed("loaded")
+    file, frame = value
+    return _check_path(_check_text(file, "loaded")), _read_frame(frame) if frame else None
+
+
+def _read_frame(value: object) -> Frame:
+    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - File, line and function.
+        raise _malformed("frame")
+    file, line, function = value
+    return Frame(
+        file=_check_path(_check_text(file, "frame")),
+        line=_check_integer(line, "frame", minimum=-_MAX_INTEGER),  # Generated code may have any.
+        function=_check_text(function, "frame"),
+    )
+
+
+def _check_text(value: object, key: str) -> str:
+    if not isinstance(value, str):
+        raise _malformed(key)
+    return value
+
+
+def _check_path(value: str) -> str:
+    """Return *value*, which may name a file: no path has a null character, and minreq opens some of them."""
+    if "\0" in value:
+        raise _malformed("path")
+    return value
+
+
+def _check_integer(value: object, key: str, minimum: int = 0) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value < _MAX_INTEGER:
+        raise _malformed(key)
+    return value
+
+
+def _malformed(key: str) -> MessageRefused:
+    return MessageRefused(f"sent a message to minreq whose {key!r} is not as the protocol says")

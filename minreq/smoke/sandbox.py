@@ -11,7 +11,7 @@ from types import TracebackType
 from minreq.system.temporary import TemporaryFolder
 
 #: The version of the protocol; the child refuses any other than its own.
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: The names of the child's files begin so; nothing else in its ``site-packages`` does.
 _CHILD_PREFIX = "_minreq_"

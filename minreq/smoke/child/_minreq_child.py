@@ -59,7 +59,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 def read_configuration() -> dict[str, Any]:

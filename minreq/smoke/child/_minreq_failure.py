@@ -33,8 +33,8 @@ def declined_distributions(error: BaseException) -> list[str]:
 
 def missing_modules(error: BaseException) -> list[str]:
     """Return the modules that a ModuleNotFoundError among what led to *error* names."""
-    names = [each.name for each in exception_chain(error) if isinstance(each, ModuleNotFoundError) and each.name]
-    return list(dict.fromkeys(names))
+    names = [each.name for each in exception_chain(error) if isinstance(each, ModuleNotFoundError)]
+    return list(dict.fromkeys(name for name in names if name and isinstance(name, str)))
 
 
 def text_of(value: object) -> str:
