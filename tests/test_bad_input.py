@@ -16,6 +16,8 @@ from outside import DUMPED, FOUND, PAGE, SEEDS, TARGETS
 from minreq.errors import MinreqError
 from minreq.index import simple
 from minreq.lockfile import requirements as lockfile
+from minreq.smoke import messages
+from minreq.smoke.lines import CANCEL
 from minreq.smoke.server import RunServer
 
 
@@ -89,17 +91,27 @@ def test_content_types(kind: str) -> None:
     _ours(lambda: simple.parse(b"{}", content_type=kind, url="https://index.example/simple/a/"))
 
 
+QUESTION = (
+    b'\x18\n{"ask": "import", "name": "a", "frames": [["f", 1, "g"]], '
+    b'"stage": "s", "order": 1, "quiet": true, "id": 2}\n'
+)
+
+
 class Quiet:
     """Answers nothing of use, and remembers nothing."""
 
     def __init__(self) -> None:
         self.gone = 0
+        self.refusals: list[tuple[str, str]] = []
 
     def process_connected(self, process: str, pid: int, *, inner_pid: int) -> bool:  # noqa: ARG002 - The seam has it.
         return process == "main"
 
-    def answer_message(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
-        return {"answer": str(message["ask"])}
+    def answer_message(self, process: str, message: Mapping[str, Any], *, is_own: bool) -> Mapping[str, Any]:  # noqa: ARG002
+        return {"answer": messages.read_question(message).name}
+
+    def message_refused(self, process: str, reason: str, *, is_own: bool) -> None:  # noqa: ARG002 - As above.
+        self.refusals.append((process, reason))
 
     def process_disconnected(self, process: str) -> None:  # noqa: ARG002
         self.gone += 1
@@ -109,25 +121,29 @@ class Quiet:
 
 
 @settings(max_examples=40)
-@given(st.lists(damaged(b'{"ask": "import", "name": "a", "frames": [["f", 1, "g"]]}\n'), max_size=3))
-def test_messages_of_a_child(messages: list[bytes]) -> None:
-    """Nonsense ends its own connection, and the next one is served."""
+@given(st.lists(damaged(QUESTION), max_size=3))
+def test_messages_of_a_child(sent: list[bytes]) -> None:
+    """Nonsense is refused with a reason and ends its own connection, and the next one is served."""
     with tempfile.TemporaryDirectory() as folder:
         listener = Quiet()
         server = RunServer(Path(folder, "s"), listener)
         try:
-            for body in (b"".join(messages), b""):
+            for body in (b"".join(sent), b""):
                 with socket.socket(socket.AF_UNIX) as connection:
                     connection.settimeout(30)
                     connection.connect(str(Path(folder, "s")))
-                    connection.sendall(b'{"hello": "main", "pid": 1}\n')
-                    assert connection.recv(100) == b"{}\n"
+                    connection.sendall(b'{"hello": "main", "pid": 1, "id": 1}\n')
+                    assert connection.recv(100) == CANCEL + b'{"id": 1}\n'
                     connection.sendall(body)
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(65536):
                         pass
         finally:
             server.close()
+        assert all(
+            process == "main" and reason.startswith(("sent ", "asked ", "changed "))
+            for process, reason in listener.refusals
+        )
 
 
 def _ours(call: Any) -> None:

@@ -22,6 +22,7 @@ from minreq.minimize.compare import (
 )
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 from minreq.smoke.messages import read_result
+from minreq.smoke.results import WorkerRecord
 
 
 def stage(name: str = "openai/chat", **facts: Any) -> StageBehaviour:
@@ -140,10 +141,10 @@ def test_records_of_workers_belong_to_the_stage() -> None:
     """And what shows them on stderr does not."""
     message = {**MESSAGE, "logs": ["WARNING a: mine"], "errors": "before\nx theirs\nafter\n"}
     records = [
-        {"logs": ["WARNING b: theirs"], "shown": ["x theirs\n"]},
-        {"warnings": ["UserWarning: old (b.py)"], "shown": ["written elsewhere\n"]},
-        {"exits": ["exit 1 (b.py:1)"]},
-        {"exits": ["exit 1 (b.py:1)"]},
+        WorkerRecord(stage="chat", lines={"logs": ("WARNING b: theirs",), "shown": ("x theirs\n",)}),
+        WorkerRecord(stage="chat", lines={"warnings": ("UserWarning: old (b.py)",), "shown": ("written elsewhere\n",)}),
+        WorkerRecord(stage="chat", lines={"exits": ("exit 1 (b.py:1)",)}),
+        WorkerRecord(stage="chat", lines={"exits": ("exit 1 (b.py:1)",)}),
     ]
     found = read_result("chat", message, str, records).behaviour
     assert found.logs == ("WARNING a: mine", "WARNING b: theirs")

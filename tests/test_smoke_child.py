@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ class Parent:
     def __init__(self, answers: Mapping[str, Message]) -> None:
         #: By the name asked for; any other is unknown.
         self.answers = answers
+        #: Seconds that an answer takes, by the same name.
+        self.delays: dict[str, float] = {}
         self.first: Message | None = None
         #: What the first process runs in forks, in this order.
         self.commands: list[Message] = []
@@ -42,6 +45,8 @@ class Parent:
         self.unsettled: dict[str, str] = {}
         #: What workers recorded, each with its stage.
         self.records: list[tuple[str, Message]] = []
+        #: What the server refused: process and reason.
+        self.refusals: list[tuple[str, str]] = []
         self._ended: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
@@ -51,9 +56,10 @@ class Parent:
             self.connected.append((process, own))
         return own
 
-    def answer_message(self, process: str, message: Message) -> Message:
+    def answer_message(self, process: str, message: Message, *, is_own: bool) -> Message:  # noqa: ARG002 - As above.
         if "ask" in message:
             self.questions.append((process, message))
+            time.sleep(self.delays.get(message["name"], 0))
             if process == MISS:
                 return {"answer": "no", "distribution": message["name"]}
             return self.answers.get(message["name"], {"answer": "unknown"})
@@ -72,6 +78,9 @@ class Parent:
 
     def process_disconnected(self, process: str) -> None:
         self._end(process).set()
+
+    def message_refused(self, process: str, reason: str, *, is_own: bool) -> None:  # noqa: ARG002 - As above.
+        self.refusals.append((process, reason))
 
     def stop(self) -> None:
         """End nothing: each test waits for the child that it starts."""

@@ -12,6 +12,7 @@ from minreq.config import Settings
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lock import resolve, tools as tooling
+from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
 from minreq.lock.tools import Tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
@@ -134,11 +135,12 @@ def _unused_exclusion_notes(settings: Settings, resolution: Resolution) -> Itera
 
 
 def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Iterator[str]:
-    """Yield notes on what isolation refused, on started programs, and on kept distributions with the same files."""
+    """Yield notes on accesses, started programs, printed keys, and kept distributions with the same files."""
     connections = {each for stage in minimal_set.reference.behaviour.stages for each in stage.connections}
     for each in sorted(connections):
         word, _, program = each.partition(" ")
         yield f"the smoke started {program}" if word == "run" else f"isolation refused the smoke this access: {each}"
+    yield from describe_keys(minimal_set.reference.behaviour)
     kept = {name: read_record(store.unpack(closure.candidate(name).wheel)) for name in minimal_set.evidence}
     yield from rules.describe_overlaps(kept)
 

@@ -1,4 +1,7 @@
-"""Read and write the messages between a run and its processes; docs/protocol.md describes them."""
+"""Read and write the messages between a run and its processes; docs/protocol.md describes them.
+
+What is read comes from a process that runs the code of packages: each value is checked.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,27 @@ from packaging.utils import canonicalize_name
 
 from minreq.model import Frame, Question, QuestionKind, Script, StageBehaviour
 from minreq.smoke.answers import ListedDistribution, Reply
-from minreq.smoke.results import StageResult
+from minreq.smoke.lines import MAX_VALUES, MessageRefused
+from minreq.smoke.results import StageResult, WorkerRecord
+
+#: The child sends sixty.
+_MAX_FRAMES = 1000
+_MAX_INTEGER = 1 << 53
+#: What a worker records: lines, and the texts that appeared on stderr for them.
+_RECORD_KEYS = ("logs", "warnings", "exits", "shown")
 
 
 def read_question(message: Mapping[str, Any]) -> Question:
     """Read a question."""
+    need = read_text(message, "ask")
+    if need not in {each.value for each in QuestionKind}:
+        raise MessageRefused("asked minreq for what it does not know")
     return Question(
-        need=QuestionKind(message["ask"]),
-        name=str(message["name"]),
-        frames=tuple(_read_frame(*frame) for frame in message["frames"]),
-        stage=str(message["stage"]),
-        order=int(message["order"]),
+        need=QuestionKind(need),
+        name=read_text(message, "name"),
+        frames=tuple(_read_frame(frame) for frame in _read_list(message, "frames", _MAX_FRAMES)),
+        stage=read_text(message, "stage"),
+        order=read_integer(message, "order"),
     )
 
 
@@ -53,7 +66,7 @@ def read_result(
     stage: str,
     message: Mapping[str, Any],
     make_portable: Callable[[str], str],
-    records: Sequence[Mapping[str, Any]] = (),
+    records: Sequence[WorkerRecord] = (),
 ) -> StageResult:
     """Read the result of a *stage*, to which the *records* of its workers belong.
 
@@ -61,39 +74,117 @@ def read_result(
     """
 
     def lines(key: str) -> tuple[str, ...]:
-        of_workers = (line for record in records for line in record.get(key, ()))
-        return tuple(map(make_portable, (*message[key], *of_workers)))
+        of_workers = (line for record in records for line in record.lines.get(key, ()))
+        return tuple(map(make_portable, (*_read_texts(message, key), *of_workers)))
 
+    missing = [_read_place(each, "missing") for each in _read_list(message, "missing")]
     behaviour = StageBehaviour(
         stage=stage,
-        status=make_portable(message["status"]),
-        output=tuple(make_portable(message["output"]).splitlines()),
-        errors=tuple(make_portable(_without_shown(message["errors"], records)).splitlines()),
+        status=make_portable(read_text(message, "status")),
+        output=tuple(make_portable(read_text(message, "output")).splitlines()),
+        errors=tuple(make_portable(_without_shown(read_text(message, "errors"), records)).splitlines()),
         warnings=lines("warnings"),
         logs=lines("logs"),
         # Each once: how often a program waits for another depends on which is faster.
         exits=tuple(sorted(set(lines("exits")))),
         # Each once: where several threads try the same, how often they do depends on which is faster.
-        connections=tuple(dict.fromkeys(map(make_portable, message["connections"]))),
+        connections=tuple(dict.fromkeys(map(make_portable, _read_texts(message, "connections")))),
     )
     return StageResult(
         behaviour=behaviour,
-        declined=tuple(map(canonicalize_name, message["declined"])),
-        missing_modules=tuple(module for module, _ in message["missing"]),
-        importers={module: _read_frame(*place) for module, place in message["missing"] if place},
-        traceback=make_portable(message["traceback"]),
-        opened_files=tuple(message["opened"]),
-        loaded_files=tuple((file, _read_frame(*place) if place else None) for file, place in message["loaded"]),
+        declined=tuple(map(canonicalize_name, _read_texts(message, "declined"))),
+        missing_modules=tuple(module for module, _ in missing),
+        importers={module: frame for module, frame in missing if frame},
+        traceback=make_portable(read_text(message, "traceback")),
+        opened_files=tuple(map(_check_path, _read_texts(message, "opened"))),
+        loaded_files=tuple(_read_place(each, "loaded", is_path=True) for each in _read_list(message, "loaded")),
     )
 
 
-def _without_shown(errors: str, records: Iterable[Mapping[str, Any]]) -> str:
+def read_record(message: Mapping[str, Any]) -> WorkerRecord:
+    """Read what a worker recorded."""
+    record = read_object(message, "record")
+    return WorkerRecord(
+        stage=read_text(message, "stage"),
+        lines={key: _read_texts(record, key) for key in _RECORD_KEYS if key in record},
+    )
+
+
+def _without_shown(errors: str, records: Iterable[WorkerRecord]) -> str:
     """Return *errors*, the text on stderr, without what shows the *records* of workers."""
     for record in records:
-        for text in filter(None, record.get("shown", ())):
+        for text in filter(None, record.lines.get("shown", ())):
             errors = errors.replace(text, "", 1)
     return errors
 
 
-def _read_frame(file: object, line: object, function: object) -> Frame:
-    return Frame(file=str(file), line=int(str(line)), function=str(function))
+def read_text(message: Mapping[str, Any], key: str) -> str:
+    """Return the text at *key* of *message*."""
+    return _check_text(message.get(key), key)
+
+
+def read_integer(message: Mapping[str, Any], key: str) -> int:
+    """Return the number at *key* of *message*."""
+    return _check_integer(message.get(key), key)
+
+
+def read_object(message: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the object at *key* of *message*."""
+    value = message.get(key)
+    if not isinstance(value, dict):
+        raise _malformed(key)
+    return value
+
+
+def _read_list(message: Mapping[str, Any], key: str, maximum: int = MAX_VALUES) -> list[Any]:
+    value = message.get(key)
+    if not isinstance(value, list) or len(value) > maximum:
+        raise _malformed(key)
+    return value
+
+
+def _read_texts(message: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(_check_text(each, key) for each in _read_list(message, key))
+
+
+def _read_place(value: object, key: str, *, is_path: bool = False) -> tuple[str, Frame | None]:
+    """Read a module or a file, and the frame that imports it, if there is one."""
+    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004 - Name and frame.
+        raise _malformed(key)
+    name, frame = value
+    text = _check_text(name, key)
+    return _check_path(text) if is_path else text, _read_frame(frame) if frame else None
+
+
+def _read_frame(value: object) -> Frame:
+    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - File, line and function.
+        raise _malformed("frame")
+    file, line, function = value
+    return Frame(
+        file=_check_path(_check_text(file, "frame")),
+        line=_check_integer(line, "frame", minimum=-_MAX_INTEGER),  # Generated code may have any.
+        function=_check_text(function, "frame"),
+    )
+
+
+def _check_text(value: object, key: str) -> str:
+    if not isinstance(value, str):
+        raise _malformed(key)
+    return value
+
+
+def _check_path(value: str) -> str:
+    """Return *value*, which may name a file: no path has a null character, and minreq opens some of them."""
+    if "\0" in value:
+        raise _malformed("path")
+    return value
+
+
+def _check_integer(value: object, key: str, minimum: int = 0) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value < _MAX_INTEGER:
+        raise _malformed(key)
+    return value
+
+
+def _malformed(key: str) -> MessageRefused:
+    return MessageRefused(f"sent a message to minreq whose {key!r} is not as the protocol says")

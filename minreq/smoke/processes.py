@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from packaging.utils import NormalizedName
+
+from minreq.smoke.clock import Clock
+from minreq.smoke.lines import MessageRefused
+from minreq.smoke.results import StageResult, WorkerRecord
 
 #: The name of the first process.
 MAIN = "main"
@@ -24,14 +29,20 @@ class Process:
     #: The distribution that it goes without, to find whether the smoke needs it.
     without: NormalizedName | None = None
     #: What happened to it: the result of a stage; ``None`` when it ended by itself; a word for any other end.
-    events: queue.Queue[Mapping[str, Any] | Literal["death", "unsettled"] | None] = field(default_factory=queue.Queue)
+    events: queue.Queue[StageResult | Literal["death", "unsettled"] | None] = field(default_factory=queue.Queue)
+    #: The stages that it has to run and has sent no result of.
+    stages: deque[str] = field(default_factory=deque)
+    #: Stands still while minreq works for the process.
+    clock: Clock = field(default_factory=Clock)
     #: What it shall run once it is a template.
     commands: queue.Queue[Mapping[str, Any]] = field(default_factory=queue.Queue)
     has_ended: bool = False
-    #: What its workers recorded: each record with its stage.
-    records: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    #: What its workers recorded.
+    records: list[WorkerRecord] = field(default_factory=list)
     #: What a fork at a miss did that it must not do.
     unsettled_reason: str = ""
+    #: Why minreq has ended it, if it did.
+    refusal: str = ""
 
 
 class ProcessTable:
@@ -47,19 +58,24 @@ class ProcessTable:
     def __getitem__(self, name: str) -> Process:
         return self._processes[name]
 
-    def add(self, kind: str, without: NormalizedName | None) -> str:
-        """Add a process that will connect, and return its name; it goes *without* that distribution, if any."""
+    def add(self, kind: str, without: NormalizedName | None, stages: Iterable[str]) -> str:
+        """Add a process that will connect and run *stages*; return its name.
+
+        It goes *without* that distribution, if any.
+        """
         with self._lock:
             self._count += 1
             name = f"{kind}-{self._count}"
-            process = self._processes[name] = Process(without=without)
+            process = self._processes[name] = Process(without=without, stages=deque(stages))
             if self._main_has_ended:
                 process.events.put("death")
         return name
 
     def set_connected(self, name: str, pid: int, *, inner_pid: int) -> bool:
         """Store the numbers of the process *name*; return whether it is that process and not a subprocess of it."""
-        process = self._processes[name]
+        process = self._processes.get(name)
+        if process is None:
+            raise MessageRefused("sent a name to minreq that no process of the run has")
         with self._lock:
             is_own = process.pid is None
             if is_own:

@@ -44,3 +44,12 @@ class StageResult:
 def interrupted_result(stage: str, status: str, ended_by: Interruption, traceback: str = "") -> StageResult:
     """Return the result of a *stage* that sent none itself."""
     return StageResult(behaviour=StageBehaviour(stage=stage, status=status), ended_by=ended_by, traceback=traceback)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRecord:
+    """What a worker, a process that a stage started, recorded."""
+
+    stage: str
+    #: By ``logs``, ``warnings``, ``exits`` and ``shown``.
+    lines: Mapping[str, tuple[str, ...]]

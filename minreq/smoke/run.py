@@ -18,15 +18,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from packaging.utils import NormalizedName
 
 from minreq.model import QuestionKind, RecordedRequest, Script
 from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
+from minreq.smoke.clock import MAX_PAUSE
 from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.environment import Installed, StoredFiles
+from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable
 from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runsetup import RunSetup
@@ -39,6 +41,10 @@ FORK_TIMEOUT = 60.0
 #: Bytes to read from the end of what a child printed; more than the lines that are shown.
 _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
+#: The keys that tell the messages of the code that runs the stages.
+_DRIVER_MESSAGES = frozenset({"begin", "next", "result", "unsettled", "end"})
+#: Seconds between two looks at a clock that stands still.
+_POLL_INTERVAL = 0.1
 _PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
 
@@ -86,6 +92,8 @@ class Run:
         self._processes = ProcessTable()
         self._fork_slots = threading.Semaphore(max(max_forks, 1))
         self._error: Exception | None = None
+        #: Why minreq has ended the run, if it did.
+        self._refusal = ""
         self._was_stopped = False
         self._first_script: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution that they go without.
@@ -113,6 +121,7 @@ class Run:
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)
+            self._processes[MAIN].stages.append(setup.plan.first.stage)
         self._server = RunServer(sandbox.socket, self)
         self._output = (sandbox.folder / "output").open("w+b")
         self._child = subprocess.Popen(
@@ -162,7 +171,7 @@ class Run:
 
         *template* is the name of the main process or of a fork at a miss. Several threads may call this.
         """
-        process = self._processes.add("fork", without)
+        process = self._processes.add("fork", without, [script.stage for script in scripts])
         commands = [self._open_emulator(process, script) for script in scripts]
         self._processes[template].commands.put({"run": process, "scripts": commands})
         results: list[StageResult] = []
@@ -183,38 +192,37 @@ class Run:
         """Store the numbers of the process behind a new connection."""
         return self._processes.set_connected(process, pid, inner_pid=inner_pid)
 
-    def answer_message(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    def answer_message(self, process: str, message: Mapping[str, Any], *, is_own: bool) -> Mapping[str, Any]:
         """Answer one message of *process*."""
         state = self._processes[process]
-        if "ask" in message:
-            try:
-                return self._answer_question(process, message)
-            except Exception as error:
-                # `_await_result` raises it again; the child cannot go on without an answer.
-                self._error = error
-                self.stop()
-                raise ConnectionAbortedError from error
-        if "compile" in message:
-            compiler = self._setup.compiler
-            file, optimize = self.find_stored(str(message["compile"])), int(message["optimize"])
-            return {"compiled": compiler is not None and compiler.compile(file, optimize), "source": file}
-        if "begin" in message:
-            return {"first": self._first_script}
-        if "next" in message:
-            return state.commands.get()
-        if "record" in message:
-            state.records.append((str(message["stage"]), message["record"]))
-        if "result" in message:
-            state.events.put(message["result"])
-            return {"go": True}
-        if "unsettled" in message:
-            state.has_ended = True
-            state.unsettled_reason = str(message["unsettled"])
-            state.events.put("unsettled")
-        if "end" in message:
-            state.has_ended = True
-            state.events.put(None)
-        return {}
+        try:
+            if "ask" in message:
+                with state.clock.paused():
+                    return self._answer_question(process, message)
+            if "compile" in message:
+                with state.clock.paused():
+                    return self._compile(message)
+            if "record" in message:
+                state.records.append(messages.read_record(message))
+                return {}
+            return self._answer_driver(state, message, is_own=is_own)
+        except MessageRefused:
+            raise
+        except Exception as error:
+            # `_await_result` raises it again; the child cannot go on without an answer.
+            self._error = error
+            self.stop()
+            raise ConnectionAbortedError from error
+
+    def message_refused(self, process: str, reason: str, *, is_own: bool) -> None:
+        """End *process*, or the whole run where it may have been another process; store the *reason*."""
+        if is_own:
+            state = self._processes[process]
+            state.refusal = state.refusal or reason
+            self._kill(state)
+        else:
+            self._refusal = self._refusal or reason
+            self.stop()
 
     def process_disconnected(self, process: str) -> None:
         """Report a death of *process*, unless the process has announced its end."""
@@ -227,15 +235,49 @@ class Run:
         self._child.wait()
         self._processes.set_main_ended()
 
+    def _answer_driver(self, state: Process, message: Mapping[str, Any], *, is_own: bool) -> Mapping[str, Any]:
+        """Answer one message of the code that runs the stages of a process."""
+        if message.keys().isdisjoint(_DRIVER_MESSAGES):
+            raise MessageRefused("sent a message to minreq that the protocol does not have")
+        if not is_own:
+            # A copy of the process, which its program has forked, has come to the end of the program too.
+            return {"go": False, "end": True}
+        if "begin" in message:
+            return {"first": self._first_script}
+        if "next" in message:
+            return state.commands.get()
+        if "result" in message:
+            result = messages.read_object(message, "result")
+            stage = messages.read_text(result, "stage")
+            if not state.stages or state.stages.popleft() != stage:
+                raise MessageRefused("sent the result of a stage that it did not have to run")
+            records = [record for record in state.records if record.stage == stage]
+            state.events.put(messages.read_result(stage, result, self._make_portable, records))
+            return {"go": True}
+        if "unsettled" in message:
+            state.unsettled_reason = messages.read_text(message, "unsettled")
+            state.has_ended = True
+            state.events.put("unsettled")
+            return {}
+        state.has_ended = True
+        state.events.put(None)
+        return {}
+
+    def _compile(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        file, optimize = messages.read_text(message, "compile"), messages.read_integer(message, "optimize")
+        source = self.find_stored(file)
+        compiler = self._setup.compiler
+        return {"compiled": compiler is not None and compiler.compile(source, optimize), "source": source}
+
     def _answer_question(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        question = messages.read_question(message)
         if self._handler is None:
             return {"answer": "unknown"}
-        question = messages.read_question(message)
         owners = tuple(self.path_map.owner_of(frame.file) for frame in question.frames)
         without = self._processes[process].without
         if question.need is QuestionKind.LIST:
             return messages.write_list(self._handler.list_distributions(question, owners=owners, without=without))
-        reply = self._handler.answer(question, owners=owners, without=without, can_fork=bool(message["quiet"]))
+        reply = self._handler.answer(question, owners=owners, without=without, can_fork=message.get("quiet") is True)
         fork = None
         if reply.fork and reply.distribution is not None:
             fork = self._add_miss_fork(reply.distribution, question.stage)
@@ -244,7 +286,7 @@ class Run:
     def _add_miss_fork(self, distribution: NormalizedName, stage: str) -> str:
         """Return the name of a fork that goes without *distribution*, and wait for its result in a thread."""
         self._fork_slots.acquire()
-        process = self._processes.add("miss", distribution)
+        process = self._processes.add("miss", distribution, [stage])
         miss_fork = self.miss_forks[distribution] = MissFork(process=process)
 
         def wait() -> None:
@@ -285,19 +327,34 @@ class Run:
 
     def _await_result(self, process: str, stage: str, timeout: float) -> StageResult:
         state = self._processes[process]
-        try:
-            event = state.events.get(timeout=timeout)
-        except queue.Empty:
+        event = self._await_event(state, timeout)
+        if event == "timeout":
             self._kill(state)
             return interrupted_result(stage, f"did not end within {timeout:g} seconds", "timeout")
         if event == "unsettled":
             return interrupted_result(stage, f"did what a fork must not: {state.unsettled_reason}", "unsettled")
         if self._error is not None:
             raise self._error
-        if event is None or isinstance(event, str):
+        if event is None or event == "death":
             return interrupted_result(stage, self._describe_end(state), "death", self._output_tail(state))
-        records = [record for stage_of_record, record in state.records if stage_of_record == stage]
-        return messages.read_result(stage, event, self._make_portable, records)
+        return event
+
+    def _await_event(
+        self, state: Process, timeout: float
+    ) -> StageResult | Literal["death", "unsettled", "timeout"] | None:
+        """Return what happens to *state* within *timeout* seconds, not counting those in which minreq works for it."""
+        clock = state.clock
+        clock.begin(timeout)
+        while True:
+            try:
+                return state.events.get(timeout=max(clock.left(), _POLL_INTERVAL))
+            except queue.Empty:  # noqa: PERF203 - A tenth of a second has passed.
+                if clock.left() <= 0:
+                    return "timeout"
+                if clock.pause() > MAX_PAUSE:
+                    state.refusal = f"asked minreq for more than {MAX_PAUSE / 60:g} minutes of work"
+                    self._kill(state)
+                    return "death"
 
     def _kill(self, state: Process) -> None:
         if state.pid is not None:
@@ -310,6 +367,8 @@ class Run:
         With isolation by the kernel, the first process of the child's namespace has written down how each process
         ended; otherwise only the exit status of the child itself is known.
         """
+        if refusal := state.refusal or self._refusal:
+            return f"minreq ended its process: it {refusal}"
         if self._setup.isolation.kernel and state.inner_pid is not None and not self._was_stopped:
             return exitstatus.describe_exit(exitstatus.read_exit_status(self.sandbox.folder, state.inner_pid))
         return exitstatus.describe_exit(self._child.poll() if state is self._processes[MAIN] else None)

@@ -1,4 +1,4 @@
-"""The socket that the processes of a run connect to: a thread for each connection, one line of JSON in and one out."""
+"""The socket that the processes of a run connect to: a thread for each connection, one message in and one out."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakSet
 
-#: Bytes; no message of the protocol is longer.
-_MAX_MESSAGE_SIZE = 64 * 1024 * 1024
+from minreq.smoke.lines import CANCEL, Allowance, MessageRefused, read_message
+from minreq.smoke.messages import read_integer, read_text
 
 
 class MessageHandler(Protocol):
@@ -27,8 +27,14 @@ class MessageHandler(Protocol):
         own process namespace.
         """
 
-    def answer_message(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Answer *message*."""
+    def answer_message(self, process: str, message: Mapping[str, Any], *, is_own: bool) -> Mapping[str, Any]:
+        """Answer *message*; *is_own* is what `process_connected` has returned for its connection."""
+
+    def message_refused(self, process: str, reason: str, *, is_own: bool) -> None:
+        """Take note that *process* broke the rules of the protocol, and end it.
+
+        Unless the connection *is_own*, another process may have given its name; before ``hello`` the name is empty.
+        """
 
     def process_disconnected(self, process: str) -> None:
         """Take note that the connection of *process* itself is closed."""
@@ -57,6 +63,7 @@ class RunServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, address: Path, handler: MessageHandler) -> None:
         super().__init__(str(address), _Connection)
         self.handler = handler
+        self.allowance = Allowance()
         with _SERVERS_LOCK:
             _SERVERS.add(self)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
@@ -73,23 +80,49 @@ class RunServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class _Connection(socketserver.StreamRequestHandler):
     server: RunServer
 
+    def setup(self) -> None:
+        super().setup()
+        #: The process at the other end, once it has sent its name.
+        self._process = ""
+        self._is_own = False
+
     def handle(self) -> None:
-        handler = self.server.handler
-        process, is_own = "", False
-        # A child that is killed breaks its connection anywhere; one that sends nonsense is treated as if it had.
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            while line := self.rfile.readline(_MAX_MESSAGE_SIZE):
-                message = json.loads(line)
-                if "hello" in message:
-                    process = str(message["hello"])
-                    inner_pid = int(message["pid"])
-                    is_own = handler.process_connected(process, self._peer_pid(inner_pid), inner_pid=inner_pid)
-                    answer: Mapping[str, Any] = {}
-                else:
-                    answer = handler.answer_message(process, message)
-                self.wfile.write(json.dumps(answer).encode() + b"\n")
-        if is_own:
-            handler.process_disconnected(process)
+        handler, allowance = self.server.handler, self.server.allowance
+        try:
+            # A child that is killed breaks its connection anywhere.
+            with contextlib.suppress(OSError), allowance.connection():
+                while self._answer_next(allowance):
+                    pass
+        except MessageRefused as refused:
+            handler.message_refused(self._process, refused.reason, is_own=self._is_own)
+        finally:
+            if self._is_own:
+                handler.process_disconnected(self._process)
+
+    def _answer_next(self, allowance: Allowance) -> bool:
+        """Read and answer a message; return whether there was one."""
+        with read_message(self.rfile, allowance) as message:
+            if message is None:
+                return False
+            number = read_integer(message, "id")
+            answer = self._greet(message) if "hello" in message else self._answer(message)
+        self.wfile.write(CANCEL + json.dumps({**answer, "id": number}).encode() + b"\n")
+        return True
+
+    def _greet(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Learn the name of the process; it repeats the message when it was interrupted before the answer."""
+        name, inner_pid = read_text(message, "hello"), read_integer(message, "pid")
+        if not self._process:
+            self._is_own = self.server.handler.process_connected(name, self._peer_pid(inner_pid), inner_pid=inner_pid)
+            self._process = name
+        elif name != self._process:
+            raise MessageRefused("changed the name of a process")
+        return {}
+
+    def _answer(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self._process:
+            raise MessageRefused("sent a message to minreq before its name")
+        return self.server.handler.answer_message(self._process, message, is_own=self._is_own)
 
     def _peer_pid(self, sent_pid: int) -> int:
         """Return the number that the process at the other end has here.

@@ -9,22 +9,24 @@ Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > `
 ``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``,
 ``_minreq_listing``.
 
-The protocol, version 3
+The protocol, version 4
 -----------------------
 ``_minreq_child.json`` beside this file is the configuration::
 
-    {"protocol": 3, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
+    {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
      "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...]}
 
 A process that cannot install the hooks, for instance since the number of the protocol is another, writes the reason to
 stderr and ends with the status 70: without the hooks it would ask nothing, and reach anything.
 
-Each process holds one connection to the Unix socket. A message is one line of JSON; its answer is one line too. The
-first message of a connection names the process; a subprocess inherits the name in the environment variable
-``MINREQ_PROCESS``, and its stage in ``MINREQ_STAGE``::
+Each process holds one connection to the Unix socket. A message is one line of JSON; its answer is one line too. Before
+each goes a line of the character CAN (0x18), which cancels what is left of one that was interrupted. A message has a
+number, ``id``, and its answer has the same; they are left out here. The first message of a connection names the
+process; a subprocess inherits the name in the environment variable ``MINREQ_PROCESS``, and its stage in
+``MINREQ_STAGE``::
 
-    {"hello": PROCESS, "pid": PID, "protocol": 3}                 -> {}
+    {"hello": PROCESS, "pid": PID, "protocol": 4}                 -> {}
     {"ask": "import"|"probe"|"metadata", "name": NAME, "frames": [[FILE, LINE, FUNCTION]...],
      "stage": STAGE, "order": N, "quiet": BOOL}                   -> one of
         {"answer": "yes", "path": FOLDER, "shared": [PACKAGE...], "fork": PROCESS or null}
@@ -63,7 +65,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 def read_configuration() -> dict[str, Any]:

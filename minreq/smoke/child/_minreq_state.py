@@ -163,8 +163,7 @@ class State:
             self._send({"exits": [line]})
 
     def _send(self, record: dict[str, list[str]]) -> None:
-        # A finalizer may run in the middle of a request, and its record can then not be sent.
-        if self._link is not None and self.stage != _NO_STAGE and not self._link.is_busy:
+        if self._link is not None and self.stage != _NO_STAGE:
             self._link.request({"record": record, "stage": self.stage})
 
     def printed(self) -> tuple[str, str]:

@@ -1,0 +1,130 @@
+"""The time limit of a stage: minreq's own work does not count."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+import scenariorun
+from scenariorun import FileDownloader, run_scenario
+from wheelhouse import parse, write
+
+from minreq.errors import SmokeFailed, SmokeTimedOut
+from minreq.model import Sdist, Wheel
+from minreq.smoke import run
+from minreq.smoke.clock import Clock
+
+
+class Now:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_stage_has_its_limit() -> None:
+    now = Now()
+    clock = Clock(now)
+    now.seconds += 50
+    clock.begin(10)
+    now.seconds += 4
+    assert (clock.left(), clock.pause()) == (6, 0)
+    now.seconds += 7
+    assert clock.left() == -1
+
+
+def test_pauses_do_not_count_and_overlapping_ones_are_one() -> None:
+    now = Now()
+    clock = Clock(now)
+    clock.begin(10)
+    now.seconds += 1
+    with clock.paused():
+        now.seconds += 20
+        with clock.paused():
+            now.seconds += 20
+            assert (clock.left(), clock.pause()) == (9, 40)
+        now.seconds += 20
+    now.seconds += 1
+    assert (clock.left(), clock.pause()) == (8, 60)
+    with suppress(KeyError), clock.paused():
+        now.seconds += 5
+        raise KeyError
+    assert (clock.left(), clock.pause()) == (8, 65)
+
+
+def test_a_stage_may_begin_in_a_pause() -> None:
+    """A subprocess of the stage before it still waits."""
+    now = Now()
+    clock = Clock(now)
+    with clock.paused():
+        now.seconds += 20
+        clock.begin(10)
+        now.seconds += 20
+        assert (clock.left(), clock.pause()) == (10, 20)
+    now.seconds += 3
+    assert (clock.left(), clock.pause()) == (7, 20)
+
+
+@pytest.fixture
+def slow_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives of projects whose names begin with "slow" take three seconds."""
+
+    class SlowDownloader(FileDownloader):
+        def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
+            if wheel.filename.startswith("slow"):
+                time.sleep(3)
+            super().download(wheel, to)
+
+    monkeypatch.setattr(scenariorun, "FileDownloader", SlowDownloader)
+
+
+SLOW = """
+explanation = "A stage may take 1.5 seconds; the wheel that it asks for takes three."
+requirements = ["app"]
+lock = { limit = 1.5 }
+kept = ["app", "slow"]
+program = '''
+import app
+'''
+[wheels]
+app."1.0" = { requires = ["slow"], files = { "app/__init__.py" = "import slow" } }
+slow."1.0" = {}
+"""
+
+
+@pytest.mark.parametrize("settle", ["auto", pytest.param("runs", marks=pytest.mark.reference)])
+@pytest.mark.usefixtures("slow_downloads")
+def test_the_work_of_minreq_is_not_the_time_of_the_smoke(tmp_path: Path, settle: str) -> None:
+    assert run_scenario(write(parse(SLOW), tmp_path / "house"), settle).kept == ("app", "slow")  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("slow_downloads")
+def test_the_work_for_a_subprocess_is_not_the_time_of_the_smoke(tmp_path: Path) -> None:
+    program = "import subprocess, sys, app\nsubprocess.run([sys.executable, '-c', 'import slow'], check=True)"
+    text = SLOW.replace("import app\n", program + "\n").replace('"import slow"', '""')
+    assert run_scenario(write(parse(text), tmp_path / "house")).kept == ("app", "slow")
+
+
+@pytest.mark.usefixtures("slow_downloads")
+def test_the_time_of_the_smoke_is(tmp_path: Path) -> None:
+    """Before and after the work of minreq."""
+    text = SLOW.replace("import app\n", "import app, time\ntime.sleep(60)\n")
+    began = time.monotonic()
+    with pytest.raises(SmokeTimedOut):
+        run_scenario(write(parse(text), tmp_path / "house"))
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.usefixtures("slow_downloads")
+def test_work_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that keeps minreq busy would live for ever."""
+    monkeypatch.setattr(run, "MAX_PAUSE", 0.6)
+    with pytest.raises(SmokeFailed) as caught:
+        run_scenario(write(parse(SLOW), tmp_path / "house"))
+    assert "minreq ended its process: it asked minreq for more than 0.01 minutes of work" in str(caught.value)
