@@ -29,7 +29,7 @@ class ResolvedTask:
     """The resolution of a task, with the closure that knows the wheels."""
 
     resolver_input: ResolverInput
-    #: Without the tools of the smoke, and before extras were added.
+    #: Before extras were added.
     resolution: Resolution
     closure: Closure
     tools: Tools
@@ -53,7 +53,7 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
     reporter.began(Step.MAP)
     more = partial(extend, inputs=resolver_input, index=index)
     tools = tooling.resolve_tools(resolution, task.settings.smoke_with, more)
-    closure = Closure(tools.resolution, index, store, more)
+    closure = Closure(resolution, index, store, more)
     reporter.mapped({name: closure.installed_bytes(name) for name in resolution.pins})
     return ResolvedTask(resolver_input=resolver_input, resolution=resolution, closure=closure, tools=tools, store=store)
 

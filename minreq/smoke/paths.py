@@ -31,7 +31,10 @@ class PathMap:
     ) -> None:
         self._owner = owner
         unpacked_folder, installed_folder = re.escape(str(unpacked)), re.escape(str(scratch))
-        self._distribution = re.compile(rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/")
+        tools = re.escape(f"{sandbox}/tools")
+        self._distribution = re.compile(
+            rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/|{tools}/[^/]+/"
+        )
         names = {str(folder) + "/": f"{name}/" for folder, name in smokes.items()}
         names[f"{sandbox}/"] = "{sandbox}/"
         names[f"{standard_library}/"] = STANDARD_LIBRARY

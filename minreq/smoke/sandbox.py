@@ -58,13 +58,14 @@ class Sandbox:
         folders: Mapping[str, Sequence[str]] = _ALL_ALLOWED,
         record_opens: bool = False,
         store: str | None = None,
+        tools: Mapping[str, object] | None = None,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
         *paths* are importable; none of them is a site folder, so ``.pth`` files in them do nothing. With *asks* the
         child asks the parent for each module that it does not find. *folders* are the files that the child may see and
         change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
-        sources below the folder *store*.
+        sources below the folder *store*. *tools* are the tools of the smoke, see `minreq.smoke.tools`.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -77,12 +78,22 @@ class Sandbox:
             "home": str(Path.home()),
             "opens": record_opens,
             "store": store,
+            "tools": tools,
         }
         try:
             self._write(configuration)
         except BaseException:
             self._temporary_folder.remove()
             raise
+
+    def link_tools(self, folders: Sequence[Path]) -> list[Path]:
+        """Link the *folders* of tools into the environment; a path then shows whether a file is a tool's."""
+        place = self.folder / "tools"
+        place.mkdir()
+        links = [place / str(number) for number, _ in enumerate(folders)]
+        for link, folder in zip(links, folders, strict=True):
+            link.symlink_to(folder.absolute(), target_is_directory=True)
+        return links
 
     def _write(self, configuration: Mapping[str, object]) -> None:
         site_packages = self.folder / "lib" / f"python{self._version[0]}.{self._version[1]}" / "site-packages"

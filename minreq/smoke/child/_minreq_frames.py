@@ -39,7 +39,7 @@ def importing_frames(frame: FrameType | None, max_frames: int = MAX_FRAMES) -> t
         module = str(frame.f_globals.get("__name__", ""))
         if module == "importlib.util" and code.co_name == "find_spec" and not frames:
             is_probe = True
-        elif not _is_machinery(module, code.co_filename):
+        elif not is_machinery(module, code.co_filename):
             function = code.co_name
             if not code.co_flags & _OPTIMIZED and function != "<module>":
                 function = f"<class {function}>"
@@ -48,7 +48,8 @@ def importing_frames(frame: FrameType | None, max_frames: int = MAX_FRAMES) -> t
     return frames, is_probe
 
 
-def _is_machinery(module: str, file: str) -> bool:
+def is_machinery(module: str, file: str) -> bool:
+    """Whether code is of the import machinery or of minreq."""
     return module in _IMPORT_MACHINERY or module.startswith("_minreq_") or file.startswith("<frozen importlib")
 
 
