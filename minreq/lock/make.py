@@ -162,7 +162,7 @@ def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, repo
     masked = tooling.find_masked(
         tools.installed,
         frozenset(minimal_set.evidence) | runner.closure.resolution.provided,
-        loaded=minimal_set.trace.importer_of_file,
+        loaded=minimal_set.trace.importer_of_file.keys(),
         import_map=runner.closure.import_map,
         owner=path_map.owner_of,
         name_place=path_map.make_portable,

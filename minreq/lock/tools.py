@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.minimize.hints import imports_with_packages, is_unguarded
-from minreq.model import Frame, Masked, Resolution
-from minreq.smoke.tools import ToolPlaces, own_folder
-from minreq.system import temporary
+from minreq.model import Masked, Resolution
+from minreq.smoke.tools import ToolPlaces, place_tools
 from minreq.wheels.closure import Closure
 from minreq.wheels.importmap import ImportMap
 from minreq.wheels.store import Store
@@ -47,23 +45,17 @@ class Tools:
         """The tools that the program finds too in every run, whether it needs them or not."""
         return self.shared if self.joined else frozenset()
 
-    @contextmanager
-    def place(self, closure: Closure, store: Store) -> Iterator[ToolPlaces | None]:
-        """Unpack the tools beside the program of *closure*, and remove at the end what only these runs need."""
+    def place(self, closure: Closure, store: Store) -> AbstractContextManager[ToolPlaces | None]:
+        """Unpack the tools beside the program of *closure*; the context removes what only its runs need."""
         names = sorted(self.names - self.installed)
-        if not names:
-            yield None
-            return
-        store.scratch_folder.mkdir(parents=True, exist_ok=True)
-        with temporary.folder(store.scratch_folder) as scratch, ThreadPoolExecutor() as pool:
-            wheels = [self.resolution.pins[name].wheel for name in names]
-            folders = dict(zip(names, pool.map(store.unpack, wheels), strict=True))
-            yield ToolPlaces(
-                folders={name: own_folder(each, scratch / name, name in self.shared) for name, each in folders.items()},
-                shared=self.shared - self.installed,
-                named=self.named,
-                program_modules=lambda: (*closure.import_map.owners, *closure.import_map.shared),
-            )
+        return place_tools(
+            {name: self.resolution.pins[name].wheel for name in names},
+            store.unpack,
+            store.scratch_folder,
+            shared=self.shared - self.installed,
+            named=self.named,
+            program_modules=lambda: (*closure.import_map.owners, *closure.import_map.shared),
+        )
 
 
 def resolve_tools(resolution: Resolution, requirements: Iterable[Requirement], extend: Extend) -> Tools:
@@ -89,31 +81,53 @@ def resolve_tools(resolution: Resolution, requirements: Iterable[Requirement], e
 
 
 def find_masked(
-    shared: frozenset[NormalizedName],
+    installed: frozenset[NormalizedName],
     kept: frozenset[NormalizedName],
     *,
-    loaded: Mapping[str, Frame | None],
+    loaded: Iterable[str],
     import_map: ImportMap,
     owner: Callable[[str], NormalizedName | None],
     name_place: Callable[[str], str],
 ) -> dict[NormalizedName, Masked]:
-    """Return those of *shared* that *kept* code, or code of another result, imports without a handler.
+    """Return those of *installed* that code of *kept*, of the smoke, or of another result imports anywhere.
 
-    *loaded* are the files that ran; *owner* returns the distribution of a file.
+    They were there in every run, so no run shows what a handler would do. *loaded* are the files that ran; *owner*
+    returns the distribution of a file.
     """
     masked: dict[NormalizedName, Masked] = {}
-    files = {file: distribution for file in sorted(loaded) if (distribution := owner(file)) is not None}
-    changed = bool(shared)
+    files = {
+        file: distribution
+        for file in sorted(loaded)
+        if (distribution := owner(file)) is not None or name_place(file).startswith("smoke/")
+    }
+    changed = bool(installed)
     while changed:
         changed = False
         for file, distribution in files.items():
-            if distribution not in kept and distribution not in masked:
+            if distribution is not None and distribution not in kept and distribution not in masked:
                 continue
-            for module, line in imports_with_packages(Path(file).read_bytes(), file):
+            for module, line in _imports_anywhere(Path(file).read_bytes()):
                 name = next(iter(import_map.owners.get(module, ())), None)
-                if name is None or name not in shared - masked.keys() - kept:
-                    continue
-                if is_unguarded(file, line, loaded):
+                if name is not None and name in installed - masked.keys() - kept:
                     masked[name] = Masked(distribution=name, place=f"{name_place(file)}:{line}")
                     changed = True
     return masked
+
+
+def _imports_anywhere(source: bytes) -> Iterator[tuple[str, int]]:
+    """Yield what *source* imports at any place by a statement: each module and the packages that hold it."""
+    try:
+        nodes = [*ast.walk(ast.parse(source))]
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+        else:
+            continue
+        for module in modules:
+            parts = module.split(".")
+            for length in range(1, len(parts) + 1):
+                yield ".".join(parts[:length]), node.lineno

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName
+
+from minreq.model import Wheel
+from minreq.system import temporary
 
 _MODULE_SUFFIXES = (".py", ".so")
 
@@ -53,12 +58,28 @@ def list_modules(folder: Path) -> frozenset[str]:
     return frozenset(name for name in names if name.isidentifier() and name != "__pycache__")
 
 
-def own_folder(folder: Path, copy: Path, is_shared: bool) -> Path:  # noqa: FBT001 - The one thing to decide by.
-    """Return the folder of a tool: *folder*, or a *copy* if the program may load compiled modules of it too.
+@contextmanager
+def place_tools(
+    wheels: Mapping[NormalizedName, Wheel],
+    unpack: Callable[[Wheel], Path],
+    scratch: Path,
+    *,
+    shared: frozenset[NormalizedName],
+    named: frozenset[NormalizedName],
+    program_modules: Callable[[], Iterable[str]] = frozenset,
+) -> Iterator[ToolPlaces | None]:
+    """Unpack the *wheels* of tools; the context removes what only its runs need. Without wheels there are no tools.
 
-    A process loads an extension module from one file only once, so both would have the same.
+    The other parameters are those of `ToolPlaces`.
     """
-    if not is_shared or next(folder.rglob("*.so"), None) is None:
-        return folder
-    shutil.copytree(folder, copy, symlinks=True)
-    return copy
+    if not wheels:
+        yield None
+        return
+    scratch.mkdir(parents=True, exist_ok=True)
+    with temporary.folder(scratch) as copies, ThreadPoolExecutor() as pool:
+        folders = dict(zip(wheels, pool.map(unpack, wheels.values()), strict=True))
+        for name in shared & folders.keys():
+            # A process loads an extension module from one file only once: the program would have the tools' one.
+            if next(folders[name].rglob("*.so"), None) is not None:
+                folders[name] = Path(shutil.copytree(folders[name], copies / name, symlinks=True))
+        yield ToolPlaces(folders=folders, shared=shared, named=named, program_modules=program_modules)
