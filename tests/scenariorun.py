@@ -20,6 +20,7 @@ from wheelhouse import Scenario, Wheelhouse
 
 from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
+from minreq.lock.tools import resolve_tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.minimize.select import loaded_files, request_evidence, select
@@ -177,12 +178,24 @@ def open_scenario(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JO
     resolution = resolve(inputs, index, StaticImportFinder(index))
     allowed = map(canonicalize_name, house.scenario.lock.get("allow-pth", ()))
     store = Store(house.folder / "store", downloader, allow_pth=allowed)
-    closure = Closure(resolution, index, store, partial(extend, inputs=inputs, index=index))
+    more = partial(extend, inputs=inputs, index=index)
+    closure = Closure(resolution, index, store, more)
     initial = frozenset(choices_of(house.scenario, resolution, "auto").requested) | resolution.provided
     limit = float(house.scenario.lock.get("limit", LIMIT))
-    with open_runner(
-        interpreter(), plan or plan_of(house), closure, store, initial=initial, jobs=jobs, timeout=limit
-    ) as runner:
+    tools = resolve_tools(resolution, map(Requirement, house.scenario.lock.get("tools", ())), more)
+    with (
+        tools.place(closure, store) as places,
+        open_runner(
+            interpreter(),
+            plan or plan_of(house),
+            closure,
+            store,
+            initial=initial,
+            jobs=jobs,
+            timeout=limit,
+            tools=places,
+        ) as runner,
+    ):
         yield OpenScenario(house=house, runner=runner, index=index, downloader=downloader)
 
 

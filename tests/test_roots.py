@@ -10,7 +10,7 @@ from commanding import Project, project
 from wheelhouse import Release
 
 from minreq.lockfile import evidence
-from minreq.model import Lock, Masked
+from minreq.model import Lock
 
 SCENARIO = """
 explanation = "Two programs, and a tool that runs checks and shares a dependency with one of them."
@@ -102,8 +102,8 @@ def test_a_command_with_tools_that_are_never_in_the_lock(made: Project) -> None:
     command = ("lock", "first", "--smoke", "check checks", "--smoke-with", "tool")
     done = made.minreq(*command, "-q")
     assert done.status == 0, done.err
-    # What the tool has too is there in every run: kept where the program imports it with nothing to catch a failure.
-    assert kept(made) == {"first": "request", "needed": "failure", "shared": "masked"}
+    # What the tool has too is missed by the program as anything else.
+    assert kept(made) == {"first": "request", "needed": "failure", "shared": "failure"}
     lock = lock_of(made)
     assert [f"{each.name} {each.version}" for each in lock.tools] == [
         "fallback 1.0",
@@ -112,16 +112,65 @@ def test_a_command_with_tools_that_are_never_in_the_lock(made: Project) -> None:
         "tool 2.0",
     ]
     assert {each.candidate.name for each in lock.selection.left_out} == {"fallback", "unused"}
-    (shared,) = (each.evidence for each in lock.selection.kept if each.candidate.name == "shared")
-    assert isinstance(shared, Masked)
-    assert shared.place == "first/__init__.py:2"
-    assert "# via masked, not certified: first/__init__.py:2" in made.lock.read_text()
     assert made.minreq(*command, "--check").status == 0
     assert made.minreq("verify").status == 0
     checks.joinpath("check_first.py").write_text("import first\n")
     stale = made.minreq(*command, "--check")
     assert stale.status == 1
     assert "check checks" in stale.err
+
+
+def test_a_program_without_what_its_lock_lost_fails_although_a_tool_has_it(made: Project) -> None:
+    """The tool imports `shared` too; the run of the proof has it for the tool alone."""
+    made.folder.joinpath("check_first.py").write_text("import first\n")
+    assert made.minreq("lock", "first", "--smoke", "check .", "--smoke-with", "tool", "-q").status == 0
+    assert made.minreq("verify").status == 0
+    text = made.lock.read_text()
+    begin = text.index("\nshared==")
+    made.lock.write_text(text[:begin] + text[text.index("\n", text.index("# via", begin)) :])
+    done = made.minreq("verify")
+    assert done.status == 1, done.err
+    assert "No module named 'shared'" in done.err or "SystemExit" in done.err, done.err
+
+
+REPLACING = """
+explanation = "The tool replaces a function of the library that the program calls."
+requirements = ["program"]
+[wheels.program."1.0"]
+requires = ["library", "unused"]
+[wheels.program."1.0".files]
+"program/__init__.py" = '''
+def call():
+    import library
+    return library.call()
+'''
+[wheels.library."1.0"]
+files = { "library/__init__.py" = "def call(): return 'real'" }
+[wheels.unused."1.0"]
+[wheels.tool."1.0"]
+requires = ["library", "unused"]
+entry_points = { console_scripts = { check = "tool:main" } }
+[wheels.tool."1.0".files]
+"tool/__init__.py" = '''
+import library, runpy, sys, unused
+
+def main():
+    library.call = lambda: "replaced"
+    runpy.run_path(sys.argv[1], run_name="checked")
+'''
+"""
+
+
+def test_a_tool_that_replaces_parts_of_the_program_uses_what_the_program_uses(tmp_path: Path) -> None:
+    made = project(REPLACING, tmp_path)
+    made.folder.joinpath("check.py").write_text("import program\nassert program.call() == 'replaced'\n")
+    done = made.minreq("lock", "program", "--smoke", "check ./check.py", "--smoke-with", "tool")
+    assert done.status == 0, done.err
+    assert kept(made) == {"library": "masked", "program": "request"}
+    assert "# via masked, not certified: program/__init__.py:2" in made.lock.read_text()
+    assert "copies of their own of library, unused; they use those of the program" in done.err
+    assert "library: a tool of the smoke uses it too; kept for its import at program/__init__.py:2" in done.err
+    assert made.minreq("verify").status == 0
 
 
 def test_a_command_finds_its_files_wherever_the_lock_lies(made: Project, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from minreq.config import Settings
+from minreq.errors import BaselineFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lock import resolve, tools as tooling
@@ -38,7 +39,6 @@ class _MinimizedLock:
 
     minimal_set: MinimalSet
     selection: Selection
-    #: Without the tools of the smoke.
     resolution: Resolution
     certificate: Certificate | None
 
@@ -70,14 +70,30 @@ def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, rep
         noise=tuple(sorted({f"{each.what} of {each.stage}" for each in noise})),
         inputs=task.input_digests(resolved.resolution.pins[task.profiled_root].version),
         certificate=minimized.certificate,
-        tools=tuple(resolved.closure.candidate(name) for name in sorted(resolved.tools.names)),
+        tools=tuple(resolved.tools.resolution.pins[name] for name in sorted(resolved.tools.names)),
         hashes=settings.hashes,
         annotate=settings.annotate,
     )
 
 
 def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _MinimizedLock:
-    """Run the smoke until the minimal set is found and proven."""
+    """Run the smoke until the minimal set is found and proven.
+
+    A tool that replaces parts of what the program imports has to import the same: where the smoke fails with tools that
+    have copies of their own, they get none.
+    """
+    tools = resolved.tools
+    try:
+        return _minimize_with_tools(task, resolved, reporter)
+    except BaselineFailure:
+        if not tools.shared:
+            raise
+    names = ", ".join(sorted(tools.shared))
+    reporter.note(f"the smoke fails if its tools have copies of their own of {names}; they use those of the program")
+    return _minimize_with_tools(task, replace(resolved, tools=replace(tools, joined=True)), reporter)
+
+
+def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _MinimizedLock:
     settings, closure, tools = task.settings, resolved.closure, resolved.tools
     version = resolved.resolution.pins[task.profiled_root].version
     check_script_names(settings.smokes, closure.import_map)
@@ -91,15 +107,17 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
     likely = [canonicalize_name(each.name) for each in provider_requirements(task)] if is_new else ()
     with (
         Prefetcher(closure, scripts, likely=likely, excluded=choices.excluded) as prefetcher,
+        tools.place(closure, resolved.store) as tool_places,
         open_runner(
             task.interpreter,
             plan,
             closure,
             resolved.store,
-            initial=frozenset(choices.requested) | resolved.resolution.provided | tools.names,
+            initial=frozenset(choices.requested) | resolved.resolution.provided | tools.installed,
             jobs=settings.jobs,
             timeout=settings.timeout,
             require_sandbox=settings.require_sandbox,
+            tools=tool_places,
             reporter=reporter,
         ) as runner,
     ):
@@ -108,9 +126,9 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
             # The reference has the whole closure. The smallest come first: a large wheel would make many others wait.
             prefetcher.fetch(sorted(closure.resolution.pins, key=closure.installed_bytes))
         precompile(runner, files)
-        minimal_set = _add_masked(minimize(runner, choices, reporter), tools, runner)
+        minimal_set = _add_masked(minimize(runner, choices, reporter), tools, runner, reporter)
         # Read before certifying, which may add to the closure.
-        resolution = tools.without(closure.resolution)
+        resolution = closure.resolution
         selection = select(
             resolution,
             minimal_set,
@@ -145,17 +163,21 @@ def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Ite
     yield from rules.describe_overlaps(kept)
 
 
-def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner) -> MinimalSet:
-    """Add to *minimal_set* the distributions that kept code imports and that the tools of the smoke require too."""
+def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, reporter: Reporter) -> MinimalSet:
+    """Add to *minimal_set* the distributions that kept code imports and that no run could be without."""
     path_map = runner.setup.make_path_map(runner.scratch)
     masked = tooling.find_masked(
-        tools.shared,
+        tools.installed,
         frozenset(minimal_set.evidence) | runner.closure.resolution.provided,
-        loaded=minimal_set.trace.importer_of_file,
+        loaded=minimal_set.trace.importer_of_file.keys(),
         import_map=runner.closure.import_map,
         owner=path_map.owner_of,
         name_place=path_map.make_portable,
     )
+    for name, evidence in masked.items():
+        reporter.note(
+            f"{name}: a tool of the smoke uses it too; kept for its import at {evidence.place}, not certified"
+        )
     return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 

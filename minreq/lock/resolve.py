@@ -33,7 +33,7 @@ class ResolvedTask:
     """The resolution of a task, with the closure that knows the wheels."""
 
     resolver_input: ResolverInput
-    #: Without the tools of the smoke, and before extras were added.
+    #: Before extras were added.
     resolution: Resolution
     closure: Closure
     tools: Tools
@@ -57,35 +57,35 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
     reporter.began(Step.MAP)
     more = partial(extend, inputs=resolver_input, index=index)
     tools = tooling.resolve_tools(resolution, task.settings.smoke_with, more)
-    closure = Closure(_add_known_extras(task, resolution, tools, more), index, store, more)
+    closure = Closure(_add_known_extras(task, resolution, more), index, store, more)
     reporter.mapped({name: closure.installed_bytes(name) for name in resolution.pins})
     return ResolvedTask(resolver_input=resolver_input, resolution=resolution, closure=closure, tools=tools, store=store)
 
 
-def _add_known_extras(task: Task, plain: Resolution, tools: Tools, extend: Extend) -> Resolution:
-    """Return the resolution of *tools* with the extras of the previous lock, if that is known to need them again.
+def _add_known_extras(task: Task, plain: Resolution, extend: Extend) -> Resolution:
+    """Return *plain* with the extras of the previous lock, if that is known to need them again.
 
     The smoke failed then on the *plain* install. It fails again if the wheels and the inputs are the same, so that the
     baseline need not run without them first. The method that takes no shortcut tries it all the same.
     """
     before = None if task.settings.settle == "runs" else read_previous_lock(task.settings)
     if before is None or not before.resolution.extras:
-        return tools.resolution
+        return plain
     known = before.resolution.extras
     pins = {name: _wheel(pin) for name, pin in before.resolution.pins.items() if name not in known}
     if pins != {name: _wheel(pin) for name, pin in plain.pins.items()}:
-        return tools.resolution
+        return plain
     if dict(before.inputs) != dict(task.input_digests(plain.pins[task.profiled_root].version)):
-        return tools.resolution
-    grown, waiting = tools.resolution, sorted(set(known.values()))
+        return plain
+    grown, waiting = plain, sorted(set(known.values()))
     try:
         # An extra may belong to a distribution that another extra adds.
         while ready := [each for each in waiting if canonicalize_name(Requirement(each).name) in grown.pins]:
             grown = extend(grown, Requirement(ready[0]))
             waiting.remove(ready[0])
     except (ResolutionFailure, IndexFailure):
-        return tools.resolution
-    return grown if tools.without(grown).extras == known else tools.resolution
+        return plain
+    return grown if grown.extras == known else plain
 
 
 def _wheel(pin: Candidate) -> tuple[str, str | None]:

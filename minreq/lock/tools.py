@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.minimize.hints import imports_with_packages, is_unguarded
-from minreq.model import Frame, Masked, Resolution
+from minreq.model import Masked, Resolution
+from minreq.smoke.tools import ToolPlaces, place_tools
+from minreq.wheels.closure import Closure
 from minreq.wheels.importmap import ImportMap
+from minreq.wheels.store import Store
 
 Extend = Callable[[Resolution, Requirement], Resolution]
 
@@ -22,29 +26,35 @@ class Tools:
 
     #: The closure, with the tools.
     resolution: Resolution
-    #: Installed in every run.
+    #: The tools that the user names.
+    named: frozenset[NormalizedName] = frozenset()
+    #: The tools with all that they require.
     names: frozenset[NormalizedName] = frozenset()
     #: The *names* that are not in the closure of the program.
     foreign: frozenset[NormalizedName] = frozenset()
+    #: Whether the tools use what the program declares too, and have no copy of their own.
+    joined: bool = False
 
     @property
     def shared(self) -> frozenset[NormalizedName]:
-        """The tools in the closure of the program: it may need them, but no run is without them."""
+        """The tools in the closure of the program, which may need them."""
         return self.names - self.foreign
 
-    def without(self, resolution: Resolution) -> Resolution:
-        """Return *resolution*, which may have grown, without the foreign tools."""
-        if not self.names:
-            return resolution
+    @property
+    def installed(self) -> frozenset[NormalizedName]:
+        """The tools that the program finds too in every run, whether it needs them or not."""
+        return self.shared if self.joined else frozenset()
 
-        def keep(names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
-            return frozenset(names) - self.foreign
-
-        return replace(
-            resolution,
-            pins={name: pin for name, pin in resolution.pins.items() if name not in self.foreign},
-            requires={who: keep(what) for who, what in resolution.requires.items() if who not in self.foreign},
-            extras={name: extra for name, extra in resolution.extras.items() if name not in self.foreign},
+    def place(self, closure: Closure, store: Store) -> AbstractContextManager[ToolPlaces | None]:
+        """Unpack the tools beside the program of *closure*; the context removes what only its runs need."""
+        names = sorted(self.names - self.installed)
+        return place_tools(
+            {name: self.resolution.pins[name].wheel for name in names},
+            store.unpack,
+            store.scratch_folder,
+            shared=self.shared - self.installed,
+            named=self.named,
+            program_modules=lambda: (*closure.import_map.owners, *closure.import_map.shared),
         )
 
 
@@ -52,45 +62,72 @@ def resolve_tools(resolution: Resolution, requirements: Iterable[Requirement], e
     """Resolve the *requirements* of tools in addition to *resolution*; its pins stay. Raise as *extend* does."""
     grown = resolution
     names: set[NormalizedName] = set()
+    named: set[NormalizedName] = set()
     for requirement in requirements:
         grown = extend(grown, requirement)
         waiting = [canonicalize_name(requirement.name)]
+        named.update(waiting)
         while waiting:
             name = waiting.pop()
             if name not in names and name in grown.pins:
                 names.add(name)
                 waiting += grown.requires.get(name, ())
     return Tools(
-        resolution=grown, names=frozenset(names), foreign=frozenset(grown.pins.keys() - resolution.pins.keys())
+        resolution=grown,
+        named=frozenset(named),
+        names=frozenset(names),
+        foreign=frozenset(grown.pins.keys() - resolution.pins.keys()),
     )
 
 
 def find_masked(
-    shared: frozenset[NormalizedName],
+    installed: frozenset[NormalizedName],
     kept: frozenset[NormalizedName],
     *,
-    loaded: Mapping[str, Frame | None],
+    loaded: Iterable[str],
     import_map: ImportMap,
     owner: Callable[[str], NormalizedName | None],
     name_place: Callable[[str], str],
 ) -> dict[NormalizedName, Masked]:
-    """Return those of *shared* that *kept* code, or code of another result, imports without a handler.
+    """Return those of *installed* that code of *kept*, of the smoke, or of another result imports anywhere.
 
-    *loaded* are the files that ran; *owner* returns the distribution of a file.
+    They were there in every run, so no run shows what a handler would do. *loaded* are the files that ran; *owner*
+    returns the distribution of a file.
     """
     masked: dict[NormalizedName, Masked] = {}
-    files = {file: distribution for file in sorted(loaded) if (distribution := owner(file)) is not None}
-    changed = bool(shared)
+    files = {
+        file: distribution
+        for file in sorted(loaded)
+        if (distribution := owner(file)) is not None or name_place(file).startswith("smoke/")
+    }
+    changed = bool(installed)
     while changed:
         changed = False
         for file, distribution in files.items():
-            if distribution not in kept and distribution not in masked:
+            if distribution is not None and distribution not in kept and distribution not in masked:
                 continue
-            for module, line in imports_with_packages(Path(file).read_bytes(), file):
+            for module, line in _imports_anywhere(Path(file).read_bytes()):
                 name = next(iter(import_map.owners.get(module, ())), None)
-                if name is None or name not in shared - masked.keys() - kept:
-                    continue
-                if is_unguarded(file, line, loaded):
+                if name is not None and name in installed - masked.keys() - kept:
                     masked[name] = Masked(distribution=name, place=f"{name_place(file)}:{line}")
                     changed = True
     return masked
+
+
+def _imports_anywhere(source: bytes) -> Iterator[tuple[str, int]]:
+    """Yield what *source* imports at any place by a statement: each module and the packages that hold it."""
+    try:
+        nodes = [*ast.walk(ast.parse(source))]
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+        else:
+            continue
+        for module in modules:
+            parts = module.split(".")
+            for length in range(1, len(parts) + 1):
+                yield ".".join(parts[:length]), node.lineno

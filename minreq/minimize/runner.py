@@ -22,6 +22,7 @@ from minreq.smoke.interrupts import end_runs_on_interrupt
 from minreq.smoke.isolation import Isolation, choose_isolation, list_hidden_folders
 from minreq.smoke.paths import PathMap
 from minreq.smoke.runsetup import RunSetup
+from minreq.smoke.tools import ToolPlaces
 from minreq.system import temporary
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
@@ -75,11 +76,13 @@ def open_runner(
     jobs: int,
     timeout: float,
     require_sandbox: bool = False,
+    tools: ToolPlaces | None = None,
     reporter: Reporter = _NO_REPORTER,
 ) -> Iterator[SmokeRunner]:
     """Start the emulator and the compiler, yield a runner, and stop both at the end.
 
-    *initial* is importable from the start; *timeout* is for one stage, in seconds. *reporter* gets a note on the
+    *initial* is importable from the start, and the *tools* of the smoke only by themselves and by the smoke; *timeout*
+    is for one stage, in seconds. *reporter* gets a note on the
     isolation of the child processes. Raises ``SandboxMissing`` where the kernel cannot isolate them and
     *require_sandbox* is set.
     """
@@ -103,6 +106,7 @@ def open_runner(
             make_path_map=partial(_make_path_map, interpreter, plan, closure, store),
             isolation=isolation,
             compiler=compiler,
+            tools=tools,
         )
         yield SmokeRunner(setup=setup, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)
 

@@ -11,4 +11,5 @@ __all__ = [
     "results",
     "run",
     "runsetup",
+    "tools",
 ]

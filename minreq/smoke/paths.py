@@ -34,8 +34,9 @@ class PathMap:
         self._owner = owner
         unpacked_folder, installed_folder = re.escape(str(unpacked)), re.escape(str(scratch))
         site_packages = rf"{re.escape(str(sandbox))}/env/lib/python[0-9.]+/site-packages"
+        tools = re.escape(f"{sandbox}/tools")
         self._distribution = re.compile(
-            rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/|{site_packages}/"
+            rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/|{site_packages}/|{tools}/[^/]+/"
         )
         names = {str(folder) + "/": f"{name}/" for folder, name in smokes.items()}
         names[f"{sandbox}/"] = "{sandbox}/"

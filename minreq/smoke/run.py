@@ -34,6 +34,7 @@ from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.sandbox import Sandbox
 from minreq.smoke.server import RunServer
+from minreq.smoke.tools import ToolPlaces
 from minreq.system import regularfile
 
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
@@ -105,7 +106,8 @@ class Run:
     def __enter__(self) -> Run:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         setup, sandbox = self._setup, self.sandbox
         # Also the folders that links lead to.
-        readable = [each for path in self._paths for each in {path, path.resolve()}]
+        folders = (*self._paths, *(setup.tools.folders.values() if setup.tools is not None else ()))
+        readable = [each for path in folders for each in {path, path.resolve()}]
         sandbox.prepare(
             paths=self._paths,
             asks=self._handler is not None,
@@ -118,6 +120,7 @@ class Run:
             store=None if setup.compiler is None else setup.isolation.unpacked,
             installed=self._installed,
             merge=setup.isolation.merges,
+            tools=None if setup.tools is None else self._configure_tools(setup.tools),
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)
@@ -152,6 +155,15 @@ class Run:
         self._server.close()
         self._output.close()
         self.sandbox.__exit__(kind, error, traceback)
+
+    def _configure_tools(self, tools: ToolPlaces) -> Mapping[str, object]:
+        """Put the *tools* beside the environment of the program; return what the child has to know of them."""
+        scripts = [script for group in self._setup.plan.groups for script in group.scripts]
+        return tools.configure(
+            self.sandbox.link_tools([*tools.folders.values()]),
+            program=[self._setup.isolation.unpacked, self.sandbox.venv.site_packages, *self._paths],
+            runners={script.file for script in scripts if script.folder is not None},
+        )
 
     def stop(self) -> None:
         """End the run at once: the stages that are waited for get a death as their result."""

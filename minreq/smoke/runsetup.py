@@ -12,6 +12,7 @@ from minreq.smoke.compiler import Compiler
 from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.isolation import Isolation
 from minreq.smoke.paths import PathMap
+from minreq.smoke.tools import ToolPlaces
 
 
 class EmulatorProtocol(Protocol):
@@ -52,3 +53,5 @@ class RunSetup:
     isolation: Isolation
     #: Compiles the files of the store. Without it, each process compiles for itself.
     compiler: Compiler | None = None
+    #: The tools of the smoke, apart from the program.
+    tools: ToolPlaces | None = None

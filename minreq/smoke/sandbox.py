@@ -71,6 +71,7 @@ class Sandbox:
         store: Path | None = None,
         installed: Installed | None = None,
         merge: bool = False,
+        tools: Mapping[str, object] | None = None,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
@@ -78,7 +79,8 @@ class Sandbox:
         child asks the parent for each module that it does not find. *folders* are the files that the child may see and
         change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
         sources below the folder *store* and those of the environment. The environment has what is *installed*; with
-        *merge* the launcher has to merge its folders, see `merged`.
+        *merge* the launcher has to merge its folders, see `merged`. *tools* are the tools of the smoke, see
+        `minreq.smoke.tools`.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -91,6 +93,7 @@ class Sandbox:
             "home": str(Path.home()),
             "opens": record_opens,
             "sources": [] if store is None else [str(store), str(self.venv.site_packages)],
+            "tools": tools,
         }
         try:
             self._write(configuration)
@@ -98,6 +101,15 @@ class Sandbox:
         except BaseException:
             self._temporary_folder.remove()
             raise
+
+    def link_tools(self, folders: Sequence[Path]) -> list[Path]:
+        """Link the *folders* of tools into the environment; a path then shows whether a file is a tool's."""
+        place = self.folder / "tools"
+        place.mkdir()
+        links = [place / str(number) for number, _ in enumerate(folders)]
+        for link, folder in zip(links, folders, strict=True):
+            link.symlink_to(folder.absolute(), target_is_directory=True)
+        return links
 
     def _write(self, configuration: Mapping[str, object]) -> None:
         self.venv.create()

@@ -18,7 +18,6 @@ from minreq.index.client import IndexClient
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.lockfile.finder import Finder, Installation, read_pins, recorded_pin
-from minreq.lockfile.requirements import LockedPin
 from minreq.minimize.observe import PROOF_SEED, observe_environment, run_stages
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.model import Behaviour, Lock, Plan
@@ -29,6 +28,7 @@ from minreq.task import fromlock
 from minreq.task.sdists import SdistBuilder
 from minreq.task.task import build_project, read_index_settings, with_find_links
 from minreq.verify import artifact, deviations
+from minreq.verify.tools import LockTools, find_tools
 from minreq.wheels.store import Store
 
 
@@ -136,10 +136,12 @@ class _Verifier:
         task = self.task
         pins = read_pins(task.lock, task.text)
         self.reporter.began(Step.MAP, _count_distributions(len(pins)))
-        installation = self.finder.find(*_with_tools(task.lock, pins))
+        installation = self.finder.find(task.lock, pins)
+        tools = find_tools(task.lock, self.finder, pins)
         causes = [edit.sentence for edit in task.edits if edit.installs]
-        if not installation.complete:
-            return (*installation.faults, *causes)
+        if not (installation.complete and tools.complete):
+            return (*installation.faults, *tools.faults, *causes)
+        installation = tools.add_joined(installation)
         names = installation.candidates.keys()
 
         def run(runner: SmokeRunner) -> Behaviour:
@@ -148,8 +150,9 @@ class _Verifier:
 
         left_out = sorted({kept.candidate.name for kept in task.lock.selection.kept} - pins.keys())
         return (
-            *self._compare_with_lock(task.plan, installation, run, causes=causes, left_out=left_out),
+            *self._compare_with_lock(task.plan, installation, run, tools=tools, causes=causes, left_out=left_out),
             *installation.faults,
+            *tools.faults,
         )
 
     def verify_artifact(self) -> tuple[str, ...]:
@@ -164,7 +167,8 @@ class _Verifier:
             discrepancies = dict(artifact.find_discrepancies(installed, pins, where=where, tolerated=tolerated))
             self.reporter.began(Step.MAP, f"{_count_distributions(len(installed))} in {where}")
             provided = {name: recorded_pin(lock, name) for name in lock.resolution.provided if name not in installed}
-            installation = self.finder.find(*_with_tools(lock, provided))
+            tools = find_tools(lock, self.finder, installed)
+            installation = tools.add_joined(self.finder.find(lock, provided))
             links = self._link_folders(folders, stack)
 
             def run(runner: SmokeRunner) -> Behaviour:
@@ -176,11 +180,12 @@ class _Verifier:
             # The tree belongs to the user: nothing is written into it.
             plan = replace(task.plan, environment={**task.plan.environment, "PYTHONDONTWRITEBYTECODE": "1"})
             left_out = sorted(discrepancies.keys() - installed.keys())
+            causes = [*discrepancies.values()]
             found = self._compare_with_lock(
-                plan, installation, run, causes=[*discrepancies.values()], left_out=left_out
+                plan, installation, run, tools=tools, folders=folders, causes=causes, left_out=left_out
             )
         # The lock on disk has to hold too, whatever the tool built the tree from.
-        return (*found, *installation.faults, *(edit.sentence for edit in task.edits if edit.installs))
+        return (*found, *installation.faults, *tools.faults, *(edit.sentence for edit in task.edits if edit.installs))
 
     def _open_folders(self, stack: ExitStack) -> tuple[str, tuple[Path, ...]]:
         """Return the name of the artifact and its import folders; *stack* removes what was unpacked."""
@@ -207,26 +212,38 @@ class _Verifier:
         installation: Installation,
         run: Callable[[SmokeRunner], Behaviour],
         *,
+        tools: LockTools,
+        folders: Sequence[Path] = (),
         causes: Sequence[str],
         left_out: Sequence[NormalizedName],
     ) -> tuple[str, ...]:
         """Describe the deviations of a *run* from the lock; without any, explain what it did not miss of *left_out*.
 
-        When no *causes* are known, a second run has to confirm the deviations.
+        When no *causes* are known, a second run has to confirm the deviations. *folders* are of the program, beside
+        those of *installation*.
         """
         task, lock, settings = self.task, self.task.lock, self.task.settings
         closure = fromlock.make_closure(lock, installation, self.store)
-        with open_runner(
-            task.interpreter,
-            plan,
-            closure,
-            self.store,
-            initial=frozenset(installation.candidates),
-            jobs=settings.jobs,
-            timeout=settings.timeout,
-            require_sandbox=settings.require_sandbox,
-            reporter=self.reporter,
-        ) as runner:
+
+        def program_folders() -> Iterator[Path]:
+            yield from folders
+            yield from map(closure.unpack, installation.candidates)
+
+        with (
+            tools.place(self.store, program_folders) as places,
+            open_runner(
+                task.interpreter,
+                plan,
+                closure,
+                self.store,
+                initial=frozenset(installation.candidates),
+                jobs=settings.jobs,
+                timeout=settings.timeout,
+                require_sandbox=settings.require_sandbox,
+                tools=places,
+                reporter=self.reporter,
+            ) as runner,
+        ):
             self.reporter.began(Step.PROVE)
             platform = task.interpreter.platform
             found = deviations.deviations_from_lock(lock, run(runner), platform)
@@ -238,16 +255,6 @@ class _Verifier:
             *deviations.describe_deviations(found, causes),
             *(() if found else deviations.explain_unmissed(lock, left_out)),
         )
-
-
-def _with_tools(
-    lock: Lock, pins: Mapping[NormalizedName, LockedPin]
-) -> tuple[Lock, Mapping[NormalizedName, LockedPin]]:
-    """Return *lock* and *pins* with the tools of the smoke added, as far as the lock does not pin them itself."""
-    tools = {each.name: each for each in lock.tools if each.name not in lock.resolution.pins}
-    with_tools = replace(lock, resolution=replace(lock.resolution, pins={**lock.resolution.pins, **tools}))
-    names = (each.name for each in lock.tools if each.name not in pins)
-    return with_tools, {**pins, **{name: recorded_pin(with_tools, name) for name in names}}
 
 
 def _count_distributions(number: int) -> str:

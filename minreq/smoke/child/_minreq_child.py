@@ -6,8 +6,8 @@ each other, at once: their folder does not stay on ``sys.path``. They import not
 
 Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > ``_minreq_programs`` >
 ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
-``_minreq_record`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``, ``_minreq_frames``,
-``_minreq_listing``.
+``_minreq_record``, ``_minreq_tools`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``,
+``_minreq_frames``, ``_minreq_listing``.
 
 The protocol, version 4
 -----------------------
@@ -15,7 +15,9 @@ The protocol, version 4
 
     {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...]}
+     "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
+     "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
+     "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null}
 
 A process that cannot install the hooks, for instance since the number of the protocol is another, writes the reason to
 stderr and ends with the status 70: without the hooks it would ask nothing, and reach anything.
@@ -60,6 +62,7 @@ from _minreq_network import make_network_hook, trust_authority
 from _minreq_programs import make_program_hook, record_exits
 from _minreq_record import make_import_hook, make_open_hook, record_logs, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
+from _minreq_tools import keep_tools_apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,10 +106,11 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     record_exits(state)
     if configuration["opens"]:
         sys.addaudithook(make_open_hook(state))
+    tools = None if configuration["tools"] is None else keep_tools_apart(configuration["tools"], state)
     if configuration["sources"]:
-        let_parent_compile(link, configuration["sources"])
+        let_parent_compile(link, configuration["sources"], links=[] if tools is None else tools.folders)
     if configuration["asks"]:
-        sys.meta_path.append(Finder(link, state, configuration["shared"]))
+        sys.meta_path.append(Finder(link, state, configuration["shared"], tools))
     return link, state
 
 

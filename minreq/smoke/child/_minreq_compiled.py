@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import _imp
 import marshal
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import cache_from_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from _minreq_link import Link
@@ -19,21 +20,22 @@ if TYPE_CHECKING:
 _HEADER_SIZE = 16
 
 
-def let_parent_compile(link: Link, folders: Sequence[str]) -> None:
-    """Let the import system ask the parent to compile each source below *folders*.
+def let_parent_compile(link: Link, folders: Sequence[str], links: Iterable[str] = ()) -> None:
+    """Let the import system ask the parent to compile each source below *folders*, or below *links* to the store.
 
     The parent's compiler leaves a file in the store, which the next process finds in the usual way; this process may
     see other files than those of the store, and would not see a new one among them. What the compiler cannot compile is
     compiled here.
     """
     compile_here = SourceFileLoader.source_to_code
-    prefixes = tuple(folder + "/" for folder in folders)
+    linked = tuple(f"{each}/" for each in links)
+    prefixes = (*(folder + "/" for folder in folders), *linked)
 
     def source_to_code(self: SourceFileLoader, data: Any, path: Any, **options: Any) -> Any:
         # Loaders derived from this one may have changed what they read.
         if type(self) is SourceFileLoader and isinstance(path, str) and path.startswith(prefixes) and not options:
-            optimize = sys.flags.optimize
-            answer = link.request({"compile": path, "optimize": optimize})
+            source = os.path.realpath(path) if path.startswith(linked) else path
+            answer = link.request({"compile": source, "optimize": sys.flags.optimize})
             if answer.get("compiled"):
                 try:
                     with open(cache_from_source(answer["source"]), "rb") as file:

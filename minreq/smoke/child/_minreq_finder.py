@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from _minreq_frames import FrameInfo
     from _minreq_link import Link
     from _minreq_state import State
+    from _minreq_tools import Tools
 
 
 class Finder:
-    """Asks the parent; *shared* are packages whose submodules belong to several distributions."""
+    """Asks the parent; *shared* are packages whose submodules belong to several distributions.
 
-    def __init__(self, link: Link, state: State, shared: Iterable[str]) -> None:
+    What the *tools* of the smoke import as copies of their own is no question.
+    """
+
+    def __init__(self, link: Link, state: State, shared: Iterable[str], tools: Tools | None = None) -> None:
+        self._tools = tools
         self._link = link
         self._state = state
         self._shared = set(shared)
@@ -44,6 +49,8 @@ class Finder:
         parent, _, _ = fullname.rpartition(".")
         if parent and parent not in self._shared:
             return None  # Its distribution is here, and a submodule that it lacks is no question.
+        if self._tools is not None and self._tools.is_importing:
+            return None
         # A finder that the program has put behind this one is asked before the parent.
         spec = ask_finders(sys.meta_path[self._position() + 1 :], fullname, path, target)
         if spec is not None:

@@ -1,0 +1,72 @@
+"""Puts the tools of a smoke beside what a lock installs, as they were when the lock was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from minreq.config.settings import parse_command
+from minreq.lockfile.finder import Finder, Installation, recorded_pin
+from minreq.model import Lock, Masked
+from minreq.smoke.tools import ToolPlaces, list_modules, place_tools
+from minreq.wheels.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockTools:
+    """The tools of the smoke of a lock, found at the index."""
+
+    lock: Lock
+    apart: Installation
+    #: Those that the program finds too: tools that had no copy of their own when the lock was made.
+    joined: Installation
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """A sentence for each file that is missing or yanked."""
+        return (*self.apart.faults, *self.joined.faults)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all files are available."""
+        return self.apart.complete and self.joined.complete
+
+    def add_joined(self, installation: Installation) -> Installation:
+        """Return *installation* with the tools that the program finds too."""
+        return replace(installation, candidates={**installation.candidates, **self.joined.candidates})
+
+    def place(self, store: Store, program: Callable[[], Iterable[Path]]) -> AbstractContextManager[ToolPlaces | None]:
+        """Unpack the tools that are apart from the program, whose folders *program* returns."""
+        lock = self.lock
+        gone = {module.partition(".")[0] for each in lock.selection.left_out for module in each.modules}
+        return place_tools(
+            {name: candidate.wheel for name, candidate in sorted(self.apart.candidates.items())},
+            store.unpack,
+            store.scratch_folder,
+            shared=frozenset(self.apart.candidates.keys() & lock.resolution.pins.keys()),
+            named=frozenset(canonicalize_name(each.name) for each in parse_command(lock.command).get("smoke_with", ())),
+            program_modules=lambda: gone.union(*map(list_modules, program())),
+        )
+
+
+def find_tools(lock: Lock, finder: Finder, installed: Iterable[NormalizedName]) -> LockTools:
+    """Find the files of the tools of *lock*; those that are *installed* with the lock are not installed twice."""
+    with_tools = replace(
+        lock,
+        resolution=replace(lock.resolution, pins={**{each.name: each for each in lock.tools}, **lock.resolution.pins}),
+    )
+    is_joined = any(isinstance(kept.evidence, Masked) for kept in lock.selection.kept)
+    joined = frozenset(each.name for each in lock.tools if is_joined and each.name in lock.resolution.pins)
+
+    def find(names: Iterable[NormalizedName]) -> Installation:
+        return finder.find(with_tools, {name: recorded_pin(with_tools, name) for name in names})
+
+    return LockTools(
+        lock=lock,
+        apart=find(each.name for each in lock.tools if each.name not in joined),
+        joined=find(joined.difference(installed)),
+    )
