@@ -14,7 +14,9 @@ from minreq.minimize.observe import PROOF_SEED, Observation, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Group
+from minreq.smoke.absentfile import explain_absent_file
 from minreq.smoke.results import StageResult
+from minreq.smoke.runsetup import RunSetup
 
 
 class TemplateStuckError(Exception):
@@ -117,11 +119,11 @@ class Baseline:
             first = self._runner.setup.plan.first
             if first is not None and stage != first.stage and observation.failure.ended_by in {"timeout", "death"}:
                 raise TemplateStuckError(stage)
-            raise _explain_failure(observation, observation.failure, self._runner.setup.stage_timeout)
+            raise _explain_failure(observation, observation.failure, self._runner.setup)
         return observation
 
 
-def _explain_failure(observation: Observation, failure: StageResult, timeout: float) -> BaselineFailure:
+def _explain_failure(observation: Observation, failure: StageResult, setup: RunSetup) -> BaselineFailure:
     """Return the error for *failure*: a module that nothing declares, a stage that never ends, or another failure."""
     stage = failure.behaviour.stage
     for traced in observation.unanswered:
@@ -130,5 +132,6 @@ def _explain_failure(observation: Observation, failure: StageResult, timeout: fl
             importer = f"{frame.file}:{frame.line}" if frame else "the smoke"
             return ModuleNotDeclared(traced.question.name, importer, stage)
     if failure.ended_by == "timeout":
-        return SmokeTimedOut(stage, timeout)
-    return SmokeFailed(stage, failure.behaviour.status, failure.traceback)
+        return SmokeTimedOut(stage, setup.stage_timeout)
+    hint = explain_absent_file(setup.plan, failure)
+    return SmokeFailed(stage, failure.behaviour.status, failure.traceback, hint)

@@ -1,3 +1,14 @@
 """Run a smoke in a child interpreter, and emulate the providers that it calls."""
 
-__all__ = ["answers", "compiler", "emulatorprocess", "interrupts", "isolation", "paths", "results", "run", "runsetup"]
+__all__ = [
+    "absentfile",
+    "answers",
+    "compiler",
+    "emulatorprocess",
+    "interrupts",
+    "isolation",
+    "paths",
+    "results",
+    "run",
+    "runsetup",
+]
