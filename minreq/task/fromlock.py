@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -69,23 +69,31 @@ def _find_folder(recorded: Path, lock: Lock, file: Path) -> Path:
 
 def _find_smoke(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -> Path | Command:
     """Find a script of the user: in *moved*, at the recorded path, beside the lock, or where the lock was made."""
-    candidates = [path for path in moved if path.name == recorded.name]
-    for path in (*candidates, *(place / recorded for place in _places(lock, file))):
+    for path in (*_match_moved(recorded, moved), *(place / recorded for place in _places(lock, file))):
         if path.is_file():
             return path.absolute()
-    if len(str(recorded).split()) > 1:
+    if task.is_command(recorded):
         return _find_command(recorded, lock, file)
     raise SmokeMissing(str(recorded), str(file))
 
 
-def _find_command(recorded: Path, lock: Lock, file: Path) -> Path | Command:
+def _match_moved(recorded: Path, moved: Sequence[Path]) -> list[Path]:
+    """Return those of *moved* that may be *recorded*: of the same name, the one with the most equal folders first."""
+
+    def count_equal_parts(path: Path) -> int:
+        pairs = zip(reversed(path.parts), reversed(recorded.parts), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    return sorted((path for path in moved if path.name == recorded.name), key=count_equal_parts, reverse=True)
+
+
+def _find_command(recorded: Path, lock: Lock, file: Path) -> Command:
     """Return the command line in the folder with the proven files, else in one that has files of these names."""
     _, beside_lock, origin = _places(lock, file)
-    smokes = [task.locate_smoke(recorded, place) for place in (origin, beside_lock, Path())]
-    commands = [each for each in smokes if isinstance(each, Command)]
+    commands = [task.make_command(recorded, place) for place in (origin, beside_lock, Path())]
     same = (each for each in commands if planner.command_digest(each) in lock.inputs.values())
     named = (each for each in commands if planner.named_files(each))
-    return next(chain(same, named, smokes))
+    return next(chain(same, named, commands))
 
 
 def _places(lock: Lock, file: Path) -> tuple[Path, Path, Path]:
