@@ -100,6 +100,7 @@ class Run:
             folders=setup.isolation.folders_for_hooks(writable=sandbox.folder, readable=readable),
             record_opens=self._record_opens,
             store=None if setup.compiler is None else str(setup.isolation.unpacked),
+            files=setup.plan.files,
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 #: The folders for hooks that allow everything; see `Isolation.folders_for_hooks`.
 _ALL_ALLOWED: Mapping[str, Sequence[str]] = {"hidden": (), "readable": (), "writable": ("",), "temporary": ()}
+_NO_FILES: Mapping[str, Path] = {}
 
 
 class Sandbox:
@@ -58,13 +60,14 @@ class Sandbox:
         folders: Mapping[str, Sequence[str]] = _ALL_ALLOWED,
         record_opens: bool = False,
         store: str | None = None,
+        files: Mapping[str, Path] = _NO_FILES,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
         *paths* are importable; none of them is a site folder, so ``.pth`` files in them do nothing. With *asks* the
         child asks the parent for each module that it does not find. *folders* are the files that the child may see and
         change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
-        sources below the folder *store*.
+        sources below the folder *store*. *files* are copied into the working directory, under their names.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -80,6 +83,7 @@ class Sandbox:
         }
         try:
             self._write(configuration)
+            self._copy_files(files)
         except BaseException:
             self._temporary_folder.remove()
             raise
@@ -96,6 +100,13 @@ class Sandbox:
                 site_packages.joinpath(file.name).write_bytes(file.read_bytes())
         site_packages.joinpath("_minreq_child.pth").write_text("import _minreq_child\n", "utf-8")
         site_packages.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
+
+    def _copy_files(self, files: Mapping[str, Path]) -> None:
+        for name, file in files.items():
+            target = self.work / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # With the time of the file, so that all runs see the same.
+            shutil.copy2(file, target)
 
     def command(self) -> list[str]:
         """Return the command line of the driver."""

@@ -10,12 +10,12 @@ from typing import Any
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config.settings import parse_command
-from minreq.errors import EvidenceUnreadable, SmokeMissing
+from minreq.errors import EvidenceUnreadable, SmokeFileMissing, SmokeMissing
 from minreq.lockfile import evidence as evidence_file, reading
 from minreq.lockfile.finder import Installation
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Wheel
 from minreq.profiles import loader, planner
-from minreq.task import task
+from minreq.task import smokefiles, task
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -28,17 +28,23 @@ def read_lock(file: Path) -> tuple[Lock, str]:
     return reading.read_evidence(file), reading.read_text(file, "lock")
 
 
-def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = ()) -> Plan:
+def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()) -> Plan:
     """Return the plan of the *lock* in *file*, from the command that made it.
 
-    *moved* are the new places of scripts. Raises ``EvidenceUnreadable`` and ``SmokeMissing``.
+    *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises
+    ``EvidenceUnreadable``, ``SmokeMissing`` and ``SmokeFileMissing``.
     """
     options = _parse_lock_command(lock, file)
     smokes = [_find_smoke(smoke, lock, file, moved) for smoke in options.get("smokes", ())]
     profile = find_profile(lock, file)
     root = next((name for name in _roots(lock, options) if profile and name in profile.roots), lock.resolution.root)
     version = lock.resolution.pins[root].version
-    return planner.make_plan(profile, options.get("providers", ()), options.get("features") or None, smokes, version)
+    files = smokefiles.locate_files(
+        options.get("smoke_files", ()), lambda path: _find_smoke_file(path, lock, file, moved_files)
+    )
+    return planner.make_plan(
+        profile, options.get("providers", ()), options.get("features") or None, smokes, version, files=files
+    )
 
 
 def find_profile(lock: Lock, file: Path) -> loader.Profile | None:
@@ -75,6 +81,14 @@ def _find_smoke(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -
     if task.is_command(recorded):
         return _find_command(recorded, lock, file)
     raise SmokeMissing(str(recorded), str(file))
+
+
+def _find_smoke_file(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -> Path:
+    """Find a file or folder of the smoke: in *moved*, at the recorded path, beside the lock, or where it was made."""
+    for path in (*_match_moved(recorded, moved), *(place / recorded for place in _places(lock, file))):
+        if path.exists():
+            return path
+    raise SmokeFileMissing(str(recorded), str(file))
 
 
 def _match_moved(recorded: Path, moved: Sequence[Path]) -> list[Path]:

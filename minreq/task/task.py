@@ -25,6 +25,7 @@ from minreq.lockfile import evidence
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
 from minreq.profiles import loader, planner
 from minreq.requirements import RequirementsFile, UserRequirement
+from minreq.task import smokefiles
 from minreq.wheels.importmap import ImportMap
 
 #: The most scripts of a folder that an error names.
@@ -82,6 +83,7 @@ class Task:
             settings.features or None,
             _locate_smokes(settings),
             version,
+            files=smokefiles.locate_files(settings.smoke_files),
         )
 
     def skipped_call_notes(self, version: Version) -> Iterator[str]:
@@ -117,6 +119,7 @@ class Task:
 def prepare_task(settings: Settings) -> Task:
     """Read the files that *settings* name, and build a project; raise ``UsageError`` for what does not exist."""
     smokes = _locate_smokes(settings)
+    smokefiles.locate_files(settings.smoke_files)
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
     recorded_command = format_command(settings)
     interpreter = runtime.find_interpreter(Path(settings.python) if settings.python else None)
