@@ -15,6 +15,7 @@ from minreq.minimize.compare import describe, deviations, normalize_behaviour
 from minreq.minimize.observe import PROOF_SEED, run_stages
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Lock, Plan, Platform
+from minreq.smoke.absentfile import explain_absent_file
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
 from minreq.system import temporary
@@ -62,7 +63,7 @@ def run_reference(runner: SmokeRunner, plan: Plan) -> ReferenceRun:
     setup = replace(runner.setup, plan=plan)
     with Run(setup, "watch", installed=runner.installed(names), record_opens=True) as run:
         results = run_stages(run, plan, runner.jobs)
-        _check_passed(results)
+        _check_passed(results, plan)
         files = {run.find_stored(file) for result in results for file in result.opened_files}
         opened = {_path_in_distribution(file, run) for file in files}
     return ReferenceRun(
@@ -71,10 +72,11 @@ def run_reference(runner: SmokeRunner, plan: Plan) -> ReferenceRun:
     )
 
 
-def _check_passed(results: Sequence[StageResult]) -> None:
+def _check_passed(results: Sequence[StageResult], plan: Plan) -> None:
     for result in results:
         if not result.passed:
-            raise SmokeFailed(result.behaviour.stage, result.behaviour.status, result.traceback)
+            hint = explain_absent_file(plan, result)
+            raise SmokeFailed(result.behaviour.stage, result.behaviour.status, result.traceback, hint)
 
 
 def _path_in_distribution(file: str, run: Run) -> str | None:

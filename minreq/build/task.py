@@ -17,7 +17,7 @@ from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.model import Lock, Plan, Platform
 from minreq.profiles import planner
-from minreq.task import fromlock, task
+from minreq.task import fromlock, smokefiles, task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +86,15 @@ def read_task(settings: BuildSettings) -> BuildTask:
     Raises ``ProofFailed`` for a lock that was edited, ``TracedWithoutSmoke``, ``PlatformNotChosen``,
     ``BytecodeVersionMismatch``, and the errors of reading a lock.
     """
-    user_smokes = [task.locate_smoke(smoke, Path()) for smoke in settings.smokes]
     lock, text = fromlock.read_lock(settings.lock)
     if changes := [
         edit.sentence for edit in edited.find_edits(lock, text, filename=settings.lock.name) if edit.installs
     ]:
         raise ProofFailed(str(settings.lock), changes)
-    plan = fromlock.read_plan(lock, settings.lock, settings.smokes)
+    has_tools = bool(lock.tools)
+    user_smokes = [task.locate_smoke(smoke, Path(), has_tools=has_tools) for smoke in settings.smokes]
+    user_files = smokefiles.locate_files(settings.smoke_files)
+    plan = fromlock.read_plan(lock, settings.lock, settings.smokes, settings.smoke_files)
     if plan.first is not None and plan.first.stage not in lock.stages:
         plan = planner.without_template(plan)
     has_own_smoke = bool(settings.smokes) or any(stage.startswith("smoke/") for stage in lock.stages)
@@ -111,7 +113,7 @@ def read_task(settings: BuildSettings) -> BuildTask:
         digest=hashlib.sha256(text.encode("utf-8")).hexdigest(),
         interpreter=interpreter,
         target=target,
-        plan=planner.with_user_smokes(plan, user_smokes),
+        plan=planner.with_user_smokes(plan, user_smokes, user_files),
     )
 
 

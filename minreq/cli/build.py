@@ -49,6 +49,7 @@ def _slim_options(function: Function) -> Function:
             metavar="WHAT",
         ),
         option("smoke", "Run this script in addition to the smoke of the lock.", metavar="FILE"),
+        option("smoke-file", "Copy this file or folder into the working directory of the scripts.", metavar="PATH"),
         option("yes-traced", "Allow --slim traced without a --smoke of your own."),
     )
 

@@ -123,7 +123,7 @@ class Engine:
         """Write the smoke of a lock as a script that calls real endpoints."""
         from minreq.verify import canary  # noqa: PLC0415 # Late, see the class.
 
-        return canary.export(settings.lock, output, settings.smokes)
+        return canary.export(settings.lock, output, settings.smokes, settings.smoke_files)
 
     def diagnose(self, cache_dir: Path) -> Diagnosis:
         """Return how this machine isolates a smoke."""

@@ -53,6 +53,11 @@ def _smoke_options(function: Function) -> Function:
             "A script that shows that the program works, or a command such as 'pytest -q tests'.",
             metavar="FILE",
         ),
+        group.option(
+            "smoke-file",
+            "Copy this file or folder into the working directory of the scripts, which is empty otherwise.",
+            metavar="PATH",
+        ),
         group.option("smoke-with", "A tool that the smoke requires and the lock omits: pytest.", metavar="REQ"),
     )
 

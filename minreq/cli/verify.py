@@ -48,6 +48,7 @@ def _artifact_options(function: Function) -> Function:
             help="Verify nothing; write the smoke as a script that calls the real endpoints. You run the script.",
         ),
         group.option("smoke", "The new place of a smoke script of the lock, if you moved it.", metavar="FILE"),
+        group.option("smoke-file", "The new place of a --smoke-file of the lock, if you moved it.", metavar="PATH"),
     )
 
 

@@ -54,6 +54,11 @@ def _options(function: Function) -> Function:
         trace.declare("--trace", is_flag=True, help="Lock each release, and show the size of the lock."),
         trace.option("providers", "With --trace: the providers that the program calls.", "-p", metavar="NAMES"),
         trace.option("smoke", "With --trace: a script that shows that the program works.", metavar="FILE"),
+        trace.option(
+            "smoke-file",
+            "With --trace: copy this file or folder into the working directory of the scripts.",
+            metavar="PATH",
+        ),
     )
 
 

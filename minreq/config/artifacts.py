@@ -41,6 +41,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="keep", field="keep", many=True),
         Option(name="drop", field="drop", many=True),
         Option(name="smoke", field="smokes", convert=Path, many=True, path=True),
+        Option(name="smoke-file", field="smoke_files", convert=Path, many=True, path=True),
         Option(name="yes-traced", field="yes_traced", switch=True),
         Option(name="output", field="output", convert=Path, path=True),
         Option(name="prefix", field="prefix"),
@@ -85,6 +86,8 @@ class BuildSettings:
     drop: tuple[str, ...] = ()
     #: Additional scripts of the user, or the new places of scripts of the lock, which have the same file names.
     smokes: tuple[Path, ...] = ()
+    #: Additional files of the smoke, or the new places of files of the lock.
+    smoke_files: tuple[Path, ...] = ()
     yes_traced: bool = False
     #: The file of the HTML page.
     html: Path | None = None
@@ -161,7 +164,7 @@ def versions_settings(flags: Mapping[str, Any], config: Mapping[str, Any], *, tr
     """Join *flags* and *config*; a flag wins. With *trace* raises ``NothingToRun`` where no smoke is named."""
     index_fields = IndexOptions.__dataclass_fields__
     shared = {name: config[name] for name in (*index_fields, "root", "platforms", "python") if name in config}
-    own = {"providers", "smokes", "jobs", "timeout"}
+    own = {"providers", "smokes", "smoke_files", "jobs", "timeout"}
     traced = None
     if trace:
         # The locks run on the host, so they do not get the platforms of the releases.

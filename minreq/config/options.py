@@ -133,6 +133,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="profiles", field="profiles", convert=Path, many=True, path=True),
         Option(name="providers", field="providers", many=True, commas=True),
         Option(name="smoke", field="smokes", convert=parse_path, many=True, path=True),
+        Option(name="smoke-file", field="smoke_files", convert=parse_path, many=True, path=True),
         Option(name="smoke-with", field="smoke_with", convert=parse_requirement, many=True),
         Option(name="scan", field="scan", convert=parse_path, many=True, path=True, recorded=False),
         Option(name="allow-unknown", field="allow_unknown", switch=True, recorded=False),

@@ -54,6 +54,8 @@ class Settings:
     providers: tuple[str, ...] = ()
     #: Scripts, and command lines whose first word is a program: ``pytest -q tests/smoke``.
     smokes: tuple[Path, ...] = ()
+    #: Files and folders that are copied into the working directory of the scripts, under the same relative paths.
+    smoke_files: tuple[Path, ...] = ()
     #: Tools of the smoke: installed in every run, never in the lock.
     smoke_with: tuple[Requirement, ...] = ()
     #: Files and folders to scan; the providers that they use join *providers*.
@@ -122,6 +124,8 @@ class VerifySettings:
     interpreter: str | None = None
     #: The new places of smoke scripts that were moved.
     smokes: tuple[Path, ...] = ()
+    #: The new places of files of the smoke that were moved.
+    smoke_files: tuple[Path, ...] = ()
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: The most seconds of one run of the smoke.
     timeout: float = 300.0
@@ -155,7 +159,7 @@ def lock_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settin
 
 def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     """Join *flags* and *config* as ``lock_settings`` does, for a scan. A scan ignores what a lock runs and writes."""
-    without = {"providers", "smokes", "features", "check", "allow_unknown", "platforms"}
+    without = {"providers", "smokes", "smoke_files", "features", "check", "allow_unknown", "platforms"}
     index, values = merge(flags, {name: value for name, value in config.items() if name not in without})
     return Settings(index=index, **{"scan": (Path(),), **values})
 
@@ -173,7 +177,7 @@ def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Veri
     """Join *flags* and *config* as ``lock_settings`` does. The default of the lock is the configured output."""
     shared = {
         name: config[name]
-        for name in (*_INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes")
+        for name in (*_INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes", "smoke_files")
         if name in config
     }
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}

@@ -75,6 +75,8 @@ from minreq.errors.options import (
     PythonNotFound as PythonNotFound,
     PythonUnusable as PythonUnusable,
     RequirementsUnreadable as RequirementsUnreadable,
+    SmokeFileMissing as SmokeFileMissing,
+    SmokeFileUnusable as SmokeFileUnusable,
     SmokeMissing as SmokeMissing,
     SmokeUnusable as SmokeUnusable,
     UnknownFeature as UnknownFeature,

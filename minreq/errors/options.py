@@ -72,6 +72,32 @@ class SmokeMissing(UsageError):
         return f"cannot find {self.smoke}, the smoke of {self.lock}; name its new place with --smoke"
 
 
+class SmokeFileMissing(UsageError):
+    """A file of the smoke of a lock is neither beside the lock nor in the working directory."""
+
+    reason = "smoke-file-missing"
+
+    def __init__(self, file: str, lock: str) -> None:
+        super().__init__(file, lock)
+        self.file, self.lock = file, lock
+
+    def __str__(self) -> str:
+        return f"cannot find {self.file}, a file of the smoke of {self.lock}; name its new place with --smoke-file"
+
+
+class SmokeFileUnusable(UsageError):
+    """The value of ``--smoke-file`` cannot be copied."""
+
+    reason = "smoke-file-unusable"
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(file, problem)
+        self.file, self.problem = file, problem
+
+    def __str__(self) -> str:
+        return f"--smoke-file {self.file}: {self.problem}"
+
+
 class SmokeUnusable(UsageError):
     """The value of ``--smoke`` cannot be run."""
 

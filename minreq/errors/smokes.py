@@ -10,14 +10,14 @@ class SmokeFailed(BaselineFailure):
 
     reason = "baseline"
 
-    def __init__(self, stage: str, status: str, traceback: str) -> None:
-        super().__init__(stage, status, traceback)
-        self.stage, self.status, self.traceback = stage, status, traceback
+    def __init__(self, stage: str, status: str, traceback: str, hint: str = "") -> None:
+        super().__init__(stage, status, traceback, hint)
+        self.stage, self.status, self.traceback, self.hint = stage, status, traceback, hint
 
     def __str__(self) -> str:
         return (
             f"the smoke fails at {self.stage} although nothing is left out: {self.status}\n"
-            f"{self.traceback}repair the smoke, or lock another version of the root"
+            f"{self.traceback}{self.hint or 'repair the smoke, or lock another version of the root'}"
         )
 
 

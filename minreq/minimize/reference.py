@@ -28,8 +28,10 @@ from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Group, Plan
 from minreq.reporting import Reporter
+from minreq.smoke.absentfile import explain_absent_file
 from minreq.smoke.paths import PathMap
 from minreq.smoke.results import StageResult
+from minreq.smoke.runsetup import RunSetup
 from minreq.wheels.closure import Closure
 
 #: Why a wheel cannot be installed here. Any other error ends the lock.
@@ -187,8 +189,7 @@ class Reference:
             self._check_template(observation.failure)
             questions = self._questions_of(observation.failures)
             if not add_missing_extras(observation.failures, questions, closure, path_map, self._reporter.note):
-                timeout = self._runner.setup.stage_timeout
-                raise _explain_failure(observation.failure, closure, path_map, timeout)
+                raise _explain_failure(observation.failure, closure, path_map, self._runner.setup)
 
     def _check_template(self, failure: StageResult) -> None:
         """Raise `TemplateStuckError` where the template may be the cause of *failure*."""
@@ -258,7 +259,7 @@ def _without_accepted(found: Iterable[Deviation], accepted: Collection[Differenc
     )
 
 
-def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, timeout: float) -> BaselineFailure:
+def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, setup: RunSetup) -> BaselineFailure:
     """Return the error for *failure*: a module that nothing declares, a stage that never ends, or another failure."""
     stage = failure.behaviour.stage
     for module in undeclared_modules(failure, closure):
@@ -266,5 +267,6 @@ def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, 
         importer = f"{path_map.make_portable(place.file)}:{place.line}" if place else "the smoke"
         return ModuleNotDeclared(module, importer, stage, closure.extra_with(module))
     if failure.ended_by == "timeout":
-        return SmokeTimedOut(stage, timeout)
-    return SmokeFailed(stage, failure.behaviour.status, failure.traceback)
+        return SmokeTimedOut(stage, setup.stage_timeout)
+    hint = explain_absent_file(setup.plan, failure)
+    return SmokeFailed(stage, failure.behaviour.status, failure.traceback, hint)

@@ -52,6 +52,8 @@ class Plan:
     #: Runs once, before the groups; ``None`` if the groups share nothing.
     first: Script | None
     groups: tuple[Group, ...]
+    #: The files that each run finds in its working directory: the name there, and the file that is copied.
+    files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
     def groups_with(self, stages: Container[str]) -> tuple[Group, ...]:
         """Return the groups with at least one of *stages*."""

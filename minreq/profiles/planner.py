@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
@@ -45,12 +46,15 @@ def make_plan(
     features: Sequence[str] | None,
     smokes: Sequence[Path | Command],
     version: Version | None = None,
+    *,
+    files: Mapping[str, Path] = MappingProxyType({}),
 ) -> Plan:
     """Return the plan: a group for each provider, sorted by name, then one for each smoke of the user.
 
     *features* are the features that run; ``None``, or `DEFAULT` among them, means those that run by default. *version*
     is the release of the root: the plan leaves out the calls it does not support, see `skipped_calls`. With ``None``
-    the plan leaves out all calls that some release does not support. Raises `UnknownProvider` and `UnknownFeature`.
+    the plan leaves out all calls that some release does not support. *files* are for the working directory, by name.
+    Raises `UnknownProvider` and `UnknownFeature`.
     """
     groups = [
         _provider_group(provider, selected, version)
@@ -60,6 +64,7 @@ def make_plan(
         environment=profile.environment if profile else EMPTY,
         first=Script(stage="import", file=profile.first) if profile else None,
         groups=(*(group for group in groups if group.scripts), *_user_groups(smokes)),
+        files=files,
     )
 
 
@@ -115,11 +120,11 @@ def without_template(plan: Plan) -> Plan:
     return replace(plan, first=None, groups=groups)
 
 
-def with_user_smokes(plan: Plan, smokes: Sequence[Path | Command]) -> Plan:
-    """Return *plan* with the smokes of the user, without scripts whose names are in the plan already."""
+def with_user_smokes(plan: Plan, smokes: Sequence[Path | Command], files: Mapping[str, Path]) -> Plan:
+    """Return *plan* with the smokes and *files* of the user, without scripts whose names are in the plan already."""
     known = {script.file.name for group in plan.groups for script in group.scripts}
     new = [each for each in smokes if isinstance(each, Command) or each.name not in known]
-    return replace(plan, groups=(*plan.groups, *_user_groups(new)))
+    return replace(plan, groups=(*plan.groups, *_user_groups(new)), files={**plan.files, **files})
 
 
 def input_digests(plan: Plan) -> Mapping[str, str]:
@@ -136,6 +141,7 @@ def input_digests(plan: Plan) -> Mapping[str, str]:
             continue
         content = "" if plan.first and script.file.parent == plan.first.file.parent else _file_digest(script.file)
         found[script.stage] = _digest([content, dict(script.environment), script.arguments])
+    found.update((f"smoke-file/{name}", _file_digest(file)) for name, file in plan.files.items())
     return dict(sorted(found.items()))
 
 

@@ -1,6 +1,7 @@
 """Run a smoke in a child interpreter, and emulate the providers that it calls."""
 
 __all__ = [
+    "absentfile",
     "answers",
     "compiler",
     "emulatorprocess",

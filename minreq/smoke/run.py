@@ -121,6 +121,7 @@ class Run:
             installed=self._installed,
             merge=setup.isolation.merges,
             tools=None if setup.tools is None else self._configure_tools(setup.tools),
+            files=setup.plan.files,
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -30,6 +31,7 @@ _ALL_ALLOWED: Mapping[str, Sequence[str]] = {
     "frozen": (),
     "temporary": (),
 }
+_NO_FILES: Mapping[str, Path] = {}
 
 
 class Sandbox:
@@ -72,6 +74,7 @@ class Sandbox:
         installed: Installed | None = None,
         merge: bool = False,
         tools: Mapping[str, object] | None = None,
+        files: Mapping[str, Path] = _NO_FILES,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
@@ -80,7 +83,7 @@ class Sandbox:
         change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
         sources below the folder *store* and those of the environment. The environment has what is *installed*; with
         *merge* the launcher has to merge its folders, see `merged`. *tools* are the tools of the smoke, see
-        `minreq.smoke.tools`.
+        `minreq.smoke.tools`. *files* are copied into the working directory, under their names.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -98,6 +101,7 @@ class Sandbox:
         try:
             self._write(configuration)
             self._install(installed, merge=merge)
+            self._copy_files(files)
         except BaseException:
             self._temporary_folder.remove()
             raise
@@ -138,6 +142,13 @@ class Sandbox:
     def merged(self) -> tuple[MergedFolder, ...]:
         """The folders that the launcher has to mount."""
         return () if self._merged is None else (self._merged,)
+
+    def _copy_files(self, files: Mapping[str, Path]) -> None:
+        for name, file in files.items():
+            target = self.work / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # With the time of the file, so that all runs see the same.
+            shutil.copy2(file, target)
 
     def command(self) -> list[str]:
         """Return the command line of the driver."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config.settings import parse_command
-from minreq.errors import EvidenceUnreadable, SmokeMissing
+from minreq.errors import EvidenceUnreadable, SmokeFileMissing, SmokeMissing
 from minreq.lockfile import evidence as evidence_file, reading
 from minreq.lockfile.finder import Installation
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Wheel
 from minreq.profiles import loader, planner
-from minreq.task import task
+from minreq.task import smokefiles, task
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -28,17 +28,23 @@ def read_lock(file: Path) -> tuple[Lock, str]:
     return reading.read_evidence(file), reading.read_text(file, "lock")
 
 
-def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = ()) -> Plan:
+def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()) -> Plan:
     """Return the plan of the *lock* in *file*, from the command that made it.
 
-    *moved* are the new places of scripts. Raises ``EvidenceUnreadable`` and ``SmokeMissing``.
+    *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises
+    ``EvidenceUnreadable``, ``SmokeMissing`` and ``SmokeFileMissing``.
     """
     options = _parse_lock_command(lock, file)
     smokes = [_find_smoke(smoke, lock, file, moved) for smoke in options.get("smokes", ())]
     profile = find_profile(lock, file)
     root = next((name for name in _roots(lock, options) if profile and name in profile.roots), lock.resolution.root)
     version = lock.resolution.pins[root].version
-    return planner.make_plan(profile, options.get("providers", ()), options.get("features") or None, smokes, version)
+    files = smokefiles.locate_files(
+        options.get("smoke_files", ()), lambda path: _find_smoke_file(path, lock, file, moved_files)
+    )
+    return planner.make_plan(
+        profile, options.get("providers", ()), options.get("features") or None, smokes, version, files=files
+    )
 
 
 def find_profile(lock: Lock, file: Path) -> loader.Profile | None:
@@ -69,23 +75,39 @@ def _find_folder(recorded: Path, lock: Lock, file: Path) -> Path:
 
 def _find_smoke(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -> Path | Command:
     """Find a script of the user: in *moved*, at the recorded path, beside the lock, or where the lock was made."""
-    candidates = [path for path in moved if path.name == recorded.name]
-    for path in (*candidates, *(place / recorded for place in _places(lock, file))):
+    for path in (*_match_moved(recorded, moved), *(place / recorded for place in _places(lock, file))):
         if path.is_file():
             return path.absolute()
-    if len(str(recorded).split()) > 1:
+    if task.is_command(recorded):
         return _find_command(recorded, lock, file)
     raise SmokeMissing(str(recorded), str(file))
 
 
-def _find_command(recorded: Path, lock: Lock, file: Path) -> Path | Command:
+def _find_smoke_file(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -> Path:
+    """Find a file or folder of the smoke: in *moved*, at the recorded path, beside the lock, or where it was made."""
+    for path in (*_match_moved(recorded, moved), *(place / recorded for place in _places(lock, file))):
+        if path.exists():
+            return path
+    raise SmokeFileMissing(str(recorded), str(file))
+
+
+def _match_moved(recorded: Path, moved: Sequence[Path]) -> list[Path]:
+    """Return those of *moved* that may be *recorded*: of the same name, the one with the most equal folders first."""
+
+    def count_equal_parts(path: Path) -> int:
+        pairs = zip(reversed(path.parts), reversed(recorded.parts), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    return sorted((path for path in moved if path.name == recorded.name), key=count_equal_parts, reverse=True)
+
+
+def _find_command(recorded: Path, lock: Lock, file: Path) -> Command:
     """Return the command line in the folder with the proven files, else in one that has files of these names."""
     _, beside_lock, origin = _places(lock, file)
-    smokes = [task.locate_smoke(recorded, place) for place in (origin, beside_lock, Path())]
-    commands = [each for each in smokes if isinstance(each, Command)]
+    commands = [task.make_command(recorded, place) for place in (origin, beside_lock, Path())]
     same = (each for each in commands if planner.command_digest(each) in lock.inputs.values())
     named = (each for each in commands if planner.named_files(each))
-    return next(chain(same, named, smokes))
+    return next(chain(same, named, commands))
 
 
 def _places(lock: Lock, file: Path) -> tuple[Path, Path, Path]:

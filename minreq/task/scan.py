@@ -81,7 +81,7 @@ def _read_model_table(
     settings: Settings, scan_profile: scanprofile.ScanProfile, reporter: Reporter
 ) -> Mapping[str, str]:
     """Read the table of models from the wheel of the root, by range requests."""
-    task = prepare_task(replace(settings, providers=(), smokes=(), features=(), scan=()))
+    task = prepare_task(replace(settings, providers=(), smokes=(), smoke_files=(), features=(), scan=()))
     index_settings = read_index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)

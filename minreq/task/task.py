@@ -25,6 +25,7 @@ from minreq.lockfile import evidence
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
 from minreq.profiles import loader, planner
 from minreq.requirements import RequirementsFile, UserRequirement
+from minreq.task import smokefiles
 from minreq.wheels.importmap import ImportMap
 
 #: The most scripts of a folder that an error names.
@@ -76,8 +77,14 @@ class Task:
     def plan(self, version: Version) -> Plan:
         """Return the plan for this *version* of the root; raise ``UnknownProvider`` and ``UnknownFeature``."""
         settings = self.settings
-        smokes = [locate_smoke(smoke, Path()) for smoke in settings.smokes]
-        return planner.make_plan(self.profile, settings.providers, settings.features or None, smokes, version)
+        return planner.make_plan(
+            self.profile,
+            settings.providers,
+            settings.features or None,
+            _locate_smokes(settings),
+            version,
+            files=smokefiles.locate_files(settings.smoke_files),
+        )
 
     def skipped_call_notes(self, version: Version) -> Iterator[str]:
         """Yield a note for each reason why this *version* of the root cannot run some stages."""
@@ -111,7 +118,8 @@ class Task:
 
 def prepare_task(settings: Settings) -> Task:
     """Read the files that *settings* name, and build a project; raise ``UsageError`` for what does not exist."""
-    smokes = [locate_smoke(smoke, Path()) for smoke in settings.smokes]
+    smokes = _locate_smokes(settings)
+    smokefiles.locate_files(settings.smoke_files)
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
     recorded_command = format_command(settings)
     interpreter = runtime.find_interpreter(Path(settings.python) if settings.python else None)
@@ -172,10 +180,15 @@ def with_find_links(options: IndexOptions, wheel: Wheel) -> IndexOptions:
     return replace(options, find_links=(*options.find_links, *([str(built.parent)] if built else [])))
 
 
-def locate_smoke(smoke: Path, folder: Path) -> Path | Command:
+def _locate_smokes(settings: Settings) -> list[Path | Command]:
+    return [locate_smoke(smoke, Path(), has_tools=bool(settings.smoke_with)) for smoke in settings.smokes]
+
+
+def locate_smoke(smoke: Path, folder: Path, *, has_tools: bool = False) -> Path | Command:
     """Return the absolute path of the script *smoke*, or the command line that *smoke* is.
 
-    A command line runs in *folder*, or in the folder before its program. Raises ``SmokeUnusable``.
+    A command line runs in *folder*, or in the folder before its program. *has_tools*: the user named tools of the
+    smoke, so a single word is a command and no misspelt script. Raises ``SmokeUnusable``.
     """
     if (folder / smoke).is_file():
         return (folder / smoke).absolute()
@@ -183,18 +196,49 @@ def locate_smoke(smoke: Path, folder: Path) -> Path | Command:
         scripts = sorted(each.name for each in smoke.glob("*.py"))[:_MAX_SCRIPTS]
         examples = f", such as {', '.join(scripts)}" if scripts else ""
         raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{examples}")
-    neighbours = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
-    nearest = difflib.get_close_matches(smoke.name, sorted(neighbours), n=1)
+    command = make_command(smoke, folder)
+    nearest = _find_similar_script(smoke, command)
+    is_word = _is_command_word(smoke)
+    if (is_word and (has_tools or not nearest)) or (len(command.words) > 1 and not nearest):
+        return command
+    suggestion = f"; did you mean {smoke.with_name(nearest)}?" if nearest else ""
+    if is_word:
+        suggestion += f" If {smoke} is a command, name the project that has it with --smoke-with"
+    raise SmokeUnusable(str(smoke), f"there is no such file{suggestion}")
+
+
+def is_command(smoke: Path) -> bool:
+    """Whether *smoke*, which is no file, is a command by its look: several words, or a word that names no script."""
+    return len(str(smoke).split()) > 1 or _is_command_word(smoke)
+
+
+def make_command(smoke: Path, folder: Path) -> Command:
+    """Return the command line *smoke*, to be run in *folder*; raise ``SmokeUnusable`` if it cannot be split."""
     try:
         program, *arguments = shlex.split(str(smoke))
     except ValueError as error:
         raise SmokeUnusable(repr(str(smoke)), f"it is neither a file nor a command line: {error}") from error
-    if arguments and not nearest:
-        # A `pyproject.toml` in another folder makes command lines relative too: `../pytest -q`.
-        program_path = Path(program)
-        return Command(words=(program_path.name, *arguments), folder=(folder / program_path.parent).absolute())
-    suggestion = f"; did you mean {smoke.with_name(nearest[0])}?" if nearest else ""
-    raise SmokeUnusable(str(smoke), f"there is no such file{suggestion}")
+    # A `pyproject.toml` in another folder makes command lines relative too: `../pytest -q`.
+    path = Path(program)
+    return Command(words=(path.name, *arguments), folder=(folder / path.parent).absolute())
+
+
+def _is_command_word(smoke: Path) -> bool:
+    """Whether *smoke* is one word that is no path of a script: ``mkcmd``, ``../mkcmd``."""
+    *folders, name = smoke.parts or ("",)
+    return len(name.split()) == 1 and not name.endswith(".py") and all(each == ".." for each in folders)
+
+
+def _find_similar_script(smoke: Path, command: Command) -> str | None:
+    """Return the name of the script that *smoke* may be a misspelling of.
+
+    A command line resembles a script that it names (``checker check.py``), so it is a misspelling only of a script
+    whose name has a space too.
+    """
+    is_line = len(command.words) > 1 and not command.words[0].endswith(".py")
+    names = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
+    candidates = sorted(name for name in names if not is_line or " " in name)
+    return next(iter(difflib.get_close_matches(smoke.name, candidates, n=1, cutoff=0.8 if is_line else 0.6)), None)
 
 
 def read_index_settings(options: IndexOptions, files: Iterable[RequirementsFile] = ()) -> IndexSettings:

@@ -35,15 +35,16 @@ class Canary:
     left_out: tuple[str, ...]
 
 
-def export(lock_file: Path, output: Path, moved: Sequence[Path] = ()) -> Canary:
+def export(lock_file: Path, output: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()) -> Canary:
     """Write the script of the lock in *lock_file* to *output*; nothing is run.
 
-    *moved* are the new places of scripts. Raises ``LockMissing``, ``EvidenceUnreadable``,
-    ``SmokeMissing``, ``NothingToExport`` and ``OutputUnwritable``.
+    *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises ``LockMissing``,
+    ``EvidenceUnreadable``, ``SmokeMissing``, ``SmokeFileMissing``, ``NothingToExport`` and ``OutputUnwritable``.
     """
     lock, _ = fromlock.read_lock(lock_file)
     profile = fromlock.find_profile(lock, lock_file)
-    script = canary(lock, fromlock.read_plan(lock, lock_file, moved), profile, filename=output.name)
+    plan = fromlock.read_plan(lock, lock_file, moved, moved_files)
+    script = canary(lock, plan, profile, filename=output.name)
     writing.write_files({output: script.text})
     return script
 

@@ -1,0 +1,30 @@
+"""Explain a failure for want of a file that the user has, and that is not in the working directory of the smoke."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from minreq.model import Plan
+from minreq.smoke.results import StageResult
+
+#: The name of a relative path, or of one that the script made absolute itself.
+_NO_FILE = re.compile(r"No such file or directory: '(?:\{sandbox\}/work/)?(?P<name>[^'/{][^']*)'")
+
+
+def explain_absent_file(plan: Plan, failure: StageResult) -> str:
+    """Return what to do about the missing file that *failure* names, "" where it names none that the user has."""
+    scripts = (script for group in plan.groups for script in group.scripts)
+    script = next((each for each in scripts if each.stage == failure.behaviour.stage), None)
+    names = _NO_FILE.findall(f"{failure.traceback}\n{failure.behaviour.status}")
+    # A command runs in the folder of the user.
+    if script is None or script.folder is not None or not names:
+        return ""
+    name = names[-1]
+    if ".." not in Path(name).parts and Path(name).is_file():
+        return f"a script runs in an empty folder; give it the file with --smoke-file {shlex.quote(name)}"
+    if (script.file.parent / name).is_file():
+        beside = f"the file lies beside {script.file.name}, so open Path(__file__).parent / {name!r}"
+        return f"a script runs in an empty folder; {beside}"
+    return ""
