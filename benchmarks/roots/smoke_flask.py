@@ -11,7 +11,7 @@ from flask import Flask, render_template_string, request, session, signals
 from flask.cli import FlaskGroup
 
 application = Flask("shop")
-application.secret_key = "secret"  # noqa: S105 - Signs nothing of worth.
+application.secret_key = "secret"
 rendered = []
 signals.template_rendered.connect(lambda _, template, **__: rendered.append(template.name), application, weak=False)
 
@@ -41,7 +41,7 @@ for name in ("a", "<b>", "c&d"):
 print(client.post("/sum", json=[1, 2, 3]).text.strip(), client.get("/").status, client.post("/sum", data="x").status)
 cookie = client.get_cookie("session")
 print("signed", application.session_interface.get_signing_serializer(application).loads(cookie.value))
-print("signals", len(rendered), "escape", markupsafe.escape("<>"), markupsafe._speedups is not None)  # noqa: SLF001
+print("signals", len(rendered), "escape", markupsafe.escape("<>"), markupsafe._speedups is not None)
 result = application.test_cli_runner().invoke(args=["hello"])
 print(result.exit_code, result.output.strip())
 group = FlaskGroup(create_app=lambda: application)

@@ -14,15 +14,15 @@ from keyring import backend, core, credentials, errors
 
 class Memory(backend.KeyringBackend):
     priority = 9
-    kept: dict = {}  # noqa: RUF012 - One for all.
+    kept: dict = {}
 
-    def get_password(self, service, username):  # noqa: ANN001, ANN201
+    def get_password(self, service, username):
         return self.kept.get((service, username))
 
-    def set_password(self, service, username, password):  # noqa: ANN001, ANN201
+    def set_password(self, service, username, password):
         self.kept[service, username] = password
 
-    def delete_password(self, service, username):  # noqa: ANN001, ANN201
+    def delete_password(self, service, username):
         if self.kept.pop((service, username), None) is None:
             raise errors.PasswordDeleteError("no such password")
 
@@ -31,7 +31,7 @@ print("default", core.get_keyring().name)
 for each in sorted(backend.get_all_keyring(), key=lambda each: each.name):
     print("back end", each.name, each.priority)
 print("entry points", sorted(each.name for each in entry_points(group="keyring.backends")))
-for kind in sorted(backend.KeyringBackend._classes, key=lambda kind: kind.__module__):  # noqa: SLF001
+for kind in sorted(backend.KeyringBackend._classes, key=lambda kind: kind.__module__):
     print("class", kind.__module__, kind.__name__, kind.viable)
 
 keyring.set_keyring(Memory())
@@ -43,7 +43,7 @@ try:
 except errors.PasswordDeleteError as error:
     print("refused:", error)
 print(credentials.SimpleCredential("a", "b").password)
-print(type(keyring.get_keyring()).__name__, core._config_path().name)  # noqa: SLF001
+print(type(keyring.get_keyring()).__name__, core._config_path().name)
 done = subprocess.run(
     [Path(sys.executable).with_name("keyring"), "--list-backends"], capture_output=True, text=True, check=False
 )
