@@ -7,7 +7,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -39,7 +39,7 @@ with httpx.Client(
     print(moved.status_code, [each.status_code for each in moved.history], moved.json(), moved.url.host)
     for url in ("https://faß.example/", "http://xn--fiqs8s/", "http://a.example:80/a%20b?c=d&c=é"):
         print(client.get(url).json()["url"], httpx.URL(url).host)
-server = HTTPServer(("127.0.0.1", 0), Handler)
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 base = f"http://127.0.0.1:{server.server_port}/"
 

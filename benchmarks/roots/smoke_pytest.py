@@ -3,6 +3,8 @@
 Root: pytest; has entry points, a program, plug-ins.
 """
 
+import contextlib
+import io
 import re
 import subprocess
 import sys
@@ -47,9 +49,10 @@ class Plugin:
 
 
 names: list[str] = []
-status = pytest.main(
-    ["-q", "--color=no", "-rA", "--durations=0", "--override-ini=console_output_style=none"], plugins=[Plugin()]
-)
+out = io.StringIO()
+with contextlib.redirect_stdout(out):
+    status = pytest.main(["-q", "--color=no", "-rA"], plugins=[Plugin()])
+print(re.sub(r"in \d+\.\d+s", "", out.getvalue()))
 print("status", int(status), "plug-ins", sorted(name for name in names if not name.isdigit() and "0x" not in name))
 program = Path(sys.executable).with_name("pytest")
 done = subprocess.run([program, "--color=yes", "-k", "wrong", "-vv"], capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 Path("virtualenv.ini").write_text("[virtualenv]\nprompt = from-file\n", encoding="utf-8")
 os.environ["VIRTUALENV_CONFIG_FILE"] = str(Path("virtualenv.ini").resolve())
 for name, arguments in {
-    "copied": ["--copies", "--no-download"],
+    "copied": ["--symlinks", "--no-download"],
     "linked": ["--symlink-app-data", "--no-download"],
     "bare": ["--no-seed", "--activators", "bash,fish"],
     "venv": ["--creator", "venv", "--without-pip", "--no-download"],
