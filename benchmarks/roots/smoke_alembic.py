@@ -21,7 +21,7 @@ from alembic.operations import Operations
 out = io.StringIO()
 settings = config.Config("alembic.ini", stdout=out, output_buffer=out)
 command.list_templates(settings)
-for template in ("generic", "async", "multidb", "pyproject"):
+for template in ("generic", "async", "multidb"):
     command.init(config.Config(f"{template}.ini", stdout=out), template, template=template)
     print(template, sorted(file.name for file in Path(template).iterdir()))
 command.init(settings, "migrations")

@@ -60,7 +60,6 @@ print(
 for arguments in (
     ["build", "--strict", "-q", "-f", "site/mkdocs.yml"],
     ["gh-deploy", "--help"],
-    ["get-deps", "-f", "site/mkdocs.yml"],
     ["serve", "-f", "none.yml"],
 ):
     result = CliRunner().invoke(cli, arguments)

@@ -5,11 +5,12 @@ Root: paramiko; has compiled modules.
 
 import io
 import socket
+import sys
 import threading
 from pathlib import Path
 
 import paramiko
-from paramiko import client, config, ed25519key, sftp_server, ssh_gss
+from paramiko import client, config, sftp_server
 
 key = paramiko.ECDSAKey.generate()
 file = io.StringIO()
@@ -83,12 +84,5 @@ for host in ("abc", "b"):
         print(error)
     except Exception as error:
         print(type(error).__name__, error)
-print(
-    "invoke",
-    config.invoke is not None,
-    "gss",
-    ssh_gss.GSS_AUTH_AVAILABLE,
-    ed25519key.nacl.__name__,
-    ed25519key.bcrypt.__name__,
-)
+print("loaded", sorted(name for name in ("nacl", "bcrypt", "invoke", "gssapi", "cryptography") if name in sys.modules))
 print(config.SSHConfig.from_text("Match canonical exec 'echo no'\n  User x\n").get_hostnames())
