@@ -73,8 +73,8 @@ now = lambda: datetime(2024, 3, 30, 12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"
 print(crontab(minute=0, hour="*/5", nowfun=now, app=application).remaining_estimate(now() - timedelta(hours=1)))
 try:
     print(solar("sunset", 52, 13, app=application).remaining_estimate(now()))
-except ImportError as error:
-    print("solar", error)
+except Exception as error:
+    print("solar", type(error).__name__, str(error).splitlines()[0])
 print(application.timezone, datetime(2024, 7, 1, tzinfo=timezone.utc).astimezone(application.timezone).isoformat())
 for arguments in (["--help"], ["report"], ["worker", "--pool", "gevent", "--help"], ["shell", "--help"]):
     result = CliRunner().invoke(program, arguments)

@@ -50,7 +50,6 @@ def main() -> None:
         "avro": lambda: numbers.to_avro("a"),
         "s3": lambda: fsspec.filesystem("s3"),
         "http": lambda: fsspec.filesystem("http"),
-        "profile": lambda: dask.diagnostics.ResourceProfiler().__enter__(),
         "plot": lambda: dask.diagnostics.Profiler().visualize(),
         "html": lambda: len(numbers.dask._repr_html_()) > 500,
     }.items():

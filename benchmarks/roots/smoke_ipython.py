@@ -5,6 +5,7 @@ Root: ipython; has entry points, data files, a program, plug-ins.
 
 import subprocess
 import sys
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -33,7 +34,7 @@ with capture_output() as captured:
     shell.run_cell("def f(n):\n    return 1 / n\nf(0)")
 print(*captured.stdout.splitlines()[1:], sep="\n")
 shell.run_cell("import json; from pathlib import Path\nword = 'abc'")
-completer.provisionalcompleter().__enter__()
+warnings.simplefilter("ignore", completer.ProvisionalCompleterWarning)
 for text in ("json.du", "word.upp", "%tim", "Path('/').par", "import collec"):
     print(text, sorted({each.text for each in shell.Completer.completions(text, len(text))})[:5])
 found = dict(shell.object_inspect("json.dumps"))

@@ -91,13 +91,13 @@ for name in (
         print(name, "works")
     except Exception as error:
         print(name, type(error).__name__, str(error)[:60])
-print(zope.interface.interface.InterfaceBase.__module__, filepath.FilePath("a").basename())
+print(zope.interface.interface.InterfaceBase, filepath.FilePath("a").basename())
 Path("test_it.py").write_text(
     "from twisted.trial.unittest import TestCase\nclass T(TestCase):\n    def test_a(self): pass\n    def test_b(self): self.fail('no')\n",
     encoding="utf-8",
 )
 for command in (
-    ["trial", "--reporter=summary", "test_it"],
+    ["trial", "--reporter=text", "test_it"],
     ["twistd", "--help-reactors"],
     ["twist", "--version"],
     ["trial", "--help-reporters"],
