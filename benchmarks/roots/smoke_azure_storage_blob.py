@@ -85,7 +85,7 @@ print(ContainerClient.from_connection_string(text, "c").url)
 async def main() -> None:
     from azure.storage.blob.aio import BlobClient
 
-    async with BlobClient("https://account.example", "c", "a", credential=KEY) as client:
+    async with BlobClient("https://account.example", "c", "a") as client:
         print(client.url)
 
 
