@@ -57,7 +57,7 @@ for template in ("lab", "classic", "basic", "none"):
 print(filters.markdown2html("~~a~~ [b](c) $d$"), filters.ansi2html("\x1b[1;32mg\x1b[0m"), filters.html2text("<b>a</b>"))
 print(preprocessors.ClearOutputPreprocessor().preprocess(notebook.copy(), {})[0].cells[1].outputs)
 try:
-    nbformat.validate({"cells": [{"cell_type": "none"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    nbformat.validate({"cells": [{"cell_type": "none", "id": "x"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 except nbformat.ValidationError as error:
     print("refused:", str(error).splitlines()[0])
 print("exporters", sorted(each.name for each in entry_points(group="nbconvert.exporters")))
