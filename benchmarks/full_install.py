@@ -11,9 +11,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 from measuring import Measured, run, timed
+from packaging.utils import canonicalize_name
 
 from minreq.model import Lock, Plan, Script
 from minreq.smoke.emulatorprocess import Emulator
@@ -120,7 +122,7 @@ def leave_one_out(lock: Lock, full: Path, smoke: BareSmoke, most: int | None) ->
 
     def loop() -> None:
         for name in chosen:
-            with _without(full, name):
+            with without(full, name):
                 smoke.run(full, fails=True)
 
     measured, factor = timed(loop), len(names) / len(chosen)
@@ -129,29 +131,26 @@ def leave_one_out(lock: Lock, full: Path, smoke: BareSmoke, most: int | None) ->
 
 
 @contextmanager
-def _without(full: Path, name: str) -> Iterator[None]:
-    """Move what a distribution has at the top of ``site-packages`` aside, for as long as the context lasts."""
+def without(full: Path, name: str) -> Iterator[None]:
+    """Move all files of a distribution aside, for as long as the context lasts."""
     (packages,) = full.glob("lib/python*/site-packages")
-    (record,) = (
-        path / "RECORD"
-        for path in packages.glob("*.dist-info")
-        if re.sub(r"[-_.]+", "-", path.name.split("-")[0]).lower() == name
+    (distribution,) = (
+        each for each in distributions(path=[str(packages)]) if canonicalize_name(each.metadata["Name"]) == name
     )
-    files = [row.split(",")[0].strip('"') for row in record.read_text(encoding="utf-8").splitlines()]
+    files = {Path(os.path.normpath(str(file.locate()))) for file in distribution.files or ()}
     with tempfile.TemporaryDirectory(dir=full) as aside:
-        moved = [(packages / file, Path(aside, str(number))) for number, file in enumerate(files) if file[:2] != ".."]
-        there = [(file, away) for file, away in moved if file.is_file()]
-        for file, away in there:
+        moved = {file: Path(aside, str(number)) for number, file in enumerate(sorted(files)) if file.is_file()}
+        for file, away in moved.items():
             file.rename(away)
         # A folder without files would still be a namespace package.
-        empty = sorted({file.parent for file, _ in there}, reverse=True)
-        for folder in empty:
-            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        for folder in sorted(
+            {parent for file in moved for parent in file.parents if full in parent.parents}, reverse=True
+        ):
+            if folder.is_dir() and all(each.name == "__pycache__" for each in folder.iterdir()):
+                shutil.rmtree(folder)
         try:
             yield
         finally:
-            for file, away in there:
+            for file, away in moved.items():
                 file.parent.mkdir(parents=True, exist_ok=True)
                 away.rename(file)
