@@ -89,6 +89,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "data-below-the-prefix",
         "hard-link-count",
     ),
+    "A wheel that cannot be installed here": ("hostile-wheel-alone", "hostile-wheel-that-is-asked-for"),
     "A distribution needed only for its command": ("needed-for-its-command-alone",),
     "Circular imports": ("circular-imports",),
     "An import whose success changes behaviour": (

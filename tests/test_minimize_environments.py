@@ -15,6 +15,7 @@ from minreq.errors import ExcludedIsNeeded
 from minreq.minimize import environments
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
+from minreq.smoke.run import Run
 
 #: A program that counts folders; the text of the difference names none of them.
 COUNTED = """
@@ -96,3 +97,17 @@ def test_with_smallest_a_difference_keeps_nothing(tmp_path: Path) -> None:
     found = locked(COUNTED.replace("[wheels.app.", "[lock]\nsmallest = true\n[wheels.app.", 1), tmp_path)
     assert found.kept == ("app",)
     assert found.left_out["plugin"] == "degraded: output of smoke/program differs"
+
+
+def test_where_nothing_differs_a_lock_takes_three_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reference is one of them: it takes the place of a trace that accepts everything."""
+    names: list[str] = []
+    enter = Run.__enter__
+
+    def watched(self: Run) -> Run:
+        names.append(self._name)
+        return enter(self)
+
+    monkeypatch.setattr(Run, "__enter__", watched)
+    run_scenario(write(load(SCENARIOS / "lazy-attribute.toml"), tmp_path / "house"))
+    assert sorted(names) == ["proof-1", "reference", "trace"]

@@ -749,26 +749,29 @@ def test_a_worker_sends_what_it_records(start: Start, method: str) -> None:
 
 
 def test_a_finalizer_in_a_request_of_a_worker_does_not_block_it(start: Start) -> None:
-    """Its record cannot be sent while the same thread waits for an answer."""
+    """Its record has a connection of its own while the same thread waits for an answer."""
     with start() as child:
         result = child.drive(
             """
-            import logging, os, sys
-            from _minreq_child import LINK
+            import logging, os
+            from _minreq_link import Connection
             pid = os.fork()
             if not pid:
-                exchange = LINK._exchange
-                def exchange_and_log(message):
-                    logging.getLogger("app").warning("within")
-                    return exchange(message)
-                LINK._exchange = exchange_and_log
+                exchange, logged = Connection.exchange, []
+                def exchange_and_log(self, message):
+                    if not logged:
+                        logged.append(True)
+                        logging.getLogger("app").warning("within")
+                    return exchange(self, message)
+                Connection.exchange = exchange_and_log
                 logging.getLogger("app").warning("outside")
                 os._exit(0)
             assert os.waitpid(pid, 0)[1] == 0
             """
         )["main:first"]
     assert result["status"] == "passed", result["traceback"]
-    assert [record["logs"] for _, record in child.parent.records] == [["WARNING app: outside"]]
+    recorded = [record["logs"] for _, record in child.parent.records]
+    assert recorded == [["WARNING app: within"], ["WARNING app: outside"]]
 
 
 def test_exit_statuses_are_recorded_with_the_line_that_waits(start: Start) -> None:

@@ -63,16 +63,14 @@ def loads_from_listing(
 ) -> dict[NormalizedName, str]:
     """Return those of *listed*, which have entry points, that no import statement loaded, each with a file of it.
 
-    A trace without this hint would not list them, and so never ask for them.
+    ``EntryPoint.load`` is no statement, so the file has no importer. A trace without this hint would not list them, and
+    so never ask for them.
     """
     importers = reference.importer_of_file
     return {
         name: file
         for name, file in sorted(_first_files(reference, owner).items())
-        if name in listed
-        and (importer := importers[file]) is not None
-        and not _is_statement(importer)
-        and not _is_caught(importer, importers)
+        if name in listed and importers[file] is None
     }
 
 
@@ -91,15 +89,6 @@ def _modules_of(path: str) -> Iterator[str]:
     parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
     for length in range(1, len(parts) + 1):
         yield ".".join(parts[:length])
-
-
-def _is_statement(frame: Frame) -> bool:
-    """Whether the line of *frame* is an import statement."""
-    try:
-        source = Path(frame.file).read_bytes()
-    except OSError:
-        return True
-    return any(each.line == frame.line for each in static_imports(source, "", frame.file))
 
 
 def imports_with_packages(source: bytes, file: str) -> Iterator[tuple[str, int]]:
