@@ -36,7 +36,7 @@ MESSAGE: dict[str, Any] = {
     "traceback": "",
     "output": "",
     "errors": "",
-    **dict.fromkeys(("warnings", "logs", "exits", "connections", "declined", "missing", "opened", "loaded"), ()),
+    **{each: [] for each in ("warnings", "logs", "exits", "connections", "declined", "missing", "opened", "loaded")},
 }
 
 

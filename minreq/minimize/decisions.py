@@ -147,7 +147,7 @@ class Decisions:
         """Accept the distribution that most likely causes a deviation of the trace, as its suspect."""
         if trace.failure is not None:
             return None
-        found = self.deviations_of(trace)
+        found = self.find_deviations(trace)
         if self._suspect is not None:
             name, self._suspect = self._suspect, None
             stage, what = self.deviation_by_suspect[name].stage, self.deviation_by_suspect[name].what
@@ -159,9 +159,6 @@ class Decisions:
         self.reporter.began(Step.COMPARE)
         deviation = found[0]
         suspects = self._suspects_of_deviation(trace, deviation)
-        # A suspect that the text names is likely to be the cause; for any other the control runs first.
-        if not (suspects and self._is_named(suspects[0], trace, deviation)) and self._is_artefact(deviation):
-            return f"{deviation.what} of {deviation.stage} differs in every trace, or from run to run"
         if not suspects:
             return self._accept_all_declined(trace, deviation)
         self._suspect = suspects[0]
@@ -170,6 +167,19 @@ class Decisions:
             accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ without it"
         )
         return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
+
+    def find_deviations(self, trace: Observation) -> tuple[Deviation, ...]:
+        """Return how *trace* differs, without what no answer changes; the control may run for that.
+
+        It does not run where the text names a suspect, which then is likely to be the cause.
+        """
+        found = self.deviations_of(trace)
+        while found:
+            suspects = self._suspects_of_deviation(trace, found[0])
+            if (suspects and self._is_named(suspects[0], trace, found[0])) or not self._is_artefact(found[0]):
+                break
+            found = self.deviations_of(trace)
+        return found
 
     def _is_artefact(self, deviation: Deviation) -> bool:
         """Whether a trace that accepts everything shows *deviation*, too: then no answer is its cause."""

@@ -123,16 +123,20 @@ class EnvironmentSearch:
         *likely* are tried before others of the same suspicion. Raises ``SmokeNotDeterministic`` where two runs of one
         set differ, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
         """
-        is_first = True
+        is_checked = False
         while True:
             faults = self._faults(self.runs.start(names).result())
             if not faults:
                 return names
             fault = faults[0]
-            if is_first:
+            candidates = self._order_candidates(names, fault, likely)
+            if candidates:
+                # Beside the check: it is needed if the check passes.
+                self.runs.start(names | {candidates[0]}, _stage(fault))
+            if not is_checked:
                 self._check_repeats(names, fault)
-            is_first = False
-            name, last = self._find_needed(names, fault, likely)
+                is_checked = True
+            name, last = self._find_needed(names, fault, candidates)
             names = self._keep(names, name, _evidence(name, last))
 
     def reduce(
@@ -218,17 +222,25 @@ class EnvironmentSearch:
         if _find_again(fault, again) is None:
             raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
 
-    def _find_needed(
+    def _order_candidates(
         self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]
-    ) -> tuple[NormalizedName, Fault]:
-        """Return a distribution that *fault* comes without, and the fault in a run that lacks no other one."""
+    ) -> list[NormalizedName]:
+        """Return what *names* lack, the likeliest first; what the user excluded is the last resort."""
         absent = self.reference.names - names
         missing = () if isinstance(fault, Deviation) else fault.missing_modules
         suspects = Suspects(self.runner, names, likely)
-        candidates = [
+        return [
             *suspects.order(absent - self.choices.excluded, _text(fault), missing),
             *sorted(absent & self.choices.excluded),
         ]
+
+    def _find_needed(
+        self, names: frozenset[NormalizedName], fault: Fault, candidates: Sequence[NormalizedName]
+    ) -> tuple[NormalizedName, Fault]:
+        """Return the one of *candidates* that *fault* comes without, and the fault in a run that lacks no other one.
+
+        With all of them there is no fault: that is the reference.
+        """
         if not candidates:
             raise SmokeNotDeterministic(_stage(fault), _describe(fault))
         low, high, last = 0, 1, fault

@@ -191,7 +191,12 @@ class _Search:
             if handler.reversed_answers:
                 found = settle_by_features(run, handler.reversed_answers.items(), self.runner)
                 self.verdicts.record(observation, found)
-            elif observation.failure is None and not (handler.extra_added or self.decisions.deviations_of(observation)):
+            elif (
+                observation.failure is None
+                and not handler.extra_added
+                and self._ran_all_stages(observation)
+                and not self.decisions.find_deviations(observation)
+            ):
                 self._settle_by_forks(run, handler, observation, observation.accepted - settled)
 
         self.verdicts.start_trace()
@@ -240,7 +245,16 @@ class _Search:
             self.decisions.learn_from_reversals(result.reversed_answers, extra_added=result.extra_added)
             or self.decisions.learn_from_failure(result.observation)
             or self.decisions.learn_from_deviation(result.observation)
+            or (
+                None if self._ran_all_stages(result.observation) else "what the first stage does differs in every trace"
+            )
         )
+
+    def _ran_all_stages(self, trace: Observation) -> bool:
+        """Whether *trace*, which passed, was not ended after its first stage."""
+        plan = self.runner.setup.plan
+        first = 0 if plan.first is None else 1
+        return len(trace.behaviour.stages) == first + sum(len(group.scripts) for group in plan.groups)
 
     def settle(self, trace: Observation) -> str | None:
         """Settle by separate runs what has no verdict yet; return why another trace is due, ``None`` when none is."""
