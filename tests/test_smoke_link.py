@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+import scenariorun
+from scenariorun import FileDownloader, run_scenario
 from test_smoke_child import (
     Message,
     Start,
@@ -14,6 +18,9 @@ from test_smoke_child import (
     python,  # noqa: F401
     start,  # noqa: F401
 )
+from wheelhouse import parse, write
+
+from minreq.model import Sdist, Wheel
 
 
 class Echo(Mapping[str, Message]):
@@ -51,18 +58,60 @@ signal.signal(signal.SIGALRM, stop)
 """
 
 
-def test_a_handler_raises_while_the_answer_is_late(start: Start, tmp_path: Path) -> None:  # noqa: F811
+def test_a_handler_raises_while_minreq_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import is given up; what the program imports after it is kept."""
+
+    class SlowDownloader(FileDownloader):
+        def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
+            if wheel.filename.startswith("slow"):
+                time.sleep(3)
+            super().download(wheel, to)
+
+    monkeypatch.setattr(scenariorun, "FileDownloader", SlowDownloader)
+    text = """
+explanation = "An alarm rings in the middle of an import that takes three seconds."
+requirements = ["app"]
+program = "import app"
+kept = ["app", "quick", "third"]
+[wheels.app."1.0"]
+requires = ["slow", "quick", "third"]
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+import signal
+def stop(*_): raise TimeoutError
+signal.signal(signal.SIGALRM, stop)
+signal.setitimer(signal.ITIMER_REAL, 1.0)
+try:
+    import slow
+except TimeoutError:
+    pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+import quick
+import third
+'''
+[wheels]
+slow."1.0" = {}
+quick."1.0" = {}
+third."1.0" = {}
+"""
+    assert {"quick", "third"} <= set(run_scenario(write(parse(text), tmp_path / "house")).kept)
+
+
+@pytest.mark.parametrize(
+    "error", ["Stop", "TimeoutError", "BrokenPipeError(32, 'a pipe of the program')", "SystemExit"]
+)
+def test_a_handler_raises_while_the_answer_is_late(start: Start, tmp_path: Path, error: str) -> None:  # noqa: F811
     """The import is given up. The next ones get their own answers, the late one is dropped."""
     names = ("slow", "quick", "third")
     with start({name: distribution(tmp_path, name, **{name: f"NAME = {name!r}"}) for name in names}) as child:
         child.parent.delays["slow"] = 1.0
         printed = child.run(
-            RAISING_HANDLER
+            RAISING_HANDLER.replace("raise Stop", f"raise {error}")
             + """
 signal.setitimer(signal.ITIMER_REAL, 0.3)
 try:
     import slow
-except Stop:
+except BaseException:
     print("stopped")
 import quick
 import third
@@ -111,7 +160,7 @@ def test_another_thread_raises_at_any_moment(start: Start) -> None:  # noqa: F81
             + """
 import ctypes, random, threading, time
 
-class Stop(Exception):
+class Stop(TimeoutError):
     pass
 
 def raise_in(thread, done):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -72,7 +73,9 @@ class Link:
         try:
             connection.open()
             return connection.exchange(message)
-        except OSError:
+        except OSError as error:
+            if error.errno is None or not connection.is_lost():
+                raise  # That of a handler: TimeoutError is an OSError.
             if os.getpid() != pid:
                 # A handler of a signal has forked this process in the middle of the request.
                 return self.request(message)
@@ -112,10 +115,22 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
 
+    def is_lost(self) -> bool:
+        """Whether the socket is closed at this end or at the other, or has never been open."""
+        if self._socket is None:
+            return True
+        try:
+            self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
+            poll = select.poll()
+            poll.register(self._socket, 0)
+            return bool(poll.poll(0))  # Hang-ups and errors are reported in any case.
+        except (OSError, ValueError):
+            return True
+
     def exchange(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send *message*; return its answer."""
         if self._socket is None:
-            raise ConnectionResetError
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         number = next(self._numbers)
         self._send(self._socket, CANCEL + json.dumps({**message, "id": number}).encode() + b"\n")
         while True:
@@ -138,7 +153,7 @@ class Connection:
     def _receive(self, connection: socket.socket) -> None:
         received = connection.recv(65536)
         if not received:
-            raise ConnectionResetError
+            raise OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         self._buffer += received
 
     def _read_answer(self, connection: socket.socket) -> dict[str, Any]:
