@@ -92,7 +92,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masked:
-    """A reason without a test: the tools of the smoke require the distribution too, so no run can be without it."""
+    """A reason without a test: a tool of the smoke uses the distribution of the program, so no run can be without it."""
 
     kind: Literal["masked"] = "masked"
     distribution: NormalizedName
