@@ -27,6 +27,14 @@ CASES: Mapping[str, Sequence[str]] = {
     "A miss inside `with TemporaryDirectory()`": ("miss-in-a-temporary-folder",),
     "A miss inside an open response": ("miss-in-an-open-response",),
     "A miss after a thread pool was used": ("miss-after-a-thread-pool", "thread-left-by-the-first-stage"),
+    "Tools of the smoke beside the program": (
+        "tool-that-shares-a-module",
+        "tool-that-shares-a-compiled-module",
+        "tool-and-smoke-share-a-module",
+        "tool-that-brings-what-the-program-does-without",
+        "tool-that-loads-a-plug-in-of-the-program",
+        "tool-in-a-namespace-of-the-program",
+    ),
     "A smoke with a server of its own": ("smoke-with-a-server-of-its-own",),
     "Import inside `try` with a fallback": (
         "optional-is-left-out",

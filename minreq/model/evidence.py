@@ -96,11 +96,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masked:
-    """A reason without a test: the tools of the smoke require the distribution too, so no run can be without it."""
+    """A reason without a test: a tool of the smoke uses the program's distribution, so no run can be without it."""
 
     kind: Literal["masked"] = "masked"
     distribution: NormalizedName
-    #: The line of a kept distribution that imports it without a handler: ``app/main.py:3``.
+    #: A line of a kept distribution or of the smoke that imports it: ``app/main.py:3``.
     place: str
 
 
