@@ -89,4 +89,3 @@ for host in ("abc", "b"):
     except Exception as error:
         print(type(error).__name__, error)
 print("loaded", sorted(name for name in ("nacl", "bcrypt", "invoke", "gssapi", "cryptography") if name in sys.modules))
-print(config.SSHConfig.from_text("Match canonical exec 'echo no'\n  User x\n").get_hostnames())
