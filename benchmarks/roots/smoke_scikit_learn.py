@@ -36,7 +36,7 @@ print(search.best_params_, round(search.best_score_, 3))
 forest = RandomForestClassifier(20, random_state=0).fit(x, y)
 print(forest.score(x, y), np.round(forest.feature_importances_, 2))
 print(
-    cluster.KMeans(3, n_init=2, random_state=0).fit(x).inertia_.round(2),
+    round(cluster.KMeans(3, n_init=2, random_state=0).fit(x).inertia_, 2),
     decomposition.PCA(2).fit(x).explained_variance_.round(3),
 )
 print(neighbors.BallTree(x).query(x[:1], k=3)[1], linear_model.Lasso(alpha=0.1).fit(x, y).coef_.round(3))

@@ -9,7 +9,6 @@ from importlib.metadata import entry_points
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.backends import plugins
 from xarray.core import options
 from xarray.namedarray import pycompat
 
@@ -30,12 +29,8 @@ print(data.groupby("name").sum().t.values.tolist(), data.t.rolling(time=2).max()
 print(xr.concat([data, data.assign_coords(x=[30, 40])], "x").sizes, xr.where(data.t > 3, 1, 0).sum().item())
 print(data.to_dataframe().shape, data.t.to_series().index.names)
 print(len(data._repr_html_()) > 1000, "svg" in data._repr_html_(), options.OPTIONS["display_style"])
-print("engines", xr.backends.list_engines())
-print(
-    "entry points",
-    sorted(each.name for each in entry_points(group="xarray.backends")),
-    sorted(plugins.STANDARD_BACKENDS_ORDER),
-)
+print("engines", sorted(xr.backends.list_engines()))
+print("entry points", sorted(each.name for each in entry_points(group="xarray.backends")))
 for name, call in {
     "write": lambda: data.to_netcdf("a.nc"),
     "read": lambda: xr.open_dataset("none.nc"),
