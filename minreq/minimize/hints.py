@@ -24,7 +24,7 @@ def imports_without_handler(
     owner: Callable[[str], NormalizedName | None],
     make_portable: Callable[[str], str],
 ) -> dict[NormalizedName, Frame]:
-    """Return the distributions that an optional import loaded first, each with an import that has no handler.
+    """Return what an import that may be optional loaded first, each distribution with an import that has no handler.
 
     The files are as on this machine. *owner* returns the distribution of a file, *make_portable* its path below
     ``site-packages``; what a distribution imports of its own does not count.
@@ -33,7 +33,7 @@ def imports_without_handler(
     modules = {
         module: name
         for name, file in _first_files(reference, owner).items()
-        if (importer := importers[file]) is not None and _is_caught(importer, importers)
+        if (importer := importers[file]) is not None and _may_be_caught(importer, importers)
         for module in _modules_of(make_portable(file))
         if name in import_map.owners.get(module, ())
     }
@@ -82,6 +82,11 @@ def _first_files(reference: Observation, owner: Callable[[str], NormalizedName |
         if name is not None:
             found.setdefault(name, file)
     return found
+
+
+def _may_be_caught(frame: Frame, importers: Mapping[str, Frame | None]) -> bool:
+    """Whether something may catch the failure of the import at *frame*; who calls a function is not known."""
+    return frame.function != "<module>" or _is_caught(frame, importers)
 
 
 def _modules_of(path: str) -> Iterator[str]:

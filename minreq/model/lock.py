@@ -25,7 +25,7 @@ class Kept:
     via: tuple[str, ...] = ()
     #: The providers with stages that asked for it, sorted; empty if the import of the root asked.
     providers: tuple[str, ...] = ()
-    #: The first question about it; ``None``: no question (kept on request).
+    #: The first question about it; ``None``: nothing asked (kept on request, or found by running without it).
     question: Question | None = None
     #: Every place that asked for it, sorted by place.
     askers: tuple[Asker, ...] = ()
