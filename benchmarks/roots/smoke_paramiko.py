@@ -4,6 +4,7 @@ Root: paramiko; has compiled modules.
 """
 
 import io
+import logging
 import socket
 import sys
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 import paramiko
 from paramiko import client, config, sftp_server
 
+# How a connection ends is a matter of time.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 key = paramiko.ECDSAKey.generate()
 file = io.StringIO()
 key.write_private_key(file, password="p")
