@@ -31,7 +31,7 @@ print("default", core.get_keyring().name)
 for each in sorted(backend.get_all_keyring(), key=lambda each: each.name):
     print("back end", each.name, each.priority)
 print("entry points", sorted(each.name for each in entry_points(group="keyring.backends")))
-for kind in sorted(backend.KeyringBackend._classes, key=lambda kind: kind.__module__):
+for kind in sorted(backend.KeyringBackend._classes, key=lambda kind: (kind.__module__, kind.__name__)):
     print("class", kind.__module__, kind.__name__, kind.viable)
 
 keyring.set_keyring(Memory())
