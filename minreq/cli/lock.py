@@ -94,6 +94,11 @@ def _closure_options(function: Function) -> Function:
         group.option(
             "smallest", "Also leave out distributions without which the smoke passes but behaves differently."
         ),
+        group.option(
+            "portable",
+            "Keep what the smoke needs where a machine lacks time zones, certificates, locales and other files that this "
+            "one has (the default for --platform).",
+        ),
     )
 
 
