@@ -96,8 +96,8 @@ def _closure_options(function: Function) -> Function:
         ),
         group.option(
             "portable",
-            "Keep what the smoke needs where a machine lacks time zones, certificates, locales and other files that this "
-            "one has (the default for --platform).",
+            "Keep what the smoke needs on a machine without time zones, certificates or other files that this one has. "
+            "Default: only with --platform.",
         ),
     )
 

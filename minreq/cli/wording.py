@@ -20,7 +20,9 @@ def describe_evidence(evidence: Evidence) -> str:
         case Failure(stage=stage, error=error):
             # "Module not found" is the expected error, so only another error is worth showing.
             is_expected = error.startswith("ModuleNotFoundError") or "No module named" in error
-            return f"{_stage_name(stage)} fails {describe_absence(evidence.hidden)}" + ("" if is_expected else f": {error}")
+            return f"{_stage_name(stage)} fails {describe_absence(evidence.hidden)}" + (
+                "" if is_expected else f": {error}"
+            )
         case Difference(stage=stage, what=what):
             return f"{_stage_name(stage)} differs {describe_absence(evidence.hidden)}: {what}"
         case Request(asked_by=asked_by):

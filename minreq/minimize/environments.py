@@ -87,9 +87,7 @@ def _evidence(name: NormalizedName, fault: Fault, hidden: tuple[str, ...] = ()) 
     if isinstance(fault, Deviation):
         return replace(difference_evidence(name, fault), hidden=hidden)
     behaviour = fault.behaviour
-    return Failure(
-        distribution=name, stage=behaviour.stage, error=behaviour.status, method="run", hidden=hidden
-    )
+    return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run", hidden=hidden)
 
 
 def find_again(fault: Fault, others: Iterable[Fault]) -> Fault | None:
@@ -132,8 +130,9 @@ class EnvironmentSearch:
     ) -> frozenset[NormalizedName]:
         """Return *names* with what has to be added so that the smoke behaves as in the reference.
 
-        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did. Raises ``SmokeNotDeterministic`` where two runs of one
-        set differ, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
+        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did. Raises
+        ``SmokeNotDeterministic`` where two runs of one set differ, ``ExcludedIsNeeded`` where the smoke fails without
+        what the user excluded.
         """
         is_checked = False
         while True:

@@ -41,6 +41,11 @@ class MachineSearch:
     def __post_init__(self) -> None:
         self._kinds = tuple(sorted(self.runner.machine_files))
 
+    @property
+    def hides(self) -> bool:
+        """Whether anything is hidden; if not, the runs are those that see all files."""
+        return bool(self._kinds)
+
     def start(self, names: frozenset[NormalizedName]) -> None:
         """Start the run on *names*."""
         self.environments.runs.start(names, hidden=self._kinds)
@@ -111,18 +116,15 @@ class MachineSearch:
         is_excluded = evidence.distribution in self.choices.excluded
         return self.choices.portable and not is_excluded and self.environments.keeps(evidence)
 
-    def _report(
-        self, fault: Fault, cause: Kinds, missing: Collection[NormalizedName], *, is_supplied: bool
-    ) -> None:
+    def _report(self, fault: Fault, cause: Kinds, missing: Collection[NormalizedName], *, is_supplied: bool) -> None:
         """Tell the user which files of the machine the lock goes on needing, and what would supply them."""
         kinds = " and ".join(cause)
         paths = ", ".join(str(path) for kind in cause for path in self.runner.machine_files[kind])
         needs = f"{stage_of(fault)} uses the machine's {kinds} ({paths})"
         if missing:
             includes = " ".join(f"--include {name}" for name in sorted(missing))
-            self.reporter.note(
-                f"{needs}; where there are none, {', '.join(sorted(missing))} can supply them: add {includes}"
-                f"{'' if self.choices.portable else ', or --portable'}"
-            )
+            advice = "your options leave it out" if self.choices.portable else f"add {includes}, or --portable"
+            names = ", ".join(sorted(missing))
+            self.reporter.note(f"{needs}; where there are none, {names} can supply them: {advice}")
         if not is_supplied:
             self.reporter.note(f"{needs}; no declared distribution supplies all that it needs of them")

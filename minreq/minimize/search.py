@@ -296,7 +296,8 @@ class _Search:
         likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
         # Where the machine's own files are hidden, first: often that run is the proof.
         faults = self.machine.find_faults(names)
-        complete = self.environments.complete(names, likely, faults) if faults else names
+        seen = faults if self.machine.hides else ()
+        complete = self.environments.complete(names, likely, seen) if faults else names
         added = [name for name in self.environments.evidence if name not in names]
         # The last one was found by leaving it out of the whole set.
         doubtful |= frozenset(added[:-1])
@@ -308,9 +309,7 @@ class _Search:
         """Return the set that *trace* found: what it needs, and what is importable from the start."""
         return (trace.accepted - self.verdicts.unneeded) | self.runner.initial
 
-    def build_minimal_set(
-        self, trace: Observation, names: frozenset[NormalizedName], proof: Observation
-    ) -> MinimalSet:
+    def build_minimal_set(self, trace: Observation, names: frozenset[NormalizedName], proof: Observation) -> MinimalSet:
         """Return the set with its evidence, once *proof*, the run on *names*, was as the reference."""
         by_trace = {name: evidence for name, (_, evidence) in self.verdicts.evidence.items()}
         by_run = self.environments.evidence | self.machine.evidence

@@ -156,11 +156,7 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
         if path not in shown:
             _mount(path, path, None, _BIND | _RECURSIVE)
     os.close(descriptor)
-    for path in files.get("empty", ()):
-        if os.path.isdir(path):
-            _mount("tmpfs", path, "tmpfs", _NO_SUID | _NO_DEVICES, _ABSENT_FOLDER_OPTIONS)
-        else:
-            _mount(os.devnull, path, None, _BIND)  # No regular file, so a test for a file fails.
+    _hide_contents(files.get("empty", []))
     for merged in files.get("merged", ()):
         _merge(merged["of"], merged["at"], writable[0])
     _LIBC.umount2(os.fsencode(stage), _DETACH)
@@ -170,6 +166,15 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
     if os.path.isdir("/dev/shm"):  # noqa: S108 - Where semaphores live.
         _mount("tmpfs", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES, _EMPTY_FOLDER_OPTIONS)  # noqa: S108
     os.chdir(working_folder)
+
+
+def _hide_contents(paths: list[str]) -> None:
+    """Let each of *paths* be an empty folder, or an empty device, which is no regular file."""
+    for path in paths:
+        if os.path.isdir(path):
+            _mount("tmpfs", path, "tmpfs", _NO_SUID | _NO_DEVICES, _ABSENT_FOLDER_OPTIONS)
+        else:
+            _mount(os.devnull, path, None, _BIND)
 
 
 def _merge(folders: list[str], target: str, writable: str) -> None:
