@@ -17,7 +17,7 @@ from minreq.smoke.isolation import can_start
 from minreq.smoke.machinefiles import SHARED_LIBRARIES
 from minreq.smoke.results import StageResult
 
-#: Kinds of files that are hidden from a run, sorted.
+#: Kinds of files that are hidden from a run, in the order in which they are tried.
 Kinds = tuple[str, ...]
 
 
@@ -39,7 +39,7 @@ class MachineSearch:
     _kinds: Kinds = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kinds = tuple(sorted(self.runner.machine_files))
+        self._kinds = tuple(self.runner.machine_files)
 
     @property
     def hides(self) -> bool:

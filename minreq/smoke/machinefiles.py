@@ -8,7 +8,8 @@ from pathlib import Path
 #: Without this file the loader finds libraries in its default folders only.
 SHARED_LIBRARIES = "shared libraries"
 
-#: By kind: files and folders on all systems. Certificates are without the configuration of OpenSSL beside them.
+#: By kind, the likeliest first: files and folders on all systems. The configuration of OpenSSL beside certificates
+#: is not among them.
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "time zones": ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"),
     "certificates": (
