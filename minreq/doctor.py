@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minreq.smoke.isolation import Isolation, choose_isolation
+from minreq.smoke.machinefiles import find_machine_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class Diagnosis:
     memory: int
     file: int
     processes: int | None
+    #: The kinds of files of the machine that can be hidden from a smoke.
+    hideable: tuple[str, ...]
     #: The isolation in one sentence, as a lock reports it.
     sentence: str
 
@@ -48,6 +51,7 @@ def diagnose(cache_dir: Path) -> Diagnosis:
         memory=isolation.limits.memory,
         file=isolation.limits.file,
         processes=isolation.limits.processes if isolation.kernel else None,
+        hideable=tuple(sorted(find_machine_files())) if isolation.kernel else (),
         sentence=isolation.description,
     )
 

@@ -66,6 +66,7 @@ class RecordingReporter(Reporter):
     verdicts: dict[NormalizedName, Evidence | None] = field(default_factory=dict)
     #: Why traces were repeated.
     repeats: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def began(self, step: Step, detail: str = "") -> None:  # noqa: ARG002 - The seam has it.
@@ -81,6 +82,9 @@ class RecordingReporter(Reporter):
 
     def repeated(self, why: str) -> None:
         self.repeats.append(why)
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +137,7 @@ def choices_of(scenario: Scenario, resolution: Resolution, settle: Literal["auto
         requested=request_evidence(resolution, origins),
         excluded=frozenset(map(canonicalize_name, settings.get("exclude", ()))),
         smallest=bool(settings.get("smallest")),
+        portable=bool(settings.get("portable")),
         settle=settle,
     )
 

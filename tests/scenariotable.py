@@ -160,6 +160,12 @@ CASES: Mapping[str, Sequence[str]] = {
         "finder-of-a-package-that-scans",
         "false-refusal-of-a-module-level-read",
     ),
+    "What the machine itself has": (
+        "zone-of-the-machine",
+        "zone-of-the-machine-is-used",
+        "certificates-of-the-machine",
+        "machine-that-nothing-stands-in-for",
+    ),
     "Order, chance and noise": (
         "order-of-a-set",
         "unsteady-output-is-noise",

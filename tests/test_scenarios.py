@@ -35,6 +35,8 @@ def test_scenario(path: Path, settle: Method, tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv(isolation.SANDBOX_VARIABLE, "hooks")
     if scenario.lock.get("kernel_isolation") and not isolation.choose_isolation(tmp_path / "unpacked").kernel:
         pytest.skip("the kernel cannot isolate here")
+    if not all(Path(path).exists() for path in scenario.lock.get("machine_files", ())):
+        pytest.skip("this machine lacks the files that the scenario hides")
     assert scenario.explanation
     house = write(scenario, tmp_path / "house")
     if "error" in scenario.lock:
@@ -67,6 +69,8 @@ def check(scenario: Scenario, found: ScenarioResult) -> None:
         assert found.left_out[name].startswith(reason)
     providers = {each.candidate.name: list(each.providers) for each in found.selection.kept}
     assert {name: providers[name] for name in expected.get("providers", {})} == expected.get("providers", {})
+    for part in expected.get("notes", ()):
+        assert any(part in note for note in found.reporter.notes)
     if "extras" in expected:
         assert dict(found.resolution.extras) == expected["extras"]
 

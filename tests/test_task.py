@@ -120,3 +120,16 @@ def test_skipped_calls_of_a_release_are_reported() -> None:
 
 def test_a_root_without_a_profile_skips_nothing() -> None:
     assert list(prepare_task(make_settings()).skipped_call_notes(Version("1.0"))) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, False),
+        ({"portable": True}, True),
+        ({"platforms": ("lambda-python3.12-x86_64",)}, True),
+        ({"platforms": ("lambda-python3.12-x86_64",), "portable": False}, False),
+    ],
+)
+def test_a_lock_for_another_platform_is_portable(settings: dict[str, object], *, expected: bool) -> None:
+    assert prepare_task(make_settings(**settings)).is_portable is expected

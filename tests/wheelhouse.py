@@ -17,13 +17,14 @@ reads, has the input by the names of `minreq.resolver.ResolverInput`, and the ex
 `minreq.model.Resolution`, or as ``error`` and ``says``.
 
 Scenarios of a lock may have a table ``[lock]``, which `scenariorun` and `test_scenarios` read. Its input: ``include``,
-``exclude``, ``whole``, ``provided``, ``allow-pth``, ``smallest``, ``limit`` (seconds for one stage), ``tools`` (of the
-smoke, never in the lock), ``hooks_only`` (no isolation by the kernel), ``kernel_isolation`` (only where the kernel
-isolates). Its expected result, beside ``kept`` and ``dropped``: ``evidence`` (name to kind), ``errors`` (name to text
-of the failure), ``providers`` (name to the providers that need it), ``reasons`` (name to the start of the reason why it
-is left out), ``extras`` (name to the extra that supplied it), ``error`` (the class of the error) and ``says`` (parts of
-its message); ``defect`` explains why minreq does not give the expected result yet. A smoke with stages has a table
-``[smoke]`` instead of ``program``: ``first``, and ``groups``, a table of features to texts for each.
+``exclude``, ``whole``, ``provided``, ``allow-pth``, ``smallest``, ``portable``, ``limit`` (seconds for one stage),
+``tools`` (of the smoke, never in the lock), ``hooks_only`` (no isolation by the kernel), ``kernel_isolation`` (only
+where the kernel isolates), ``machine_files`` (only where the machine has these). Its expected result, beside ``kept``
+and ``dropped``: ``evidence`` (name to kind), ``errors`` (name to text of the failure), ``providers`` (name to the
+providers that need it), ``reasons`` (name to the start of the reason why it is left out), ``extras`` (name to the extra
+that supplied it), ``notes`` (parts of notes), ``error`` (the class of the error) and ``says`` (parts of its message);
+``defect`` explains why minreq does not give the expected result yet. A smoke with stages has a table ``[smoke]``
+instead of ``program``: ``first``, and ``groups``, a table of features to texts for each.
 
 Keys of a release, all optional:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -29,6 +30,7 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
             "Isolation": diagnosis.sentence,
             "Network": "its own network, loopback only" if diagnosis.kernel else "loopback only, by hooks of Python",
             "Files": _files(kernel=diagnosis.kernel),
+            "Machine": _machine(diagnosis.hideable),
             "Processes": f"at most {diagnosis.processes}, no others visible" if diagnosis.processes else "not limited",
             "Memory": f"{format_size(diagnosis.memory)} for each process, files of {format_size(diagnosis.file)}",
             "Bytecode": "compiled apart from the runs, and cached",
@@ -40,6 +42,13 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
     if require_sandbox and not diagnosis.kernel:
         with after_result():
             raise SandboxMissing(diagnosis.why)
+
+
+def _machine(hideable: Sequence[str]) -> str:
+    """Say whether a lock finds what the smoke takes from the machine."""
+    if not hideable:
+        return "a proof cannot hide time zones, certificates and the like, so a lock may need those of this machine"
+    return f"a proof hides its {', '.join(hideable)}"
 
 
 def _files(*, kernel: bool) -> str:

@@ -11,7 +11,7 @@ import click
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, add_options, output_options, read_configuration
 from minreq.cli.report import to_json
-from minreq.cli.text import align_columns, format_size, pluralize, printable
+from minreq.cli.text import align_columns, describe_absence, format_size, pluralize, printable
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, QuestionKind, Request
 
@@ -86,10 +86,10 @@ def _lines(lock: Lock, explanation: Explanation) -> Iterator[str]:
 def _why_in(kept: Kept) -> Iterator[tuple[str, str]]:
     match kept.evidence:
         case Failure(stage=stage, error=error, method=method):
-            yield "failure", f"{stage} fails without it: {error}"
+            yield "failure", f"{stage} fails {describe_absence(kept.evidence.hidden)}: {error}"
             yield "seen by", _METHODS[method]
         case Difference(stage=stage, what=what, with_it=with_it, without_it=without_it):
-            yield "difference", f"{stage} differs without it: {what}"
+            yield "difference", f"{stage} differs {describe_absence(kept.evidence.hidden)}: {what}"
             yield "with it", _one_line(with_it)
             yield "without it", _one_line(without_it)
         case Request(asked_by=asked_by):
@@ -220,9 +220,9 @@ def _tree(branches: tuple[ImportTreeNode, ...]) -> Iterator[str]:
 def _short(kept: Kept) -> str:
     match kept.evidence:
         case Failure(stage=stage):
-            return f"{stage} fails without it"
+            return f"{stage} fails {describe_absence(kept.evidence.hidden)}"
         case Difference(stage=stage, what=what):
-            return f"{stage} differs without it: {what}"
+            return f"{stage} differs {describe_absence(kept.evidence.hidden)}: {what}"
         case Request(asked_by=asked_by):
             return f"requested: {asked_by}"
         case Masked(place=place):

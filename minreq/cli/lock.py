@@ -94,6 +94,11 @@ def _closure_options(function: Function) -> Function:
         group.option(
             "smallest", "Also leave out distributions without which the smoke passes but behaves differently."
         ),
+        group.option(
+            "portable",
+            "Keep what the smoke needs on a machine without time zones, certificates or other files that this one has. "
+            "Default: only with --platform.",
+        ),
     )
 
 

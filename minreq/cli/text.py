@@ -44,3 +44,8 @@ def align_columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = froz
         ).rstrip()
         for row in rows
     ]
+
+
+def describe_absence(hidden: Sequence[str]) -> str:
+    """Return what a run lacked: ``without it``, and maybe the kinds of files of the machine that were *hidden*."""
+    return f"without it and the machine's {' and '.join(hidden)}" if hidden else "without it"

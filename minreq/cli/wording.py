@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from packaging.utils import NormalizedName
 
-from minreq.cli.text import format_size, pluralize
+from minreq.cli.text import describe_absence, format_size, pluralize
 from minreq.lockfile.requirements import group_passed_over
 from minreq.model import Answer, Difference, Evidence, Failure, Masked, Question, QuestionKind, Request, Resolution
 
@@ -20,9 +20,11 @@ def describe_evidence(evidence: Evidence) -> str:
         case Failure(stage=stage, error=error):
             # "Module not found" is the expected error, so only another error is worth showing.
             is_expected = error.startswith("ModuleNotFoundError") or "No module named" in error
-            return f"{_stage_name(stage)} fails without it" + ("" if is_expected else f": {error}")
+            return f"{_stage_name(stage)} fails {describe_absence(evidence.hidden)}" + (
+                "" if is_expected else f": {error}"
+            )
         case Difference(stage=stage, what=what):
-            return f"{_stage_name(stage)} differs without it: {what}"
+            return f"{_stage_name(stage)} differs {describe_absence(evidence.hidden)}: {what}"
         case Request(asked_by=asked_by):
             return f"requested: {asked_by}"
         case Masked(place=place):

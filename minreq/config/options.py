@@ -149,6 +149,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="override", field="overrides", convert=parse_requirement, many=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
         Option(name="smallest", field="smallest", switch=True),
+        Option(name="portable", field="portable", switch=True),
         Option(name="settle", field="settle", convert=parse_settle, recorded=False),
         Option(name="certify", field="certify", switch=True, recorded=False),
         Option(name="budget", field="budget", convert=parse_byte_count, toml=(int,)),

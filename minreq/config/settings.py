@@ -79,6 +79,8 @@ class Settings:
     #: A date or a duration, not parsed yet.
     exclude_newer: str | None = None
     smallest: bool = False
+    #: Keep what a machine needs that lacks files of this one. ``None``: for other platforms than the host.
+    portable: bool | None = None
     settle: Literal["auto", "runs"] = "auto"
     #: Test the set again by separate runs, and record the results.
     certify: bool = False

@@ -97,7 +97,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
     settings, closure, tools = task.settings, resolved.closure, resolved.tools
     version = resolved.resolution.pins[task.profiled_root].version
     check_script_names(settings.smokes, closure.import_map)
-    choices = _user_choices(settings, resolved.resolver_input, resolved.resolution)
+    choices = _user_choices(task, resolved.resolver_input, resolved.resolution)
     plan = task.plan(version)
     # If the store has the root, it probably has its dependencies too, compiled.
     is_new = not resolved.store.holds(closure.candidate(closure.resolution.root).wheel)
@@ -181,8 +181,9 @@ def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, repo
     return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 
-def _user_choices(settings: Settings, resolver_input: ResolverInput, resolution: Resolution) -> UserChoices:
+def _user_choices(task: Task, resolver_input: ResolverInput, resolution: Resolution) -> UserChoices:
     """Return the choices of the user: what to keep on request, and what to exclude."""
+    settings = task.settings
     origins = {canonicalize_name(each.requirement.name): each.origin for each in resolver_input.whole}
     origins |= {name: f"--include {name}" for name in settings.include}
     origins |= {canonicalize_name(each.name): "root" for each in settings.roots}
@@ -190,5 +191,6 @@ def _user_choices(settings: Settings, resolver_input: ResolverInput, resolution:
         requested=request_evidence(resolution, origins),
         excluded=frozenset(settings.exclude),
         smallest=settings.smallest,
+        portable=task.is_portable,
         settle=settings.settle,
     )

@@ -134,7 +134,9 @@ class _CertifyRuns:
 
     def run_without(self, name: NormalizedName) -> list[StageResult]:
         """Return the results of all stages that ran, group after group: other runs go on at the same time."""
-        setup = self.runner.setup
+        evidence = self.minimal_set.evidence[name]
+        hidden = evidence.hidden if isinstance(evidence, Failure | Difference) else ()
+        setup = self.runner.hiding(hidden).setup
         installed = self.runner.installed(self.present - {name})
         with Run(setup, f"certify-{name}", installed=installed) as run:
             first = run.wait_for_first_stage()

@@ -20,5 +20,7 @@ class UserChoices:
     excluded: frozenset[NormalizedName] = frozenset()
     #: Leave out also what the smoke passes without, although it behaves differently.
     smallest: bool = False
+    #: Keep also what a machine needs that lacks files of this one.
+    portable: bool = False
     #: ``runs``: settle without forks, only by runs in clean environments; the reference for tests.
     settle: Literal["auto", "runs"] = "auto"

@@ -28,29 +28,35 @@ class EnvironmentRuns:
 
     runner: SmokeRunner
     pool: Executor
-    _runs: dict[tuple[frozenset[NormalizedName], str], Future[Observation]] = field(default_factory=dict, init=False)
+    _runs: dict[tuple[frozenset[NormalizedName], str, tuple[str, ...]], Future[Observation]] = field(
+        default_factory=dict, init=False
+    )
     _count: int = field(default=0, init=False)
 
-    def start(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
+    def start(
+        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+    ) -> Future[Observation]:
         """Return the run on *names*; start it in a thread of the pool if there is none.
 
-        With *stage* only its group runs.
+        With *stage* only its group runs. The run does not see the files of the machine of the kinds *hidden*.
         """
-        if (names, "") in self._runs or self._is_everything(stage):
+        if (names, "", hidden) in self._runs or self._is_everything(stage):
             stage = ""
-        if (names, stage) not in self._runs:
-            self._runs[names, stage] = self.repeat(names, stage)
-        return self._runs[names, stage]
+        if (names, stage, hidden) not in self._runs:
+            self._runs[names, stage, hidden] = self.repeat(names, stage, hidden=hidden)
+        return self._runs[names, stage, hidden]
 
     def _is_everything(self, stage: str) -> bool:
         """Whether the group of *stage* is the whole plan."""
         plan = self.runner.setup.plan
         return plan.groups_with({stage}) == plan.groups
 
-    def repeat(self, names: frozenset[NormalizedName], stage: str = "") -> Future[Observation]:
+    def repeat(
+        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+    ) -> Future[Observation]:
         """Start another run on *names*."""
         self._count += 1
-        runner, plan = self.runner, self.runner.setup.plan
+        runner, plan = self.runner.hiding(hidden), self.runner.setup.plan
         if stage:
             runner = runner.with_plan(replace(plan, groups=plan.groups_with({stage})))
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
@@ -60,7 +66,8 @@ class EnvironmentRuns:
 Fault = StageResult | Deviation
 
 
-def _stage(fault: Fault) -> str:
+def stage_of(fault: Fault) -> str:
+    """Return the stage of *fault*."""
     return fault.stage if isinstance(fault, Deviation) else fault.behaviour.stage
 
 
@@ -75,15 +82,15 @@ def _text(fault: Fault) -> str:
     return f"{fault.behaviour.status}\n{fault.traceback}"
 
 
-def _evidence(name: NormalizedName, fault: Fault) -> Failure | Difference:
-    """Return *fault* as the evidence for *name*, which a run went without."""
+def _evidence(name: NormalizedName, fault: Fault, hidden: tuple[str, ...] = ()) -> Failure | Difference:
+    """Return *fault* as the evidence for *name*, which a run went without, and without files of these kinds."""
     if isinstance(fault, Deviation):
-        return difference_evidence(name, fault)
+        return replace(difference_evidence(name, fault), hidden=hidden)
     behaviour = fault.behaviour
-    return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+    return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run", hidden=hidden)
 
 
-def _find_again(fault: Fault, others: Iterable[Fault]) -> Fault | None:
+def find_again(fault: Fault, others: Iterable[Fault]) -> Fault | None:
     """Return the one of *others*, the faults of another run, that shows *fault* again or hides it."""
     return next((each for each in others if _shows(each, fault)), None)
 
@@ -116,23 +123,28 @@ class EnvironmentSearch:
     evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
 
     def complete(
-        self, names: frozenset[NormalizedName], likely: Collection[NormalizedName] = ()
+        self,
+        names: frozenset[NormalizedName],
+        likely: Collection[NormalizedName] = (),
+        seen: Collection[Fault] = (),
     ) -> frozenset[NormalizedName]:
         """Return *names* with what has to be added so that the smoke behaves as in the reference.
 
-        *likely* are tried before others of the same suspicion. Raises ``SmokeNotDeterministic`` where two runs of one
-        set differ, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
+        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did. Raises
+        ``SmokeNotDeterministic`` where two runs of one set differ, ``ExcludedIsNeeded`` where the smoke fails without
+        what the user excluded.
         """
         is_checked = False
         while True:
-            faults = self._faults(self.runs.start(names).result())
+            faults = self.find_faults(names)
             if not faults:
                 return names
             fault = faults[0]
+            is_checked = is_checked or find_again(fault, seen) is not None
             candidates = self._order_candidates(names, fault, likely)
             if candidates:
                 # Beside the check: it is needed if the check passes.
-                self.runs.start(names | {candidates[0]}, _stage(fault))
+                self.runs.start(names | {candidates[0]}, stage_of(fault))
             if not is_checked:
                 self._check_repeats(names, fault)
                 is_checked = True
@@ -146,7 +158,7 @@ class EnvironmentSearch:
         waiting = frozenset(doubtful) & names
         while waiting:
             found = self._settle(names, waiting)
-            kept = {name: verdict for name, verdict in found.items() if verdict is not None and self._keeps(verdict)}
+            kept = {name: verdict for name, verdict in found.items() if verdict is not None and self.keeps(verdict)}
             self.evidence.update(kept)
             gone = waiting - kept.keys()
             for name in gone:
@@ -180,7 +192,7 @@ class EnvironmentSearch:
             self.reporter.settled(name, verdicts[name])
         return verdicts
 
-    def _keeps(self, evidence: Evidence) -> bool:
+    def keeps(self, evidence: Evidence) -> bool:
         """Whether *evidence* keeps a distribution."""
         return not (isinstance(evidence, Difference) and self._tolerates(evidence.distribution))
 
@@ -200,7 +212,7 @@ class EnvironmentSearch:
         self, names: frozenset[NormalizedName], name: NormalizedName, evidence: Failure | Difference
     ) -> frozenset[NormalizedName]:
         """Return *names* with *name*, or accept the difference where the user does."""
-        if not self._keeps(evidence):
+        if not self.keeps(evidence):
             self._accept(name, evidence)
             return names
         if name in self.choices.excluded and isinstance(evidence, Failure):
@@ -210,6 +222,29 @@ class EnvironmentSearch:
         self.reporter.settled(name, evidence)
         return names | {name}
 
+    def find_faults(
+        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+    ) -> tuple[Fault, ...]:
+        """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`."""
+        return self._faults(self.runs.start(names, stage, hidden=hidden).result())
+
+    def repeats(self, fault: Fault, names: frozenset[NormalizedName], hidden: tuple[str, ...] = ()) -> bool:
+        """Whether *fault* comes in another run on *names*, too."""
+        again = self._faults(self.runs.repeat(names, stage_of(fault), hidden=hidden).result())
+        return find_again(fault, again) is not None
+
+    def find_supplier(
+        self, names: frozenset[NormalizedName], fault: Fault, hidden: tuple[str, ...]
+    ) -> Failure | Difference | None:
+        """Return the evidence for a distribution without which *names* have *fault*, if a run hides files of a machine.
+
+        ``None`` where the whole closure has the *fault* then, too.
+        """
+        if find_again(fault, self.find_faults(self.reference.names, stage_of(fault), hidden=hidden)) is not None:
+            return None
+        name, last = self._find_needed(names, fault, self._order_candidates(names, fault, ()), hidden)
+        return _evidence(name, last, hidden)
+
     def _faults(self, run: Observation) -> tuple[Fault, ...]:
         """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
         if run.failure is not None:
@@ -218,9 +253,8 @@ class EnvironmentSearch:
 
     def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
         """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""
-        again = self._faults(self.runs.repeat(names, _stage(fault)).result())
-        if _find_again(fault, again) is None:
-            raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
+        if not self.repeats(fault, names):
+            raise SmokeNotDeterministic(stage_of(fault), f"two runs of one set: {_describe(fault)}")
 
     def _order_candidates(
         self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]
@@ -235,20 +269,24 @@ class EnvironmentSearch:
         ]
 
     def _find_needed(
-        self, names: frozenset[NormalizedName], fault: Fault, candidates: Sequence[NormalizedName]
+        self,
+        names: frozenset[NormalizedName],
+        fault: Fault,
+        candidates: Sequence[NormalizedName],
+        hidden: tuple[str, ...] = (),
     ) -> tuple[NormalizedName, Fault]:
         """Return the one of *candidates* that *fault* comes without, and the fault in a run that lacks no other one.
 
         With all of them there is no fault: that is the reference.
         """
         if not candidates:
-            raise SmokeNotDeterministic(_stage(fault), _describe(fault))
+            raise SmokeNotDeterministic(stage_of(fault), _describe(fault))
         low, high, last = 0, 1, fault
-        while high < len(candidates) and (seen := self._observe_again(fault, names, candidates[:high])):
+        while high < len(candidates) and (seen := self._observe_again(fault, names, candidates[:high], hidden)):
             low, high, last = high, min(high * 2, len(candidates)), seen
         while high - low > 1:
             middle = (low + high) // 2
-            seen = self._observe_again(fault, names, candidates[:middle])
+            seen = self._observe_again(fault, names, candidates[:middle], hidden)
             if seen:
                 low, last = middle, seen
             else:
@@ -256,8 +294,7 @@ class EnvironmentSearch:
         return candidates[high - 1], last
 
     def _observe_again(
-        self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName]
+        self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName], hidden: tuple[str, ...]
     ) -> Fault | None:
         """Return *fault* as a run on *names* and *more* shows it; ``None`` where it does not."""
-        run = self.runs.start(names.union(more), _stage(fault)).result()
-        return _find_again(fault, self._faults(run))
+        return find_again(fault, self.find_faults(names.union(more), stage_of(fault), hidden=hidden))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from minreq.smoke.emulatorprocess import Emulator
 from minreq.smoke.environment import Installed
 from minreq.smoke.interrupts import end_runs_on_interrupt
 from minreq.smoke.isolation import Isolation, choose_isolation, list_hidden_folders
+from minreq.smoke.machinefiles import find_machine_files
 from minreq.smoke.paths import PathMap
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.tools import ToolPlaces
@@ -42,10 +43,17 @@ class SmokeRunner:
     jobs: int
     #: A folder on the file system of the store.
     scratch: Path
+    #: By kind: files of the machine that can be hidden from a run.
+    machine_files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
 
     def with_plan(self, plan: Plan) -> SmokeRunner:
         """Return a runner of another *plan*, the rest unchanged."""
         return replace(self, setup=replace(self.setup, plan=plan))
+
+    def hiding(self, kinds: Collection[str]) -> SmokeRunner:
+        """Return a runner whose runs do not see these *kinds* of the `machine_files`."""
+        paths = tuple(path for kind in kinds for path in self.machine_files[kind])
+        return replace(self, setup=replace(self.setup, isolation=replace(self.setup.isolation, empty=paths)))
 
     def folders(self, names: Iterable[NormalizedName]) -> list[Path]:
         """Return the folders of *names*, sorted by name; a wheel that is missing is fetched."""
@@ -108,7 +116,14 @@ def open_runner(
             compiler=compiler,
             tools=tools,
         )
-        yield SmokeRunner(setup=setup, closure=closure, initial=initial, jobs=jobs, scratch=store.scratch_folder)
+        yield SmokeRunner(
+            setup=setup,
+            closure=closure,
+            initial=initial,
+            jobs=jobs,
+            scratch=store.scratch_folder,
+            machine_files=find_machine_files() if isolation.kernel else {},
+        )
 
 
 def _isolate(interpreter: Interpreter, plan: Plan, store: Store) -> Isolation:

@@ -12,6 +12,7 @@ from minreq.minimize.choices import UserChoices
 from minreq.minimize.compare import Deviation
 from minreq.minimize.decisions import Decisions, UntraceableError
 from minreq.minimize.environments import EnvironmentRuns, EnvironmentSearch
+from minreq.minimize.machine import MachineSearch
 from minreq.minimize.observe import Observation, observe_trace
 from minreq.minimize.reference import Reference, TemplateStuckError
 from minreq.minimize.runner import SmokeRunner
@@ -85,6 +86,14 @@ def _make_search(runner: SmokeRunner, choices: UserChoices, reporter: Reporter, 
     reporter.began(Step.REFERENCE)
     reference = Reference(runner, pool, reporter)
     verdicts = Verdicts(choices=choices)
+    environments = EnvironmentSearch(
+        runner=runner,
+        reference=reference,
+        choices=choices,
+        verdicts=verdicts,
+        reporter=reporter,
+        runs=EnvironmentRuns(runner=runner, pool=pool),
+    )
     return _Search(
         runner=runner,
         choices=choices,
@@ -92,20 +101,14 @@ def _make_search(runner: SmokeRunner, choices: UserChoices, reporter: Reporter, 
         reference=reference,
         verdicts=verdicts,
         decisions=Decisions(choices=choices, reference=reference, verdicts=verdicts, reporter=reporter),
-        environments=EnvironmentSearch(
-            runner=runner,
-            reference=reference,
-            choices=choices,
-            verdicts=verdicts,
-            reporter=reporter,
-            runs=EnvironmentRuns(runner=runner, pool=pool),
-        ),
+        environments=environments,
+        machine=MachineSearch(runner=runner, choices=choices, reporter=reporter, environments=environments),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    """The steps of a search; what they find is kept in `verdicts`, `decisions` and `environments`."""
+    """The steps of a search; what they find is kept in `verdicts`, `decisions`, `environments` and `machine`."""
 
     runner: SmokeRunner
     choices: UserChoices
@@ -114,6 +117,7 @@ class _Search:
     verdicts: Verdicts
     decisions: Decisions
     environments: EnvironmentSearch
+    machine: MachineSearch
 
     def search(self) -> MinimalSet:
         """Find the set by traces, or by environments alone where no trace passes; prove it."""
@@ -128,7 +132,7 @@ class _Search:
             doubtful = self._set_found_by(trace) - self.verdicts.names_that_fail()
         else:
             doubtful = frozenset()
-        return self.build_minimal_set(trace, self.prove(trace, doubtful))
+        return self.build_minimal_set(trace, *self.machine.prove(self.complete(trace, doubtful)))
 
     def find_by_traces(self) -> Observation:
         """Repeat traces until one needs no other; return it. Raises ``UntraceableError``."""
@@ -226,7 +230,7 @@ class _Search:
         if not self.verdicts.hold_for(observation):
             names &= run.miss_forks.keys()
         elif names:
-            self.environments.runs.start(self._set_found_by(observation))
+            self.machine.start(self._set_found_by(observation))
         found = settle_by_forks(
             run,
             handler,
@@ -280,7 +284,7 @@ class _Search:
         )
         self.verdicts.record(trace, found)
 
-    def prove(self, trace: Observation, doubtful: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
+    def complete(self, trace: Observation, doubtful: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
         """Run the smoke on exactly the set that *trace* found; return the set on which it behaves as in the reference.
 
         What the trace did not show is added. Each of *doubtful* is left out once, and so is what was settled before an
@@ -290,7 +294,10 @@ class _Search:
         self.reference.check_installable(trace, self.choices.excluded)
         names = self._set_found_by(trace)
         likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
-        complete = self.environments.complete(names, likely)
+        # Where the machine's own files are hidden, first: often that run is the proof.
+        faults = self.machine.find_faults(names)
+        seen = faults if self.machine.hides else ()
+        complete = self.environments.complete(names, likely, seen) if faults else names
         added = [name for name in self.environments.evidence if name not in names]
         # The last one was found by leaving it out of the whole set.
         doubtful |= frozenset(added[:-1])
@@ -302,11 +309,12 @@ class _Search:
         """Return the set that *trace* found: what it needs, and what is importable from the start."""
         return (trace.accepted - self.verdicts.unneeded) | self.runner.initial
 
-    def build_minimal_set(self, trace: Observation, names: frozenset[NormalizedName]) -> MinimalSet:
-        """Return the set with its evidence, once the run on *names* was as the reference."""
+    def build_minimal_set(self, trace: Observation, names: frozenset[NormalizedName], proof: Observation) -> MinimalSet:
+        """Return the set with its evidence, once *proof*, the run on *names*, was as the reference."""
         by_trace = {name: evidence for name, (_, evidence) in self.verdicts.evidence.items()}
+        by_run = self.environments.evidence | self.machine.evidence
         found: dict[NormalizedName, Evidence] = {
-            **{name: self.environments.evidence.get(name) or by_trace[name] for name in names - self.runner.initial},
+            **{name: by_run.get(name) or by_trace[name] for name in names - self.runner.initial},
             **self.choices.requested,
         }
         return MinimalSet(
@@ -316,6 +324,6 @@ class _Search:
             trace=trace,
             reference=self.reference.observation,
             reference_names=self.reference.names,
-            proof=self.environments.runs.start(names).result(),
+            proof=proof,
             noise=self.reference.known_noise(),
         )

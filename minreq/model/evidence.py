@@ -69,6 +69,8 @@ class Failure:
     #: The run that failed. ``fork``: a fork at the import; ``feature``: a run of the feature; ``trace``: a trace that
     #: declined the distribution; ``run``: a run in a clean environment.
     method: Literal["fork", "feature", "trace", "run"]
+    #: The kinds of files of the machine that the run did not see: ``time zones``.
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class Difference:
     what: str
     with_it: str
     without_it: str
+    #: As of a failure.
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

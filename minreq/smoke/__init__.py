@@ -8,6 +8,7 @@ __all__ = [
     "environment",
     "interrupts",
     "isolation",
+    "machinefiles",
     "paths",
     "results",
     "run",

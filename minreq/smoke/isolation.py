@@ -71,6 +71,8 @@ class Isolation:
     unpacked: Path
     #: Paths that the child sees although they lie in a hidden folder.
     readable: tuple[Path, ...] = ()
+    #: Files and folders of the machine that the child sees empty; only the kernel can do that.
+    empty: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=_default_limits)
 
     @property
@@ -109,6 +111,7 @@ class Isolation:
             configuration["files"] = {
                 "hidden": [str(folder) for folder in list_hidden_folders()],
                 "readable": self._visible_paths(readable),
+                "empty": [*map(str, self.empty)],
                 "writable": [str(writable), *map(str, also_writable)],
                 "merged": [folder.as_json() for folder in merged],
             }
@@ -151,7 +154,12 @@ def choose_isolation(unpacked: Path, readable: Iterable[Path] = ()) -> Isolation
     return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
 
 
-def _try_kernel(isolation: Isolation) -> str:
+def can_start(isolation: Isolation, command: Sequence[str]) -> bool:
+    """Whether *command* starts and succeeds in *isolation*."""
+    return not _try_kernel(isolation, command)
+
+
+def _try_kernel(isolation: Isolation, tried: Sequence[str] = ("/bin/true",)) -> str:
     """Start a process in *isolation*; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
@@ -162,7 +170,7 @@ def _try_kernel(isolation: Isolation) -> str:
         stored = next(each for each in (isolation.unpacked, *isolation.unpacked.parents) if each.is_dir())
         merged = [MergedFolder(at=site_packages, of=(own, stored))] if isolation.merges else []
         try:
-            command = isolation.wrap_command(["/bin/true"], writable=folder, readable=(), merged=merged, network=None)
+            command = isolation.wrap_command(tried, writable=folder, readable=(), merged=merged, network=None)
             done = subprocess.run(
                 command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_TRIAL_TIMEOUT
             )

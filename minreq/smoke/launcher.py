@@ -8,6 +8,7 @@ CONFIGURATION is JSON, every key optional::
 
     {"network": "new" or PID,          a network with nothing but loopback: a new one, or that of a process
      "files": {"hidden": [FOLDER...],  seen empty; what is written there is gone when the process ends
+               "empty": [PATH...],     seen empty, and not writable: folders, and files as an empty device
                "readable": [PATH...],  seen although it lies in a hidden folder
                "writable": [FOLDER...],
                "merged": [{"at": FOLDER, "of": [FOLDER...]}...]},
@@ -57,6 +58,7 @@ _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 0x1
 _NETWORK_TIMEOUT = 20.0
 #: Mount options of the folders that are seen empty.
 _EMPTY_FOLDER_OPTIONS = "size=256m,mode=1777"
+_ABSENT_FOLDER_OPTIONS = "size=4k,mode=755"
 #: Since this Linux, RLIMIT_NPROC counts the processes of each user namespace, and not those of the user.
 _NPROC_PER_NAMESPACE = (5, 14)
 #: Since this Linux, each process namespace has a maximum process number of its own.
@@ -154,6 +156,7 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
         if path not in shown:
             _mount(path, path, None, _BIND | _RECURSIVE)
     os.close(descriptor)
+    _hide_contents(files.get("empty", []))
     for merged in files.get("merged", ()):
         _merge(merged["of"], merged["at"], writable[0])
     _LIBC.umount2(os.fsencode(stage), _DETACH)
@@ -163,6 +166,15 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
     if os.path.isdir("/dev/shm"):  # noqa: S108 - Where semaphores live.
         _mount("tmpfs", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES, _EMPTY_FOLDER_OPTIONS)  # noqa: S108
     os.chdir(working_folder)
+
+
+def _hide_contents(paths: list[str]) -> None:
+    """Let each of *paths* be an empty folder, or an empty device, which is no regular file."""
+    for path in paths:
+        if os.path.isdir(path):
+            _mount("tmpfs", path, "tmpfs", _NO_SUID | _NO_DEVICES, _ABSENT_FOLDER_OPTIONS)
+        else:
+            _mount(os.devnull, path, None, _BIND)
 
 
 def _merge(folders: list[str], target: str, writable: str) -> None:

@@ -74,6 +74,13 @@ class Task:
         """The platform the smoke runs on."""
         return self.interpreter.platform
 
+    @property
+    def is_portable(self) -> bool:
+        """Whether the lock is for machines that may lack files of this one."""
+        if self.settings.portable is not None:
+            return self.settings.portable
+        return any(target != self.host for target in self.targets)
+
     def plan(self, version: Version) -> Plan:
         """Return the plan for this *version* of the root; raise ``UnknownProvider`` and ``UnknownFeature``."""
         settings = self.settings
