@@ -10,14 +10,14 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
 from minreq.minimize.choices import UserChoices
-from minreq.minimize.compare import Deviation, describe, normalize_text
+from minreq.minimize.compare import Deviation, concerns_order, describe, normalize_text, without_noise
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
 from minreq.minimize.suspects import Suspects
 from minreq.minimize.verdicts import Verdicts
-from minreq.model import Difference, Evidence, Failure
+from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.results import StageResult
 
@@ -58,6 +58,10 @@ class EnvironmentRuns:
 
 #: What a run on a set did otherwise than the reference: a stage failed, or deviated.
 Fault = StageResult | Deviation
+
+
+def _concerns_order(fault: Fault | None) -> bool:
+    return isinstance(fault, Deviation) and concerns_order(fault.what)
 
 
 def _stage(fault: Fault) -> str:
@@ -114,18 +118,24 @@ class EnvironmentSearch:
     runs: EnvironmentRuns
     #: What the search found to be needed.
     evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
+    #: Where only one of two runs on a set had the lines in another order.
+    order_noise: list[Deviation] = field(default_factory=list, init=False)
 
     def complete(
-        self, names: frozenset[NormalizedName], likely: Collection[NormalizedName] = ()
+        self,
+        names: frozenset[NormalizedName],
+        likely: Collection[NormalizedName] = (),
+        trace: Behaviour | None = None,
     ) -> frozenset[NormalizedName]:
         """Return *names* with what has to be added so that the smoke behaves as in the reference.
 
-        *likely* are tried before others of the same suspicion. Raises ``SmokeNotDeterministic`` where two runs of one
-        set differ, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
+        *likely* are tried before others of the same suspicion; *trace* is the behaviour of the trace that found
+        *names*. Raises ``SmokeNotDeterministic`` where two runs of one set differ in more than order,
+        ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
         """
-        is_checked = False
+        traced, is_checked = names, False
         while True:
-            faults = self._faults(self.runs.start(names).result())
+            faults = self._faults(self.runs.start(names).result(), trace if names == traced else None)
             if not faults:
                 return names
             fault = faults[0]
@@ -133,8 +143,9 @@ class EnvironmentSearch:
             if candidates:
                 # Beside the check: it is needed if the check passes.
                 self.runs.start(names | {candidates[0]}, _stage(fault))
-            if not is_checked:
-                self._check_repeats(names, fault)
+            if not is_checked or _concerns_order(fault):
+                if not self._repeats(names, fault):
+                    continue
                 is_checked = True
             name, last = self._find_needed(names, fault, candidates)
             names = self._keep(names, name, _evidence(name, last))
@@ -172,9 +183,10 @@ class EnvironmentSearch:
         verdicts: dict[NormalizedName, Verdict] = {}
         for name in sorted(waiting):
             faults = self._faults(self.runs.start(names - {name}).result())
-            failure = faults[0] if faults else None
-            if isinstance(failure, StageResult) and not names_missing_module(self.runner, failure, name):
-                # A failure of an unknown cause counts when it comes again.
+            fault = faults[0] if faults else None
+            is_unclear = isinstance(fault, StageResult) and not names_missing_module(self.runner, fault, name)
+            if is_unclear or _concerns_order(fault):
+                # A failure of an unknown cause counts when it comes again, and so does another order.
                 faults = self._faults(self.runs.repeat(names - {name}).result())
             verdicts[name] = _evidence(name, faults[0]) if faults else None
             self.reporter.settled(name, verdicts[name])
@@ -210,17 +222,31 @@ class EnvironmentSearch:
         self.reporter.settled(name, evidence)
         return names | {name}
 
-    def _faults(self, run: Observation) -> tuple[Fault, ...]:
-        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
+    def _faults(self, run: Observation, trace: Behaviour | None = None) -> tuple[Fault, ...]:
+        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts.
+
+        *trace* is the behaviour of the trace that found the set of *run*, if one did.
+        """
         if run.failure is not None:
             return (run.failure,)
-        return self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
+        accepted = self.verdicts.accepted_differences
+        found = self.reference.deviations_of_environment(run.behaviour, accepted)
+        return without_noise(found, self.order_noise) or self.reference.hidden_deviations_of_environment(
+            run.behaviour, trace, accepted
+        )
 
-    def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
-        """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""
+    def _repeats(self, names: frozenset[NormalizedName], fault: Fault) -> bool:
+        """Whether *fault* comes in another run on *names*, too; another order that does not is noise from now on.
+
+        Raises ``SmokeNotDeterministic`` where any other fault does not come again.
+        """
         again = self._faults(self.runs.repeat(names, _stage(fault)).result())
-        if _find_again(fault, again) is None:
+        if _find_again(fault, again) is not None:
+            return True
+        if not (isinstance(fault, Deviation) and _concerns_order(fault)):
             raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
+        self.order_noise.append(fault)
+        return False
 
     def _order_candidates(
         self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]

@@ -290,7 +290,8 @@ class _Search:
         self.reference.check_installable(trace, self.choices.excluded)
         names = self._set_found_by(trace)
         likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
-        complete = self.environments.complete(names, likely)
+        passed = trace.failure is None and self._ran_all_stages(trace)
+        complete = self.environments.complete(names, likely, trace.behaviour if passed else None)
         added = [name for name in self.environments.evidence if name not in names]
         # The last one was found by leaving it out of the whole set.
         doubtful |= frozenset(added[:-1])
@@ -317,5 +318,5 @@ class _Search:
             reference=self.reference.observation,
             reference_names=self.reference.names,
             proof=self.environments.runs.start(names).result(),
-            noise=self.reference.known_noise(),
+            noise=(*self.reference.known_noise(), *self.environments.order_noise),
         )
