@@ -56,6 +56,9 @@ class EnvironmentRuns:
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
 
 
+#: In so many more runs on a set another order of lines has to come.
+_ORDER_REPETITIONS = 3
+
 #: What a run on a set did otherwise than the reference: a stage failed, or deviated.
 Fault = StageResult | Deviation
 
@@ -238,15 +241,18 @@ class EnvironmentSearch:
     def _repeats(self, names: frozenset[NormalizedName], fault: Fault) -> bool:
         """Whether *fault* comes in another run on *names*, too; another order that does not is noise from now on.
 
-        Raises ``SmokeNotDeterministic`` where any other fault does not come again.
+        Another order has to come in several, since chance often has but two to choose from. Raises
+        ``SmokeNotDeterministic`` where any other fault does not come again.
         """
-        again = self._faults(self.runs.repeat(names, _stage(fault)).result())
-        if _find_again(fault, again) is not None:
-            return True
-        if not (isinstance(fault, Deviation) and _concerns_order(fault)):
-            raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
-        self.order_noise.append(fault)
-        return False
+        for _ in range(_ORDER_REPETITIONS if _concerns_order(fault) else 1):
+            again = self._faults(self.runs.repeat(names, _stage(fault)).result())
+            if _find_again(fault, again) is not None:
+                continue
+            if not (isinstance(fault, Deviation) and _concerns_order(fault)):
+                raise SmokeNotDeterministic(_stage(fault), f"two runs of one set: {_describe(fault)}")
+            self.order_noise.append(fault)
+            return False
+        return True
 
     def _order_candidates(
         self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]
