@@ -174,6 +174,8 @@ CASES: Mapping[str, Sequence[str]] = {
         "smoke-differs-now-and-then",
         "smoke-fails-now-and-then",
         "order-of-lines",
+        "threads-that-print-in-any-order",
+        "threads-in-another-order-once",
         "digest-that-is-steady",
     ),
     "A smoke that dies, hangs or fails by itself": (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
@@ -16,6 +17,8 @@ from wheelhouse import SCENARIOS, parse, write
 from minreq.errors import RunsDisagree, SmokeNotDeterministic
 from minreq.minimize import MinimalSet, certify as certify_module, minimize
 from minreq.minimize.certify import certify, subject_digest
+from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment
+from minreq.minimize.runner import SmokeRunner
 from minreq.model import Difference, Evidence, Failure, Outcome
 from minreq.reporting import Step
 
@@ -87,6 +90,30 @@ def test_notes_name_what_differs_from_run_to_run(tmp_path: Path) -> None:
     with minimized(scenario("unsteady-output-is-noise"), tmp_path) as (opened, minimal_set):
         certificate = certify(opened.runner, minimal_set, "", RecordingReporter())
     assert any("differ from run to run with nothing left out" in note for note in certificate.notes)
+
+
+def test_a_digest_is_a_difference_here_too(tmp_path: Path) -> None:
+    with minimized(scenario("digest-that-is-steady"), tmp_path) as (opened, minimal_set):
+        certificate = certify(opened.runner, minimal_set, "", RecordingReporter())
+    (result,) = [each.result for each in certificate.outcomes if each.distribution == "fast"]
+    assert isinstance(result, Difference)
+    assert result.what == "output"
+
+
+def test_other_orders_run_with_other_hash_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reference and set: a set must not depend on the order of hashes."""
+    seeds: list[tuple[str, int]] = []
+
+    def watched(runner: SmokeRunner, names: Iterable[NormalizedName], name: str, **rest: Any) -> Observation:
+        seeds.append((name, rest["seed"]))
+        return observe_environment(runner, names, name, **rest)
+
+    with minimized(scenario("order-of-a-set"), tmp_path) as (opened, minimal_set):
+        monkeypatch.setattr(certify_module, "observe_environment", watched)
+        certify(opened.runner, minimal_set, "", RecordingReporter())
+    assert len({*seeds[:2]}) == 2
+    assert PROOF_SEED not in dict(seeds).values()
+    assert 0 not in dict(seeds).values()
 
 
 def untrue(minimal_set: MinimalSet, evidence: Evidence) -> MinimalSet:

@@ -344,6 +344,12 @@ def test_what_everyone_sees_is_not_hidden() -> None:
     assert hidden([stage("a/b")], [stage("a/c", output=(SHA[0],))]) == []
 
 
+def test_times_are_not_hidden() -> None:
+    """Two runs of one set have the same time by chance, or because both are short."""
+    first, second = (stage(output=(f"3 passed in 0.0{number}s at 11:57:4{number}",)) for number in (1, 2))
+    assert hidden([first, first], [second]) == []
+
+
 def test_a_digest_stays_where_two_runs_have_it() -> None:
     """A time does not: the next run has another one, however fast two runs follow one another."""
     one, again = (

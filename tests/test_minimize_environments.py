@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,14 @@ def test_with_smallest_a_difference_keeps_nothing(tmp_path: Path) -> None:
     assert found.left_out["plugin"] == "degraded: output of smoke/program differs"
 
 
-def test_where_nothing_differs_a_lock_takes_three_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference is one of them: it takes the place of a trace that accepts everything."""
+@pytest.mark.parametrize("more", ["", "import uuid; print(uuid.uuid4().hex, uuid.uuid4())"])
+def test_where_nothing_differs_a_lock_takes_three_runs(
+    more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference is one of them: it takes the place of a trace that accepts everything.
+
+    Identifiers that are new in each run need no other run.
+    """
     names: list[str] = []
     enter = Run.__enter__
 
@@ -123,5 +130,6 @@ def test_where_nothing_differs_a_lock_takes_three_runs(tmp_path: Path, monkeypat
         return enter(self)
 
     monkeypatch.setattr(Run, "__enter__", watched)
-    run_scenario(write(load(SCENARIOS / "lazy-attribute.toml"), tmp_path / "house"))
+    scenario = load(SCENARIOS / "lazy-attribute.toml")
+    run_scenario(write(replace(scenario, program=f"{scenario.program}\n{more}"), tmp_path / "house"))
     assert sorted(names) == ["proof-1", "reference", "trace"]

@@ -57,7 +57,7 @@ def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, rep
         reporter.note(sentence)
     minimal_set = minimized.minimal_set
     noise = minimal_set.noise
-    behaviour = normalize_behaviour(minimal_set.proof.behaviour, noise, again=minimal_set.trace.behaviour)
+    behaviour = normalize_behaviour(minimal_set.proof.behaviour, noise, again=minimal_set.reference.behaviour)
     return Lock(
         root=task.title,
         command=task.command,

@@ -13,7 +13,14 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import RunsDisagree, SmokeNotDeterministic
 from minreq.minimize import MinimalSet
-from minreq.minimize.compare import Deviation, describe, deviations, without_noise
+from minreq.minimize.compare import (
+    Deviation,
+    concerns_order,
+    describe,
+    deviations,
+    hidden_deviations,
+    without_noise,
+)
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import difference_evidence, names_missing_module
@@ -34,6 +41,8 @@ from minreq.reporting import Reporter, Step
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
 
+#: The hash seeds of the reference and of the set in another order; no earlier run had one of them.
+_REFERENCE_SEED, _SET_SEED = 20260301, 20260302
 #: The end of the name of a stage that runs for the second time in one process.
 _AGAIN = " again"
 
@@ -149,7 +158,9 @@ class _CertifyRuns:
 
     def find_difference(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return how a run without *name* differs from the proof; preferably as the evidence says."""
-        found = deviations(self.minimal_set.proof.behaviour, behaviour)
+        proof, reference = self.minimal_set.proof.behaviour, self.minimal_set.reference.behaviour
+        # What is new in each run differs between proof and reference, too.
+        found = (*deviations(proof, behaviour), *hidden_deviations([proof, reference], [behaviour]))
         evidence = self.minimal_set.evidence[name]
         if isinstance(evidence, Difference):
             for each in found:
@@ -171,16 +182,19 @@ class _CertifyRuns:
     # Other orders.
 
     def compare_order(self, order: str, runner: SmokeRunner) -> None:
-        """Run the set and the reference in another *order*; what both do differently is not a fault of the set."""
-        reference = self.run_reference(runner)
+        """Run the set and the reference in another *order*; what both do differently is not a fault of the set.
+
+        Each has a hash seed of its own. Where they differ, the reference runs again with the seed of the set.
+        """
+        reference = self.run_reference(runner, _REFERENCE_SEED)
         if reference.failure is not None:
             behaviour = reference.failure.behaviour
             self.notes.append(f"{order}: {behaviour.stage} fails with nothing left out: {behaviour.status}")
-        observation = observe_environment(runner, self.present, "certify-order")
+        observation = self.run_set(runner)
         found = self.unexpected_deviations(reference.behaviour, observation.behaviour)
         if not found:
             return
-        noise = deviations(reference.behaviour, self.run_reference(runner).behaviour)
+        noise = deviations(reference.behaviour, self.run_reference(runner, _SET_SEED).behaviour)
         beyond = without_noise(found, noise)
         noisy = {(each.stage, each.what) for each in noise}
         self.notes += sorted(
@@ -189,19 +203,24 @@ class _CertifyRuns:
             if (each.stage, each.what) in noisy
         )
         if beyond:
-            observation = observe_environment(runner, self.present, "certify-order-again")
-            again = self.unexpected_deviations(reference.behaviour, observation.behaviour)
+            again = self.unexpected_deviations(reference.behaviour, self.run_set(runner).behaviour)
             repeated = {(each.stage, each.what) for each in again}
             for each in beyond:
                 sentence = f"{order}: {describe(each)}"
                 if (each.stage, each.what) in repeated:
                     self.disagreements.append(sentence)
+                elif concerns_order(each.what):
+                    self.notes.append(f"{order}: {each.what} of {each.stage} differs now and then")
                 else:
                     self.nondeterministic.append((each.stage, f"{sentence}; another such run does not"))
 
-    def run_reference(self, runner: SmokeRunner) -> Observation:
+    def run_set(self, runner: SmokeRunner) -> Observation:
+        """Run the smoke on the set alone."""
+        return observe_environment(runner, self.present, "certify-order", seed=_SET_SEED)
+
+    def run_reference(self, runner: SmokeRunner, seed: int) -> Observation:
         """Run the smoke in an environment with the whole closure; in another order it may need more of it."""
-        return observe_environment(runner, self.minimal_set.reference_names, "certify-reference")
+        return observe_environment(runner, self.minimal_set.reference_names, "certify-reference", seed=seed)
 
     def unexpected_deviations(self, reference: Behaviour, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* deviates beyond the accepted differences (``--smallest``)."""

@@ -35,6 +35,8 @@ _BODY_HEADERS = frozenset({"content-digest", "content-length", "content-md5", "d
 _BY_LINE = ("output", "errors", "warnings", "logs")
 #: Of these, what one reader sees from top to bottom. The order of the others depends on threads.
 _IN_ORDER = frozenset({"output", "errors"})
+#: The beginning of the kind of a deviation in which the same lines come in another order.
+_ORDER_OF = "order of "
 #: How a process ended, and the line that waited for it.
 _EXIT = re.compile(r"exit -?\d+")
 _DATE = re.compile(r"(?<=/)\d{8}(?=/)")
@@ -71,6 +73,11 @@ def describe(deviation: Deviation) -> str:
     if deviation.second:
         return f"{deviation.what} of {deviation.stage} also has {deviation.second!r}"
     return f"{deviation.what} of {deviation.stage} no longer has {deviation.first!r}"
+
+
+def concerns_order(what: str) -> bool:
+    """Whether the deviations of the kind *what* are about order alone, which threads may change now and then."""
+    return what.startswith(_ORDER_OF)
 
 
 def without_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
@@ -113,7 +120,7 @@ def _compare_stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[De
         lines, other = (list(map(normalize_text, _lines_to_compare(stage, what))) for stage in (first, second))
         yield from _deviation(first.stage, what, _lines_on_one_side(lines, other))
         if what in _IN_ORDER:
-            yield from _deviation(first.stage, f"order of {what}", _lines_in_other_order(lines, other))
+            yield from _deviation(first.stage, f"{_ORDER_OF}{what}", _lines_in_other_order(lines, other))
     yield from _deviation(first.stage, "exits", _exits_on_one_side(first.exits, second.exits))
     yield from _compare_requests(first, second)
 
@@ -215,15 +222,18 @@ def hidden_deviations(first: Sequence[Behaviour], second: Sequence[Behaviour]) -
 
 
 def _texts_by_kind(behaviour: Behaviour, stage: str) -> dict[str, Counter[str]]:
-    """Return all texts of a *stage* in which something may be hidden, by the kind of the deviation."""
+    """Return all texts of a *stage* in which something may be hidden, by the kind of the deviation.
+
+    Times are left out: those of two short runs are often equal by chance.
+    """
     texts: dict[str, Counter[str]] = {}
     for each in behaviour.in_stages({stage}).stages:
-        texts = {what: Counter(getattr(each, what)) for what in _BY_LINE}
-        texts["requests"] = Counter(f"{request.method} {request.target}" for request in each.requests)
-        texts[_BODY] = Counter(f"{_line(request)} {request.body}" for request in each.requests)
+        texts = {what: Counter(map(_without_times, getattr(each, what))) for what in _BY_LINE}
+        texts["requests"] = Counter(f"{request.method} {_without_times(request.target)}" for request in each.requests)
+        texts[_BODY] = Counter(f"{_line(request)} {_without_times(request.body)}" for request in each.requests)
         for request in each.requests:
             for name, value in request.headers:
-                texts.setdefault(f"request header {name}", Counter())[value] += 1
+                texts.setdefault(f"request header {name}", Counter())[_without_times(value)] += 1
     return texts
 
 
@@ -243,6 +253,10 @@ def _lines_that_look_alike(first: Counter[str], second: Counter[str]) -> tuple[l
     looks = {normalize_text(line) for line in first} & {normalize_text(line) for line in second}
     found = (sorted(line for line in side.elements() if normalize_text(line) in looks) for side in (first, second))
     return next(found), next(found)
+
+
+def _without_times(text: str) -> str:
+    return _DATE.sub("#", _ONLY_TIME.sub("#", text))
 
 
 def normalize_text(text: str) -> str:
@@ -272,7 +286,7 @@ def _normalize_stage(
             return ()
         steady = frozenset() if again is None else frozenset(getattr(again, what))
         texts = [_ONLY_TIME.sub("#", line) if line in steady else normalize_text(line) for line in getattr(stage, what)]
-        in_order = what in _IN_ORDER and (stage.stage, f"order of {what}") not in noisy
+        in_order = what in _IN_ORDER and (stage.stage, f"{_ORDER_OF}{what}") not in noisy
         return tuple(texts if in_order else sorted(texts))
 
     requests = (

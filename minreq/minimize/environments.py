@@ -10,14 +10,14 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
 from minreq.minimize.choices import UserChoices
-from minreq.minimize.compare import Deviation, describe, normalize_text
+from minreq.minimize.compare import Deviation, concerns_order, describe, normalize_text, without_noise
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
 from minreq.minimize.suspects import Suspects
 from minreq.minimize.verdicts import Verdicts
-from minreq.model import Difference, Evidence, Failure
+from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.results import StageResult
 
@@ -62,8 +62,15 @@ class EnvironmentRuns:
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
 
 
+#: In so many more runs on a set another order of lines has to come.
+_ORDER_REPETITIONS = 3
+
 #: What a run on a set did otherwise than the reference: a stage failed, or deviated.
 Fault = StageResult | Deviation
+
+
+def _concerns_order(fault: Fault | None) -> bool:
+    return isinstance(fault, Deviation) and concerns_order(fault.what)
 
 
 def stage_of(fault: Fault) -> str:
@@ -121,22 +128,25 @@ class EnvironmentSearch:
     runs: EnvironmentRuns
     #: What the search found to be needed.
     evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
+    #: Where only one of two runs on a set had the lines in another order.
+    order_noise: list[Deviation] = field(default_factory=list, init=False)
 
     def complete(
         self,
         names: frozenset[NormalizedName],
         likely: Collection[NormalizedName] = (),
         seen: Collection[Fault] = (),
+        trace: Behaviour | None = None,
     ) -> frozenset[NormalizedName]:
         """Return *names* with what has to be added so that the smoke behaves as in the reference.
 
-        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did. Raises
-        ``SmokeNotDeterministic`` where two runs of one set differ, ``ExcludedIsNeeded`` where the smoke fails without
-        what the user excluded.
+        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did, and *trace*
+        what the trace did that found *names*. Raises ``SmokeNotDeterministic`` where two runs of one set differ in more
+        than order, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
         """
-        is_checked = False
+        traced, is_checked = names, False
         while True:
-            faults = self.find_faults(names)
+            faults = self.find_faults(names, trace=trace if names == traced else None)
             if not faults:
                 return names
             fault = faults[0]
@@ -145,8 +155,9 @@ class EnvironmentSearch:
             if candidates:
                 # Beside the check: it is needed if the check passes.
                 self.runs.start(names | {candidates[0]}, stage_of(fault))
-            if not is_checked:
-                self._check_repeats(names, fault)
+            if not is_checked or _concerns_order(fault):
+                if not self._check_repeats(names, fault):
+                    continue
                 is_checked = True
             name, last = self._find_needed(names, fault, candidates)
             names = self._keep(names, name, _evidence(name, last))
@@ -184,9 +195,10 @@ class EnvironmentSearch:
         verdicts: dict[NormalizedName, Verdict] = {}
         for name in sorted(waiting):
             faults = self._faults(self.runs.start(names - {name}).result())
-            failure = faults[0] if faults else None
-            if isinstance(failure, StageResult) and not names_missing_module(self.runner, failure, name):
-                # A failure of an unknown cause counts when it comes again.
+            fault = faults[0] if faults else None
+            is_unclear = isinstance(fault, StageResult) and not names_missing_module(self.runner, fault, name)
+            if is_unclear or _concerns_order(fault):
+                # A failure of an unknown cause counts when it comes again, and so does another order.
                 faults = self._faults(self.runs.repeat(names - {name}).result())
             verdicts[name] = _evidence(name, faults[0]) if faults else None
             self.reporter.settled(name, verdicts[name])
@@ -223,10 +235,18 @@ class EnvironmentSearch:
         return names | {name}
 
     def find_faults(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self,
+        names: frozenset[NormalizedName],
+        stage: str = "",
+        *,
+        hidden: tuple[str, ...] = (),
+        trace: Behaviour | None = None,
     ) -> tuple[Fault, ...]:
-        """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`."""
-        return self._faults(self.runs.start(names, stage, hidden=hidden).result())
+        """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`.
+
+        *trace* is the behaviour of the trace that found *names*, if one did.
+        """
+        return self._faults(self.runs.start(names, stage, hidden=hidden).result(), trace)
 
     def repeats(self, fault: Fault, names: frozenset[NormalizedName], hidden: tuple[str, ...] = ()) -> bool:
         """Whether *fault* comes in another run on *names*, too."""
@@ -245,16 +265,33 @@ class EnvironmentSearch:
         name, last = self._find_needed(names, fault, self._order_candidates(names, fault, ()), hidden)
         return _evidence(name, last, hidden)
 
-    def _faults(self, run: Observation) -> tuple[Fault, ...]:
-        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
+    def _faults(self, run: Observation, trace: Behaviour | None = None) -> tuple[Fault, ...]:
+        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts.
+
+        *trace* is the behaviour of the trace that found the set of *run*, if one did.
+        """
         if run.failure is not None:
             return (run.failure,)
-        return self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
+        accepted = self.verdicts.accepted_differences
+        found = self.reference.deviations_of_environment(run.behaviour, accepted)
+        return without_noise(found, self.order_noise) or self.reference.hidden_deviations_of_environment(
+            run.behaviour, trace, accepted
+        )
 
-    def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
-        """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""
-        if not self.repeats(fault, names):
-            raise SmokeNotDeterministic(stage_of(fault), f"two runs of one set: {_describe(fault)}")
+    def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> bool:
+        """Whether *fault* comes in another run on *names*, too; another order that does not is noise from now on.
+
+        Another order has to come in several, since chance often has but two to choose from. Raises
+        ``SmokeNotDeterministic`` where any other fault does not come again.
+        """
+        for _ in range(_ORDER_REPETITIONS if _concerns_order(fault) else 1):
+            if self.repeats(fault, names):
+                continue
+            if not (isinstance(fault, Deviation) and _concerns_order(fault)):
+                raise SmokeNotDeterministic(stage_of(fault), f"two runs of one set: {_describe(fault)}")
+            self.order_noise.append(fault)
+            return False
+        return True
 
     def _order_candidates(
         self, names: frozenset[NormalizedName], fault: Fault, likely: Collection[NormalizedName]

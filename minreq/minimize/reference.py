@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +21,7 @@ from minreq.errors import (
     SmokeFailed,
     SmokeTimedOut,
 )
-from minreq.minimize.compare import Deviation, beyond_noise, deviations
+from minreq.minimize.compare import Deviation, beyond_noise, deviations, hidden_deviations
 from minreq.minimize.extras import add_missing_extras, undeclared_modules
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
@@ -154,6 +154,22 @@ class Reference:
         found = _without_accepted(self.deviations(behaviour), accepted)
         return beyond_noise(found, self.find_noise(found)) if found else found
 
+    def hidden_deviations_of_environment(
+        self, behaviour: Behaviour, trace: Behaviour | None = None, accepted: Collection[Difference] = ()
+    ) -> tuple[Deviation, ...]:
+        """Return the deviations of an environment that look like what is new in each run, but for *accepted* ones.
+
+        The behaviour of the *trace* that found the set tells most of what is new in each run. Only where something is
+        left do the groups of the reference run again.
+        """
+        traces = [] if trace is None else [trace]
+        found = _without_accepted(_find_hidden([self.behaviour], traces, behaviour), accepted)
+        if not found:
+            return found
+        self._repetition.require(found)
+        again = Behaviour(stages=tuple(stage for each in self._repetition.behaviours() for stage in each.stages))
+        return _without_accepted(_find_hidden([self.behaviour, again], traces, behaviour), accepted)
+
     def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return all that *behaviour* did differently in the stages that ran."""
         return deviations(self._expected_behaviour(behaviour), behaviour)
@@ -246,6 +262,16 @@ class Reference:
     def _start_repetition(self, groups: tuple[Group, ...]) -> Future[Observation]:
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
         return self._pool.submit(observe_environment, runner, self.names, "reference-again", seed=PROOF_SEED)
+
+
+def _find_hidden(
+    references: Sequence[Behaviour], traces: Sequence[Behaviour], behaviour: Behaviour
+) -> tuple[Deviation, ...]:
+    """Return the hidden deviations of *behaviour*; a trace may do what the references do, or what *behaviour* does."""
+    return (
+        *hidden_deviations(references, [*traces, behaviour]),
+        *(hidden_deviations([*references, *traces], [behaviour]) if traces else ()),
+    )
 
 
 def _without_accepted(found: Iterable[Deviation], accepted: Collection[Difference]) -> tuple[Deviation, ...]:

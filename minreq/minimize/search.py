@@ -294,10 +294,12 @@ class _Search:
         self.reference.check_installable(trace, self.choices.excluded)
         names = self._set_found_by(trace)
         likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
+        passed = trace.failure is None and self._ran_all_stages(trace)
+        behaviour = trace.behaviour if passed else None
         # Where the machine's own files are hidden, first: often that run is the proof.
-        faults = self.machine.find_faults(names)
+        faults = self.machine.find_faults(names, behaviour)
         seen = faults if self.machine.hides else ()
-        complete = self.environments.complete(names, likely, seen) if faults else names
+        complete = self.environments.complete(names, likely, seen, behaviour) if faults else names
         added = [name for name in self.environments.evidence if name not in names]
         # The last one was found by leaving it out of the whole set.
         doubtful |= frozenset(added[:-1])
@@ -325,5 +327,5 @@ class _Search:
             reference=self.reference.observation,
             reference_names=self.reference.names,
             proof=proof,
-            noise=self.reference.known_noise(),
+            noise=(*self.reference.known_noise(), *self.environments.order_noise),
         )

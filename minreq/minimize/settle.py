@@ -13,7 +13,7 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.compare import Deviation, beyond_noise, deviations
+from minreq.minimize.compare import Deviation, beyond_noise, concerns_order, deviations
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
@@ -191,6 +191,8 @@ class _ForkSettler:
             return {}
         repeated = Behaviour(stages=tuple(result.behaviour for result in again))
         found = beyond_noise(found, self.check.deviations(repeated))
+        if found and concerns_order(found[0].what):
+            return {}  # It counts when two separate runs show it.
         return {name: difference_evidence(name, found[0]) if found else None}
 
     def repeat_group(self, group: Group) -> tuple[StageResult, ...]:
@@ -259,21 +261,24 @@ def settle_by_runs(
 ) -> dict[NormalizedName, Verdict]:
     """Settle each of *names* by a separate run, in a clean environment, on all that *trace* accepted but that one.
 
-    A failure that repeats is evidence whatever its cause. With *everywhere* all groups run, otherwise only those that
-    may notice that the distribution is gone.
+    A failure that repeats is evidence whatever its cause, and so is another order that repeats. With *everywhere* all
+    groups run, otherwise only those that may notice that the distribution is gone.
     """
 
-    def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
+    def observe(name: NormalizedName, run: str) -> tuple[Observation, Verdict]:
         limited = runner if everywhere else _limit_to_groups(runner, trace.noticing_stages[name])
-        rest = (trace.accepted | runner.initial) - {name}
-        observation = observe_environment(limited, rest, f"without-{name}", seed=0)
-        if observation.failure is not None and not names_missing_module(runner, observation.failure, name):
-            observation = observe_environment(limited, rest, f"without-{name}-again", seed=0)
+        observation = observe_environment(limited, (trace.accepted | runner.initial) - {name}, run, seed=0)
         if observation.failure is None:
-            verdict: Verdict = check.find_difference(name, observation.behaviour)
-        else:
-            behaviour = observation.failure.behaviour
-            verdict = Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+            return observation, check.find_difference(name, observation.behaviour)
+        behaviour = observation.failure.behaviour
+        return observation, Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
+
+    def settle(name: NormalizedName) -> tuple[NormalizedName, Verdict]:
+        observation, verdict = observe(name, f"without-{name}")
+        failure = observation.failure
+        is_unclear = failure is not None and not names_missing_module(runner, failure, name)
+        if is_unclear or (isinstance(verdict, Difference) and concerns_order(verdict.what)):
+            _, verdict = observe(name, f"without-{name}-again")
         report(name, verdict)
         return name, verdict
 
