@@ -198,7 +198,7 @@ class TestPlaceholders:
     def test_what_the_user_dropped_is_told_as_that(self, own: Project) -> None:
         built(own, "--slim", "unused", "--drop", "app/later/*")
         said = python(own.folder / "out", "import app.later.work").err
-        assert "left it out, since --drop said so; to get it back, build again with --keep 'app/later*'\n" in said
+        assert "left it out, since a --drop pattern matches it; to get it back, build again with --keep 'app/later*'\n" in said
 
     def test_it_is_said_aloud_to_whoever_catches_it(self, own: Project) -> None:
         built(own, "--slim", "traced")
