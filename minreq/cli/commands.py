@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
         0    done
         1    the answer is no: stale, over budget, proof failed, unproven platform; or an error of the system
         2    the command line, the configuration or a file of the user is wrong
-        3    the smoke fails although nothing is left out
+        3    the smoke fails even with all dependencies installed
         4    no set of versions satisfies the requirements
         5    the index or the network
         130  interrupted

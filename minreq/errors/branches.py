@@ -33,7 +33,7 @@ class UsageError(MinreqError):
 
 
 class BaselineFailure(MinreqError):
-    """The smoke fails although nothing is left out, so the smoke itself is wrong."""
+    """The smoke fails even with all dependencies installed, so the smoke itself is wrong."""
 
     exit_status = 3
     reason = "baseline"

@@ -16,7 +16,7 @@ class SmokeFailed(BaselineFailure):
 
     def __str__(self) -> str:
         return (
-            f"the smoke fails at {self.stage} although nothing is left out: {self.status}\n"
+            f"the smoke fails at {self.stage} even with all dependencies installed: {self.status}\n"
             f"{self.traceback}{self.hint or 'repair the smoke, or lock another version of the root'}"
         )
 

@@ -121,8 +121,8 @@ class _Search:
             trace = self.find_by_traces()
         except UntraceableError as untraceable:
             self.reporter.note(
-                f"{untraceable.stage} passes in an environment with everything and not in a trace "
-                f"({untraceable.why}): what it needs is found by leaving out one distribution at a time, which is slow"
+                f"{untraceable.stage} passes in an environment with the whole closure and fails in a trace "
+                f"({untraceable.why}). minreq now leaves out one distribution at a time; this is slow"
             )
             trace = untraceable.trace
             doubtful = self._set_found_by(trace) - self.verdicts.names_that_fail()
