@@ -167,7 +167,8 @@ def _system_error_sentence(error: OSError) -> str:
 
 
 def _usage_error_sentence(error: click.ClickException) -> str:
-    message = error.format_message().rstrip(".")
+    # click puts each choice on its own line, after a tab.
+    message = " ".join(error.format_message().split()).rstrip(".")
     message = message[:1].lower() + message[1:]
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{message}; see `{error.ctx.command_path} --help`"
