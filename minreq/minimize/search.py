@@ -62,7 +62,7 @@ class _TraceResult:
 def minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
     """Find the smallest set on which the smoke behaves as in the reference, and prove it.
 
-    Raises ``BaselineFailure`` when the smoke fails with nothing left out. Raises ``NegativeAnswer`` when the smoke
+    Raises ``BaselineFailure`` when the smoke fails in the reference. Raises ``NegativeAnswer`` when the smoke
     needs what the user excluded, or does not behave the same twice. Also raises what index and store raise.
     """
     try:
