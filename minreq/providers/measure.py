@@ -40,11 +40,13 @@ def measure(settings: Settings, reporter: Reporter) -> Measurement:
     profile = task.profile
     if profile is None:
         raise NoProfile(settings.root.name, loader.bundled_roots())
+    requested = settings.providers or [provider.name for provider in profile.providers]
+    # This reports unknown names before anything is fetched.
+    planner.make_plan(profile, requested, settings.features or None, [])
     index_settings = read_index_settings(task.settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         resolved, unresolvable = _resolve(task, profile, index, index_settings, reporter)
         version = resolved.resolution.pins[task.profiled_root].version
-        requested = settings.providers or [provider.name for provider in profile.providers]
         plan = planner.make_plan(profile, requested, settings.features or None, [], version)
         groups = tuple(group for group in plan.groups if group.name not in unresolvable)
         base, records = _measure_plan(task, resolved, replace(plan, groups=groups), reporter)
