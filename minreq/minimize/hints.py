@@ -26,9 +26,9 @@ def imports_without_handler(
 ) -> dict[NormalizedName, Frame]:
     """Return the distributions that an import without a handler also loads, each with the place of that import.
 
-    Only distributions count that an import with a handler loaded first: for these the trace cannot know that they are
-    needed. An import of a distribution's own module does not count. The files of *reference* are paths of this machine;
-    *owner* returns the distribution of a file, *make_portable* the path of a file below ``site-packages``.
+    Only distributions count whose first import may be caught: a trace would decline them. An import of a distribution's
+    own module does not count. The files of *reference* are paths of this machine; *owner* returns the
+    distribution of a file, *make_portable* the path of a file below ``site-packages``.
     """
     importers = reference.importer_of_file
     modules = {
