@@ -53,7 +53,7 @@ class Reporter:
         """An accepted distribution is settled: *evidence* why it is needed, ``None`` if the smoke passed without it."""
 
     def provided(self, provider: str, needs: Collection[NormalizedName], failure: str) -> None:
-        """A provider is measured: what it *needs* beside the import of the root, or the *failure*."""
+        """A provider is measured: what it *needs* in addition to the import of the root, or the *failure*."""
 
     def repeated(self, why: str) -> None:
         """The trace is discarded and starts again; *why* is a sentence."""

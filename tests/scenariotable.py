@@ -115,7 +115,7 @@ CASES: Mapping[str, Sequence[str]] = {
     ),
     "An import that succeeds and then fails with another error": (
         "import-fails-with-another-error",
-        "optional-that-breaks-the-baseline",
+        "optional-that-breaks-the-reference",
     ),
     "A SyntaxError handler": ("handler-for-syntax-errors",),
     "A package that deletes `sys.modules` entries": ("module-forgotten-and-imported-again",),

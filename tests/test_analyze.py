@@ -156,7 +156,7 @@ class TestLock:
         done = analyze(made, str(tree), "--lock", "nothing.txt")
         assert (done.status, done.sentences[0]) == (
             2,
-            "no evidence at nothing.evidence.json; restore it, or make the lock with `minreq lock`",
+            "no lock at nothing.txt; restore it, or make the lock with `minreq lock`",
         )
 
 

@@ -143,7 +143,7 @@ LOCK = "requirements-minimal.txt"
 @pytest.mark.parametrize(
     ("level", "options", "call", "sentence"),
     [
-        ("safe", ["--drop", AZURE_AI], CALL_AZURE_AI, LEFT_OUT.format("safe", LOCK, "--drop said so")),
+        ("safe", ["--drop", AZURE_AI], CALL_AZURE_AI, LEFT_OUT.format("safe", LOCK, "a --drop pattern matches it")),
         ("unused", [], CALL_SAGEMAKER, "UnknownServiceError: Unknown service: 'sagemaker-runtime'"),
         ("traced", ["--yes-traced"], CALL_AZURE_AI, LEFT_OUT.format("traced", LOCK, "the smoke did not open it")),
     ],

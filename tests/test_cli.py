@@ -130,6 +130,12 @@ class TestAsAUser:
                     "(no locks are configured; omit --name, or add [tool.minreq.locks.NAME])"
                 ),
             ),
+            (
+                ["export"],
+                "error: missing option '--format'. Choose from: pylock, uv, uv-excludes, wheelhouse; see",
+            ),
+            (["completion"], "error: missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh; see `minreq"),
+            (["lock", "./nothere"], "error: there is no folder ./nothere"),
             (["verify", "--path", "a", "--python", "b"], "error: --path and --python name two things to verify"),
         ],
     )
@@ -138,6 +144,16 @@ class TestAsAUser:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(sentence)
         assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize(
+        "arguments", [["verify"], ["explain", "x"], ["exposure"], ["diff", "requirements-minimal.txt", "b.txt"]]
+    )
+    def test_without_a_lock(self, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The error names the lock, not the evidence that is missing too."""
+        monkeypatch.chdir(tmp_path)
+        done = minreq(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: no lock at requirements-minimal.txt; restore it, or make the lock with")
 
     def test_help_needs_no_heavy_import(self) -> None:
         program = """

@@ -182,6 +182,21 @@ def test_what_each_provider_needs(made: Project) -> None:
     assert near["bytes"] == sum(part["bytes"] for part in near["distributions"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--features", "zzz"], "no feature 'zzz'; known: chat, tools"),
+        (["-p", "near", "--features", "zzz"], "no feature 'zzz' of near; known: chat, tools"),
+        (["-p", "zzz"], "no provider 'zzz'; known: deep, far, near"),
+    ],
+)
+def test_an_unknown_name_is_reported_before_the_index_is_asked(
+    arguments: list[str], sentence: str, made: Project
+) -> None:
+    done = made.minreq("providers", "fat", "--index-url", "http://localhost:9/simple", *arguments)
+    assert (done.status, done.sentences[0]) == (2, sentence)
+
+
 def test_it_is_what_a_lock_keeps(made: Project) -> None:
     """Base and needs together are the lock of that provider alone."""
     found = measured(made)

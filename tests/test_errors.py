@@ -159,6 +159,7 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             errors.UnknownProvider("zzz", ("bedrock", "openai")),
             "no provider 'zzz'; known: bedrock, openai",
         ),
+        (errors.UnknownProvider("cohort", ("cohere",)), "no provider 'cohort'; known: cohere"),
         (errors.RequirementsUnreadable(Path("r.in"), None, "not text"), "r.in: not text"),
         (errors.RequirementsUnreadable(Path("r.in"), 4, "not a name"), "r.in, line 4: not a name"),
         (

@@ -276,6 +276,11 @@ class TestUnknown:
             make_plan(profile, ["near"], ["tool"], [])
         assert str(caught.value) == ("no feature 'tool' of near (did you mean tools?); known: chat, errors, tools")
 
+    def test_feature_of_all_providers(self, profile: Profile) -> None:
+        with pytest.raises(UnknownFeature) as caught:
+            make_plan(profile, ["near", "far"], ["zzz"], [])
+        assert str(caught.value).startswith("no feature 'zzz'; known: chat, errors, ")
+
 
 class TestInputs:
     def test_equal_plans_have_equal_inputs(self, profile: Profile) -> None:

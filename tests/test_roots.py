@@ -168,7 +168,7 @@ def test_a_tool_that_replaces_parts_of_the_program_uses_what_the_program_uses(tm
     assert done.status == 0, done.err
     assert kept(made) == {"library": "masked", "program": "request"}
     assert "# via masked, not certified: program/__init__.py:2" in made.lock.read_text()
-    assert "copies of their own of library, unused; they use those of the program" in done.err
+    assert "separate copies of library, unused for its tools; the tools now use the program's" in done.err
     assert "library: a tool of the smoke uses it too; kept for its import at program/__init__.py:2" in done.err
     assert made.minreq("verify").status == 0
 

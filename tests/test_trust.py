@@ -102,7 +102,7 @@ def test_the_tree(made: Project) -> None:
         (["nobody"], "check the name, or add it to the closure with `minreq lock --with`"),
         ([], "name a distribution, or show the whole lock with --tree"),
         (["needed", "--tree"], "name a distribution, or show the whole lock with --tree"),
-        (["needed", "--lock", "elsewhere.txt"], "no evidence at elsewhere.evidence.json"),
+        (["needed", "--lock", "elsewhere.txt"], "no lock at elsewhere.txt"),
     ],
 )
 def test_explain_refuses_wrong_arguments(arguments: list[str], sentence: str, made: Project) -> None:

@@ -137,7 +137,8 @@ def _read_lock(path: Path) -> Lock:
     try:
         return evidence.load(beside.read_text("utf-8"), filename=beside.name)
     except FileNotFoundError:
-        raise LockMissing(beside, "evidence") from None
+        missing = (beside, "evidence") if path.exists() else (path, "lock")
+        raise LockMissing(*missing) from None
     except (OSError, UnicodeDecodeError) as error:
         raise EvidenceUnreadable(str(beside), "", f"cannot be read: {error}") from error
 

@@ -76,7 +76,8 @@ def _check_passed(results: Sequence[StageResult], plan: Plan) -> None:
     for result in results:
         if not result.passed:
             hint = explain_absent_file(plan, result)
-            raise SmokeFailed(result.behaviour.stage, result.behaviour.status, result.traceback, hint)
+            stage, status = result.behaviour.stage, result.behaviour.status
+            raise SmokeFailed(stage, status, result.traceback, hint, installed="the whole lock")
 
 
 def _path_in_distribution(file: str, run: Run) -> str | None:

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
         0    done
         1    the answer is no: stale, over budget, proof failed, unproven platform; or an error of the system
         2    the command line, the configuration or a file of the user is wrong
-        3    the smoke fails although nothing is left out
+        3    the smoke fails even with all dependencies installed
         4    no set of versions satisfies the requirements
         5    the index or the network
         130  interrupted
@@ -167,7 +167,8 @@ def _system_error_sentence(error: OSError) -> str:
 
 
 def _usage_error_sentence(error: click.ClickException) -> str:
-    message = error.format_message().rstrip(".")
+    # click puts each choice on its own line, after a tab.
+    message = " ".join(error.format_message().split()).rstrip(".")
     message = message[:1].lower() + message[1:]
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{message}; see `{error.ctx.command_path} --help`"

@@ -193,8 +193,8 @@ def command(
     minreq minimizes several ROOTs together, in one lock. ROOT may be the folder of a project: the lock then holds the
     distributions that the project needs, and not the project itself.
 
-    [tool.minreq] of pyproject.toml can set the options by their long names, except --html, --misses and the last
-    group. Options on the command line win.
+    [tool.minreq] of pyproject.toml can set the options by their long names, except --html, --misses and the options
+    under 'This command'. Options on the command line win.
     """
     # Imported here: help and usage errors do not need these modules.
     from minreq.cli import lockview  # noqa: PLC0415

@@ -199,7 +199,8 @@ def _ending(lock: Lock, settings: Settings, seconds: float, *, wrote: bool) -> I
     if settings.output == STDOUT:
         return
     files, took = f"{settings.output} and {evidence_path(settings.output).name}", format_duration(seconds)
-    yield Text(f"{f'Wrote {files}' if wrote else f'Left {files} unchanged'} in {took}. Install it with")
+    yield Text(f"Wrote {files} in {took}" if wrote else f"{files} are unchanged ({took})")
+    yield Text("Install the lock with")
     require_hashes = " --require-hashes" if lock.hashes else ""
     yield Text(f"  pip install --no-deps{require_hashes} -r {shlex.quote(str(settings.output))} -t python/")
     yield Text(f"or build a smaller, proven layer: {_build_command(lock, settings)}")

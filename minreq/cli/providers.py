@@ -65,10 +65,10 @@ def _options(function: Function) -> Function:
 @pass_report
 @click.pass_obj
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
-    """Measure which distributions each provider of ROOT (default: litellm) needs beside the import of the root.
+    """Measure what each provider of ROOT (default: litellm) needs in addition to the import of the root.
 
-    minreq imports the root once and runs each provider in a fork, against the emulator. It then runs the provider
-    again without each distribution. minreq caches the results.
+    minreq imports the root once and runs each provider in a fork, against the emulator. It then runs it once more for
+    each distribution, without that one. minreq caches the results.
 
     This command ignores `providers` and `features` in [tool.minreq], which are for the lock.
     """

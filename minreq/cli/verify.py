@@ -31,7 +31,7 @@ Examples:
 
 
 def _artifact_options(function: Function) -> Function:
-    group = Group("What to verify, if not a new environment made from the lock")
+    group = Group("Verify something else than a new environment")
     return add_options(
         function,
         group.declare(

@@ -265,6 +265,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield f"--exclude {root}: the root cannot be left out"
         if root in {each.name for each in settings.provided}:
             yield f"--provided {root}: the lock has to contain the root"
+    if settings.project is not None and not settings.project.is_dir():
+        yield f"there is no folder {settings.project if settings.project.is_absolute() else f'./{settings.project}'}"
     if settings.project is not None and settings.root != Settings(cache_dir=settings.cache_dir).root:
         yield f"--project {settings.project} and the root {settings.root}: give one as root, and the other with --also"
     if settings.check and settings.output == STDOUT:

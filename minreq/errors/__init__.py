@@ -5,7 +5,7 @@
     MinreqError
       NegativeAnswer      1   stale, over budget, proof failed, unproven platform
       UsageError          2   the command line or the configuration is wrong
-      BaselineFailure     3   the smoke fails although nothing is left out
+      BaselineFailure     3   the smoke fails even with all dependencies installed
       ResolutionFailure   4   no set of versions satisfies the requirements
       IndexFailure        5   the index or the network
 """

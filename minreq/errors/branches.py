@@ -33,7 +33,7 @@ class UsageError(MinreqError):
 
 
 class BaselineFailure(MinreqError):
-    """The smoke fails although nothing is left out, so the smoke itself is wrong."""
+    """The smoke fails even with all dependencies installed, so the smoke itself is wrong."""
 
     exit_status = 3
     reason = "baseline"
@@ -58,7 +58,7 @@ def on_lines(sentences: Sequence[str]) -> str:
     return ":" + "".join(f"\n  {sentence}" for sentence in sentences)
 
 
-def suggest(name: str, known: Sequence[str]) -> str:
-    """Return the nearest of the *known* names in brackets, or ""."""
-    close = difflib.get_close_matches(name, known, n=1)
+def suggest(name: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:
+    """Return the nearest of the *known* names in brackets, or ""; *cutoff* is the least ratio of equal characters."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -157,11 +157,11 @@ class UnknownProvider(UsageError):
     def __str__(self) -> str:
         if not self.known:
             return f"no provider {self.name!r}: the root has no profile; name a script with --smoke instead"
-        return f"no provider {self.name!r}{suggest(self.name, self.known)}; known: {', '.join(self.known)}"
+        return f"no provider {self.name!r}{suggest(self.name, self.known, cutoff=0.7)}; known: {', '.join(self.known)}"
 
 
 class UnknownFeature(UsageError):
-    """None of the chosen providers has a feature of this name."""
+    """None of the chosen providers has a feature of this name; *providers* is empty if these are all providers."""
 
     reason = "unknown-feature"
 
@@ -170,10 +170,8 @@ class UnknownFeature(UsageError):
         self.name, self.providers, self.known = name, providers, known
 
     def __str__(self) -> str:
-        return (
-            f"no feature {self.name!r} of {', '.join(self.providers)}{suggest(self.name, self.known)}; "
-            f"known: {', '.join(self.known)}"
-        )
+        of = f" of {', '.join(self.providers)}" if self.providers else ""
+        return f"no feature {self.name!r}{of}{suggest(self.name, self.known)}; known: {', '.join(self.known)}"
 
 
 class ProfileInvalid(UsageError):

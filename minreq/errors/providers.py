@@ -25,7 +25,7 @@ class NoProfile(UsageError):
 
 
 class ProvidersNotMeasured(BaselineFailure):
-    """The smokes of some providers fail although nothing is left out, or need a wheel that is refused."""
+    """The smokes of some providers fail even with all dependencies installed, or need a wheel that is refused."""
 
     reason = "not-measured"
 

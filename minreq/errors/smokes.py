@@ -6,17 +6,21 @@ from minreq.errors.branches import BaselineFailure, NegativeAnswer
 
 
 class SmokeFailed(BaselineFailure):
-    """The smoke fails with the whole closure."""
+    """The smoke fails with the whole closure, or with everything that a lock installs."""
 
     reason = "baseline"
 
-    def __init__(self, stage: str, status: str, traceback: str, hint: str = "") -> None:
-        super().__init__(stage, status, traceback, hint)
+    def __init__(
+        self, stage: str, status: str, traceback: str, hint: str = "", installed: str = "all dependencies"
+    ) -> None:
+        super().__init__(stage, status, traceback, hint, installed)
         self.stage, self.status, self.traceback, self.hint = stage, status, traceback, hint
+        #: What the run had: ``the whole lock``.
+        self.installed = installed
 
     def __str__(self) -> str:
         return (
-            f"the smoke fails at {self.stage} although nothing is left out: {self.status}\n"
+            f"the smoke fails at {self.stage} even with {self.installed} installed: {self.status}\n"
             f"{self.traceback}{self.hint or 'repair the smoke, or lock another version of the root'}"
         )
 

@@ -89,7 +89,7 @@ def _minimize(task: Task, resolved: ResolvedTask, reporter: Reporter) -> _Minimi
         if not tools.shared:
             raise
     names = ", ".join(sorted(tools.shared))
-    reporter.note(f"the smoke fails if its tools have copies of their own of {names}; they use those of the program")
+    reporter.note(f"the smoke fails with separate copies of {names} for its tools; the tools now use the program's")
     return _minimize_with_tools(task, replace(resolved, tools=replace(tools, joined=True)), reporter)
 
 

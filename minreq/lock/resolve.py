@@ -65,8 +65,8 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
 def _add_known_extras(task: Task, plain: Resolution, extend: Extend) -> Resolution:
     """Return *plain* with the extras of the previous lock, if that is known to need them again.
 
-    The smoke failed then on the *plain* install. It fails again if the wheels and the inputs are the same, so that the
-    baseline need not run without them first. The method that takes no shortcut tries it all the same.
+    The smoke failed then on the *plain* install. It fails again if the wheels and the inputs are the same, so the
+    reference need not run without them first. The method that takes no shortcut tries it all the same.
     """
     before = None if task.settings.settle == "runs" else read_previous_lock(task.settings)
     if before is None or not before.resolution.extras:

@@ -12,6 +12,8 @@ from minreq.model import Lock
 def read_evidence(lock: Path) -> Lock:
     """Read the evidence beside *lock*; raise ``LockMissing`` and ``EvidenceUnreadable``."""
     path = evidence.evidence_path(lock)
+    if not path.exists() and not lock.exists():
+        raise LockMissing(lock, "lock")
     return evidence.load(read_text(path, "evidence"), filename=path.name)
 
 

@@ -209,8 +209,8 @@ def _header_value(request: RecordedRequest, name: str) -> str:
 def hidden_deviations(first: Sequence[Behaviour], second: Sequence[Behaviour]) -> tuple[Deviation, ...]:
     """Return the deviations that `deviations` does not see, since they look like what is new in each run.
 
-    Each side is one run or several runs of one kind; only what all runs of a side have counts. So a digest that two
-    runs of one kind have alike, and that the other kind has otherwise, is a deviation, and a new identifier is none.
+    Each side is one run or several runs of one kind; only what all runs of a side have counts. A digest counts if it
+    is equal within a side and differs between the sides.
     """
     found: list[Deviation] = []
     for stage in dict.fromkeys(each.stage for each in first[0].stages):

@@ -101,7 +101,7 @@ class Decisions:
         for name in names:
             self.by_name[name] = Decision(accepted=True, reason="needed after all")
         why = _sentence(names, "is needed after all", "are needed after all")
-        return why or ("an extra was taken in" if extra_added else None)
+        return why or ("minreq added an extra" if extra_added else None)
 
     def learn_from_failure(self, trace: Observation) -> str | None:
         """Accept what the trace fails without."""
@@ -166,7 +166,7 @@ class Decisions:
         self.by_name[suspects[0]] = Decision(
             accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ without it"
         )
-        return f"{deviation.what} of {deviation.stage} differs, {suspects[0]} is tried"
+        return f"{deviation.what} of {deviation.stage} differs; minreq tries again with {suspects[0]}"
 
     def find_deviations(self, trace: Observation) -> tuple[Deviation, ...]:
         """Return how *trace* differs, without what no answer changes; the control may run for that.
@@ -197,7 +197,7 @@ class Decisions:
         for name in names:
             self.deviation_by_suspect[name] = deviation
             self.by_name[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ")
-        return f"{deviation.what} of {deviation.stage} differs, {', '.join(sorted(names))} are tried together"
+        return f"{deviation.what} of {deviation.stage} differs; minreq tries again with {', '.join(sorted(names))}"
 
     def _tolerate(self, trace: Observation, deviation: Deviation) -> str:
         """Tolerate *deviation*: only degraded distributions are left out, so one of them causes it too."""
@@ -205,7 +205,7 @@ class Decisions:
         if not names:
             raise UntraceableError(trace, deviation.stage, describe(deviation))
         self.verdicts.tolerated_differences.append(difference_evidence(names[0], deviation))
-        return f"{deviation.what} of {deviation.stage} differs, too, without {', '.join(names)}"
+        return f"{deviation.what} of {deviation.stage} also differs without {', '.join(names)}"
 
     def _reset(self, name: NormalizedName) -> None:
         """Decide about *name* as before it was suspected."""

@@ -24,10 +24,11 @@ def imports_without_handler(
     owner: Callable[[str], NormalizedName | None],
     make_portable: Callable[[str], str],
 ) -> dict[NormalizedName, Frame]:
-    """Return what an import that may be optional loaded first, each distribution with an import that has no handler.
+    """Return the distributions that an import without a handler also loads, each with the place of that import.
 
-    The files are as on this machine. *owner* returns the distribution of a file, *make_portable* its path below
-    ``site-packages``; what a distribution imports of its own does not count.
+    Only distributions count whose first import may be caught: a trace would decline them. An import of a distribution's
+    own module does not count. The files of *reference* are paths of this machine; *owner* returns the
+    distribution of a file, *make_portable* the path of a file below ``site-packages``.
     """
     importers = reference.importer_of_file
     modules = {

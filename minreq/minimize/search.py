@@ -63,7 +63,7 @@ class _TraceResult:
 def minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
     """Find the smallest set on which the smoke behaves as in the reference, and prove it.
 
-    Raises ``BaselineFailure`` when the smoke fails with nothing left out. Raises ``NegativeAnswer`` when the smoke
+    Raises ``BaselineFailure`` when the smoke fails in the reference. Raises ``NegativeAnswer`` when the smoke
     needs what the user excluded, or does not behave the same twice. Also raises what index and store raise.
     """
     try:
@@ -125,8 +125,8 @@ class _Search:
             trace = self.find_by_traces()
         except UntraceableError as untraceable:
             self.reporter.note(
-                f"{untraceable.stage} passes in an environment with everything and not in a trace "
-                f"({untraceable.why}): what it needs is found by leaving out one distribution at a time, which is slow"
+                f"{untraceable.stage} passes in an environment with the whole closure and fails in a trace "
+                f"({untraceable.why}). minreq now leaves out one distribution at a time; this is slow"
             )
             trace = untraceable.trace
             doubtful = self._set_found_by(trace) - self.verdicts.names_that_fail()

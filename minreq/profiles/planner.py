@@ -154,7 +154,8 @@ def _select_features(
     known = {feature.name for each in features_of.values() for feature in each}
     for name in features or ():
         if found and name not in known | {DEFAULT}:
-            raise UnknownFeature(name, tuple(sorted(found)), tuple(sorted(known)))
+            some = tuple(sorted(found)) if profile and len(found) < len(profile.providers) else ()
+            raise UnknownFeature(name, some, tuple(sorted(known)))
     use_defaults = features is None or DEFAULT in features
     return [
         (

@@ -37,7 +37,7 @@ def find_provider_needs(
     report: Callable[[ProviderEvidence], None],
     reporter: Reporter = _NO_REPORTER,
 ) -> None:
-    """Find what each group of the plan needs beside *base*, on which the first stage passes.
+    """Find what each group of the plan needs in addition to *base*, on which the first stage passes.
 
     *report* is called with the evidence of each provider as soon as it is final, in any thread. *declined* is what the
     first stage asked for and does without. Where a provider needs some of that, the first stage would have had it too:
@@ -66,7 +66,7 @@ def find_provider_needs(
 
 
 def _is_final(found: ProviderEvidence, declined: frozenset[NormalizedName]) -> bool:
-    """Whether the provider passed and needs nothing that the first stage asked for too and does without."""
+    """Whether the provider passed, and needs nothing that the first stage also asked for and did not get."""
     return not found.failure and declined.isdisjoint(found.evidence)
 
 
@@ -98,7 +98,7 @@ def _confirm_with_first_stage(
     declined: frozenset[NormalizedName],
     doubtful: Iterable[ProviderEvidence],
 ) -> Iterator[ProviderEvidence]:
-    """Yield those of *doubtful* that still hold when the first stage, too, gets what it asked for of their needs."""
+    """Yield those of *doubtful* that still pass when the first stage has what they need and it asked for, too."""
     by_addition: dict[frozenset[NormalizedName], list[ProviderEvidence]] = {}
     for each in doubtful:
         if not each.failure:
@@ -125,7 +125,7 @@ def _repeat_stages(runner: SmokeRunner, handlers: GroupQuestionHandler, run: Run
 
 
 def _minimize_alone(runner: SmokeRunner, base: frozenset[NormalizedName], found: ProviderEvidence) -> ProviderEvidence:
-    """Return what a lock of the provider of *found* alone keeps beside *base*."""
+    """Return what a lock of the provider of *found* alone keeps in addition to *base*."""
     plan = runner.setup.plan
     groups = tuple(group for group in plan.groups if group.name == found.provider)
     own = runner.with_plan(replace(plan, groups=groups))

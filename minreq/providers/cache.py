@@ -39,7 +39,7 @@ class BaseRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRecord:
-    """What a provider needs beside the import of the root; the names of the fields are keys of the file."""
+    """What a provider needs in addition to the import of the root; the field names are keys of the file."""
 
     provider: str
     #: Sorted by name.

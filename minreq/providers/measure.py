@@ -30,21 +30,23 @@ from minreq.wheels.closure import Closure
 
 
 def measure(settings: Settings, reporter: Reporter) -> Measurement:
-    """Return what the providers of *settings*, or else all providers, need beside the import of the root.
+    """Return what the providers of *settings*, or else all providers, need in addition to the import.
 
     Results are cached; the cache key is the distributions, the scripts, the interpreter and minreq itself. A provider
-    that cannot be resolved beside the root has the reason as its failure. Raises ``NoProfile``, and what a lock raises
+    that cannot be resolved with the root has the reason as its failure. Raises ``NoProfile``, and what a lock raises
     but ``ProofFailed``.
     """
     task = prepare_task(replace(settings, smokes=(), scan=()))
     profile = task.profile
     if profile is None:
         raise NoProfile(settings.root.name, loader.bundled_roots())
+    requested = settings.providers or [provider.name for provider in profile.providers]
+    # This reports unknown names before anything is fetched.
+    planner.make_plan(profile, requested, settings.features or None, [])
     index_settings = read_index_settings(task.settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         resolved, unresolvable = _resolve(task, profile, index, index_settings, reporter)
         version = resolved.resolution.pins[task.profiled_root].version
-        requested = settings.providers or [provider.name for provider in profile.providers]
         plan = planner.make_plan(profile, requested, settings.features or None, [], version)
         groups = tuple(group for group in plan.groups if group.name not in unresolvable)
         base, records = _measure_plan(task, resolved, replace(plan, groups=groups), reporter)
@@ -66,7 +68,7 @@ def measure(settings: Settings, reporter: Reporter) -> Measurement:
 def _resolve(
     task: Task, profile: Profile, index: IndexClient, index_settings: IndexSettings, reporter: Reporter
 ) -> tuple[ResolvedTask, Mapping[str, str]]:
-    """Resolve the root with all providers that can be resolved beside it; also return why the others cannot, by name.
+    """Resolve the root with all providers that can be resolved with it; also return why the others cannot, by name.
 
     The root is resolved without providers first and then stays at that version, so that no provider makes it older
     for all. All providers take part, whichever the user names: else versions would depend on the names.
@@ -192,7 +194,7 @@ def _needed(closure: Closure, name: NormalizedName, why: str = "") -> NeededDist
 
 
 def _common_inputs(task: Task, resolution: Resolution) -> Mapping[str, object]:
-    """Return what decides every result beside the scripts: distributions, accepted start-up files, interpreter."""
+    """Return what, with the scripts, decides every result: distributions, accepted start-up files, interpreter."""
     return {
         "python": str(task.interpreter.platform.python_version),
         "tags": str(task.interpreter.platform.tags[0]),

@@ -25,7 +25,7 @@ class NeededDistribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderNeeds:
-    """What a provider needs beside the import of the root."""
+    """What a provider needs in addition to the import of the root."""
 
     provider: str
     #: Sorted by name.
@@ -46,7 +46,7 @@ class ProviderNeeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What the import of a root needs, and what each of its providers needs beside that."""
+    """What the import of a root needs, and what each of its providers needs in addition."""
 
     root: NormalizedName
     version: Version

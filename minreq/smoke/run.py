@@ -345,7 +345,9 @@ class Run:
             self._kill(state)
             return interrupted_result(stage, f"did not end within {timeout:g} seconds", "timeout")
         if event == "unsettled":
-            return interrupted_result(stage, f"did what a fork must not: {state.unsettled_reason}", "unsettled")
+            return interrupted_result(
+                stage, f"did something that is unsafe in a fork: {state.unsettled_reason}", "unsettled"
+            )
         if self._error is not None:
             raise self._error
         if event is None or event == "death":

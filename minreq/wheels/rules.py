@@ -106,7 +106,7 @@ def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
     if entry.flag_bits & _IS_ENCRYPTED:
         raise HostileWheel(filename, path, "it is encrypted, so that nobody can look into it")
     if entry.compress_type not in _COMPRESSIONS:
-        raise HostileWheel(filename, path, "it is compressed in a way that wheels are not")
+        raise HostileWheel(filename, path, "its compression method is not allowed in a wheel")
 
 
 def _check_place(filename: str, path: str) -> None:
@@ -126,7 +126,7 @@ def _check_place(filename: str, path: str) -> None:
     if scheme == "scripts":
         _check_script(filename, path, place)
     if scheme == "data" and _is_of_environment(place):
-        raise HostileWheel(filename, path, "it leads out of its own data, into the environment of others")
+        raise HostileWheel(filename, path, "it would overwrite files of the environment")
 
 
 def _check_script(filename: str, path: str, name: str) -> None:
@@ -201,7 +201,7 @@ def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[
             raise HostileWheel(filename, path, "RECORD does not list it")
         algorithm = rows[path][1].partition("=")[0]
         if algorithm not in {"sha256", "sha384", "sha512"}:
-            raise HostileWheel(filename, path, f"RECORD has no hash of it that counts ({algorithm or 'none'})")
+            raise HostileWheel(filename, path, f"RECORD has no SHA-256 or stronger hash of it ({algorithm or 'none'})")
     for path in sorted(rows.keys() - present):
         if "/__pycache__/" not in path and not path.endswith(("RECORD", "/")):
             raise HostileWheel(filename, path, "RECORD lists it, and it is not there")

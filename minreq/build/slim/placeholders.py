@@ -26,7 +26,7 @@ _REASONS = {
     Rule.DATA: _BY_REACH,
     Rule.SERVICES: _BY_REACH,
     Rule.UNOPENED: "the smoke did not open it",
-    Rule.DROPPED: "--drop said so",
+    Rule.DROPPED: "a --drop pattern matches it",
 }
 #: The rules that the level ``safe`` does not use.
 _RULES_OF_SMOKE = (Rule.PACKAGES, Rule.DATA, Rule.SERVICES, Rule.UNOPENED)
@@ -34,7 +34,7 @@ _RULES_OF_SMOKE = (Rule.PACKAGES, Rule.DATA, Rule.SERVICES, Rule.UNOPENED)
 _REPORTING_MODULE = '''\
 """Reports what a build left out of this tree; minreq-build.json beside this file lists all of it.
 
-An import of left-out code raises an error that says so. For data files a program has to begin with::
+An import of left-out code raises an error that names the build. For data files a program has to begin with::
 
     import _minreq_build
 

@@ -29,11 +29,14 @@ _RISKS = {
     Rule.SOURCES: ("none", "compilers read them, no program does"),
     Rule.TESTS: ("low", "nothing outside of them imports them"),
     Rule.DOCS: ("low", "nothing outside of them imports them"),
-    Rule.PACKAGES: ("low", "no source that is kept names them; an import by a computed name fails and says so"),
-    Rule.DATA: ("medium", "the smoke opens none of it; code that wants it finds no file"),
+    Rule.PACKAGES: (
+        "low",
+        "no source that is kept names them; an import by a computed name raises an error that names the build",
+    ),
+    Rule.DATA: ("medium", "the smoke opens none of it; code that opens it raises FileNotFoundError"),
     Rule.SERVICES: ("medium", "AWS services the smoke does not use, which are unknown then"),
-    Rule.UNOPENED: ("high", "what the smoke does not do fails; where that is an import, it says so"),
-    Rule.DROPPED: ("yours", "left out by your word; an import of it fails and says so"),
+    Rule.UNOPENED: ("high", "paths that the smoke does not take fail; a failing import names the build"),
+    Rule.DROPPED: ("yours", "--drop names it; importing it raises an error that names the build"),
 }
 
 
@@ -59,7 +62,7 @@ def size_steps(removed: Iterable[RemovedFile], written: WrittenFiles) -> Iterato
             bytes=sum(written.replaced_sources.values()),
             files=len(written.replaced_sources),
             risk="medium",
-            why="compiled files stand for them; tracebacks show no lines, code that reads its source does otherwise",
+            why="compiled files replace them; tracebacks show no lines, code that reads its source behaves differently",
         )
     if written.compiled:
         yield SizeStep(
