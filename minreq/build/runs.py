@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minreq.errors import SmokeFailed
-from minreq.minimize.compare import describe, deviations, normalize_behaviour
+from minreq.minimize.compare import describe, find_deviations, normalize_behaviour
 from minreq.minimize.observe import PROOF_SEED, run_stages
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Lock, Plan, Platform
@@ -124,7 +124,7 @@ def prove_tree(
             return found
         unrecorded = stages - {*lock.stages}
         before, now = (normalize_behaviour(each.in_stages(unrecorded)) for each in (reference.behaviour, behaviour))
-        return (*found, *(describe(each) for each in deviations(before, now)))
+        return (*found, *(describe(each) for each in find_deviations(before, now)))
 
     before = _list_files(paths)
     with _write_protected(paths):

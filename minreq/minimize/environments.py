@@ -151,7 +151,7 @@ class EnvironmentSearch:
             gone = waiting - kept.keys()
             for name in gone:
                 self.evidence.pop(name, None)
-                self._accept(name, found[name])
+                self._accept_difference(name, found[name])
             if not gone:
                 return names
             self.verdicts.passed_without |= {name for name in gone if found[name] is None}
@@ -182,17 +182,17 @@ class EnvironmentSearch:
 
     def _keeps(self, evidence: Evidence) -> bool:
         """Whether *evidence* keeps a distribution."""
-        return not (isinstance(evidence, Difference) and self._tolerates(evidence.distribution))
+        return not (isinstance(evidence, Difference) and self._accepts_difference(evidence.distribution))
 
-    def _tolerates(self, name: NormalizedName) -> bool:
+    def _accepts_difference(self, name: NormalizedName) -> bool:
         """Whether the smoke may behave differently without *name*."""
         return self.choices.smallest or name in self.choices.excluded
 
-    def _accept(self, name: NormalizedName, difference: Verdict) -> None:
+    def _accept_difference(self, name: NormalizedName, difference: Verdict) -> None:
         """Accept *difference* if there is one: from now on it is no fault."""
         if isinstance(difference, Difference):
             if name in self.verdicts.degraded:
-                self.verdicts.tolerated_differences.append(difference)
+                self.verdicts.other_accepted_differences.append(difference)
             else:
                 self.verdicts.degraded[name] = difference
 
@@ -201,7 +201,7 @@ class EnvironmentSearch:
     ) -> frozenset[NormalizedName]:
         """Return *names* with *name*, or accept the difference where the user does."""
         if not self._keeps(evidence):
-            self._accept(name, evidence)
+            self._accept_difference(name, evidence)
             return names
         if name in self.choices.excluded and isinstance(evidence, Failure):
             raise ExcludedIsNeeded(name, evidence.stage, evidence.error)
@@ -214,7 +214,7 @@ class EnvironmentSearch:
         """Return what *run* did otherwise than the reference; of a run that failed only the failure counts."""
         if run.failure is not None:
             return (run.failure,)
-        return self.reference.deviations_of_environment(run.behaviour, self.verdicts.accepted_differences)
+        return self.reference.compare_environment(run.behaviour, self.verdicts.accepted_differences)
 
     def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> None:
         """Raise ``SmokeNotDeterministic`` unless *fault* comes in another run on *names*, too."""

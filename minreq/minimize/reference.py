@@ -21,7 +21,7 @@ from minreq.errors import (
     SmokeFailed,
     SmokeTimedOut,
 )
-from minreq.minimize.compare import Deviation, beyond_noise, deviations
+from minreq.minimize.compare import Deviation, find_deviations, subtract_noise
 from minreq.minimize.extras import add_missing_extras, undeclared_modules
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
@@ -121,10 +121,10 @@ class Reference:
 
     # What differs without a cause in the set.
 
-    def find_artefacts(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    def find_trace_deviations(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what the control did differently in the groups of *found*, and in those of earlier calls."""
         self._control.require(found)
-        return tuple(each for behaviour in self._control.behaviours() for each in self.deviations(behaviour))
+        return tuple(each for behaviour in self._control.behaviours() for each in self.compare(behaviour))
 
     def find_noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what differs between two references in the groups of *found*, and in those of earlier calls."""
@@ -133,30 +133,28 @@ class Reference:
 
     def known_noise(self) -> tuple[Deviation, ...]:
         """Return the noise of the groups that ran again so far."""
-        return tuple(each for behaviour in self._repetition.behaviours() for each in self.deviations(behaviour))
+        return tuple(each for behaviour in self._repetition.behaviours() for each in self.compare(behaviour))
 
     # What a run did differently.
 
-    def deviations_of_trace(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
+    def compare_trace(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
         """Return how the *behaviour* of a trace differs in the stages that ran, without the *accepted* differences.
 
         What the control does differently, too, is left out once the control has run.
         """
-        found = self.deviations(behaviour)
+        found = self.compare(behaviour)
         if found and self._control:
-            found = beyond_noise(found, self.find_artefacts(found))
+            found = subtract_noise(found, self.find_trace_deviations(found))
         return _without_accepted(found, accepted)
 
-    def deviations_of_environment(
-        self, behaviour: Behaviour, accepted: Collection[Difference] = ()
-    ) -> tuple[Deviation, ...]:
+    def compare_environment(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
         """Return how the *behaviour* of an environment differs in the stages that ran, but for *accepted* ones."""
-        found = _without_accepted(self.deviations(behaviour), accepted)
-        return beyond_noise(found, self.find_noise(found)) if found else found
+        found = _without_accepted(self.compare(behaviour), accepted)
+        return subtract_noise(found, self.find_noise(found)) if found else found
 
-    def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+    def compare(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return all that *behaviour* did differently in the stages that ran."""
-        return deviations(self._expected_behaviour(behaviour), behaviour)
+        return find_deviations(self._expected_behaviour(behaviour), behaviour)
 
     def _expected_behaviour(self, behaviour: Behaviour) -> Behaviour:
         """Return what the reference did in the stages of *behaviour*."""
@@ -181,7 +179,7 @@ class Reference:
         while True:
             names = self._find_installable(frozenset(closure.resolution.pins))
             observation = observe_environment(
-                self._runner, names, "reference", seed=0, continue_after=self._publish_first_stage
+                self._runner, names, "reference", seed=0, continue_after=self._set_first_stage_result
             )
             if observation.failure is None:
                 return names, observation
@@ -212,7 +210,7 @@ class Reference:
             if owner in self.not_installable:
                 raise self.not_installable[owner]
 
-    def _publish_first_stage(self, first: StageResult) -> bool:
+    def _set_first_stage_result(self, first: StageResult) -> bool:
         if not self._first_stage.done():
             self._first_stage.set_result(Behaviour(stages=(first.behaviour,)))
         return True
