@@ -114,9 +114,9 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
         archives = _fetch_archives(lock, settings, index, store)
     reporter.began(Step.WRITE)
     parent = _make_parent(output)
-    temporary.sweep(parent)
+    temporary.remove_abandoned(parent)
     try:
-        with temporary.folder(parent) as folder:
+        with temporary.make_temporary_folder(parent) as folder:
             new_folder = folder / output.name
             new_folder.mkdir()
             new_folder.chmod(0o755)
@@ -219,7 +219,7 @@ def _fetch_wheel(file: Wheel | Sdist, settings: ExportSettings, store: Store) ->
         return archive
     interpreter = runtime.find_interpreter(Path(settings.interpreter) if settings.interpreter else None)
     index_settings = task.read_index_settings(settings.index)
-    refusal = building.refusal(file, index_settings, (interpreter.platform,))
+    refusal = building.find_refusal(file, index_settings, (interpreter.platform,))
     if refusal is not None:
         raise refusal
     folder = archive.parent / "built"

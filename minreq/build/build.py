@@ -42,7 +42,7 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
         for_host, for_target = finder.find_wheels(reporter)
         closure = fromlock.make_closure(task.lock, for_host, store)
         with (
-            temporary.folder(store.scratch_folder) as scratch,
+            temporary.make_temporary_folder(store.scratch_folder) as scratch,
             open_runner(
                 task.interpreter,
                 task.plan,

@@ -173,7 +173,7 @@ def time_first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float 
     """
     if plan.first is None:
         return None
-    with temporary.folder() as home:
+    with temporary.make_temporary_folder() as home:
         try:
             done = subprocess.run(
                 [python, "-S", "-s", "-B", "-c", _TIMED_IMPORT, plan.first.file, *paths],

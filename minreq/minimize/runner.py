@@ -86,7 +86,7 @@ def open_runner(
     isolation of the child processes. Raises ``SandboxMissing`` where the kernel cannot isolate them and
     *require_sandbox* is set.
     """
-    temporary.sweep()
+    temporary.remove_abandoned()
     isolation = _isolate(interpreter, plan, store)
     if require_sandbox and not isolation.kernel:
         raise SandboxMissing(isolation.fallback_reason)

@@ -155,7 +155,7 @@ def _try_kernel(isolation: Isolation) -> str:
     """Start a process in *isolation*; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
-    with temporary.folder() as folder:
+    with temporary.make_temporary_folder() as folder:
         own, site_packages = folder / "own", folder / "site-packages"
         own.mkdir()
         site_packages.mkdir()

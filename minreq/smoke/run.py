@@ -210,10 +210,10 @@ class Run:
         state = self._processes[process]
         try:
             if "ask" in message:
-                with state.clock.paused():
+                with state.clock.stop_clock():
                     return self._answer_question(process, message)
             if "compile" in message:
-                with state.clock.paused():
+                with state.clock.stop_clock():
                     return self._compile(message)
             if "record" in message:
                 state.records.append(messages.read_record(message))
@@ -360,11 +360,11 @@ class Run:
         clock.begin(timeout)
         while True:
             try:
-                return state.events.get(timeout=max(clock.left(), _POLL_INTERVAL))
+                return state.events.get(timeout=max(clock.seconds_left(), _POLL_INTERVAL))
             except queue.Empty:  # noqa: PERF203 - A tenth of a second has passed.
-                if clock.left() <= 0:
+                if clock.seconds_left() <= 0:
                     return "timeout"
-                if clock.pause() > MAX_PAUSE:
+                if clock.paused_seconds() > MAX_PAUSE:
                     state.refusal = f"asked minreq for more than {MAX_PAUSE / 60:g} minutes of work"
                     self._kill(state)
                     return "death"
