@@ -20,7 +20,7 @@ from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index import sdist as building
 from minreq.index.client import IndexClient
 from minreq.lockfile import edits, pylock, reading, uv, writing
-from minreq.lockfile.finder import choose_file, find_pinned_files
+from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
 from minreq.lockfile.requirements import pinned_files as files
 from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.reporting import Reporter, Step

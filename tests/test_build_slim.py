@@ -11,9 +11,9 @@ from samplelock import candidate, failure
 
 from minreq.build.slim.files import Rule, TreeFile, module_of
 from minreq.build.slim.layers import plan_layers
-from minreq.build.slim.levels import select_files
+from minreq.build.slim.modulegraph import entry_point_modules, names_in_source
 from minreq.build.slim.placeholders import plan_placeholders
-from minreq.build.slim.references import entry_point_modules, names_in_source
+from minreq.build.slim.select import select_files
 from minreq.model import Kept
 
 

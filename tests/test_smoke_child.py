@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from minreq import interpreter
-from minreq.smoke.sandbox import Sandbox
+from minreq.smoke.runfolder import Sandbox
 from minreq.smoke.server import RunServer
 
 #: Seconds that nothing here takes.

@@ -13,7 +13,7 @@ from minreq.build.task import read_task
 from minreq.build.wheels import WheelFinder
 from minreq.config import BuildSettings
 from minreq.index.client import IndexClient
-from minreq.lockfile.finder import Installation
+from minreq.lockfile.pinnedfiles import Installation
 from minreq.minimize.runner import open_runner
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary

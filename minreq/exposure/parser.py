@@ -10,7 +10,8 @@ from pathlib import Path
 
 from minreq.model import Frame, Question, QuestionKind
 from minreq.source import syntax
-from minreq.source.handlers import (
+from minreq.source.modulenames import absolute_name, with_parents
+from minreq.source.optionalimports import (
     MAX_SOURCE_BYTES,
     Block,
     Handler,
@@ -19,7 +20,6 @@ from minreq.source.handlers import (
     find_reraising_handler,
     lambda_lines,
 )
-from minreq.source.modulenames import absolute_name, with_parents
 from minreq.system import regularfile
 
 MODULE_LEVEL = "<module>"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.search import MinimalSet, minimize
+from minreq.minimize.userchoices import UserChoices
 
 __all__ = [
     "MinimalSet",

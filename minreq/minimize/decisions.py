@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.compare import Deviation, describe, subtract_noise
 from minreq.minimize.hints import imports_without_handler, loads_from_listing
 from minreq.minimize.observe import Observation
@@ -16,6 +15,7 @@ from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import BehaviourComparison, difference_evidence, failure_evidence
 from minreq.minimize.trace import Decision, has_group
+from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import QuestionKind
 from minreq.reporting import Reporter, Step

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.compare import Deviation, describe, normalize_text
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
 from minreq.minimize.suspects import Suspects
+from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import Difference, Evidence, Failure
 from minreq.reporting import Reporter

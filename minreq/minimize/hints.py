@@ -13,8 +13,8 @@ from packaging.utils import NormalizedName
 
 from minreq.minimize.observe import Observation
 from minreq.model import Frame, Question, QuestionKind
-from minreq.source.handlers import find_optional_reason, frames_of_import
 from minreq.source.imports import static_imports
+from minreq.source.optionalimports import find_optional_reason, frames_of_import
 from minreq.wheels.importmap import ImportMap
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.compare import Deviation
 from minreq.minimize.decisions import Decisions, UntraceableError
 from minreq.minimize.environments import EnvironmentRuns, EnvironmentSearch
@@ -17,6 +16,7 @@ from minreq.minimize.reference import Reference, TemplateStuckError
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import passed_first_stage_without, settle_by_features, settle_by_forks, settle_by_runs
 from minreq.minimize.trace import TraceQuestionHandler
+from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import Behaviour, Difference, Evidence
 from minreq.profiles.planner import without_template

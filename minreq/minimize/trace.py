@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from minreq.model import Answer, Question, QuestionKind
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.paths import PathMap
-from minreq.source.handlers import find_optional_reason
+from minreq.source.optionalimports import find_optional_reason
 from minreq.wheels.closure import Closure
 
 _GROUP = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.observe import Observation
 from minreq.minimize.settle import Verdict
+from minreq.minimize.userchoices import UserChoices
 from minreq.model import Difference, Evidence, Failure, Question
 
 

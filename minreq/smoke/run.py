@@ -31,8 +31,8 @@ from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable
 from minreq.smoke.results import StageResult, interrupted_result
+from minreq.smoke.runfolder import Sandbox
 from minreq.smoke.runsetup import RunSetup
-from minreq.smoke.sandbox import Sandbox
 from minreq.smoke.server import RunServer
 from minreq.smoke.tools import ToolPlaces
 from minreq.system import regularfile

@@ -15,7 +15,7 @@ from samplelock import LOCK
 from minreq.errors import NothingToExport
 from minreq.profiles import planner
 from minreq.profiles.loader import Profile, find_profile
-from minreq.verify.canary import Canary, canary
+from minreq.verify.exportsmoke import Canary, canary
 
 #: A root that answers as real models do: never with the words of the emulator.
 STAND_IN = """

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from minreq.analyze.kinds import DOCS, SOURCES, TESTS, is_shared_object
 from minreq.build.slim.files import RemovedFile, Rule, TreeFile, folders_of
-from minreq.build.slim.references import ModuleReferences
+from minreq.build.slim.modulegraph import ModuleReferences
 from minreq.config.levels import LEVELS, Level
 
 #: Data of one AWS service, which botocore finds by name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
