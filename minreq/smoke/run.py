@@ -31,7 +31,7 @@ from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable
 from minreq.smoke.results import StageResult, interrupted_result
-from minreq.smoke.runfolder import Sandbox
+from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.server import RunServer
 from minreq.smoke.tools import ToolPlaces
@@ -99,22 +99,22 @@ class Run:
         self._first_script: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution that they go without.
         self.miss_forks: dict[NormalizedName, MissFork] = {}
-        self.sandbox = Sandbox(setup.executable, setup.version)
-        self.path_map = setup.make_path_map(self.sandbox.folder)
-        self._stored_files = StoredFiles(installed or Installed(trees=()), self.sandbox.venv.site_packages)
+        self.run_folder = RunFolder(setup.executable, setup.version)
+        self.path_map = setup.make_path_map(self.run_folder.path)
+        self._stored_files = StoredFiles(installed or Installed(trees=()), self.run_folder.venv.site_packages)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - Self is in typing from Python 3.11 on
-        setup, sandbox = self._setup, self.sandbox
+        setup, run_folder = self._setup, self.run_folder
         # Also the folders that links lead to.
         folders = (*self._paths, *(setup.tools.folders.values() if setup.tools is not None else ()))
         readable = [each for path in folders for each in {path, path.resolve()}]
-        sandbox.prepare(
+        run_folder.prepare(
             paths=self._paths,
             asks=self._handler is not None,
             shared=self._shared,
             authority=setup.emulator.authority,
             folders=setup.isolation.folders_for_hooks(
-                writable=sandbox.folder, frozen=sandbox.venv.site_packages, readable=readable
+                writable=run_folder.path, frozen=run_folder.venv.site_packages, readable=readable
             ),
             record_opens=self._record_opens,
             store=None if setup.compiler is None else setup.isolation.unpacked,
@@ -126,18 +126,18 @@ class Run:
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)
             self._processes[MAIN].stages.append(setup.plan.first.stage)
-        self._server = RunServer(sandbox.socket, self)
-        self._output = (sandbox.folder / "output").open("w+b")
+        self._server = RunServer(run_folder.socket, self)
+        self._output = (run_folder.path / "output").open("w+b")
         self._child = subprocess.Popen(
             setup.isolation.wrap_command(
-                sandbox.command(),
-                writable=sandbox.folder,
+                run_folder.command(),
+                writable=run_folder.path,
                 readable=readable,
-                merged=sandbox.merged,
+                merged=run_folder.merged,
                 network=setup.emulator.pid,
             ),
-            env=sandbox.environment(setup.plan.environment, seed=self._seed),
-            cwd=sandbox.work,
+            env=run_folder.environment(setup.plan.environment, seed=self._seed),
+            cwd=run_folder.work,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -155,14 +155,14 @@ class Run:
         self._processes.end_templates()
         self._server.close()
         self._output.close()
-        self.sandbox.__exit__(kind, error, traceback)
+        self.run_folder.__exit__(kind, error, traceback)
 
     def _configure_tools(self, tools: ToolPlaces) -> Mapping[str, object]:
         """Put the *tools* beside the environment of the program; return what the child has to know of them."""
         scripts = [script for group in self._setup.plan.groups for script in group.scripts]
         return tools.configure(
-            self.sandbox.link_tools([*tools.folders.values()]),
-            program=[self._setup.isolation.unpacked, self.sandbox.venv.site_packages, *self._paths],
+            self.run_folder.link_tools([*tools.folders.values()]),
+            program=[self._setup.isolation.unpacked, self.run_folder.venv.site_packages, *self._paths],
             runners={script.file for script in scripts if script.folder is not None},
         )
 
@@ -383,7 +383,7 @@ class Run:
         if refusal := state.refusal or self._refusal:
             return f"minreq ended its process: it {refusal}"
         if self._setup.isolation.kernel and state.inner_pid is not None and not self._was_stopped:
-            return exitstatus.describe_exit(exitstatus.read_exit_status(self.sandbox.folder, state.inner_pid))
+            return exitstatus.describe_exit(exitstatus.read_exit_status(self.run_folder.path, state.inner_pid))
         return exitstatus.describe_exit(self._child.poll() if state is self._processes[MAIN] else None)
 
     def _output_tail(self, state: Process) -> str:
@@ -394,7 +394,7 @@ class Run:
         tail = os.pread(descriptor, _OUTPUT_TAIL_SIZE, begin)
         if state.inner_pid is not None:
             with contextlib.suppress(OSError):
-                tail += regularfile.read_end(self.sandbox.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
+                tail += regularfile.read_end(self.run_folder.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
         text = tail.decode("utf-8", "replace")
         return self._make_portable("\n".join(text.splitlines()[-_OUTPUT_TAIL_LINES:]) + "\n")
 
