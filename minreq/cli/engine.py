@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minreq.exposure.command import Exposure
     from minreq.lockfile.difference import LockDifference
     from minreq.providers.needs import Measurement
-    from minreq.verify.exportsmoke import Canary
+    from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
 
 
@@ -119,7 +119,7 @@ class Engine:
         heap.limit_fragmentation()
         return measure.measure(settings, reporter)
 
-    def canary(self, settings: VerifySettings, output: Path) -> Canary:
+    def export_smoke(self, settings: VerifySettings, output: Path) -> ExportedSmoke:
         """Write the smoke of a lock as a script that calls real endpoints."""
         from minreq.verify import exportsmoke  # noqa: PLC0415 # Late, see the class.
 
