@@ -24,7 +24,7 @@ _STRING = re.compile(rb"[\"'](\.?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.[A-Za-z_]\w*)
 _COMMENT = re.compile(r"#[^\n]*")
 
 
-class ModuleReferences:
+class ModuleGraph:
     """The modules of a tree and the modules that each source references; a file is read once."""
 
     def __init__(self, files: Iterable[TreeFile]) -> None:
