@@ -11,7 +11,6 @@ __all__ = [
     "certify",
     "compare",
     "extras",
-    "hints",
     "minimize",
     "observe",
     "prefetch",
