@@ -21,7 +21,7 @@ from minreq.lockfile.difference import LockDifference
 from minreq.model import Lock, Selection
 from minreq.reporting import Reporter, Step
 
-PAGE = lockpage.page(LOCK)
+PAGE = lockpage.render_page(LOCK)
 
 
 def test_it_holds_every_distribution_with_its_evidence() -> None:
@@ -46,7 +46,9 @@ def test_it_is_one_file_that_asks_for_nothing_else() -> None:
 
 def test_it_is_written_beside_the_lock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "lock.html"
-    assert main(["lock", "-p", "openai", "-o", str(tmp_path / "lock.txt"), "--html", str(file)], engine=FakeEngine()) == 0
+    assert (
+        main(["lock", "-p", "openai", "-o", str(tmp_path / "lock.txt"), "--html", str(file)], engine=FakeEngine()) == 0
+    )
     assert file.read_text("utf-8") == PAGE
     assert f"Wrote {file}" in capsys.readouterr().err.replace("\n", "")
 
