@@ -14,7 +14,7 @@ from wheelhouse import parse, write
 
 from minreq.errors import SmokeFailed, SmokeTimedOut
 from minreq.model import Sdist, Wheel
-from minreq.smoke import run
+from minreq.smoke import processes
 from minreq.smoke.clock import Clock
 
 
@@ -124,7 +124,7 @@ def test_the_time_of_the_smoke_is(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("slow_downloads")
 def test_work_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that keeps minreq busy would live for ever."""
-    monkeypatch.setattr(run, "MAX_PAUSE", 0.6)
+    monkeypatch.setattr(processes, "MAX_PAUSE", 0.6)
     with pytest.raises(SmokeFailed) as caught:
         run_scenario(write(parse(SLOW), tmp_path / "house"))
     assert "minreq ended its process: it asked minreq for more than 0.01 minutes of work" in str(caught.value)

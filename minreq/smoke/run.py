@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -18,14 +17,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from packaging.utils import NormalizedName
 
 from minreq.model import QuestionKind, RecordedRequest, Script
 from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
-from minreq.smoke.clock import MAX_PAUSE
 from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
@@ -44,8 +42,6 @@ _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
 #: The keys that tell the messages of the code that runs the stages.
 _DRIVER_MESSAGES = frozenset({"begin", "next", "result", "unsettled", "end"})
-#: Seconds between two looks at a clock that stands still.
-_POLL_INTERVAL = 0.1
 _PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
 
@@ -232,7 +228,7 @@ class Run:
         if is_own:
             state = self._processes[process]
             state.refusal = state.refusal or reason
-            self._kill(state)
+            state.kill()
         else:
             self._refusal = self._refusal or reason
             self.stop()
@@ -340,9 +336,9 @@ class Run:
 
     def _await_result(self, process: str, stage: str, timeout: float) -> StageResult:
         state = self._processes[process]
-        event = self._await_event(state, timeout)
+        event = state.wait_for_event(timeout)
         if event == "timeout":
-            self._kill(state)
+            state.kill()
             return interrupted_result(stage, f"did not end within {timeout:g} seconds", "timeout")
         if event == "unsettled":
             return interrupted_result(stage, f"did what a fork must not: {state.unsettled_reason}", "unsettled")
@@ -351,28 +347,6 @@ class Run:
         if event is None or event == "death":
             return interrupted_result(stage, self._describe_end(state), "death", self._output_tail(state))
         return event
-
-    def _await_event(
-        self, state: Process, timeout: float
-    ) -> StageResult | Literal["death", "unsettled", "timeout"] | None:
-        """Return what happens to *state* within *timeout* seconds, not counting those in which minreq works for it."""
-        clock = state.clock
-        clock.begin(timeout)
-        while True:
-            try:
-                return state.events.get(timeout=max(clock.seconds_left(), _POLL_INTERVAL))
-            except queue.Empty:  # noqa: PERF203 - A tenth of a second has passed.
-                if clock.seconds_left() <= 0:
-                    return "timeout"
-                if clock.paused_seconds() > MAX_PAUSE:
-                    state.refusal = f"asked minreq for more than {MAX_PAUSE / 60:g} minutes of work"
-                    self._kill(state)
-                    return "death"
-
-    def _kill(self, state: Process) -> None:
-        if state.pid is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(state.pid, signal.SIGKILL)
 
     def _describe_end(self, state: Process) -> str:
         """Describe how *state* ended.
