@@ -82,7 +82,7 @@ def test_every_test_that_the_security_page_names_is_there() -> None:
 
 @pytest.mark.parametrize("script", [*CHILD, *SCRIPTS], ids=lambda script: script.name)
 def test_child_scripts_import_the_standard_library_and_each_other_only(script: Path) -> None:
-    """Their interpreters have nothing of minreq. import-linter sees packages only, and no module of a script's folder."""
+    """Their interpreters have nothing of minreq. The contract on imports does not see modules of a script's folder."""
     allowed = sys.stdlib_module_names | ({each.stem for each in CHILD} if script in CHILD else set())
     for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
