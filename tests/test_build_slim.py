@@ -40,6 +40,7 @@ def keep(name: str, *, providers: tuple[str, ...]) -> Kept:
         ("from a import (\n    b,  # first\n    c,\n)", ["a", "a.b", "a.c"]),
         ("def f():\n    from . import x", ["p.q", "p.q.x"]),
         ("from ..r import s", ["p.r", "p.r.s"]),
+        ("from ....r import s", []),
         ("import_module('.lazy', __package__)", ["p.q.lazy"]),
         ("names = ['a.b.c', 'word']", ["a.b.c"]),
         ("important = 1", []),

@@ -14,6 +14,7 @@ from minreq.minimize.observe import Observation
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import BehaviourComparison, difference_evidence, failure_evidence
+from minreq.minimize.suspects import normalize_spelling, text_of_deviation
 from minreq.minimize.trace import Decision, has_group
 from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
@@ -219,7 +220,7 @@ class Decisions:
         First come those that the text names, then those that a file named in the text asked for, then those that the
         trace declined late.
         """
-        text = _spell(deviation)
+        text = normalize_spelling(text_of_deviation(deviation))
 
         def likelihood(name: NormalizedName) -> tuple[bool, bool, bool, int, str]:
             question = trace.answers[name].question
@@ -236,7 +237,7 @@ class Decisions:
     @staticmethod
     def _is_named(name: NormalizedName, trace: Observation, deviation: Deviation) -> bool:
         """Whether the text of *deviation* names *name*, or what *trace* asked for it by."""
-        text = _spell(deviation)
+        text = normalize_spelling(text_of_deviation(deviation))
         return name.replace("-", "_") in text or trace.answers[name].question.name.lower() in text
 
     def drop_unneeded(self, size: Callable[[NormalizedName], int]) -> str | None:
@@ -261,11 +262,6 @@ class Decisions:
             for name in trace.accepted - decided - self.verdicts.evidence.keys() - self.verdicts.ever_unconfirmed
             if not any(decided & set(traced.owners) for traced in trace.questions[name])
         }
-
-
-def _spell(deviation: Deviation) -> str:
-    """Return the text of *deviation* as names of modules are spelt."""
-    return f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
 
 
 def _sentence(names: Iterable[NormalizedName], one: str, many: str) -> str | None:

@@ -14,7 +14,7 @@ from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
-from minreq.minimize.suspects import Suspects
+from minreq.minimize.suspects import Suspects, text_of_deviation
 from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import Difference, Evidence, Failure
@@ -71,7 +71,7 @@ def _describe(fault: Fault) -> str:
 def _text(fault: Fault) -> str:
     """Return all that a run shows about *fault*."""
     if isinstance(fault, Deviation):
-        return f"{fault.first}\n{fault.second}"
+        return text_of_deviation(fault)
     return f"{fault.behaviour.status}\n{fault.traceback}"
 
 
