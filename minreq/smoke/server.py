@@ -110,7 +110,7 @@ class _Connection(socketserver.StreamRequestHandler):
         return True
 
     def _read_process_name(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Learn the name of the process; it repeats the message when it was interrupted before the answer."""
+        """Read the name of the process, which repeats the message when it was interrupted before the answer."""
         name, inner_pid = read_text(message, "hello"), read_integer(message, "pid")
         if not self._process:
             self._is_own = self.server.handler.process_connected(name, self._peer_pid(inner_pid), inner_pid=inner_pid)
