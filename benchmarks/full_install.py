@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-from measuring import Measured, run, timed
+from measuring import TimedRun, run, timed
 from packaging.utils import canonicalize_name
 
 from minreq.model import Lock, Plan, Script
@@ -22,10 +22,10 @@ from minreq.smoke.emulatorprocess import Emulator
 
 BARE_SMOKE = Path(__file__).parent / "bare_smoke.py"
 
-#: What an error says of a module or a distribution that is not there.
+#: How an error names a module or a distribution that is not there.
 _MISSING = re.compile(r"No module named '(?P<module>\w+)|pip install '?(?P<project>[\w.-]+)")
 
-#: Which distributions have a top-level module: asked of the full install.
+#: Which distributions have a top-level module: as the full install has them.
 _OWNERS = "import importlib.metadata as m, json; print(json.dumps(m.packages_distributions()))"
 
 
@@ -38,7 +38,7 @@ class BareSmoke:
     scratch: Path
 
     def run(self, environment: Path, *, fails: bool = False) -> str:
-        """Run it once with the interpreter of a virtual *environment*; return what it said where it failed."""
+        """Run it once with the interpreter of a virtual *environment*; return its output where it failed."""
         first = () if self.plan.first is None else (self.plan.first,)
         groups = (first, *(group.scripts for group in self.plan.groups))
         authority = self.scratch / "authority.pem"
@@ -49,14 +49,16 @@ class BareSmoke:
             "HOME": str(self.scratch),
             "PATH": os.defpath,
         }
-        told = json.dumps([[self._told(script) for script in scripts] for scripts in groups])
-        said = run([str(environment / "bin/python"), str(BARE_SMOKE)], environment=variables, stdin=told, fails=fails)
+        facts = json.dumps([[self._script_facts(script) for script in scripts] for scripts in groups])
+        output = run(
+            [str(environment / "bin/python"), str(BARE_SMOKE)], environment=variables, stdin=facts, fails=fails
+        )
         for scripts in groups:
             for script in scripts:
                 self.emulator.close(script.stage)
-        return said
+        return output
 
-    def _told(self, script: Script) -> Mapping[str, object]:
+    def _script_facts(self, script: Script) -> Mapping[str, object]:
         endpoints = self.emulator.open(script.stage)
         environment = {
             name: value.replace("{https}", endpoints.https).replace("{http}", endpoints.http)
@@ -84,7 +86,7 @@ def install_all(at: Path, lock: Lock) -> Path:
     return at
 
 
-def plain_loop(lock: Lock, full: Path, smoke: BareSmoke, scratch: Path) -> Measured:
+def plain_loop(lock: Lock, full: Path, smoke: BareSmoke, scratch: Path) -> TimedRun:
     """Install the root alone, run, read what is missing, install that one, again, until it runs."""
     owners = json.loads(run([str(full / "bin/python"), "-c", _OWNERS]))
     pins = {str(name): str(pin.version) for name, pin in lock.resolution.pins.items()}
@@ -94,28 +96,30 @@ def plain_loop(lock: Lock, full: Path, smoke: BareSmoke, scratch: Path) -> Measu
     def loop() -> None:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             at = environment(Path(folder, "venv"))
-            wanted: str | None = str(lock.resolution.root)
-            while wanted is not None:
-                install(at, [f"{wanted}=={pins[wanted]}"], "--no-deps")
-                installed.append(wanted)
-                said = smoke.run(at, fails=True)
-                wanted = next((each for each in _named(said, owners) if each in pins and each not in installed), None)
-                if said and wanted is None:
-                    gave_up.append(said.strip().splitlines()[-1][:80])
+            required: str | None = str(lock.resolution.root)
+            while required is not None:
+                install(at, [f"{required}=={pins[required]}"], "--no-deps")
+                installed.append(required)
+                output = smoke.run(at, fails=True)
+                required = next(
+                    (each for each in _named(output, owners) if each in pins and each not in installed), None
+                )
+                if output and required is None:
+                    gave_up.append(output.strip().splitlines()[-1][:80])
 
     measured = timed(loop)
     remark = f"{len(installed)} installs and runs" + (f", then given up: {gave_up[0]}" if gave_up else "")
-    return Measured(wall=measured.wall, processor=measured.processor, remark=remark)
+    return TimedRun(wall=measured.wall, processor=measured.processor, remark=remark)
 
 
-def _named(said: str, owners: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _named(output: str, owners: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The distributions that an error names, the last first, as its cause stands above."""
-    for match in reversed([*_MISSING.finditer(said)]):
+    for match in reversed([*_MISSING.finditer(output)]):
         names = owners.get(match["module"], ()) if match["module"] else [match["project"]]
         yield from (re.sub(r"[-_.]+", "-", name).lower() for name in names)
 
 
-def leave_one_out(lock: Lock, full: Path, smoke: BareSmoke, most: int | None) -> Measured:
+def leave_one_out(lock: Lock, full: Path, smoke: BareSmoke, most: int | None) -> TimedRun:
     """Run the smoke once without each distribution of the closure, or *most* of them, evenly chosen."""
     names = [str(name) for name in lock.resolution.pins if name != lock.resolution.root]
     chosen = names if most is None or most >= len(names) else [names[i * len(names) // most] for i in range(most)]
@@ -127,7 +131,7 @@ def leave_one_out(lock: Lock, full: Path, smoke: BareSmoke, most: int | None) ->
 
     measured, factor = timed(loop), len(names) / len(chosen)
     remark = f"{len(names)} runs" + (f", of which {len(chosen)} were measured" if factor > 1 else "")
-    return Measured(wall=measured.wall * factor, processor=measured.processor * factor, remark=remark, scaled=factor)
+    return TimedRun(wall=measured.wall * factor, processor=measured.processor * factor, remark=remark, scaled=factor)
 
 
 @contextmanager

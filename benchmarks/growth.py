@@ -1,7 +1,7 @@
 """How time and memory of a lock grow: with the closure, the releases of the root, the bytes of a wheel, the imports.
 
 The index is made by the wheelhouse of the tests and served on loopback, so nothing else is needed. Writes a table into
-``benchmarks/results/``. The last column tells by which power of the size the time grew at the end: one is linear.
+``benchmarks/results/``. The last column shows by which power of the size the time grew at the end: one is linear.
 
     tox run -e growth
     tox run -e growth -- --only releases --rounds 3
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from measuring import Measured, machine, minreq
+from measuring import TimedRun, machine, minreq
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -112,28 +112,28 @@ def _rows(chosen: Sequence[str], rounds: int, most: int) -> Iterator[str]:
         what, make, sizes = GROWING[name]
         before: tuple[int, float] | None = None
         for size in filter(lambda each: each <= most, sizes):
-            found = _measured(make(size), rounds)
+            found = _time_locks(make(size), rounds)
             wall = statistics.median(each.wall for each in found)
             processor = statistics.median(each.processor for each in found)
-            told = [each.told for each in found if each.told]
-            memory = max(each.memory for each in told) / 1e6
+            facts = [each.facts for each in found if each.facts]
+            memory = max(each.memory for each in facts) / 1e6
             power = math.log(wall / before[1]) / math.log(size / before[0]) if before else None
             verdict = "" if power is None else f"{power:.2f}" + ("" if power <= _LINEAR else ", worse than linear")
             before = size, wall
-            requests = max(each.requests for each in told)
+            requests = max(each.requests for each in facts)
             row = f"| {what} | {size:,} | {wall:.2f} | {processor:.2f} | {memory:.0f} | {requests} | {verdict} |"
             print(row, file=sys.stderr)
             yield row
 
 
-def _measured(scenario: Scenario, rounds: int) -> list[Measured]:
+def _time_locks(scenario: Scenario, rounds: int) -> list[TimedRun]:
     with tempfile.TemporaryDirectory(prefix="minreq-growth-") as scratch:
         house = write(scenario, Path(scratch, "house"))
         with serve(house, ServerFeatures(metadata=True)) as server:
             return [_lock(server.url, house.program, Path(scratch, f"round-{number}")) for number in range(rounds)]
 
 
-def _lock(index: str, program: Path, folder: Path) -> Measured:
+def _lock(index: str, program: Path, folder: Path) -> TimedRun:
     folder.mkdir()
     arguments = ["lock", "root", "--smoke", str(program), "--index-url", index, "--quiet", "--timeout", "600"]
     return minreq(arguments, folder, folder / "store")

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import drawing
 from full_install import BareSmoke, environment, install, install_all, leave_one_out, plain_loop
-from measuring import Measured, machine, minreq, run, timed
+from measuring import TimedRun, machine, minreq, run, timed
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -134,7 +134,7 @@ class Task:
         return self.scratch / "full"
 
     @property
-    def wanted(self) -> list[str]:
+    def requirements(self) -> list[str]:
         """What a resolver of everything is asked for."""
         name = canonicalize_name(self.root.name)
         return [str(self.root), *map(str, extra_requirements(self.profile, name, self.providers, None))]
@@ -169,7 +169,7 @@ def main() -> None:
         write(options.results, task, lock, times)
 
 
-def write(results: Path, task: Task, lock: Lock, times: Mapping[str, Sequence[Measured]]) -> None:
+def write(results: Path, task: Task, lock: Lock, times: Mapping[str, Sequence[TimedRun]]) -> None:
     """Print the report on one root and write it."""
     report = "\n".join(lines(task, lock, times))
     print(report)
@@ -197,10 +197,10 @@ def prepare(task: Task) -> Lock:
 
 def measure(
     task: Task, lock: Lock, chosen: set[str], rounds: int, cold_rounds: int
-) -> Mapping[str, Sequence[Measured]]:
+) -> Mapping[str, Sequence[TimedRun]]:
     """Run everything in turns."""
     smoke_plan = make_plan(task.profile, task.providers, None, (), lock.resolution.pins[lock.resolution.root].version)
-    times: dict[str, list[Measured]] = {name: [] for name in TITLES}
+    times: dict[str, list[TimedRun]] = {name: [] for name in TITLES}
     with Emulator() as emulator:
         smoke = BareSmoke(plan=smoke_plan, emulator=emulator, scratch=task.scratch)
         smoke.run(task.full)  # Writes bytecode, as the first lock did.
@@ -220,7 +220,7 @@ def measure(
     return times
 
 
-def _in_a_copy(task: Task, lock: Lock, name: str) -> Callable[[], Measured]:
+def _in_a_copy(task: Task, lock: Lock, name: str) -> Callable[[], TimedRun]:
     """A command of minreq, in a folder of its own."""
     arguments = {
         "settled": [*task.arguments, *(part for each in differing(lock) for part in ("--whole", each))],
@@ -235,7 +235,7 @@ def _in_a_copy(task: Task, lock: Lock, name: str) -> Callable[[], Measured]:
     }.get(name, task.arguments)
     source = {"again": task.again, "check": task.again, "exposure": task.again, "changed": task.other}.get(name)
 
-    def action() -> Measured:
+    def action() -> TimedRun:
         with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
             folder = Path(scratch, "work")
             if source is None:
@@ -252,17 +252,17 @@ def differing(lock: Lock) -> list[str]:
     return [each.candidate.name for each in lock.selection.kept if isinstance(each.evidence, Difference)]
 
 
-def _from_nothing(task: Task, name: str) -> Callable[[], Measured]:
+def _from_nothing(task: Task, name: str) -> Callable[[], TimedRun]:
     """A tool that resolves everything, with an empty cache."""
 
-    def action() -> Measured:
+    def action() -> TimedRun:
         with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
             folder, cache = Path(scratch), Path(scratch, "cache")
             if name == "pip-install":
                 at = environment(folder / "venv")
                 return timed(lambda: install(at, [str(task.root), "boto3"], cache=cache))
             source = folder / "requirements.in"
-            source.write_text("".join(f"{each}\n" for each in task.wanted), encoding="utf-8")
+            source.write_text("".join(f"{each}\n" for each in task.requirements), encoding="utf-8")
             if name == "uv-compile":
                 command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--cache-dir", str(cache)]
             else:
@@ -275,12 +275,12 @@ def _from_nothing(task: Task, name: str) -> Callable[[], Measured]:
     return action
 
 
-def median(measured: Sequence[Measured]) -> float:
+def median(measured: Sequence[TimedRun]) -> float:
     """The median by the clock, in seconds."""
     return statistics.median(each.wall for each in measured)
 
 
-def lines(task: Task, lock: Lock, times: Mapping[str, Sequence[Measured]]) -> Iterator[str]:
+def lines(task: Task, lock: Lock, times: Mapping[str, Sequence[TimedRun]]) -> Iterator[str]:
     """Return the report as Markdown."""
     root = lock.resolution.pins[lock.resolution.root]
     kept = f"{len(lock.selection.kept)} of {len(lock.resolution.pins)} kept"
@@ -309,7 +309,7 @@ def lines(task: Task, lock: Lock, times: Mapping[str, Sequence[Measured]]) -> It
     yield from _targets(times, lock)
 
 
-def _targets(times: Mapping[str, Sequence[Measured]], lock: Lock) -> Iterator[str]:
+def _targets(times: Mapping[str, Sequence[TimedRun]], lock: Lock) -> Iterator[str]:
     closure, wheels = len(lock.resolution.pins), _sizes(lock)
     if times["warm"] and times["settled"] and (names := differing(lock)):
         more = (median(times["warm"]) - median(times["settled"])) / median(times["smoke"])
@@ -320,14 +320,14 @@ def _targets(times: Mapping[str, Sequence[Measured]], lock: Lock) -> Iterator[st
     for name, limit in SECONDS:
         if times[name]:
             yield _row(f"{TITLES[name]}, seconds", median(times[name]), limit)
-    told = {name: [each.told for each in times[name] if each.told] for name in ("cold", "again", "warm")}
-    if told["cold"]:
-        requests = max(each.requests for each in told["cold"])
+    facts = {name: [each.facts for each in times[name] if each.facts] for name in ("cold", "again", "warm")}
+    if facts["cold"]:
+        requests = max(each.requests for each in facts["cold"])
         yield _row("requests for each distribution of the closure, empty cache", requests / closure, _MOST_REQUESTS)
-        yield _row("requests that were sent twice, empty cache", max(each.repeated for each in told["cold"]), 0)
-        fetched = max(each.archive_bytes for each in told["cold"]) / wheels
+        yield _row("requests that were sent twice, empty cache", max(each.repeated for each in facts["cold"]), 0)
+        fetched = max(each.archive_bytes for each in facts["cold"]) / wheels
         yield _row("bytes of archives, against the wheels that were kept", fetched, 1.15)
-    memory = max((each.memory for found in told.values() for each in found), default=0)
+    memory = max((each.memory for found in facts.values() for each in found), default=0)
     if memory:
         yield _row("peak memory of minreq itself, MB", memory / 1e6, _MOST_MEMORY / 1e6)
 

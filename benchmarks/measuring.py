@@ -1,4 +1,4 @@
-"""Runs of other programs, timed by the clock and by the processors, and what minreq tells of itself."""
+"""Runs of other programs, timed by the clock and by the processors, and what minreq reports of itself."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WATCHED = Path(__file__).parent / "watched_minreq.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a run of minreq tells of itself, without the children."""
+class RunFacts:
+    """What a run of minreq reports of itself, without the children."""
 
     #: Peak resident memory, in bytes.
     memory: int
@@ -31,24 +31,24 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class TimedRun:
     """One run: seconds by the clock and, as far as its processes were waited for, by all processors together."""
 
     wall: float
     processor: float
-    told: Told | None = None
+    facts: RunFacts | None = None
     #: What the row says beside the time: "41 installs".
     remark: str = ""
     #: Of so many equal parts so many were measured, and the time scaled; one where all were.
     scaled: float = 1.0
 
 
-def timed(action: Callable[[], object]) -> Measured:
+def timed(action: Callable[[], object]) -> TimedRun:
     """Do *action*."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     action()
     wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Measured(wall=wall, processor=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return TimedRun(wall=wall, processor=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
     stdin: str = "",
     fails: bool = False,
 ) -> str:
-    """Run *command* and return what it said; where it ends otherwise than it should everything ends."""
+    """Run *command* and return its output; where it ends otherwise than it should everything ends."""
     result = subprocess.run(
         command,
         cwd=folder,
@@ -75,18 +75,18 @@ def run(
     return result.stdout if result.returncode or not fails else ""
 
 
-def minreq(arguments: Sequence[str], folder: Path, store: Path) -> Measured:
+def minreq(arguments: Sequence[str], folder: Path, store: Path) -> TimedRun:
     """Run minreq in *folder* with its cache in *store*."""
-    told = folder / "told.json"
-    environment = {**os.environ, "MINREQ_CACHE_DIR": str(store), "MINREQ_BENCHMARK_TOLD": str(told)}
-    measured = timed(lambda: run([sys.executable, str(WATCHED), *arguments], folder=folder, environment=environment))
-    facts = json.loads(told.read_text(encoding="utf-8"))
-    told.unlink()
-    return Measured(wall=measured.wall, processor=measured.processor, told=Told(**facts))
+    facts_file = folder / "facts.json"
+    environment = {**os.environ, "MINREQ_CACHE_DIR": str(store), "MINREQ_BENCHMARK_FACTS": str(facts_file)}
+    timed_run = timed(lambda: run([sys.executable, str(WATCHED), *arguments], folder=folder, environment=environment))
+    facts = json.loads(facts_file.read_text(encoding="utf-8"))
+    facts_file.unlink()
+    return TimedRun(wall=timed_run.wall, processor=timed_run.processor, facts=RunFacts(**facts))
 
 
 def machine() -> list[str]:
-    """Say what it was measured on, and with what."""
+    """Return lines on what it was measured on, and with what."""
     tools = ", ".join(f"{name} {_version(name)}" for name in ("minreq", "pip", "pip-tools", "uv"))
     return [
         (
@@ -105,7 +105,7 @@ def _version(name: str) -> str:
 
 
 def _processor() -> str:
-    """Return the model of the processor where the system tells, else its architecture."""
+    """Return the model of the processor where the system has it, else its architecture."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8").splitlines():

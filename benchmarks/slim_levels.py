@@ -41,8 +41,8 @@ class Build:
 
     level: Level
     mode: Bytecode
-    #: What minreq told of it.
-    told: dict[str, Any]
+    #: The JSON document of the command.
+    facts: dict[str, Any]
     tree: Path
 
 
@@ -81,13 +81,13 @@ def built(root: Requirement, providers: str, folder: Path) -> Iterator[Build]:
     for level, mode in BUILDS:
         name = f"{level}-{mode}"
         meant = ["--yes-traced"] if level == "traced" else []
-        told = run(
+        output = run(
             [*program, "build", "-o", f"{name}.zip", "--slim", level, "--bytecode", mode, "--json", "--quiet", *meant],
             folder=folder,
         )
         with zipfile.ZipFile(folder / f"{name}.zip") as archive:
             archive.extractall(folder / name)
-        yield Build(level=level, mode=mode, told=json.loads(told), tree=folder / name / "python")
+        yield Build(level=level, mode=mode, facts=json.loads(output), tree=folder / name / "python")
 
 
 def first_imports(root: Requirement, builds: Sequence[Build], rounds: int) -> list[float]:
@@ -116,10 +116,10 @@ def table(builds: Sequence[Build], seconds: Sequence[float]) -> Iterator[str]:
     yield "| `--slim` | `--bytecode` | bytes | files | zip | opened | bytes : opened | first import |"
     yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for build, each in zip(builds, seconds, strict=True):
-        told = build.told
+        facts = build.facts
         yield (
-            f"| `{build.level}` | `{build.mode}` | {told['bytes']:,} | {told['files']:,} | {told['zip_bytes']:,} | "
-            f"{told['opened_bytes']:,} | {told['bytes'] / told['opened_bytes']:.2f} | {each:.2f} s |"
+            f"| `{build.level}` | `{build.mode}` | {facts['bytes']:,} | {facts['files']:,} | {facts['zip_bytes']:,} | "
+            f"{facts['opened_bytes']:,} | {facts['bytes'] / facts['opened_bytes']:.2f} | {each:.2f} s |"
         )
 
 

@@ -1,6 +1,6 @@
-"""minreq as a user starts it, that tells in the end what it used: run with its arguments.
+"""minreq as a user starts it, that writes at its end what it used: run with its arguments.
 
-The file that ``MINREQ_BENCHMARK_TOLD`` names gets one JSON object: ``memory``, ``requests``, ``repeated``,
+The file that ``MINREQ_BENCHMARK_FACTS`` names gets one JSON object: ``memory``, ``requests``, ``repeated``,
 ``archive_bytes``. What is wrapped is only the one place through which requests leave.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 #: By address and range.
-ASKED: Counter[tuple[str, str]] = Counter()
+REQUESTS: Counter[tuple[str, str]] = Counter()
 BYTES = [0]
 
 
@@ -29,7 +29,7 @@ def watch() -> None:
     def counted(self: Network, request: Any) -> Any:
         response = send(self, request)
         url = str(request.url)
-        ASKED[url, request.headers.get("Range", "")] += 1
+        REQUESTS[url, request.headers.get("Range", "")] += 1
         if url.partition("#")[0].endswith((".whl", ".tar.gz", ".zip")):
             BYTES[0] += int(response.headers.get("Content-Length", 0))
         return response
@@ -40,7 +40,7 @@ def watch() -> None:
 def memory() -> int:
     """Return the most that was resident, in bytes.
 
-    Linux tells it of the program that runs; what `getrusage` tells there begins with what the program was started by.
+    Linux shows it for the program that runs; what `getrusage` shows there begins with what the program was started by.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -49,20 +49,20 @@ def memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def tell() -> None:
+def write_facts() -> None:
     """Write what was used."""
     facts = {
         "memory": memory(),
-        "requests": sum(ASKED.values()),
-        "repeated": sum(number - 1 for number in ASKED.values()),
+        "requests": sum(REQUESTS.values()),
+        "repeated": sum(number - 1 for number in REQUESTS.values()),
         "archive_bytes": BYTES[0],
     }
-    Path(os.environ["MINREQ_BENCHMARK_TOLD"]).write_text(json.dumps(facts), encoding="utf-8")
+    Path(os.environ["MINREQ_BENCHMARK_FACTS"]).write_text(json.dumps(facts), encoding="utf-8")
 
 
 def main() -> int:
     """Run minreq."""
-    atexit.register(tell)
+    atexit.register(write_facts)
     if not {"--help", "--version"} & {*sys.argv}:
         watch()
     from minreq.__main__ import main as minreq  # noqa: PLC0415 # As above.

@@ -32,7 +32,7 @@ from minreq.config.exports import EnvironmentSettings, Format, export_settings
 from minreq.config.levels import Level
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, verify_settings
-from minreq.environment import EnvironmentStatus as Standing
+from minreq.environment import EnvironmentStatus
 from minreq.errors import MinreqError
 from minreq.export import ExportResult as Exported
 from minreq.lock import lock as locking
@@ -47,6 +47,7 @@ __all__ = [
     "STDOUT",
     "Analysis",
     "Built",
+    "EnvironmentStatus",
     "Exported",
     "Lock",
     "LockDifference",
@@ -65,6 +66,9 @@ __all__ = [
     "sync",
     "verify",
 ]
+
+#: The former name of `EnvironmentStatus`.
+Standing = EnvironmentStatus
 
 
 def lock(
@@ -136,12 +140,12 @@ def export(form: Format, path: Path = DEFAULT_OUTPUT, *, output: Path | None = N
     return exporting.export(settings, Reporter())
 
 
-def sync(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
+def sync(environment: str, path: Path = DEFAULT_OUTPUT) -> EnvironmentStatus:
     """Install exactly the lock on disk into the environment of an interpreter."""
     return environments.sync(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()), Reporter())
 
 
-def check(environment: str, path: Path = DEFAULT_OUTPUT) -> Standing:
+def check(environment: str, path: Path = DEFAULT_OUTPUT) -> EnvironmentStatus:
     """Compare an environment with the lock on disk; raise ``EnvironmentDiffers``."""
     return environments.check(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()))
 

@@ -161,7 +161,7 @@ def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Plat
     if is_tree or environment.suffix in {".zip", ".whl"}:
         platform = lock.proven_on
         version = platform.python_version
-        scratch = stack.enter_context(temporary.folder())
+        scratch = stack.enter_context(temporary.make_temporary_folder())
         folder = stack.enter_context(artifact.open_tree(environment, scratch))
         return platform, artifact.find_import_folders(folder, (version.major, version.minor), named=environment)
     interpreter = runtime.find_interpreter(environment)

@@ -20,7 +20,7 @@ from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index import sdist as building
 from minreq.index.client import IndexClient
 from minreq.lockfile import edits, pylock, reading, uv, writing
-from minreq.lockfile.finder import choose_file, find_pinned_files
+from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
 from minreq.lockfile.requirements import pinned_files as files
 from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.reporting import Reporter, Step
@@ -114,9 +114,9 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
         archives = _fetch_archives(lock, settings, index, store)
     reporter.began(Step.WRITE)
     parent = _make_parent(output)
-    temporary.sweep(parent)
+    temporary.remove_abandoned(parent)
     try:
-        with temporary.folder(parent) as folder:
+        with temporary.make_temporary_folder(parent) as folder:
             new_folder = folder / output.name
             new_folder.mkdir()
             new_folder.chmod(0o755)
@@ -219,7 +219,7 @@ def _fetch_wheel(file: Wheel | Sdist, settings: ExportSettings, store: Store) ->
         return archive
     interpreter = runtime.find_interpreter(Path(settings.interpreter) if settings.interpreter else None)
     index_settings = task.read_index_settings(settings.index)
-    refusal = building.refusal(file, index_settings, (interpreter.platform,))
+    refusal = building.find_refusal(file, index_settings, (interpreter.platform,))
     if refusal is not None:
         raise refusal
     folder = archive.parent / "built"

@@ -28,7 +28,7 @@ from minreq.lockfile import edits, evidence, requirements as lockfile
 from minreq.minimize import prefetch
 from minreq.model import Frame, Question, QuestionKind, Wheel
 from minreq.requirements import read_requirements
-from minreq.source import handlers, imports
+from minreq.source import imports, optionalimports
 from minreq.wheels import rules
 from minreq.wheels.unpacking import unpack
 
@@ -174,7 +174,9 @@ def _places(path: Path) -> None:
     parser.read_statements(str(path), "a/b.py")
     for line in (1, 2, 4):
         frame = Frame(file=str(path), line=line, function="<module>")
-        handlers.find_optional_reason(Question(need=QuestionKind.IMPORT, name="c", frames=(frame,), stage="import"))
+        optionalimports.find_optional_reason(
+            Question(need=QuestionKind.IMPORT, name="c", frames=(frame,), stage="import")
+        )
 
 
 def _as_file(name: str, data: bytes, read: Callable[[Path], object]) -> None:

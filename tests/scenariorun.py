@@ -20,7 +20,7 @@ from wheelhouse import Scenario, Wheelhouse
 
 from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
-from minreq.lock.tools import resolve_tools
+from minreq.lock.smoketools import resolve_tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.minimize.select import loaded_files, request_evidence, select

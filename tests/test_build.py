@@ -19,7 +19,7 @@ from commanding import Done, Project, project
 
 from minreq import interpreter
 from minreq.build import output
-from minreq.build.slim.levels import FileSelection
+from minreq.build.slim.select import FileSelection
 from minreq.build.slim.write import WrittenFiles
 from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings

@@ -11,9 +11,9 @@ from samplelock import candidate, failure
 
 from minreq.build.slim.files import Rule, TreeFile, module_of
 from minreq.build.slim.layers import plan_layers
-from minreq.build.slim.levels import select_files
+from minreq.build.slim.modulegraph import entry_point_modules, names_in_source
 from minreq.build.slim.placeholders import plan_placeholders
-from minreq.build.slim.references import entry_point_modules, names_in_source
+from minreq.build.slim.select import select_files
 from minreq.model import Kept
 
 
@@ -40,6 +40,7 @@ def keep(name: str, *, providers: tuple[str, ...]) -> Kept:
         ("from a import (\n    b,  # first\n    c,\n)", ["a", "a.b", "a.c"]),
         ("def f():\n    from . import x", ["p.q", "p.q.x"]),
         ("from ..r import s", ["p.r", "p.r.s"]),
+        ("from ....r import s", []),
         ("import_module('.lazy', __package__)", ["p.q.lazy"]),
         ("names = ['a.b.c', 'word']", ["a.b.c"]),
         ("important = 1", []),

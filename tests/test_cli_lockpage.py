@@ -21,7 +21,7 @@ from minreq.lockfile.difference import LockDifference
 from minreq.model import Lock, Selection
 from minreq.reporting import Reporter, Step
 
-PAGE = lockpage.page(LOCK)
+PAGE = lockpage.render_page(LOCK)
 
 
 def test_it_holds_every_distribution_with_its_evidence() -> None:

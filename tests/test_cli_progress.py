@@ -88,7 +88,7 @@ def play(stage: Stage) -> None:
     progress.began(Step.PROVE, "6 distributions alone")
     stage.now += 2
     progress.began(Step.WRITE, "requirements-minimal.txt")
-    progress.finish(lockview.lines(LOCK, SETTINGS, progress.seconds))
+    progress.finish(lockview.format_lines(LOCK, SETTINGS, progress.seconds))
     stage.show_display()
 
 
@@ -171,11 +171,11 @@ def test_a_failure_leaves_the_step_unfinished() -> None:
 
 def test_the_ending_fits_the_settings() -> None:
     def ending(settings: Settings) -> str:
-        *_, last = lockview.lines(LOCK, settings, 4.0)
+        *_, last = lockview.format_lines(LOCK, settings, 4.0)
         return last.plain
 
     assert ending(replace(SETTINGS, dry_run=True)) == "Nothing written (--dry-run), in 4.0 s"
-    *_, install, build = lockview.lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
+    *_, install, build = lockview.format_lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
     assert install.plain == "  pip install --no-deps --require-hashes -r 'my locks/a.txt' -t python/"
     assert build.plain.endswith("minreq build 'my locks/a.txt' -o layer.zip")
     assert ending(replace(SETTINGS, output=STDOUT)) == ""
@@ -183,7 +183,7 @@ def test_the_ending_fits_the_settings() -> None:
 
 def test_what_is_over_the_limit_shows() -> None:
     kept = (replace(KEPT[0], bytes=300_000_000),)
-    texts = list(lockview.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0))
+    texts = list(lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0))
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
     assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
     assert [span.style for span in row.spans] == ["red"]
@@ -192,7 +192,7 @@ def test_what_is_over_the_limit_shows() -> None:
 
 def test_a_lock_near_the_limit_with_bytecode_is_reported() -> None:
     kept = (replace(KEPT[0], bytes=150_000_000, sources=90_000_000),)
-    texts = [text.plain for text in lockview.lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
+    texts = [text.plain for text in lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
     (row,) = (text for text in texts if text.startswith("  with bytecode, about"))
     assert row.split()[3:5] == ["240,000,000", "91.6%"]
     assert texts[-1].endswith("minreq build -o layer.zip --slim unused")

@@ -173,7 +173,10 @@ def test_commands_that_print_json_are_found() -> None:
 def test_json_is_described() -> None:
     """Every key of a result stands in the section of its command, and no other key does."""
     settings = Settings(providers=("openai",), cache_dir=Path("cache"))
-    results = {"lock": lockview.data(LOCK, settings), "diff": diff.data(difference.compare_locks(LOCK, LOCK))}
+    results = {
+        "lock": lockview.to_json_data(LOCK, settings),
+        "diff": diff.to_json_data(difference.compare_locks(LOCK, LOCK)),
+    }
     sections = {
         section.partition("\n")[0]: section for section in (ROOT / "docs/json.md").read_text("utf-8").split("\n## ")
     }

@@ -278,7 +278,7 @@ class TestDiff:
 
     def test_said_aloud(self) -> None:
         """An exclusion that is needed now, and one that hits nothing any more, have headings of their own."""
-        lines = list(printing.text(difference.compare_locks(LOCK, self.changed())))
+        lines = list(printing.format_text(difference.compare_locks(LOCK, self.changed())))
         headings = [line for line in lines if line and not line.startswith(" ")]
         assert headings == [
             "litellm 1.106.2, locked again",
@@ -292,13 +292,13 @@ class TestDiff:
 
     def test_markdown(self) -> None:
         """Nothing that comes from a program ends a cell or becomes markup."""
-        lines = list(printing.markdown(difference.compare_locks(LOCK, self.changed())))
+        lines = list(printing.format_markdown(difference.compare_locks(LOCK, self.changed())))
         rows = [line for line in lines if line.startswith("| ")]
         assert all(line.count("|") - line.count("\\|") == 5 for line in rows)
         assert "**litellm 1.106.2, locked again**" in lines
 
     def test_data(self) -> None:
-        told = printing.data(difference.compare_locks(LOCK, self.changed()))
+        told = printing.to_json_data(difference.compare_locks(LOCK, self.changed()))
         assert [each["name"] for each in told["added"]] == ["hf-xet"]
         assert [each["name"] for each in told["moved"]] == ["tiktoken"]
         assert [each["name"] for each in told["idle_exclusions"]] == ["tokenizers"]

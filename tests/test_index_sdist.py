@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minreq.errors import SdistBuildFailed
-from minreq.index.sdist import build, refusal
+from minreq.index.sdist import build, find_refusal
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import file_from_url
 from minreq.index.urls import local_path
@@ -112,7 +112,7 @@ def test_a_build_of_another_version(tmp_path: Path) -> None:
 )
 def test_only_binary(tmp_path: Path, only: tuple[str, ...], no: tuple[str, ...], *, refused: bool) -> None:
     sdist, _ = source(tmp_path)
-    found = refusal(sdist, IndexSettings(only_binary=frozenset(only), no_binary=frozenset(no)), [host_platform()])
+    found = find_refusal(sdist, IndexSettings(only_binary=frozenset(only), no_binary=frozenset(no)), [host_platform()])
     assert (found is not None) is refused
     if found is not None:
         assert "--only-binary" in str(found)
@@ -120,7 +120,7 @@ def test_only_binary(tmp_path: Path, only: tuple[str, ...], no: tuple[str, ...],
 
 def test_a_foreign_platform_is_refused(tmp_path: Path) -> None:
     sdist, _ = source(tmp_path)
-    found = refusal(sdist, IndexSettings(), [host_platform(), preset_platform("lambda-python3.12-arm64")])
+    found = find_refusal(sdist, IndexSettings(), [host_platform(), preset_platform("lambda-python3.12-arm64")])
     assert found is not None
     assert found.exit_status == 4
     assert "lambda-python3.12-arm64" in str(found)

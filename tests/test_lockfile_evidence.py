@@ -29,7 +29,7 @@ from minreq.model import (
     Resolution,
     Selection,
 )
-from minreq.smoke.sandbox import PROTOCOL
+from minreq.smoke.runfolder import PROTOCOL
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -12,13 +12,13 @@ from hypothesis import given, strategies as st
 
 from minreq.minimize.compare import (
     Deviation,
-    beyond_noise,
     describe,
-    deviations,
-    hidden_deviations,
+    drop_noisy_kinds,
+    find_deviations,
+    find_deviations_in_volatile_text,
     normalize_behaviour,
     normalize_text,
-    without_noise,
+    subtract_noise,
 )
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 from minreq.smoke.messages import read_result
@@ -54,7 +54,7 @@ def request(target: str = "/v1/chat", body: str = "{}", method: str = "POST", **
 
 
 def compared(first: StageBehaviour, second: StageBehaviour) -> list[tuple[str, str, str]]:
-    return [(each.what, each.first, each.second) for each in deviations(behaviour(first), behaviour(second))]
+    return [(each.what, each.first, each.second) for each in find_deviations(behaviour(first), behaviour(second))]
 
 
 def test_equal_behaviour() -> None:
@@ -105,9 +105,9 @@ def test_order_of_printed_lines(what: str, first: str, second: str, expected: li
 def test_order_that_is_noise_hides_no_missing_line() -> None:
     """Threads print in any order, and each of them prints."""
     one, other, now = (behaviour(changed(PLAIN, output=tuple(lines))) for lines in ("abc", "bac", "cb"))
-    noise = deviations(one, other)
+    noise = find_deviations(one, other)
     assert [each.what for each in noise] == ["order of output"]
-    found = beyond_noise(deviations(one, now), noise)
+    found = subtract_noise(find_deviations(one, now), noise)
     assert [(each.what, each.first) for each in found] == [("output", "a")]
     recorded = normalize_behaviour(one, noise)
     assert recorded == normalize_behaviour(other, noise)
@@ -168,7 +168,7 @@ def test_a_line_that_varies_hides_no_other(
     again: tuple[str, ...], now: tuple[str, ...], expected: list[tuple[str, str, str]]
 ) -> None:
     first, second, third = (behaviour(changed(PLAIN, output=lines)) for lines in (("b", "x"), again, now))
-    found = beyond_noise(deviations(first, third), deviations(first, second))
+    found = subtract_noise(find_deviations(first, third), find_deviations(first, second))
     assert [(each.what, each.first, each.second) for each in found] == expected
 
 
@@ -182,17 +182,17 @@ def test_stage_that_did_not_run() -> None:
     """A stage that only the first run has is a difference; one that only the second has does not count."""
     first = behaviour(stage("import"), stage("openai/chat"))
     second = behaviour(stage("import"))
-    assert [(each.stage, each.what, each.second) for each in deviations(first, second)] == [
+    assert [(each.stage, each.what, each.second) for each in find_deviations(first, second)] == [
         ("openai/chat", "status", "did not run")
     ]
-    assert deviations(second, first) == ()
+    assert find_deviations(second, first) == ()
 
 
 def test_plan_order() -> None:
     """Differences come in the order of the plan, whatever the order of the other run."""
     first = behaviour(stage("b/one"), stage("a/two"))
     second = behaviour(stage("a/two", output=("x",)), stage("b/one", output=("x",)))
-    assert [each.stage for each in deviations(first, second)] == ["b/one", "a/two"]
+    assert [each.stage for each in find_deviations(first, second)] == ["b/one", "a/two"]
 
 
 def test_request_missing() -> None:
@@ -233,7 +233,7 @@ def test_a_body_that_is_noise_is_not_recorded() -> None:
     recorded = normalize_behaviour(behaviour(one), noise)
     assert recorded == normalize_behaviour(behaviour(two), noise)
     assert [each.headers for each in recorded.stages[0].requests] == [(("accept", "a"),), (("accept", "b"),)]
-    assert without_noise(deviations(recorded, behaviour(two)), noise) == ()
+    assert drop_noisy_kinds(find_deviations(recorded, behaviour(two)), noise) == ()
 
 
 def test_request_headers() -> None:
@@ -304,7 +304,7 @@ SHA = ["0a" * 32, "0b" * 32, "0c" * 32, "0d" * 32]
 
 
 def hidden(first: Sequence[StageBehaviour], second: Sequence[StageBehaviour]) -> list[tuple[str, str, str]]:
-    found = hidden_deviations(list(map(behaviour, first)), list(map(behaviour, second)))
+    found = find_deviations_in_volatile_text(list(map(behaviour, first)), list(map(behaviour, second)))
     return [(each.what, each.first, each.second) for each in found]
 
 
@@ -360,10 +360,10 @@ def test_a_digest_stays_where_two_runs_have_it() -> None:
     assert recorded.stages[0].output == (f"sha {SHA[0]} at #", "id #")
     assert recorded.stages[0].requests[0].body == "#"
     assert normalize_behaviour(one).stages[0].output == ("sha # at #", "id #")
-    assert deviations(recorded, again) == ()
+    assert find_deviations(recorded, again) == ()
     later = behaviour(stage(output=(f"sha {SHA[3]} at 2027-11-22T11:57:47", f"id {SHA[3]}")))
     observed = normalize_behaviour(later, again=later)
-    (found,) = hidden_deviations([recorded], [observed])
+    (found,) = find_deviations_in_volatile_text([recorded], [observed])
     assert (found.first, found.second) == (f"sha {SHA[0]} at #", f"sha {SHA[3]} at #")
 
 
@@ -373,8 +373,8 @@ def test_without_noise() -> None:
     other = Deviation(stage="a/b", what="logs", first="1", second="2")
     elsewhere = Deviation(stage="a/c", what="output", first="1", second="2")
     noise = [Deviation(stage="a/b", what="output", first="8", second="9")]
-    assert without_noise([one, other, elsewhere], noise) == (other, elsewhere)
-    assert without_noise([one], []) == (one,)
+    assert drop_noisy_kinds([one, other, elsewhere], noise) == (other, elsewhere)
+    assert drop_noisy_kinds([one], []) == (one,)
 
 
 @pytest.mark.parametrize(
@@ -449,10 +449,10 @@ def test_order_of_events_does_not_count(whole: StageBehaviour, random: Random) -
     """The same things in another order are the same behaviour, but for what is printed: that is one text."""
     names = ("warnings", "logs", "exits", "connections", "requests")
     turned = changed(whole, **{name: shuffled(getattr(whole, name), random) for name in names})
-    assert deviations(behaviour(whole), behaviour(turned)) == ()
+    assert find_deviations(behaviour(whole), behaviour(turned)) == ()
     assert normalize_behaviour(behaviour(whole)) == normalize_behaviour(behaviour(turned))
     turned = replace(turned, output=shuffled(whole.output, random))
-    found = deviations(behaviour(whole), behaviour(turned))
+    found = find_deviations(behaviour(whole), behaviour(turned))
     assert {each.what for each in found} <= {"order of output"}
     lines = [[normalize_text(line) for line in each.output] for each in (whole, turned)]
     assert bool(found) == (lines[0] != lines[1])
@@ -461,17 +461,17 @@ def test_order_of_events_does_not_count(whole: StageBehaviour, random: Random) -
 @given(STAGES, STAGES)
 def test_deviations_have_two_sides(first: StageBehaviour, second: StageBehaviour) -> None:
     """With the runs swapped the same things differ, with the sides swapped."""
-    there = deviations(behaviour(first), behaviour(second))
-    back = deviations(behaviour(second), behaviour(first))
+    there = find_deviations(behaviour(first), behaviour(second))
+    back = find_deviations(behaviour(second), behaviour(first))
     assert {(each.what, each.first, each.second) for each in there} == {
         (each.what, each.second, each.first) for each in back
     }
-    assert without_noise(there, back) == ()
+    assert drop_noisy_kinds(there, back) == ()
 
 
 @given(STAGES)
 def test_what_is_recorded_is_the_same_behaviour(whole: StageBehaviour) -> None:
     """A recorded behaviour is compared with a new run's, and recording it again changes nothing."""
     recorded = normalize_behaviour(behaviour(whole))
-    assert deviations(recorded, behaviour(whole)) == ()
+    assert find_deviations(recorded, behaviour(whole)) == ()
     assert normalize_behaviour(recorded) == recorded

@@ -18,7 +18,13 @@ import minreq
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomlkit.parse(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8")).unwrap()
 DEPENDENCIES = sorted(PROJECT["project"]["dependencies"])
-CHILD = sorted(Path(minreq.__file__).parent.glob("smoke/child/*.py"))
+PACKAGE = Path(minreq.__file__).parent
+CHILD = sorted(PACKAGE.glob("smoke/child/*.py"))
+#: Scripts that run without minreq and without each other.
+SCRIPTS = [PACKAGE / name for name in ("smoke/launcher.py", "smoke/compileworker.py", "guard/minreq_guard.py")]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MAX_LINES_OF_FILE = 400
+MAX_LINES_OF_FUNCTION = 60
 
 
 def requirements(file: str) -> Iterator[str]:
@@ -74,10 +80,10 @@ def test_every_test_that_the_security_page_names_is_there() -> None:
     assert named > 30
 
 
-@pytest.mark.parametrize("script", CHILD, ids=lambda script: script.name)
+@pytest.mark.parametrize("script", [*CHILD, *SCRIPTS], ids=lambda script: script.name)
 def test_child_scripts_import_the_standard_library_and_each_other_only(script: Path) -> None:
-    """The child interpreter holds what is being tried and nothing of minreq: import-linter sees packages only."""
-    allowed = sys.stdlib_module_names | {each.stem for each in CHILD}
+    """Their interpreters have nothing of minreq. The contract on imports does not see modules of a script's folder."""
+    allowed = sys.stdlib_module_names | ({each.stem for each in CHILD} if script in CHILD else set())
     for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             imported = {each.name.partition(".")[0] for each in node.names}
@@ -92,3 +98,19 @@ def test_child_scripts_import_the_standard_library_and_each_other_only(script: P
 def test_child_scripts_shadow_no_module_of_the_standard_library() -> None:
     """Their folder is on `sys.path` of the child."""
     assert not {each.stem for each in CHILD} & sys.stdlib_module_names
+
+
+def test_files_and_functions_are_short() -> None:
+    """CONTRIBUTING.md has the same numbers."""
+    too_long = []
+    for file in MODULES:
+        name, text = file.relative_to(PACKAGE).as_posix(), file.read_text("utf-8")
+        if (lines := len(text.splitlines())) > MAX_LINES_OF_FILE:
+            too_long.append(f"{name}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MAX_LINES_OF_FUNCTION:
+                    too_long.append(f"{name}:{node.lineno}: {node.name} has {lines} lines")
+    assert MODULES
+    assert too_long == []

@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from minreq import interpreter
-from minreq.smoke.sandbox import Sandbox
+from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.server import RunServer
 
 #: Seconds that nothing here takes.
@@ -107,10 +107,10 @@ class Parent:
 
 
 class Child:
-    """A sandbox whose processes connect to a parent."""
+    """A run folder whose processes connect to a parent."""
 
-    def __init__(self, sandbox: Sandbox, parent: Parent, folder: Path) -> None:
-        self.sandbox, self.parent, self.folder = sandbox, parent, folder
+    def __init__(self, run_folder: RunFolder, parent: Parent, folder: Path) -> None:
+        self.run_folder, self.parent, self.folder = run_folder, parent, folder
 
     def script(self, name: str, text: str, *arguments: str, **environment: str) -> Message:
         """Return a stage that runs *text*."""
@@ -119,11 +119,11 @@ class Child:
         return {"stage": name, "file": str(file), "environment": environment, "arguments": arguments}
 
     def start(self, command: Sequence[str | Path], **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = self.sandbox.environment(variables, seed=0)
+        environment = self.run_folder.environment(variables, seed=0)
         return subprocess.run(
             command,
             env=environment,
-            cwd=self.sandbox.work,
+            cwd=self.run_folder.work,
             capture_output=True,
             encoding="utf-8",
             timeout=LIMIT,
@@ -132,7 +132,7 @@ class Child:
 
     def run(self, text: str, *arguments: str, **variables: str) -> str:
         """Run *text* with the hook and without the driver; return what it prints."""
-        done = self.start([self.sandbox.python, self.script("program", text)["file"], *arguments], **variables)
+        done = self.start([self.run_folder.python, self.script("program", text)["file"], *arguments], **variables)
         assert not done.returncode, done.stderr
         return done.stdout
 
@@ -143,7 +143,7 @@ class Child:
         if stages:
             scripts = [self.script(f"stage-{number}", stage) for number, stage in enumerate(stages)]
             self.parent.commands.append({"run": "fork-1", "scripts": scripts})
-        done = self.start(self.sandbox.command())
+        done = self.start(self.run_folder.command())
         assert not done.returncode, done.stderr
         if stages:
             self.parent.await_end("fork-1")
@@ -174,11 +174,11 @@ class Start:
         self, answers: Mapping[str, Message] | None = None, *, paths: Sequence[Path] = (), asks: bool = True
     ) -> Iterator[Child]:
         parent = Parent(answers or {})
-        with Sandbox(*self._python) as sandbox:
-            sandbox.prepare(paths=paths, asks=asks, shared=[], authority=self._authority)
-            server = RunServer(sandbox.socket, parent)
+        with RunFolder(*self._python) as run_folder:
+            run_folder.prepare(paths=paths, asks=asks, shared=[], authority=self._authority)
+            server = RunServer(run_folder.socket, parent)
             try:
-                yield Child(sandbox, parent, self._folder)
+                yield Child(run_folder, parent, self._folder)
             finally:
                 server.close()
 
@@ -1077,10 +1077,10 @@ def test_a_fork_that_reaches_outside_ends_unsettled(start: Start, tmp_path: Path
 def test_another_protocol_is_refused(start: Start) -> None:
     """With a message, before anything runs: without the hook a program would ask nothing, and reach anything."""
     with start() as child:
-        configuration = next(child.sandbox.folder.rglob("_minreq_child.json"))
+        configuration = next(child.run_folder.path.rglob("_minreq_child.json"))
         document = json.loads(configuration.read_text("utf-8"))
         configuration.write_text(json.dumps({**document, "protocol": document["protocol"] + 1}), "utf-8")
-        done = child.start([child.sandbox.python, "-c", "print('ran')"])
+        done = child.start([child.run_folder.python, "-c", "print('ran')"])
     assert done.returncode == 70
     assert done.stdout == ""
     number = document["protocol"]
@@ -1090,8 +1090,8 @@ def test_another_protocol_is_refused(start: Start) -> None:
 def test_nothing_runs_where_the_hook_cannot(start: Start) -> None:
     """``site`` would only print the error."""
     with start() as child:
-        next(child.sandbox.folder.rglob("_minreq_child.json")).write_text("{}", "utf-8")
-        done = child.start([child.sandbox.python, "-c", "print('ran')"])
+        next(child.run_folder.path.rglob("_minreq_child.json")).write_text("{}", "utf-8")
+        done = child.start([child.run_folder.python, "-c", "print('ran')"])
     assert (done.returncode, done.stdout) == (70, "")
     assert "KeyError: 'protocol'" in done.stderr
 
@@ -1099,6 +1099,6 @@ def test_nothing_runs_where_the_hook_cannot(start: Start) -> None:
 def test_a_process_that_lost_its_parent_ends(start: Start) -> None:
     """Nobody waits for the rest of its run."""
     with start() as child:
-        child.sandbox.socket.unlink()
-        done = child.start([child.sandbox.python, "-c", "import gone; print('ran')"])
+        child.run_folder.socket.unlink()
+        done = child.start([child.run_folder.python, "-c", "import gone; print('ran')"])
     assert (done.returncode, done.stdout) == (70, "")

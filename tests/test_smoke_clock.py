@@ -14,7 +14,7 @@ from wheelhouse import parse, write
 
 from minreq.errors import SmokeFailed, SmokeTimedOut
 from minreq.model import Sdist, Wheel
-from minreq.smoke import run
+from minreq.smoke import processes
 from minreq.smoke.clock import Clock
 
 
@@ -34,9 +34,9 @@ def test_a_stage_has_its_limit() -> None:
     now.seconds += 50
     clock.begin(10)
     now.seconds += 4
-    assert (clock.left(), clock.pause()) == (6, 0)
+    assert (clock.seconds_left(), clock.paused_seconds()) == (6, 0)
     now.seconds += 7
-    assert clock.left() == -1
+    assert clock.seconds_left() == -1
 
 
 def test_pauses_do_not_count_and_overlapping_ones_are_one() -> None:
@@ -44,31 +44,31 @@ def test_pauses_do_not_count_and_overlapping_ones_are_one() -> None:
     clock = Clock(now)
     clock.begin(10)
     now.seconds += 1
-    with clock.paused():
+    with clock.stop_clock():
         now.seconds += 20
-        with clock.paused():
+        with clock.stop_clock():
             now.seconds += 20
-            assert (clock.left(), clock.pause()) == (9, 40)
+            assert (clock.seconds_left(), clock.paused_seconds()) == (9, 40)
         now.seconds += 20
     now.seconds += 1
-    assert (clock.left(), clock.pause()) == (8, 60)
-    with suppress(KeyError), clock.paused():
+    assert (clock.seconds_left(), clock.paused_seconds()) == (8, 60)
+    with suppress(KeyError), clock.stop_clock():
         now.seconds += 5
         raise KeyError
-    assert (clock.left(), clock.pause()) == (8, 65)
+    assert (clock.seconds_left(), clock.paused_seconds()) == (8, 65)
 
 
 def test_a_stage_may_begin_in_a_pause() -> None:
     """A subprocess of the stage before it still waits."""
     now = Now()
     clock = Clock(now)
-    with clock.paused():
+    with clock.stop_clock():
         now.seconds += 20
         clock.begin(10)
         now.seconds += 20
-        assert (clock.left(), clock.pause()) == (10, 20)
+        assert (clock.seconds_left(), clock.paused_seconds()) == (10, 20)
     now.seconds += 3
-    assert (clock.left(), clock.pause()) == (7, 20)
+    assert (clock.seconds_left(), clock.paused_seconds()) == (7, 20)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_time_of_the_smoke_is(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("slow_downloads")
 def test_work_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that keeps minreq busy would live for ever."""
-    monkeypatch.setattr(run, "MAX_PAUSE", 0.6)
+    monkeypatch.setattr(processes, "MAX_PAUSE", 0.6)
     with pytest.raises(SmokeFailed) as caught:
         run_scenario(write(parse(SLOW), tmp_path / "house"))
     assert "minreq ended its process: it asked minreq for more than 0.01 minutes of work" in str(caught.value)

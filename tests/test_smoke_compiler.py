@@ -95,27 +95,27 @@ def test_a_temporary_folder_is_removed_when_its_owner_is_gone(tmp_path: Path) ->
     mine = tmp_path / "minreq-mine"
     mine.mkdir()
     (tmp_path / "minreq-abcdefgh.tmp").symlink_to(mine)
-    temporary.sweep(tmp_path)
+    temporary.remove_abandoned(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([held.path, mine, tmp_path / "minreq-abcdefgh.tmp"])
     held.remove()
     assert not held.path.exists()
 
 
-def test_concurrent_sweeps_remove_no_folder_in_use(tmp_path: Path) -> None:
-    """A sweep at any moment removes no folder that its owner still uses."""
+def test_concurrent_removals_spare_folders_in_use(tmp_path: Path) -> None:
+    """A removal at any moment removes no folder that its owner still uses."""
     over = threading.Event()
 
-    def sweep() -> None:
+    def remove_abandoned() -> None:
         while not over.is_set():
-            temporary.sweep(tmp_path)
+            temporary.remove_abandoned(tmp_path)
 
     with ThreadPoolExecutor(2) as pool:
-        sweeping = [pool.submit(sweep) for _ in range(2)]
+        removals = [pool.submit(remove_abandoned) for _ in range(2)]
         for _ in range(300):
-            with temporary.folder(tmp_path) as folder:
+            with temporary.make_temporary_folder(tmp_path) as folder:
                 (folder / "x").write_text("x")
                 assert [each.name for each in folder.iterdir()] == ["x"]
         over.set()
-        for each in sweeping:
+        for each in removals:
             each.result()
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ from wheelhouse import parse, write
 from minreq.errors import SmokeFailed
 from minreq.model import Script
 from minreq.smoke import isolation, lines
-from minreq.smoke.lines import CANCEL, Allowance, MessageRefused, check_structure, parse_message, read_message
+from minreq.smoke.lines import CANCEL, MessageQuota, MessageRefused, check_structure, parse_message, read_message
 from minreq.smoke.run import Run
 
 #: Lets a program send anything.
@@ -235,10 +235,10 @@ def read_all(sent: bytes) -> list[object]:
     with ours, theirs, theirs.makefile("rb") as stream:
         ours.sendall(sent)
         ours.shutdown(socket.SHUT_WR)
-        allowance = Allowance()
+        quota = MessageQuota()
         found: list[object] = []
         while True:
-            with read_message(stream, allowance) as message:
+            with read_message(stream, quota) as message:
                 if message is None:
                     return found
                 found.append(message)

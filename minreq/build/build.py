@@ -13,7 +13,7 @@ from minreq.build.task import read_task
 from minreq.build.wheels import WheelFinder
 from minreq.config import BuildSettings
 from minreq.index.client import IndexClient
-from minreq.lockfile.finder import Installation
+from minreq.lockfile.pinnedfiles import Installation
 from minreq.minimize.runner import open_runner
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
@@ -42,7 +42,7 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
         for_host, for_target = finder.find_wheels(reporter)
         closure = fromlock.make_closure(task.lock, for_host, store)
         with (
-            temporary.folder(store.scratch_folder) as scratch,
+            temporary.make_temporary_folder(store.scratch_folder) as scratch,
             open_runner(
                 task.interpreter,
                 task.plan,

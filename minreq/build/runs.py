@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minreq.errors import SmokeFailed
-from minreq.minimize.compare import describe, deviations, normalize_behaviour
+from minreq.minimize.compare import describe, find_deviations, normalize_behaviour
 from minreq.minimize.observe import PROOF_SEED, run_stages
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Lock, Plan, Platform
@@ -125,7 +125,7 @@ def prove_tree(
             return found
         unrecorded = stages - {*lock.stages}
         before, now = (normalize_behaviour(each.in_stages(unrecorded)) for each in (reference.behaviour, behaviour))
-        return (*found, *(describe(each) for each in deviations(before, now)))
+        return (*found, *(describe(each) for each in find_deviations(before, now)))
 
     before = _list_files(paths)
     with _write_protected(paths):
@@ -174,7 +174,7 @@ def time_first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float 
     """
     if plan.first is None:
         return None
-    with temporary.folder() as home:
+    with temporary.make_temporary_folder() as home:
         try:
             done = subprocess.run(
                 [python, "-S", "-s", "-B", "-c", _TIMED_IMPORT, plan.first.file, *paths],

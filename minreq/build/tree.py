@@ -16,12 +16,12 @@ from minreq.build.slim import description
 from minreq.build.slim.files import RemovedFile, TreeFile
 from minreq.build.slim.install import files_to_install
 from minreq.build.slim.layers import BASE, LayerPlan
-from minreq.build.slim.levels import FileSelection, select_files
-from minreq.build.slim.references import entry_point_modules
+from minreq.build.slim.modulegraph import entry_point_modules
+from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.sizesteps import SizeStep, size_steps
 from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records, write_tree
 from minreq.build.task import BuildTask
-from minreq.lockfile.finder import Installation
+from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Lock
 from minreq.wheels.store import Store
 

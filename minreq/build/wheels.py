@@ -11,7 +11,7 @@ from minreq.build.task import BuildTask
 from minreq.errors import ProofFailed
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lockfile.finder import Finder, Installation, recorded_pin
+from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, recorded_pin
 from minreq.model import Lock, Platform
 from minreq.reporting import Reporter
 from minreq.task.sdists import SdistBuilder
@@ -46,7 +46,7 @@ class WheelFinder:
 
     def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:
         interpreter = self.task.interpreter
-        finder = Finder(
+        finder = PinnedFileFinder(
             index=self.index,
             platform=platform,
             build=SdistBuilder(interpreter=interpreter, settings=self.settings, store=self.store).build,

@@ -16,7 +16,7 @@ _MAX_ROWS = 40
 _MAX_KINDS = 3
 
 
-def lines(analysis: Analysis) -> Iterator[str]:
+def format_lines(analysis: Analysis) -> Iterator[str]:
     """Return the lines for a person, the largest first. The budget is the last line, where a terminal shows it."""
     files = pluralize(len(analysis.inventory.entries), "file")
     yield f"{printable(str(analysis.path))}: {analysis.bytes:,} bytes in {files}"
@@ -49,7 +49,7 @@ def lines(analysis: Analysis) -> Iterator[str]:
         yield f"Budget {analysis.budget:,}: {analysis.bytes:,} here{other}, {left}"
 
 
-def data(analysis: Analysis) -> dict[str, Any]:
+def to_json_data(analysis: Analysis) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     return {
         "path": str(analysis.path),
@@ -83,7 +83,7 @@ def data(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def page(analysis: Analysis) -> str:
+def render_page(analysis: Analysis) -> str:
     """Return the result as an HTML page with a map of the sizes."""
     facts = [(f"{analysis.bytes:,} bytes in {len(analysis.inventory.entries):,} files.", False)]
     if analysis.budget is not None and analysis.left is not None:

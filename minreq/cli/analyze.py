@@ -60,11 +60,11 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
         writing.check_writable(settings.html)
     analysis = engine.analyze(settings)
     if settings.html is not None:
-        writing.write_files({settings.html: analysisview.page(analysis)})
+        writing.write_files({settings.html: analysisview.render_page(analysis)})
     if as_json:
-        click.echo(to_json(analysisview.data(analysis)))
+        click.echo(to_json(analysisview.to_json_data(analysis)))
     else:
-        for line in analysisview.lines(analysis):
+        for line in analysisview.format_lines(analysis):
             click.echo(line)
     with after_result():
         analyze.check_budget(analysis)

@@ -97,7 +97,7 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
         writing.check_writable(settings.html)
     with report.show_progress() as progress:
         built = engine.build(settings, progress)
-        progress.finish(() if report.as_json else buildview.lines(built, progress.seconds))
+        progress.finish(() if report.as_json else buildview.format_lines(built, progress.seconds))
     if settings.html is not None:
-        writing.write_files({settings.html: buildview.page(built)})
-    report.print_result(lambda: buildview.data(built))
+        writing.write_files({settings.html: buildview.render_page(built)})
+    report.print_result(lambda: buildview.to_json_data(built))

@@ -14,7 +14,7 @@ from minreq.model import LAMBDA_LIMIT
 from minreq.pages import treemap
 
 
-def lines(built: BuildResult, seconds: float) -> Iterator[Text]:
+def format_lines(built: BuildResult, seconds: float) -> Iterator[Text]:
     """Return the lines for a person. The totals come last, where a terminal shows them."""
     yield Text()
     yield Text(f"Savings by step, proven together by {_proof(built)}", style="bold")
@@ -43,7 +43,7 @@ def _table(built: BuildResult) -> list[tuple[str, ...]]:
     return [("step", "bytes", "files", "risk", "why"), *steps]
 
 
-def page(built: BuildResult) -> str:
+def render_page(built: BuildResult) -> str:
     """Return the result as an HTML page with a map of the sizes."""
     sentences = [f"{each.strip()}: {count} {words}" for each, count, words in _sizes(built)]
     sentences += [
@@ -103,7 +103,7 @@ def _sizes(built: BuildResult) -> Iterator[tuple[str, str, str]]:
     yield "  left", f"{left:,}", f"of {_limit(built):,} bytes{beside}"
 
 
-def data(built: BuildResult) -> dict[str, Any]:
+def to_json_data(built: BuildResult) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     return {
         "output": built.output.as_posix(),

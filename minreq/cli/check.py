@@ -57,7 +57,7 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     settings = environment_settings({**flags, "cache_dir": cache_dir()}, read_configuration(name))
     standing = engine.check(settings)
     if as_json:
-        click.echo(to_json(_data(settings, standing)))
+        click.echo(to_json(_to_json_data(settings, standing)))
     elif not quiet:
         number = pluralize(len(standing.lock.selection.kept), "distribution")
         gaps = f", {pluralize(len(standing.gaps), 'unmet requirement')}" if standing.gaps else ""
@@ -67,7 +67,7 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
             click.echo(line)
 
 
-def _data(settings: EnvironmentSettings, standing: EnvironmentStatus) -> dict[str, Any]:
+def _to_json_data(settings: EnvironmentSettings, standing: EnvironmentStatus) -> dict[str, Any]:
     return {
         "lock": settings.lock.as_posix(),
         "environment": settings.environment,

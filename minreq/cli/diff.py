@@ -51,13 +51,13 @@ def command(engine: Engine, /, *, old: Path, new: Path, form: str, as_json: bool
     """
     difference = engine.diff(old, new)
     if as_json:
-        click.echo(to_json(data(difference)))
+        click.echo(to_json(to_json_data(difference)))
         return
-    for line in markdown(difference) if form == "markdown" else text(difference):
+    for line in format_markdown(difference) if form == "markdown" else format_text(difference):
         click.echo(printable(line))
 
 
-def text(difference: LockDifference) -> Iterator[str]:
+def format_text(difference: LockDifference) -> Iterator[str]:
     """Return the lines for a terminal."""
     yield _title(difference)
     for heading, rows in _sections(difference):
@@ -68,7 +68,7 @@ def text(difference: LockDifference) -> Iterator[str]:
     yield _bytes(difference)
 
 
-def markdown(difference: LockDifference) -> Iterator[str]:
+def format_markdown(difference: LockDifference) -> Iterator[str]:
     """Return the lines of Markdown for the text of a pull request."""
     yield f"**{_title(difference)}**"
     for heading, rows in _sections(difference):
@@ -83,7 +83,7 @@ def markdown(difference: LockDifference) -> Iterator[str]:
     yield _bytes(difference)
 
 
-def data(difference: LockDifference) -> dict[str, Any]:
+def to_json_data(difference: LockDifference) -> dict[str, Any]:
     """Return the differences as a dictionary for ``--json``."""
     return {
         "old": _lock_data(difference.old, difference.bytes_before),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minreq.exposure.command import Exposure
     from minreq.lockfile.difference import LockDifference
     from minreq.providers.needs import Measurement
-    from minreq.verify.canary import Canary
+    from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
 
 
@@ -119,11 +119,11 @@ class Engine:
         heap.limit_fragmentation()
         return measure.measure(settings, reporter)
 
-    def canary(self, settings: VerifySettings, output: Path) -> Canary:
+    def export_smoke(self, settings: VerifySettings, output: Path) -> ExportedSmoke:
         """Write the smoke of a lock as a script that calls real endpoints."""
-        from minreq.verify import canary  # noqa: PLC0415 # Late, see the class.
+        from minreq.verify import exportsmoke  # noqa: PLC0415 # Late, see the class.
 
-        return canary.export(settings.lock, output, settings.smokes, settings.smoke_files)
+        return exportsmoke.export(settings.lock, output, settings.smokes, settings.smoke_files)
 
     def diagnose(self, cache_dir: Path) -> Diagnosis:
         """Return how this machine isolates a smoke."""

@@ -60,12 +60,12 @@ def command(
         lines = [to_json({"distributions": [_branch_data(each) for each in branches]})] if as_json else _tree(branches)
     else:
         read, explanation = engine.explain(path, name)
-        lines = [to_json(_data(explanation))] if as_json else _lines(read, explanation)
+        lines = [to_json(_to_json_data(explanation))] if as_json else _format_lines(read, explanation)
     for line in lines:
         click.echo(line if as_json else printable(line))
 
 
-def _lines(lock: Lock, explanation: Explanation) -> Iterator[str]:
+def _format_lines(lock: Lock, explanation: Explanation) -> Iterator[str]:
     entry = explanation.entry
     name = f"{entry.candidate.name} {entry.candidate.version}"
     if isinstance(entry, Kept):
@@ -240,7 +240,7 @@ def _branch_data(branch: ImportTreeNode) -> dict[str, Any]:
     }
 
 
-def _data(explanation: Explanation) -> dict[str, Any]:
+def _to_json_data(explanation: Explanation) -> dict[str, Any]:
     entry = explanation.entry
     is_in = isinstance(entry, Kept)
     rows = _why_in(entry) if isinstance(entry, Kept) else _why_out(entry)

@@ -73,15 +73,15 @@ def command(
         exposure = engine.expose(settings, progress)
     unguarded = [site for site in exposure.sites if site.unguarded]
     report.print_result(
-        lambda: {"unguarded": len(unguarded), "sites": list(map(_data, exposure.sites))},
-        map(printable, _lines(exposure, everything=everything)),
+        lambda: {"unguarded": len(unguarded), "sites": list(map(_to_json_data, exposure.sites))},
+        map(printable, _format_lines(exposure, everything=everything)),
     )
     if fail_on is not None and unguarded:
         with after_result():
             raise UnguardedImports(str(settings.lock), [_where(site) for site in unguarded])
 
 
-def _lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:
+def _format_lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:
     sites = exposure.sites
     if not sites:
         yield "No import in the kept code leads to a left-out distribution."
@@ -133,7 +133,7 @@ def _why(site: ImportSite) -> str:
     return ("in traced code" if site.reach == "traced" else "not reachable from traced code") + caught
 
 
-def _data(site: ImportSite) -> dict[str, Any]:
+def _to_json_data(site: ImportSite) -> dict[str, Any]:
     led_by = site.led_by
     return {
         "distribution": site.distribution,

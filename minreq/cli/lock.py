@@ -217,13 +217,15 @@ def command(
             progress.note(note)
         lock = engine.lock(settings, progress)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
-        summary = lockview.lines(lock, settings, progress.seconds, wrote=progress.wrote, changed=changed, html=html)
+        summary = lockview.format_lines(
+            lock, settings, progress.seconds, wrote=progress.wrote, changed=changed, html=html
+        )
         if html is not None:
             from minreq.cli import lockpage  # noqa: PLC0415
 
-            writing.write_files({html: lockpage.page(lock)})
+            writing.write_files({html: lockpage.render_page(lock)})
         progress.finish(() if report.as_json or settings.check else summary)
-    report.print_result(lambda: lockview.data(lock, settings))
+    report.print_result(lambda: lockview.to_json_data(lock, settings))
     if settings.check and not report.as_json and not report.quiet:
         click.echo(f"{settings.output} is up to date", err=True)
     if settings.output == STDOUT and not report.as_json:

@@ -19,7 +19,7 @@ _VERBS = {
 }
 
 
-def page(lock: Lock) -> str:
+def render_page(lock: Lock) -> str:
     """Return the page: each distribution, kept or left out, with its imports and its evidence."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     size = sum(each.bytes for each in kept)

@@ -24,7 +24,7 @@ _BAR_WIDTH = 40
 _NEAR_LIMIT = 0.75
 
 
-def lines(
+def format_lines(
     lock: Lock,
     settings: Settings,
     seconds: float,
@@ -69,7 +69,7 @@ def lines(
         yield Text(f"Wrote {html}")
 
 
-def data(lock: Lock, settings: Settings) -> dict[str, Any]:
+def to_json_data(lock: Lock, settings: Settings) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     is_written = settings.output != STDOUT and not settings.dry_run

@@ -76,14 +76,14 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     with report.show_progress() as progress:
         needs = engine.providers(settings, progress)
         progress.finish()
-    report.print_result(lambda: _data(needs), map(printable, _lines(needs)))
+    report.print_result(lambda: _to_json_data(needs), map(printable, _format_lines(needs)))
     failed = [each.provider for each in needs.providers if each.failure]
     if failed:
         with after_result():
             raise ProvidersNotMeasured(failed)
 
 
-def _lines(needs: Measurement) -> Iterator[str]:
+def _format_lines(needs: Measurement) -> Iterator[str]:
     size = sum(part.bytes for part in needs.base)
     yield (
         f"{needs.root} {needs.version} on Python {needs.platform.python_version}: the import needs "
@@ -128,7 +128,7 @@ def _skipped_lines(needs: Measurement) -> Iterator[str]:
         yield f"skipped in part or whole: {', '.join(stages)}: {reason}"
 
 
-def _data(needs: Measurement) -> dict[str, Any]:
+def _to_json_data(needs: Measurement) -> dict[str, Any]:
     return {
         "root": needs.root,
         "version": str(needs.version),

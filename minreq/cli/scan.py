@@ -64,10 +64,10 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     with report.show_progress() as progress:
         usage = engine.scan(settings, progress)
         progress.finish(f"{each.file} {each.reason}: passed over" for each in usage.skipped)
-    report.print_result(lambda: _data(usage, settings), _lines(usage, settings))
+    report.print_result(lambda: _to_json_data(usage, settings), _format_lines(usage, settings))
 
 
-def _lines(usage: Usage, settings: Settings) -> Iterator[str]:
+def _format_lines(usage: Usage, settings: Settings) -> Iterator[str]:
     rows = [[str(each.place), each.provider, each.model, each.description] for each in usage.provider_uses]
     rows += [[str(each.place), "unknown", "", f"{each.description}: the model {each.reason}"] for each in usage.unknown]
     if rows:
@@ -108,7 +108,7 @@ def _command(usage: Usage, settings: Settings) -> str | None:
     return shlex.join(["minreq", "lock", *root, *profiles, "--providers", ",".join(usage.providers), *features])
 
 
-def _data(usage: Usage, settings: Settings) -> dict[str, Any]:
+def _to_json_data(usage: Usage, settings: Settings) -> dict[str, Any]:
     return {
         "providers": list(usage.providers),
         "features": list(usage.features),

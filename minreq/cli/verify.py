@@ -42,7 +42,7 @@ def _artifact_options(function: Function) -> Function:
         ),
         group.declare(
             "--export-smoke",
-            "canary",
+            "script",
             type=Path,
             metavar="FILE",
             help="Verify nothing; write the smoke as a script that calls the real endpoints. You run the script.",
@@ -59,14 +59,14 @@ def _artifact_options(function: Function) -> Function:
 @index_options
 @pass_report
 @click.pass_obj
-def command(engine: Engine, /, *, report: Report, canary: Path | None, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, script: Path | None, **flags: Any) -> None:
     """Run the smoke of LOCK again, on the lock alone, and compare with the evidence.
 
     LOCK: default is the output of `minreq lock`.
     """
     settings = report.settings(verify_settings, flags)
-    if canary is not None:
-        _export(engine, settings, canary, report)
+    if script is not None:
+        _export(engine, settings, script, report)
         return
     with report.show_progress() as progress:
         lock = engine.verify(settings, progress)
@@ -75,14 +75,14 @@ def command(engine: Engine, /, *, report: Report, canary: Path | None, **flags: 
 
 
 def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report) -> None:
-    """Write the canary of a lock to *file*, and report it."""
-    canary = engine.canary(settings, file)
+    """Write the smoke of a lock as a script to *file*, and report it."""
+    exported = engine.export_smoke(settings, file)
     report.print_result(
-        lambda: {"file": file.as_posix(), "stages": list(canary.stages), "left_out": list(canary.left_out)}
+        lambda: {"file": file.as_posix(), "stages": list(exported.stages), "left_out": list(exported.left_out)}
     )
     if report.as_json:
         return
-    if canary.left_out:
-        click.echo(f"left out, since only the emulator can answer: {', '.join(canary.left_out)}", err=True)
+    if exported.left_out:
+        click.echo(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}", err=True)
     calls = "it calls the real endpoints with the credentials in its environment; minreq never runs it"
-    click.echo(f"wrote {file}, {pluralize(len(canary.stages), 'stage')}; {calls}", err=True)
+    click.echo(f"wrote {file}, {pluralize(len(exported.stages), 'stage')}; {calls}", err=True)

@@ -86,10 +86,10 @@ def command(engine: Engine, /, *, trace: bool, report: Report, **flags: Any) -> 
         progress.finish(())
     if settings.plot is not None:
         writing.write_files({settings.plot: plot.render_bars(*_chart(survey), mark="size of a lock")})
-    report.print_result(lambda: _data(survey), _lines(survey))
+    report.print_result(lambda: _to_json_data(survey), _format_lines(survey))
 
 
-def _lines(survey: Survey) -> Iterator[str]:
+def _format_lines(survey: Survey) -> Iterator[str]:
     minimal = any(release.lock_size is not None for release in survey.releases)
     heading = [survey.root, "unpacked", "requires", *(["minimal"] if minimal else []), "loads", "largest parts"]
     rows = [heading]
@@ -107,7 +107,7 @@ def _lines(survey: Survey) -> Iterator[str]:
     yield from map(printable, survey.warnings)
 
 
-def _data(survey: Survey) -> dict[str, Any]:
+def _to_json_data(survey: Survey) -> dict[str, Any]:
     return {
         "root": survey.root,
         "target": survey.target.name,

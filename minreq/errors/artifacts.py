@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import NegativeAnswer, UsageError, on_lines
+from minreq.errors.branches import NegativeAnswer, UsageError, format_parts
 
 
 class EnvironmentDiffers(NegativeAnswer):
@@ -20,7 +20,7 @@ class EnvironmentDiffers(NegativeAnswer):
     def __str__(self) -> str:
         return (
             f"{self.environment} does not match {self.lock}; "
-            f"`minreq sync --python` repairs it{on_lines(self.sentences)}"
+            f"`minreq sync --python` repairs it{format_parts(self.sentences)}"
         )
 
 
@@ -35,7 +35,7 @@ class SyncFailed(NegativeAnswer):
 
     def __str__(self) -> str:
         problem = f"cannot sync {self.environment} with the lock"
-        return f"{problem}; pip-sync ended with status {self.status}{on_lines(self.output)}"
+        return f"{problem}; pip-sync ended with status {self.status}{format_parts(self.output)}"
 
 
 class OwnEnvironment(UsageError):
@@ -107,7 +107,7 @@ class BuildFailed(NegativeAnswer):
     def __str__(self) -> str:
         how = f"--slim {self.slim} --bytecode {self.bytecode}"
         outcome = f"the tree built from {self.lock} with {how} does not work; nothing was written"
-        return f"{outcome}; {self.advice}{on_lines(self.sentences)}"
+        return f"{outcome}; {self.advice}{format_parts(self.sentences)}"
 
 
 class ArchiveTooLarge(NegativeAnswer):
@@ -142,7 +142,7 @@ class BuildOverBudget(NegativeAnswer):
         over = self.size + self.reserve - self.budget
         return (
             f"{self.what} has {self.size:,} bytes{beside}, {over:,} over the budget of {self.budget:,}; "
-            f"nothing was written; these may help{on_lines(self.advice)}"
+            f"nothing was written; these may help{format_parts(self.advice)}"
         )
 
 

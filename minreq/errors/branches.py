@@ -53,7 +53,7 @@ class IndexFailure(MinreqError):
     reason = "index"
 
 
-def on_lines(sentences: Sequence[str]) -> str:
+def format_parts(sentences: Sequence[str]) -> str:
     """Return the end of a sentence with several parts: each part on its own line."""
     return ":" + "".join(f"\n  {sentence}" for sentence in sentences)
 

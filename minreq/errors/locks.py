@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import NegativeAnswer, UsageError, on_lines
+from minreq.errors.branches import NegativeAnswer, UsageError, format_parts
 
 
 class LockStale(NegativeAnswer):
@@ -19,7 +19,7 @@ class LockStale(NegativeAnswer):
         self.lock, self.reasons = lock, tuple(reasons)
 
     def __str__(self) -> str:
-        return f"{self.lock} is stale; run `minreq lock` again{on_lines(self.reasons)}"
+        return f"{self.lock} is stale; run `minreq lock` again{format_parts(self.reasons)}"
 
 
 class ProofFailed(NegativeAnswer):
@@ -32,7 +32,7 @@ class ProofFailed(NegativeAnswer):
         self.lock, self.sentences = lock, tuple(sentences)
 
     def __str__(self) -> str:
-        return f"{self.lock} is not proven{on_lines(self.sentences)}"
+        return f"{self.lock} is not proven{format_parts(self.sentences)}"
 
 
 class RunsDisagree(NegativeAnswer):
@@ -49,7 +49,7 @@ class RunsDisagree(NegativeAnswer):
             "runs contradict the lock, twice each; either minreq has a defect or features depend on each other; "
             "nothing was written; --settle runs finds the set by separate runs, without shortcuts"
         )
-        return f"{what}{on_lines(self.sentences)}"
+        return f"{what}{format_parts(self.sentences)}"
 
 
 class UnguardedImports(NegativeAnswer):
@@ -78,7 +78,7 @@ class PinnedFilesMissing(NegativeAnswer):
         self.lock, self.faults = lock, tuple(faults)
 
     def __str__(self) -> str:
-        return f"some files that {self.lock} pins are not available; run `minreq lock` again{on_lines(self.faults)}"
+        return f"some files that {self.lock} pins are not available; run `minreq lock` again{format_parts(self.faults)}"
 
 
 class LockEdited(NegativeAnswer):
@@ -91,7 +91,7 @@ class LockEdited(NegativeAnswer):
         self.lock, self.edits = lock, tuple(edits)
 
     def __str__(self) -> str:
-        return f"{self.lock} was edited and is not proven; undo the changes, or lock again{on_lines(self.edits)}"
+        return f"{self.lock} was edited and is not proven; undo the changes, or lock again{format_parts(self.edits)}"
 
 
 class OverBudget(NegativeAnswer):
@@ -134,7 +134,9 @@ class LockUnreadable(UsageError):
     def __str__(self) -> str:
         lines = [f"{self.lock}:{line}: {why}" for line, why in self.faults]
         ending = "repair it, or move it away and lock again"
-        return f"{lines[0]}; {ending}" if len(lines) == 1 else f"{self.lock} is not a lock; {ending}{on_lines(lines)}"
+        return (
+            f"{lines[0]}; {ending}" if len(lines) == 1 else f"{self.lock} is not a lock; {ending}{format_parts(lines)}"
+        )
 
 
 class LockMissing(UsageError):

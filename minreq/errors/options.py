@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import UsageError, on_lines, suggest
+from minreq.errors.branches import UsageError, format_parts, suggest
 
 
 class InvalidOptions(UsageError):
@@ -18,7 +18,9 @@ class InvalidOptions(UsageError):
 
     def __str__(self) -> str:
         return (
-            self.faults[0] if len(self.faults) == 1 else f"{len(self.faults)} options are wrong{on_lines(self.faults)}"
+            self.faults[0]
+            if len(self.faults) == 1
+            else f"{len(self.faults)} options are wrong{format_parts(self.faults)}"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minreq.errors.branches import NegativeAnswer, UsageError, on_lines
+from minreq.errors.branches import NegativeAnswer, UsageError, format_parts
 
 
 class ScanInterrupted(NegativeAnswer):
@@ -32,7 +32,7 @@ class UnknownModels(NegativeAnswer):
     def __str__(self) -> str:
         return (
             "minreq cannot find the providers of these calls; name them with --providers, and accept the calls with "
-            f"--allow-unknown{on_lines(self.calls)}"
+            f"--allow-unknown{format_parts(self.calls)}"
         )
 
 

@@ -14,7 +14,7 @@ from minreq.exposure import sites as import_sites
 from minreq.exposure.sites import ImportSite
 from minreq.index.client import IndexClient
 from minreq.lockfile import reading
-from minreq.lockfile.finder import Finder, recorded_pin
+from minreq.lockfile.pinnedfiles import PinnedFileFinder, recorded_pin
 from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.reporting import Reporter
 from minreq.task import fromlock, task
@@ -57,7 +57,7 @@ def _unpack(
         index_settings = task.read_index_settings(settings.index)
         with IndexClient(index_settings, settings.cache_dir / "index") as index:
             store = Store(folder, index, on_fetched=reporter.fetched, allow_pth=allow_pth)
-            finder = Finder(index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds)
+            finder = PinnedFileFinder(index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds)
             found = finder.find(lock, missing)
             if not found.complete:
                 raise PinnedFilesMissing(str(settings.lock), found.faults)

@@ -155,8 +155,8 @@ def _save(imports: DistributionImports) -> None:
     }
     text = json.dumps(document, separators=(",", ":")).encode()
     folder = imports.tree.parent
-    temporary.sweep(folder)
-    with temporary.folder(folder) as unfinished:
+    temporary.remove_abandoned(folder)
+    with temporary.make_temporary_folder(folder) as unfinished:
         new = unfinished / _FILENAME
         new.write_bytes(_digest(text) + b"\n" + text)
         new.replace(folder / _FILENAME)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from minreq.model import Frame, Question, QuestionKind
 from minreq.source import syntax
-from minreq.source.handlers import (
+from minreq.source.modulenames import absolute_name, resolve_dots, with_parents
+from minreq.source.optionalimports import (
     MAX_SOURCE_BYTES,
     Block,
     Handler,
@@ -19,7 +20,6 @@ from minreq.source.handlers import (
     find_reraising_handler,
     lambda_lines,
 )
-from minreq.source.modulenames import absolute_name, with_parents
 from minreq.system import regularfile
 
 MODULE_LEVEL = "<module>"
@@ -63,8 +63,7 @@ def read_lines(source: bytes, file: str) -> ImportLines:
     package = package_of(file)
     names = []
     for line, match in syntax.matches_with_lines(_NAME, source):
-        dotted_name = match[1].decode("utf-8", "replace")
-        name = absolute_name(dotted_name.lstrip("."), len(dotted_name) - len(dotted_name.lstrip(".")), package)
+        name = resolve_dots(match[1].decode("utf-8", "replace"), package)
         if name:
             names.append((line, name))
     return ImportLines(
@@ -83,8 +82,7 @@ def _modules_of_match(match: re.Match[bytes], package: str) -> Iterator[str]:
         for part in modules.decode("utf-8", "replace").split(","):
             yield from with_parents(part.split(" as ")[0].strip())
         return
-    dotted_name = match["base"].decode("utf-8", "replace")
-    base = absolute_name(dotted_name.lstrip("."), len(dotted_name) - len(dotted_name.lstrip(".")), package)
+    base = resolve_dots(match["base"].decode("utf-8", "replace"), package)
     if not base:
         return
     yield from with_parents(base)

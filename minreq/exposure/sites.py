@@ -74,7 +74,7 @@ def find_import_sites(
         for asker in each.askers
         if asker.frame is not None
     }
-    naming_files = graph.files_naming(left_out_modules)
+    naming_files = graph.find_files_naming(left_out_modules)
     index.parse_files(naming_files)
     found = {site for file in naming_files for site in _sites_of(file, graph, left_out_modules, declined)}
     index.save()
@@ -113,7 +113,7 @@ def _sites_of(
             owner = next((left_out_modules[name] for name in with_parents(module) if name in left_out_modules), None)
             if owner is None or statement.never_runs:
                 continue
-            chain = graph.chain_to(file, statement)
+            chain = graph.find_chain(file, statement)
             yield ImportSite(
                 distribution=owner,
                 module=module,
@@ -149,12 +149,12 @@ class _ImportGraph:
         self.owners = index.owners
         self.statements = index.statements
 
-    def files_naming(self, modules: Iterable[str]) -> list[str]:
+    def find_files_naming(self, modules: Iterable[str]) -> list[str]:
         """The files that may import one of *modules*."""
         tops = {module.partition(".")[0] for module in modules}
         return [file for file in self.owners if not tops.isdisjoint(self._index.lines(file).tops)]
 
-    def chain_to(self, file: str, statement: ImportStatement) -> _ImportChain:
+    def find_chain(self, file: str, statement: ImportStatement) -> _ImportChain:
         """The shortest chain of imports from traced code to *statement* of *file*.
 
         A lazy import fails in the call of its function. An import at module level fails the import of its file, so a
@@ -167,7 +167,7 @@ class _ImportGraph:
         visited = {waiting[0][:2]}
         while waiting:
             module, fails, steps = waiting.popleft()
-            for importer, via in self._verified_importers(module):
+            for importer, via in self._confirmed_importers(module):
                 handler = via.handler if fails else None
                 if handler is not None:
                     caught = caught or handler
@@ -181,7 +181,7 @@ class _ImportGraph:
                     waiting.append((*state, steps + 1))
         return _ImportChain(reach="apart", handler=caught)
 
-    def _verified_importers(self, file: str) -> Iterator[tuple[str, ImportStatement]]:
+    def _confirmed_importers(self, file: str) -> Iterator[tuple[str, ImportStatement]]:
         """The reachable files that import *file*, as their syntax trees confirm, or name it in a text."""
         for importer, line, by_name in self._importers.get(file, ()):
             if importer not in self._reachable:

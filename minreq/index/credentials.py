@@ -27,7 +27,7 @@ class CredentialStore:
 
     def find(self, url: str) -> Credentials | None:
         """Return credentials for the first request: of the index nearest to *url* on its host, else of netrc."""
-        origin = _origin(url)
+        origin = _parse_origin(url)
         with self._lock:
             if from_keyring := self._from_keyring.get(origin):
                 return from_keyring
@@ -38,7 +38,7 @@ class CredentialStore:
 
     def ask_keyring(self, url: str) -> Credentials | None:
         """Return the credentials that keyring has for *url*, ``None`` when it has none; ask once for each host."""
-        origin = _origin(url)
+        origin = _parse_origin(url)
         with self._lock:
             if origin not in self._from_keyring:
                 same_host = self._configured_for(origin)
@@ -48,10 +48,10 @@ class CredentialStore:
             return self._from_keyring[origin]
 
     def _configured_for(self, origin: str) -> list[Credentials]:
-        return [credentials for credentials in self._configured if _origin(credentials.url) == origin]
+        return [credentials for credentials in self._configured if _parse_origin(credentials.url) == origin]
 
 
-def _origin(url: str) -> str:
+def _parse_origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 

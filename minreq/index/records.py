@@ -31,7 +31,7 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._unfinished = folder.with_name("unfinished")
-        temporary.sweep(self._unfinished)
+        temporary.remove_abandoned(self._unfinished)
 
     def metadata(self, wheel: Wheel) -> bytes | None:
         """Return the bytes of ``METADATA``, ``None`` where not recorded."""
@@ -89,7 +89,7 @@ class Records:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._unfinished.mkdir(exist_ok=True)
-            with temporary.folder(self._unfinished) as folder:
+            with temporary.make_temporary_folder(self._unfinished) as folder:
                 whole = folder / path.name
                 whole.write_bytes(_digest(text) + b"\n" + text)
                 whole.replace(path)

@@ -33,7 +33,7 @@ _NETWORK = (
 )
 
 
-def refusal(sdist: Sdist, settings: IndexSettings, platforms: Iterable[Platform]) -> NoWheel | None:
+def find_refusal(sdist: Sdist, settings: IndexSettings, platforms: Iterable[Platform]) -> NoWheel | None:
     """Return why *sdist* may not be built for *platforms*, ``None`` when it may; the caller raises or shows it."""
     names = settings.only_binary
     if sdist.name in names or (":all:" in names and sdist.name not in settings.no_binary):
@@ -56,7 +56,7 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
     # pip runs in another folder.
     archive, python, to = archive.absolute(), python.absolute(), to.absolute()
     to.mkdir(parents=True, exist_ok=True)
-    with temporary.folder(to) as out:
+    with temporary.make_temporary_folder(to) as out:
         built, lines = _pip_wheel(archive, python=python, out=out, settings=settings)
         if built is None:
             raise SdistBuildFailed(sdist.name, str(sdist.version), lines)
@@ -75,7 +75,7 @@ def build_project(project: Path, *, python: Path, to: Path, settings: IndexSetti
     """
     python, to = python.absolute(), to.absolute()
     to.mkdir(parents=True, exist_ok=True)
-    with temporary.folder(to) as folder:
+    with temporary.make_temporary_folder(to) as folder:
         copy, out = folder / "project", folder / "out"
         # Some tools write into the project's folder.
         shutil.copytree(project, copy, symlinks=True, ignore=_ignored_names)
@@ -99,7 +99,7 @@ def _pip_wheel(
     source: Path, *, python: Path, out: Path, settings: IndexSettings
 ) -> tuple[Path | None, tuple[str, ...]]:
     """Return the wheel that pip builds in *out*, ``None`` if it builds none, and the last lines of its output."""
-    with temporary.folder() as home:
+    with temporary.make_temporary_folder() as home:
         command = [sys.executable, "-I", "-m", "pip", "--python", str(python), "wheel"]
         options = ["--no-deps", "--no-input", "--progress-bar", "off", "--wheel-dir", str(out)]
         answer = subprocess.run(

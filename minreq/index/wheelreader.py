@@ -179,7 +179,7 @@ class WheelReader:
         if path is not None:
             return path
         try:
-            folder = self._temporary.enter_context(temporary.folder())
+            folder = self._temporary.enter_context(temporary.make_temporary_folder())
             whole = folder / "wheel"
             with whole.open("w+b") as stream:
                 self.download(wheel, stream)

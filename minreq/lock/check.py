@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
-from minreq.lockfile import evidence as evidence_file, finder, staleness
+from minreq.lockfile import evidence as evidence_file, pinnedfiles, staleness
 from minreq.model import Lock
 from minreq.reporting import Reporter, Step
 from minreq.task.task import Task, is_known_bad, prepare_task, read_index_settings, read_previous_lock
@@ -96,12 +96,12 @@ def _read_lock(output: Path) -> tuple[Lock, str]:
     return evidence_file.load(evidence.read_text("utf-8"), filename=evidence.name), output.read_text("utf-8")
 
 
-def find_withdrawn_files(lock: Lock, index: finder.Index) -> Mapping[str, str]:
+def find_withdrawn_files(lock: Lock, index: pinnedfiles.Index) -> Mapping[str, str]:
     """Return the pinned files of *lock* that were yanked or are gone, by name; raise the index failures."""
-    return finder.find_withdrawn_files(index, (kept.candidate for kept in lock.selection.kept))
+    return pinnedfiles.find_withdrawn_files(index, (kept.candidate for kept in lock.selection.kept))
 
 
-def _find_withdrawn_files_if_reachable(lock: Lock, index: finder.Index, reporter: Reporter) -> Mapping[str, str]:
+def _find_withdrawn_files_if_reachable(lock: Lock, index: pinnedfiles.Index, reporter: Reporter) -> Mapping[str, str]:
     """Return the withdrawn files, or nothing if the index cannot be reached: that does not make a lock stale."""
     try:
         return find_withdrawn_files(lock, index)

@@ -21,9 +21,9 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
     Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. Raises every
     branch of ``MinreqError``.
     """
-    temporary.sweep()
+    temporary.remove_abandoned()
     # The store does this too, but an unchanged lock never opens the store.
-    temporary.sweep(settings.cache_dir / "wheels" / "unfinished")
+    temporary.remove_abandoned(settings.cache_dir / "wheels" / "unfinished")
     if settings.scan:
         from minreq.task import scan  # noqa: PLC0415 # Heavy, and seldom needed.
 

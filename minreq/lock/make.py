@@ -12,10 +12,10 @@ from minreq.config import Settings
 from minreq.errors import BaselineFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lock import resolve, tools as tooling
+from minreq.lock import resolve, smoketools
 from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
-from minreq.lock.tools import Tools
+from minreq.lock.smoketools import Tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.compare import normalize_behaviour
@@ -166,7 +166,7 @@ def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Ite
 def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, reporter: Reporter) -> MinimalSet:
     """Add to *minimal_set* the distributions that kept code imports and that no run could be without."""
     path_map = runner.setup.make_path_map(runner.scratch)
-    masked = tooling.find_masked(
+    masked = smoketools.find_masked(
         tools.installed,
         frozenset(minimal_set.evidence) | runner.closure.resolution.provided,
         loaded=minimal_set.trace.importer_of_file.keys(),

@@ -14,8 +14,8 @@ from minreq.errors import IndexFailure, ResolutionFailure
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lock import tools as tooling
-from minreq.lock.tools import Extend, Tools
+from minreq.lock import smoketools
+from minreq.lock.smoketools import Extend, Tools
 from minreq.model import Candidate, Resolution
 from minreq.reporting import Reporter, Step
 from minreq.resolver import ResolverInput, extend, resolve
@@ -56,7 +56,7 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
 
     reporter.began(Step.MAP)
     more = partial(extend, inputs=resolver_input, index=index)
-    tools = tooling.resolve_tools(resolution, task.settings.smoke_with, more)
+    tools = smoketools.resolve_tools(resolution, task.settings.smoke_with, more)
     closure = Closure(_add_known_extras(task, resolution, more), index, store, more)
     reporter.mapped({name: closure.installed_bytes(name) for name in resolution.pins})
     return ResolvedTask(resolver_input=resolver_input, resolution=resolution, closure=closure, tools=tools, store=store)

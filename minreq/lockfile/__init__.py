@@ -5,7 +5,7 @@ __all__ = [
     "difference",
     "edits",
     "evidence",
-    "finder",
+    "pinnedfiles",
     "pylock",
     "reading",
     "requirements",

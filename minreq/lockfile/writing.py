@@ -37,9 +37,9 @@ def check_writable(path: Path) -> None:
     """Raise ``OutputUnwritable`` if *path* cannot be written; called before the work begins."""
     target = _target(path)
     _check_folder(path, target)
-    temporary.sweep(target.parent)
+    temporary.remove_abandoned(target.parent)
     try:
-        with temporary.folder(target.parent) as folder:
+        with temporary.make_temporary_folder(target.parent) as folder:
             (folder / target.name).touch()
     except OSError as error:
         raise OutputUnwritable(path, _why(error)) from error
@@ -70,9 +70,9 @@ def _stage(target: Path, path: Path, text: str, folders: ExitStack) -> tuple[Pat
     A replacement is atomic only within one file system. This also removes what a killed process left there.
     """
     _check_folder(path, target)
-    temporary.sweep(target.parent)
+    temporary.remove_abandoned(target.parent)
     try:
-        folder = folders.enter_context(temporary.folder(target.parent))
+        folder = folders.enter_context(temporary.make_temporary_folder(target.parent))
         new, previous = folder / "new", folder / "previous"
         with new.open("xb") as stream:
             stream.write(text.encode("utf-8"))

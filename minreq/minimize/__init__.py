@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.search import MinimalSet, minimize
+from minreq.minimize.userchoices import UserChoices
 
 __all__ = [
     "MinimalSet",
@@ -11,7 +11,6 @@ __all__ = [
     "certify",
     "compare",
     "extras",
-    "hints",
     "minimize",
     "observe",
     "prefetch",

@@ -17,9 +17,9 @@ from minreq.minimize.compare import (
     Deviation,
     concerns_order,
     describe,
-    deviations,
-    hidden_deviations,
-    without_noise,
+    drop_noisy_kinds,
+    find_deviations,
+    find_deviations_in_volatile_text,
 )
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
@@ -160,14 +160,14 @@ class _CertifyRuns:
         """Return how a run without *name* differs from the proof; preferably as the evidence says."""
         proof, reference = self.minimal_set.proof.behaviour, self.minimal_set.reference.behaviour
         # What is new in each run differs between proof and reference, too.
-        found = (*deviations(proof, behaviour), *hidden_deviations([proof, reference], [behaviour]))
+        found = (*find_deviations(proof, behaviour), *find_deviations_in_volatile_text([proof, reference], [behaviour]))
         evidence = self.minimal_set.evidence[name]
         if isinstance(evidence, Difference):
             for each in found:
                 if (each.stage, each.what) == (evidence.stage, evidence.what):
                     return difference_evidence(name, each)
         if found:
-            found = without_noise(found, self.find_noise())
+            found = drop_noisy_kinds(found, self.find_noise())
         return difference_evidence(name, found[0]) if found else None
 
     def find_noise(self) -> tuple[Deviation, ...]:
@@ -175,7 +175,7 @@ class _CertifyRuns:
         with self._lock:
             if self._noise is None:
                 again = observe_environment(self.runner, self.present, "certify-again")
-                found = deviations(self.minimal_set.proof.behaviour, again.behaviour)
+                found = find_deviations(self.minimal_set.proof.behaviour, again.behaviour)
                 self._noise = (*self.minimal_set.noise, *found)
             return self._noise
 
@@ -194,8 +194,8 @@ class _CertifyRuns:
         found = self.unexpected_deviations(reference.behaviour, observation.behaviour)
         if not found:
             return
-        noise = deviations(reference.behaviour, self.run_reference(runner, _SET_SEED).behaviour)
-        beyond = without_noise(found, noise)
+        noise = find_deviations(reference.behaviour, self.run_reference(runner, _SET_SEED).behaviour)
+        beyond = drop_noisy_kinds(found, noise)
         noisy = {(each.stage, each.what) for each in noise}
         self.notes += sorted(
             f"{order}: {each.what} of {each.stage} differ from run to run with nothing left out"
@@ -227,7 +227,7 @@ class _CertifyRuns:
         accepted = {(each.stage, each.what) for each in self.minimal_set.degraded.values()}
         return tuple(
             each
-            for each in deviations(reference, behaviour)
+            for each in find_deviations(reference, behaviour)
             if (each.stage.removesuffix(_AGAIN), each.what) not in accepted
         )
 
@@ -259,15 +259,15 @@ def _stage(outcome: Outcome) -> str:
 
 def _plans_in_other_orders(plan: Plan) -> Iterator[tuple[str, Plan]]:
     if any(len(group.scripts) > 1 for group in plan.groups):
-        yield "features in reverse order", _reversed(plan)
-    yield "features twice in one process", _twice(plan)
+        yield "features in reverse order", _reverse_scripts(plan)
+    yield "features twice in one process", _repeat_scripts(plan)
 
 
-def _reversed(plan: Plan) -> Plan:
+def _reverse_scripts(plan: Plan) -> Plan:
     return replace(plan, groups=tuple(replace(group, scripts=group.scripts[::-1]) for group in plan.groups))
 
 
-def _twice(plan: Plan) -> Plan:
+def _repeat_scripts(plan: Plan) -> Plan:
     return replace(
         plan,
         groups=tuple(

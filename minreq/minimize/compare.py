@@ -56,7 +56,7 @@ class Deviation:
     second: str
 
 
-def deviations(first: Behaviour, second: Behaviour) -> tuple[Deviation, ...]:
+def find_deviations(first: Behaviour, second: Behaviour) -> tuple[Deviation, ...]:
     """Return what *second* did differently from *first*, in plan order; stages that only *second* has do not count."""
     others = {stage.stage: stage for stage in second.stages}
     found: list[Deviation] = []
@@ -80,13 +80,13 @@ def concerns_order(what: str) -> bool:
     return what.startswith(_ORDER_OF)
 
 
-def without_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
+def drop_noisy_kinds(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
     """Leave out of *found* each stage and kind that *noise* has too."""
     noisy = {(deviation.stage, deviation.what) for deviation in noise}
     return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in noisy)
 
 
-def beyond_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
+def subtract_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
     """Leave out of *found* what *noise* explains; *noise* is how two runs of the expected set differ.
 
     A missing line counts if both of those runs have it. If both have the same number of lines that vary, another
@@ -206,8 +206,8 @@ def _header_value(request: RecordedRequest, name: str) -> str:
     return ", ".join(normalize_text(value) for key, value in request.headers if key == name)
 
 
-def hidden_deviations(first: Sequence[Behaviour], second: Sequence[Behaviour]) -> tuple[Deviation, ...]:
-    """Return the deviations that `deviations` does not see, since they look like what is new in each run.
+def find_deviations_in_volatile_text(first: Sequence[Behaviour], second: Sequence[Behaviour]) -> tuple[Deviation, ...]:
+    """Return the deviations that `find_deviations` does not see, since they look like what is new in each run.
 
     Each side is one run or several runs of one kind; only what all runs of a side have counts. A digest counts if it
     is equal within a side and differs between the sides.

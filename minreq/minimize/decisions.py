@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded
-from minreq.minimize.choices import UserChoices
-from minreq.minimize.compare import Deviation, beyond_noise, describe
+from minreq.minimize.compare import Deviation, describe, subtract_noise
 from minreq.minimize.hints import imports_without_handler, loads_from_listing
 from minreq.minimize.observe import Observation
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
-from minreq.minimize.settle import BehaviourCheck, difference_evidence, failure_evidence
+from minreq.minimize.settle import BehaviourComparison, difference_evidence, failure_evidence
+from minreq.minimize.suspects import normalize_spelling, text_of_deviation
 from minreq.minimize.trace import Decision, has_group
+from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import QuestionKind
 from minreq.reporting import Reporter, Step
@@ -33,7 +34,7 @@ class UntraceableError(Exception):
 class Decisions:
     """The answers that are decided before the next trace, and what led to them.
 
-    Each ``learn_from_`` method returns a sentence that says why another trace is due, ``None`` where none is.
+    Each ``decide_after_`` method returns a sentence that says why another trace is due, ``None`` where none is.
     """
 
     choices: UserChoices
@@ -58,18 +59,18 @@ class Decisions:
         self.by_name = {name: Decision(accepted=False, reason="excluded") for name in self.choices.excluded}
 
     @property
-    def check_of_traces(self) -> BehaviourCheck:
-        """The check of forks of a trace that lack a distribution."""
-        return BehaviourCheck(
+    def comparison_of_traces(self) -> BehaviourComparison:
+        """What a fork of a trace that lacks a distribution is compared with."""
+        return BehaviourComparison(
             expected=self.reference.behaviour,
-            find_noise=self.reference.find_artefacts,
+            find_noise=self.reference.find_trace_deviations,
             known=self.deviation_by_suspect,
         )
 
     @property
-    def check_of_environments(self) -> BehaviourCheck:
-        """The check of environments that lack a distribution."""
-        return replace(self.check_of_traces, find_noise=self.reference.find_noise)
+    def comparison_of_environments(self) -> BehaviourComparison:
+        """What an environment that lacks a distribution is compared with."""
+        return replace(self.comparison_of_traces, find_noise=self.reference.find_noise)
 
     def decide_from_reference(self, runner: SmokeRunner) -> None:
         """Accept from the start what code of the reference imports without a handler."""
@@ -90,9 +91,9 @@ class Decisions:
 
     def deviations_of(self, trace: Observation) -> tuple[Deviation, ...]:
         """Return how *trace* differs from the reference, without the accepted differences."""
-        return self.reference.deviations_of_trace(trace.behaviour, self.verdicts.accepted_differences)
+        return self.reference.compare_trace(trace.behaviour, self.verdicts.accepted_differences)
 
-    def learn_from_reversals(self, names: Collection[NormalizedName], *, extra_added: bool) -> str | None:
+    def decide_after_reversals(self, names: Collection[NormalizedName], *, extra_added: bool) -> str | None:
         """Accept what the trace declined first and then had to accept; *names* are those distributions.
 
         With a reversed answer, or an extra that the closure got on the way, the trace is void and shows nothing else:
@@ -103,7 +104,7 @@ class Decisions:
         why = _sentence(names, "is needed after all", "are needed after all")
         return why or ("minreq added an extra" if extra_added else None)
 
-    def learn_from_failure(self, trace: Observation) -> str | None:
+    def decide_after_failure(self, trace: Observation) -> str | None:
         """Accept what the trace fails without."""
         if trace.failure is None:
             self._batch, self._guess_count = (), 1
@@ -143,7 +144,7 @@ class Decisions:
         self._guess_count *= 2
         return latest[: self._guess_count // 2]
 
-    def learn_from_deviation(self, trace: Observation) -> str | None:
+    def decide_after_deviation(self, trace: Observation) -> str | None:
         """Accept the distribution that most likely causes a deviation of the trace, as its suspect."""
         if trace.failure is not None:
             return None
@@ -176,14 +177,14 @@ class Decisions:
         found = self.deviations_of(trace)
         while found:
             suspects = self._suspects_of_deviation(trace, found[0])
-            if (suspects and self._is_named(suspects[0], trace, found[0])) or not self._is_artefact(found[0]):
+            if (suspects and self._is_named(suspects[0], trace, found[0])) or not self._is_of_tracing(found[0]):
                 break
             found = self.deviations_of(trace)
         return found
 
-    def _is_artefact(self, deviation: Deviation) -> bool:
-        """Whether a trace that accepts everything shows *deviation*, too: then no answer is its cause."""
-        if beyond_noise([deviation], self.reference.find_artefacts([deviation])):
+    def _is_of_tracing(self, deviation: Deviation) -> bool:
+        """Whether a trace that accepts everything shows *deviation*, too: then tracing is its cause, and no answer."""
+        if subtract_noise([deviation], self.reference.find_trace_deviations([deviation])):
             return False
         # What was not known before may have hidden that a suspect was the cause.
         self._cleared.clear()
@@ -193,18 +194,18 @@ class Decisions:
         """Accept all that was declined, since no single one causes *deviation*; settling finds which are needed."""
         names = trace.declined - set(self.verdicts.degraded)
         if not names:
-            return self._tolerate(trace, deviation)
+            return self._accept_difference(trace, deviation)
         for name in names:
             self.deviation_by_suspect[name] = deviation
             self.by_name[name] = Decision(accepted=True, reason=f"{deviation.what} of {deviation.stage} may differ")
         return f"{deviation.what} of {deviation.stage} differs; minreq tries again with {', '.join(sorted(names))}"
 
-    def _tolerate(self, trace: Observation, deviation: Deviation) -> str:
-        """Tolerate *deviation*: only degraded distributions are left out, so one of them causes it too."""
+    def _accept_difference(self, trace: Observation, deviation: Deviation) -> str:
+        """Accept *deviation*: only degraded distributions are left out, so one of them causes it too."""
         names = sorted(self.verdicts.degraded)
         if not names:
             raise UntraceableError(trace, deviation.stage, describe(deviation))
-        self.verdicts.tolerated_differences.append(difference_evidence(names[0], deviation))
+        self.verdicts.other_accepted_differences.append(difference_evidence(names[0], deviation))
         return f"{deviation.what} of {deviation.stage} also differs without {', '.join(names)}"
 
     def _reset(self, name: NormalizedName) -> None:
@@ -219,7 +220,7 @@ class Decisions:
         First come those that the text names, then those that a file named in the text asked for, then those that the
         trace declined late.
         """
-        text = _spell(deviation)
+        text = normalize_spelling(text_of_deviation(deviation))
 
         def likelihood(name: NormalizedName) -> tuple[bool, bool, bool, int, str]:
             question = trace.answers[name].question
@@ -236,7 +237,7 @@ class Decisions:
     @staticmethod
     def _is_named(name: NormalizedName, trace: Observation, deviation: Deviation) -> bool:
         """Whether the text of *deviation* names *name*, or what *trace* asked for it by."""
-        text = _spell(deviation)
+        text = normalize_spelling(text_of_deviation(deviation))
         return name.replace("-", "_") in text or trace.answers[name].question.name.lower() in text
 
     def drop_unneeded(self, size: Callable[[NormalizedName], int]) -> str | None:
@@ -261,11 +262,6 @@ class Decisions:
             for name in trace.accepted - decided - self.verdicts.evidence.keys() - self.verdicts.ever_unconfirmed
             if not any(decided & set(traced.owners) for traced in trace.questions[name])
         }
-
-
-def _spell(deviation: Deviation) -> str:
-    """Return the text of *deviation* as names of modules are spelt."""
-    return f"{deviation.first}\n{deviation.second}".lower().replace("-", "_")
 
 
 def _sentence(names: Iterable[NormalizedName], one: str, many: str) -> str | None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
-from minreq.minimize.choices import UserChoices
-from minreq.minimize.compare import Deviation, concerns_order, describe, normalize_text, without_noise
+from minreq.minimize.compare import Deviation, concerns_order, describe, drop_noisy_kinds, normalize_text
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import Verdict, difference_evidence, names_missing_module
-from minreq.minimize.suspects import Suspects
+from minreq.minimize.suspects import Suspects, text_of_deviation
+from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
@@ -85,7 +85,7 @@ def _describe(fault: Fault) -> str:
 def _text(fault: Fault) -> str:
     """Return all that a run shows about *fault*."""
     if isinstance(fault, Deviation):
-        return f"{fault.first}\n{fault.second}"
+        return text_of_deviation(fault)
     return f"{fault.behaviour.status}\n{fault.traceback}"
 
 
@@ -174,7 +174,7 @@ class EnvironmentSearch:
             gone = waiting - kept.keys()
             for name in gone:
                 self.evidence.pop(name, None)
-                self._accept(name, found[name])
+                self._accept_difference(name, found[name])
             if not gone:
                 return names
             self.verdicts.passed_without |= {name for name in gone if found[name] is None}
@@ -206,17 +206,17 @@ class EnvironmentSearch:
 
     def keeps(self, evidence: Evidence) -> bool:
         """Whether *evidence* keeps a distribution."""
-        return not (isinstance(evidence, Difference) and self._tolerates(evidence.distribution))
+        return not (isinstance(evidence, Difference) and self._accepts_difference(evidence.distribution))
 
-    def _tolerates(self, name: NormalizedName) -> bool:
+    def _accepts_difference(self, name: NormalizedName) -> bool:
         """Whether the smoke may behave differently without *name*."""
         return self.choices.smallest or name in self.choices.excluded
 
-    def _accept(self, name: NormalizedName, difference: Verdict) -> None:
+    def _accept_difference(self, name: NormalizedName, difference: Verdict) -> None:
         """Accept *difference* if there is one: from now on it is no fault."""
         if isinstance(difference, Difference):
             if name in self.verdicts.degraded:
-                self.verdicts.tolerated_differences.append(difference)
+                self.verdicts.other_accepted_differences.append(difference)
             else:
                 self.verdicts.degraded[name] = difference
 
@@ -225,7 +225,7 @@ class EnvironmentSearch:
     ) -> frozenset[NormalizedName]:
         """Return *names* with *name*, or accept the difference where the user does."""
         if not self.keeps(evidence):
-            self._accept(name, evidence)
+            self._accept_difference(name, evidence)
             return names
         if name in self.choices.excluded and isinstance(evidence, Failure):
             raise ExcludedIsNeeded(name, evidence.stage, evidence.error)
@@ -273,8 +273,8 @@ class EnvironmentSearch:
         if run.failure is not None:
             return (run.failure,)
         accepted = self.verdicts.accepted_differences
-        found = self.reference.deviations_of_environment(run.behaviour, accepted)
-        return without_noise(found, self.order_noise) or self.reference.hidden_deviations_of_environment(
+        found = self.reference.compare_environment(run.behaviour, accepted)
+        return drop_noisy_kinds(found, self.order_noise) or self.reference.compare_volatile_text(
             run.behaviour, trace, accepted
         )
 

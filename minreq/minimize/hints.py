@@ -13,8 +13,9 @@ from packaging.utils import NormalizedName
 
 from minreq.minimize.observe import Observation
 from minreq.model import Frame, Question, QuestionKind
-from minreq.source.handlers import find_optional_reason, frames_of_import
 from minreq.source.imports import static_imports
+from minreq.source.modulenames import with_parents
+from minreq.source.optionalimports import find_optional_reason, frames_of_import
 from minreq.wheels.importmap import ImportMap
 
 
@@ -100,9 +101,8 @@ def _modules_of(path: str) -> Iterator[str]:
 def imports_with_packages(source: bytes, file: str) -> Iterator[tuple[str, int]]:
     """Yield what *source* imports when Python loads it: each module and the packages that hold it, with the line."""
     for each in static_imports(source, "", file):
-        parts = each.module.split(".")
-        for length in range(1, len(parts) + 1):
-            yield ".".join(parts[:length]), each.line
+        for module in with_parents(each.module):
+            yield module, each.line
 
 
 def is_unguarded(file: str, line: int, importers: Mapping[str, Frame | None]) -> bool:

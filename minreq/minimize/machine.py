@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.environments import EnvironmentSearch, Fault, stage_of
 from minreq.minimize.observe import Observation
 from minreq.minimize.runner import SmokeRunner
+from minreq.minimize.userchoices import UserChoices
 from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.isolation import can_start

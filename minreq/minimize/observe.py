@@ -83,7 +83,7 @@ def observe_trace(
             failures=tuple(result for result in results if not result.passed),
             answers=answers,
             questions={name: handler.questions(name) for name in answers},
-            noticing_stages={name: handler.noticing_stages(name) for name in answers},
+            noticing_stages={name: handler.find_noticing_stages(name) for name in answers},
             unanswered=handler.unanswered,
             listed=handler.listed,
             importer_of_file={file: importer for result in results for file, importer in result.loaded_files},

@@ -19,6 +19,7 @@ from packaging.utils import NormalizedName
 
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Script
+from minreq.source.modulenames import with_parents
 from minreq.wheels.importmap import ImportMap
 
 #: How many wheels are fetched at once.
@@ -103,9 +104,7 @@ class Prefetcher:
         """Read what *modules* import, and so on: now where the wheel is fetched already, else as soon as it is."""
         waiting = list(modules)
         while waiting:
-            parts = waiting.pop().split(".")
-            for length in range(1, len(parts) + 1):
-                name = ".".join(parts[:length])
+            for name in with_parents(waiting.pop()):
                 folder = self._fetch_owner(name)
                 if folder is None:
                     continue

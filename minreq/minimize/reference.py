@@ -21,7 +21,7 @@ from minreq.errors import (
     SmokeFailed,
     SmokeTimedOut,
 )
-from minreq.minimize.compare import Deviation, beyond_noise, deviations, hidden_deviations
+from minreq.minimize.compare import Deviation, find_deviations, find_deviations_in_volatile_text, subtract_noise
 from minreq.minimize.extras import add_missing_extras, undeclared_modules
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
@@ -121,10 +121,10 @@ class Reference:
 
     # What differs without a cause in the set.
 
-    def find_artefacts(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+    def find_trace_deviations(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what the control did differently in the groups of *found*, and in those of earlier calls."""
         self._control.require(found)
-        return tuple(each for behaviour in self._control.behaviours() for each in self.deviations(behaviour))
+        return tuple(each for behaviour in self._control.behaviours() for each in self.compare(behaviour))
 
     def find_noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what differs between two references in the groups of *found*, and in those of earlier calls."""
@@ -133,28 +133,26 @@ class Reference:
 
     def known_noise(self) -> tuple[Deviation, ...]:
         """Return the noise of the groups that ran again so far."""
-        return tuple(each for behaviour in self._repetition.behaviours() for each in self.deviations(behaviour))
+        return tuple(each for behaviour in self._repetition.behaviours() for each in self.compare(behaviour))
 
     # What a run did differently.
 
-    def deviations_of_trace(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
+    def compare_trace(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
         """Return how the *behaviour* of a trace differs in the stages that ran, without the *accepted* differences.
 
         What the control does differently, too, is left out once the control has run.
         """
-        found = self.deviations(behaviour)
+        found = self.compare(behaviour)
         if found and self._control:
-            found = beyond_noise(found, self.find_artefacts(found))
+            found = subtract_noise(found, self.find_trace_deviations(found))
         return _without_accepted(found, accepted)
 
-    def deviations_of_environment(
-        self, behaviour: Behaviour, accepted: Collection[Difference] = ()
-    ) -> tuple[Deviation, ...]:
+    def compare_environment(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
         """Return how the *behaviour* of an environment differs in the stages that ran, but for *accepted* ones."""
-        found = _without_accepted(self.deviations(behaviour), accepted)
-        return beyond_noise(found, self.find_noise(found)) if found else found
+        found = _without_accepted(self.compare(behaviour), accepted)
+        return subtract_noise(found, self.find_noise(found)) if found else found
 
-    def hidden_deviations_of_environment(
+    def compare_volatile_text(
         self, behaviour: Behaviour, trace: Behaviour | None = None, accepted: Collection[Difference] = ()
     ) -> tuple[Deviation, ...]:
         """Return the deviations of an environment that look like what is new in each run, but for *accepted* ones.
@@ -170,9 +168,9 @@ class Reference:
         again = Behaviour(stages=tuple(stage for each in self._repetition.behaviours() for stage in each.stages))
         return _without_accepted(_find_hidden([self.behaviour, again], traces, behaviour), accepted)
 
-    def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+    def compare(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return all that *behaviour* did differently in the stages that ran."""
-        return deviations(self._expected_behaviour(behaviour), behaviour)
+        return find_deviations(self._expected_behaviour(behaviour), behaviour)
 
     def _expected_behaviour(self, behaviour: Behaviour) -> Behaviour:
         """Return what the reference did in the stages of *behaviour*."""
@@ -197,7 +195,7 @@ class Reference:
         while True:
             names = self._find_installable(frozenset(closure.resolution.pins))
             observation = observe_environment(
-                self._runner, names, "reference", seed=0, continue_after=self._publish_first_stage
+                self._runner, names, "reference", seed=0, continue_after=self._set_first_stage_result
             )
             if observation.failure is None:
                 return names, observation
@@ -228,7 +226,7 @@ class Reference:
             if owner in self.not_installable:
                 raise self.not_installable[owner]
 
-    def _publish_first_stage(self, first: StageResult) -> bool:
+    def _set_first_stage_result(self, first: StageResult) -> bool:
         if not self._first_stage.done():
             self._first_stage.set_result(Behaviour(stages=(first.behaviour,)))
         return True
@@ -269,8 +267,8 @@ def _find_hidden(
 ) -> tuple[Deviation, ...]:
     """Return the hidden deviations of *behaviour*; a trace may do what the references do, or what *behaviour* does."""
     return (
-        *hidden_deviations(references, [*traces, behaviour]),
-        *(hidden_deviations([*references, *traces], [behaviour]) if traces else ()),
+        *find_deviations_in_volatile_text(references, [*traces, behaviour]),
+        *(find_deviations_in_volatile_text([*references, *traces], [behaviour]) if traces else ()),
     )
 
 

@@ -94,7 +94,7 @@ def open_runner(
     isolation of the child processes. Raises ``SandboxMissing`` where the kernel cannot isolate them and
     *require_sandbox* is set.
     """
-    temporary.sweep()
+    temporary.remove_abandoned()
     isolation = _isolate(interpreter, plan, store)
     if require_sandbox and not isolation.kernel:
         raise SandboxMissing(isolation.fallback_reason)
@@ -137,13 +137,13 @@ def _isolate(interpreter: Interpreter, plan: Plan, store: Store) -> Isolation:
     )
 
 
-def _make_path_map(interpreter: Interpreter, plan: Plan, closure: Closure, store: Store, sandbox: Path) -> PathMap:
-    """Return what gives the files of a run in *sandbox* names that do not depend on the machine."""
+def _make_path_map(interpreter: Interpreter, plan: Plan, closure: Closure, store: Store, run_folder: Path) -> PathMap:
+    """Return what gives the files of a run in *run_folder* names that do not depend on the machine."""
     return PathMap(
         unpacked=store.unpacked_folder,
         owner=closure.owner_of,
         scratch=store.scratch_folder,
-        sandbox=sandbox,
+        run_folder=run_folder,
         smokes=dict.fromkeys([*(file.parent for file in _script_files(plan)), *_command_folders(plan)], "smoke"),
         standard_library=interpreter.base_prefix / "lib" / "python{}.{}".format(*_version(interpreter)),
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.compare import Deviation
 from minreq.minimize.decisions import Decisions, UntraceableError
 from minreq.minimize.environments import EnvironmentRuns, EnvironmentSearch
@@ -18,6 +17,7 @@ from minreq.minimize.reference import Reference, TemplateStuckError
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import passed_first_stage_without, settle_by_features, settle_by_forks, settle_by_runs
 from minreq.minimize.trace import TraceQuestionHandler
+from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
 from minreq.model import Behaviour, Difference, Evidence
 from minreq.profiles.planner import without_template
@@ -129,7 +129,7 @@ class _Search:
                 f"({untraceable.why}). minreq now leaves out one distribution at a time; this is slow"
             )
             trace = untraceable.trace
-            doubtful = self._set_found_by(trace) - self.verdicts.names_that_fail()
+            doubtful = self._collect_set(trace) - self.verdicts.names_that_fail()
         else:
             doubtful = frozenset()
         return self.build_minimal_set(trace, *self.machine.prove(self.complete(trace, doubtful)))
@@ -140,7 +140,7 @@ class _Search:
         self.decisions.decide_from_reference(self.runner)
         for _ in range(_MOST_TRACES):
             result = self.trace()
-            why = self.learn(result) or self.settle(result.observation)
+            why = self.update_decisions(result) or self.settle(result.observation)
             if why is None:
                 return result.observation
             self.reporter.repeated(why)
@@ -154,17 +154,17 @@ class _Search:
         for _ in range(_MOST_TRACES):
             handler = TraceQuestionHandler(self.runner.closure, self.decisions.by_name)
             trace = observe_trace(self.runner, handler, "first-stage", continue_after=lambda _first: False)
-            if self._extra_may_mend(trace) and handler.extra_added:
+            if self._may_be_fixed_by_extra(trace) and handler.extra_added:
                 continue
-            failed = self.decisions.learn_from_failure(trace)
+            failed = self.decisions.decide_after_failure(trace)
             # One deviation is enough: whether it is gone, the next trace shows in its first stage, as a probe would.
-            why = failed or self.decisions.learn_from_deviation(trace)
+            why = failed or self.decisions.decide_after_deviation(trace)
             if why is not None:
                 self.reporter.repeated(why)
             if failed is None:
                 return
 
-    def _extra_may_mend(self, trace: Observation) -> bool:
+    def _may_be_fixed_by_extra(self, trace: Observation) -> bool:
         """Whether *trace* fails, and nothing that it declined is a cause; wait until the reference has its extras."""
         failure = trace.failure
         if failure is None or trace.declined.intersection(failure.declined):
@@ -187,7 +187,7 @@ class _Search:
 
         def continue_after(first: StageResult) -> bool:
             behaviour = Behaviour(stages=(first.behaviour,))
-            return not self.reference.deviations_of_trace(behaviour, self.verdicts.accepted_differences)
+            return not self.reference.compare_trace(behaviour, self.verdicts.accepted_differences)
 
         def settle(run: Run, observation: Observation) -> None:
             if not by_forks:
@@ -227,28 +227,28 @@ class _Search:
         self.verdicts.record_unconfirmed(observation, passed_first_stage_without(run, handler, candidates))
         for name in sorted(self.verdicts.unconfirmed):
             self.reporter.settled(name, None)
-        if not self.verdicts.hold_for(observation):
+        if not self.verdicts.remain_valid_in(observation):
             names &= run.miss_forks.keys()
         elif names:
-            self.machine.start(self._set_found_by(observation))
+            self.machine.start(self._collect_set(observation))
         found = settle_by_forks(
             run,
             handler,
             names - self.verdicts.unconfirmed,
             runner=self.runner,
-            check=self.decisions.check_of_traces,
+            comparison=self.decisions.comparison_of_traces,
             report=self.reporter.settled,
             likely_failing_stages=self.decisions.likely_failing_stages,
         )
         self.verdicts.record(observation, {name: verdict for name, verdict in found.items() if verdict is not None})
         self.verdicts.record_unconfirmed(observation, [name for name, verdict in found.items() if verdict is None])
 
-    def learn(self, result: _TraceResult) -> str | None:
+    def update_decisions(self, result: _TraceResult) -> str | None:
         """Decide what a trace shows to be needed; return why another trace is due, ``None`` when none is."""
         return (
-            self.decisions.learn_from_reversals(result.reversed_answers, extra_added=result.extra_added)
-            or self.decisions.learn_from_failure(result.observation)
-            or self.decisions.learn_from_deviation(result.observation)
+            self.decisions.decide_after_reversals(result.reversed_answers, extra_added=result.extra_added)
+            or self.decisions.decide_after_failure(result.observation)
+            or self.decisions.decide_after_deviation(result.observation)
             or (
                 None if self._ran_all_stages(result.observation) else "what the first stage does differs in every trace"
             )
@@ -263,12 +263,14 @@ class _Search:
     def settle(self, trace: Observation) -> str | None:
         """Settle by separate runs what has no verdict yet; return why another trace is due, ``None`` when none is."""
         size = self.runner.closure.installed_bytes
-        if not self.verdicts.hold_for(trace):
+        if not self.verdicts.remain_valid_in(trace):
             return self.decisions.drop_unneeded(size)
         self.reporter.began(Step.SETTLE)
-        unsettled = trace.accepted - self.runner.initial - self.verdicts.settled_names(trace) - self.verdicts.unneeded
+        unsettled = (
+            trace.accepted - self.runner.initial - self.verdicts.find_settled_names(trace) - self.verdicts.unneeded
+        )
         self._settle_by_runs(trace, unsettled)
-        if not self.verdicts.hold_for(trace):
+        if not self.verdicts.remain_valid_in(trace):
             return self.decisions.drop_unneeded(size)
         self.verdicts.confirm_unneeded()
         return None
@@ -279,7 +281,7 @@ class _Search:
             trace,
             names,
             everywhere=self.choices.settle == "runs",
-            check=self.decisions.check_of_environments,
+            comparison=self.decisions.comparison_of_environments,
             report=self.reporter.settled,
         )
         self.verdicts.record(trace, found)
@@ -292,7 +294,7 @@ class _Search:
         """
         self.reporter.began(Step.PROVE)
         self.reference.check_installable(trace, self.choices.excluded)
-        names = self._set_found_by(trace)
+        names = self._collect_set(trace)
         likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
         passed = trace.failure is None and self._ran_all_stages(trace)
         behaviour = trace.behaviour if passed else None
@@ -304,10 +306,10 @@ class _Search:
         # The last one was found by leaving it out of the whole set.
         doubtful |= frozenset(added[:-1])
         if not trace.accepted.issuperset(added):
-            doubtful |= self._set_found_by(trace) - self.verdicts.names_that_fail()
+            doubtful |= self._collect_set(trace) - self.verdicts.names_that_fail()
         return self.environments.reduce(complete, doubtful - self.runner.initial)
 
-    def _set_found_by(self, trace: Observation) -> frozenset[NormalizedName]:
+    def _collect_set(self, trace: Observation) -> frozenset[NormalizedName]:
         """Return the set that *trace* found: what it needs, and what is importable from the start."""
         return (trace.accepted - self.verdicts.unneeded) | self.runner.initial
 

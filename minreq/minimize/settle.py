@@ -13,7 +13,7 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.compare import Deviation, beyond_noise, concerns_order, deviations
+from minreq.minimize.compare import Deviation, concerns_order, find_deviations, subtract_noise
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
@@ -29,7 +29,7 @@ ReportVerdict = Callable[[NormalizedName, Verdict], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BehaviourCheck:
+class BehaviourComparison:
     """What a run without a distribution is compared with, and what of a deviation counts."""
 
     expected: Behaviour
@@ -49,18 +49,18 @@ class BehaviourCheck:
 
     def deviations_beyond_noise(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from the expected one in the stages that ran, without noise."""
-        found = self.deviations(behaviour)
-        return beyond_noise(found, self.find_noise(found)) if found else found
+        found = self.compare(behaviour)
+        return subtract_noise(found, self.find_noise(found)) if found else found
 
     def find_known(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return the known difference without *name*, if *behaviour* shows it again."""
         if name not in self.known:
             return None
-        return difference_evidence(name, self.known[name]) if self.known[name] in self.deviations(behaviour) else None
+        return difference_evidence(name, self.known[name]) if self.known[name] in self.compare(behaviour) else None
 
-    def deviations(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+    def compare(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from the expected one in the stages that ran."""
-        return deviations(self.expected.in_stages({each.stage for each in behaviour.stages}), behaviour)
+        return find_deviations(self.expected.in_stages({each.stage for each in behaviour.stages}), behaviour)
 
 
 def settle_by_forks(
@@ -69,7 +69,7 @@ def settle_by_forks(
     names: Collection[NormalizedName],
     *,
     runner: SmokeRunner,
-    check: BehaviourCheck,
+    comparison: BehaviourComparison,
     report: ReportVerdict,
     likely_failing_stages: Mapping[NormalizedName, str],
 ) -> dict[NormalizedName, Verdict]:
@@ -83,7 +83,7 @@ def settle_by_forks(
         run=run,
         handler=handler,
         plan=runner.setup.plan,
-        check=check,
+        comparison=comparison,
         likely_failing_stages=likely_failing_stages,
     )
     stage_of = {name: answer.question.stage for name, answer in handler.answers().items()}
@@ -110,7 +110,7 @@ class _ForkSettler:
     run: Run
     handler: TraceQuestionHandler
     plan: Plan
-    check: BehaviourCheck
+    comparison: BehaviourComparison
     likely_failing_stages: Mapping[NormalizedName, str]
     #: By group: what it did when it ran again.
     _repetitions: dict[str, tuple[StageResult, ...]] = field(default_factory=dict, init=False)
@@ -131,7 +131,7 @@ class _ForkSettler:
                 if not result.passed:
                     found, passed = failure_evidence(name, result, "feature"), False
         # A feature that failed for another cause, or hung, would do so again in its group.
-        return found or (self.settle_in_groups(name, self.handler.noticing_stages(name)) if passed else {})
+        return found or (self.settle_in_groups(name, self.handler.find_noticing_stages(name)) if passed else {})
 
     def settle_in_groups(self, name: NormalizedName, stages: AbstractSet[str]) -> dict[NormalizedName, Verdict]:
         """Run the groups of *stages* without *name*, in forks of the first stage.
@@ -146,7 +146,7 @@ class _ForkSettler:
                 if not result.passed:
                     return failure_evidence(name, result, "feature")
                 passed.append(result.behaviour)
-        return self.verdict_of_pass(name, passed)
+        return self.settle_after_pass(name, passed)
 
     def settle_at_miss(self, name: NormalizedName) -> dict[NormalizedName, Verdict]:
         """Return the verdict of the fork at the first miss of *name*; a fork that passed the first stage goes on."""
@@ -158,7 +158,7 @@ class _ForkSettler:
             return failure_evidence(name, first, "fork")
         if self.plan.first is None or first.behaviour.stage != self.plan.first.stage:
             return {}
-        known = self.check.find_known(name, Behaviour(stages=(first.behaviour,)))
+        known = self.comparison.find_known(name, Behaviour(stages=(first.behaviour,)))
         return {name: known} if known else self.continue_fork(name, miss, first)
 
     def continue_fork(self, name: NormalizedName, miss: MissFork, first: StageResult) -> dict[NormalizedName, Verdict]:
@@ -174,15 +174,17 @@ class _ForkSettler:
                     return failure_evidence(name, result, "fork")
                 if scripts is not likely:
                     stages.append(result.behaviour)
-        return self.verdict_of_pass(name, stages)
+        return self.settle_after_pass(name, stages)
 
-    def verdict_of_pass(self, name: NormalizedName, stages: Iterable[StageBehaviour]) -> dict[NormalizedName, Verdict]:
+    def settle_after_pass(
+        self, name: NormalizedName, stages: Iterable[StageBehaviour]
+    ) -> dict[NormalizedName, Verdict]:
         """Return the verdict on *name* after forks passed *stages* without it."""
         if not self.handler.answers_agree_without(name):
             return {}  # The forks had another set than the trace without this distribution.
         behaviour = Behaviour(stages=tuple(stages))
-        known = self.check.find_known(name, behaviour)
-        found = () if known else self.check.deviations_beyond_noise(behaviour)
+        known = self.comparison.find_known(name, behaviour)
+        found = () if known else self.comparison.deviations_beyond_noise(behaviour)
         if not found:
             return {name: known}
         differing = {each.stage for each in found}
@@ -190,7 +192,7 @@ class _ForkSettler:
         if not self.scripts.keys() >= differing or not all(result.passed for result in again):
             return {}
         repeated = Behaviour(stages=tuple(result.behaviour for result in again))
-        found = beyond_noise(found, self.check.deviations(repeated))
+        found = subtract_noise(found, self.comparison.compare(repeated))
         if found and concerns_order(found[0].what):
             return {}  # It counts when two separate runs show it.
         return {name: difference_evidence(name, found[0]) if found else None}
@@ -256,7 +258,7 @@ def settle_by_runs(
     names: Iterable[NormalizedName],
     *,
     everywhere: bool,
-    check: BehaviourCheck,
+    comparison: BehaviourComparison,
     report: ReportVerdict,
 ) -> dict[NormalizedName, Verdict]:
     """Settle each of *names* by a separate run, in a clean environment, on all that *trace* accepted but that one.
@@ -269,7 +271,7 @@ def settle_by_runs(
         limited = runner if everywhere else _limit_to_groups(runner, trace.noticing_stages[name])
         observation = observe_environment(limited, (trace.accepted | runner.initial) - {name}, run, seed=0)
         if observation.failure is None:
-            return observation, check.find_difference(name, observation.behaviour)
+            return observation, comparison.find_difference(name, observation.behaviour)
         behaviour = observation.failure.behaviour
         return observation, Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="run")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
+from minreq.minimize.compare import Deviation
 from minreq.minimize.runner import SmokeRunner
 from minreq.wheels.unpacking import read_record
 
@@ -41,7 +42,7 @@ class Suspects:
         owners = {owner for module in missing_modules for owner in closure.import_map.owners.get(module, ())}
         required = {each for name in self.present for each in closure.resolution.requires.get(name, ())}
         shown = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT // 2] + text[-_MAX_TEXT // 2 :]
-        shown = _spell(shown)
+        shown = normalize_spelling(shown)
         words = frozenset(_WORD.findall(shown))
 
         def key(name: NormalizedName) -> tuple[bool, int, bool, bool, str]:
@@ -53,10 +54,10 @@ class Suspects:
 
     def _names(self, name: NormalizedName) -> Iterator[str]:
         """Yield by what names a text may refer to *name*: its own, and those of its files, modules and scripts."""
-        yield _spell(name)
+        yield normalize_spelling(name)
         tree, _ = self.runner.closure.unpack_tree(name)
         for path, *_ in read_record(tree / "lib"):
-            parts = [part for part in _spell(path).split("/") if part != ".."]
+            parts = [part for part in normalize_spelling(path).split("/") if part != ".."]
             if ".dist_info" in parts[0]:
                 continue
             yield "/".join(parts)
@@ -66,6 +67,11 @@ class Suspects:
                     yield stem
 
 
-def _spell(text: str) -> str:
+def text_of_deviation(deviation: Deviation) -> str:
+    """Return all that two runs show about *deviation*."""
+    return f"{deviation.first}\n{deviation.second}"
+
+
+def normalize_spelling(text: str) -> str:
     """Return *text* in one spelling: names of distributions, modules and files are spelt in many ways."""
     return text.lower().replace("-", "_")

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from minreq.model import Answer, Question, QuestionKind
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.paths import PathMap
-from minreq.source.handlers import find_optional_reason
+from minreq.source.optionalimports import find_optional_reason
 from minreq.wheels.closure import Closure
 
 _GROUP = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
@@ -205,7 +205,7 @@ class TraceQuestionHandler:
         """Return all questions about *name*; those for a list only where there are no others."""
         return tuple(self._questions.get(name, ()) or self._listed.get(name, ()))
 
-    def noticing_stages(self, name: NormalizedName) -> frozenset[str]:
+    def find_noticing_stages(self, name: NormalizedName) -> frozenset[str]:
         """Return the stages that may notice that *name* is gone: they asked for it, or saw it or its folder."""
         questions = (*self._questions.get(name, ()), *self._listed.get(name, ()))
         return frozenset(each.question.stage for each in questions) | self._namespaces.get(name, set())

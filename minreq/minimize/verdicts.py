@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.choices import UserChoices
 from minreq.minimize.observe import Observation
 from minreq.minimize.settle import Verdict
+from minreq.minimize.userchoices import UserChoices
 from minreq.model import Difference, Evidence, Failure, Question
 
 
@@ -23,7 +23,7 @@ class Verdicts:
     #: Left out although the smoke then behaves differently.
     degraded: dict[NormalizedName, Difference] = field(default_factory=dict)
     #: What also differs when all of those are left out; no other distribution explains it.
-    tolerated_differences: list[Difference] = field(default_factory=list)
+    other_accepted_differences: list[Difference] = field(default_factory=list)
     #: Left out: the smoke passed and behaved the same.
     passed_without: set[NormalizedName] = field(default_factory=set)
     #: What the current trace has and does not need.
@@ -67,13 +67,13 @@ class Verdicts:
     @property
     def accepted_differences(self) -> tuple[Difference, ...]:
         """The differences that keep no distribution."""
-        return (*self.degraded.values(), *self.tolerated_differences)
+        return (*self.degraded.values(), *self.other_accepted_differences)
 
     def confirm_unneeded(self) -> None:
         """Record as passed without: what the current trace does not need and what makes no difference."""
         self.passed_without |= self.unneeded - set(self.degraded)
 
-    def settled_names(self, trace: Observation) -> set[NormalizedName]:
+    def find_settled_names(self, trace: Observation) -> set[NormalizedName]:
         """Return the distributions whose evidence still holds in *trace*: it asked for them at the same place."""
         return {
             name
@@ -81,7 +81,7 @@ class Verdicts:
             if name in trace.accepted and _without_order(trace.answers[name].question) == question
         }
 
-    def hold_for(self, trace: Observation) -> bool:
+    def remain_valid_in(self, trace: Observation) -> bool:
         """Whether all other answers of *trace* hold when its unneeded distributions are left out.
 
         They hold for a single distribution that asked for nothing else: the run that passed without it was a run on

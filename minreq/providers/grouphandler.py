@@ -14,7 +14,7 @@ from minreq.minimize.trace import Decision, TracedQuestion, TraceQuestionHandler
 from minreq.model import Failure, Question
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.paths import PathMap
-from minreq.source.handlers import frames_of_import
+from minreq.source.optionalimports import frames_of_import
 
 #: A distribution, and a place in code that asks for it.
 QuestionKey = tuple[NormalizedName, tuple[object, ...]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import SmokeFailed
-from minreq.minimize.compare import describe, deviations, without_noise
+from minreq.minimize.compare import describe, drop_noisy_kinds, find_deviations
 from minreq.minimize.extras import add_missing_extras
 from minreq.minimize.settle import difference_evidence
 from minreq.minimize.trace import Decision, TraceQuestionHandler
@@ -45,8 +45,8 @@ class ProviderSearch:
     group: Group
     decisions: dict[NormalizedName, Decision] = field(default_factory=dict)
     verdicts: dict[NormalizedName, Evidence] = field(default_factory=dict)
-    #: What the group does when nothing is left out; `baseline` runs it when it is first needed.
-    _baseline: Behaviour | None = None
+    #: What the group does when nothing is left out; `run_reference_once` runs it when it is first needed.
+    _reference: Behaviour | None = None
     #: By stage: what it did in two runs of it alone.
     _single_stages: dict[str, tuple[Behaviour, Behaviour]] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ class ProviderSearch:
             if refused := self.handlers.refused_wheels.get(self.group.name):
                 return self._result(failure=refused)
             try:
-                if not (self.learn(handler, results) or self.settle(handler, results)):
+                if not (self.update_decisions(handler, results) or self.settle(handler, results)):
                     return self._result_of(handler)
             except SmokeFailed as failure:
                 return self._result(failure=f"{failure.stage}: {failure.status}")
@@ -88,7 +88,7 @@ class ProviderSearch:
             failure=failure,
         )
 
-    def learn(self, handler: TraceQuestionHandler, results: tuple[StageResult, ...]) -> bool:
+    def update_decisions(self, handler: TraceQuestionHandler, results: tuple[StageResult, ...]) -> bool:
         """Accept what the run shows to be needed; return whether another run is due."""
         before = dict(self.decisions)
         for name in handler.reversed_answers:
@@ -100,7 +100,7 @@ class ProviderSearch:
         if before == self.decisions and failed is not None:
             suspects = [name for name in failed.declined if name in declined][:1]
             if not suspects:
-                self.baseline()
+                self.run_reference_once()
                 if self.extra_added(handler):
                     return True
                 suspects = sorted(declined)
@@ -123,21 +123,21 @@ class ProviderSearch:
         )
 
     def compare(self, declined: AbstractSet[QuestionKey], behaviour: Behaviour) -> None:
-        """Accept what was *declined* for the first time at these places if *behaviour* differs from the baseline."""
+        """Accept what was *declined* for the first time at these places if *behaviour* differs from the reference."""
         if not declined:
             return
-        found = deviations(self.baseline(), behaviour)
-        if found and without_noise(found, deviations(self.baseline(), self.run_with_all())):
+        found = find_deviations(self.run_reference_once(), behaviour)
+        if found and drop_noisy_kinds(found, find_deviations(self.run_reference_once(), self.run_with_all())):
             for name, _ in declined:
                 self.decisions[name] = Decision(accepted=True, reason=describe(found[0]))
         else:
             self.handlers.known_harmless |= declined
 
-    def baseline(self) -> Behaviour:
+    def run_reference_once(self) -> Behaviour:
         """Return what the group does when nothing is left out; raises ``SmokeFailed`` where it fails all the same."""
-        if self._baseline is None:
-            self._baseline = self.run_with_all()
-        return self._baseline
+        if self._reference is None:
+            self._reference = self.run_with_all()
+        return self._reference
 
     def run_with_all(self) -> Behaviour:
         """Run the group with everything that the closure has, and with the extras that it fails without.
@@ -165,7 +165,7 @@ class ProviderSearch:
         while waiting:
             with self.handlers.reserve_one(waiting) as name:
                 waiting.remove(name)
-                verdict = self.verdict(handler, name, _behaviour(results))
+                verdict = self.settle_one(handler, name, _behaviour(results))
             if verdict is None:
                 unneeded.append(name)
             else:
@@ -174,7 +174,7 @@ class ProviderSearch:
             self.decisions[name] = Decision(accepted=False, reason="the smoke passes without it")
         return bool(unneeded)
 
-    def verdict(self, handler: TraceQuestionHandler, name: NormalizedName, expected: Behaviour) -> Evidence | None:
+    def settle_one(self, handler: TraceQuestionHandler, name: NormalizedName, expected: Behaviour) -> Evidence | None:
         """Return why *name* is needed, ``None`` where the group passes without it and behaves as *expected*."""
         questions = handler.questions(name)
         for each in questions:
@@ -182,7 +182,7 @@ class ProviderSearch:
             if known is not None:
                 return replace(known, stage=each.question.stage)
         for stage in dict.fromkeys(each.question.stage for each in questions):
-            evidence = self.verdict_of_stage(name, stage)
+            evidence = self.settle_in_stage(name, stage)
             if evidence is not None:
                 if isinstance(evidence, Failure):
                     uncaught = [
@@ -190,9 +190,9 @@ class ProviderSearch:
                     ]
                     self.handlers.known_failures.update({(name, key_of_stack(each)): evidence for each in uncaught})
                 return evidence
-        return self.verdict_of_group(name, expected)
+        return self.settle_in_group(name, expected)
 
-    def verdict_of_stage(self, name: NormalizedName, stage: str) -> Evidence | None:
+    def settle_in_stage(self, name: NormalizedName, stage: str) -> Evidence | None:
         """Run one stage alone without *name*; return its failure for that reason, or how it behaves differently."""
         script = next(script for script in self.group.scripts if script.stage == stage)
         (result,) = self.run.run_scripts([script], without=name)
@@ -207,10 +207,10 @@ class ProviderSearch:
                 _behaviour(self.run.run_scripts([script])),
             )
         with_it, again = self._single_stages[stage]
-        found = without_noise(deviations(with_it, _behaviour([result])), deviations(with_it, again))
+        found = drop_noisy_kinds(find_deviations(with_it, _behaviour([result])), find_deviations(with_it, again))
         return difference_evidence(name, found[0]) if found and _passed(with_it) and _passed(again) else None
 
-    def verdict_of_group(self, name: NormalizedName, expected: Behaviour) -> Evidence | None:
+    def settle_in_group(self, name: NormalizedName, expected: Behaviour) -> Evidence | None:
         """Run the whole group without *name*; a failure of another cause counts when it comes twice."""
         results = self.run.run_scripts(self.group.scripts, without=name)
         if any(not result.passed for result in results):
@@ -219,9 +219,11 @@ class ProviderSearch:
             if not result.passed:
                 behaviour = result.behaviour
                 return Failure(distribution=name, stage=behaviour.stage, error=behaviour.status, method="feature")
-        found = deviations(expected, _behaviour(results))
+        found = find_deviations(expected, _behaviour(results))
         if found:
-            found = without_noise(found, deviations(expected, _behaviour(self.run.run_scripts(self.group.scripts))))
+            found = drop_noisy_kinds(
+                found, find_deviations(expected, _behaviour(self.run.run_scripts(self.group.scripts)))
+            )
         return difference_evidence(name, found[0]) if found else None
 
 

@@ -4,7 +4,7 @@ A distribution that the root requires and does not import never blocks a version
 cannot be installed, the resolver chooses an older version of the root.
 """
 
-from minreq.resolver.inputs import Builder, ImportFinder, Index, ResolverInput
+from minreq.resolver.inputs import ResolverInput
 from minreq.resolver.resolution import extend, resolve
 
-__all__ = ["Builder", "ImportFinder", "Index", "ResolverInput", "extend", "resolve"]
+__all__ = ["ResolverInput", "extend", "resolve"]

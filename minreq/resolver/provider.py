@@ -1,4 +1,7 @@
-"""Gives resolvelib the requirements and versions of packages; an extra is pinned apart, and requires its project."""
+"""Gives resolvelib the requirements and versions of packages; an extra is pinned apart, and requires its project.
+
+The order of versions is decided in `finder`.
+"""
 
 from __future__ import annotations
 

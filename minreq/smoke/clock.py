@@ -32,7 +32,7 @@ class Clock:
             self._paused_before = 0.0
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def stop_clock(self) -> Iterator[None]:
         """Stop the clock while the context is open."""
         with self._lock:
             if not self._open_pauses:
@@ -46,13 +46,13 @@ class Clock:
                 if not self._open_pauses:
                     self._paused_before += self._now() - self._pause_start
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Return the seconds that the stage still has; zero or less when its time is over."""
         with self._lock:
             now = self._now()
             return self._limit - (now - self._start - self._paused(now))
 
-    def pause(self) -> float:
+    def paused_seconds(self) -> float:
         """Return the seconds in which the clock has stood still since the stage began."""
         with self._lock:
             return self._paused(self._now())

@@ -56,7 +56,7 @@ class Emulator:
     def __enter__(self) -> Emulator:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         with ExitStack() as stack:
             # Only the user may read the folder, as it holds a key.
-            folder = stack.enter_context(temporary.folder())
+            folder = stack.enter_context(temporary.make_temporary_folder())
             certificate, key = folder / "certificate.pem", folder / "key.pem"
             certificate.write_bytes(b"".join(blob.bytes() for blob in self._certificate.cert_chain_pems))
             key.write_bytes(self._certificate.private_key_pem.bytes())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from minreq.system import regularfile
 
-#: The file in a sandbox that has a line for each process that ended: its number and its exit status.
+#: The file in a run folder that has a line for each process that ended: its number and its exit status.
 FILENAME = "ended"
 
 #: Seconds to wait for that line after the connection of the process is closed.
@@ -52,7 +52,7 @@ def _signal_name(number: int) -> str:
 
 
 def read_exit_status(folder: Path, pid: int) -> int | None:
-    """Return the exit status of process *pid*, read from the file in the sandbox *folder*.
+    """Return the exit status of process *pid*, read from the file in the run folder *folder*.
 
     The connection closes a moment before the line is written, so this waits for it; ``None`` where no line appears.
     """

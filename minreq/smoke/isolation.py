@@ -163,7 +163,7 @@ def _try_kernel(isolation: Isolation, tried: Sequence[str] = ("/bin/true",)) -> 
     """Start a process in *isolation*; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
-    with temporary.folder() as folder:
+    with temporary.make_temporary_folder() as folder:
         own, site_packages = folder / "own", folder / "site-packages"
         own.mkdir()
         site_packages.mkdir()

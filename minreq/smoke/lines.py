@@ -43,7 +43,7 @@ class MessageRefused(Exception):
         self.reason = reason
 
 
-class Allowance:
+class MessageQuota:
     """What the processes of one run may send together; several threads use it."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Allowance:
         self._total = 0
 
     @contextmanager
-    def connection(self) -> Iterator[None]:
+    def count_connection(self) -> Iterator[None]:
         """Count a connection while the context is open."""
         with self._lock:
             self._connections += 1
@@ -84,14 +84,14 @@ class Allowance:
 
 
 @contextmanager
-def read_message(stream: BufferedIOBase, allowance: Allowance) -> Iterator[Mapping[str, Any] | None]:
+def read_message(stream: BufferedIOBase, quota: MessageQuota) -> Iterator[Mapping[str, Any] | None]:
     """Read the next message of *stream*; ``None`` at the end. Its bytes count as held while the context is open."""
     held = 0
 
     def hold(size: int) -> None:
         nonlocal held
         held += size
-        allowance.take(size)
+        quota.take(size)
 
     try:
         hold(_MESSAGE_COST)
@@ -112,7 +112,7 @@ def read_message(stream: BufferedIOBase, allowance: Allowance) -> Iterator[Mappi
         # Also within a line: the process was killed while it wrote.
         yield None
     finally:
-        allowance.release(held)
+        quota.release(held)
 
 
 def check_structure(line: bytes | bytearray) -> int:

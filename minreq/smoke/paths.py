@@ -13,9 +13,9 @@ STANDARD_LIBRARY = "{python}/"
 
 
 class PathMap:
-    """Knows the folders of one run: those of distributions, of the smoke, of the standard library, and the sandbox.
+    """Knows the folders of one run: those of distributions, of the smoke, of the standard library, and the run folder.
 
-    The ``site-packages`` of the sandbox has the files of distributions too.
+    The ``site-packages`` of the run folder has the files of distributions too.
 
     The store unpacks each wheel to ``SHA-256/lib`` below *unpacked*; *owner* returns the distribution that such a hash
     stands for. Below *scratch*, each tree that another tool built has a folder of its own.
@@ -27,19 +27,19 @@ class PathMap:
         unpacked: Path,
         owner: Callable[[str], NormalizedName | None],
         scratch: Path,
-        sandbox: Path,
+        run_folder: Path,
         smokes: Mapping[Path, str],
         standard_library: Path,
     ) -> None:
         self._owner = owner
         unpacked_folder, installed_folder = re.escape(str(unpacked)), re.escape(str(scratch))
-        site_packages = rf"{re.escape(str(sandbox))}/env/lib/python[0-9.]+/site-packages"
-        tools = re.escape(f"{sandbox}/tools")
+        site_packages = rf"{re.escape(str(run_folder))}/env/lib/python[0-9.]+/site-packages"
+        tools = re.escape(f"{run_folder}/tools")
         self._distribution = re.compile(
             rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/|{site_packages}/|{tools}/[^/]+/"
         )
         names = {str(folder) + "/": f"{name}/" for folder, name in smokes.items()}
-        names[f"{sandbox}/"] = "{sandbox}/"
+        names[f"{run_folder}/"] = "{sandbox}/"
         names[f"{standard_library}/"] = STANDARD_LIBRARY
         self._names = names
         self._other = re.compile("|".join(map(re.escape, sorted(names, reverse=True))))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
+import signal
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -11,12 +14,14 @@ from typing import Any, Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.smoke.clock import Clock
+from minreq.smoke.clock import MAX_PAUSE, Clock
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.results import StageResult, WorkerRecord
 
 #: The name of the first process.
 MAIN = "main"
+#: Seconds between two looks at a clock that stands still.
+_POLL_INTERVAL = 0.1
 
 
 @dataclass(slots=True)
@@ -43,6 +48,26 @@ class Process:
     unsettled_reason: str = ""
     #: Why minreq has ended it, if it did.
     refusal: str = ""
+
+    def wait_for_event(self, timeout: float) -> StageResult | Literal["death", "unsettled", "timeout"] | None:
+        """Return what happens within *timeout* seconds, not counting those in which minreq works for the process."""
+        self.clock.begin(timeout)
+        while True:
+            try:
+                return self.events.get(timeout=max(self.clock.seconds_left(), _POLL_INTERVAL))
+            except queue.Empty:  # noqa: PERF203 - A tenth of a second has passed.
+                if self.clock.seconds_left() <= 0:
+                    return "timeout"
+                if self.clock.paused_seconds() > MAX_PAUSE:
+                    self.refusal = f"asked minreq for more than {MAX_PAUSE / 60:g} minutes of work"
+                    self.kill()
+                    return "death"
+
+    def kill(self) -> None:
+        """End the process at once, if it has connected."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 class ProcessTable:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -18,21 +17,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from packaging.utils import NormalizedName
 
 from minreq.model import QuestionKind, RecordedRequest, Script
 from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
-from minreq.smoke.clock import MAX_PAUSE
 from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable
 from minreq.smoke.results import StageResult, interrupted_result
+from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
-from minreq.smoke.sandbox import Sandbox
 from minreq.smoke.server import RunServer
 from minreq.smoke.tools import ToolPlaces
 from minreq.system import regularfile
@@ -44,8 +42,6 @@ _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
 #: The keys that tell the messages of the code that runs the stages.
 _DRIVER_MESSAGES = frozenset({"begin", "next", "result", "unsettled", "end"})
-#: Seconds between two looks at a clock that stands still.
-_POLL_INTERVAL = 0.1
 _PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
 
@@ -99,22 +95,22 @@ class Run:
         self._first_script: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution that they go without.
         self.miss_forks: dict[NormalizedName, MissFork] = {}
-        self.sandbox = Sandbox(setup.executable, setup.version)
-        self.path_map = setup.make_path_map(self.sandbox.folder)
-        self._stored_files = StoredFiles(installed or Installed(trees=()), self.sandbox.venv.site_packages)
+        self.run_folder = RunFolder(setup.executable, setup.version)
+        self.path_map = setup.make_path_map(self.run_folder.path)
+        self._stored_files = StoredFiles(installed or Installed(trees=()), self.run_folder.venv.site_packages)
 
     def __enter__(self) -> Run:  # noqa: PYI034 - Self is in typing from Python 3.11 on
-        setup, sandbox = self._setup, self.sandbox
+        setup, run_folder = self._setup, self.run_folder
         # Also the folders that links lead to.
         folders = (*self._paths, *(setup.tools.folders.values() if setup.tools is not None else ()))
         readable = [each for path in folders for each in {path, path.resolve()}]
-        sandbox.prepare(
+        run_folder.prepare(
             paths=self._paths,
             asks=self._handler is not None,
             shared=self._shared,
             authority=setup.emulator.authority,
             folders=setup.isolation.folders_for_hooks(
-                writable=sandbox.folder, frozen=sandbox.venv.site_packages, readable=readable
+                writable=run_folder.path, frozen=run_folder.venv.site_packages, readable=readable
             ),
             record_opens=self._record_opens,
             store=None if setup.compiler is None else setup.isolation.unpacked,
@@ -126,18 +122,18 @@ class Run:
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)
             self._processes[MAIN].stages.append(setup.plan.first.stage)
-        self._server = RunServer(sandbox.socket, self)
-        self._output = (sandbox.folder / "output").open("w+b")
+        self._server = RunServer(run_folder.socket, self)
+        self._output = (run_folder.path / "output").open("w+b")
         self._child = subprocess.Popen(
             setup.isolation.wrap_command(
-                sandbox.command(),
-                writable=sandbox.folder,
+                run_folder.command(),
+                writable=run_folder.path,
                 readable=readable,
-                merged=sandbox.merged,
+                merged=run_folder.merged,
                 network=setup.emulator.pid,
             ),
-            env=sandbox.environment(setup.plan.environment, seed=self._seed),
-            cwd=sandbox.work,
+            env=run_folder.environment(setup.plan.environment, seed=self._seed),
+            cwd=run_folder.work,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -155,14 +151,14 @@ class Run:
         self._processes.end_templates()
         self._server.close()
         self._output.close()
-        self.sandbox.__exit__(kind, error, traceback)
+        self.run_folder.__exit__(kind, error, traceback)
 
     def _configure_tools(self, tools: ToolPlaces) -> Mapping[str, object]:
         """Put the *tools* beside the environment of the program; return what the child has to know of them."""
         scripts = [script for group in self._setup.plan.groups for script in group.scripts]
         return tools.configure(
-            self.sandbox.link_tools([*tools.folders.values()]),
-            program=[self._setup.isolation.unpacked, self.sandbox.venv.site_packages, *self._paths],
+            self.run_folder.link_tools([*tools.folders.values()]),
+            program=[self._setup.isolation.unpacked, self.run_folder.venv.site_packages, *self._paths],
             runners={script.file for script in scripts if script.folder is not None},
         )
 
@@ -210,10 +206,10 @@ class Run:
         state = self._processes[process]
         try:
             if "ask" in message:
-                with state.clock.paused():
+                with state.clock.stop_clock():
                     return self._answer_question(process, message)
             if "compile" in message:
-                with state.clock.paused():
+                with state.clock.stop_clock():
                     return self._compile(message)
             if "record" in message:
                 state.records.append(messages.read_record(message))
@@ -232,7 +228,7 @@ class Run:
         if is_own:
             state = self._processes[process]
             state.refusal = state.refusal or reason
-            self._kill(state)
+            state.kill()
         else:
             self._refusal = self._refusal or reason
             self.stop()
@@ -340,9 +336,9 @@ class Run:
 
     def _await_result(self, process: str, stage: str, timeout: float) -> StageResult:
         state = self._processes[process]
-        event = self._await_event(state, timeout)
+        event = state.wait_for_event(timeout)
         if event == "timeout":
-            self._kill(state)
+            state.kill()
             return interrupted_result(stage, f"did not end within {timeout:g} seconds", "timeout")
         if event == "unsettled":
             return interrupted_result(
@@ -354,28 +350,6 @@ class Run:
             return interrupted_result(stage, self._describe_end(state), "death", self._output_tail(state))
         return event
 
-    def _await_event(
-        self, state: Process, timeout: float
-    ) -> StageResult | Literal["death", "unsettled", "timeout"] | None:
-        """Return what happens to *state* within *timeout* seconds, not counting those in which minreq works for it."""
-        clock = state.clock
-        clock.begin(timeout)
-        while True:
-            try:
-                return state.events.get(timeout=max(clock.left(), _POLL_INTERVAL))
-            except queue.Empty:  # noqa: PERF203 - A tenth of a second has passed.
-                if clock.left() <= 0:
-                    return "timeout"
-                if clock.pause() > MAX_PAUSE:
-                    state.refusal = f"asked minreq for more than {MAX_PAUSE / 60:g} minutes of work"
-                    self._kill(state)
-                    return "death"
-
-    def _kill(self, state: Process) -> None:
-        if state.pid is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(state.pid, signal.SIGKILL)
-
     def _describe_end(self, state: Process) -> str:
         """Describe how *state* ended.
 
@@ -385,7 +359,7 @@ class Run:
         if refusal := state.refusal or self._refusal:
             return f"minreq ended its process: it {refusal}"
         if self._setup.isolation.kernel and state.inner_pid is not None and not self._was_stopped:
-            return exitstatus.describe_exit(exitstatus.read_exit_status(self.sandbox.folder, state.inner_pid))
+            return exitstatus.describe_exit(exitstatus.read_exit_status(self.run_folder.path, state.inner_pid))
         return exitstatus.describe_exit(self._child.poll() if state is self._processes[MAIN] else None)
 
     def _output_tail(self, state: Process) -> str:
@@ -396,7 +370,7 @@ class Run:
         tail = os.pread(descriptor, _OUTPUT_TAIL_SIZE, begin)
         if state.inner_pid is not None:
             with contextlib.suppress(OSError):
-                tail += regularfile.read_end(self.sandbox.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
+                tail += regularfile.read_end(self.run_folder.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
         text = tail.decode("utf-8", "replace")
         return self._make_portable("\n".join(text.splitlines()[-_OUTPUT_TAIL_LINES:]) + "\n")
 

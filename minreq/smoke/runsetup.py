@@ -48,7 +48,7 @@ class RunSetup:
     emulator: EmulatorProtocol
     #: Seconds that one stage may take.
     stage_timeout: float
-    #: Returns the path map of a run; its argument is the folder of the sandbox.
+    #: Returns the path map of a run; its argument is the run folder.
     make_path_map: Callable[[Path], PathMap]
     isolation: Isolation
     #: Compiles the files of the store. Without it, each process compiles for itself.

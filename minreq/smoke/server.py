@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from minreq.smoke.lines import CANCEL, Allowance, MessageRefused, read_message
+from minreq.smoke.lines import CANCEL, MessageQuota, MessageRefused, read_message
 from minreq.smoke.messages import read_integer, read_text
 
 
@@ -63,7 +63,7 @@ class RunServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def __init__(self, address: Path, handler: MessageHandler) -> None:
         super().__init__(str(address), _Connection)
         self.handler = handler
-        self.allowance = Allowance()
+        self.quota = MessageQuota()
         with _SERVERS_LOCK:
             _SERVERS.add(self)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
@@ -87,11 +87,11 @@ class _Connection(socketserver.StreamRequestHandler):
         self._is_own = False
 
     def handle(self) -> None:
-        handler, allowance = self.server.handler, self.server.allowance
+        handler, quota = self.server.handler, self.server.quota
         try:
             # A child that is killed breaks its connection anywhere.
-            with contextlib.suppress(OSError), allowance.connection():
-                while self._answer_next(allowance):
+            with contextlib.suppress(OSError), quota.count_connection():
+                while self._answer_next(quota):
                     pass
         except MessageRefused as refused:
             handler.message_refused(self._process, refused.reason, is_own=self._is_own)
@@ -99,18 +99,18 @@ class _Connection(socketserver.StreamRequestHandler):
             if self._is_own:
                 handler.process_disconnected(self._process)
 
-    def _answer_next(self, allowance: Allowance) -> bool:
+    def _answer_next(self, quota: MessageQuota) -> bool:
         """Read and answer a message; return whether there was one."""
-        with read_message(self.rfile, allowance) as message:
+        with read_message(self.rfile, quota) as message:
             if message is None:
                 return False
             number = read_integer(message, "id")
-            answer = self._greet(message) if "hello" in message else self._answer(message)
+            answer = self._read_process_name(message) if "hello" in message else self._answer(message)
         self.wfile.write(CANCEL + json.dumps({**answer, "id": number}).encode() + b"\n")
         return True
 
-    def _greet(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Learn the name of the process; it repeats the message when it was interrupted before the answer."""
+    def _read_process_name(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Read the name of the process, which repeats the message when it was interrupted before the answer."""
         name, inner_pid = read_text(message, "hello"), read_integer(message, "pid")
         if not self._process:
             self._is_own = self.server.handler.process_connected(name, self._peer_pid(inner_pid), inner_pid=inner_pid)

@@ -76,7 +76,7 @@ def place_tools(
         yield None
         return
     scratch.mkdir(parents=True, exist_ok=True)
-    with temporary.folder(scratch) as copies, ThreadPoolExecutor() as pool:
+    with temporary.make_temporary_folder(scratch) as copies, ThreadPoolExecutor() as pool:
         folders = dict(zip(wheels, pool.map(unpack, wheels.values()), strict=True))
         for name in shared & folders.keys():
             # A process loads an extension module from one file only once: the program would have the tools' one.

@@ -1,3 +1,3 @@
 """Reads Python source without running it."""
 
-__all__ = ["handlers", "imports", "modulenames", "syntax"]
+__all__ = ["imports", "modulenames", "optionalimports", "syntax"]

@@ -24,3 +24,9 @@ def absolute_name(module: str, level: int, package: str) -> str:
         return ""
     base = parts[: len(parts) - level + 1]
     return ".".join([*base, module] if module else base)
+
+
+def resolve_dots(name: str, package: str) -> str:
+    """Return the absolute name of *name*, which may begin with dots, in *package*; "" as `absolute_name`."""
+    module = name.lstrip(".")
+    return absolute_name(module, len(name) - len(module), package)

@@ -1,7 +1,7 @@
 """Makes temporary folders, and removes those that a killed process left.
 
 The process that makes a folder holds a lock on the folder itself (``flock(2)``), which the kernel releases with the
-process. A folder without that lock is unused, and the next minreq removes it: see `sweep`.
+process. A folder without that lock is unused, and the next minreq removes it: see `remove_abandoned`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: No person names a folder like this: `sweep` may remove it.
+#: No person names a folder like this: `remove_abandoned` may remove it.
 _NAME = re.compile(r"\.?minreq-[a-z0-9_]{8}\.tmp")
 
 
@@ -35,14 +35,14 @@ class TemporaryFolder:
         self.release()
 
     def release(self) -> None:
-        """Release the lock: the folder has got another name, or may stay until the next `sweep`."""
+        """Release the lock: the folder has got another name, or may stay until the next `remove_abandoned`."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
 @contextmanager
-def folder(parent: Path | None = None) -> Iterator[Path]:
+def make_temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     """Make a `TemporaryFolder` that is removed when the context ends."""
     temporary_folder = TemporaryFolder(parent)
     try:
@@ -51,7 +51,7 @@ def folder(parent: Path | None = None) -> Iterator[Path]:
         temporary_folder.remove()
 
 
-def sweep(parent: Path | None = None) -> None:
+def remove_abandoned(parent: Path | None = None) -> None:
     """Remove the folders that killed processes of this user left in *parent*, by default the system's folder."""
     parent = Path(tempfile.gettempdir()) if parent is None else parent
     with suppress(OSError):
@@ -80,14 +80,14 @@ def _make_locked(parent: Path | None) -> tuple[Path, int | None]:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
-            continue  # Swept before it could be locked.
+            continue  # Removed before it could be locked.
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            continue  # Another process is sweeping it.
+            continue  # Another process is removing it.
         except OSError:
-            # This file system has no locks: then no process can sweep it either.
+            # This file system has no locks: then no process can remove it either.
             os.close(descriptor)
             return path, None
         if _is_at(path, descriptor):

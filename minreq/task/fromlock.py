@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from minreq.config.settings import parse_command
 from minreq.errors import EvidenceUnreadable, SmokeFileMissing, SmokeMissing
 from minreq.lockfile import evidence as evidence_file, reading
-from minreq.lockfile.finder import Installation
+from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Wheel
 from minreq.profiles import loader, planner
 from minreq.task import smokefiles, task

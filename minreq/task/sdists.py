@@ -23,7 +23,7 @@ class SdistBuilder:
 
     def build(self, sdist: Sdist) -> Wheel:
         """Fetch *sdist*, check its hash and build it; raise ``NoWheel`` where building is not allowed."""
-        refusal = sdists.refusal(sdist, self.settings, self.targets or (self.interpreter.platform,))
+        refusal = sdists.find_refusal(sdist, self.settings, self.targets or (self.interpreter.platform,))
         if refusal is not None:
             raise refusal
         archive = self.store.fetch(sdist)

@@ -28,7 +28,7 @@ def open_tree(path: Path, scratch: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path.absolute()
         return
-    with temporary.folder(scratch) as folder:
+    with temporary.make_temporary_folder(scratch) as folder:
         _unpack(path, folder)
         yield folder
 

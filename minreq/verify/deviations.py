@@ -9,7 +9,13 @@ from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.compare import Deviation, describe, deviations, hidden_deviations, normalize_behaviour
+from minreq.minimize.compare import (
+    Deviation,
+    describe,
+    find_deviations,
+    find_deviations_in_volatile_text,
+    normalize_behaviour,
+)
 from minreq.model import Behaviour, Difference, Evidence, Failure, Lock, Masked, Platform, Request, StageBehaviour
 
 #: Markers whose values clients write into the headers of their requests (``user-agent``).
@@ -38,7 +44,7 @@ def deviations_from_lock(lock: Lock, behaviour: Behaviour, platform: Platform) -
     normalized = normalize_behaviour(behaviour, again=behaviour)
     observed = _without_platform_headers(normalized, platform, lock.proven_on)
     # The lock records a digest where two runs had the same one.
-    found = (*deviations(recorded, observed), *hidden_deviations([recorded], [observed]))
+    found = (*find_deviations(recorded, observed), *find_deviations_in_volatile_text([recorded], [observed]))
     return tuple(each for each in found if f"{each.what} of {each.stage}" not in lock.noise)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config.settings import parse_command
-from minreq.lockfile.finder import Finder, Installation, recorded_pin
+from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, recorded_pin
 from minreq.model import Lock, Masked
 from minreq.smoke.tools import ToolPlaces, list_modules, place_tools
 from minreq.wheels.store import Store
@@ -53,7 +53,7 @@ class LockTools:
         )
 
 
-def find_tools(lock: Lock, finder: Finder, installed: Iterable[NormalizedName]) -> LockTools:
+def find_tools(lock: Lock, finder: PinnedFileFinder, installed: Iterable[NormalizedName]) -> LockTools:
     """Find the files of the tools of *lock*; those that are *installed* with the lock are not installed twice."""
     with_tools = replace(
         lock,

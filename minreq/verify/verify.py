@@ -17,7 +17,7 @@ from minreq.errors import ProofFailed
 from minreq.index.client import IndexClient
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
-from minreq.lockfile.finder import Finder, Installation, read_pins, recorded_pin
+from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, read_pins, recorded_pin
 from minreq.minimize.observe import PROOF_SEED, observe_environment, run_stages
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.model import Behaviour, Lock, Plan
@@ -66,7 +66,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
             on_fetched=reporter.fetched,
             allow_pth=fromlock.read_allowed_pth(task.lock),
         )
-        finder = Finder(
+        finder = PinnedFileFinder(
             index=index,
             platform=task.interpreter.platform,
             build=SdistBuilder(interpreter=task.interpreter, settings=index_settings, store=store).build,
@@ -128,7 +128,7 @@ class _Verifier:
 
     task: _VerifyTask
     store: Store
-    finder: Finder
+    finder: PinnedFileFinder
     reporter: Reporter
 
     def verify_pins(self) -> tuple[str, ...]:

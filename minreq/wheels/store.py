@@ -70,7 +70,7 @@ class Store:
         self.unpacked_folder = folder / "unpacked"
         #: On the file system of the store, so that files can be moved or linked from here without a copy.
         self.scratch_folder = folder / "unfinished"
-        temporary.sweep(self.scratch_folder)
+        temporary.remove_abandoned(self.scratch_folder)
         self._source = source
         self._on_fetched = on_fetched or (lambda _filename, _size: None)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from minreq.build.slim.files import Rule, folders_of
-from minreq.build.slim.levels import FileSelection
+from minreq.build.slim.select import FileSelection
 
 #: The reporting module, at the top of the tree; every placeholder calls it.
 FILE = "_minreq_build.py"

@@ -17,8 +17,8 @@ from packaging.utils import NormalizedName
 from minreq.analyze.kinds import is_shared_object
 from minreq.build.slim import bytecode, placeholders, strip as stripping
 from minreq.build.slim.files import TreeFile
-from minreq.build.slim.levels import FileSelection
 from minreq.build.slim.placeholders import Placeholder
+from minreq.build.slim.select import FileSelection
 from minreq.config.levels import Bytecode, Level
 
 #: A wheel has this first line in scripts, and an installer puts the path of Python there. A build does not know it.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from _minreq_frames import FrameInfo
     from _minreq_link import Link
 
-#: A folder of the sandbox beside the environment; minreq writes files here, where no smoke looks.
+#: A folder of the run beside its environment; minreq writes files here, where no smoke looks.
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 #: The stage of a process until its first stage begins.

@@ -74,7 +74,7 @@ class Tools:
             self._lock.release()
 
     @contextmanager
-    def copies_in_place(self) -> Iterator[None]:
+    def install_copies(self) -> Iterator[None]:
         """Let the tools' copies take the place of the program's in ``sys.modules``."""
         with self._lock:
             if self.is_importing:
@@ -110,7 +110,7 @@ class Tools:
             return self._copies.get(name.partition(".")[0])
         return module if all(hasattr(module, each) for each in fromlist) else None
 
-    def wants_copy(self, frame: FrameType | None, *, by_name: bool) -> bool:
+    def needs_copy(self, frame: FrameType | None, *, by_name: bool) -> bool:
         """Whether the import at *frame* of a shared module is one of the tools' own.
 
         What a tool imports by a name (*by_name*) that it was given, it imports for the smoke: ``-p PLUGIN``. An entry
@@ -259,19 +259,19 @@ def make_import(tools: Tools) -> Callable[..., Any]:
             tools.check_may_see(top, frame)
         elif tools.is_importing:
             pass
-        elif tools.wants_copy(frame, by_name=globals is None):
+        elif tools.needs_copy(frame, by_name=globals is None):
             base = package.rsplit(".", level - 1)[0] if level > 1 else package
             full_name = ".".join(filter(None, [base, name]))
             loaded = tools.loaded_copy(full_name, fromlist) if fromlist or not level else None
             if loaded is not None:
                 return loaded
-            with tools.copies_in_place():
+            with tools.install_copies():
                 return plain(name, globals, locals, fromlist, level)
         else:
             tools.wait_for_copies()
         return plain(name, globals, locals, fromlist, level)
 
-    return as_machinery(import_with_tools)
+    return mark_as_machinery(import_with_tools)
 
 
 def make_import_module(tools: Tools) -> Callable[..., Any]:
@@ -283,8 +283,8 @@ def make_import_module(tools: Tools) -> Callable[..., Any]:
         if tools.is_tool_name(top):
             frame = sys._getframe(1)  # noqa: SLF001 - The documented way to frames.
             tools.check_may_see(top, frame)
-            if top in tools.shared and tools.wants_copy(frame, by_name=True):
-                with tools.copies_in_place():
+            if top in tools.shared and tools.needs_copy(frame, by_name=True):
+                with tools.install_copies():
                     return plain(name, package)
             tools.wait_for_copies()
         return plain(name, package)
@@ -306,15 +306,15 @@ def make_find_spec(tools: Tools) -> Callable[..., Any]:
                 if name == top:
                     return None
                 raise
-            if top in tools.shared and tools.wants_copy(frame, by_name=False):
-                with tools.copies_in_place():
+            if top in tools.shared and tools.needs_copy(frame, by_name=False):
+                with tools.install_copies():
                     return plain(name, package)
         return plain(name, package)
 
     return find_spec
 
 
-def as_machinery(function: Callable[..., Any]) -> Callable[..., Any]:
+def mark_as_machinery(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return *function* as code of the import machinery: a warning is then that of the line that imports."""
     code: Any = function.__code__
     function.__code__ = code.replace(co_filename="<frozen importlib._bootstrap>")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from minreq.build.slim.files import TreeFile, folder_of
+from minreq.source.modulenames import resolve_dots, with_parents
 
 #: Names in parentheses end at the closing one, whatever comments contain. Another opening one ends the match: so no
 #: text can make the search slow.
@@ -24,7 +25,7 @@ _STRING = re.compile(rb"[\"'](\.?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.[A-Za-z_]\w*)
 _COMMENT = re.compile(r"#[^\n]*")
 
 
-class ModuleReferences:
+class ModuleGraph:
     """The modules of a tree and the modules that each source references; a file is read once."""
 
     def __init__(self, files: Iterable[TreeFile]) -> None:
@@ -43,7 +44,7 @@ class ModuleReferences:
             package = module if _is_package(file) else module.rpartition(".")[0]
             names = names_in_source(file.source.read_bytes(), package) if file.path.endswith(".py") else ()
             self._referenced[module] = frozenset(
-                each for name in names for parent in _name_with_parents(name) for each in self._modules_at(parent)
+                each for name in names for parent in with_parents(name) for each in self._modules_at(parent)
             )
         return self._referenced[module]
 
@@ -76,7 +77,9 @@ def names_in_source(source: bytes, package: str) -> Iterator[str]:
         if plain:
             yield from _first_words(_decode(plain))
             continue
-        base = _absolute(_decode(origin), package)
+        base = resolve_dots(_decode(origin), package)
+        if not base:
+            continue  # The dots lead out of the top package: such an import fails.
         yield base
         yield from (f"{base}.{name}" for name in _first_words(_decode(members).strip("()")))
     for text in _STRING.findall(source):
@@ -101,20 +104,6 @@ def _first_words(text: str) -> Iterator[str]:
     for part in _COMMENT.sub("", text).split(","):
         if words := part.split():
             yield words[0].strip("()\\;")
-
-
-def _absolute(name: str, package: str) -> str:
-    level = len(name) - len(name.lstrip("."))
-    if not level:
-        return name
-    parts = package.split(".")
-    base = parts[: len(parts) - level + 1]
-    return ".".join([*base, name[level:]] if name[level:] else base)
-
-
-def _name_with_parents(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:length]) for length in range(1, len(parts) + 1))
 
 
 def _files_by_module(files: Iterable[TreeFile]) -> Mapping[str, TreeFile]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from minreq.model import Frame, Question, QuestionKind
-from minreq.source.handlers import (
+from minreq.source.optionalimports import (
     Block,
     blocks_around,
     find_blocks,

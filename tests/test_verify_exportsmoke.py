@@ -15,7 +15,7 @@ from samplelock import LOCK
 from minreq.errors import NothingToExport
 from minreq.profiles import planner
 from minreq.profiles.loader import Profile, find_profile
-from minreq.verify.canary import Canary, canary
+from minreq.verify.exportsmoke import ExportedSmoke, render_script
 
 #: A root that answers as real models do: never with the words of the emulator.
 STAND_IN = """
@@ -56,9 +56,9 @@ def profile() -> Profile:
     return found
 
 
-def made(profile: Profile, *features: str, providers: tuple[str, ...] = ("openai",)) -> Canary:
+def made(profile: Profile, *features: str, providers: tuple[str, ...] = ("openai",)) -> ExportedSmoke:
     plan = planner.make_plan(profile, providers, features or None, [], Version("1.106.2"))
-    return canary(LOCK, plan, profile)
+    return render_script(LOCK, plan, profile)
 
 
 def test_every_provider_has_one_without_a_word_of_the_emulator(profile: Profile) -> None:

@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Masked, Resolution
 from minreq.smoke.tools import ToolPlaces, place_tools
+from minreq.source.modulenames import with_parents
 from minreq.wheels.closure import Closure
 from minreq.wheels.importmap import ImportMap
 from minreq.wheels.store import Store
@@ -128,6 +129,4 @@ def _imports_anywhere(source: bytes) -> Iterator[tuple[str, int]]:
         else:
             continue
         for module in modules:
-            parts = module.split(".")
-            for length in range(1, len(parts) + 1):
-                yield ".".join(parts[:length]), node.lineno
+            yield from ((name, node.lineno) for name in with_parents(module))

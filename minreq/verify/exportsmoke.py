@@ -25,7 +25,7 @@ _EMULATOR_FIELDS = ("{http}", "{https}", "{private_key}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canary:
+class ExportedSmoke:
     """The script and its stages."""
 
     text: str
@@ -35,7 +35,9 @@ class Canary:
     left_out: tuple[str, ...]
 
 
-def export(lock_file: Path, output: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()) -> Canary:
+def export(
+    lock_file: Path, output: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()
+) -> ExportedSmoke:
     """Write the script of the lock in *lock_file* to *output*; nothing is run.
 
     *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises ``LockMissing``,
@@ -44,12 +46,12 @@ def export(lock_file: Path, output: Path, moved: Sequence[Path] = (), moved_file
     lock, _ = fromlock.read_lock(lock_file)
     profile = fromlock.find_profile(lock, lock_file)
     plan = fromlock.read_plan(lock, lock_file, moved, moved_files)
-    script = canary(lock, plan, profile, filename=output.name)
+    script = render_script(lock, plan, profile, filename=output.name)
     writing.write_files({output: script.text})
     return script
 
 
-def canary(lock: Lock, plan: Plan, profile: Profile | None, *, filename: str = "canary.py") -> Canary:
+def render_script(lock: Lock, plan: Plan, profile: Profile | None, *, filename: str = "canary.py") -> ExportedSmoke:
     """Return the script that makes the calls of *plan*; its usage text names it *filename*.
 
     Raises ``NothingToExport`` where the plan has no call of a profile.
@@ -60,7 +62,7 @@ def canary(lock: Lock, plan: Plan, profile: Profile | None, *, filename: str = "
     if profile is None or real_endpoints is None or not stages:
         raise NothingToExport([script.stage for script in scripts])
     names = tuple(stage.name for stage in stages)
-    return Canary(
+    return ExportedSmoke(
         text=_script_head(lock, filename) + _script_body(stages, real_endpoints),
         stages=names,
         left_out=tuple(script.stage for script in scripts if script.stage not in names),
@@ -80,7 +82,7 @@ class _Stage:
 
 
 def _stage(script: Script, real_endpoints: RealEndpoints) -> _Stage | None:
-    """Return *script* as a stage of the canary; ``None`` when only the emulator can answer it."""
+    """Return *script* as a stage of the exported smoke; ``None`` when only the emulator can answer it."""
     calls = script.environment.get("MINREQ_CALLS")
     if calls is None or script.stage.rpartition("/")[2] in real_endpoints.without:
         return None

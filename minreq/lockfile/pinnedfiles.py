@@ -44,7 +44,7 @@ class Installation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finder:
+class PinnedFileFinder:
     """Finds pinned files."""
 
     index: Index

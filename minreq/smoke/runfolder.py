@@ -34,25 +34,26 @@ _ALL_ALLOWED: Mapping[str, Sequence[str]] = {
 _NO_FILES: Mapping[str, Path] = {}
 
 
-class Sandbox:
-    """An environment like a virtual environment with one site hook, that of minreq; a context manager.
+class RunFolder:
+    """The temporary folder of a run: environment, hook, home and working directory; a context manager.
 
-    The hook is a ``.pth`` file in ``site-packages``, and ``pyvenv.cfg`` leads there (PEP 405), so subprocesses of the
-    same interpreter load it too. All else that is minreq's lies outside of the environment, where no program looks for
-    modules or files. The host's ``site-packages``, user site, variables, home and ``.pth`` files stay out.
+    The environment is like a virtual environment with one site hook, that of minreq. The hook is a ``.pth`` file in
+    ``site-packages``, and ``pyvenv.cfg`` leads there (PEP 405), so subprocesses of the same interpreter load it too.
+    All else that is minreq's lies outside of the environment, where no program looks for modules or files. The host's
+    ``site-packages``, user site, variables, home and ``.pth`` files stay out.
     """
 
     def __init__(self, executable: Path, version: tuple[int, int]) -> None:
         # A short path: the address of a Unix socket has room for about a hundred bytes.
         self._temporary_folder = TemporaryFolder()
-        self.folder = self._temporary_folder.path
-        self.socket = self.folder / "socket"
-        self.venv = Environment(self.folder / "env", executable, version)
+        self.path = self._temporary_folder.path
+        self.socket = self.path / "socket"
+        self.venv = Environment(self.path / "env", executable, version)
         self.python = self.venv.python
-        self._hook_folder = self.folder / "hook"
+        self._hook_folder = self.path / "hook"
         self._merged: MergedFolder | None = None
 
-    def __enter__(self) -> Sandbox:  # noqa: PYI034 - Self is in typing from Python 3.11 on
+    def __enter__(self) -> RunFolder:  # noqa: PYI034 - Self is in typing from Python 3.11 on
         return self
 
     def __exit__(
@@ -108,7 +109,7 @@ class Sandbox:
 
     def link_tools(self, folders: Sequence[Path]) -> list[Path]:
         """Link the *folders* of tools into the environment; a path then shows whether a file is a tool's."""
-        place = self.folder / "tools"
+        place = self.path / "tools"
         place.mkdir()
         links = [place / str(number) for number, _ in enumerate(folders)]
         for link, folder in zip(links, folders, strict=True):
@@ -117,7 +118,7 @@ class Sandbox:
 
     def _write(self, configuration: Mapping[str, object]) -> None:
         self.venv.create()
-        for folder in (self._hook_folder, *map(self.folder.joinpath, ("home", "temporary", "work"))):
+        for folder in (self._hook_folder, *map(self.path.joinpath, ("home", "temporary", "work"))):
             folder.mkdir()
         for file in resources.files("minreq.smoke").joinpath("child").iterdir():
             if file.name.startswith(_CHILD_PREFIX):
@@ -128,7 +129,7 @@ class Sandbox:
         site_packages = self.venv.site_packages
         merged = MergedFolder(at=site_packages, of=(site_packages,))
         if installed is not None:
-            merged = self.venv.install(installed, self.folder / "own", merge=merge)
+            merged = self.venv.install(installed, self.path / "own", merge=merge)
         hook = f"import sys; {self._import_hook('_minreq_child')}\n"
         merged.of[0].joinpath(_HOOK_FILE).write_text(hook, "utf-8")
         self._merged = merged
@@ -157,11 +158,11 @@ class Sandbox:
     def environment(self, variables: Mapping[str, str], *, seed: int) -> dict[str, str]:
         """Return the child's environment variables: minreq's own, then the *variables* of the plan, and no others."""
         return {
-            "HOME": str(self.folder / "home"),
+            "HOME": str(self.path / "home"),
             "PATH": f"{self.python.parent}:/usr/bin:/bin",
             "PYTHONHASHSEED": str(seed),
             "PYTHONNOUSERSITE": "1",
-            "TMPDIR": str(self.folder / "temporary"),
+            "TMPDIR": str(self.path / "temporary"),
             **_LOCALE,
             **variables,
         }
@@ -173,4 +174,4 @@ class Sandbox:
     @property
     def work(self) -> Path:
         """The working directory of the child."""
-        return self.folder / "work"
+        return self.path / "work"

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from minreq.analyze.kinds import DOCS, SOURCES, TESTS, is_shared_object
 from minreq.build.slim.files import RemovedFile, Rule, TreeFile, folders_of
-from minreq.build.slim.references import ModuleReferences
+from minreq.build.slim.modulegraph import ModuleGraph
 from minreq.config.levels import LEVELS, Level
 
 #: Data of one AWS service, which botocore finds by name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
@@ -46,12 +46,12 @@ def select_files(
     and *drop* are patterns of paths, in which ``*`` matches any text; *keep* wins.
     """
     depth = LEVELS.index(level)
-    references = ModuleReferences(files)
+    graph = ModuleGraph(files)
     rules: dict[str, Rule] = {}
     for number, decide in enumerate((_safe, _unused, _traced), start=1):
         if depth >= number:
             remaining = [file for file in files if file.path not in rules]
-            rules |= decide(remaining, references, frozenset(opened), frozenset(entry_points))
+            rules |= decide(remaining, graph, frozenset(opened), frozenset(entry_points))
     for file in files:
         if file.is_metadata or any(fnmatchcase(file.path, pattern) for pattern in keep):
             rules.pop(file.path, None)
@@ -65,11 +65,11 @@ def select_files(
 
 
 def _safe(
-    files: Collection[TreeFile], references: ModuleReferences, opened: frozenset[str], _entry_points: frozenset[str]
+    files: Collection[TreeFile], graph: ModuleGraph, opened: frozenset[str], _entry_points: frozenset[str]
 ) -> Mapping[str, Rule]:
     """Leave out what no program reads, by the conventions of packaging."""
     stub_readers = {file.owner for file in files if _reads_stubs(file)}
-    rule_of_folder = _unreferenced_convention_folders(files, references, opened)
+    rule_of_folder = _unreferenced_convention_folders(files, graph, opened)
     found: dict[str, Rule] = {}
     for file in files:
         suffix = PurePosixPath(file.path).suffix
@@ -92,7 +92,7 @@ def _reads_stubs(file: TreeFile) -> bool:
 
 
 def _unreferenced_convention_folders(
-    files: Collection[TreeFile], references: ModuleReferences, opened: frozenset[str]
+    files: Collection[TreeFile], graph: ModuleGraph, opened: frozenset[str]
 ) -> Mapping[str, Rule]:
     """Return the folders of tests and docs that no module outside imports and the smoke does not open."""
     found = {
@@ -103,11 +103,11 @@ def _unreferenced_convention_folders(
     }
     if not found:
         return {}
-    of_module = {module: _folders_among(file.path, found) for module, file in references.files.items()}
+    of_module = {module: _folders_among(file.path, found) for module, file in graph.files.items()}
     referenced = {
         folder
-        for module in references.files
-        for name in references.referenced_by(module)
+        for module in graph.files
+        for name in graph.referenced_by(module)
         for folder in of_module[name] - of_module[module]
     }
     referenced |= {folder for path in opened for folder in _folders_among(path, found)}
@@ -119,12 +119,12 @@ def _folders_among(path: str, folders: Collection[str]) -> frozenset[str]:
 
 
 def _unused(
-    files: Collection[TreeFile], references: ModuleReferences, opened: frozenset[str], entry_points: frozenset[str]
+    files: Collection[TreeFile], graph: ModuleGraph, opened: frozenset[str], entry_points: frozenset[str]
 ) -> Mapping[str, Rule]:
-    """Leave out folders with no file that the smoke opens and no module that a kept module references."""
+    """Leave out folders with no file that the smoke opens and no module that a kept module graph."""
     paths = {file.path for file in files}
-    roots = opened | {references.files[name].path for name in entry_points if name in references.files}
-    reachable = {references.files[module].path for module in references.reachable_from(roots & paths)}
+    roots = opened | {graph.files[name].path for name in entry_points if name in graph.files}
+    reachable = {graph.files[module].path for module in graph.reachable_from(roots & paths)}
     kept_folders = {folder for path in (opened | reachable) & paths for folder in folders_of(path)}
     # The system loads shared libraries; no source shows which folders it reads.
     native_folders = {folder for file in files if is_shared_object(file.path) for folder in folders_of(file.path)}
@@ -150,7 +150,7 @@ def _unused(
 
 
 def _traced(
-    files: Collection[TreeFile], _references: ModuleReferences, opened: frozenset[str], _entry_points: frozenset[str]
+    files: Collection[TreeFile], _graph: ModuleGraph, opened: frozenset[str], _entry_points: frozenset[str]
 ) -> Mapping[str, Rule]:
     """Leave out every file that the smoke did not open."""
     return {
