@@ -9,10 +9,12 @@ from typing import BinaryIO
 
 import pytest
 import scenariorun
-from scenariorun import FileDownloader, run_scenario
+from scenariorun import FileDownloader, open_scenario, run_scenario
 from wheelhouse import parse, write
 
-from minreq.errors import SmokeFailed, SmokeTimedOut
+from minreq.errors import SmokeTimedOut
+from minreq.minimize.observe import observe_trace
+from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Sdist, Wheel
 from minreq.smoke import processes
 from minreq.smoke.clock import Clock
@@ -125,6 +127,8 @@ def test_the_time_of_the_smoke_is(tmp_path: Path) -> None:
 def test_work_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that keeps minreq busy would live for ever."""
     monkeypatch.setattr(processes, "MAX_PAUSE", 0.6)
-    with pytest.raises(SmokeFailed) as caught:
-        run_scenario(write(parse(SLOW), tmp_path / "house"))
-    assert "minreq ended its process: it asked minreq for more than 0.01 minutes of work" in str(caught.value)
+    with open_scenario(write(parse(SLOW), tmp_path / "house")) as scenario:
+        handler = TraceQuestionHandler(scenario.runner.closure, {}, accept_all=True)
+        failure = observe_trace(scenario.runner, handler, "trace").failure
+    assert failure is not None
+    assert failure.behaviour.status == "minreq ended its process: it asked minreq for more than 0.01 minutes of work"
