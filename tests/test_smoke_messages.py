@@ -41,8 +41,8 @@ def ask(**changes):
     send(json.dumps(question | changes).encode())
 
 def result(**changes):
-    value = {"stage": "smoke/program", "status": "passed", "output": "", "errors": "", "warnings": [], "logs": [], "exits": [],
-             "declined": [], "missing": [], "traceback": "", "opened": [], "loaded": [], "connections": []}
+    value = {"stage": "smoke/program", "status": "passed", "output": "", "errors": "", "warnings": [], "logs": [],
+             "exits": [], "declined": [], "missing": [], "traceback": "", "opened": [], "loaded": [], "connections": []}
     LINK.request({"result": value | changes})
     time.sleep(60)
 """
