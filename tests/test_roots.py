@@ -114,6 +114,9 @@ def test_a_command_with_tools_that_are_never_in_the_lock(made: Project) -> None:
     assert {each.candidate.name for each in lock.selection.left_out} == {"fallback", "unused"}
     assert made.minreq(*command, "--check").status == 0
     assert made.minreq("verify").status == 0
+    built = made.minreq("build", "-o", "built", "--slim", "safe")
+    assert built.status == 0, built.err
+    assert not made.folder.joinpath("built", "tool").exists()
     checks.joinpath("check_first.py").write_text("import first\n")
     stale = made.minreq(*command, "--check")
     assert stale.status == 1

@@ -41,8 +41,10 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
         finder = WheelFinder(task=task, index=index, settings=index_settings, store=store)
         for_host, for_target = finder.find_wheels(reporter)
         closure = fromlock.make_closure(task.lock, for_host, store)
+        tools = finder.find_tools(for_host.candidates)
         with (
             temporary.make_temporary_folder(store.scratch_folder) as scratch,
+            tools.place(store, lambda: map(closure.unpack, for_host.candidates)) as tool_places,
             open_runner(
                 task.interpreter,
                 task.plan,
@@ -51,6 +53,7 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
                 initial=frozenset(for_host.candidates),
                 jobs=settings.jobs,
                 timeout=settings.timeout,
+                tools=tool_places,
             ) as runner,
         ):
             prover = Prover(task=task, runner=runner, reporter=reporter)

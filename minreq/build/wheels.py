@@ -15,6 +15,7 @@ from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, recorded
 from minreq.model import Lock, Platform
 from minreq.reporting import Reporter
 from minreq.task.sdists import SdistBuilder
+from minreq.verify.tools import LockTools, find_tools
 from minreq.wheels.store import Store
 
 
@@ -44,15 +45,24 @@ class WheelFinder:
             reporter.note(sentence)
         return replace(for_host, candidates={**for_host.candidates, **provided.candidates}), for_target
 
-    def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:
+    def find_tools(self, installed: Iterable[NormalizedName]) -> LockTools:
+        """Return the tools of the smoke, for this host; raise as `find_wheels` does."""
+        tools = find_tools(self.task.lock, self._finder(self.task.host), installed)
+        if not tools.complete:
+            raise ProofFailed(str(self.task.settings.lock), tools.faults)
+        return tools
+
+    def _finder(self, platform: Platform) -> PinnedFileFinder:
         interpreter = self.task.interpreter
-        finder = PinnedFileFinder(
+        return PinnedFileFinder(
             index=self.index,
             platform=platform,
             build=SdistBuilder(interpreter=interpreter, settings=self.settings, store=self.store).build,
             holds=self.store.holds,
         )
-        found = finder.find(lock, {name: recorded_pin(lock, name) for name in names})
+
+    def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:
+        found = self._finder(platform).find(lock, {name: recorded_pin(lock, name) for name in names})
         if not found.complete:
             raise ProofFailed(str(self.task.settings.lock), found.faults)
         return found
