@@ -47,4 +47,5 @@ print(type(keyring.get_keyring()).__name__, core._config_path().name)
 done = subprocess.run(
     [Path(sys.executable).with_name("keyring"), "--list-backends"], capture_output=True, text=True, check=False
 )
-print(done.returncode, done.stdout, done.stderr)
+# keyring keeps its classes in a set, so the order of the lines is chance.
+print(done.returncode, sorted(done.stdout.splitlines()), done.stderr)
