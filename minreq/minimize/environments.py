@@ -128,6 +128,8 @@ class EnvironmentSearch:
     runs: EnvironmentRuns
     #: What the search found to be needed.
     evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
+    #: By set: what the trace did that found it.
+    behaviour_of_trace: dict[frozenset[NormalizedName], Behaviour] = field(default_factory=dict, init=False)
     #: Where only one of two runs on a set had the lines in another order.
     order_noise: list[Deviation] = field(default_factory=list, init=False)
 
@@ -136,17 +138,16 @@ class EnvironmentSearch:
         names: frozenset[NormalizedName],
         likely: Collection[NormalizedName] = (),
         seen: Collection[Fault] = (),
-        trace: Behaviour | None = None,
     ) -> frozenset[NormalizedName]:
         """Return *names* with what has to be added so that the smoke behaves as in the reference.
 
-        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did, and *trace*
-        what the trace did that found *names*. Raises ``SmokeNotDeterministic`` where two runs of one set differ in more
-        than order, ``ExcludedIsNeeded`` where the smoke fails without what the user excluded.
+        *likely* are tried before others of the same suspicion. *seen* is what another run on *names* did. Raises
+        ``SmokeNotDeterministic`` where two runs of one set differ in more than order, ``ExcludedIsNeeded`` where the
+        smoke fails without what the user excluded.
         """
-        traced, is_checked = names, False
+        is_checked = False
         while True:
-            faults = self.find_faults(names, trace=trace if names == traced else None)
+            faults = self.find_faults(names)
             if not faults:
                 return names
             fault = faults[0]
@@ -194,12 +195,12 @@ class EnvironmentSearch:
             self.runs.start(names - {name})
         verdicts: dict[NormalizedName, Verdict] = {}
         for name in sorted(waiting):
-            faults = self._faults(self.runs.start(names - {name}).result())
+            faults = self._faults(names - {name}, self.runs.start(names - {name}).result())
             fault = faults[0] if faults else None
             is_unclear = isinstance(fault, StageResult) and not names_missing_module(self.runner, fault, name)
             if is_unclear or _concerns_order(fault):
                 # A failure of an unknown cause counts when it comes again, and so does another order.
-                faults = self._faults(self.runs.repeat(names - {name}).result())
+                faults = self._faults(names - {name}, self.runs.repeat(names - {name}).result())
             verdicts[name] = _evidence(name, faults[0]) if faults else None
             self.reporter.settled(name, verdicts[name])
         return verdicts
@@ -235,22 +236,14 @@ class EnvironmentSearch:
         return names | {name}
 
     def find_faults(
-        self,
-        names: frozenset[NormalizedName],
-        stage: str = "",
-        *,
-        hidden: tuple[str, ...] = (),
-        trace: Behaviour | None = None,
+        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
     ) -> tuple[Fault, ...]:
-        """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`.
-
-        *trace* is the behaviour of the trace that found *names*, if one did.
-        """
-        return self._faults(self.runs.start(names, stage, hidden=hidden).result(), trace)
+        """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`."""
+        return self._faults(names, self.runs.start(names, stage, hidden=hidden).result())
 
     def repeats(self, fault: Fault, names: frozenset[NormalizedName], hidden: tuple[str, ...] = ()) -> bool:
         """Whether *fault* comes in another run on *names*, too."""
-        again = self._faults(self.runs.repeat(names, stage_of(fault), hidden=hidden).result())
+        again = self._faults(names, self.runs.repeat(names, stage_of(fault), hidden=hidden).result())
         return find_again(fault, again) is not None
 
     def find_supplier(
@@ -265,17 +258,14 @@ class EnvironmentSearch:
         name, last = self._find_needed(names, fault, self._order_candidates(names, fault, ()), hidden)
         return _evidence(name, last, hidden)
 
-    def _faults(self, run: Observation, trace: Behaviour | None = None) -> tuple[Fault, ...]:
-        """Return what *run* did otherwise than the reference; of a run that failed only the failure counts.
-
-        *trace* is the behaviour of the trace that found the set of *run*, if one did.
-        """
+    def _faults(self, names: frozenset[NormalizedName], run: Observation) -> tuple[Fault, ...]:
+        """Return what *run*, on *names*, did otherwise than the reference; of a failed run only the failure counts."""
         if run.failure is not None:
             return (run.failure,)
         accepted = self.verdicts.accepted_differences
         found = self.reference.compare_environment(run.behaviour, accepted)
         return drop_noisy_kinds(found, self.order_noise) or self.reference.compare_volatile_text(
-            run.behaviour, trace, accepted
+            run.behaviour, self.behaviour_of_trace.get(names), accepted
         )
 
     def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> bool:

@@ -11,7 +11,7 @@ from minreq.minimize.environments import EnvironmentSearch, Fault, stage_of
 from minreq.minimize.observe import Observation
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.userchoices import UserChoices
-from minreq.model import Behaviour, Difference, Evidence, Failure
+from minreq.model import Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.isolation import can_start
 from minreq.smoke.machinefiles import SHARED_LIBRARIES
@@ -50,15 +50,12 @@ class MachineSearch:
         """Start the run on *names*."""
         self.environments.runs.start(names, hidden=self._kinds)
 
-    def find_faults(self, names: frozenset[NormalizedName], trace: Behaviour | None = None) -> tuple[Fault, ...]:
-        """Return what the smoke does otherwise than the reference on *names*, without the files of the machine.
-
-        *trace* is the behaviour of the trace that found *names*, if one did.
-        """
-        faults = self.environments.find_faults(names, hidden=self._kinds, trace=trace)
+    def find_faults(self, names: frozenset[NormalizedName]) -> tuple[Fault, ...]:
+        """Return what the smoke does otherwise than the reference on *names*, without the files of the machine."""
+        faults = self.environments.find_faults(names, hidden=self._kinds)
         if faults and self._interpreter_needs_libraries(faults[0]):
             self._kinds = tuple(kind for kind in self._kinds if kind != SHARED_LIBRARIES)
-            return self.environments.find_faults(names, hidden=self._kinds, trace=trace)
+            return self.environments.find_faults(names, hidden=self._kinds)
         return faults
 
     def _interpreter_needs_libraries(self, fault: Fault) -> bool:

@@ -296,12 +296,12 @@ class _Search:
         self.reference.check_installable(trace, self.choices.excluded)
         names = self._collect_set(trace)
         likely = self.verdicts.unconfirmed.union(self.verdicts.degraded)
-        passed = trace.failure is None and self._ran_all_stages(trace)
-        behaviour = trace.behaviour if passed else None
+        if trace.failure is None and self._ran_all_stages(trace):
+            self.environments.behaviour_of_trace[names] = trace.behaviour
         # Where the machine's own files are hidden, first: often that run is the proof.
-        faults = self.machine.find_faults(names, behaviour)
+        faults = self.machine.find_faults(names)
         seen = faults if self.machine.hides else ()
-        complete = self.environments.complete(names, likely, seen, behaviour) if faults else names
+        complete = self.environments.complete(names, likely, seen) if faults else names
         added = [name for name in self.environments.evidence if name not in names]
         # The last one was found by leaving it out of the whole set.
         doubtful |= frozenset(added[:-1])
