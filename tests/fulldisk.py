@@ -81,7 +81,7 @@ def lock_on_small_disk(
         assert done.returncode == 0, done.stderr
     first, words = int((out / "status-1").read_text()), (out / "words-1").read_text()
     found = tuple((out / "1" / each).read_bytes() for each in (disk_project.lock.name, disk_project.evidence.name))
-    assert found == (new if first == 0 else old), f"the lock after {size} KiB: {words}"
+    assert found == (new if first == 0 else old), f"the lock after {size} KiB, status {first}: {words}"
     assert first in {0, 1, 2, 3}, words
     assert (words == "") == (first == 0), words
     assert 'Traceback (most recent call last):\n  File "/' not in words

@@ -141,7 +141,7 @@ def replaced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, tuple[b
     return fulldisk.make_locks(tmp_path_factory.mktemp("filled"))
 
 
-@pytest.mark.parametrize("size", [24, 120, 330])
+@pytest.mark.parametrize("size", [24, 330, 560])
 def test_a_disk_that_gets_full(
     replaced: tuple[Project, tuple[bytes, bytes], tuple[bytes, bytes]], tmp_path: Path, size: int
 ) -> None:
