@@ -119,9 +119,9 @@ def test_a_layer_is_loaded_by_awslambdaric_and_its_function_calls_bedrock(made: 
     assert result["bytes"] <= 1.15 * result["opened_bytes_with_sources"]
 
 
-def test_traced_wants_to_be_meant(made: Made) -> None:
+def test_traced_has_to_be_confirmed(made: Made) -> None:
     done = made.minreq("build", "-o", "refused.zip", "--slim", "traced", "-q")
-    assert (done.returncode, "say --yes-traced" in done.stderr) == (2, True)
+    assert (done.returncode, "confirm with --yes-traced" in done.stderr) == (2, True)
 
 
 #: Calls of providers that the lock was not made for, and what of them a level leaves out.

@@ -28,3 +28,13 @@ def explain_absent_file(plan: Plan, failure: StageResult) -> str:
         beside = f"the file lies beside {script.file.name}, so open Path(__file__).parent / {name!r}"
         return f"a script runs in an empty folder; {beside}"
     return ""
+
+
+def explain_read_only_file(failure: StageResult) -> str:
+    """Return what a package may not do here that *failure* is about, "" where it is about something else."""
+    if "Read-only file system" not in failure.behaviour.status:
+        return ""
+    return (
+        "minreq lets no package write into its environment, which a virtual environment allows; let the smoke make the "
+        "package write elsewhere, for example by a variable for its cache folder"
+    )

@@ -167,6 +167,9 @@ def _try_kernel(isolation: Isolation, tried: Sequence[str] = ("/bin/true",)) -> 
         own, site_packages = folder / "own", folder / "site-packages"
         own.mkdir()
         site_packages.mkdir()
+        with suppress(OSError):
+            # A folder above it may be hidden, and cannot be merged then.
+            isolation.unpacked.mkdir(parents=True, exist_ok=True)
         stored = next(each for each in (isolation.unpacked, *isolation.unpacked.parents) if each.is_dir())
         merged = [MergedFolder(at=site_packages, of=(own, stored))] if isolation.merges else []
         try:

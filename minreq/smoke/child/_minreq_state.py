@@ -222,7 +222,7 @@ def _flush(stream: object) -> None:
 
 
 def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
+    return text.decode("utf-8", "backslashreplace")
 
 
 def _remove(path: str) -> None:
