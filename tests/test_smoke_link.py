@@ -21,6 +21,7 @@ from test_smoke_child import (
 from wheelhouse import parse, write
 
 from minreq.model import Sdist, Wheel
+from minreq.smoke import run
 
 
 class Echo(Mapping[str, Message]):
@@ -335,3 +336,59 @@ for rest in (late[:20], late[20:], late):
         )
         assert child.parent.refusals == []
     assert printed == "first\nsecond\nthird\nthird\nthird\n"
+
+
+LATE_HANDLERS = """
+explanation = "A signal handler raises while a process waits for the answer that tells it to fork."
+requirements = ["app"]
+program = '''
+import signal, app
+
+class TooLate(Exception):
+    pass
+
+def handle(*_):
+    raise TooLate
+
+signal.signal(signal.SIGALRM, handle)
+for name in ("m1", "m2", "m3", "m4"):
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    while True:
+        try:
+            app.load(name)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            break
+        except TooLate:
+            pass
+    print(app.load(name))
+'''
+kept = ["app", "m1", "m2", "m3", "m4"]
+dropped = ["unused"]
+[wheels.app."1.0"]
+requires = ["m1", "m2", "m3", "m4", "unused"]
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+import importlib
+
+def load(name):
+    try:
+        return importlib.import_module(name).__name__
+    except ImportError:
+        return "no " + name
+'''
+[wheels]
+m1."1.0" = {}
+m2."1.0" = {}
+m3."1.0" = {}
+m4."1.0" = {}
+unused."1.0" = {}
+"""
+
+
+def test_a_fork_that_does_not_start_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is right all the same: another run settles what the fork would have."""
+    monkeypatch.setattr(run, "_FORK_START_TIMEOUT", 1.0)
+    began = time.monotonic()
+    result = run_scenario(write(parse(LATE_HANDLERS), tmp_path / "house"))
+    assert result.kept == ("app", "m1", "m2", "m3", "m4")
+    assert time.monotonic() - began < run.FORK_TIMEOUT

@@ -29,6 +29,8 @@ class Process:
     """A process of the run, as the parent sees it."""
 
     pid: int | None = None
+    #: Set once it has connected, or can no longer start.
+    has_started: threading.Event = field(default_factory=threading.Event)
     #: The number that it has in its own process namespace, and sends itself.
     inner_pid: int | None = None
     #: The distribution that it goes without, to find whether the smoke needs it.
@@ -94,6 +96,7 @@ class ProcessTable:
             process = self._processes[name] = Process(without=without, stages=deque(stages))
             if self._main_has_ended:
                 process.events.put("death")
+                process.has_started.set()
         return name
 
     def set_connected(self, name: str, pid: int, *, inner_pid: int) -> bool:
@@ -105,6 +108,7 @@ class ProcessTable:
             is_own = process.pid is None
             if is_own:
                 process.pid, process.inner_pid = pid, inner_pid
+                process.has_started.set()
         return is_own
 
     def set_main_ended(self) -> None:
@@ -114,6 +118,7 @@ class ProcessTable:
             never_connected = [process for process in self._processes.values() if process.pid is None]
         for process in never_connected:
             process.events.put("death")
+            process.has_started.set()
 
     def end_templates(self) -> None:
         """Let every template end."""

@@ -37,6 +37,8 @@ from minreq.system import regularfile
 
 #: Seconds that a fork at a miss may take: it fails within milliseconds or is of no use.
 FORK_TIMEOUT = 60.0
+#: Seconds within which it has to start.
+_FORK_START_TIMEOUT = 10.0
 #: Bytes to read from the end of what a child printed; more than the lines that are shown.
 _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
@@ -300,7 +302,11 @@ class Run:
 
         def wait() -> None:
             try:
-                miss_fork.result.set_result(self._await_result(process, stage, FORK_TIMEOUT))
+                if self._processes[process].has_started.wait(_FORK_START_TIMEOUT):
+                    miss_fork.result.set_result(self._await_result(process, stage, FORK_TIMEOUT))
+                else:
+                    # A signal handler of the program may have raised while it waited for the answer.
+                    miss_fork.result.set_result(interrupted_result(stage, "the fork did not start", "unsettled"))
             except Exception as error:  # noqa: BLE001 - Raised again where the result is asked for.
                 miss_fork.result.set_exception(error)
             finally:
