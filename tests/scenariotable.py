@@ -177,7 +177,6 @@ CASES: Mapping[str, Sequence[str]] = {
         "threads-that-print-in-any-order",
         "threads-in-another-order-once",
         "digest-that-is-steady",
-        "time-that-is-steady",
     ),
     "A smoke that dies, hangs or fails by itself": (
         "smoke-crashes",

@@ -160,10 +160,7 @@ class _CertifyRuns:
         """Return how a run without *name* differs from the proof; preferably as the evidence says."""
         proof, reference = self.minimal_set.proof.behaviour, self.minimal_set.reference.behaviour
         # What is new in each run differs between proof and reference, too.
-        found = (
-            *find_deviations(proof, behaviour),
-            *find_deviations_in_volatile_text([proof, reference], [behaviour], with_times=True),
-        )
+        found = (*find_deviations(proof, behaviour), *find_deviations_in_volatile_text([proof, reference], [behaviour]))
         evidence = self.minimal_set.evidence[name]
         if isinstance(evidence, Difference):
             for each in found:

@@ -16,19 +16,17 @@ _DIGEST = (
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
     r"|\b[0-9a-fA-F]{32,}\b"
 )
-#: The last line of test runners: `3 passed in 0.12s`. Two short runs often take equally long.
-_DURATION = r"(?<=\bin )\d+\.\d{2,}(?= ?s(?:ec|econds)?\b)"
 #: Times of ISO 8601 and of `logging`, names of temporary files, addresses of objects.
 _TIME = (
     r"\b\d{4}-?\d{2}-?\d{2}[T ]\d{2}:?\d{2}:?\d{2}(?:[.,]\d+)?Z?"
     r"|\b\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\b"
     r"|(?<=/tmp)[a-z0-9_]{8}\b"
     r"|\b0x[0-9a-f]{6,}\b"
-    rf"|{_DURATION}"
+    # The last line of test runners: `3 passed in 0.12s`.
+    r"|(?<=\bin )\d+\.\d+(?= ?s(?:ec|econds)?\b)"
 )
 _VOLATILE = re.compile(f"{_DIGEST}|{_TIME}")
 _ONLY_TIME = re.compile(_TIME)
-_ONLY_DURATION = re.compile(_DURATION)
 #: The kind of a deviation where requests have the same targets and other bodies.
 _BODY = "request body"
 #: Headers that depend on the body.
@@ -208,32 +206,29 @@ def _header_value(request: RecordedRequest, name: str) -> str:
     return ", ".join(normalize_text(value) for key, value in request.headers if key == name)
 
 
-def find_deviations_in_volatile_text(
-    first: Sequence[Behaviour], second: Sequence[Behaviour], *, with_times: bool = False
-) -> tuple[Deviation, ...]:
+def find_deviations_in_volatile_text(first: Sequence[Behaviour], second: Sequence[Behaviour]) -> tuple[Deviation, ...]:
     """Return the deviations that `find_deviations` does not see, since they look like what is new in each run.
 
     Each side is one run or several runs of one kind; only what all runs of a side have counts. A digest counts if it
-    is equal within a side and differs between the sides; so does a time in a printed line, *with_times*.
+    is equal within a side and differs between the sides.
     """
     found: list[Deviation] = []
     for stage in dict.fromkeys(each.stage for each in first[0].stages):
-        sides = [[_texts_by_kind(run, stage, with_times=with_times) for run in side] for side in (first, second)]
+        sides = [[_texts_by_kind(run, stage) for run in side] for side in (first, second)]
         for what in sorted(set.intersection(*(set(texts) for side in sides for texts in side))):
             common = [_common_lines(texts[what] for texts in side) for side in sides]
             found += _deviation(stage, what, _lines_that_look_alike(common[0] - common[1], common[1] - common[0]))
     return tuple(found)
 
 
-def _texts_by_kind(behaviour: Behaviour, stage: str, *, with_times: bool) -> dict[str, Counter[str]]:
+def _texts_by_kind(behaviour: Behaviour, stage: str) -> dict[str, Counter[str]]:
     """Return all texts of a *stage* in which something may be hidden, by the kind of the deviation.
 
-    Requests come without times: many have one, and those of runs at the same time are often equal by chance.
+    Times are left out: those of two short runs are often equal by chance.
     """
     texts: dict[str, Counter[str]] = {}
-    of_line = _without_durations if with_times else _without_times
     for each in behaviour.in_stages({stage}).stages:
-        texts = {what: Counter(map(of_line, getattr(each, what))) for what in _BY_LINE}
+        texts = {what: Counter(map(_without_times, getattr(each, what))) for what in _BY_LINE}
         texts["requests"] = Counter(f"{request.method} {_without_times(request.target)}" for request in each.requests)
         texts[_BODY] = Counter(f"{_line(request)} {_without_times(request.body)}" for request in each.requests)
         for request in each.requests:
@@ -258,10 +253,6 @@ def _lines_that_look_alike(first: Counter[str], second: Counter[str]) -> tuple[l
     looks = {normalize_text(line) for line in first} & {normalize_text(line) for line in second}
     found = (sorted(line for line in side.elements() if normalize_text(line) in looks) for side in (first, second))
     return next(found), next(found)
-
-
-def _without_durations(text: str) -> str:
-    return _ONLY_DURATION.sub("#", text)
 
 
 def _without_times(text: str) -> str:

@@ -267,8 +267,8 @@ def _find_hidden(
 ) -> tuple[Deviation, ...]:
     """Return the hidden deviations of *behaviour*; a trace may do what the references do, or what *behaviour* does."""
     return (
-        *find_deviations_in_volatile_text(references, [*traces, behaviour], with_times=True),
-        *(find_deviations_in_volatile_text([*references, *traces], [behaviour], with_times=True) if traces else ()),
+        *find_deviations_in_volatile_text(references, [*traces, behaviour]),
+        *(find_deviations_in_volatile_text([*references, *traces], [behaviour]) if traces else ()),
     )
 
 
