@@ -177,6 +177,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "threads-that-print-in-any-order",
         "threads-in-another-order-once",
         "digest-that-is-steady",
+        "output-that-is-not-utf-8",
     ),
     "A smoke that dies, hangs or fails by itself": (
         "smoke-crashes",

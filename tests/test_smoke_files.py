@@ -11,7 +11,7 @@ from commanding import Project, project
 from minreq.errors import SmokeFileUnusable, SmokeUnusable
 from minreq.lockfile import evidence
 from minreq.model import Command, Group, Plan, Script, StageBehaviour
-from minreq.smoke.absentfile import explain_absent_file
+from minreq.smoke.absentfile import explain_absent_file, explain_read_only_file
 from minreq.smoke.results import StageResult
 from minreq.task.smokefiles import locate_files
 from minreq.task.task import is_command, locate_smoke
@@ -313,3 +313,15 @@ class TestExplainAbsentFile:
         assert self.explain("/etc/absent") == ""
         assert "--smoke-file" not in self.explain("../smokes/table.csv")
         assert self.explain("my data.txt", folder=Path().absolute()) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "is_explained"),
+    [
+        ("OSError: [Errno 30] Read-only file system: 'app/_tables.py'", True),
+        ("OSError: [Errno 28] No space left", False),
+    ],
+)
+def test_a_package_that_may_not_write_is_explained(status: str, is_explained: bool) -> None:  # noqa: FBT001
+    failure = StageResult(behaviour=StageBehaviour(stage="smoke/check.py", status=status))
+    assert ("no package write into its environment" in explain_read_only_file(failure)) == is_explained

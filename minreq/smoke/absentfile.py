@@ -1,4 +1,4 @@
-"""Explain a failure for want of a file that the user has, and that is not in the working directory of the smoke."""
+"""Explain a failure of a smoke by a file: one that is not in its working directory, or one that it cannot write."""
 
 from __future__ import annotations
 
