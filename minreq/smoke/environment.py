@@ -53,6 +53,7 @@ class Environment:
 
     def __init__(self, prefix: Path, executable: Path, version: tuple[int, int]) -> None:
         self._executable = executable
+        self._version = version
         self._name = "python{}.{}".format(*version)
         self.prefix = prefix
         self.bin = prefix / "bin"
@@ -61,7 +62,9 @@ class Environment:
 
     def create(self) -> None:
         """Write what the module ``venv`` writes, without pip and activation scripts."""
-        for folder in (self.bin, self.site_packages, self.prefix / "include" / self._name):
+        # venv makes the inner folder since Python 3.11.
+        include = self.prefix / "include" / (self._name if self._version >= (3, 11) else "")
+        for folder in (self.bin, self.site_packages, include):
             folder.mkdir(parents=True)
         self.python.symlink_to(self._executable)
         for name in ("python3", self._name):
