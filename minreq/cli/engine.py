@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import Lock
@@ -35,6 +36,12 @@ class Engine:
 
         heap.limit_fragmentation()
         return locking.lock(settings, reporter)
+
+    def read_recorded_options(self, lock: Path) -> Mapping[str, Any]:
+        """Return the options that made *lock*, by field of ``Settings``; nothing if there is no lock."""
+        from minreq.task import fromlock  # noqa: PLC0415 # Late, see the class.
+
+        return fromlock.read_options(lock)
 
     def read_previous_evidence(self, settings: Settings) -> str | None:
         """Return the text of the evidence at the place of the next lock, ``None`` if there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from minreq.cli.options import (
 from minreq.cli.report import Report, pass_report
 from minreq.config import STDOUT
 from minreq.config.options import parse_requirement
-from minreq.config.settings import lock_settings
+from minreq.config.settings import format_command, relock_settings
 from minreq.errors import InvalidOptions
 
 _EXAMPLES = """\
@@ -194,19 +195,24 @@ def command(
     distributions that the project needs, and not the project itself.
 
     [tool.minreq] of pyproject.toml can set the options by their long names, except --html, --misses and the options
-    under 'This command'. Options on the command line win.
+    under 'This command'. Options on the command line win. If nothing names a smoke, minreq uses the options that made
+    the lock on disk.
     """
     # Imported here: help and usage errors do not need these modules.
     from minreq.cli import lockview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    settings = report.settings(lock_settings, {**flags, **_roots(roots, flags["also"])})
+    join = functools.partial(relock_settings, read_recorded=engine.read_recorded_options)
+    settings, is_relock = report.settings(join, {**flags, **_roots(roots, flags["also"])})
     if html is not None and (settings.check or settings.dry_run):
         raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
     notes: tuple[str, ...] = ()
+    if is_relock:
+        notes = (f"options of the last lock: {format_command(settings)}",)
     if misses is not None:
-        settings, notes = engine.misses(settings, misses.read())
+        settings, missed = engine.misses(settings, misses.read())
+        notes += missed
     if settings.output != STDOUT and not settings.dry_run and not settings.check:
         writing.check_writable(settings.output)
     if html is not None:
