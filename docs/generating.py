@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import click
 
 from minreq import api, errors
-from minreq.cli import root
+from minreq.cli import build, lock, root
+from minreq.config import BuildSettings, IndexOptions, Settings
 from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
+
+_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", date: "date"}
+_UNITS = frozenset({"BYTES", "SECONDS"})
+#: The root is an argument of the command, so it has no help of its own.
+_ROOT_HELP = "The package to minimize, as a requirement."
+#: The defaults that depend on the machine or on other options.
+_DEFAULTS: Mapping[tuple[str | None, str], str] = {
+    ("lock", "root"): '`"litellm"`',
+    ("lock", "python"): "the interpreter that runs minreq",
+    ("lock", "jobs"): "the number of processors",
+    ("lock", "platform"): "this machine",
+    ("lock", "features"): "all",
+    ("lock", "portable"): "true with `platform`",
+    ("lock", "index-url"): "as pip",
+    ("lock", "output"): '`"requirements-minimal.txt"`, for a named lock `"requirements-minimal-NAME.txt"`',
+    ("build", "output"): "none: name one here or with `-o`",
+    ("build", "prefix"): "`python` in a zip, the top in a folder",
+    ("build", "platform"): "the only one of the lock",
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the lines that stand for something generated (a hook of MkDocs)."""
     generated = {
         "::: commands": _commands,
-        "::: configuration": lambda: _configuration(OPTIONS),
-        "::: builds": lambda: _configuration(BUILD_OPTIONS),
+        "::: configuration": lambda: _configuration(OPTIONS, lock.command, Settings),
+        "::: builds": lambda: _configuration(BUILD_OPTIONS, build.command, BuildSettings),
         "::: errors": _errors,
         "::: api": _api,
     }
@@ -47,13 +70,45 @@ def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[
                 yield from _help(inner, context, each)
 
 
-def _configuration(options: Mapping[str, Option]) -> Iterator[str]:
-    yield "| key | takes |"
-    yield "| --- | --- |"
+def _configuration(options: Mapping[str, Option], command: click.Command, settings: type) -> Iterator[str]:
+    """Yield the table of *options*: their texts are those of the help of *command*, their defaults of *settings*."""
+    flags = {each.name: each for each in command.params if isinstance(each, click.Option)}
+    defaults = {each.name: each.default for each in (*fields(settings), *fields(IndexOptions))}
+    yield "| key | takes | means | default | example |"
+    yield "| --- | --- | --- | --- | --- |"
     for option in options.values():
         if option.configurable:
-            one = "true or false" if option.switch else "a path" if option.path else "a value"
-            yield f"| `{option.name}` | {f'an array, each {one}' if option.many else one} |"
+            flag = flags.get(option.field)
+            default = _DEFAULTS.get((command.name, option.name)) or _as_toml(defaults[option.field])
+            example = f"`{option.name} = {option.example}`"
+            yield f"| `{option.name}` | {_describe_type(option, flag)} | {_describe(flag)} | {default} | {example} |"
+
+
+def _describe(flag: click.Option | None) -> str:
+    """Return the help of *flag* without the default, which has a column of its own."""
+    text = (flag.help if flag is not None else None) or _ROOT_HELP
+    return re.sub(r" Default: .*| \(the default\)", "", text).replace("|", "\\|")
+
+
+def _describe_type(option: Option, flag: click.Option | None) -> str:
+    if option.switch:
+        return "true or false"
+    one = "path" if option.path else " or ".join(_TYPES[each] for each in option.toml)
+    unit = flag.metavar.lower() if flag is not None and flag.metavar in _UNITS else ""
+    return f"array of {one}s" if option.many else f"{one}, in {unit}" if unit else one
+
+
+def _as_toml(value: Any) -> str:
+    """Return a default as it would stand in the file; "" for none."""
+    match value:
+        case bool():
+            return f"`{str(value).lower()}`"
+        case None | ():
+            return ""
+        case int() | float():
+            return f"`{value:g}`"
+        case _:
+            return f'`"{value}"`'
 
 
 def _errors() -> Iterator[str]:

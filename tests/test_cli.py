@@ -120,7 +120,7 @@ class TestAsAUser:
             (["lok"], "error: no such command 'lok'"),
             (["lock", "--provders", "x"], "error: no such option"),
             (["lock", "a>>1"], "error: invalid value for '[ROOT]...': 'a>>1' is not a requirement: "),
-            (["lock", "--budget", "250MB"], "error: invalid value for '--budget': '250MB' is not a number of bytes"),
+            (["lock", "--budget", "250M"], "error: invalid value for '--budget': '250M' is not a number of bytes"),
             (["lock", "-P", "a b"], "error: invalid value for '-P' / '--upgrade-package': 'a b' is not the name"),
             (["lock"], "error: nothing to run: name the providers of the program (--providers openai,bedrock), "),
             (

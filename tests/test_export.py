@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -309,3 +310,22 @@ class TestDiff:
         assert done.out.startswith("app 1.0: no changes\n")
         missing = locked.minreq("diff", "nowhere.txt", locked.lock.name)
         assert missing.status == 2
+
+    def test_with_a_revision_of_git(self, locked: Project, tmp_path: Path) -> None:
+        """One argument is enough: the lock as it was, against the one that is there."""
+        shutil.copytree(locked.folder, tmp_path / "repository" / "function")
+        own = replace(locked, folder=tmp_path / "repository" / "function")
+        git = shutil.which("git")
+        assert git is not None
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+        for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "Lock"], ["tag", "before"]):
+            subprocess.run([git, *words], cwd=own.folder.parent, check=True)
+        own.evidence.write_text(own.evidence.read_text().replace('"needed"', '"renamed"'))
+        for revision in ("HEAD", "before"):
+            done = own.minreq("diff", revision)
+            assert (done.status, "renamed" in done.out) == (0, True), done.err
+        for revision in ("HEAD~9", "nowhere", "--output=x", "HEAD:function"):
+            done = own.minreq("diff", "--", revision)
+            assert (done.status, done.sentences[0].startswith(f"{revision} is no lock, and git has no ")) == (2, True)
+        shutil.rmtree(own.folder.parent / ".git")
+        assert "not a git repository" in own.minreq("diff", "HEAD").err

@@ -173,11 +173,11 @@ class Engine:
 
         return exporting.export(settings, reporter)
 
-    def diff(self, old: Path, new: Path) -> LockDifference:
-        """Return the differences between two locks on disk."""
-        from minreq.lockfile import difference, reading  # noqa: PLC0415 # Late, see the class.
+    def diff(self, old: str, new: Path) -> LockDifference:
+        """Return the differences between *old*, a lock or a revision of git, and the lock *new*."""
+        from minreq.lockfile import difference, reading, revision  # noqa: PLC0415 # Late, see the class.
 
-        return difference.compare_locks(reading.read_evidence(old), reading.read_evidence(new))
+        return difference.compare_locks(revision.read_lock_or_revision(old, new), reading.read_evidence(new))
 
     def sync(self, settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus:
         """Install exactly the lock on disk into an environment."""
