@@ -13,6 +13,7 @@ import click
 
 from minreq import api, errors
 from minreq.cli import build, lock, root
+from minreq.cli.options import SHOWN_OPTIONS
 from minreq.config import BuildSettings, IndexOptions, Settings
 from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
@@ -62,6 +63,7 @@ def _commands() -> Iterator[str]:
 
 def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    context.meta[SHOWN_OPTIONS] = "all"
     yield from (f"### {context.command_path}", "", "```text", command.get_help(context), "```", "")
     if isinstance(command, click.Group):
         for each in command.list_commands(context):

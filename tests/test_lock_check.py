@@ -158,8 +158,7 @@ def test_a_lock_of_something_else_has_no_options(own: Project, words: list[str])
     assert (done.status, done.sentences[0].partition(":")[0]) == (2, "nothing to run")
 
 
-def test_options_of_unreadable_evidence(own: Project) -> None:
+def test_unreadable_evidence_has_no_options(own: Project) -> None:
     own.evidence.write_text("{}")
     done = own.minreq("lock", "--check")
-    assert done.status == 2
-    assert "restore the file, or run `minreq lock` again" in done.sentences[0]
+    assert (done.status, done.sentences[0].partition(":")[0]) == (2, "nothing to run")

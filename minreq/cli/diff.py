@@ -167,8 +167,7 @@ def _why_added(added: AddedDistribution) -> str:
 def _why(kept: Kept) -> str:
     from minreq.cli import wording  # noqa: PLC0415 # It imports rich, which --json does not need.
 
-    via = f"; imported by {', '.join(kept.via)}" if kept.via else ""
-    return wording.describe_evidence(kept.evidence) + via
+    return wording.describe_kept(kept)
 
 
 def _why_dropped(dropped: DroppedDistribution) -> str:

@@ -48,7 +48,13 @@ def _smoke_options(function: Function) -> Function:
         group.option("providers", "The providers that the program calls.", "-p", metavar="NAMES"),
         group.option("scan", "Find the providers in the code of this file or folder.", metavar="PATH"),
         group.option("allow-unknown", "With --scan: accept calls whose model is not in the code."),
-        group.option("features", "The features to run: chat, streaming, tools. Default: all.", metavar="NAMES"),
+        group.option(
+            "features",
+            "The features to run. Of litellm, by default: chat, streaming, async, async-streaming, tools, "
+            "tools-streaming, embeddings, tokens, errors, credentials; by name also: text, router, caching, images, "
+            "audio, rerank, responses, structured.",
+            metavar="NAMES",
+        ),
         group.option(
             "smoke",
             "A script that shows that the program works, or a command such as 'pytest -q tests'.",

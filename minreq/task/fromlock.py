@@ -30,16 +30,15 @@ def read_lock(file: Path) -> tuple[Lock, str]:
 
 
 def read_options(file: Path) -> Mapping[str, Any]:
-    """Return the options that made the lock in *file*, by field of ``Settings``; nothing if there is no lock.
+    """Return the options that made the lock in *file*, by field of ``Settings``; nothing if its evidence is unreadable.
 
-    Options of the machine (paths that were absolute, interpreter, index) are not recorded. Raises
-    ``EvidenceUnreadable``.
+    Options of the machine (paths that were absolute, interpreter, index) are not recorded.
     """
     try:
         lock = reading.read_evidence(file)
-    except LockMissing:
+        options = _parse_lock_command(lock, file)
+    except (LockMissing, EvidenceUnreadable):
         return {}
-    options = _parse_lock_command(lock, file)
     return {"root": Requirement(lock.resolution.root), **options} if "project" not in options else options
 
 
