@@ -162,6 +162,23 @@ def test_wheelhouse_replaces_nothing_of_the_user(locked: Project) -> None:
     assert [each.name for each in folder.iterdir()] == ["diary.txt"]
 
 
+@pytest.mark.parametrize("form", ["pylock", "uv", "uv-excludes"])
+def test_standard_output(locked: Project, form: str) -> None:
+    """With `-o -`, what is otherwise in the file is printed."""
+    before = {each.name for each in locked.folder.iterdir()}
+    printed = locked.minreq("export", "--format", form, "-o", "-")
+    assert {each.name for each in locked.folder.iterdir()} == before
+    as_data = json.loads(locked.minreq("export", "--format", form, "-o", "-", "--json").out)
+    written = locked.minreq("export", "--format", form, "--json")
+    assert (printed.status, as_data["output"]) == (0, None)
+    assert printed.out == as_data["text"] == (locked.folder / json.loads(written.out)["output"]).read_text()
+
+
+def test_a_folder_is_not_printed(locked: Project) -> None:
+    done = locked.minreq("export", "--format", "wheelhouse", "-o", "-")
+    assert (done.status, "a wheelhouse is a folder" in done.sentences[0]) == (2, True)
+
+
 def test_edited_lock_is_not_exported(locked: Project) -> None:
     other = locked.folder / "edited.txt"
     other.write_text(locked.lock.read_text().replace("leaf==1.0", "leaf==9.0"))

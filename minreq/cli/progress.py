@@ -250,8 +250,16 @@ class Progress(Reporter):
         return f"{name} {self._versions[name]}" if name in self._versions else name
 
     def _milestone(self, verb: str, content: str, style: str, took: str = "") -> None:
-        """Print a line that remains."""
-        self._print(_line(verb, style, content, took))
+        """Print a line that remains. A terminal wraps a long one at words, below its first word."""
+        line = _line(verb, style, content, took)
+        if not self._drawn:
+            self._print(line)
+            return
+        head, rest = line.divide([_VERB_WIDTH])
+        for part in rest.wrap(self._console, max(self._console.width - _VERB_WIDTH, 1)):
+            part.rstrip()
+            self._print(head.append_text(part))
+            head = Text(" " * _VERB_WIDTH)
 
     def _event(self, sign: str, style: str, what: str, why: str) -> None:
         """Show a line that the display replaces later; without a display, print it."""

@@ -1,3 +1,4 @@
+# minreq: skip this file
 """Reports imports of distributions that a minimal lock leaves out, and how to keep them.
 
 Import this module before anything else. It needs only the standard library. It acts when an import of a left-out
