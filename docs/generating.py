@@ -19,6 +19,10 @@ from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
 
 _TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", date: "date"}
+#: A field of a class, in a line of its source.
+_FIELD = re.compile(r"    (?P<name>[a-z0-9_]+): (?P<type>[^=]+?)( = .*)?")
+#: Characters of a line of code on a page.
+_LINE = 90
 _UNITS = frozenset({"BYTES", "SECONDS"})
 #: The root is an argument of the command, so it has no help of its own.
 _ROOT_HELP = "The package to minimize, as a requirement."
@@ -126,5 +130,42 @@ def _api() -> Iterator[str]:
     for name in api.__all__:
         member = getattr(api, name)
         if inspect.isfunction(member):
-            yield from (f"### minreq.api.{name}", "", "```python", f"{name}{inspect.signature(member)}", "```", "")
+            yield from (f"### minreq.api.{name}", "", "```python", f"{name}{_signature(member)}", "```", "")
             yield from (inspect.getdoc(member) or "", "")
+    for name in api.__all__:
+        member = getattr(api, name)
+        if inspect.isclass(member) and inspect.getdoc(member):
+            yield from (f"### minreq.api.{name}", "", inspect.getdoc(member) or "", "")
+            yield from _attributes(member)
+
+
+def _signature(function: Any) -> str:
+    text = _spell(str(inspect.signature(function)))
+    text = re.sub(r"<?PosixPath\('?([^')]+)'?\)>?", r'Path("\1")', text).replace("'", "")
+    return (
+        text
+        if len(text) < _LINE
+        else text.replace("(", "(\n    ", 1).replace(", ", ",\n    ").replace(") ->", ",\n) ->")
+    )
+
+
+def _spell(annotation: str) -> str:
+    """Return *annotation* with what the aliases of the module stand for."""
+    return annotation.replace("_Path", "str | Path").replace("_Requirement", "str | Requirement")
+
+
+def _attributes(kind: type) -> Iterator[str]:
+    """Yield the table of the fields of a dataclass or of keywords; a comment ``#:`` above a field is its meaning."""
+    comments: list[str] = []
+    rows: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        text = line.strip()
+        if text.startswith("#:"):
+            comments.append(text.removeprefix("#:").strip())
+        elif match := _FIELD.fullmatch(line):
+            meaning = " ".join(comments).replace("``", "`").replace("|", "\\|")
+            kind_of_value = _spell(match["type"]).replace("|", "\\|")
+            rows.append(f"| `{match['name']}` | `{kind_of_value}` | {meaning} |")
+            comments = []
+    if rows:
+        yield from ("| name | type | means |", "| --- | --- | --- |", *rows, "")
