@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,7 +22,7 @@ from minreq.cli.options import (
     run_options,
 )
 from minreq.cli.report import Report, pass_report
-from minreq.config import STDOUT
+from minreq.config import STDOUT, Settings
 from minreq.config.options import parse_requirement
 from minreq.config.settings import format_command, relock_settings
 from minreq.errors import InvalidOptions
@@ -174,6 +174,19 @@ def _roots(roots: Sequence[Requirement | Path], also: Sequence[Requirement]) -> 
     return {"root": named[0] if named else None, "also": (*named[1:], *also)}
 
 
+def _settings(
+    engine: Engine, report: Report, flags: Mapping[str, Any], misses: TextIO | None
+) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings of the lock, and notes on those that the command line does not show."""
+    join = functools.partial(relock_settings, read_recorded=engine.read_recorded_options)
+    settings, is_relock = report.settings(join, flags)
+    notes = (f"options of the last lock: {format_command(settings)}",) if is_relock else ()
+    if misses is None:
+        return settings, notes
+    settings, missed = engine.misses(settings, misses.read())
+    return settings, (*notes, *missed)
+
+
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("roots", required=False, nargs=-1, callback=convert_with(_root), metavar="[ROOT]...")
 @_smoke_options
@@ -205,29 +218,26 @@ def command(
     the lock on disk.
     """
     # Imported here: help and usage errors do not need these modules.
-    from minreq.cli import lockview  # noqa: PLC0415
+    from minreq.cli import durations, lockview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    join = functools.partial(relock_settings, read_recorded=engine.read_recorded_options)
-    settings, is_relock = report.settings(join, {**flags, **_roots(roots, flags["also"])})
+    settings, notes = _settings(engine, report, {**flags, **_roots(roots, flags["also"])}, misses)
     if html is not None and (settings.check or settings.dry_run):
         raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
-    notes: tuple[str, ...] = ()
-    if is_relock:
-        notes = (f"options of the last lock: {format_command(settings)}",)
-    if misses is not None:
-        settings, missed = engine.misses(settings, misses.read())
-        notes += missed
     if settings.output != STDOUT and not settings.dry_run and not settings.check:
         writing.check_writable(settings.output)
     if html is not None:
         writing.check_writable(html)
     before = None if settings.check else engine.read_previous_evidence(settings)
+    command_line = format_command(settings)
     with report.show_progress() as progress:
+        progress.expected = durations.read_duration(settings.cache_dir, command_line)
         for note in notes:
             progress.note(note)
         lock = engine.lock(settings, progress)
+        if progress.wrote:
+            durations.write_duration(settings.cache_dir, command_line, progress.seconds)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
         summary = lockview.format_lines(
             lock, settings, progress.seconds, wrote=progress.wrote, changed=changed, html=html
