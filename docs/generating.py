@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import click
 
 from minreq import api, errors
-from minreq.cli import root
+from minreq.cli import build, lock, root
+from minreq.cli.options import SHOWN_OPTIONS
+from minreq.config import BuildSettings, IndexOptions, Settings
 from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
+
+_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", date: "date"}
+#: A field of a class, in a line of its source.
+_FIELD = re.compile(r"    (?P<name>[a-z0-9_]+): (?P<type>[^=]+?)( = .*)?")
+#: Characters of a line of code on a page.
+_LINE = 90
+_UNITS = frozenset({"BYTES", "SECONDS"})
+#: The root is an argument of the command, so it has no help of its own.
+_ROOT_HELP = "The package to minimize, as a requirement."
+#: The defaults that depend on the machine or on other options.
+_DEFAULTS: Mapping[tuple[str | None, str], str] = {
+    ("lock", "root"): '`"litellm"`',
+    ("lock", "python"): "the interpreter that runs minreq",
+    ("lock", "jobs"): "the number of processors",
+    ("lock", "platform"): "this machine",
+    ("lock", "features"): "all",
+    ("lock", "portable"): "true with `platform`",
+    ("lock", "index-url"): "as pip",
+    ("lock", "output"): '`"requirements-minimal.txt"`, for a named lock `"requirements-minimal-NAME.txt"`',
+    ("build", "output"): "none: name one here or with `-o`",
+    ("build", "prefix"): "`python` in a zip, the top in a folder",
+    ("build", "platform"): "the only one of the lock",
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the lines that stand for something generated (a hook of MkDocs)."""
     generated = {
         "::: commands": _commands,
-        "::: configuration": lambda: _configuration(OPTIONS),
-        "::: builds": lambda: _configuration(BUILD_OPTIONS),
+        "::: configuration": lambda: _configuration(OPTIONS, lock.command, Settings),
+        "::: builds": lambda: _configuration(BUILD_OPTIONS, build.command, BuildSettings),
         "::: errors": _errors,
         "::: api": _api,
     }
@@ -39,6 +67,7 @@ def _commands() -> Iterator[str]:
 
 def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    context.meta[SHOWN_OPTIONS] = "all"
     yield from (f"### {context.command_path}", "", "```text", command.get_help(context), "```", "")
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
@@ -47,13 +76,45 @@ def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[
                 yield from _help(inner, context, each)
 
 
-def _configuration(options: Mapping[str, Option]) -> Iterator[str]:
-    yield "| key | takes |"
-    yield "| --- | --- |"
+def _configuration(options: Mapping[str, Option], command: click.Command, settings: type) -> Iterator[str]:
+    """Yield the table of *options*: their texts are those of the help of *command*, their defaults of *settings*."""
+    flags = {each.name: each for each in command.params if isinstance(each, click.Option)}
+    defaults = {each.name: each.default for each in (*fields(settings), *fields(IndexOptions))}
+    yield "| key | takes | means | default | example |"
+    yield "| --- | --- | --- | --- | --- |"
     for option in options.values():
         if option.configurable:
-            one = "true or false" if option.switch else "a path" if option.path else "a value"
-            yield f"| `{option.name}` | {f'an array, each {one}' if option.many else one} |"
+            flag = flags.get(option.field)
+            default = _DEFAULTS.get((command.name, option.name)) or _as_toml(defaults[option.field])
+            example = f"`{option.name} = {option.example}`"
+            yield f"| `{option.name}` | {_describe_type(option, flag)} | {_describe(flag)} | {default} | {example} |"
+
+
+def _describe(flag: click.Option | None) -> str:
+    """Return the help of *flag* without the default, which has a column of its own."""
+    text = (flag.help if flag is not None else None) or _ROOT_HELP
+    return re.sub(r" Default: .*| \(the default\)", "", text).replace("|", "\\|")
+
+
+def _describe_type(option: Option, flag: click.Option | None) -> str:
+    if option.switch:
+        return "true or false"
+    one = "path" if option.path else " or ".join(_TYPES[each] for each in option.toml)
+    unit = flag.metavar.lower() if flag is not None and flag.metavar in _UNITS else ""
+    return f"array of {one}s" if option.many else f"{one}, in {unit}" if unit else one
+
+
+def _as_toml(value: Any) -> str:
+    """Return a default as it would stand in the file; "" for none."""
+    match value:
+        case bool():
+            return f"`{str(value).lower()}`"
+        case None | ():
+            return ""
+        case int() | float():
+            return f"`{value:g}`"
+        case _:
+            return f'`"{value}"`'
 
 
 def _errors() -> Iterator[str]:
@@ -69,5 +130,42 @@ def _api() -> Iterator[str]:
     for name in api.__all__:
         member = getattr(api, name)
         if inspect.isfunction(member):
-            yield from (f"### minreq.api.{name}", "", "```python", f"{name}{inspect.signature(member)}", "```", "")
+            yield from (f"### minreq.api.{name}", "", "```python", f"{name}{_signature(member)}", "```", "")
             yield from (inspect.getdoc(member) or "", "")
+    for name in api.__all__:
+        member = getattr(api, name)
+        if inspect.isclass(member) and inspect.getdoc(member):
+            yield from (f"### minreq.api.{name}", "", inspect.getdoc(member) or "", "")
+            yield from _attributes(member)
+
+
+def _signature(function: Any) -> str:
+    text = _spell(str(inspect.signature(function)))
+    text = re.sub(r"<?PosixPath\('?([^')]+)'?\)>?", r'Path("\1")', text).replace("'", "")
+    return (
+        text
+        if len(text) < _LINE
+        else text.replace("(", "(\n    ", 1).replace(", ", ",\n    ").replace(") ->", ",\n) ->")
+    )
+
+
+def _spell(annotation: str) -> str:
+    """Return *annotation* with what the aliases of the module stand for."""
+    return annotation.replace("_Path", "str | Path").replace("_Requirement", "str | Requirement")
+
+
+def _attributes(kind: type) -> Iterator[str]:
+    """Yield the table of the fields of a dataclass or of keywords; a comment ``#:`` above a field is its meaning."""
+    comments: list[str] = []
+    rows: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        text = line.strip()
+        if text.startswith("#:"):
+            comments.append(text.removeprefix("#:").strip())
+        elif match := _FIELD.fullmatch(line):
+            meaning = " ".join(comments).replace("``", "`").replace("|", "\\|")
+            kind_of_value = _spell(match["type"]).replace("|", "\\|")
+            rows.append(f"| `{match['name']}` | `{kind_of_value}` | {meaning} |")
+            comments = []
+    if rows:
+        yield from ("| name | type | means |", "| --- | --- | --- |", *rows, "")

@@ -8,166 +8,379 @@
     sum(kept.bytes for kept in lock.selection.kept)
 
 The functions print nothing. They read the configuration of pip, and not `pyproject.toml`, which is for the command
-line. The values are those of ``minreq.model``. The errors are those of ``minreq.errors``, with the exit status that a
-command would have.
+line. A text may stand for a path, a requirement, a version or a size, as on the command line; a value of a wrong type
+or form raises ``InvalidOptions``, and so does an argument that does not exist. The values are those of
+``minreq.model``. The errors are those of ``minreq.errors``, with the exit status that a command would have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-from minreq import environment as environments, export as exporting
+from minreq import environment as environments, export as exporting, versions as surveying
 from minreq.analyze import analyze as analyzing
 from minreq.analyze.analyze import Analysis
 from minreq.build import build as building
-from minreq.build.build import BuildResult as Built
-from minreq.config import STDOUT, Settings
-from minreq.config.artifacts import AnalyzeSettings, build_settings
-from minreq.config.exports import EnvironmentSettings, Format, export_settings
-from minreq.config.levels import Level
+from minreq.build.build import BuildResult
+from minreq.config import (
+    STDOUT,
+    AnalyzeSettings,
+    BuildSettings,
+    IndexOptions,
+    Settings,
+    VerifySettings,
+    VersionsSettings,
+)
+from minreq.config.artifacts import build_settings, versions_settings
+from minreq.config.exports import (
+    FORMATS,
+    EnvironmentSettings,
+    ExportSettings,
+    Format,
+    environment_settings,
+    export_settings,
+)
+from minreq.config.keywords import convert_keywords
+from minreq.config.levels import Bytecode, Level
+from minreq.config.options import Provided
 from minreq.config.paths import cache_dir
-from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, verify_settings
+from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
 from minreq.environment import EnvironmentStatus
-from minreq.errors import MinreqError
-from minreq.export import ExportResult as Exported
+from minreq.errors import InvalidOptions, MinreqError
+from minreq.explain import explain as explaining
+from minreq.explain.explain import Explanation
+from minreq.export import ExportResult
+from minreq.exposure import command as exposing
+from minreq.exposure.command import Exposure
 from minreq.lock import lock as locking
 from minreq.lockfile import difference, reading
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.requirements import render
 from minreq.model import Lock
+from minreq.providers import measure
+from minreq.providers.needs import Measurement
 from minreq.reporting import Reporter
+from minreq.scan.usage import Usage
+from minreq.task import scan as scanning
 from minreq.verify import verify as verifying
+from minreq.versions import Survey
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "STDOUT",
     "Analysis",
-    "Built",
+    "BuildKeywords",
+    "BuildResult",
     "EnvironmentStatus",
-    "Exported",
+    "Explanation",
+    "ExportResult",
+    "Exposure",
+    "IndexKeywords",
     "Lock",
     "LockDifference",
+    "LockKeywords",
+    "Measurement",
     "MinreqError",
     "Reporter",
-    "Settings",
-    "Standing",
+    "RunKeywords",
+    "Survey",
+    "Usage",
     "analyze",
     "build",
     "check",
     "diff",
+    "explain",
     "export",
+    "exposure",
     "lock",
+    "providers",
     "read",
     "render",
+    "scan",
     "sync",
     "verify",
+    "versions",
 ]
 
-#: The former name of `EnvironmentStatus`.
-Standing = EnvironmentStatus
+_Joined = TypeVar("_Joined")
+_Path: TypeAlias = "str | Path"
+_Requirement: TypeAlias = "str | Requirement"
+
+
+class IndexKeywords(TypedDict, total=False):
+    """Which index is asked, and how; by default as pip is configured."""
+
+    index_url: str
+    extra_index_urls: Iterable[str]
+    find_links: Iterable[_Path]
+    no_index: bool
+    index_strategy: str
+    offline: bool
+    cert: _Path
+    client_cert: _Path
+    trusted_hosts: Iterable[str]
+    only_binary: Iterable[str]
+    no_binary: Iterable[str]
+
+
+class RunKeywords(IndexKeywords, total=False):
+    """How the smoke runs, beside the index."""
+
+    #: A path, a command on ``PATH`` or a version.
+    python: _Path
+    jobs: int
+    #: Seconds.
+    timeout: float
+    require_sandbox: bool
+
+
+class LockKeywords(RunKeywords, total=False):
+    """What a lock is made of: the options of ``minreq lock``, by the fields of its settings."""
+
+    project: _Path
+    also: Iterable[_Requirement]
+    profiles: Iterable[_Path]
+    providers: Iterable[str]
+    features: Iterable[str]
+    smokes: Iterable[_Path]
+    smoke_files: Iterable[_Path]
+    smoke_with: Iterable[_Requirement]
+    scan: Iterable[_Path]
+    allow_unknown: bool
+    with_: Iterable[_Requirement]
+    whole: Iterable[_Requirement]
+    requirement_files: Iterable[_Path]
+    provided: Iterable[str | Provided]
+    include: Iterable[str]
+    exclude: Iterable[str]
+    allow_pth: Iterable[str]
+    constraints: Iterable[_Path]
+    overrides: Iterable[_Requirement]
+    exclude_newer: str | date
+    smallest: bool
+    portable: bool
+    settle: str
+    certify: bool
+    #: Bytes.
+    budget: int | str
+    upgrade: bool
+    upgrade_packages: Iterable[str]
+    check: bool
+    dry_run: bool
+    hashes: bool
+    annotate: bool
+    platforms: Iterable[str]
+    allow_unproven: bool
+
+
+class BuildKeywords(RunKeywords, total=False):
+    """What a build holds: the options of ``minreq build``, by the fields of its settings."""
+
+    slim: Level
+    bytecode: Bytecode
+    keep: Iterable[str]
+    drop: Iterable[str]
+    smokes: Iterable[_Path]
+    smoke_files: Iterable[_Path]
+    yes_traced: bool
+    html: _Path
+    layers: bool
+    #: Bytes.
+    max_zip: int | str
+    #: Bytes.
+    budget: int | str
+    #: Bytes.
+    reserve: int | str
+    platform: str
+    prefix: str
 
 
 def lock(
-    root: str | Requirement = "litellm",
+    root: _Requirement | None = None,
+    *,
+    output: _Path = DEFAULT_OUTPUT,
+    reporter: Reporter | None = None,
+    **options: Unpack[LockKeywords],
+) -> Lock:
+    """Make the smallest lock of *root* (by default litellm) with which the smoke passes, prove it, and write it.
+
+    Raises every branch of ``MinreqError``.
+    """
+    values = {"root": root, "output": output, **options}
+    return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter())
+
+
+def read(path: _Path = DEFAULT_OUTPUT) -> Lock:
+    """Return the lock on disk; raise ``LockEdited`` if the file installs something that was not proven."""
+    return exporting.read_proven_lock(_path(path))
+
+
+def verify(
+    lock: _Path = DEFAULT_OUTPUT,
+    *,
+    path: _Path | None = None,
+    smokes: Iterable[_Path] = (),
+    smoke_files: Iterable[_Path] = (),
+    reporter: Reporter | None = None,
+    **options: Unpack[RunKeywords],
+) -> Lock:
+    """Run the smoke of the lock on disk again, compare, and return the lock.
+
+    *path* is a folder or zip that another tool built from the lock, ``python`` the interpreter of an environment that
+    another tool made from it. *smokes* and *smoke_files* are new places of files that were moved.
+    """
+    values = {"lock": lock, "path": path, "smokes": smokes, "smoke_files": smoke_files, **options}
+    return verifying.verify(_join(verify_settings, VerifySettings, values), reporter or Reporter())
+
+
+def explain(name: str, lock: _Path = DEFAULT_OUTPUT) -> Explanation:
+    """Return why the distribution or module *name* is in the lock on disk or left out."""
+    path = _path(lock)
+    return explaining.explain(reading.read_evidence(path), name, filename=str(path))
+
+
+def exposure(
+    lock: _Path = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **options: Unpack[IndexKeywords]
+) -> Exposure:
+    """Return the imports in the kept code of the lock on disk that would reach a left-out distribution."""
+    settings = _join(verify_settings, VerifySettings, {"lock": lock, **options})
+    return exposing.expose(settings, reporter or Reporter())
+
+
+def scan(
+    *paths: _Path,
+    root: _Requirement | None = None,
+    profiles: Iterable[_Path] = (),
+    reporter: Reporter | None = None,
+    **options: Unpack[IndexKeywords],
+) -> Usage:
+    """Return the providers and features of *root* that the code in *paths* uses; nothing is run."""
+    values = {"scan": paths, "root": root, "profiles": profiles, **options}
+    return scanning.scan_usage(_join(scan_settings, Settings, values), reporter or Reporter())
+
+
+def providers(
+    root: _Requirement | None = None,
     *,
     providers: Iterable[str] = (),
     features: Iterable[str] = (),
-    smokes: Iterable[Path] = (),
-    smoke_files: Iterable[Path] = (),
-    include: Iterable[str] = (),
-    exclude: Iterable[str] = (),
-    requirement_files: Iterable[Path] = (),
+    profiles: Iterable[_Path] = (),
+    reporter: Reporter | None = None,
+    **options: Unpack[RunKeywords],
+) -> Measurement:
+    """Return which distributions each of *providers* (by default all) needs."""
+    values = {"root": root, "providers": providers, "features": features, "profiles": profiles, **options}
+    return measure.measure(_join(providers_settings, Settings, values), reporter or Reporter())
+
+
+def versions(
+    root: _Requirement | None = None,
+    *,
+    last: int = 10,
     platforms: Iterable[str] = (),
-    allow_unproven: bool = False,
-    python: str | None = None,
-    output: Path = DEFAULT_OUTPUT,
-    upgrade: bool = False,
+    python: _Path | None = None,
+    reporter: Reporter | None = None,
+    **options: Unpack[IndexKeywords],
+) -> Survey:
+    """Return the sizes and platforms of the *last* releases of *root*; nothing is run."""
+    values = {"root": root, "last": last, "platforms": platforms, "python": python, **options}
+
+    def join(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VersionsSettings:
+        return versions_settings(flags, config, trace=False)
+
+    return surveying.survey(_join(join, VersionsSettings, values), reporter or Reporter())
+
+
+def diff(old: _Path, new: _Path = DEFAULT_OUTPUT) -> LockDifference:
+    """Return the differences between two locks on disk."""
+    return difference.compare_locks(reading.read_evidence(_path(old)), reading.read_evidence(_path(new)))
+
+
+def export(
+    form: Format,
+    lock: _Path = DEFAULT_OUTPUT,
+    *,
+    output: _Path | None = None,
+    reporter: Reporter | None = None,
+    **options: Unpack[IndexKeywords],
+) -> ExportResult:
+    """Write the lock on disk in another format; with ``STDOUT`` as *output* the result has the text."""
+    if form not in [*FORMATS]:
+        raise InvalidOptions([f"form: {form!r} is not one of {', '.join(FORMATS)}"])
+    values = {"lock": lock, "output": output, **options}
+
+    def join(flags: Mapping[str, Any], config: Mapping[str, Any]) -> ExportSettings:
+        return export_settings({**flags, "format": form}, config)
+
+    return exporting.export(_join(join, ExportSettings, values), reporter or Reporter())
+
+
+def sync(
+    environment: _Path,
+    lock: _Path = DEFAULT_OUTPUT,
+    *,
     dry_run: bool = False,
     reporter: Reporter | None = None,
-    **others: Any,
-) -> Lock:
-    """Make the smallest lock of *root* with which the smoke passes, prove it, write it, and return it.
-
-    *others* are other fields of ``minreq.config.Settings``, with their types. Raises every branch of ``MinreqError``.
-    """
-    fields = {
-        "root": root if isinstance(root, Requirement) else Requirement(root),
-        "providers": tuple(providers),
-        "features": tuple(features),
-        "smokes": tuple(smokes),
-        "smoke_files": tuple(smoke_files),
-        "include": tuple(map(canonicalize_name, include)),
-        "exclude": tuple(map(canonicalize_name, exclude)),
-        "requirement_files": tuple(requirement_files),
-        "platforms": tuple(platforms),
-        "allow_unproven": allow_unproven,
-        "python": python,
-        "output": output,
-        "upgrade": upgrade,
-        "dry_run": dry_run,
-        "cache_dir": cache_dir(),
-        **others,
-    }
-    return locking.lock(lock_settings(fields, {}), reporter or Reporter())
-
-
-def read(path: Path = DEFAULT_OUTPUT) -> Lock:
-    """Return the lock on disk; raise ``LockEdited`` if the file installs something that was not proven."""
-    return exporting.read_proven_lock(path)
-
-
-def verify(path: Path = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **others: Any) -> Lock:
-    """Run the smoke of the lock on disk again, compare, and return the lock.
-
-    *others* are fields of ``minreq.config.VerifySettings``.
-    """
-    settings = verify_settings({"lock": path, "cache_dir": cache_dir(), **others}, {})
-    return verifying.verify(settings, reporter or Reporter())
-
-
-def diff(old: Path, new: Path) -> LockDifference:
-    """Return the differences between two locks on disk."""
-    return difference.compare_locks(reading.read_evidence(old), reading.read_evidence(new))
-
-
-def export(form: Format, path: Path = DEFAULT_OUTPUT, *, output: Path | None = None) -> Exported:
-    """Write the lock on disk as ``pylock``, ``uv``, ``uv-excludes`` or ``wheelhouse``."""
-    settings = export_settings({"lock": path, "format": form, "output": output, "cache_dir": cache_dir()}, {})
-    return exporting.export(settings, Reporter())
-
-
-def sync(environment: str, path: Path = DEFAULT_OUTPUT) -> EnvironmentStatus:
+    **options: Unpack[IndexKeywords],
+) -> EnvironmentStatus:
     """Install exactly the lock on disk into the environment of an interpreter."""
-    return environments.sync(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()), Reporter())
+    values = {"environment": environment, "lock": lock, "dry_run": dry_run, **options}
+    return environments.sync(_join(environment_settings, EnvironmentSettings, values), reporter or Reporter())
 
 
-def check(environment: str, path: Path = DEFAULT_OUTPUT) -> EnvironmentStatus:
+def check(environment: _Path, lock: _Path = DEFAULT_OUTPUT) -> EnvironmentStatus:
     """Compare an environment with the lock on disk; raise ``EnvironmentDiffers``."""
-    return environments.check(EnvironmentSettings(lock=path, environment=environment, cache_dir=cache_dir()))
+    values = {"environment": environment, "lock": lock}
+    return environments.check(_join(environment_settings, EnvironmentSettings, values))
 
 
-def analyze(path: Path, *, lock: Path | None = None) -> Analysis:
-    """Return the contents of a folder, virtual environment, wheel or zip, and what *lock* would save."""
-    return analyzing.analyze(AnalyzeSettings(path=path, lock=lock))
+def analyze(
+    path: _Path, *, lock: _Path | None = None, budget: int | str | None = None, reserve: int | str | None = None
+) -> Analysis:
+    """Return the contents of a folder, virtual environment, wheel or zip, and what *lock* would save.
+
+    *budget* and *reserve* are bytes; ``Analysis.left`` is what they leave.
+    """
+    values = {"path": path, "lock": lock, "budget": budget, "reserve": reserve}
+    known = ("path", "lock", "budget", "reserve")
+    return analyzing.analyze(AnalyzeSettings(**convert_keywords(values, known, build=True)))
 
 
 def build(
-    output: Path,
-    path: Path = DEFAULT_OUTPUT,
+    output: _Path,
+    lock: _Path = DEFAULT_OUTPUT,
     *,
-    slim: Level = "safe",
-    budget: int | None = None,
     reporter: Reporter | None = None,
-    **others: Any,
-) -> Built:
-    """Build a tree from the lock on disk, prove it by the smoke, write it to a folder or a zip, and return the result.
+    **options: Unpack[BuildKeywords],
+) -> BuildResult:
+    """Build a tree from the lock on disk, prove it by the smoke, and write it to a folder or a zip.
 
-    *others* are other fields of ``minreq.config.BuildSettings``, with their types. Raises every branch of
-    ``MinreqError``.
+    Raises every branch of ``MinreqError``.
     """
-    values = {"lock": path, "output": output, "slim": slim, "budget": budget, "cache_dir": cache_dir(), **others}
-    return building.build(build_settings(values, {}), reporter or Reporter())
+    values = {"lock": lock, "output": output, **options}
+    return building.build(_join(build_settings, BuildSettings, values, build=True), reporter or Reporter())
+
+
+def _join(
+    join: Callable[[Mapping[str, Any], Mapping[str, Any]], _Joined],
+    settings: type[Any],
+    values: Mapping[str, Any],
+    *,
+    build: bool = False,
+) -> _Joined:
+    """Return the settings of *values*, converted; there is no configuration to join them with."""
+    known = {each.name for kind in (settings, IndexOptions) for each in fields(kind)} - {"index", "cache_dir", "trace"}
+    return join({**convert_keywords(values, known, build=build), "cache_dir": cache_dir()}, {})
+
+
+def _path(value: _Path) -> Path:
+    converted: Path = convert_keywords({"path": value}, ["path"])["path"]
+    return converted

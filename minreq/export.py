@@ -14,7 +14,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq import interpreter as runtime
-from minreq.config.exports import ExportSettings
+from minreq.config import STDOUT
+from minreq.config.exports import ExportSettings, default_output
 from minreq.config.settings import parse_command
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index import sdist as building
@@ -50,7 +51,10 @@ class ExportResult:
     """The result of an export."""
 
     lock: Lock
+    #: ``-``: nothing is written.
     output: Path
+    #: The content of the file; a wheelhouse has none.
+    text: str = ""
     #: The file names of repacked wheels; only a wheelhouse has some.
     repacked: tuple[str, ...] = ()
 
@@ -65,15 +69,18 @@ def export(settings: ExportSettings, reporter: Reporter) -> ExportResult:
     output, made_from = settings.output, settings.lock.name
     if settings.format == "wheelhouse":
         return _write_wheelhouse(lock, settings, reporter)
+    is_printed = output == STDOUT
+    filename = default_output(settings.format, settings.lock).name if is_printed else output.name
     if settings.format == "pylock":
-        text = pylock.render(lock, _find_urls(lock, settings, reporter), made_from=made_from, filename=output.name)
+        text = pylock.render(lock, _find_urls(lock, settings, reporter), made_from=made_from, filename=filename)
     elif settings.format == "uv-excludes":
-        text = uv.render_excludes(lock, made_from=made_from, filename=output.name)
+        text = uv.render_excludes(lock, made_from=made_from, filename=filename)
     else:
         overridden = {canonicalize_name(each.name) for each in parse_command(lock.command).get("overrides", ())}
         text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
-    writing.write_files({output: text})
-    return ExportResult(lock=lock, output=output)
+    if not is_printed:
+        writing.write_files({output: text})
+    return ExportResult(lock=lock, output=output, text=text)
 
 
 def read_proven_lock(path: Path) -> Lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -78,9 +79,10 @@ def host_platform(python: Path | None = None) -> Platform:
 
 
 def find_interpreter(python: Path | None = None) -> Interpreter:
-    """Run *python* to find out about it: a path, a command on ``PATH``, or the folder of a virtual environment.
+    """Run *python* to find out about it.
 
-    The child runs isolated and without ``site``, so it executes no ``.pth`` file of its environment.
+    *python* is a path, a command on ``PATH``, a version (``3.13``) or the folder of a virtual environment. The child
+    runs isolated and without ``site``, so it executes no ``.pth`` file of its environment.
 
     Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
     """
@@ -153,12 +155,19 @@ def site_folders(interpreter: Interpreter) -> tuple[Path, ...]:
         raise PythonUnusable(str(interpreter.executable), f"it does not report its site-packages ({error})") from error
 
 
+#: What names an interpreter by its version, as tox and uv take it.
+_VERSION = re.compile(r"(?P<major>[0-9])\.(?P<minor>[0-9]{1,2})")
+
+
 def _find_executable(python: Path | None) -> Path:
     if python is None:
         return Path(sys.executable)
     if python.is_dir():
         python /= "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-    found = shutil.which(python)
+    version = _VERSION.fullmatch(str(python))
+    if version and sys.version_info[:2] == (int(version["major"]), int(version["minor"])):
+        return Path(sys.executable)
+    found = shutil.which(f"python{python}" if version else python)
     if found is None:
         raise PythonNotFound(str(python))
     # Not resolved: through the link, Python finds its virtual environment.

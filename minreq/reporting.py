@@ -46,6 +46,12 @@ class Reporter:
     def scanned(self, done: int, files: int) -> None:
         """*done* of all *files* of a code base are read."""
 
+    def planned(self, stages: int) -> None:
+        """A run of the smoke has this number of *stages*."""
+
+    def stage_ended(self, stage: str) -> None:
+        """A *stage* of a run ended, passed or not. Several runs may be under way."""
+
     def answered(self, answer: Answer) -> None:
         """The trace answered the first question about a distribution."""
 

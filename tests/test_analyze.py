@@ -165,12 +165,12 @@ class TestBudget:
 
     def test_what_is_left(self, made: Project, tree: Path) -> None:
         size = data(made, str(tree))["bytes"]
-        found = data(made, str(tree), "--budget", str(size + 100), "--function-bytes", "60")
+        found = data(made, str(tree), "--budget", str(size + 100), "--reserve", "60")
         assert found["left"] == 40
 
     def test_over_budget_is_no(self, made: Project, tree: Path) -> None:
         size = data(made, str(tree))["bytes"]
-        done = analyze(made, str(tree), "--budget", str(size + 100), "--function-bytes", "160")
+        done = analyze(made, str(tree), "--budget", str(size + 100), "--reserve", "160")
         assert (done.status, len(done.sentences)) == (1, 1)
         told = f"{tree} has {size + 160:,} bytes, 60 over the budget of {size + 100:,}; the largest: "
         assert done.sentences[0].startswith(told)

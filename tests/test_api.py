@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import MakeWheelhouse
 
 from minreq import api
+from minreq.config import BuildSettings, IndexOptions, Settings, VerifySettings
 
+#: As a program without a type checker calls it.
+ANY: Any = api
 SCENARIO = """
 explanation = "One of two dependencies is imported."
 requirements = ["app"]
@@ -36,7 +42,7 @@ def test_lock_read_export_diff(
     smoke = tmp_path / "smoke.py"
     smoke.write_text("import app\n")
 
-    made = api.lock("app", smokes=[smoke], index_url=house.url)
+    made = api.lock("app", smokes=["smoke.py"], index_url=house.url, budget="1MB", jobs=2)
     assert [kept.candidate.name for kept in made.selection.kept] == ["app", "needed"]
     assert [each.candidate.name for each in api.read().selection.left_out] == ["unused"]
 
@@ -46,8 +52,15 @@ def test_lock_read_export_diff(
     lock = Path("requirements-minimal.txt")
     assert api.diff(lock, lock).is_empty
 
-    built = api.build(Path("layer.zip"), bytecode="none", index_url=house.url)
-    analysis = api.analyze(Path("layer.zip"), lock=lock)
+    assert api.export("uv", output=api.STDOUT).text.startswith("# ")
+    assert api.explain("needed").entry.candidate.name == "needed"
+    assert api.exposure(index_url=house.url).sites == ()
+    assert [str(each.version) for each in api.versions("app", index_url=house.url).releases] == ["1.0"]
+    assert api.verify(index_url=house.url, jobs=1, timeout=60).behaviour == made.behaviour
+
+    built = api.build("layer.zip", bytecode="none", index_url=house.url)
+    analysis = api.analyze("layer.zip", lock=lock, budget="1MB", reserve=1)
+    assert analysis.left == 10**6 - 1 - analysis.bytes
     assert (built.bytes, built.slim, built.bytecode) == (analysis.bytes, "safe", "none")
     assert {"app", "needed"} <= {part.name for part in analysis.parts}
 
@@ -60,3 +73,74 @@ def test_lock_read_export_diff(
 def test_names_are_there() -> None:
     """What is promised can be imported."""
     assert all(hasattr(api, name) for name in api.__all__)
+
+
+def test_a_scan_and_its_progress(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import litellm\nlitellm.completion('openai/gpt-4o')\n")
+
+    class Recorder(api.Reporter):
+        files = 0
+
+        def scanned(self, done: int, files: int) -> None:
+            self.files = max(done, files)
+
+    recorder = Recorder()
+    usage = api.scan(tmp_path, reporter=recorder)
+    assert ({each.provider for each in usage.provider_uses}, recorder.files) == ({"openai"}, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        pytest.param(lambda: ANY.lock("a b"), "root: 'a b' is not a requirement", id="requirement"),
+        pytest.param(lambda: ANY.lock(providers="openai"), "providers: 'openai' is not a sequence", id="letters"),
+        pytest.param(lambda: ANY.lock(smokes=Path("a")), "smokes: PosixPath('a') is not a sequence", id="one-path"),
+        pytest.param(lambda: ANY.lock(smokes=[b"a"]), "smokes: b'a' has the type bytes", id="bytes"),
+        pytest.param(lambda: ANY.lock(budget="9 Mb"), "budget: '9 Mb' is not a number of bytes", id="bytes-of-budget"),
+        pytest.param(lambda: ANY.lock(jobs=True), "jobs: True has the type bool", id="bool-for-a-number"),
+        pytest.param(lambda: ANY.lock(timeout=-1), "timeout: '-1' is not a number of seconds", id="seconds"),
+        pytest.param(lambda: ANY.lock(check="yes"), "check: 'yes' is not True or False", id="switch"),
+        pytest.param(lambda: ANY.lock(provider=[]), "provider: is no argument; did you mean providers?", id="typo"),
+        pytest.param(lambda: ANY.lock(smokes=()), "nothing to run", id="nothing"),
+        pytest.param(lambda: ANY.lock("nobody", providers=["openai"]), "no profile", id="no-profile"),
+        pytest.param(lambda: ANY.lock(providers=["opnai"]), "opnai", id="provider"),
+        pytest.param(lambda: ANY.lock(providers=["openai"], features=["chatt"]), "chatt", id="feature"),
+        pytest.param(lambda: ANY.lock(providers=["openai"], python="nowhere"), "no Python", id="python"),
+        pytest.param(lambda: ANY.lock(providers=["openai"], platforms=["moon"]), "moon", id="platform"),
+        pytest.param(lambda: ANY.read(3j), "path: 3j has the type complex", id="path"),
+        pytest.param(lambda: ANY.verify(Path("no.txt")), "no lock at no.txt", id="no-lock"),
+        pytest.param(lambda: ANY.export("zip"), "form: 'zip' is not one of pylock", id="format"),
+        pytest.param(lambda: ANY.export(["uv"]), "form: ['uv'] is not one of pylock", id="unhashable-format"),
+        pytest.param(lambda: ANY.build("a.zip", slim="all"), "slim: 'all' is not one of", id="level"),
+        pytest.param(lambda: ANY.build("a", platform=["x"]), "platform: ['x'] has the type list", id="one-platform"),
+        pytest.param(lambda: ANY.analyze("nowhere", budget=0), "budget: '0' is not a number of bytes", id="no-bytes"),
+        pytest.param(lambda: ANY.versions(last=0), "last: '0' is not a whole number above zero", id="count"),
+        pytest.param(lambda: ANY.versions(index_strategy="x"), "index_strategy: 'x' is neither", id="strategy"),
+        pytest.param(lambda: ANY.diff("a", "b"), "no lock at a", id="diff"),
+        pytest.param(lambda: ANY.sync("nowhere"), "no lock at", id="sync"),
+        pytest.param(lambda: ANY.explain("x"), "no lock at", id="explain"),
+    ],
+)  # fmt: skip
+def test_wrong_values(call: Any, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is an error of minreq with a sentence, as on the command line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(api.MinreqError) as caught:
+        call()
+    assert sentence in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "keywords", "settings", "not_taken"),
+    [
+        (api.lock, api.LockKeywords, Settings, set()),
+        (api.build, api.BuildKeywords, BuildSettings, set()),
+        (api.verify, api.RunKeywords, VerifySettings, {"interpreter"}),
+    ],
+)
+def test_keywords_are_the_options(function: Any, keywords: Any, settings: Any, not_taken: set[str]) -> None:
+    """A new option is an argument, too; a type checker knows all of them."""
+    named = set(inspect.signature(function).parameters) - {"options", "reporter"}
+    known = {each.name for kind in (settings, IndexOptions) for each in dataclasses.fields(kind)}
+    assert named | set(keywords.__annotations__) | not_taken | {"index", "cache_dir"} == known | {"index", "cache_dir"}

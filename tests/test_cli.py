@@ -16,6 +16,7 @@ from threading import Thread
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from samplelock import EXPECTED, LOCK
 
 from minreq import errors
@@ -24,6 +25,7 @@ from minreq.cli.engine import Engine
 from minreq.config import STDOUT, Settings, VerifySettings
 from minreq.lockfile.requirements import render
 from minreq.model import Lock
+from minreq.profiles import loader
 from minreq.reporting import Reporter, Step
 
 
@@ -92,6 +94,31 @@ class TestAsAUser:
         ):
             assert line in lines
 
+    def test_commands_stand_in_the_order_of_work(self) -> None:
+        lines = minreq("--help").stdout.splitlines()
+        headings = [line for line in lines if line.endswith(":") and not line.startswith((" ", "Usage", "Options"))]
+        assert headings == ["Start:", "Lock:", "Inspect:", "Ship:", "Maintain:"]
+
+    def test_index_options_have_a_help_of_their_own(self) -> None:
+        """They are the same for many commands, so there is one line for them in the help of each."""
+        done, index = minreq("verify", "--help"), minreq("verify", "--help-index")
+        assert (done.returncode, index.returncode) == (0, 0)
+        assert "--index-url" not in done.stdout
+        assert "--help-index  Show the 11 options of the index and exit." in done.stdout
+        names = {word.rstrip(",") for line in index.stdout.splitlines() for word in line.split()[:2]}
+        assert {"--index-url", "--find-links", "--no-binary"} <= names
+        assert "--python" not in index.stdout
+
+    def test_help_names_every_feature(self) -> None:
+        profile = loader.find_profile(canonicalize_name("litellm"), ())
+        assert profile is not None
+        text = " ".join(minreq("lock", "--help").stdout.split())
+        default, others = (
+            ", ".join(feature.name for feature in profile.features if feature.default is is_default)
+            for is_default in (True, False)
+        )
+        assert f"by default: {default}; by name also: {others}." in text
+
     def test_without_arguments_there_is_help_on_stderr(self) -> None:
         done = minreq()
         assert (done.returncode, done.stdout) == (2, "")
@@ -120,7 +147,7 @@ class TestAsAUser:
             (["lok"], "error: no such command 'lok'"),
             (["lock", "--provders", "x"], "error: no such option"),
             (["lock", "a>>1"], "error: invalid value for '[ROOT]...': 'a>>1' is not a requirement: "),
-            (["lock", "--budget", "250MB"], "error: invalid value for '--budget': '250MB' is not a number of bytes"),
+            (["lock", "--budget", "250M"], "error: invalid value for '--budget': '250M' is not a number of bytes"),
             (["lock", "-P", "a b"], "error: invalid value for '-P' / '--upgrade-package': 'a b' is not the name"),
             (["lock"], "error: nothing to run: name the providers of the program (--providers openai,bedrock), "),
             (

@@ -15,6 +15,7 @@ from rich.console import Console
 from samplelock import ALL, DIFFERENCE, EXPECTED, KEPT, LEFT_OUT, LOCK, question, with_selection
 
 from minreq.cli import lockview, wording
+from minreq.cli.durations import read_duration, write_duration
 from minreq.cli.progress import Progress
 from minreq.cli.text import align_columns, format_duration, format_size, pluralize, printable
 from minreq.cli.wording import describe_evidence, describe_place
@@ -63,6 +64,7 @@ def answers() -> Iterator[Answer]:
 def play(stage: Stage) -> None:
     """A lock from its first event to its last."""
     progress = stage.progress
+    progress.expected = 61.2
     progress.began(Step.RESOLVE, "litellm")
     stage.now += 3.1
     progress.resolved(LOCK.resolution)
@@ -75,6 +77,9 @@ def play(stage: Stage) -> None:
     progress.repeated("boto3 was declined at a.py:1 and is needed at b.py:2")
     for answer in answers():
         progress.answered(answer)
+    progress.planned(4)
+    for name in ("import", "openai/chat", "bedrock/chat"):
+        progress.stage_ended(name)
     stage.now += 8.3
     stage.show_display()
     progress.began(Step.SETTLE)
@@ -236,3 +241,31 @@ def test_numbers_and_words() -> None:
     assert [pluralize(number, "wheel") for number in (0, 1, 2)] == ["0 wheels", "1 wheel", "2 wheels"]
     assert align_columns([("a", "1", ""), ("bc", "23", "x")], right=frozenset({1})) == ["a    1", "bc  23  x"]
     assert printable("a\tb\x1b[0m\u2028é\n") == "a\\tb\\x1b[0m\\u2028é\n"
+
+
+def test_steps_with_several_runs() -> None:
+    """More stages than one run has: how many there will be, nobody knows."""
+    stage = Stage(terminal=True)
+    stage.progress.planned(1)
+    stage.progress.began(Step.SETTLE)
+    for _ in range(3):
+        stage.progress.stage_ended("import")
+    stage.show_display()
+    assert "Settling ⠋   3 stages  0.0 s" in stage.text
+
+
+def test_durations(tmp_path: Path) -> None:
+    """Of the last lock by the same command; a damaged file is forgotten."""
+    assert read_duration(tmp_path, "lock a") is None
+    write_duration(tmp_path, "lock a", 12.34)
+    write_duration(tmp_path, "lock b", 2)
+    assert (read_duration(tmp_path, "lock a"), read_duration(tmp_path, "lock b")) == (12.3, 2.0)
+    for damage in (b"", b"[", b"[]", b"{}", b'{"x": {}}', b"[" * 60_000):
+        (tmp_path / "durations.json").write_bytes(damage)
+        assert read_duration(tmp_path, "lock a") is None
+    write_duration(tmp_path, "lock a", 1)
+    assert read_duration(tmp_path, "lock a") == 1.0
+    for number in range(300):
+        write_duration(tmp_path, f"lock {number}", 1)
+    assert read_duration(tmp_path, "lock a") is None
+    write_duration(tmp_path / "nowhere" / "deep", "lock a", 1)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+import tomlkit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -44,7 +45,8 @@ class TestConversion:
 
     def test_numbers(self) -> None:
         assert o.parse_count("3") == 3
-        assert o.parse_byte_count("262,144_000") == 262_144_000
+        assert o.parse_byte_count("262,144_000") == o.parse_byte_count("250MiB") == 262_144_000
+        assert o.parse_byte_count("0.5 kB") == 500
         assert o.parse_seconds("0.5") == 0.5
         assert o.parse_settle("runs") == "runs"
 
@@ -57,7 +59,10 @@ class TestConversion:
             (o.parse_provided, "boto3==1.*", r"'boto3==1\.\*' is not NAME==VERSION"),
             (o.parse_count, "0", "'0' is not a whole number above zero"),
             (o.parse_count, "²", "'²' is not a whole number above zero"),
-            (o.parse_byte_count, "250MB", "'250MB' is not a number of bytes, such as 262144000 for AWS Lambda"),
+            (o.parse_byte_count, "250M", "'250M' is not a number of bytes, such as 262144000, 262MB or 250MiB"),
+            (o.parse_byte_count, "1.5", "'1.5' is not a number of bytes"),
+            (o.parse_byte_count, "0MB", "'0MB' is not a number of bytes above zero"),
+            (o.parse_byte_count, "9" * 5000, "'9{5000}' is not a number of bytes above zero"),
             (o.parse_seconds, "nan", "'nan' is not a number of seconds above zero"),
             (o.parse_seconds, "inf", "'inf' is not a number of seconds above zero"),
             (o.parse_seconds, "soon", "'soon' is not a number of seconds above zero"),
@@ -71,6 +76,18 @@ class TestConversion:
 
 class TestPyproject:
     """The table, checked as a whole."""
+
+    @pytest.mark.parametrize("name", [name for name, option in o.OPTIONS.items() if option.configurable])
+    def test_the_example_of_the_reference(self, name: str) -> None:
+        """Each key has an example that minreq reads."""
+        values = configured(tomlkit.parse(f"{name} = {o.OPTIONS[name].example}").unwrap())
+        assert values[o.OPTIONS[name].field] is not None
+
+    @pytest.mark.parametrize("name", BUILD_OPTIONS)
+    def test_the_example_of_a_build(self, name: str) -> None:
+        table = tomlkit.parse(f"[build]\n{name} = {BUILD_OPTIONS[name].example}").unwrap()
+        values = read_build_values(Configuration(file=Path("pyproject.toml"), table=table), None)
+        assert values[BUILD_OPTIONS[name].field] is not None
 
     def test_every_kind_of_value(self) -> None:
         table = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -161,6 +162,23 @@ def test_wheelhouse_replaces_nothing_of_the_user(locked: Project) -> None:
     assert [each.name for each in folder.iterdir()] == ["diary.txt"]
 
 
+@pytest.mark.parametrize("form", ["pylock", "uv", "uv-excludes"])
+def test_standard_output(locked: Project, form: str) -> None:
+    """With `-o -`, what is otherwise in the file is printed."""
+    before = {each.name for each in locked.folder.iterdir()}
+    printed = locked.minreq("export", "--format", form, "-o", "-")
+    assert {each.name for each in locked.folder.iterdir()} == before
+    as_data = json.loads(locked.minreq("export", "--format", form, "-o", "-", "--json").out)
+    written = locked.minreq("export", "--format", form, "--json")
+    assert (printed.status, as_data["output"]) == (0, None)
+    assert printed.out == as_data["text"] == (locked.folder / json.loads(written.out)["output"]).read_text()
+
+
+def test_a_folder_is_not_printed(locked: Project) -> None:
+    done = locked.minreq("export", "--format", "wheelhouse", "-o", "-")
+    assert (done.status, "a wheelhouse is a folder" in done.sentences[0]) == (2, True)
+
+
 def test_edited_lock_is_not_exported(locked: Project) -> None:
     other = locked.folder / "edited.txt"
     other.write_text(locked.lock.read_text().replace("leaf==1.0", "leaf==9.0"))
@@ -309,3 +327,22 @@ class TestDiff:
         assert done.out.startswith("app 1.0: no changes\n")
         missing = locked.minreq("diff", "nowhere.txt", locked.lock.name)
         assert missing.status == 2
+
+    def test_with_a_revision_of_git(self, locked: Project, tmp_path: Path) -> None:
+        """One argument is enough: the lock as it was, against the one that is there."""
+        shutil.copytree(locked.folder, tmp_path / "repository" / "function")
+        own = replace(locked, folder=tmp_path / "repository" / "function")
+        git = shutil.which("git")
+        assert git is not None
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+        for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "Lock"], ["tag", "before"]):
+            subprocess.run([git, *words], cwd=own.folder.parent, check=True)
+        own.evidence.write_text(own.evidence.read_text().replace('"needed"', '"renamed"'))
+        for revision in ("HEAD", "before"):
+            done = own.minreq("diff", revision)
+            assert (done.status, "renamed" in done.out) == (0, True), done.err
+        for revision in ("HEAD~9", "nowhere", "--output=x", "HEAD:function"):
+            done = own.minreq("diff", "--", revision)
+            assert (done.status, done.sentences[0].startswith(f"{revision} is no lock, and git has no ")) == (2, True)
+        shutil.rmtree(own.folder.parent / ".git")
+        assert "not a git repository" in own.minreq("diff", "HEAD").err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import py_compile
+import runpy
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -12,6 +14,8 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import LOCK
 
+from minreq import smoke
+from minreq.guard import minreq_guard
 from minreq.guard.render import FILENAME, render_guard
 from minreq.model import Asker, Frame, QuestionKind
 
@@ -68,6 +72,7 @@ def test_a_miss_is_reported(program: Program) -> None:
         "lock": "requirements-minimal.txt",
         "line": 4,
         "function": "<module>",
+        "handled": True,
     }
 
 
@@ -79,6 +84,49 @@ def test_imports_that_the_trace_declined_are_not_reported(program: Program) -> N
     program.write("litellm/other.py", "\n".join([*lines, "try: import tokenizers", "except ImportError: pass"]))
     assert program.run("import litellm.utils")[1] == []
     assert len(program.run("import litellm.other")[1]) == 1
+
+
+def test_a_declined_place_without_its_handler(program: Program) -> None:
+    """One importer of a module goes on without what that imports, another one needs it: the same line, and a miss."""
+    program.write("litellm/__init__.py", "")
+    program.write("litellm/utils.py", "\n" * 72 + "import tokenizers\n")
+    out, misses = program.run("try:\n    import litellm.utils\nexcept ImportError:\n    print('went on')\n")
+    assert (out, misses) == ("went on\n", [])
+    out, misses = program.run(
+        "def load():\n    import litellm.utils\ntry:\n    load()\nexcept ImportError as e:\n    print(e)\n"
+    )
+    assert "leaves out the distribution tokenizers" in out
+    assert [(miss["line"], miss["handled"]) for miss in misses] == [(73, False)]
+
+
+def test_a_place_that_was_declined_without_a_handler(program: Program) -> None:
+    """The smoke passed without it, so code that no rule knows goes on, and will here."""
+    left_out = [
+        replace(each, askers=tuple(replace(asker, why_optional=None) for asker in each.askers))
+        for each in LOCK.selection.left_out
+    ]
+    lock = replace(LOCK, selection=replace(LOCK.selection, left_out=tuple(left_out)))
+    program.write(FILENAME, render_guard(lock, filename="requirements-minimal.txt"))
+    program.write("litellm/__init__.py", "")
+    program.write("litellm/utils.py", "\n" * 72 + "import tokenizers\n")
+    caller = (
+        "import contextlib\nwith contextlib.ExitStack() as s:\n    s.push(lambda *_: True)\n    import litellm.utils\n"
+    )
+    assert program.run(caller) == ("", [])
+
+
+def test_a_place_without_a_source(program: Program) -> None:
+    """A build with compiled files alone: only the place can tell."""
+    program.write("litellm/__init__.py", "")
+    program.write("litellm/utils.py", "\n" * 72 + "import tokenizers\n")
+    py_compile.compile(str(program.folder / "litellm/utils.py"), str(program.folder / "litellm/utils.pyc"))
+    (program.folder / "litellm/utils.py").unlink()
+    assert program.run("try: import litellm.utils\nexcept ImportError: pass") == ("", [])
+
+
+def test_the_machinery_of_imports_is_that_of_the_trace() -> None:
+    source = Path(smoke.__file__).with_name("child").joinpath("_minreq_frames.py")
+    assert runpy.run_path(str(source))["_IMPORT_MACHINERY"] == minreq_guard.MACHINERY
 
 
 @pytest.mark.parametrize(
@@ -189,5 +237,5 @@ def test_the_template_guards_nothing() -> None:
     """The file in the package has no data; equal locks make equal modules."""
     text = render_guard(LOCK, filename="x.txt")
     assert text == render_guard(LOCK, filename="x.txt")
-    assert '"tokenizers": [("litellm/utils.py", 73)],' in text
+    assert '"tokenizers": [("litellm/utils.py", 73, True)],' in text
     assert "botocore" not in text.partition("MODULES")[2]

@@ -50,6 +50,17 @@ def test_a_virtual_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert not ran.exists()
 
 
+def test_a_version_names_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for tox and uv; the interpreter that runs minreq need not be on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    own = "{}.{}".format(*sys.version_info)
+    assert find_interpreter(Path(own)).executable == Path(sys.executable)
+    with pytest.raises(PythonNotFound, match=r"no python3\.99 on PATH"):
+        find_interpreter(Path("3.99"))
+    (tmp_path / "python3.99").symlink_to(sys.executable)
+    assert find_interpreter(Path("3.99")).executable == tmp_path / "python3.99"
+
+
 def test_no_interpreter(tmp_path: Path) -> None:
     for missing in (tmp_path / "python", tmp_path):
         with pytest.raises(PythonNotFound, match="--python"):

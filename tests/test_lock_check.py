@@ -133,3 +133,32 @@ def test_nothing_is_run_and_nothing_written(own: Project) -> None:
     before = {path: path.read_bytes() for path in own.folder.iterdir()}
     assert own.minreq(*LOCK, "--check").status == 0
     assert {path: path.read_bytes() for path in own.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("words", [["app"], [], ["-P", "app"]], ids=" ".join)
+def test_the_lock_on_disk_has_the_options(own: Project, words: list[str]) -> None:
+    """Whoever names no smoke means the one of the lock."""
+    done = own.minreq("lock", *words, "--check")
+    assert (done.status, done.out) == (0, "")
+    assert "options of the last lock: lock app --smoke smoke.py --constraint constraints.txt" in done.err
+
+
+def test_options_beside_those_of_the_lock_on_disk(own: Project) -> None:
+    done = own.minreq("lock", "--include", "needed", "--check")
+    assert (done.status, done.sentences[1:]) == (1, ["the lock was made without --include needed"])
+    done = own.minreq("lock", "--certify", "-U")
+    assert done.status == 0, done.err
+    assert "needed==2.0" in own.lock.read_text()
+    assert '"certificate": null' not in own.evidence.read_text()
+
+
+@pytest.mark.parametrize("words", [["needed"], ["-o", "other.txt"], ["-o", "-"], ["."]], ids=" ".join)
+def test_a_lock_of_something_else_has_no_options(own: Project, words: list[str]) -> None:
+    done = own.minreq("lock", *words)
+    assert (done.status, done.sentences[0].partition(":")[0]) == (2, "nothing to run")
+
+
+def test_unreadable_evidence_has_no_options(own: Project) -> None:
+    own.evidence.write_text("{}")
+    done = own.minreq("lock", "--check")
+    assert (done.status, done.sentences[0].partition(":")[0]) == (2, "nothing to run")

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from browser import BROWSER, DESKTOP, DRIVER, PHONE, Page, Screen, opened
 
+from minreq.analyze.kinds import Kind
+from minreq.build.slim.files import Rule
 from minreq.pages.plot import Bar, render_bars
-from minreq.pages.treemap import Tile, render_page
+from minreq.pages.treemap import COLOURS, Tile, render_page
 
 
 def tiles(*files: tuple[str, str, int]) -> Iterable[Tile]:
@@ -21,7 +23,7 @@ def tiles(*files: tuple[str, str, int]) -> Iterable[Tile]:
 
 PAGE = render_page(
     "A <tree>",
-    [("All of it.", False), ("Over budget.", True)],
+    [("All of it.", False), ("Over budget.", True), (f"SHA-256 {'0123456789abcdef' * 4}", False)],
     tiles(
         ("big/code/a.py", "code", 4000),
         ("big/code/b.py", "code", 2000),
@@ -53,6 +55,22 @@ def test_the_page_has_the_tree_and_loads_no_other_file() -> None:
     ]
     assert "<title>A &lt;tree&gt;</title>" in PAGE
     assert not re.search(r"(?:src|href)=|url\(|@import|fetch\(|https?:", PAGE)
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of WCAG 2.2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_each_kind_has_a_colour_of_its_own() -> None:
+    """The same on every page, under white text that can be read."""
+    assert set(COLOURS) == {kind.value for kind in Kind} | {rule.value for rule in Rule}
+    assert len(set(COLOURS.values())) == len(COLOURS)
+    assert min(1.05 / (luminance(colour) + 0.05) for colour in COLOURS.values()) >= 4.5
+    page = data(render_page("x", [], tiles(("a", "left out: docs", 2), ("b", "docs", 1))))
+    assert page["colours"] == [COLOURS["docs"], COLOURS["docs"]]
 
 
 needs_browser = pytest.mark.skipif(
@@ -119,7 +137,24 @@ def test_a_keyboard_is_enough(file: Path) -> None:
         page.press("Enter")
         assert shown(page) == ["a.py", "b.py"]
         page.press("Escape", "Escape")
-        assert (shown(page), page.run(focus)) == (["big", "small/only/one/<"], "all")
+        assert (shown(page), page.run(focus)) == (["big", "small/only/one/<"], "big")
+
+
+@needs_browser
+def test_tab_stops_once_in_the_map_and_once_in_the_table(file: Path) -> None:
+    """Arrow keys move within; otherwise a page of a real layer has hundreds of stops."""
+    with opened(file, DESKTOP) as page:
+        stops = (
+            "return [...document.querySelectorAll('#map button, #rows button')].filter(e => e.tabIndex === 0).length"
+        )
+        assert page.run(stops) == 2
+        page.press("Tab", "Tab", "ArrowDown")
+        focus = "return document.activeElement.title.split('\\n')[0]"
+        assert page.run(focus) == "big/code"
+        page.press("ArrowLeft")
+        assert page.run(focus) == "big"
+        page.press("ArrowLeft")
+        assert (page.run(focus), page.run(stops)) == ("big", 2)
 
 
 def test_a_chart_names_what_it_draws() -> None:

@@ -233,8 +233,9 @@ def test_a_project_in_a_folder(made: Project) -> None:
     folder.joinpath("program-0.1-py3-none-any.whl").write_bytes(program.wheel("py3-none-any"))
     made.folder.joinpath("smoke.py").write_text("import program\nprint(program.name)\n")
     command = ("lock", "./program", "--smoke", "smoke.py")
-    done = made.minreq(*command, "-q")
+    done = made.minreq(*command)
     assert done.status == 0, done.err
+    assert "Provided by the runtime" not in done.err
     assert kept(made) == {"first": "failure", "needed": "failure", "shared": "failure"}
     text = made.lock.read_text()
     assert "minreq lock --project program --smoke smoke.py" in text

@@ -14,11 +14,13 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from minreq.errors import ScanInterrupted
+from minreq.guard import minreq_guard
 from minreq.profiles import loader
 from minreq.profiles.scanprofile import load_scan_profile
 from minreq.scan import find_usage, reader, scan_paths
 from minreq.scan.patterns import make_file_filter
 from minreq.scan.usage import ScanRules, Usage
+from minreq.verify import exportsmoke
 
 #: The table of litellm for bare names.
 MODELS: Mapping[str, str] = {
@@ -335,6 +337,19 @@ def test_files_that_git_ignores_are_not_read(code: Code) -> None:
         "a.py",
         "sub/kept.py",
     ]
+
+
+def test_files_that_minreq_writes_are_not_read(code: Code) -> None:
+    """Its guard and its canary lie in the code base, and call no model for the program."""
+    for source in (
+        Path(minreq_guard.__file__).read_text(),
+        exportsmoke.HEAD,
+        "#!/usr/bin/python\n# minreq: skip this file\n",
+    ):
+        code.write("written.py", source + 'M = "azure/a"\n')
+        assert code.scan().provider_uses == ()
+    code.write("written.py", 'M = "azure/a"\n# minreq: skip this file\n')
+    assert len(code.scan().provider_uses) == 1
 
 
 def test_a_folder_inside_a_repository_keeps_its_rules(code: Code) -> None:

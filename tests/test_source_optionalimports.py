@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import gc
 import re
+import tempfile
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from hypothesis import given, strategies as st
 
+from minreq.guard import minreq_guard
 from minreq.model import Frame, Question, QuestionKind
 from minreq.source.optionalimports import (
     Block,
@@ -45,9 +47,28 @@ def question(*sources: str, functions: tuple[str, ...] = (), need: QuestionKind 
 def why(*sources: str, functions: tuple[str, ...] = (), need: QuestionKind = QuestionKind.IMPORT) -> str | None:
     sources = tuple(map(dedent, sources))
     found = {f"{number}.py": blocks_of(source) for number, source in enumerate(sources)}
-    return find_optional_reason(
-        question(*sources, functions=functions, need=need), blocks_of=lambda file, _line: found[file]
-    )
+    asked = question(*sources, functions=functions, need=need)
+    reason = find_optional_reason(asked, blocks_of=lambda file, _line: found[file])
+    if need in {QuestionKind.IMPORT, QuestionKind.METADATA}:
+        assert is_handled_in_production(asked, sources) is (reason is not None)
+    return reason
+
+
+def is_handled_in_production(asked: Question, sources: tuple[str, ...]) -> bool | None:
+    """What the guard says, which has the same rule and no other module."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, source in enumerate(sources):
+            Path(folder, f"{number}.py").write_text(source)
+        frames = [
+            (
+                f"{folder}/{each.file}",
+                each.line,
+                each.function != "<module>" and not each.function.startswith("<class "),
+            )
+            for each in asked.frames
+        ]
+        errors = {"PackageNotFoundError"} if asked.need is QuestionKind.METADATA else frozenset[str]()
+        return minreq_guard.is_handled(frames, minreq_guard.IMPORT_ERRORS | errors)
 
 
 def blocks_of(source: str) -> tuple[Block, ...]:

@@ -76,7 +76,7 @@ class Analysis:
     savings: tuple[Saving, ...] | None = None
     budget: int | None = None
     #: Further bytes that count against the budget.
-    function_bytes: int = 0
+    reserve: int = 0
 
     @property
     def bytes(self) -> int:
@@ -86,7 +86,7 @@ class Analysis:
     @property
     def left(self) -> int | None:
         """The bytes that remain of the budget; negative when it is exceeded."""
-        return None if self.budget is None else self.budget - self.function_bytes - self.bytes
+        return None if self.budget is None else self.budget - self.reserve - self.bytes
 
 
 def analyze(settings: AnalyzeSettings) -> Analysis:
@@ -98,7 +98,7 @@ def analyze(settings: AnalyzeSettings) -> Analysis:
         inventory,
         lock=_read_lock(settings.lock) if settings.lock else None,
         budget=settings.budget,
-        function_bytes=settings.function_bytes,
+        reserve=settings.reserve,
     )
 
 
@@ -106,11 +106,11 @@ def check_budget(analysis: Analysis) -> None:
     """Raise ``TreeOverBudget`` when the tree exceeds the budget."""
     if analysis.budget is not None and analysis.left is not None and analysis.left < 0:
         largest = [f"{part.name} {part.bytes:,}" for part in analysis.parts[:_PARTS_IN_ERROR]]
-        raise TreeOverBudget(analysis.path, analysis.bytes + analysis.function_bytes, analysis.budget, largest)
+        raise TreeOverBudget(analysis.path, analysis.bytes + analysis.reserve, analysis.budget, largest)
 
 
 def summarize(
-    path: Path, inventory: Inventory, *, lock: Lock | None = None, budget: int | None = None, function_bytes: int = 0
+    path: Path, inventory: Inventory, *, lock: Lock | None = None, budget: int | None = None, reserve: int = 0
 ) -> Analysis:
     """Return the analysis of *inventory*; pure."""
     kinds: Counter[Kind] = Counter()
@@ -128,7 +128,7 @@ def summarize(
         pth=tuple(entry.path for entry in inventory.entries if entry.path.endswith(".pth")),
         savings=None if lock is None else _savings(inventory, lock),
         budget=budget,
-        function_bytes=function_bytes,
+        reserve=reserve,
     )
 
 

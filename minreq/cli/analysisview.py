@@ -44,7 +44,7 @@ def format_lines(analysis: Analysis) -> Iterator[str]:
         )
     if analysis.budget is not None and analysis.left is not None:
         yield ""
-        other = f" and {analysis.function_bytes:,} of the function" if analysis.function_bytes else ""
+        other = f" and {analysis.reserve:,} of the function" if analysis.reserve else ""
         left = f"{analysis.left:,} left" if analysis.left >= 0 else f"{-analysis.left:,} over"
         yield f"Budget {analysis.budget:,}: {analysis.bytes:,} here{other}, {left}"
 
@@ -78,7 +78,7 @@ def to_json_data(analysis: Analysis) -> dict[str, Any]:
             for each in analysis.savings
         ],
         "budget": analysis.budget,
-        "function_bytes": analysis.function_bytes,
+        "reserve": analysis.reserve,
         "left": analysis.left,
     }
 

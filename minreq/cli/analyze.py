@@ -16,7 +16,7 @@ from minreq.config.options import parse_byte_count
 _EXAMPLES = """\
 Examples:
   minreq analyze .venv
-  minreq analyze layer.zip --budget 262144000 --function-bytes 1200000
+  minreq analyze layer.zip --budget 262144000 --reserve 1200000
   minreq analyze .venv --lock requirements-minimal.txt --html analysis.html
 """
 
@@ -28,7 +28,7 @@ def _options(function: Function) -> Function:
         function,
         budget.declare("--budget", callback=size, metavar="BYTES", help="Exit 1 if the unpacked size is larger."),
         budget.declare(
-            "--function-bytes",
+            "--reserve",
             callback=size,
             metavar="BYTES",
             help="Bytes of the function and of other layers, added to the size.",

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -28,26 +28,37 @@ COMPLETION_VARIABLE = "_MINREQ_COMPLETE"
 # The status that a shell reports for a program that a closed pipe ended.
 _PIPE_CLOSED = 141
 
-#: The commands with their help in the list. Each command is a module of this package.
-_COMMANDS = {
-    "lock": "Make the smallest lock with which the smoke passes.",
-    "verify": "Run the smoke of a lock again and compare.",
-    "explain": "Explain why a distribution is in a lock or left out.",
-    "exposure": "Find imports of left-out distributions in the kept code.",
-    "guard": "Write a module that logs misses in production.",
-    "providers": "Measure which distributions each provider needs.",
-    "scan": "Find the providers that a code base uses.",
-    "doctor": "Show how this machine isolates a smoke.",
-    "build": "Install a lock into a folder or zip, slim it, and prove it.",
-    "analyze": "Show what a tree of packages consists of.",
-    "versions": "Show the sizes and platforms of recent releases.",
-    "diff": "Show the differences between two locks.",
-    "export": "Write a lock as pylock.toml, for uv, or as a wheelhouse.",
-    "sync": "Install a lock into an environment and remove the rest.",
-    "check": "Check that an environment has exactly the lock.",
-    "cache": "Show or shrink the cache of wheels and index pages.",
-    "completion": "Print the shell script that completes commands and options.",
+#: The commands with their help, in the order of the work. Each command is a module of this package.
+_GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Start": {
+        "analyze": "Show what a tree of packages consists of.",
+        "scan": "Find the providers that a code base uses.",
+        "providers": "Measure which distributions each provider needs.",
+        "versions": "Show the sizes and platforms of recent releases.",
+    },
+    "Lock": {
+        "lock": "Make the smallest lock with which the smoke passes.",
+        "verify": "Run the smoke of a lock again and compare.",
+    },
+    "Inspect": {
+        "explain": "Explain why a distribution is in a lock or left out.",
+        "exposure": "Find imports of left-out distributions in the kept code.",
+        "diff": "Show the differences between two locks.",
+    },
+    "Ship": {
+        "build": "Install a lock into a folder or zip, slim it, and prove it.",
+        "export": "Write a lock as pylock.toml, for uv, or as a wheelhouse.",
+        "sync": "Install a lock into an environment and remove the rest.",
+        "check": "Check that an environment has exactly the lock.",
+        "guard": "Write a module that logs misses in production.",
+    },
+    "Maintain": {
+        "doctor": "Show how this machine isolates a smoke.",
+        "cache": "Show or shrink the cache of wheels and index pages.",
+        "completion": "Print the shell script that completes commands and options.",
+    },
 }
+_COMMANDS = [name for commands in _GROUPS.values() for name in commands]
 
 
 def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> int:
@@ -107,9 +118,11 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's.
-        """Write each name with its help."""
-        with formatter.section("Commands"):
-            formatter.write_dl([*_COMMANDS.items()])
+        """Write each name with its help, below a heading for each group."""
+        width = max(map(len, _COMMANDS))
+        for heading, commands in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), text) for name, text in commands.items()])
 
 
 @click.group(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, add_options, output_options
+from minreq.cli.options import Function, Group, GroupedCommand, add_options, output_options, read_configuration
 from minreq.cli.report import to_json
 from minreq.cli.text import align_columns, format_size, pluralize, printable
+from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 Examples:
-  minreq diff old/requirements-minimal.txt requirements-minimal.txt
+  minreq diff HEAD~1
+  minreq diff old/requirements-minimal.txt
+  minreq diff v1.2 locks/function.txt
   minreq diff old/requirements-minimal.txt requirements-minimal.txt --format markdown > pull-request.md
 """
 
@@ -28,6 +31,7 @@ def _options(function: Function) -> Function:
     group = Group("This command")
     return add_options(
         function,
+        group.declare("--name", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."),
         group.declare(
             "--format",
             "form",
@@ -40,16 +44,18 @@ def _options(function: Function) -> Function:
 
 
 @click.command("diff", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("old", type=Path)
-@click.argument("new", type=Path)
+@click.argument("old")
+@click.argument("new", required=False, type=Path)
 @_options
 @click.pass_obj
-def command(engine: Engine, /, *, old: Path, new: Path, form: str, as_json: bool) -> None:
+def command(engine: Engine, /, *, old: str, new: Path | None, name: str | None, form: str, as_json: bool) -> None:
     """Show the differences between the locks OLD and NEW, with the reason for each and the sizes.
 
-    minreq reads only the evidence beside each lock. The exit status is 0 also if the locks differ.
+    OLD is a file, or a revision of git: then the lock NEW is compared with what it was in that revision. NEW is by
+    default the output of `minreq lock`. minreq reads only the evidence beside each lock. The exit status is 0 also if
+    the locks differ.
     """
-    difference = engine.diff(old, new)
+    difference = engine.diff(old, new or read_configuration(name).get("output", DEFAULT_OUTPUT))
     if as_json:
         click.echo(to_json(to_json_data(difference)))
         return
@@ -161,8 +167,7 @@ def _why_added(added: AddedDistribution) -> str:
 def _why(kept: Kept) -> str:
     from minreq.cli import wording  # noqa: PLC0415 # It imports rich, which --json does not need.
 
-    via = f"; imported by {', '.join(kept.via)}" if kept.via else ""
-    return wording.describe_evidence(kept.evidence) + via
+    return wording.describe_kept(kept)
 
 
 def _why_dropped(dropped: DroppedDistribution) -> str:

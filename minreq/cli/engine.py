@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import Lock
@@ -35,6 +36,12 @@ class Engine:
 
         heap.limit_fragmentation()
         return locking.lock(settings, reporter)
+
+    def read_recorded_options(self, lock: Path) -> Mapping[str, Any]:
+        """Return the options that made *lock*, by field of ``Settings``; nothing if there is no lock."""
+        from minreq.task import fromlock  # noqa: PLC0415 # Late, see the class.
+
+        return fromlock.read_options(lock)
 
     def read_previous_evidence(self, settings: Settings) -> str | None:
         """Return the text of the evidence at the place of the next lock, ``None`` if there is none."""
@@ -166,11 +173,11 @@ class Engine:
 
         return exporting.export(settings, reporter)
 
-    def diff(self, old: Path, new: Path) -> LockDifference:
-        """Return the differences between two locks on disk."""
-        from minreq.lockfile import difference, reading  # noqa: PLC0415 # Late, see the class.
+    def diff(self, old: str, new: Path) -> LockDifference:
+        """Return the differences between *old*, a lock or a revision of git, and the lock *new*."""
+        from minreq.lockfile import difference, reading, revision  # noqa: PLC0415 # Late, see the class.
 
-        return difference.compare_locks(reading.read_evidence(old), reading.read_evidence(new))
+        return difference.compare_locks(revision.read_lock_or_revision(old, new), reading.read_evidence(new))
 
     def sync(self, settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus:
         """Install exactly the lock on disk into an environment."""

@@ -17,6 +17,7 @@ from minreq.cli.options import (
 )
 from minreq.cli.report import Report, pass_report
 from minreq.cli.text import pluralize
+from minreq.config import STDOUT
 from minreq.config.exports import FORMATS, export_settings
 
 _EXAMPLES = """\
@@ -40,7 +41,11 @@ def _format_options(function: Function) -> Function:
             "wheelhouse: a folder of wheels that pip installs without extra options.",
         ),
         group.declare(
-            "-o", "--output", type=Path, metavar="FILE", help="Write to this file or folder. Default: beside the lock."
+            "-o",
+            "--output",
+            type=Path,
+            metavar="FILE|-",
+            help="Write to this file or folder; - prints it. Default: beside the lock.",
         ),
     )
 
@@ -61,12 +66,17 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
         exported = engine.export(settings, progress)
         number = len(exported.lock.selection.kept)
         repacked = f", {len(exported.repacked)} of them repacked" if exported.repacked else ""
-        progress.finish([f"Wrote {exported.output} with {pluralize(number, 'distribution')}{repacked}"])
+        is_printed = exported.output == STDOUT
+        written = f"Wrote {exported.output} with {pluralize(number, 'distribution')}{repacked}"
+        progress.finish([] if is_printed else [written])
+    if is_printed and not report.as_json:
+        click.echo(exported.text, nl=False)
     report.print_result(
         lambda: {
             "lock": settings.lock.as_posix(),
             "format": settings.format,
-            "output": exported.output.as_posix(),
+            "output": None if is_printed else exported.output.as_posix(),
+            **({"text": exported.text} if is_printed else {}),
             "distributions": number,
             "repacked": list(exported.repacked),
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,9 +22,9 @@ from minreq.cli.options import (
     run_options,
 )
 from minreq.cli.report import Report, pass_report
-from minreq.config import STDOUT
+from minreq.config import STDOUT, Settings
 from minreq.config.options import parse_requirement
-from minreq.config.settings import lock_settings
+from minreq.config.settings import format_command, relock_settings
 from minreq.errors import InvalidOptions
 
 _EXAMPLES = """\
@@ -47,7 +48,13 @@ def _smoke_options(function: Function) -> Function:
         group.option("providers", "The providers that the program calls.", "-p", metavar="NAMES"),
         group.option("scan", "Find the providers in the code of this file or folder.", metavar="PATH"),
         group.option("allow-unknown", "With --scan: accept calls whose model is not in the code."),
-        group.option("features", "The features to run: chat, streaming, tools. Default: all.", metavar="NAMES"),
+        group.option(
+            "features",
+            "The features to run. Of litellm, by default: chat, streaming, async, async-streaming, tools, "
+            "tools-streaming, embeddings, tokens, errors, credentials; by name also: text, router, caching, images, "
+            "audio, rerank, responses, structured.",
+            metavar="NAMES",
+        ),
         group.option(
             "smoke",
             "A script that shows that the program works, or a command such as 'pytest -q tests'.",
@@ -167,6 +174,19 @@ def _roots(roots: Sequence[Requirement | Path], also: Sequence[Requirement]) -> 
     return {"root": named[0] if named else None, "also": (*named[1:], *also)}
 
 
+def _settings(
+    engine: Engine, report: Report, flags: Mapping[str, Any], misses: TextIO | None
+) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings of the lock, and notes on those that the command line does not show."""
+    join = functools.partial(relock_settings, read_recorded=engine.read_recorded_options)
+    settings, is_relock = report.settings(join, flags)
+    notes = (f"options of the last lock: {format_command(settings)}",) if is_relock else ()
+    if misses is None:
+        return settings, notes
+    settings, missed = engine.misses(settings, misses.read())
+    return settings, (*notes, *missed)
+
+
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("roots", required=False, nargs=-1, callback=convert_with(_root), metavar="[ROOT]...")
 @_smoke_options
@@ -194,28 +214,30 @@ def command(
     distributions that the project needs, and not the project itself.
 
     [tool.minreq] of pyproject.toml can set the options by their long names, except --html, --misses and the options
-    under 'This command'. Options on the command line win.
+    under 'This command'. Options on the command line win. If nothing names a smoke, minreq uses the options that made
+    the lock on disk.
     """
     # Imported here: help and usage errors do not need these modules.
-    from minreq.cli import lockview  # noqa: PLC0415
+    from minreq.cli import durations, lockview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    settings = report.settings(lock_settings, {**flags, **_roots(roots, flags["also"])})
+    settings, notes = _settings(engine, report, {**flags, **_roots(roots, flags["also"])}, misses)
     if html is not None and (settings.check or settings.dry_run):
         raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
-    notes: tuple[str, ...] = ()
-    if misses is not None:
-        settings, notes = engine.misses(settings, misses.read())
     if settings.output != STDOUT and not settings.dry_run and not settings.check:
         writing.check_writable(settings.output)
     if html is not None:
         writing.check_writable(html)
     before = None if settings.check else engine.read_previous_evidence(settings)
+    command_line = format_command(settings)
     with report.show_progress() as progress:
+        progress.expected = durations.read_duration(settings.cache_dir, command_line)
         for note in notes:
             progress.note(note)
         lock = engine.lock(settings, progress)
+        if progress.wrote:
+            durations.write_duration(settings.cache_dir, command_line, progress.seconds)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
         summary = lockview.format_lines(
             lock, settings, progress.seconds, wrote=progress.wrote, changed=changed, html=html

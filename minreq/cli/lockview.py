@@ -39,7 +39,9 @@ def format_lines(
     page that was written.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
-    rows = _rows([*((each, _why_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)])
+    rows = _rows(
+        [*((each, wording.describe_kept(each)) for each in kept), *((each, _why_left_out(each)) for each in left_out)]
+    )
     parts: dict[str, Sequence[Kept | LeftOut]] = {
         "Kept": kept,
         "Left out": lock.declared_left_out,
@@ -89,7 +91,7 @@ def to_json_data(lock: Lock, settings: Settings) -> dict[str, Any]:
             {
                 **_facts(each),
                 "evidence": each.evidence.kind,
-                "why": _why_kept(each),
+                "why": wording.describe_kept(each),
                 "via": list(each.via),
                 "providers": list(each.providers),
                 "extra": each.extra,
@@ -112,12 +114,6 @@ def to_json_data(lock: Lock, settings: Settings) -> dict[str, Any]:
 
 def _facts(each: Kept | LeftOut) -> dict[str, Any]:
     return {"name": each.candidate.name, "version": str(each.candidate.version), "bytes": each.bytes}
-
-
-def _why_kept(kept: Kept) -> str:
-    via = f"; imported by {', '.join(kept.via)}" if kept.via else ""
-    extra = f"; from {kept.extra}" if kept.extra else ""
-    return wording.describe_evidence(kept.evidence) + via + extra
 
 
 def _why_left_out(left_out: LeftOut) -> str:

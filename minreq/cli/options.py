@@ -15,6 +15,10 @@ from minreq.errors import UnknownLock
 
 # click adds --help itself, without a heading.
 _LAST_HEADING = "This command"
+_INDEX_HEADING = "Index (as pip; minreq also reads pip's configuration files and variables)"
+#: The key of ``Context.meta`` whose value says which options the help shows: ``index`` for the index options alone,
+#: ``all`` for all; without it the help has one line for the index options.
+SHOWN_OPTIONS = "minreq.options"
 
 #: A function that an option decorates.
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,8 +59,14 @@ class GroupedCommand(click.Command):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
                 groups.setdefault(getattr(parameter, "group", _LAST_HEADING), []).append(record)
+        shown = ctx.meta.get(SHOWN_OPTIONS)
         for group, records in groups.items():
+            is_index = group == _INDEX_HEADING
+            if shown == "index" and not is_index:
+                continue
             with formatter.section(group):
+                if is_index and shown is None:
+                    records = [("--help-index", f"Show the {len(records) - 1} options of the index and exit.")]  # noqa: PLW2901
                 formatter.write_dl(records, col_max=26)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's.
@@ -104,9 +114,17 @@ class Group:
 
 def index_options(function: Function) -> Function:
     """Declare pip's index options."""
-    group = Group("Index (as pip; minreq also reads pip's configuration files and variables)")
+    group = Group(_INDEX_HEADING)
     return add_options(
         function,
+        group.declare(
+            "--help-index",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_index_options,
+            help="Show these options and exit.",
+        ),
         group.option("index-url", "Base URL of the index.", "-i", metavar="URL"),
         group.option("extra-index-url", "An additional index.", metavar="URL"),
         group.option("find-links", "A folder of archives, or a page that links to them.", "-f", metavar="LOCATION"),
@@ -162,6 +180,16 @@ def output_options(function: Function) -> Function:
             help="Print without colours (as NO_COLOR=1).",
         ),
     )
+
+
+def _show_index_options(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 # click's.
+    """Print the help of the index options and exit."""
+    if value and not context.resilient_parsing:
+        context.meta[SHOWN_OPTIONS] = "index"
+        formatter = context.make_formatter()
+        context.command.format_options(context, formatter)
+        click.echo(formatter.getvalue().strip("\n"))
+        context.exit()
 
 
 def _disable_color(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 # click's.

@@ -109,6 +109,9 @@ class Progress(Reporter):
         self._step_began = self._began
         self._detail = ""
         self._counts: Counter[str] = Counter()
+        self._stages = 0
+        #: Seconds that the whole work took the last time; ``None``: unknown.
+        self.expected: float | None = None
         self._versions: Mapping[NormalizedName, Version] = MappingProxyType({})
         self._recent: deque[Text] = deque(maxlen=_RECENT)
         #: The lines that were drawn last.
@@ -173,6 +176,16 @@ class Progress(Reporter):
                 f"{done:,} of {text.pluralize(files, 'file')}" if done < files else text.pluralize(files, "file")
             )
 
+    def planned(self, stages: int) -> None:
+        """Remember how many *stages* a run of the smoke has."""
+        with self._lock:
+            self._stages = stages
+
+    def stage_ended(self, stage: str) -> None:  # noqa: ARG002 - The display counts them.
+        """Count the stage."""
+        with self._lock:
+            self._counts["stages"] += 1
+
     def answered(self, answer: Answer) -> None:
         """Print the distribution that was accepted or declined, and why."""
         with self._lock:
@@ -221,13 +234,16 @@ class Progress(Reporter):
     def _draw(self) -> Iterator[Text]:
         if self._step is None:
             return
-        tallies = ", ".join(part for part in (self._detail, *self._tallies()) if part)
+        tallies = ", ".join(part for part in (self._detail, self._stage_count(), *self._tallies()) if part)
         seconds = self._clock() - self._step_began
         frame = self._frames[int(seconds * _FRAMES_PER_SECOND) % len(self._frames)]
         line = _line(f"{_PRESENT[self._step]} {frame}", "cyan", tallies, text.format_duration(seconds))
         line.no_wrap, line.overflow = True, "ellipsis"
         yield line
         yield from self._recent
+        if self.expected is not None:
+            whole = f"{text.format_duration(self.seconds)} of about {text.format_duration(self.expected)}"
+            yield Text(f"{'In all':{_VERB_WIDTH}}{whole}", style="dim")
 
     def _end_step(self, summary: str = "") -> None:
         if self._step is None:
@@ -236,6 +252,13 @@ class Progress(Reporter):
         summary = summary or ", ".join(self._tallies()) or self._detail or _DEFAULT_SUMMARIES[self._step]
         self._milestone(_PAST[self._step], summary, "green", took)
         self._step = None
+
+    def _stage_count(self) -> str:
+        """Return how many stages ended in this step; one run has them all, and some steps have several runs."""
+        done = self._counts["stages"]
+        if not done:
+            return ""
+        return f"{done} of {self._stages} stages" if done <= self._stages else text.pluralize(done, "stage")
 
     def _tallies(self) -> list[str]:
         counts = self._counts
@@ -250,8 +273,16 @@ class Progress(Reporter):
         return f"{name} {self._versions[name]}" if name in self._versions else name
 
     def _milestone(self, verb: str, content: str, style: str, took: str = "") -> None:
-        """Print a line that remains."""
-        self._print(_line(verb, style, content, took))
+        """Print a line that remains. A terminal wraps a long one at words, below its first word."""
+        line = _line(verb, style, content, took)
+        if not self._drawn:
+            self._print(line)
+            return
+        head, rest = line.divide([_VERB_WIDTH])
+        for part in rest.wrap(self._console, max(self._console.width - _VERB_WIDTH, 1)):
+            part.rstrip()
+            self._print(head.append_text(part))
+            head = Text(" " * _VERB_WIDTH)
 
     def _event(self, sign: str, style: str, what: str, why: str) -> None:
         """Show a line that the display replaces later; without a display, print it."""

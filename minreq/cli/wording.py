@@ -8,10 +8,23 @@ from packaging.utils import NormalizedName
 
 from minreq.cli.text import describe_absence, format_size, pluralize
 from minreq.lockfile.requirements import group_passed_over
-from minreq.model import Answer, Difference, Evidence, Failure, Masked, Question, QuestionKind, Request, Resolution
+from minreq.model import (
+    Answer,
+    Difference,
+    Evidence,
+    Failure,
+    Kept,
+    Masked,
+    Question,
+    QuestionKind,
+    Request,
+    Resolution,
+)
 
 # The most versions that a note names one by one.
 _MAX_VERSIONS = 3
+# The most importers that a row names.
+_MAX_IMPORTERS = 3
 
 
 def describe_evidence(evidence: Evidence) -> str:
@@ -29,6 +42,15 @@ def describe_evidence(evidence: Evidence) -> str:
             return f"requested: {asked_by}"
         case Masked(place=place):
             return f"not tested, since the tools of the smoke require it too: {place} imports it"
+
+
+def describe_kept(kept: Kept) -> str:
+    """Return who imports *kept*, and its evidence: what distinguishes it from others comes first."""
+    count, named = len(kept.via), ", ".join(kept.via[:_MAX_IMPORTERS])
+    rest = f" and {pluralize(count - _MAX_IMPORTERS, 'other')}" if count > _MAX_IMPORTERS else ""
+    importers = f"{named}{rest} {'imports' if count == 1 else 'import'} it; " if count else ""
+    extra = f"; from {kept.extra}" if kept.extra else ""
+    return importers + describe_evidence(kept.evidence) + extra
 
 
 def _stage_name(stage: str) -> str:

@@ -13,6 +13,7 @@ __all__ = [
     "VersionsSettings",
     "artifacts",
     "exports",
+    "keywords",
     "levels",
     "options",
     "paths",

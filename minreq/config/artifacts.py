@@ -36,20 +36,20 @@ def _parse_choice(text: str, choices: Sequence[str]) -> str:
 BUILD_OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(name="slim", field="slim", convert=parse_level),
-        Option(name="bytecode", field="bytecode", convert=parse_bytecode),
-        Option(name="keep", field="keep", many=True),
-        Option(name="drop", field="drop", many=True),
-        Option(name="smoke", field="smokes", convert=Path, many=True, path=True),
-        Option(name="smoke-file", field="smoke_files", convert=Path, many=True, path=True),
-        Option(name="yes-traced", field="yes_traced", switch=True),
-        Option(name="output", field="output", convert=Path, path=True),
-        Option(name="prefix", field="prefix"),
-        Option(name="layers", field="layers", switch=True),
-        Option(name="max-zip", field="max_zip", convert=parse_byte_count, toml=(int,)),
-        Option(name="platform", field="platform"),
-        Option(name="html", field="html", convert=Path, path=True),
-        Option(name="reserve", field="reserve", convert=parse_byte_count, toml=(int,)),
+        Option(name="slim", example='"unused"', field="slim", convert=parse_level),
+        Option(name="bytecode", example='"none"', field="bytecode", convert=parse_bytecode),
+        Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
+        Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
+        Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
+        Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
+        Option(name="yes-traced", example="true", field="yes_traced", switch=True),
+        Option(name="output", example='"layer.zip"', field="output", convert=Path, path=True),
+        Option(name="prefix", example='"python"', field="prefix"),
+        Option(name="layers", example="true", field="layers", switch=True),
+        Option(name="max-zip", example='"50MB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
+        Option(name="platform", example='"lambda-python3.12-x86_64"', field="platform"),
+        Option(name="html", example='"build.html"', field="html", convert=Path, path=True),
+        Option(name="reserve", example='"5MB"', field="reserve", convert=parse_byte_count, toml=(int, str)),
     )
 }
 
@@ -67,7 +67,7 @@ class AnalyzeSettings:
     #: The most unpacked bytes.
     budget: int | None = None
     #: Bytes of the function and other layers; they count against the budget.
-    function_bytes: int = 0
+    reserve: int = 0
     #: The file of the HTML page.
     html: Path | None = None
 

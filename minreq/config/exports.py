@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, merge
+from minreq.config.settings import DEFAULT_OUTPUT, STDOUT, IndexOptions, merge
+from minreq.errors import InvalidOptions
 
 Format = Literal["pylock", "uv", "uv-excludes", "wheelhouse"]
 
@@ -46,10 +47,17 @@ class EnvironmentSettings:
 
 
 def export_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> ExportSettings:
-    """Join *flags* and *config*, both by field; a flag wins."""
+    """Join *flags* and *config*, both by field; a flag wins. Raises ``InvalidOptions``."""
     index, values = merge(flags, {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")})
-    name = FORMATS[values["format"]].format(stem=values["lock"].stem)
-    return ExportSettings(index=index, **{"output": values["lock"].with_name(name), **values})
+    settings = ExportSettings(index=index, **{"output": default_output(values["format"], values["lock"]), **values})
+    if settings.format == "wheelhouse" and settings.output == STDOUT:
+        raise InvalidOptions(["a wheelhouse is a folder and cannot go to standard output; name it with -o"])
+    return settings
+
+
+def default_output(form: Format, lock: Path) -> Path:
+    """Return where an export of *lock* is written by default: beside it."""
+    return lock.with_name(FORMATS[form].format(stem=lock.stem))
 
 
 def environment_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> EnvironmentSettings:

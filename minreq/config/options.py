@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +66,24 @@ def parse_count(text: str) -> int:
     return number
 
 
+_BYTE_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
 def parse_byte_count(text: str) -> int:
-    """Convert a number of bytes. Units are not allowed: a megabyte has two meanings."""
-    try:
-        return parse_count(text.replace(",", "").replace("_", ""))
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number of bytes, such as 262144000 for AWS Lambda") from None
+    """Convert a number of bytes, perhaps with a unit of IEC 80000-13: ``262144000``, ``262MB``, ``250 MiB``.
+
+    Letters that have two meanings (``M``) are no units.
+    """
+    match = re.fullmatch(
+        r"(?P<number>[0-9][0-9_,]*)(?P<fraction>\.[0-9]+)?\s*(?P<unit>[A-Za-z]*)", text.strip(), re.ASCII
+    )
+    unit = _BYTE_UNITS.get(match["unit"]) if match else None
+    if match is None or unit is None or (match["fraction"] and unit == 1):
+        raise ValueError(f"{text!r} is not a number of bytes, such as 262144000, 262MB or 250MiB (AWS Lambda)")
+    count = int(Decimal(re.sub("[_,]", "", match["number"]) + (match["fraction"] or "")) * unit)
+    if not 0 < count < 2**63:
+        raise ValueError(f"{text!r} is not a number of bytes above zero")
+    return count
 
 
 def parse_seconds(text: str) -> float:
@@ -109,6 +123,8 @@ class Option:
     field: str
     #: Converts one value; the text of its ``ValueError`` is shown to the user.
     convert: Callable[[str], Any] = str
+    #: A value in TOML, for the reference; empty if not *configurable*.
+    example: str = ""
     #: Is true or false, and takes no text.
     switch: bool = False
     #: May be repeated; an array in TOML.
@@ -127,32 +143,54 @@ class Option:
 OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(name="root", field="root", convert=parse_requirement),
-        Option(name="project", field="project", convert=parse_path, path=True),
-        Option(name="also", field="also", convert=parse_requirement, many=True),
-        Option(name="profiles", field="profiles", convert=Path, many=True, path=True),
-        Option(name="providers", field="providers", many=True, commas=True),
-        Option(name="smoke", field="smokes", convert=parse_path, many=True, path=True),
-        Option(name="smoke-file", field="smoke_files", convert=parse_path, many=True, path=True),
-        Option(name="smoke-with", field="smoke_with", convert=parse_requirement, many=True),
-        Option(name="scan", field="scan", convert=parse_path, many=True, path=True, recorded=False),
-        Option(name="allow-unknown", field="allow_unknown", switch=True, recorded=False),
-        Option(name="features", field="features", many=True, commas=True),
-        Option(name="with", field="with_", convert=parse_requirement, many=True),
-        Option(name="whole", field="whole", convert=parse_requirement, many=True),
-        Option(name="requirement", field="requirement_files", convert=parse_path, many=True, path=True),
-        Option(name="provided", field="provided", convert=parse_provided, many=True),
-        Option(name="include", field="include", convert=parse_project_name, many=True),
-        Option(name="exclude", field="exclude", convert=parse_project_name, many=True),
-        Option(name="allow-pth", field="allow_pth", convert=parse_project_name, many=True),
-        Option(name="constraint", field="constraints", convert=parse_path, many=True, path=True),
-        Option(name="override", field="overrides", convert=parse_requirement, many=True),
-        Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
-        Option(name="smallest", field="smallest", switch=True),
-        Option(name="portable", field="portable", switch=True),
-        Option(name="settle", field="settle", convert=parse_settle, recorded=False),
-        Option(name="certify", field="certify", switch=True, recorded=False),
-        Option(name="budget", field="budget", convert=parse_byte_count, toml=(int,)),
+        Option(name="root", example='"litellm>=1.100"', field="root", convert=parse_requirement),
+        Option(name="project", example='"."', field="project", convert=parse_path, path=True),
+        Option(name="also", example='["langchain-openai"]', field="also", convert=parse_requirement, many=True),
+        Option(name="profiles", example='["profiles"]', field="profiles", convert=Path, many=True, path=True),
+        Option(name="providers", example='["openai", "bedrock"]', field="providers", many=True, commas=True),
+        Option(name="smoke", example='["smoke.py"]', field="smokes", convert=parse_path, many=True, path=True),
+        Option(
+            name="smoke-file", example='["fixtures"]', field="smoke_files", convert=parse_path, many=True, path=True
+        ),
+        Option(name="smoke-with", example='["pytest"]', field="smoke_with", convert=parse_requirement, many=True),
+        Option(name="scan", example='["src"]', field="scan", convert=parse_path, many=True, path=True, recorded=False),
+        Option(name="allow-unknown", example="true", field="allow_unknown", switch=True, recorded=False),
+        Option(name="features", example='["chat", "streaming"]', field="features", many=True, commas=True),
+        Option(name="with", example='["orjson"]', field="with_", convert=parse_requirement, many=True),
+        Option(name="whole", example='["aws-lambda-powertools"]', field="whole", convert=parse_requirement, many=True),
+        Option(
+            name="requirement",
+            example='["requirements.in"]',
+            field="requirement_files",
+            convert=parse_path,
+            many=True,
+            path=True,
+        ),
+        Option(name="provided", example='["boto3==1.44.0"]', field="provided", convert=parse_provided, many=True),
+        Option(name="include", example='["tokenizers"]', field="include", convert=parse_project_name, many=True),
+        Option(name="exclude", example='["aiohttp"]', field="exclude", convert=parse_project_name, many=True),
+        Option(
+            name="allow-pth",
+            example='["google-cloud-aiplatform"]',
+            field="allow_pth",
+            convert=parse_project_name,
+            many=True,
+        ),
+        Option(
+            name="constraint",
+            example='["constraints.txt"]',
+            field="constraints",
+            convert=parse_path,
+            many=True,
+            path=True,
+        ),
+        Option(name="override", example='["openai<3"]', field="overrides", convert=parse_requirement, many=True),
+        Option(name="exclude-newer", example='"3 days"', field="exclude_newer", toml=(str, date)),
+        Option(name="smallest", example="true", field="smallest", switch=True),
+        Option(name="portable", example="true", field="portable", switch=True),
+        Option(name="settle", example='"runs"', field="settle", convert=parse_settle, recorded=False),
+        Option(name="certify", example="true", field="certify", switch=True, recorded=False),
+        Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
         Option(name="upgrade", field="upgrade", switch=True, configurable=False, recorded=False),
         Option(
             name="upgrade-package",
@@ -164,25 +202,37 @@ OPTIONS: Mapping[str, Option] = {
         ),
         Option(name="check", field="check", switch=True, configurable=False, recorded=False),
         Option(name="dry-run", field="dry_run", switch=True, configurable=False, recorded=False),
-        Option(name="output", field="output", convert=parse_path, path=True),
-        Option(name="hashes", field="hashes", switch=True),
-        Option(name="annotate", field="annotate", switch=True),
-        Option(name="python", field="python", path=True, recorded=False),
-        Option(name="platform", field="platforms", many=True),
-        Option(name="allow-unproven", field="allow_unproven", switch=True),
-        Option(name="jobs", field="jobs", convert=parse_count, toml=(int,), recorded=False),
-        Option(name="timeout", field="timeout", convert=parse_seconds, toml=(int, float), recorded=False),
-        Option(name="require-sandbox", field="require_sandbox", switch=True, recorded=False),
-        Option(name="index-url", field="index_url", recorded=False),
-        Option(name="extra-index-url", field="extra_index_urls", many=True, recorded=False),
-        Option(name="find-links", field="find_links", many=True, path=True, recorded=False),
-        Option(name="index-strategy", field="index_strategy", convert=parse_index_strategy),
-        Option(name="no-index", field="no_index", switch=True, recorded=False),
-        Option(name="offline", field="offline", switch=True, recorded=False),
-        Option(name="cert", field="cert", path=True, recorded=False),
-        Option(name="client-cert", field="client_cert", path=True, recorded=False),
-        Option(name="trusted-host", field="trusted_hosts", many=True, recorded=False),
-        Option(name="only-binary", field="only_binary", many=True, commas=True),
-        Option(name="no-binary", field="no_binary", many=True, commas=True),
+        Option(name="output", example='"locks/function.txt"', field="output", convert=parse_path, path=True),
+        Option(name="hashes", example="false", field="hashes", switch=True),
+        Option(name="annotate", example="false", field="annotate", switch=True),
+        Option(name="python", example='"3.13"', field="python", path=True, recorded=False),
+        Option(name="platform", example='["lambda-python3.12-x86_64"]', field="platforms", many=True),
+        Option(name="allow-unproven", example="true", field="allow_unproven", switch=True),
+        Option(name="jobs", example="4", field="jobs", convert=parse_count, toml=(int,), recorded=False),
+        Option(
+            name="timeout", example="600", field="timeout", convert=parse_seconds, toml=(int, float), recorded=False
+        ),
+        Option(name="require-sandbox", example="true", field="require_sandbox", switch=True, recorded=False),
+        Option(name="index-url", example='"https://packages.example.com/simple"', field="index_url", recorded=False),
+        Option(
+            name="extra-index-url",
+            example='["https://packages.example.com/simple"]',
+            field="extra_index_urls",
+            many=True,
+            recorded=False,
+        ),
+        Option(name="find-links", example='["wheels"]', field="find_links", many=True, path=True, recorded=False),
+        Option(
+            name="index-strategy", example='"unsafe-best-match"', field="index_strategy", convert=parse_index_strategy
+        ),
+        Option(name="no-index", example="true", field="no_index", switch=True, recorded=False),
+        Option(name="offline", example="true", field="offline", switch=True, recorded=False),
+        Option(name="cert", example='"ca.pem"', field="cert", path=True, recorded=False),
+        Option(name="client-cert", example='"client.pem"', field="client_cert", path=True, recorded=False),
+        Option(
+            name="trusted-host", example='["packages.example.com"]', field="trusted_hosts", many=True, recorded=False
+        ),
+        Option(name="only-binary", example='[":all:"]', field="only_binary", many=True, commas=True),
+        Option(name="no-binary", example='["pydantic"]', field="no_binary", many=True, commas=True),
     )
 }

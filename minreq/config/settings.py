@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -157,6 +157,32 @@ def lock_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settin
     if not joined.providers and not joined.smokes and not joined.scan:
         raise NothingToRun
     return joined
+
+
+def relock_settings(
+    flags: Mapping[str, Any], config: Mapping[str, Any], read_recorded: Callable[[Path], Mapping[str, Any]]
+) -> tuple[Settings, bool]:
+    """Join as ``lock_settings`` does; if no smoke is named, use the options that made the lock on disk.
+
+    *read_recorded* returns these options, with the root, or nothing if there is no lock. They are not used for another
+    root. Returns whether they were used.
+    """
+    _, values = merge(flags, config)
+    output = values.get("output", DEFAULT_OUTPUT)
+    if output == STDOUT or any(values.get(name) for name in ("providers", "smokes", "scan")):
+        return lock_settings(flags, config), False
+    recorded = read_recorded(output)
+    if not recorded or not _is_same_root(values, recorded):
+        return lock_settings(flags, config), False
+    return lock_settings(flags, {**recorded, **config, "output": output}), True
+
+
+def _is_same_root(values: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Whether *values* name no root, or the one of *recorded*, perhaps in another version."""
+    project, root = values.get("project"), values.get("root")
+    if "project" in recorded or project is not None:
+        return root is None and project in (None, recorded.get("project"))
+    return root is None or canonicalize_name(root.name) == canonicalize_name(recorded["root"].name)
 
 
 def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:

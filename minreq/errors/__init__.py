@@ -56,6 +56,7 @@ from minreq.errors.locks import (
     LockMissing as LockMissing,
     LockStale as LockStale,
     LockUnreadable as LockUnreadable,
+    NoSuchRevision as NoSuchRevision,
     OverBudget as OverBudget,
     PinnedFilesMissing as PinnedFilesMissing,
     PlatformUnproven as PlatformUnproven,

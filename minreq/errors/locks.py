@@ -154,6 +154,19 @@ class LockMissing(UsageError):
         return f"no {self.what} at {self.path}; restore it, or make the lock with `minreq lock`"
 
 
+class NoSuchRevision(UsageError):
+    """Neither a lock nor a revision of git that has one; *why* is what git says."""
+
+    reason = "no-such-revision"
+
+    def __init__(self, revision: str, path: Path, why: str) -> None:
+        super().__init__(revision, path, why)
+        self.revision, self.path, self.why = revision, path, why
+
+    def __str__(self) -> str:
+        return f"{self.revision} is no lock, and git has no {self.path} of that revision: {self.why}; name one of both"
+
+
 class EvidenceUnreadable(UsageError):
     """The evidence beside a lock cannot be read; *key* is the place of the fault (``selection.kept[3].bytes``)."""
 

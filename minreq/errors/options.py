@@ -206,7 +206,7 @@ class RequirementsUnreadable(UsageError):
 
 
 class PythonNotFound(UsageError):
-    """There is no interpreter at this path."""
+    """There is no interpreter at this path, or of this version on ``PATH``."""
 
     reason = "python-not-found"
 
@@ -215,6 +215,8 @@ class PythonNotFound(UsageError):
         self.python = python
 
     def __str__(self) -> str:
+        if self.python[0].isdigit():
+            return f"no python{self.python} on PATH; install it, or name the path of an interpreter with --python"
         return f"no Python interpreter at {self.python}; name one with --python"
 
 

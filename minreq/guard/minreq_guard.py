@@ -1,10 +1,14 @@
+# minreq: skip this file
 """Reports imports of distributions that a minimal lock leaves out, and how to keep them.
 
 Import this module before anything else. It needs only the standard library. It acts when an import of a left-out
 module, or a look-up of its metadata (``importlib.metadata.version``), fails. Then it raises ``ModuleNotFoundError`` or
 ``PackageNotFoundError`` with the distribution, the lock and the command that keeps the distribution, and writes one
-line to stderr: ``minreq-miss`` and a JSON object, for ``minreq lock --misses``. It does nothing where the run that made
-the lock asked for the same module at the same place and went on without it.
+line to stderr: ``minreq-miss`` and a JSON object, for ``minreq lock --misses``.
+
+It does nothing where the run that made the lock asked for the same module at the same place and went on without it. If
+a handler caught the failure there, one has to be around it now, too: a module may be optional for one importer, and
+needed by another.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from ast import AST
+    from collections.abc import Iterator, Mapping, Sequence
     from importlib.machinery import ModuleSpec
     from importlib.metadata import Distribution, DistributionFinder
     from types import FrameType, ModuleType
@@ -28,9 +33,25 @@ COMMAND = ""
 MODULES: Mapping[str, str] = {}
 #: The left-out distributions, sorted.
 DISTRIBUTIONS: Sequence[str] = []
-#: Module or distribution -> places that go on without it: the end of the path and the line.
-DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {}
+#: Module or distribution -> places that went on without it: the end of the path, the line, and whether by a handler.
+DECLINED: Mapping[str, Sequence[tuple[str, int, bool]]] = {}
 # </data>
+
+#: Modules whose frames do not count as a place that imports: the rule of the run that made the lock.
+MACHINERY = frozenset(
+    {
+        "importlib",
+        "importlib._bootstrap",
+        "importlib._bootstrap_external",
+        "importlib.metadata",
+        "importlib.util",
+        "importlib_metadata",
+        "pkgutil",
+    }
+)
+IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+#: ``inspect.CO_OPTIMIZED``: set for functions, not for modules and class bodies.
+_OPTIMIZED = 1
 
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
@@ -50,8 +71,10 @@ class Guard:
     ) -> ModuleSpec | None:
         """Raise an error for a left-out module; find no other module."""
         distribution = MODULES.get(fullname)
-        frame = importing_frame(sys._getframe(1))  # noqa: SLF001 - The documented way to get a frame.
-        if distribution is None or frame is None or not self.report_unless_declined(fullname, distribution, frame):
+        if distribution is None:
+            return None
+        frames, is_probe = importing_frames(sys._getframe(1))  # noqa: SLF001 - The documented way to get a frame.
+        if is_probe or not self.report_unless_declined(fullname, distribution, frames, IMPORT_ERRORS):
             return None
         raise ModuleNotFoundError(f"No module named {fullname!r}: {advice(distribution)}", name=fullname)
 
@@ -63,21 +86,32 @@ class Guard:
         distribution = re.sub(r"[-_.]+", "-", name).lower()  # PEP 503.
         if distribution not in DISTRIBUTIONS:
             return []
-        error, frame = find_lookup(sys._getframe(1))  # noqa: SLF001 - As above.
-        if error is None or frame is None or not self.report_unless_declined(distribution, distribution, frame):
+        error, caller = find_lookup(sys._getframe(1))  # noqa: SLF001 - As above.
+        frames, _ = importing_frames(caller)
+        handled = IMPORT_ERRORS | {"PackageNotFoundError"}
+        if error is None or not self.report_unless_declined(distribution, distribution, frames, handled):
             return []
         text = f"No package metadata was found for {name}: {advice(distribution)}"
         # Its class makes its text in a method, so a subclass is needed.
         raise type(error.__name__, (error,), {"__str__": lambda _: text, "__module__": error.__module__})(name)
 
-    def report_unless_declined(self, name: str, distribution: str, frame: FrameType) -> bool:
-        """Return whether *name*, of *distribution*, is a miss at *frame*, and report it once for each place."""
+    def report_unless_declined(
+        self, name: str, distribution: str, frames: Sequence[FrameType], errors: frozenset[str]
+    ) -> bool:
+        """Return whether *name*, of *distribution*, is a miss at *frames*, and report it once for each place.
+
+        *errors* are the names of the exceptions whose handlers catch it.
+        """
+        frame = next((each for each in frames if not is_standard_library(each.f_code.co_filename)), None)
+        if frame is None:
+            return False
+        handled = is_handled([(f.f_code.co_filename, f.f_lineno, is_function(f)) for f in frames], errors)
         file, line = frame.f_code.co_filename, frame.f_lineno
-        if is_declined(name, file, line):
+        if is_declined(name, file, line, handled=handled):
             return False
         if (name, file, line) not in self._reported:
             self._reported.add((name, file, line))
-            report(name, distribution, file, line, frame.f_code.co_name)
+            report(name, distribution, file, line, frame.f_code.co_name, handled=handled is True)
         return True
 
 
@@ -101,28 +135,132 @@ def find_lookup(frame: FrameType | None) -> tuple[type[ModuleNotFoundError] | No
     return None, None
 
 
-def importing_frame(frame: FrameType | None) -> FrameType | None:
-    """Return the frame outside of the standard library that imports; ``None`` for a probe with ``find_spec``."""
+def importing_frames(frame: FrameType | None) -> tuple[list[FrameType], bool]:
+    """Return the frames that led to an import, innermost first, and whether ``find_spec`` only probes for it."""
+    frames: list[FrameType] = []
+    is_probe = False
     while frame is not None:
-        file = frame.f_code.co_filename
-        if frame.f_globals.get("__name__") == "importlib.util" and frame.f_code.co_name == "find_spec":
-            return None
-        is_standard_library = file.startswith("<frozen") or (
-            file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _PACKAGES)
-        )
-        if not is_standard_library:
-            return frame
+        module = str(frame.f_globals.get("__name__", ""))
+        if module == "importlib.util" and frame.f_code.co_name == "find_spec" and not frames:
+            is_probe = True
+        elif module not in MACHINERY and not frame.f_code.co_filename.startswith("<frozen importlib"):
+            frames.append(frame)
         frame = frame.f_back
-    return None
+    return frames, is_probe
 
 
-def is_declined(name: str, file: str, line: int) -> bool:
-    """Whether the run that made the lock asked for *name* at this place and went on without it."""
+def is_standard_library(file: str) -> bool:
+    """Whether *file* is a module of Python itself."""
+    inside = file.startswith(_STANDARD_LIBRARY) and not any(part in file for part in _PACKAGES)
+    return file.startswith("<frozen") or inside
+
+
+def is_function(frame: FrameType) -> bool:
+    """Whether *frame* runs a function, and not a module or the body of a class."""
+    return bool(frame.f_code.co_flags & _OPTIMIZED)
+
+
+def is_declined(name: str, file: str, line: int, *, handled: bool | None) -> bool:
+    """Whether the run that made the lock asked for *name* at this place and went on, as it will now.
+
+    *handled* is whether a handler catches the failure now; ``None``: unknown, for lack of a source.
+    """
     path = file.replace(os.sep, "/")
-    return any(line == there and path.endswith("/" + end) for end, there in DECLINED.get(name, ()))
+    return any(
+        line == there and path.endswith("/" + end) and (handled is not False or not by_handler)
+        for end, there, by_handler in DECLINED.get(name, ())
+    )
 
 
-def report(module: str, distribution: str, file: str, line: int, function: str) -> None:
+def is_handled(frames: Sequence[tuple[str, int, bool]], errors: frozenset[str]) -> bool | None:
+    """Whether a handler near an import catches its failure, by the sources; ``None`` where the first has none.
+
+    *frames* are file, line and whether it is a function, innermost first. Handlers count up to the first function:
+    those farther up were not written for this import, unless they catch what such a handler raises.
+    """
+    raised: frozenset[str] = frozenset()
+    is_near = True
+    for position, (file, line, function) in enumerate(frames):
+        caught = (errors | raised) if is_near else raised
+        if not caught:
+            break
+        is_near = is_near and not function
+        found = raised_by_handlers(file, line, caught)
+        if found is None:
+            if position == 0:
+                return None
+            continue
+        catches, raises = found
+        if catches:
+            return True
+        raised |= raises - IMPORT_ERRORS
+    return False
+
+
+def raised_by_handlers(file: str, line: int, errors: frozenset[str]) -> tuple[bool, frozenset[str]] | None:
+    """Return whether a handler around *line* in its function catches one of *errors*, and what the others raise."""
+    import ast  # noqa: PLC0415 - Heavy, and needed only where a left-out module is imported.
+
+    try:
+        with open(file, "rb") as source:
+            tree = ast.parse(source.read())
+        nodes = nodes_around(tree, line)
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    catches, raised = False, set[str]()
+    for node in nodes:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            catches, raised = False, set()
+        for caught, raises in caught_names(node, line):
+            if errors & (IMPORT_ERRORS if caught is None else caught):
+                catches = catches or raises is None
+                raised |= raises or frozenset()
+                break
+    return catches, frozenset(raised)
+
+
+def nodes_around(tree: AST, line: int) -> list[AST]:
+    """Return the nodes of *tree* that *line* is in, outer ones first."""
+    import ast  # noqa: PLC0415 - As above.
+
+    found: list[AST] = []
+    waiting: list[AST] = [tree]
+    while waiting:
+        for child in ast.iter_child_nodes(waiting.pop()):
+            first = getattr(child, "lineno", None)
+            if first is None or first <= line <= (getattr(child, "end_lineno", None) or first):
+                found.append(child)
+                waiting.append(child)
+    return found
+
+
+def caught_names(node: AST, line: int) -> Iterator[tuple[frozenset[str] | None, frozenset[str] | None]]:
+    """Yield what each clause of *node* around *line* catches (``None``: all), and raises (``None``: it may go on)."""
+    import ast  # noqa: PLC0415 - As above.
+
+    body = getattr(node, "body", None)
+    if not isinstance(body, list) or not body or not body[0].lineno <= line <= body[-1].end_lineno:
+        return
+    for clause in getattr(node, "handlers", ()):
+        raises = [each.exc for each in clause.body if isinstance(each, ast.Raise)]
+        names = frozenset(name for each in raises if each for name in last_names(getattr(each, "func", each)))
+        yield frozenset(last_names(clause.type)) if clause.type else None, names if raises else None
+    for item in reversed(getattr(node, "items", ())):
+        call = item.context_expr
+        if isinstance(call, ast.Call) and "suppress" in last_names(call.func):
+            yield frozenset(name for argument in call.args for name in last_names(argument)), None
+
+
+def last_names(expression: AST) -> list[str]:
+    """Return the last part of each name in *expression*: ``b`` for ``a.b``."""
+    elements = getattr(expression, "elts", None)
+    if elements is not None:
+        return [name for element in elements for name in last_names(element)]
+    name = getattr(expression, "attr", None) or getattr(expression, "id", None)
+    return [name] if name else []
+
+
+def report(module: str, distribution: str, file: str, line: int, function: str, *, handled: bool) -> None:
     """Write the line for a log collector. A stderr that cannot be written is no error."""
     miss = {
         "module": module,
@@ -131,6 +269,7 @@ def report(module: str, distribution: str, file: str, line: int, function: str) 
         "file": file,
         "line": line,
         "function": function,
+        "handled": handled,
     }
     try:
         sys.stderr.write("minreq-miss " + json.dumps(miss) + "\n")

@@ -26,6 +26,8 @@ class Miss:
     count: int
     #: The place of the first miss, as in the log: ``litellm/utils.py:75``.
     place: str
+    #: Whether the program had a handler for each of them.
+    handled: bool = False
 
 
 def read_misses(text: str) -> tuple[Miss, ...]:
@@ -38,8 +40,11 @@ def read_misses(text: str) -> tuple[Miss, ...]:
             continue
         before = found.get(name)
         place = f"{fields.get('file')}:{fields.get('line')}"
+        handled = fields.get("handled") is True
         found[name] = (
-            replace(before, count=before.count + 1) if before else Miss(distribution=name, count=1, place=place)
+            replace(before, count=before.count + 1, handled=before.handled and handled)
+            if before
+            else Miss(distribution=name, count=1, place=place, handled=handled)
         )
     return tuple(found[name] for name in sorted(found))
 
@@ -84,7 +89,8 @@ def _sentence(miss: Miss, lock: Lock, left_out: set[NormalizedName]) -> str:
         also_left_out = (
             f"; it declares {', '.join(along)}, still left out (--whole {miss.distribution} keeps all)" if along else ""
         )
-        return f"{miss.distribution} was missed {times}, first at {miss.place}, and is kept{also_left_out}"
+        how = ", where the program goes on without it" if miss.handled else ""
+        return f"{miss.distribution} was missed {times}, first at {miss.place}{how}, and is kept{also_left_out}"
     is_kept = miss.distribution in lock.resolution.pins
     status = "in the lock already" if is_kept else "not among what this lock leaves out"
     return f"{miss.distribution} was missed {times}, and is {status}, so the log line is ignored"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from importlib import resources
 
 from packaging.utils import canonicalize_name
@@ -28,12 +29,14 @@ def render_guard(lock: Lock, *, filename: str) -> str:
 
 def _data(lock: Lock, filename: str) -> str:
     modules = {module: each.candidate.name for each in lock.left_out for module in each.modules}
-    declined: dict[str, set[tuple[str, int]]] = {}
+    declined: dict[str, set[tuple[str, int, bool]]] = {}
     for each in lock.left_out:
         for asker in each.askers:
             if asker.need in _REPORTED and asker.frame is not None:
                 name = canonicalize_name(asker.name) if asker.need is QuestionKind.METADATA else asker.name
-                declined.setdefault(name, set()).add((asker.frame.file, asker.frame.line))
+                declined.setdefault(name, set()).add(
+                    (asker.frame.file, asker.frame.line, asker.why_optional is not None)
+                )
     lines = [
         f"LOCK = {_text(filename)}",
         f"COMMAND = {_text(f'minreq {lock.command}')}",
@@ -43,14 +46,15 @@ def _data(lock: Lock, filename: str) -> str:
         "DISTRIBUTIONS: Sequence[str] = [",
         *(f"    {_text(each.candidate.name)}," for each in lock.left_out),
         "]",
-        "DECLINED: Mapping[str, Sequence[tuple[str, int]]] = {",
-        *(
-            f"    {_text(module)}: [{', '.join(f'({_text(file)}, {line})' for file, line in sorted(places))}],"
-            for module, places in sorted(declined.items())
-        ),
+        "DECLINED: Mapping[str, Sequence[tuple[str, int, bool]]] = {",
+        *(f"    {_text(module)}: [{_places(places)}]," for module, places in sorted(declined.items())),
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _places(places: Iterable[tuple[str, int, bool]]) -> str:
+    return ", ".join(f"({_text(file)}, {line}, {by_handler})" for file, line, by_handler in sorted(places))
 
 
 def _text(text: str) -> str:

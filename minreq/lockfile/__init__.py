@@ -9,6 +9,7 @@ __all__ = [
     "pylock",
     "reading",
     "requirements",
+    "revision",
     "staleness",
     "uv",
     "writing",

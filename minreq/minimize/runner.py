@@ -99,6 +99,7 @@ def open_runner(
     if require_sandbox and not isolation.kernel:
         raise SandboxMissing(isolation.fallback_reason)
     reporter.note(isolation.description)
+    reporter.planned(sum(len(group.scripts) for group in plan.groups) + (plan.first is not None))
 
     with (
         end_runs_on_interrupt(),
@@ -115,6 +116,7 @@ def open_runner(
             isolation=isolation,
             compiler=compiler,
             tools=tools,
+            on_stage=reporter.stage_ended,
         )
         yield SmokeRunner(
             setup=setup,

@@ -136,5 +136,9 @@ class Lock:
 
     @property
     def provided(self) -> tuple[LeftOut, ...]:
-        """The left-out distributions that the runtime provides."""
-        return tuple(each for each in self.selection.left_out if each.candidate.name in self.resolution.provided)
+        """The left-out distributions that the runtime provides; a project that is the root is not one of them."""
+        return tuple(
+            each
+            for each in self.selection.left_out
+            if each.candidate.name in self.resolution.provided - {self.resolution.root}
+        )

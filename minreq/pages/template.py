@@ -9,10 +9,11 @@ from typing import Any
 
 
 def fill_template(template: str, title: str, content: Any) -> str:
-    """Return the page *template* with *title*, *content* as JSON, and the script that lays out the treemap."""
+    """Return the page *template* with *title*, *content* as JSON, and the style and script that all pages share."""
     folder = resources.files("minreq.pages")
     # The data may contain "</script>", as the name of a file for example. It must not end the script.
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     page = folder.joinpath(template).read_text("utf-8")
-    page = page.replace("{{layout}}", folder.joinpath("squarify.js").read_text("utf-8"), 1)
+    for mark, file in (("{{style}}", "base.css"), ("{{script}}", "base.js")):
+        page = page.replace(mark, folder.joinpath(file).read_text("utf-8"), 1)
     return page.replace("{{title}}", html.escape(title), 1).replace("{{data}}", data, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import stat
 import tokenize
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,9 @@ _FILES_PER_JOB = 400
 _ENCODING_LINES_BYTES = 400
 #: No text contains this.
 _BINARY = b"\0"
+
+#: The first line of files that minreq writes (guard, exported smoke), and of others that call no model for the program.
+_NOT_SCANNED = re.compile(rb"(?:#!.*\n)?# ?minreq: ?skip this file\b")
 
 #: Gets the number of files that were read, and of all files.
 Progress = Callable[[int, int], object]
@@ -122,6 +126,8 @@ class _FileReader:
     def _read_file(self, file: str) -> Findings:
         findings = FileFindings(self.prefix + file[len(self.base) :].lstrip(os.sep).replace(os.sep, "/"), self.rules)
         content = _read_bytes(file, findings.skip)
+        if content is not None and _NOT_SCANNED.match(content):
+            return findings.findings()
         suffix = os.path.splitext(file)[1].lower()  # noqa: PTH122 - A hundred thousand times.
         if content is not None and (text := _decode(content, suffix, findings.skip)) is not None:
             if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -336,6 +336,7 @@ class Run:
     def _await_stage(self, process: str, script: Script, timeout: float) -> StageResult:
         result = self._await_result(process, script.stage, timeout)
         requests = self._close_emulator(process, script)
+        self._setup.on_stage(script.stage)
         return replace(
             result, behaviour=replace(result.behaviour, requests=tuple(map(self._make_request_portable, requests)))
         )

@@ -55,3 +55,5 @@ class RunSetup:
     compiler: Compiler | None = None
     #: The tools of the smoke, apart from the program.
     tools: ToolPlaces | None = None
+    #: Gets the name of each stage that ended, passed or not, from several threads.
+    on_stage: Callable[[str], None] = lambda _stage: None

@@ -7,10 +7,11 @@ from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config.settings import parse_command
-from minreq.errors import EvidenceUnreadable, SmokeFileMissing, SmokeMissing
+from minreq.errors import EvidenceUnreadable, LockMissing, SmokeFileMissing, SmokeMissing
 from minreq.lockfile import evidence as evidence_file, reading
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Wheel
@@ -26,6 +27,19 @@ def read_lock(file: Path) -> tuple[Lock, str]:
     Raises ``LockMissing`` and ``EvidenceUnreadable``.
     """
     return reading.read_evidence(file), reading.read_text(file, "lock")
+
+
+def read_options(file: Path) -> Mapping[str, Any]:
+    """Return the options that made the lock in *file*, by field of ``Settings``; nothing if its evidence is unreadable.
+
+    Options of the machine (paths that were absolute, interpreter, index) are not recorded.
+    """
+    try:
+        lock = reading.read_evidence(file)
+        options = _parse_lock_command(lock, file)
+    except (LockMissing, EvidenceUnreadable):
+        return {}
+    return {"root": Requirement(lock.resolution.root), **options} if "project" not in options else options
 
 
 def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()) -> Plan:

@@ -103,7 +103,9 @@ def _real_calls(calls: Iterable[Mapping[str, Any]], real_endpoints: RealEndpoint
     return list(found.values())
 
 
-_HEAD = '''\
+#: The text before the calls; it names the command and the file.
+HEAD = '''\
+# minreq: skip this file
 """Calls the real endpoints as the smoke of this lock calls an emulator; run it after a deployment.
 
     minreq {command}
@@ -150,7 +152,7 @@ if __name__ == "__main__":
 
 def _script_head(lock: Lock, filename: str) -> str:
     words = {"{command}": lock.command, "{root}": lock.resolution.root, "{filename}": filename}
-    head = _HEAD
+    head = HEAD
     for word, value in words.items():
         head = head.replace(word, value)
     return head

@@ -23,3 +23,22 @@ function layout(nodes, x, y, width, height, put) {
     total -= sum; start = stop;
   }
 }
+
+const element = id => document.getElementById(id);
+const number = count => count.toLocaleString("en-US");
+const short = count => count >= 1048576 ? (count / 1048576).toFixed(1) + " MiB" : Math.ceil(count / 1024) + " KiB";
+
+// Let Tab stop once in a box, at *stop*: arrow keys move within it (WAI-ARIA, "roving tabindex").
+function setStop(box, stop) {
+  for (const one of box.querySelectorAll("button")) one.tabIndex = one === stop ? 0 : -1;
+}
+
+// Move the focus of a box by an arrow key; *choose* may name another button than the next.
+function moveFocus(event, boxes, choose = () => undefined) {
+  const one = event.target.closest("button"), box = one && one.closest(boxes);
+  if (!box || !event.key.startsWith("Arrow")) return;
+  const ones = [...box.querySelectorAll("button")], step = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1;
+  const chosen = choose(one, ones), to = chosen === undefined ? ones[ones.indexOf(one) + step] : chosen;
+  event.preventDefault();
+  if (to) { setStop(box, to); to.focus(); }
+}

@@ -1,0 +1,45 @@
+"""Remembers how long each lock took, for the display of the next one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from minreq.errors import MinreqError
+from minreq.lockfile import writing
+from minreq.system import regularfile
+
+_FILENAME = "durations.json"
+_MAX_BYTES = 1 << 16
+#: More locks than one person makes; the oldest are forgotten.
+_MAX_LOCKS = 200
+
+
+def read_duration(cache_dir: Path, command: str) -> float | None:
+    """Return the seconds that the last lock by *command* took; ``None`` if that is unknown."""
+    seconds = _read(cache_dir).get(_key(command))
+    return seconds if isinstance(seconds, float) and seconds > 0 else None
+
+
+def write_duration(cache_dir: Path, command: str, seconds: float) -> None:
+    """Remember that the lock by *command* took *seconds*. A file that cannot be written is no error."""
+    durations = _read(cache_dir)
+    durations.pop(_key(command), None)
+    durations[_key(command)] = round(float(seconds), 1)
+    latest = dict([*durations.items()][-_MAX_LOCKS:])
+    with suppress(OSError, MinreqError):
+        writing.write_files({cache_dir / _FILENAME: json.dumps(latest)})
+
+
+def _read(cache_dir: Path) -> dict[str, object]:
+    with suppress(OSError, ValueError, RecursionError):
+        document = json.loads(regularfile.read(cache_dir / _FILENAME, _MAX_BYTES))
+        if isinstance(document, dict):
+            return document
+    return {}
+
+
+def _key(command: str) -> str:
+    return hashlib.sha256(command.encode()).hexdigest()[:16]

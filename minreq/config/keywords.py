@@ -1,0 +1,81 @@
+"""Checks and converts the keyword arguments of ``minreq.api``, by the converters of the options."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from minreq.config.artifacts import BUILD_OPTIONS
+from minreq.config.options import OPTIONS, Option, Provided, parse_count, parse_path
+from minreq.errors import InvalidOptions
+
+#: The types whose text the converter of an option takes.
+_TEXTS = (str, Path, Requirement, Version, Provided, date, int, float)
+#: Keyword arguments that are no options of `lock` or `build`.
+_OTHERS = (
+    Option(name="lock", field="lock", convert=parse_path),
+    Option(name="path", field="path", convert=parse_path),
+    Option(name="interpreter", field="interpreter"),
+    Option(name="environment", field="environment"),
+    Option(name="last", field="last", convert=parse_count),
+    Option(name="plot", field="plot", convert=parse_path),
+)
+_LOCK_FIELDS = {each.field: each for each in (*_OTHERS, *OPTIONS.values())}
+#: An option of a build wins: its platform is one, and that of a lock are several.
+_BUILD_FIELDS = {**_LOCK_FIELDS, **{each.field: each for each in BUILD_OPTIONS.values()}}
+
+
+def convert_keywords(values: Mapping[str, Any], known: Iterable[str], *, build: bool = False) -> dict[str, Any]:
+    """Return *values* with the types of the settings; *known* are the names that the function takes.
+
+    A text stands for what it means on the command line. ``None`` is the default. Raises ``InvalidOptions`` with all
+    faults.
+    """
+    options = _BUILD_FIELDS if build else _LOCK_FIELDS
+    names, faults, converted = frozenset(known), list[str](), dict[str, Any]()
+    for name, value in values.items():
+        with _collect_fault(faults, name):
+            if name not in names:
+                nearest = difflib.get_close_matches(name, sorted(names), n=1)
+                raise ValueError("is no argument" + (f"; did you mean {nearest[0]}?" if nearest else ""))
+            if value is not None:
+                converted[name] = _convert(options[name], value)
+    if faults:
+        raise InvalidOptions(faults)
+    return converted
+
+
+@contextmanager
+def _collect_fault(faults: list[str], name: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        faults.append(f"{name}: {error}")
+
+
+def _convert(option: Option, value: Any) -> Any:
+    if option.switch:
+        if value not in (True, False):
+            raise ValueError(f"{value!r} is not True or False")
+        return bool(value)
+    if not option.many:
+        return _convert_single(option, value)
+    is_sequence = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    if not is_sequence:
+        raise ValueError(f"{value!r} is not a sequence, such as [{value!r}]")
+    return tuple(_convert_single(option, each) for each in value)
+
+
+def _convert_single(option: Option, value: Any) -> Any:
+    # In Python a bool is an int.
+    is_text = isinstance(value, _TEXTS) and not isinstance(value, bool)
+    if not is_text:
+        raise ValueError(f"{value!r} has the type {type(value).__name__}")
+    return option.convert(value.isoformat() if isinstance(value, date) else str(value))
