@@ -17,11 +17,12 @@ from scenariorun import RecordingReporter
 from wheelhouse import Wheelhouse
 
 from minreq import errors
-from minreq.config import STDOUT, IndexOptions, Settings
+from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings
 from minreq.lock.lock import lock
 from minreq.lockfile import evidence
-from minreq.model import Lock
+from minreq.model import Difference, Lock
 from minreq.reporting import Step
+from minreq.verify.verify import verify
 
 SCENARIO = """
 explanation = "One distribution is needed, one makes a difference, one is optional, one is never asked for."
@@ -315,3 +316,48 @@ def test_noise_is_recorded_by_name_alone(make_wheelhouse: MakeWheelhouse, make_s
     assert made.behaviour.stages[0].output == ()
     data = json.loads(evidence.evidence_path(settings.output).read_text())
     assert data
+
+
+INCLUDED = """
+explanation = "A distribution that nothing imports, and that cannot be imported without another one."
+requirements = ["app"]
+[wheels.app."1.0"]
+requires = ["idle"]
+[wheels.idle."1.0"]
+requires = ["deep", "extra", "broken"]
+[wheels.idle."1.0".files]
+"idle/__init__.py" = "import deep\\ntry:\\n    import extra\\nexcept ImportError:\\n    pass\\n"
+"idle_too.py" = "import broken"
+"_idle.py" = "raise OSError('never')"
+[wheels]
+deep."1.0" = {}
+extra."1.0" = {}
+broken."1.0" = { files = { "broken.py" = "1 / 0" } }
+"""
+
+
+def test_what_is_included_can_be_imported(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """Each top-level module of it ends as on a full install; what that takes is kept, with evidence of its own."""
+    settings = make_settings(make_wheelhouse(INCLUDED), include=(canonicalize_name("idle"),))
+    made = lock(settings, RecordingReporter())
+    kept = {each.candidate.name: each.evidence for each in made.selection.kept}
+    assert set(kept) == {"app", "idle", "deep", "broken"}
+    assert made.stages == ("smoke/check.py", "include/idle")
+    for name in ("deep", "broken"):
+        found = kept[canonicalize_name(name)]
+        assert isinstance(found, Difference)
+        assert found.stage == "include/idle"
+    output = made.behaviour.stages[1].output
+    assert output == (
+        "_idle OSError never",
+        "idle is imported",
+        "idle_too ZeroDivisionError division by zero",
+    )
+    assert lock(replace(settings, check=True), RecordingReporter()).stages == made.stages
+    assert (
+        verify(
+            VerifySettings(lock=settings.output, cache_dir=settings.cache_dir, index=settings.index),
+            RecordingReporter(),
+        ).stages
+        == made.stages
+    )

@@ -51,8 +51,8 @@ def _smoke_options(function: Function) -> Function:
         group.option(
             "features",
             "The features to run. Of litellm, by default: chat, streaming, async, async-streaming, tools, "
-            "tools-streaming, embeddings, tokens, errors, credentials; by name also: text, router, caching, images, "
-            "audio, rerank, responses, structured.",
+            "tools-streaming, embeddings, tokens, errors, credentials, client; by name also: text, router, caching, "
+            "images, audio, rerank, responses, tokenizers, structured.",
             metavar="NAMES",
         ),
         group.option(

@@ -46,7 +46,8 @@ def describe_evidence(evidence: Evidence) -> str:
 
 def describe_kept(kept: Kept) -> str:
     """Return who imports *kept*, and its evidence: what distinguishes it from others comes first."""
-    count, named = len(kept.via), ", ".join(kept.via[:_MAX_IMPORTERS])
+    via = [name for name in kept.via if name != kept.candidate.name]
+    count, named = len(via), ", ".join(via[:_MAX_IMPORTERS])
     rest = f" and {pluralize(count - _MAX_IMPORTERS, 'other')}" if count > _MAX_IMPORTERS else ""
     importers = f"{named}{rest} {'imports' if count == 1 else 'import'} it; " if count else ""
     extra = f"; from {kept.extra}" if kept.extra else ""

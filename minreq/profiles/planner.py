@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -26,8 +26,9 @@ DEFAULT = "default"
 _EMULATOR_VARIABLES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
 #: A command runs in the user's folder, several times at once, so pytest must not write its cache there.
 _COMMAND_VARIABLES: Mapping[str, str] = {**_EMULATOR_VARIABLES, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
-#: The script that runs a command line.
+#: The scripts that run a command line, and that import a distribution.
 _COMMAND_SCRIPT = Path(__file__).parent / "commands" / "smoke_command.py"
+_INCLUDED_SCRIPT = Path(__file__).parent / "commands" / "smoke_included.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,11 @@ def make_plan(
     version: Version | None = None,
     *,
     files: Mapping[str, Path] = MappingProxyType({}),
+    included: Iterable[NormalizedName] = (),
 ) -> Plan:
     """Return the plan: a group for each provider, sorted by name, then one for each smoke of the user.
+
+    A last group imports each of the *included* distributions, which the user keeps: nothing else may do so.
 
     *features* are the features that run; ``None``, or `DEFAULT` among them, means those that run by default. *version*
     is the release of the root: the plan leaves out the calls it does not support, see `skipped_calls`. With ``None``
@@ -63,9 +67,16 @@ def make_plan(
     return Plan(
         environment=profile.environment if profile else EMPTY,
         first=Script(stage="import", file=profile.first) if profile else None,
-        groups=(*(group for group in groups if group.scripts), *_user_groups(smokes)),
+        groups=(*(group for group in groups if group.scripts), *_user_groups(smokes), *_included_groups(included)),
         files=files,
     )
+
+
+def _included_groups(included: Iterable[NormalizedName]) -> Iterator[Group]:
+    """Yield a group for each distribution, so that each is imported in a process of its own."""
+    for name in sorted(included):
+        script = Script(stage=f"include/{name}", file=_INCLUDED_SCRIPT, environment={"MINREQ_INCLUDED": name})
+        yield Group(name=script.stage, scripts=(script,))
 
 
 def extra_requirements(

@@ -57,7 +57,13 @@ def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: S
         options.get("smoke_files", ()), lambda path: _find_smoke_file(path, lock, file, moved_files)
     )
     return planner.make_plan(
-        profile, options.get("providers", ()), options.get("features") or None, smokes, version, files=files
+        profile,
+        options.get("providers", ()),
+        options.get("features") or None,
+        smokes,
+        version,
+        files=files,
+        included=options.get("include", ()),
     )
 
 

@@ -91,6 +91,7 @@ class Task:
             _locate_smokes(settings),
             version,
             files=smokefiles.locate_files(settings.smoke_files),
+            included=settings.include,
         )
 
     def skipped_call_notes(self, version: Version) -> Iterator[str]:

@@ -1,12 +1,14 @@
-"""The runtime of Amazon Bedrock: Converse, InvokeModel, both also as event streams, and embeddings.
+"""The runtime of Amazon Bedrock: Converse, InvokeModel, both also as event streams, embeddings, and Rerank.
 
-Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
+Sources: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html and
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Rerank.html
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from minreq.smoke.emulator import bedrock_models, content, eventstream, sigv4
@@ -25,14 +27,16 @@ class _Failure(Exception):
 
 def answer(request: Request) -> Response | None:
     """Answer a call of the Bedrock runtime; return ``None`` for any other request."""
-    match request.segments:
-        case ("model", *model, operation) if model:
-            pass
-        case _:
-            return None
     try:
-        _authenticate(request)
-        return _run_operation(request, "/".join(model), operation)
+        match request.segments:
+            case ("model", *model, operation) if model:
+                _authenticate(request)
+                return _run_operation(request, "/".join(model), operation)
+            case ("rerank",) if request.method == "POST":
+                _authenticate(request)
+                return _read_body(request, _rerank)
+            case _:
+                return None
     except _Failure as error:
         headers = {**_REQUEST_ID, "x-amzn-errortype": error.kind}
         return json_response({"message": error.message}, status=error.status, headers=headers)
@@ -66,10 +70,26 @@ def _run_operation(request: Request, model: str, operation: str) -> Response:
         raise _Failure(403, "UnrecognizedClientException", message)
     if content.LIMITED in model:
         raise _Failure(429, "ThrottlingException", "Too many requests, please wait before trying again.")
+    return _read_body(request, partial(operations[operation], model))
+
+
+def _read_body(request: Request, answer_body: Callable[[Mapping[str, Any]], Response]) -> Response:
     try:
-        return operations[operation](model, request.document())
-    except (KeyError, TypeError, ValueError) as error:
+        return answer_body(request.document())
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise _Failure(400, "ValidationException", f"Malformed input request: {error!r}") from error
+
+
+def _rerank(body: Mapping[str, Any]) -> Response:
+    """Answer the agent runtime's Rerank (API_agent-runtime_Rerank); the last document is the first."""
+    configuration = body["rerankingConfiguration"]["bedrockRerankingConfiguration"]
+    if content.LIMITED in configuration["modelConfiguration"]["modelArn"]:
+        raise _Failure(429, "ThrottlingException", "Too many requests, please wait before trying again.")
+    if not body["queries"][0]["textQuery"]["text"]:
+        raise _Failure(400, "ValidationException", "The query is empty.")
+    ranked = [*range(len(body["sources"]))][::-1][: configuration.get("numberOfResults")]
+    results = [{"index": index, "relevanceScore": 1 / (rank + 1)} for rank, index in enumerate(ranked)]
+    return json_response({"results": results}, headers=_REQUEST_ID)
 
 
 def _converse(_model: str, body: Mapping[str, Any]) -> Response:
