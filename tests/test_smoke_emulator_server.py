@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 import trustme
 
@@ -143,6 +144,54 @@ def test_tls_with_the_certificate(listeners: Listeners, authority: trustme.CA) -
     connection.close()
 
 
+@pytest.fixture
+def http2_client(loop: Loop, authority: trustme.CA) -> Iterator[httpx.Client]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols([server.HTTP2, "http/1.1"])
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    listeners = Listeners(handler=echo)
+    loop.do(listeners.open(context))
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+
+    async def close() -> None:
+        listeners.close()
+
+    with httpx.Client(
+        http2=True, verify=trusting, base_url=f"https://127.0.0.1:{listeners.ports['https']}", trust_env=False
+    ) as client:
+        yield client
+    loop.do(close())
+
+
+def test_http2(http2_client: httpx.Client) -> None:
+    """Several requests on one connection, more than a window in both directions, and an answer in parts."""
+    body = bytes(range(256)) * 2000
+    for _ in range(2):
+        answer = http2_client.post("/a", content=body)
+        assert (answer.http_version, answer.status_code, answer.content == body) == ("HTTP/2", 200, True)
+    assert http2_client.get("/parts").text == "onetwo"
+    assert http2_client.get("/fault").status_code == 500
+
+
+def test_http2_body_that_is_too_long(http2_client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MAX_BODY_SIZE", 1000)
+    with pytest.raises(httpx.RemoteProtocolError):
+        http2_client.post("/a", content=b"x" * 2000)
+
+
+def test_what_is_not_http2(http2_client: httpx.Client, authority: trustme.CA) -> None:
+    """A client that agrees on HTTP/2 and sends something else gets a GOAWAY, and harms nobody."""
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    trusting.set_alpn_protocols([server.HTTP2])
+    place = ("127.0.0.1", http2_client.base_url.port or 0)
+    with socket.create_connection(place) as plain, trusting.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+        tls.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(64))
+        assert b"".join(iter(lambda: tls.recv(65536), b""))
+    assert http2_client.post("/a", content=b"x").text == "x"
+
+
 def test_client_that_does_not_trust_harms_nobody(listeners: Listeners, client: HTTPConnection) -> None:
     stranger = HTTPSConnection("127.0.0.1", listeners.ports["https"], context=ssl.create_default_context())
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -245,10 +294,12 @@ def test_commands_open_and_close_names(loop: Loop, context: ssl.SSLContext) -> N
 
 @pytest.mark.parametrize("file", sorted(Path(server.__file__).parent.glob("*.py")), ids=lambda file: file.name)
 def test_only_the_standard_library_is_imported(file: Path) -> None:
-    """So the process starts fast, and is the same in every installation."""
+    """So the process starts fast, and is the same in every installation; a client of HTTP/2 waits for one library."""
+    libraries = {"h2"} if file.name == "http2.py" else set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         imported = [each.name for each in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             imported.append(str(node.module))
         for name in imported:
-            assert name.partition(".")[0] in sys.stdlib_module_names or name.startswith("minreq.smoke.emulator"), name
+            top = name.partition(".")[0]
+            assert top in {*sys.stdlib_module_names, *libraries} or name.startswith("minreq.smoke.emulator"), name

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minreq.smoke.emulator.routing import PROXIED_HOSTS, answer
-from minreq.smoke.emulator.server import Listeners
+from minreq.smoke.emulator.server import HTTP2, Listeners
 
 
 async def _serve(context: ssl.SSLContext) -> None:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options.certificate, options.key)
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([HTTP2, "http/1.1"])
     asyncio.run(_serve(context))
     return 0
 

@@ -1,4 +1,4 @@
-"""Serve HTTP/1.1 on loopback: a pair of listeners for each name, with and without TLS, that records the requests."""
+"""Serve HTTP on loopback, HTTP/2 with TLS: a pair of listeners for each name that records the requests."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from minreq.smoke.emulator.recording import record_request
 
 #: Bytes. No smoke sends more; a longer body is refused, so that a mistake does not fill the memory.
 _MAX_BODY_SIZE = 64 * 1024 * 1024
+
+#: The name that a client and this server agree on by ALPN (RFC 9113, section 3.1).
+HTTP2 = "h2"
 
 Handler = Callable[[Request], Response]
 
@@ -58,7 +61,14 @@ class Listeners:
         try:
             # A client may close its connection at any time, also in the middle of a handshake.
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-                await self._answer_requests(reader, writer)
+                tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+                if tls is not None and tls.selected_alpn_protocol() == HTTP2:
+                    # Few clients speak it, and the library takes longer to import than the whole emulator.
+                    from minreq.smoke.emulator import http2  # noqa: PLC0415
+
+                    await http2.serve_connection(reader, writer, self._record_and_answer, _MAX_BODY_SIZE)
+                else:
+                    await self._answer_requests(reader, writer)
         finally:
             self._connections.discard(writer)
             writer.close()
@@ -79,7 +89,8 @@ class Listeners:
             self._connections.discard(inner_writer)
             inner_writer.close()
 
-    def _answer(self, request: Request) -> Response:
+    def _record_and_answer(self, request: Request) -> Response:
+        self.requests.append(record_request(request, self.ports))
         try:
             return self.handler(request)
         except Exception as error:  # noqa: BLE001 - An error must not look like a lost connection.
@@ -98,9 +109,8 @@ class Listeners:
             if request.method == "CONNECT":
                 await self._tunnel(request.target, reader, writer)
                 return
-            self.requests.append(record_request(request, self.ports))
             keep = request.header("connection").lower() != "close"
-            await _write_response(writer, self._answer(request), keep=keep)
+            await _write_response(writer, self._record_and_answer(request), keep=keep)
             if not keep:
                 return
 
