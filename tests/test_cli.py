@@ -55,6 +55,10 @@ class FakeEngine(Engine):
             raise self.error
         return LOCK
 
+    def list_features_not_run(self, lock: Lock, settings: Settings) -> tuple[str, ...]:
+        assert (lock, settings) == (LOCK, self.locked[-1])
+        return ("audio", "router")
+
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
         reporter.began(Step.PROVE, "6 distributions alone")
         self.verified.append(settings)

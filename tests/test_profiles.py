@@ -15,7 +15,14 @@ from packaging.version import Version
 from minreq.errors import ProfileInvalid, UnknownFeature, UnknownProvider
 from minreq.model import Command, Plan
 from minreq.profiles.loader import Profile, find_profile, load_profile
-from minreq.profiles.planner import extra_requirements, input_digests, make_plan, named_files, skipped_calls
+from minreq.profiles.planner import (
+    extra_requirements,
+    features_not_run,
+    input_digests,
+    make_plan,
+    named_files,
+    skipped_calls,
+)
 
 EXAMPLE, SLIM = canonicalize_name("example"), canonicalize_name("example-core")
 
@@ -363,3 +370,13 @@ def test_the_files_that_a_command_names(tmp_path: Path) -> None:
     words = ("pytest", "-q", "checks", "conf.ini", "nothing", str(tmp_path / "there"))
     found = named_files(Command(words=words, folder=tmp_path / "here"))
     assert sorted(found) == ["../there/c.py", "checks/a.py", "checks/b.py", "conf.ini"]
+
+
+def test_features_that_a_lock_does_not_run() -> None:
+    """Of its providers alone, whatever the smokes of the user are called."""
+    profile = find_profile(canonicalize_name("litellm"))
+    assert profile is not None
+    every = {each.name for each in profile.features}
+    found = features_not_run(profile, ["import", "openai/chat", "openai/client", "smoke/check.py"])
+    assert {"audio", "tokenizers", "streaming"} <= set(found) <= every - {"chat", "client"}
+    assert features_not_run(profile, ["import", "smoke/check.py"]) == ()

@@ -53,6 +53,13 @@ class Engine:
         except (EvidenceUnreadable, LockMissing):
             return None
 
+    def list_features_not_run(self, lock: Lock, settings: Settings) -> tuple[str, ...]:
+        """Return the features of the providers of *lock* that its smoke does not cover."""
+        from minreq.profiles import loader, planner  # noqa: PLC0415 # Late, see the class.
+
+        profile = loader.find_profile(lock.resolution.root, settings.profiles)
+        return planner.features_not_run(profile, lock.stages) if profile else ()
+
     def compare_with_previous(self, before: str | None, lock: Lock) -> LockDifference | None:
         """Compare *lock* with the lock whose evidence was *before*; return ``None`` if *before* cannot be read."""
         from minreq.errors import EvidenceUnreadable  # noqa: PLC0415 # Late, see the class.

@@ -240,14 +240,20 @@ def command(
             durations.write_duration(settings.cache_dir, command_line, progress.seconds)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
         summary = lockview.format_lines(
-            lock, settings, progress.seconds, wrote=progress.wrote, changed=changed, html=html
+            lock,
+            settings,
+            progress.seconds,
+            wrote=progress.wrote,
+            changed=changed,
+            html=html,
+            not_run=engine.list_features_not_run(lock, settings),
         )
         if html is not None:
             from minreq.cli import lockpage  # noqa: PLC0415
 
             writing.write_files({html: lockpage.render_page(lock)})
         progress.finish(() if report.as_json or settings.check else summary)
-    report.print_result(lambda: lockview.to_json_data(lock, settings))
+    report.print_result(lambda: lockview.to_json_data(lock, settings, engine.list_features_not_run(lock, settings)))
     if settings.check and not report.as_json and not report.quiet:
         click.echo(f"{settings.output} is up to date", err=True)
     if settings.output == STDOUT and not report.as_json:

@@ -32,11 +32,12 @@ def format_lines(
     wrote: bool = True,
     changed: LockDifference | None = None,
     html: Path | None = None,
+    not_run: Sequence[str] = (),
 ) -> Iterator[Text]:
     """Return the lines for a person: the largest first, the totals last, where a terminal shows them.
 
     *wrote* is false if the existing lock is unchanged. *changed* is the difference to the previous lock, *html* the
-    page that was written.
+    page that was written, *not_run* are features of the providers that the smoke does not cover.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows(
@@ -63,6 +64,10 @@ def format_lines(
         yield _certified(lock.certificate)
         yield from map(Text, lock.certificate.notes)
         yield Text()
+    if not_run:
+        yield Text(f"Not covered by this lock: {', '.join(not_run)}. Name what the program uses with --features, or")
+        yield Text("let --scan find it in the code")
+        yield Text()
     yield from _changes(changed)
     yield from _sizes(lock)
     yield Text()
@@ -71,7 +76,7 @@ def format_lines(
         yield Text(f"Wrote {html}")
 
 
-def to_json_data(lock: Lock, settings: Settings) -> dict[str, Any]:
+def to_json_data(lock: Lock, settings: Settings, not_run: Sequence[str] = ()) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     is_written = settings.output != STDOUT and not settings.dry_run
@@ -108,6 +113,7 @@ def to_json_data(lock: Lock, settings: Settings) -> dict[str, Any]:
         ],
         "notes": list(lock.resolution.notes),
         "noise": list(lock.noise),
+        "features_not_run": list(not_run),
         "certified": lock.certificate is not None,
     }
 

@@ -101,6 +101,19 @@ def uncovered_features(profile: Profile, providers: Sequence[str], features: Ite
     return tuple(sorted({*features} - {each.name for each in _all_features(profile, providers)}))
 
 
+def features_not_run(profile: Profile, stages: Iterable[str]) -> tuple[str, ...]:
+    """Return the features of the providers of *stages* (``openai/chat``) that no stage runs; sorted."""
+    known = {provider.name: provider for provider in profile.providers}
+    found: set[str] = set()
+    run: set[str] = set()
+    for stage in stages:
+        name, _, feature = stage.partition("/")
+        if name in known:
+            run.add(feature)
+            found |= {each.name for each in supported_features(profile, known[name])}
+    return tuple(sorted(found - run))
+
+
 def _all_features(profile: Profile, providers: Sequence[str]) -> list[Feature]:
     found = [provider for name in providers for provider in _find_providers(profile, name)]
     return [feature for provider in found for feature in supported_features(profile, provider)]
