@@ -105,7 +105,8 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
     if runtime.site_folders(interpreter) == runtime.site_folders(own_interpreter):
         raise OwnEnvironment(settings.environment)
     reporter.began(Step.WRITE, f"{settings.environment} by pip-sync")
-    command = [sys.executable, "-m", "piptools", "sync", "--no-config"]
+    # `-I`, and further below the variables and the folder: pip-sync starts the interpreter of the environment too.
+    command = [sys.executable, "-I", "-m", "piptools", "sync", "--no-config"]
     command += ["--python-executable", str(interpreter.executable)]
     command += [*_index_arguments(task.read_index_settings(settings.index))]
     command += ["--pip-args", "--no-deps", *(["--dry-run"] if settings.dry_run else []), str(settings.lock)]
