@@ -17,16 +17,21 @@ from packaging.version import Version
 
 from minreq import interpreter as runtime
 from minreq.config.exports import EnvironmentSettings
-from minreq.errors import EnvironmentDiffers, OwnEnvironment, SyncFailed
+from minreq.errors import EnvironmentDiffers, OwnEnvironment, PinnedFilesMissing, SyncFailed
+from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
+from minreq.index.urls import local_path
 from minreq.lockfile import reading
-from minreq.lockfile.requirements import parse
-from minreq.model import Lock, Platform
+from minreq.lockfile.pinnedfiles import PinnedFileFinder, choose_file
+from minreq.lockfile.requirements import LockedFile, parse
+from minreq.model import Lock, Platform, Sdist
 from minreq.reporting import Reporter, Step
+from minreq.sdists.builder import SdistBuilder
 from minreq.system import temporary
 from minreq.task import task
 from minreq.verify import artifact
 from minreq.wheels import repacking
+from minreq.wheels.store import Store, sha256
 
 #: How many lines of a failure an error shows.
 _MAX_LINES = 8
@@ -96,32 +101,19 @@ def check(settings: EnvironmentSettings) -> EnvironmentStatus:
 def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus:
     """Make the environment equal to the lock: install what is missing, remove what is not in the lock.
 
-    pip-tools does this, without dependencies and with the hashes of the lock; `check` then compares the result. Raises
-    ``OwnEnvironment``, ``SyncFailed``, and the errors of `check`.
+    pip-tools does this, without dependencies and with the hashes of the lock; `check` then compares the result. pip
+    builds nothing: minreq first builds the source distributions of the lock, in isolation. Raises ``OwnEnvironment``,
+    ``SyncFailed``, what a build raises, and the errors of `check`.
     """
-    parse(reading.read_text(settings.lock, "lock"), filename=settings.lock.name)
+    locked = parse(reading.read_text(settings.lock, "lock"), filename=settings.lock.name)
     interpreter = runtime.find_interpreter(Path(settings.environment))
     own_interpreter = runtime.find_interpreter()
     if runtime.site_folders(interpreter) == runtime.site_folders(own_interpreter):
         raise OwnEnvironment(settings.environment)
+    index_settings = task.read_index_settings(settings.index)
+    built = {} if settings.dry_run else _build_missing(settings, locked, interpreter, index_settings, reporter)
     reporter.began(Step.WRITE, f"{settings.environment} by pip-sync")
-    # `-I`, and further below the variables and the folder: pip-sync starts the interpreter of the environment too.
-    command = [sys.executable, "-I", "-m", "piptools", "sync", "--no-config"]
-    command += ["--python-executable", str(interpreter.executable)]
-    command += [*_index_arguments(task.read_index_settings(settings.index))]
-    command += ["--pip-args", "--no-deps", *(["--dry-run"] if settings.dry_run else []), str(settings.lock)]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        # The environment of minreq itself must not decide anything.
-        env={name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}},
-        check=False,
-    )
+    done = _run_pip_sync(settings, locked, built, interpreter.executable, index_settings)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     # A dry run that would change something exits with 1, as diff does. A failure prints no "Would" line.
     would = settings.dry_run and any(line.startswith("Would ") for line in lines)
@@ -138,6 +130,92 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
     return check(settings)
 
 
+def _run_pip_sync(
+    settings: EnvironmentSettings,
+    locked: LockedFile,
+    built: Mapping[NormalizedName, Path],
+    python: Path,
+    index_settings: IndexSettings,
+) -> subprocess.CompletedProcess[str]:
+    folders = sorted({str(path.parent) for path in built.values()})
+    pip_arguments = ["--no-deps", "--only-binary=:all:"]
+    # pip-sync starts two interpreters, both with this folder on the path of modules: it has to be empty.
+    with temporary.make_temporary_folder() as empty, temporary.make_temporary_folder() as folder:
+        file = folder / settings.lock.name
+        file.write_text("".join(_lock_lines(locked, built)), "utf-8")
+        command = [sys.executable, "-I", "-m", "piptools", "sync", "--no-config"]
+        command += ["--python-executable", str(python)]
+        command += [*_index_arguments(index_settings), *(f"--find-links={each}" for each in folders)]
+        command += ["--pip-args", " ".join(pip_arguments), *(["--dry-run"] if settings.dry_run else []), str(file)]
+        return subprocess.run(
+            command,
+            cwd=empty,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=_pip_environment(os.environ),
+            check=False,
+        )
+
+
+def _pip_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for pip, without those that decide what an interpreter imports or runs.
+
+    A constraint has no effect on pins, and its path may be relative.
+    """
+    return {
+        name: value for name, value in environ.items() if not name.startswith("PYTHON") and name != "PIP_CONSTRAINT"
+    }
+
+
+def _build_missing(
+    settings: EnvironmentSettings,
+    locked: LockedFile,
+    interpreter: runtime.Interpreter,
+    index_settings: IndexSettings,
+    reporter: Reporter,
+) -> Mapping[NormalizedName, Path]:
+    """Build the source distributions that an installer would build; return the wheels by name."""
+    lock = reading.read_evidence(settings.lock)
+    installed = artifact.installed_versions(runtime.site_folders(interpreter))
+    missing = {pin.name: pin for pin in locked.pins if installed.get(pin.name) != pin.version}
+    to_build = {
+        kept.candidate.name: missing[kept.candidate.name]
+        for kept in lock.selection.kept
+        if kept.candidate.name in missing and isinstance(choose_file(kept.candidate, interpreter.platform), Sdist)
+    }
+    if not to_build:
+        return {}
+    with IndexClient(index_settings, settings.cache_dir / "index") as index:
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        builder = SdistBuilder(
+            interpreter=interpreter,
+            settings=index_settings,
+            index=index,
+            store=store,
+            require_sandbox=settings.require_sandbox,
+            note=reporter.note,
+        )
+        finder = PinnedFileFinder(index=index, platform=interpreter.platform, build=builder.build, holds=store.holds)
+        found = finder.find(lock, to_build)
+    if not found.complete:
+        raise PinnedFilesMissing(str(settings.lock), found.faults)
+    paths = {name: local_path(candidate.wheel.url) for name, candidate in found.candidates.items()}
+    return {name: path for name, path in paths.items() if path is not None}
+
+
+def _lock_lines(locked: LockedFile, built: Mapping[NormalizedName, Path]) -> Iterator[str]:
+    """Yield the lines of *locked*, with the hashes of the wheels that were *built* in addition."""
+    yield from (f"{option}\n" for option in locked.options)
+    for pin in locked.pins:
+        built_hash = {sha256(built[pin.name])} if pin.name in built and pin.hashes else set()
+        hashes = (f"    --hash=sha256:{each}" for each in sorted(pin.hashes | built_hash))
+        yield " \\\n".join([f"{pin.name}=={pin.version}", *hashes]) + "\n"
+
+
 def _index_arguments(index: IndexSettings) -> Iterator[str]:
     """Yield the options for the index that are not in the configuration of pip, which pip-sync reads itself."""
     if index.no_index:
@@ -151,9 +229,9 @@ def _index_arguments(index: IndexSettings) -> Iterator[str]:
     for host in index.trusted_hosts:
         yield from ("--trusted-host", host)
     if index.cert:
-        yield from ("--cert", index.cert)
+        yield from ("--cert", str(Path(index.cert).absolute()))
     if index.client_cert:
-        yield from ("--client-cert", index.client_cert)
+        yield from ("--client-cert", str(Path(index.client_cert).absolute()))
 
 
 def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Platform, tuple[Path, ...]]:
