@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,16 +18,19 @@ from packaging.version import Version
 
 from minreq import interpreter as runtime
 from minreq.config.exports import EnvironmentSettings
-from minreq.errors import EnvironmentDiffers, OwnEnvironment, SyncFailed
-from minreq.index.settings import IndexSettings
+from minreq.errors import EnvironmentDiffers, OwnEnvironment, PinnedFilesMissing, SyncFailed
+from minreq.index.client import IndexClient
 from minreq.lockfile import reading
-from minreq.lockfile.requirements import parse
+from minreq.lockfile.pinnedfiles import PinnedFileFinder
+from minreq.lockfile.requirements import LockedFile, parse
 from minreq.model import Lock, Platform
 from minreq.reporting import Reporter, Step
+from minreq.sdists.builder import SdistBuilder
 from minreq.system import temporary
 from minreq.task import task
 from minreq.verify import artifact
 from minreq.wheels import repacking
+from minreq.wheels.store import Store, sha256
 
 #: How many lines of a failure an error shows.
 _MAX_LINES = 8
@@ -96,31 +100,18 @@ def check(settings: EnvironmentSettings) -> EnvironmentStatus:
 def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus:
     """Make the environment equal to the lock: install what is missing, remove what is not in the lock.
 
-    pip-tools does this, without dependencies and with the hashes of the lock; `check` then compares the result. Raises
-    ``OwnEnvironment``, ``SyncFailed``, and the errors of `check`.
+    minreq fetches the wheels, and builds those of source distributions in isolation. pip-tools installs them, without
+    index, without dependencies and with the hashes of the lock; `check` then compares the result. Raises
+    ``OwnEnvironment``, ``PinnedFilesMissing``, ``SyncFailed``, the index failures, and the errors of `check`.
     """
-    parse(reading.read_text(settings.lock, "lock"), filename=settings.lock.name)
+    locked = parse(reading.read_text(settings.lock, "lock"), filename=settings.lock.name)
     interpreter = runtime.find_interpreter(Path(settings.environment))
     own_interpreter = runtime.find_interpreter()
     if runtime.site_folders(interpreter) == runtime.site_folders(own_interpreter):
         raise OwnEnvironment(settings.environment)
+    archives = {} if settings.dry_run else _fetch_missing(settings, locked, interpreter, reporter)
     reporter.began(Step.WRITE, f"{settings.environment} by pip-sync")
-    command = [sys.executable, "-m", "piptools", "sync", "--no-config"]
-    command += ["--python-executable", str(interpreter.executable)]
-    command += [*_index_arguments(task.read_index_settings(settings.index))]
-    command += ["--pip-args", "--no-deps", *(["--dry-run"] if settings.dry_run else []), str(settings.lock)]
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        # The environment of minreq itself must not decide anything.
-        env={name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}},
-        check=False,
-    )
+    done = _run_pip_sync(settings, locked, archives, interpreter.executable)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     # A dry run that would change something exits with 1, as diff does. A failure prints no "Would" line.
     would = settings.dry_run and any(line.startswith("Would ") for line in lines)
@@ -137,22 +128,77 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
     return check(settings)
 
 
-def _index_arguments(index: IndexSettings) -> Iterator[str]:
-    """Yield the options for the index that are not in the configuration of pip, which pip-sync reads itself."""
-    if index.no_index:
-        yield "--no-index"
-    elif index.index_url:
-        yield from ("--index-url", index.index_url)
-    for url in index.extra_index_urls:
-        yield from ("--extra-index-url", url)
-    for place in index.find_links:
-        yield from ("--find-links", place)
-    for host in index.trusted_hosts:
-        yield from ("--trusted-host", host)
-    if index.cert:
-        yield from ("--cert", index.cert)
-    if index.client_cert:
-        yield from ("--client-cert", index.client_cert)
+def _run_pip_sync(
+    settings: EnvironmentSettings, locked: LockedFile, archives: Mapping[NormalizedName, Path], python: Path
+) -> subprocess.CompletedProcess[str]:
+    """Install *archives* with pip-sync, and remove what is not in *locked*."""
+    # pip-sync starts two interpreters, both with their working folder on the path of modules: it has to be empty.
+    with temporary.make_temporary_folder() as empty, temporary.make_temporary_folder() as folder:
+        for archive in archives.values():
+            shutil.copyfile(archive, folder / archive.name)
+        file = folder / settings.lock.name
+        file.write_text("".join(_lock_lines(locked, archives)), "utf-8")
+        command = [sys.executable, "-I", "-m", "piptools", "sync", "--no-config", "--python-executable", str(python)]
+        command += ["--no-index", "--find-links", str(folder), "--pip-args", "--no-deps --only-binary=:all:"]
+        command += [*(["--dry-run"] if settings.dry_run else []), str(file)]
+        return subprocess.run(
+            command,
+            cwd=empty,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=_pip_environment(os.environ),
+            check=False,
+        )
+
+
+def _pip_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for pip, without those that decide what an interpreter imports or runs.
+
+    A constraint has no effect on pins, and its path may be relative.
+    """
+    return {
+        name: value for name, value in environ.items() if not name.startswith("PYTHON") and name != "PIP_CONSTRAINT"
+    }
+
+
+def _fetch_missing(
+    settings: EnvironmentSettings, locked: LockedFile, interpreter: runtime.Interpreter, reporter: Reporter
+) -> Mapping[NormalizedName, Path]:
+    """Fetch the wheels that are to be installed, or build them; return them by name."""
+    lock = reading.read_evidence(settings.lock)
+    installed = artifact.installed_versions(runtime.site_folders(interpreter))
+    missing = {pin.name: pin for pin in locked.pins if installed.get(pin.name) != pin.version}
+    if not missing:
+        return {}
+    index_settings = task.read_index_settings(settings.index)
+    with IndexClient(index_settings, settings.cache_dir / "index") as index:
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        builder = SdistBuilder(
+            interpreter=interpreter,
+            settings=index_settings,
+            index=index,
+            store=store,
+            require_sandbox=settings.require_sandbox,
+            note=reporter.note,
+        )
+        finder = PinnedFileFinder(index=index, platform=interpreter.platform, build=builder.build, holds=store.holds)
+        found = finder.find(lock, missing)
+        if not found.complete:
+            raise PinnedFilesMissing(str(settings.lock), found.faults)
+        return {name: store.fetch(candidate.wheel) for name, candidate in found.candidates.items()}
+
+
+def _lock_lines(locked: LockedFile, archives: Mapping[NormalizedName, Path]) -> Iterator[str]:
+    """Yield the lines of *locked*, with the hashes of *archives*: a wheel that was built has one of its own."""
+    yield from (f"{option}\n" for option in locked.options)
+    for pin in locked.pins:
+        own_hash = {sha256(archives[pin.name])} if pin.name in archives and pin.hashes else set()
+        hashes = (f"    --hash=sha256:{each}" for each in sorted(pin.hashes | own_hash))
+        yield " \\\n".join([f"{pin.name}=={pin.version}", *hashes]) + "\n"
 
 
 def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Platform, tuple[Path, ...]]:

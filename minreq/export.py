@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,13 @@ from minreq.config import STDOUT
 from minreq.config.exports import ExportSettings, default_output
 from minreq.config.settings import parse_command
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
-from minreq.index import sdist as building
 from minreq.index.client import IndexClient
 from minreq.lockfile import edits, pylock, reading, uv, writing
 from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
 from minreq.lockfile.requirements import pinned_files as files
 from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.reporting import Reporter, Step
+from minreq.sdists.builder import SdistBuilder
 from minreq.system import temporary
 from minreq.task import task
 from minreq.wheels import repacking
@@ -118,7 +118,8 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
-        archives = _fetch_archives(lock, settings, index, store)
+        builder = partial(_make_builder, settings, index, store, reporter)
+        archives = _fetch_archives(lock, settings, index, store, builder)
     reporter.began(Step.WRITE)
     parent = _make_parent(output)
     temporary.remove_abandoned(parent)
@@ -186,7 +187,7 @@ def _make_parent(output: Path) -> Path:
 
 
 def _fetch_archives(
-    lock: Lock, settings: ExportSettings, index: IndexClient, store: Store
+    lock: Lock, settings: ExportSettings, index: IndexClient, store: Store, builder: Callable[[], SdistBuilder]
 ) -> Mapping[NormalizedName, tuple[Path, ...]]:
     """Return the archives that an installer takes on the platforms of the lock; the store is searched first."""
     found: dict[NormalizedName, tuple[Path, ...]] = {}
@@ -207,11 +208,22 @@ def _fetch_archives(
             if at_index is None:
                 faults.append(f"{file.filename} is gone from the index")
             elif file.filename not in paths:
-                paths[file.filename] = _fetch_wheel(at_index, settings, store)
+                paths[file.filename] = _fetch_wheel(at_index, store, builder)
         found[candidate.name] = tuple(paths[name] for name in sorted(paths))
     if faults:
         raise PinnedFilesMissing(str(settings.lock), faults)
     return found
+
+
+def _make_builder(settings: ExportSettings, index: IndexClient, store: Store, reporter: Reporter) -> SdistBuilder:
+    return SdistBuilder(
+        interpreter=runtime.find_interpreter(Path(settings.interpreter) if settings.interpreter else None),
+        settings=task.read_index_settings(settings.index),
+        index=index,
+        store=store,
+        require_sandbox=settings.require_sandbox,
+        note=reporter.note,
+    )
 
 
 def _find_at_index(index: IndexClient, candidate: Candidate, file: Wheel | Sdist) -> Wheel | Sdist | None:
@@ -219,19 +231,11 @@ def _find_at_index(index: IndexClient, candidate: Candidate, file: Wheel | Sdist
     return next((at_index for each, at_index in offered if each.filename == file.filename), None)
 
 
-def _fetch_wheel(file: Wheel | Sdist, settings: ExportSettings, store: Store) -> Path:
+def _fetch_wheel(file: Wheel | Sdist, store: Store, builder: Callable[[], SdistBuilder]) -> Path:
     """Return the archive of a wheel; where the lock has a source distribution, build it."""
-    archive = store.fetch(file)
     if isinstance(file, Wheel):
-        return archive
-    interpreter = runtime.find_interpreter(Path(settings.interpreter) if settings.interpreter else None)
-    index_settings = task.read_index_settings(settings.index)
-    refusal = building.find_refusal(file, index_settings, (interpreter.platform,))
-    if refusal is not None:
-        raise refusal
-    folder = archive.parent / "built"
-    built = building.build(file, archive, python=interpreter.executable, to=folder, settings=index_settings)
-    return folder / built.filename
+        return store.fetch(file)
+    return store.fetch(builder().build(file))
 
 
 def _requested_extras(

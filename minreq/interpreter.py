@@ -69,6 +69,12 @@ class Interpreter:
     base_prefix: Path
     platform: Platform
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of the installation, as named and with links resolved."""
+        executable, prefix = self.base_executable, self.base_prefix
+        return (prefix, prefix.resolve(), executable.parent.parent, executable.resolve().parent.parent)
+
 
 def host_platform(python: Path | None = None) -> Platform:
     """Return the platform of *python*, by default of the interpreter that minreq runs on.

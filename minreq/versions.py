@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from minreq import interpreter
 from minreq.config import Settings, VersionsSettings
-from minreq.errors import MinreqError, NoVersion
+from minreq.errors import MinreqError, NoVersion, SandboxMissing
 from minreq.index.client import IndexClient
 from minreq.lock import lock as locking
 from minreq.model import Lock, Member, Platform, Sdist, Wheel
@@ -200,6 +200,8 @@ def _with_lock_size(release: Release, settings: Settings, name: NormalizedName, 
         lock: Lock = locking.lock(
             replace(settings, root=Requirement(f"{name}=={release.version}"), dry_run=True), reporter
         )
+    except SandboxMissing:
+        raise
     except MinreqError as error:
         return replace(release, lock_size=str(error).splitlines()[0])
     return replace(release, lock_size=sum(each.bytes for each in lock.selection.kept))

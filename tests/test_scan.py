@@ -20,6 +20,7 @@ from minreq.profiles.scanprofile import load_scan_profile
 from minreq.scan import find_usage, reader, scan_paths
 from minreq.scan.patterns import make_file_filter
 from minreq.scan.usage import ScanRules, Usage
+from minreq.system.workers import WorkerEnded
 from minreq.verify import exportsmoke
 
 #: The table of litellm for bare names.
@@ -419,18 +420,13 @@ def test_several_processes_find_the_same_as_one(code: Code, monkeypatch: pytest.
 
 
 def test_a_process_that_is_killed_is_an_error(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        def __init__(self, *_arguments: object, **_options: object) -> None: ...
-
-        def submit(self, *_arguments: object) -> None:
-            raise RuntimeError
-
-        def shutdown(self, *, cancel_futures: bool) -> None: ...
+    def call_in_processes(*_arguments: object) -> None:
+        raise WorkerEnded
 
     for number in range(2):
         code.write(f"{number}.py", "")
     monkeypatch.setattr(reader, "_FILES_PER_JOB", 1)
-    monkeypatch.setattr(reader, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(reader, "call_in_processes", call_in_processes)
     with pytest.raises(ScanInterrupted, match="was killed"):
         code.scan(jobs=2)
 

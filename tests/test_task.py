@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from minreq.config import IndexOptions, Settings
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable, SmokeUnusable
+from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.model import Command
 from minreq.resolver import ResolverInput
@@ -42,7 +43,8 @@ def make_settings(**settings: object) -> Settings:
 
 def make_input(settings: Settings, index: IndexSettings) -> ResolverInput:
     task = prepare_task(settings)
-    return make_resolver_input(task, index, Store(Path("store"), Nowhere()))
+    with IndexClient(index, Path("index")) as client:
+        return make_resolver_input(task, client, index, Store(Path("store"), Nowhere()))
 
 
 @pytest.mark.parametrize(

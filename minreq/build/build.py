@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from minreq.build import advice, output, tree
@@ -38,8 +39,8 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
         store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, allow_pth=allow_pth)
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
         reporter.began(Step.MAP, f"{len(task.names)} distributions")
-        finder = WheelFinder(task=task, index=index, settings=index_settings, store=store)
-        for_host, for_target = finder.find_wheels(reporter)
+        finder = WheelFinder(task=task, index=index, settings=index_settings, store=store, reporter=reporter)
+        for_host, for_target = finder.find_wheels()
         closure = fromlock.make_closure(task.lock, for_host, store)
         tools = finder.find_tools(for_host.candidates)
         with (
@@ -53,7 +54,9 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
                 initial=frozenset(for_host.candidates),
                 jobs=settings.jobs,
                 timeout=settings.timeout,
+                require_sandbox=settings.require_sandbox,
                 tools=tool_places,
+                reporter=reporter,
             ) as runner,
         ):
             prover = Prover(task=task, runner=runner, reporter=reporter)
@@ -64,9 +67,9 @@ def _build(
     prover: Prover, store: Store, *, for_host: Installation, for_target: Installation, scratch: Path
 ) -> BuildResult:
     """Select the files, write them into *scratch*, prove the tree, and write the output."""
-    task, reporter = prover.task, prover.reporter
-    settings = task.settings
+    task, reporter, settings = prover.task, prover.reporter, prover.task.settings
     strip = find_strip_program()
+    write = partial(tree.write, task, compiler=task.make_compiler(prover.runner.setup.isolation))
     if strip is None and settings.slim != "none":
         reporter.note("this machine has no `strip`, so debug symbols stay; install binutils to remove them")
 
@@ -74,12 +77,12 @@ def _build(
     reference = prover.run_reference()
     opened = reference.opened if reference else frozenset()
     if reference and settings.bytecode == "only":
-        complete = tree.write(task, tree.select_all(host_files), scratch / "whole", strip=None)
+        complete = write(tree.select_all(host_files), scratch / "whole", strip=None)
         opened = prover.run_without_sources(complete, reference)
         shutil.rmtree(complete.folder)
     selection = tree.select(task, host_files, opened)
     reporter.began(Step.BUILD, f"{len(selection.kept):,} files, {len(selection.removed):,} left out")
-    host_tree = tree.write(task, selection, scratch / "tree", strip=strip)
+    host_tree = write(selection, scratch / "tree", strip=strip)
 
     opened_in_tree = prover.prove(host_tree, reference)
     missed = host_tree.find_missed(opened_in_tree)
@@ -90,7 +93,7 @@ def _build(
     target_tree = host_tree
     if [file.source for file in host_files] != [file.source for file in target_files]:
         opened = tree.translate_paths(opened, host_files, target_files) if reference else frozenset()
-        target_tree = tree.write(task, tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
+        target_tree = write(tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
     layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
     check_budget(task, target_tree, layer_plan)
 

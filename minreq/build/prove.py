@@ -84,9 +84,8 @@ class Prover:
         return layer_plan
 
     def time_first_import(self, tree: BuiltTree) -> float | None:
-        """Return the seconds that the first stage takes on *tree* in a new interpreter, ``None`` without one."""
-        paths = [tree.folder, *self._provided_paths()]
-        return runs.time_first_import(self.task.interpreter.base_executable, self.task.plan, paths)
+        """Return the seconds that the first stage takes on *tree*; ``None`` where `runs.time_first_import` has none."""
+        return runs.time_first_import(self.runner.setup, self.task.plan, [tree.folder, *self._provided_paths()])
 
     def _prove(
         self,

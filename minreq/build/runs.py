@@ -18,13 +18,17 @@ from minreq.model import Behaviour, Lock, Plan, Platform
 from minreq.smoke.absentfile import explain_absent_file
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
-from minreq.system import temporary
+from minreq.smoke.runsetup import RunSetup
+from minreq.smoke.start import Access, start_isolated
+from minreq.system import regularfile, temporary
 from minreq.verify.deviations import describe_deviations, deviations_from_lock
 
 _COMPILED = re.compile(r"(?:__pycache__/)?(?P<stem>[^/]+?)(?:\.[a-z]+-\d+)?(?:\.opt-\d)?\.pyc$")
 
 #: Seconds that a first import may take.
 _TIMEOUT = 300
+#: Bytes of the last line, which has the measured time.
+_LINE_SIZE = 100
 
 #: A new interpreter runs this. The first argument is the script, the others are the folders to import from.
 _TIMED_IMPORT = """
@@ -167,26 +171,32 @@ def _list_files(folders: Sequence[Path]) -> set[str]:
     }
 
 
-def time_first_import(python: Path, plan: Plan, paths: Sequence[Path]) -> float | None:
-    """Return the seconds that the first stage of *plan* takes in a new interpreter that writes nothing.
+def time_first_import(setup: RunSetup, plan: Plan, paths: Sequence[Path]) -> float | None:
+    """Return the seconds that the first stage of *plan* takes in a new isolated interpreter that writes nothing.
 
-    Return ``None`` when the plan has no first stage, or when the stage fails alone.
+    Return ``None`` when the plan has no first stage, or when the stage fails alone; and where the kernel does not
+    isolate: hooks would be part of the measured time.
     """
-    if plan.first is None:
+    if plan.first is None or not setup.isolation.kernel:
         return None
-    with temporary.make_temporary_folder() as home:
+    folders = [*map(str, paths)]
+    with temporary.make_temporary_folder() as home, (home / "output").open("w+b") as output:
+        process = start_isolated(
+            setup.isolation,
+            [str(setup.executable), "-S", "-s", "-B", "-c", _TIMED_IMPORT, str(plan.first.file), *folders],
+            Access(writable=home, readable=[plan.first.file.parent, *paths]),
+            environment={"HOME": str(home), "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
+            folder=home,
+            stdout=output,
+        )
         try:
-            done = subprocess.run(
-                [python, "-S", "-s", "-B", "-c", _TIMED_IMPORT, plan.first.file, *paths],
-                env={"HOME": str(home), "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                timeout=_TIMEOUT,
-                check=True,
-            )
-            return float(done.stdout.splitlines()[-1])
-        except (subprocess.SubprocessError, ValueError, IndexError):
+            status = process.wait(_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            process.kill()
+            process.wait()
+        try:
+            return None if status else float(regularfile.read_end(home / "output", _LINE_SIZE).split()[-1])
+        except (OSError, ValueError, IndexError):
             return None

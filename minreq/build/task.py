@@ -10,13 +10,14 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq import interpreter as runtime
-from minreq.build.slim import write
+from minreq.build.slim.bytecode import TreeCompiler
 from minreq.config import BuildSettings
 from minreq.errors import BytecodeVersionMismatch, PlatformNotChosen, ProofFailed, TracedWithoutSmoke
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.model import Lock, Plan, Platform
 from minreq.profiles import planner
+from minreq.smoke.isolation import Isolation
 from minreq.task import fromlock, smokefiles, task
 
 
@@ -73,11 +74,14 @@ class BuildTask:
         """The stages that run after the first stage."""
         return tuple(script.stage for group in self.plan.groups for script in group.scripts)
 
-    @property
-    def compiler(self) -> write.Compiler:
-        """The interpreter that compiles for the target."""
+    def make_compiler(self, isolation: Isolation) -> TreeCompiler:
+        """Return the interpreter that compiles for the target."""
         version = self.host.python_version
-        return write.Compiler(python=self.interpreter.base_executable, tag=f"cpython-{version.major}{version.minor}")
+        return TreeCompiler(
+            python=self.interpreter.base_executable,
+            tag=f"cpython-{version.major}{version.minor}",
+            isolation=isolation,
+        )
 
 
 def read_task(settings: BuildSettings) -> BuildTask:

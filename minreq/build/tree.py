@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 from minreq.analyze.kinds import kind_of
 from minreq.build.result import MapEntry
 from minreq.build.slim import description
+from minreq.build.slim.bytecode import TreeCompiler
 from minreq.build.slim.files import RemovedFile, TreeFile
 from minreq.build.slim.install import files_to_install
 from minreq.build.slim.layers import BASE, LayerPlan
@@ -141,7 +142,9 @@ def select(task: BuildTask, files: Collection[TreeFile], opened: Collection[str]
     )
 
 
-def write(task: BuildTask, selection: FileSelection, folder: Path, *, strip: Path | None) -> BuiltTree:
+def write(
+    task: BuildTask, selection: FileSelection, folder: Path, *, compiler: TreeCompiler, strip: Path | None
+) -> BuiltTree:
     """Write *selection* into the new folder *folder*; *strip* is the program, ``None`` to keep debug symbols."""
     settings = task.settings
     folder.mkdir()
@@ -151,7 +154,7 @@ def write(task: BuildTask, selection: FileSelection, folder: Path, *, strip: Pat
         level=settings.slim,
         lock=settings.lock.name,
         mode=settings.bytecode,
-        compiler=task.compiler,
+        compiler=compiler,
         strip=strip if settings.slim != "none" else None,
         jobs=settings.jobs,
     )

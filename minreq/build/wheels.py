@@ -14,7 +14,7 @@ from minreq.index.settings import IndexSettings
 from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, recorded_pin
 from minreq.model import Lock, Platform
 from minreq.reporting import Reporter
-from minreq.task.sdists import SdistBuilder
+from minreq.sdists.builder import SdistBuilder
 from minreq.verify.tools import LockTools, find_tools
 from minreq.wheels.store import Store
 
@@ -27,8 +27,9 @@ class WheelFinder:
     index: IndexClient
     settings: IndexSettings
     store: Store
+    reporter: Reporter
 
-    def find_wheels(self, reporter: Reporter) -> tuple[Installation, Installation]:
+    def find_wheels(self) -> tuple[Installation, Installation]:
         """Return the wheels to run on this host and the wheels to write; they are the same where the host can run them.
 
         The wheels to run include the distributions that the runtime provides. Raises ``ProofFailed`` when a wheel
@@ -42,7 +43,7 @@ class WheelFinder:
         for_host = for_target if target_runs_here else self._find(_with_proven_wheels(task.lock), task.host, task.names)
         provided = self._find(_with_proven_wheels(task.lock), task.host, sorted(task.lock.resolution.provided))
         for sentence in dict.fromkeys((*for_target.faults, *for_host.faults)):
-            reporter.note(sentence)
+            self.reporter.note(sentence)
         return replace(for_host, candidates={**for_host.candidates, **provided.candidates}), for_target
 
     def find_tools(self, installed: Iterable[NormalizedName]) -> LockTools:
@@ -53,13 +54,16 @@ class WheelFinder:
         return tools
 
     def _finder(self, platform: Platform) -> PinnedFileFinder:
-        interpreter = self.task.interpreter
-        return PinnedFileFinder(
+        task = self.task
+        builder = SdistBuilder(
+            interpreter=task.interpreter,
+            settings=self.settings,
             index=self.index,
-            platform=platform,
-            build=SdistBuilder(interpreter=interpreter, settings=self.settings, store=self.store).build,
-            holds=self.store.holds,
+            store=self.store,
+            require_sandbox=task.settings.require_sandbox,
+            note=self.reporter.note,
         )
+        return PinnedFileFinder(index=self.index, platform=platform, build=builder.build, holds=self.store.holds)
 
     def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:
         found = self._finder(platform).find(lock, {name: recorded_pin(lock, name) for name in names})

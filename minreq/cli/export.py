@@ -53,6 +53,7 @@ def _format_options(function: Function) -> Function:
 @click.command("export", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @_format_options
+@Group("Runs").option("require-sandbox", "Build no source distribution unless the kernel isolates the build.")
 @index_options
 @pass_report
 @click.pass_obj

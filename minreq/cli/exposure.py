@@ -15,7 +15,7 @@ from minreq.cli.options import (
     Group,
     GroupedCommand,
     add_options,
-    index_options,
+    location_options,
 )
 from minreq.cli.report import Report, after_result, pass_report
 from minreq.cli.text import align_columns, pluralize, printable
@@ -52,7 +52,7 @@ def _options(function: Function) -> Function:
 @click.command("exposure", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @_options
-@index_options
+@location_options
 @pass_report
 @click.pass_obj
 def command(

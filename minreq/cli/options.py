@@ -112,9 +112,22 @@ class Group:
         return click.option(*names, cls=_GroupedOption, group=self._heading, **attributes)
 
 
+_INDEX = Group(_INDEX_HEADING)
+
+
 def index_options(function: Function) -> Function:
     """Declare pip's index options."""
-    group = Group(_INDEX_HEADING)
+    return add_options(
+        function,
+        location_options,
+        _INDEX.option("only-binary", "Use no source distributions of these projects; :all: for all.", metavar="NAMES"),
+        _INDEX.option("no-binary", "Use no wheels of these projects; :all: for all.", metavar="NAMES"),
+    )
+
+
+def location_options(function: Function) -> Function:
+    """Declare those of pip's index options that say where files come from."""
+    group = _INDEX
     return add_options(
         function,
         group.declare(
@@ -138,8 +151,6 @@ def index_options(function: Function) -> Function:
         group.option("cert", "A bundle of CA certificates to trust.", metavar="PATH"),
         group.option("client-cert", "The client certificate, with its key.", metavar="PATH"),
         group.option("trusted-host", "Do not check the certificate of this host.", metavar="HOST"),
-        group.option("only-binary", "Use no source distributions of these projects; :all: for all.", metavar="NAMES"),
-        group.option("no-binary", "Use no wheels of these projects; :all: for all.", metavar="NAMES"),
     )
 
 

@@ -44,6 +44,7 @@ def _environment_options(function: Function) -> Function:
 @click.command("sync", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @_environment_options
+@Group("Runs").option("require-sandbox", "Build no source distribution unless the kernel isolates the build.")
 @index_options
 @pass_report
 @click.pass_obj

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 from minreq.config.levels import BYTECODE, LEVELS, Bytecode, Level
 from minreq.config.options import Option, parse_byte_count
-from minreq.config.settings import DEFAULT_OUTPUT, IndexOptions, Settings, lock_settings, merge
+from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
 
@@ -54,7 +54,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
 }
 
 #: The keys of ``[tool.minreq]`` that a build uses, in addition to the options of the index.
-_SHARED = ("jobs", "timeout", "budget")
+_SHARED = ("jobs", "timeout", "require_sandbox", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,8 @@ class BuildSettings:
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: The most seconds of one run of the smoke.
     timeout: float = 300.0
+    #: Run nothing unless the kernel isolates it.
+    require_sandbox: bool = False
     index: IndexOptions = field(default_factory=IndexOptions)
     cache_dir: Path
 
@@ -122,8 +124,7 @@ def build_settings(
 
     Raises ``InvalidOptions``.
     """
-    index_fields = IndexOptions.__dataclass_fields__
-    shared = {name: config[name] for name in (*index_fields, *_SHARED, "python") if name in config}
+    shared = {name: config[name] for name in (*INDEX_FIELDS, *_SHARED, "python") if name in config}
     defaults = {"lock": config["output"]} if "output" in config else {}
     index, values = merge(flags, {**defaults, **shared, **(build or {})})
     if "output" not in values:
@@ -162,14 +163,13 @@ class VersionsSettings:
 
 def versions_settings(flags: Mapping[str, Any], config: Mapping[str, Any], *, trace: bool) -> VersionsSettings:
     """Join *flags* and *config*; a flag wins. With *trace* raises ``NothingToRun`` where no smoke is named."""
-    index_fields = IndexOptions.__dataclass_fields__
-    shared = {name: config[name] for name in (*index_fields, "root", "platforms", "python") if name in config}
-    own = {"providers", "smokes", "smoke_files", "jobs", "timeout"}
+    shared = {name: config[name] for name in (*INDEX_FIELDS, "root", "platforms", "python") if name in config}
+    own = {"providers", "smokes", "smoke_files", "jobs", "timeout", "require_sandbox"}
     traced = None
     if trace:
         # The locks run on the host, so they do not get the platforms of the releases.
         lock_config = {name: value for name, value in config.items() if name not in {"platforms", "output"}}
-        lock_flags = {name: flags[name] for name in (*own, *index_fields, "python", "cache_dir") if name in flags}
+        lock_flags = {name: flags[name] for name in (*own, *INDEX_FIELDS, "python", "cache_dir") if name in flags}
         traced = lock_settings(lock_flags, lock_config)
     index, values = merge({name: value for name, value in flags.items() if name not in own}, shared)
     return VersionsSettings(index=index, trace=traced, **values)

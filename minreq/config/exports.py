@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from minreq.config.settings import DEFAULT_OUTPUT, STDOUT, IndexOptions, merge
+from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, STDOUT, IndexOptions, merge
 from minreq.errors import InvalidOptions
 
 Format = Literal["pylock", "uv", "uv-excludes", "wheelhouse"]
@@ -30,6 +30,8 @@ class ExportSettings:
     output: Path
     #: The interpreter that builds source distributions; ``None``: the one that runs minreq.
     interpreter: str | None = None
+    #: Build nothing unless the kernel isolates it.
+    require_sandbox: bool = False
     index: IndexOptions = field(default_factory=IndexOptions)
     cache_dir: Path
 
@@ -42,13 +44,15 @@ class EnvironmentSettings:
     #: The interpreter of the environment, or its folder; ``check`` also takes a folder of packages or a zip.
     environment: str
     dry_run: bool = False
+    #: Build nothing unless the kernel isolates it.
+    require_sandbox: bool = False
     index: IndexOptions = field(default_factory=IndexOptions)
     cache_dir: Path
 
 
 def export_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> ExportSettings:
     """Join *flags* and *config*, both by field; a flag wins. Raises ``InvalidOptions``."""
-    index, values = merge(flags, {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")})
+    index, values = merge(flags, {**_shared(config), "interpreter": config.get("python")})
     settings = ExportSettings(index=index, **{"output": default_output(values["format"], values["lock"]), **values})
     if settings.format == "wheelhouse" and settings.output == STDOUT:
         raise InvalidOptions(["a wheelhouse is a folder and cannot go to standard output; name it with -o"])
@@ -62,5 +66,11 @@ def default_output(form: Format, lock: Path) -> Path:
 
 def environment_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> EnvironmentSettings:
     """Join *flags* and *config*, both by field; a flag wins."""
-    index, values = merge(flags, {"lock": config.get("output", DEFAULT_OUTPUT)})
+    index, values = merge(flags, _shared(config))
     return EnvironmentSettings(index=index, **values)
+
+
+def _shared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all these commands use of *config*."""
+    names = (*INDEX_FIELDS, "require_sandbox")
+    return {"lock": config.get("output", DEFAULT_OUTPUT), **{name: config[name] for name in names if name in config}}

@@ -138,7 +138,7 @@ class VerifySettings:
 
 
 _UNORDERED = frozenset({"allow_pth", "include", "exclude", "platforms"})
-_INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
+INDEX_FIELDS = frozenset(each.name for each in fields(IndexOptions))
 
 
 def lock_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
@@ -196,7 +196,7 @@ def providers_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> S
     """Join *flags* and *config* as ``lock_settings`` does, to measure providers, which writes no lock."""
     shared = {"root", "profiles", "python", "allow_pth", "exclude_newer", "constraints"}
     shared |= {"jobs", "timeout", "require_sandbox"}
-    shared_config = {name: value for name, value in config.items() if name in shared | _INDEX_FIELDS}
+    shared_config = {name: value for name, value in config.items() if name in shared | INDEX_FIELDS}
     index, values = merge(flags, shared_config)
     return Settings(index=index, output=Path(STDOUT), **values)
 
@@ -205,7 +205,7 @@ def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Veri
     """Join *flags* and *config* as ``lock_settings`` does. The default of the lock is the configured output."""
     shared = {
         name: config[name]
-        for name in (*_INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes", "smoke_files")
+        for name in (*INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes", "smoke_files")
         if name in config
     }
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
@@ -257,12 +257,12 @@ def parse_command(text: str) -> Mapping[str, Any]:
 def merge(flags: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[IndexOptions, dict[str, Any]]:
     """Return the index options, and the other values. A flag wins."""
     values = {**config, **{name: value for name, value in flags.items() if value is not None and value != ()}}
-    index = {name: values.pop(name) for name in _INDEX_FIELDS & values.keys()}
+    index = {name: values.pop(name) for name in INDEX_FIELDS & values.keys()}
     return IndexOptions(**index), values
 
 
 def _value(settings: Settings, option: Option) -> Any:
-    return getattr(settings.index if option.field in _INDEX_FIELDS else settings, option.field)
+    return getattr(settings.index if option.field in INDEX_FIELDS else settings, option.field)
 
 
 def _words(option: Option, value: Any, default: Any) -> list[str]:

@@ -234,7 +234,7 @@ class PythonUnusable(UsageError):
 
 
 class ProjectBuildFailed(UsageError):
-    """pip could not build a wheel from a project in a folder."""
+    """The build of a project in a folder failed."""
 
     reason = "project-build-failed"
 
@@ -245,4 +245,4 @@ class ProjectBuildFailed(UsageError):
     def __str__(self) -> str:
         output = "".join(f"\n  {line}" for line in self.lines)
         advice = "repair the project, or name a root"
-        return f"cannot build a wheel from the project in {self.project}; {advice}; output of pip:{output}"
+        return f"cannot build a wheel from the project in {self.project}; {advice}; the end of the output:{output}"

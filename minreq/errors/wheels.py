@@ -92,7 +92,7 @@ class MetadataMismatch(IndexFailure):
 
 
 class SdistBuildFailed(IndexFailure):
-    """``pip wheel`` could not make a wheel from a source distribution."""
+    """The build of a source distribution failed."""
 
     reason = "sdist-build-failed"
 
@@ -102,7 +102,7 @@ class SdistBuildFailed(IndexFailure):
 
     def __str__(self) -> str:
         output = "".join(f"\n  {line}" for line in self.lines)
-        return f"cannot build a wheel from the source of {self.project} {self.version}; output of pip:{output}"
+        return f"cannot build a wheel from the source of {self.project} {self.version}; the end of the output:{output}"
 
 
 class StoreUnwritable(UsageError):

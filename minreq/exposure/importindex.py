@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +16,7 @@ from packaging.utils import NormalizedName
 
 from minreq.exposure.parser import ImportLines, ImportStatement, read_lines, read_statements
 from minreq.system import temporary
+from minreq.system.workers import call_in_processes
 
 _FILENAME = "imports.json"
 #: The version of the cache file. Raise it when the content changes.
@@ -89,12 +89,20 @@ class ImportIndex:
         names = [file for _, file in files]
         processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
         if processes > 1 and sum(map(os.path.getsize, paths)) > _MIN_BYTES_FOR_PROCESSES:
-            # Not forked: a lock that another thread holds would stay locked in the child.
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(processes, context) as pool:
-                chunk = max(len(files) // (processes * 8), 1)
-                return dict(zip(files, pool.map(read, paths, names, chunksize=chunk), strict=True))
+            step = max(len(files) // (processes * 8), 1)
+            parts = [
+                (read, paths[start : start + step], names[start : start + step]) for start in range(0, len(files), step)
+            ]
+            read_parts = dict(call_in_processes(_read_part, parts, processes))
+            return dict(
+                zip(files, chain.from_iterable(read_parts[number] for number in range(len(parts))), strict=True)
+            )
         return dict(zip(files, map(read, paths, names), strict=True))
+
+
+def _read_part(part: tuple[Callable[[str, str], T], Sequence[str], Sequence[str]]) -> list[T]:
+    read, paths, names = part
+    return [*map(read, paths, names)]
 
 
 def _read_lines_of(path: str, file: str) -> ImportLines:

@@ -25,7 +25,7 @@ def check_lock(settings: Settings, reporter: Reporter) -> Lock:
     With ``--upgrade`` or ``--upgrade-package`` the pins also have to be those that a resolution finds today. Raises
     ``LockStale`` with all reasons, ``UsageError``, and the failures of a resolution if there is one.
     """
-    task = prepare_task(settings)
+    task = prepare_task(settings, reporter)
     lock, text = _read_lock(settings.output)
     output = settings.output
     upgrades = settings.upgrade or bool(settings.upgrade_packages)
@@ -120,7 +120,8 @@ def _find_version_changes(lock: Lock, task: Task, index: IndexClient, reporter: 
     reporter.began(Step.RESOLVE)
     settings = task.settings
     store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
-    resolver_input = make_resolver_input(task, read_index_settings(task.settings.index, task.files), store)
+    index_settings = read_index_settings(task.settings.index, task.files)
+    resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
     resolution = resolve(resolver_input, index, StaticImportFinder(index))
     reporter.resolved(resolution)
     for kept in lock.selection.kept:

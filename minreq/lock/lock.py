@@ -30,7 +30,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         settings = scan.apply_scan(settings, reporter)
     if settings.check:
         return check.check_lock(settings, reporter)
-    task = prepare_task(settings)
+    task = prepare_task(settings, reporter)
     _check_platforms(task)
     settings = task.settings
     if settings.index.offline and (unchanged := check.find_unchanged_lock(task, lambda _: {})) is not None:

@@ -46,7 +46,7 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
     Raises ``UsageError``, ``ResolutionFailure`` and ``IndexFailure``.
     """
     store = _open_store(task, index, reporter)
-    resolver_input = make_resolver_input(task, index_settings, store)
+    resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
 
     reporter.began(Step.RESOLVE)
     resolution = resolve(resolver_input, index, StaticImportFinder(index))
@@ -95,7 +95,7 @@ def _wheel(pin: Candidate) -> tuple[str, str | None]:
 def resolve_pins(task: Task, index: IndexClient, index_settings: IndexSettings) -> Resolution:
     """Resolve *task* without reporting; raise as `resolve_task` does."""
     store = _open_store(task, index, Reporter())
-    return resolve(make_resolver_input(task, index_settings, store), index, StaticImportFinder(index))
+    return resolve(make_resolver_input(task, index, index_settings, store), index, StaticImportFinder(index))
 
 
 def _open_store(task: Task, index: IndexClient, reporter: Reporter) -> Store:

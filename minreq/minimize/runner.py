@@ -135,7 +135,7 @@ def _isolate(interpreter: Interpreter, plan: Plan, store: Store) -> Isolation:
     scripts = [file.parent if file.parent.resolve() not in hidden else file for file in _script_files(plan)]
     return choose_isolation(
         store.unpacked_folder,
-        [Path.cwd(), *scripts, *_command_folders(plan), *_installation_folders(interpreter)],
+        [Path.cwd(), *scripts, *_command_folders(plan), *interpreter.folders],
     )
 
 
@@ -165,10 +165,3 @@ def _command_folders(plan: Plan) -> list[Path]:
 def _version(interpreter: Interpreter) -> tuple[int, int]:
     version = interpreter.platform.python_version
     return version.major, version.minor
-
-
-def _installation_folders(interpreter: Interpreter) -> list[Path]:
-    """Return the folders of the interpreter, as named and with links resolved."""
-    executable = interpreter.base_executable
-    prefix = interpreter.base_prefix
-    return [prefix, prefix.resolve(), executable.parent.parent, executable.resolve().parent.parent]

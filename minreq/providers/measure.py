@@ -36,7 +36,7 @@ def measure(settings: Settings, reporter: Reporter) -> Measurement:
     that cannot be resolved with the root has the reason as its failure. Raises ``NoProfile``, and what a lock raises
     but ``ProofFailed``.
     """
-    task = prepare_task(replace(settings, smokes=(), scan=()))
+    task = prepare_task(replace(settings, smokes=(), scan=()), reporter)
     profile = task.profile
     if profile is None:
         raise NoProfile(settings.root.name, loader.bundled_roots())

@@ -9,9 +9,7 @@ import re
 import stat
 import tokenize
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from minreq.scan.findings import FileFindings
 from minreq.scan.patterns import FileFilter, make_file_filter
 from minreq.scan.scopes import Module
 from minreq.scan.usage import Findings, ScanRules
+from minreq.system.workers import WorkerEnded, call_in_processes
 
 #: Bytes. A program wrote what is larger.
 _MAX_BYTES = 1 << 20
@@ -69,20 +68,15 @@ def _read_all(files: Sequence[str], reader: _FileReader, jobs: int, progress: Pr
             done += len(batch)
             progress(done, len(files))
         return found
-    # Not forked: a lock that another thread of this process holds would stay locked in the child.
-    pool = ProcessPoolExecutor(min(jobs, len(batches)), mp_context=get_context("spawn"))
     try:
-        futures = {pool.submit(reader.read, batch): len(batch) for batch in batches}
-        for future in as_completed(futures):
-            found.append(future.result())
-            done += futures[future]
+        for number, part in call_in_processes(reader.read, batches, jobs):
+            found.append(part)
+            done += len(batches[number])
             progress(done, len(files))
     except OSError as error:
         raise ScanInterrupted(str(error)) from error
-    except RuntimeError as error:  # BrokenProcessPool
+    except WorkerEnded as error:
         raise ScanInterrupted("a process that read files was killed") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
     return found
 
 

@@ -12,6 +12,8 @@ __all__ = [
     "paths",
     "results",
     "run",
+    "runfolder",
     "runsetup",
+    "start",
     "tools",
 ]

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import IO
 
 from minreq.smoke.isolation import Isolation
+from minreq.smoke.start import Access, start_isolated
 from minreq.system import temporary
 from minreq.wheels import bytecode
 
@@ -112,18 +113,15 @@ class Compiler:
             # One folder for each worker: the launcher sets up its mounts in it.
             folder = self._folder.path / str(len(self._workers))
             folder.mkdir()
-            command = self._isolation.wrap_command(
-                self._command, writable=folder, also_writable=(self._isolation.unpacked,), readable=(), network=None
-            )
-            worker = subprocess.Popen(
-                command,
-                env={},
-                cwd=folder,
+            worker = start_isolated(
+                self._isolation,
+                self._command,
+                Access(writable=folder, also_writable=(self._isolation.unpacked,)),
+                environment={},
+                folder=folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
                 encoding="utf-8",
-                start_new_session=True,
             )
             self._workers.append(worker)
         return worker

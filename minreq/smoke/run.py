@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -32,6 +31,7 @@ from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.server import RunServer
+from minreq.smoke.start import Access, start_isolated
 from minreq.smoke.tools import ToolPlaces
 from minreq.system import regularfile
 
@@ -126,20 +126,19 @@ class Run:
             self._processes[MAIN].stages.append(setup.plan.first.stage)
         self._server = RunServer(run_folder.socket, self)
         self._output = (run_folder.path / "output").open("w+b")
-        self._child = subprocess.Popen(
-            setup.isolation.wrap_command(
-                run_folder.command(),
+        self._child = start_isolated(
+            setup.isolation,
+            run_folder.command(),
+            Access(
                 writable=run_folder.path,
                 readable=readable,
                 merged=run_folder.merged,
                 network=setup.emulator.pid,
             ),
-            env=run_folder.environment(setup.plan.environment, seed=self._seed),
-            cwd=run_folder.work,
-            stdin=subprocess.DEVNULL,
+            environment=run_folder.environment(setup.plan.environment, seed=self._seed),
+            folder=run_folder.work,
             stdout=self._output,
             stderr=self._output,
-            start_new_session=True,
         )
         threading.Thread(target=self._watch_child, daemon=True).start()
         return self

@@ -1,3 +1,3 @@
-"""Temporary folders, regular files, memory and threads."""
+"""Temporary folders, regular files, memory, threads and processes."""
 
-__all__ = ["heap", "onceperkey", "regularfile", "temporary"]
+__all__ = ["heap", "onceperkey", "regularfile", "temporary", "workers"]

@@ -13,25 +13,35 @@ from packaging.version import Version
 from minreq import requirements
 from minreq.config import STDOUT, Settings
 from minreq.index import cutoff
+from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lockfile import requirements as lockfile
 from minreq.profiles import planner
+from minreq.reporting import Reporter
 from minreq.requirements import UserRequirement
 from minreq.resolver import ResolverInput
-from minreq.task.sdists import SdistBuilder
+from minreq.sdists.builder import SdistBuilder
 from minreq.task.task import Task, known_bad_releases, read_previous_lock
 from minreq.wheels.store import Store
 
+_NO_REPORTER = Reporter()
 
-def make_resolver_input(task: Task, index: IndexSettings, store: Store) -> ResolverInput:
+
+def make_resolver_input(
+    task: Task, index: IndexClient, index_settings: IndexSettings, store: Store, reporter: Reporter = _NO_REPORTER
+) -> ResolverInput:
     """Return the input of the resolver: requirements of the user, constraints of pip, pins of the existing lock.
+
+    *reporter* gets a note before code of a source distribution runs.
 
     Raises ``UsageError`` if a file cannot be read.
     """
     settings = task.settings
     before = read_previous_lock(settings)
     files = task.files
-    constraint_paths = (requirements.constraint_path(path) for path in index.constraints)
+    known_bad = known_bad_releases(task.profile)
+    exclude_newer = _parse_cutoff(settings.exclude_newer or index_settings.uploaded_prior_to)
+    constraint_paths = (requirements.constraint_path(path) for path in index_settings.constraints)
     return ResolverInput(
         root=settings.root,
         host=task.host,
@@ -55,11 +65,21 @@ def make_resolver_input(task: Task, index: IndexSettings, store: Store) -> Resol
         overrides=_with_origin("--override", settings.overrides),
         preferred=_preferred_versions(settings),
         passed_over=before.resolution.passed_over if before else (),
-        known_bad=known_bad_releases(task.profile),
-        exclude_newer=_parse_cutoff(settings.exclude_newer or index.uploaded_prior_to),
-        only_binary=index.only_binary,
-        no_binary=index.no_binary,
-        builder=SdistBuilder(interpreter=task.interpreter, settings=index, store=store, targets=task.targets),
+        known_bad=known_bad,
+        exclude_newer=exclude_newer,
+        only_binary=index_settings.only_binary,
+        no_binary=index_settings.no_binary,
+        builder=SdistBuilder(
+            interpreter=task.interpreter,
+            settings=index_settings,
+            index=index,
+            store=store,
+            targets=task.targets,
+            require_sandbox=settings.require_sandbox,
+            exclude_newer=exclude_newer,
+            known_bad=known_bad,
+            note=reporter.note,
+        ),
     )
 
 

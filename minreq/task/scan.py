@@ -81,11 +81,11 @@ def _read_model_table(
     settings: Settings, scan_profile: scanprofile.ScanProfile, reporter: Reporter
 ) -> Mapping[str, str]:
     """Read the table of models from the wheel of the root, by range requests."""
-    task = prepare_task(replace(settings, providers=(), smokes=(), smoke_files=(), features=(), scan=()))
+    task = prepare_task(replace(settings, providers=(), smokes=(), smoke_files=(), features=(), scan=()), reporter)
     index_settings = read_index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
-        resolver_input = make_resolver_input(task, index_settings, store)
+        resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
         wheel = resolve(resolver_input, index, StaticImportFinder(index)).pins[task.profiled_root].wheel
         content = index.read(wheel, [scan_profile.models_file]).get(scan_profile.models_file)
     try:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,12 +24,15 @@ from minreq.index.urls import local_path
 from minreq.lockfile import evidence
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
 from minreq.profiles import loader, planner
+from minreq.reporting import Reporter
 from minreq.requirements import RequirementsFile, UserRequirement
 from minreq.task import smokefiles
 from minreq.wheels.importmap import ImportMap
 
 #: The most scripts of a folder that an error names.
 _MAX_SCRIPTS = 3
+
+_NO_REPORTER = Reporter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +127,11 @@ class Task:
         }
 
 
-def prepare_task(settings: Settings) -> Task:
-    """Read the files that *settings* name, and build a project; raise ``UsageError`` for what does not exist."""
+def prepare_task(settings: Settings, reporter: Reporter = _NO_REPORTER) -> Task:
+    """Read the files that *settings* name, and build a project; raise ``UsageError`` for what does not exist.
+
+    *reporter* gets a note before code of a project runs.
+    """
     smokes = _locate_smokes(settings)
     smokefiles.locate_files(settings.smoke_files)
     files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
@@ -134,7 +140,12 @@ def prepare_task(settings: Settings) -> Task:
     project = None
     if settings.project is not None:
         project = build_project(
-            settings.project, interpreter, read_index_settings(settings.index, files), settings.cache_dir
+            settings.project,
+            interpreter,
+            read_index_settings(settings.index, files),
+            settings.cache_dir,
+            require_sandbox=settings.require_sandbox,
+            note=reporter.note,
         )
         settings = use_project_as_root(settings, project)
     profiles = (loader.find_profile(canonicalize_name(each.name), settings.profiles) for each in settings.roots)
@@ -167,13 +178,33 @@ def check_script_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
             raise SmokeUnusable(str(smoke), problem)
 
 
-def build_project(project: Path, interpreter: runtime.Interpreter, index: IndexSettings, cache_dir: Path) -> Wheel:
-    """Build a wheel of the *project* in a folder; raise ``ProjectBuildFailed``."""
+def build_project(
+    project: Path,
+    interpreter: runtime.Interpreter,
+    settings: IndexSettings,
+    cache_dir: Path,
+    *,
+    require_sandbox: bool,
+    note: Callable[[str], object],
+) -> Wheel:
+    """Build a wheel of the *project* in a folder; raise ``ProjectBuildFailed`` and ``SandboxMissing``."""
     if not any((project / name).is_file() for name in ("pyproject.toml", "setup.py")):
         raise ProjectBuildFailed(project, ["the folder has neither a pyproject.toml nor a setup.py"])
-    from minreq.index import sdist as building  # noqa: PLC0415 # Heavy, and seldom needed.
+    from minreq.index.client import IndexClient  # noqa: PLC0415 # Heavy, and seldom needed.
+    from minreq.sdists.builder import SdistBuilder  # noqa: PLC0415
+    from minreq.wheels.store import Store  # noqa: PLC0415
 
-    return building.build_project(project, python=interpreter.executable, to=cache_dir / "projects", settings=index)
+    with IndexClient(settings, cache_dir / "index") as index:
+        store = Store(cache_dir / "wheels", index)
+        builder = SdistBuilder(
+            interpreter=interpreter,
+            settings=settings,
+            index=index,
+            store=store,
+            require_sandbox=require_sandbox,
+            note=note,
+        )
+        return builder.build_project(project, cache_dir / "projects")
 
 
 def use_project_as_root(settings: Settings, wheel: Wheel) -> Settings:

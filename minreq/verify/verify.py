@@ -23,9 +23,9 @@ from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.model import Behaviour, Lock, Plan
 from minreq.profiles import planner
 from minreq.reporting import Reporter, Step
+from minreq.sdists.builder import SdistBuilder
 from minreq.smoke.run import Run
 from minreq.task import fromlock
-from minreq.task.sdists import SdistBuilder
 from minreq.task.task import build_project, read_index_settings, with_find_links
 from minreq.verify import artifact, deviations
 from minreq.verify.tools import LockTools, find_tools
@@ -58,7 +58,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
     conditions = tuple(_changed_conditions(task))
     for sentence in conditions:
         reporter.note(sentence)
-    index_settings = read_index_settings(_index_options(task))
+    index_settings = read_index_settings(_index_options(task, reporter))
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         store = Store(
             settings.cache_dir / "wheels",
@@ -69,7 +69,14 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
         finder = PinnedFileFinder(
             index=index,
             platform=task.interpreter.platform,
-            build=SdistBuilder(interpreter=task.interpreter, settings=index_settings, store=store).build,
+            build=SdistBuilder(
+                interpreter=task.interpreter,
+                settings=index_settings,
+                index=index,
+                store=store,
+                require_sandbox=settings.require_sandbox,
+                note=reporter.note,
+            ).build,
             holds=store.holds,
         )
         # A new store has no scratch folder yet.
@@ -100,14 +107,21 @@ def _read_task(settings: VerifySettings) -> _VerifyTask:
     )
 
 
-def _index_options(task: _VerifyTask) -> IndexOptions:
+def _index_options(task: _VerifyTask, reporter: Reporter) -> IndexOptions:
     """Return the index options. When a local project is the root, it is built again and its wheel is added."""
     settings = task.settings
     recorded = parse_command(task.lock.command).get("project")
     if recorded is None:
         return settings.index
     folder = next((each for each in (recorded, settings.lock.parent / recorded) if each.is_dir()), recorded)
-    wheel = build_project(folder, task.interpreter, read_index_settings(settings.index), settings.cache_dir)
+    wheel = build_project(
+        folder,
+        task.interpreter,
+        read_index_settings(settings.index),
+        settings.cache_dir,
+        require_sandbox=settings.require_sandbox,
+        note=reporter.note,
+    )
     return with_find_links(settings.index, wheel)
 
 

@@ -2,6 +2,7 @@
 
 __all__ = [
     "archive",
+    "bytecode",
     "description",
     "files",
     "install",

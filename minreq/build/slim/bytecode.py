@@ -5,12 +5,18 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from minreq.errors import PythonUnusable
+from minreq.smoke.isolation import Isolation
+from minreq.smoke.start import Access, start_isolated
+from minreq.system import regularfile, temporary
 
 #: The number of parts does not depend on the machine, so that the bytes do not either.
 _PARTS = 4
+#: Bytes from the end of what the interpreter prints where it fails.
+_ERROR_SIZE = 4096
 
 #: The target interpreter runs this. It reads lines from stdin: the path of the source, of the compiled file, and the
 #: path to show. It prints the paths that it cannot compile. On load Python does not check the source hash (PEP 552).
@@ -26,18 +32,49 @@ for line in sys.stdin.read().splitlines():
 """
 
 
-def compile_sources(
-    python: Path, tag: str, folder: Path, paths: Sequence[str], *, beside: bool, jobs: int
-) -> tuple[str, ...]:
-    """Compile the sources *paths* of *folder* with *python*; return those that are no valid Python, such as templates.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeCompiler:
+    """The interpreter that compiles, how it is isolated, and the tag of its compiled files."""
 
-    With *beside* the compiled file lies beside its source, and Python can load it without the source. Otherwise it lies
-    in ``__pycache__`` under the *tag* of the interpreter (``cpython-312``). Equal sources give equal bytes.
-    """
-    lines = [f"{folder / path}\t{folder / compiled_path(path, tag, beside=beside)}\t{path}" for path in sorted(paths)]
-    with ThreadPoolExecutor(jobs) as pool:
-        parts = pool.map(lambda number: _compile(python, lines[number::_PARTS]), range(_PARTS))
-        return tuple(sorted(path for part in parts for path in part))
+    python: Path
+    #: ``cpython-312``
+    tag: str
+    isolation: Isolation
+
+    def compile(self, folder: Path, paths: Sequence[str], *, beside: bool, jobs: int) -> tuple[str, ...]:
+        """Compile the sources *paths* of *folder*; return those that are no valid Python, such as templates.
+
+        With *beside* the compiled file lies beside its source, and Python can load it without the source. Otherwise it
+        lies in ``__pycache__`` under the *tag*. Equal sources give equal bytes. Raises ``PythonUnusable``.
+        """
+        lines = [
+            f"{folder / path}\t{folder / compiled_path(path, self.tag, beside=beside)}\t{path}"
+            for path in sorted(paths)
+        ]
+        with ThreadPoolExecutor(jobs) as pool:
+            parts = pool.map(lambda number: self._compile_part(folder, lines[number::_PARTS]), range(_PARTS))
+            return tuple(sorted(path for part in parts for path in part))
+
+    def _compile_part(self, folder: Path, lines: Sequence[str]) -> list[str]:
+        with temporary.make_temporary_folder() as own, (own / "errors").open("w+b") as errors:
+            process = start_isolated(
+                self.isolation,
+                [str(self.python), "-S", "-s", "-B", "-W", "ignore", "-c", _SCRIPT],
+                Access(writable=own, also_writable=(folder,)),
+                # A set constant is written in the order of its hashes.
+                environment={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
+                folder=own,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+            )
+            output: str = process.communicate("\n".join(lines))[0]
+            if process.returncode:
+                last = regularfile.read_end(own / "errors", _ERROR_SIZE).decode("utf-8", "replace").strip().splitlines()
+                problem = last[-1] if last else f"status {process.returncode}"
+                raise PythonUnusable(str(self.python), f"it does not compile ({problem})")
+        return output.splitlines()
 
 
 def compiled_path(path: str, tag: str, *, beside: bool) -> str:
@@ -47,21 +84,3 @@ def compiled_path(path: str, tag: str, *, beside: bool) -> str:
         return f"{stem}.pyc"
     folder, slash, name = stem.rpartition("/")
     return f"{folder}{slash}__pycache__/{name}.{tag}.pyc"
-
-
-def _compile(python: Path, lines: Sequence[str]) -> list[str]:
-    try:
-        done = subprocess.run(
-            [python, "-S", "-s", "-B", "-W", "ignore", "-c", _SCRIPT],
-            input="\n".join(lines),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            # A set constant is written in the order of its hashes.
-            env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
-            cwd="/",
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise PythonUnusable(str(python), f"it does not compile ({error})") from error
-    return done.stdout.splitlines()

@@ -15,7 +15,8 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import is_shared_object
-from minreq.build.slim import bytecode, placeholders, strip as stripping
+from minreq.build.slim import placeholders, strip as stripping
+from minreq.build.slim.bytecode import TreeCompiler, compiled_path
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.placeholders import Placeholder
 from minreq.build.slim.select import FileSelection
@@ -24,15 +25,6 @@ from minreq.config.levels import Bytecode, Level
 #: A wheel has this first line in scripts, and an installer puts the path of Python there. A build does not know it.
 _WHEEL_SHEBANG = b"#!python"
 _TREE_SHEBANG = b"#!/usr/bin/env python3"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compiler:
-    """The interpreter that compiles, and the tag of its compiled files."""
-
-    python: Path
-    #: ``cpython-312``
-    tag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +49,7 @@ def write_tree(
     level: Level,
     lock: str,
     mode: Bytecode,
-    compiler: Compiler,
+    compiler: TreeCompiler,
     strip: Path | None,
     jobs: int,
 ) -> WrittenFiles:
@@ -118,21 +110,21 @@ def _write_text(file: Path, text: str) -> None:
 
 
 def _compile_tree(
-    kept: Iterable[TreeFile], folder: Path, *, mode: Bytecode, compiler: Compiler, jobs: int
+    kept: Iterable[TreeFile], folder: Path, *, mode: Bytecode, compiler: TreeCompiler, jobs: int
 ) -> tuple[dict[str, str], dict[str, int]]:
     """Compile the sources; return the source of each compiled file, and the bytes of each removed source."""
     if mode == "none":
         return {}, {}
     beside = mode == "only"
     sources = [file.path for file in kept if file.module is not None and file.path.endswith(".py")]
-    failed = bytecode.compile_sources(compiler.python, compiler.tag, folder, sources, beside=beside, jobs=jobs)
+    failed = compiler.compile(folder, sources, beside=beside, jobs=jobs)
     done = sorted({*sources} - {*failed})
     replaced_sources = {}
     if beside:
         for path in done:
             replaced_sources[path] = folder.joinpath(path).stat().st_size
             folder.joinpath(path).unlink()
-    return {bytecode.compiled_path(path, compiler.tag, beside=beside): path for path in done}, replaced_sources
+    return {compiled_path(path, compiler.tag, beside=beside): path for path in done}, replaced_sources
 
 
 def _owners_of_placeholders(selection: FileSelection, written: WrittenFiles) -> dict[str, NormalizedName]:

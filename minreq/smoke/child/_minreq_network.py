@@ -51,11 +51,13 @@ def as_text(host: str | bytes) -> str:
 
 
 def trust_authority(authority: str) -> None:
-    """Let every TLS context trust the emulator's *authority* (PEM) too, after it has loaded its own certificates.
+    """Let every TLS context trust the emulator's *authority* (PEM) too, if there is one, beside its own certificates.
 
     Verification stays on. A file of certificates that a program loads must exist, so a run shows whether the smoke
     needs certifi.
     """
+    if not authority:
+        return
     load = ssl.SSLContext.load_verify_locations
 
     def also_trust(method: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,427 @@
+"""Every option of every command, from the command line and from ``pyproject.toml``: what it changes.
+
+An option changes what the engine gets, or what the user sees. A new option without a row fails.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+import tomlkit
+from packaging.requirements import Requirement
+from samplelock import LOCK
+from test_exposure import found as found_sites
+
+import minreq
+from minreq.cli import commands, main
+from minreq.config import BuildSettings, Settings, VerifySettings, VersionsSettings, artifacts
+from minreq.config.exports import EnvironmentSettings, ExportSettings
+from minreq.config.options import parse_provided
+from minreq.config.settings import IndexOptions
+from minreq.errors import LockMissing
+from minreq.lockfile import difference
+from minreq.reporting import Reporter, Step
+from minreq.smoke.isolation import SANDBOX_VARIABLE
+
+PACKAGE = Path(minreq.__file__).parent
+ROOT = Path(__file__).parents[1]
+
+#: The arguments without which a command does nothing.
+BASE: Mapping[str, list[str]] = {
+    "lock": ["a", "--smoke", "smoke.py"],
+    "verify": [],
+    "explain": ["x"],
+    "exposure": [],
+    "guard": ["--output", "out"],
+    "providers": ["litellm"],
+    "scan": [],
+    "doctor": [],
+    "build": ["--output", "out"],
+    "analyze": ["."],
+    "versions": ["a", "--trace", "--smoke", "smoke.py"],
+    "diff": ["old.txt", "new.txt"],
+    "export": ["--format", "pylock"],
+    "sync": ["--python", "x"],
+    "check": [],
+    "cache dir": [],
+    "cache prune": [],
+    "completion": ["bash"],
+}
+
+#: Option to text and the value that the engine gets; several commands may share an option.
+VALUES: Mapping[str, tuple[str, Any]] = {
+    "--allow-pth": ("Some.Name", ("some-name",)),
+    "--also": ("b>1", (Requirement("b>1"),)),
+    "--budget": ("1,000", 1000),
+    "--bytecode": ("none", "none"),
+    "--cert": ("ca.pem", "ca.pem"),
+    "--client-cert": ("me.pem", "me.pem"),
+    "--constraint": ("c.txt", (Path("c.txt"),)),
+    "--drop": ("a/*", ("a/*",)),
+    "--exclude": ("b", ("b",)),
+    "--exclude-newer": ("3 days", "3 days"),
+    "--extra-index-url": ("https://b.example", ("https://b.example",)),
+    "--features": ("chat,tools", ("chat", "tools")),
+    "--find-links": ("wheels", ("wheels",)),
+    "--function-bytes": ("5", 5),
+    "--html": ("page.html", Path("page.html")),
+    "--include": ("b", ("b",)),
+    "--index-strategy": ("unsafe-best-match", "unsafe-best-match"),
+    "--index-url": ("https://a.example", "https://a.example"),
+    "--jobs": ("7", 7),
+    "--keep": ("a/*", ("a/*",)),
+    "--last": ("3", 3),
+    "--lock": ("other.txt", Path("other.txt")),
+    "--max-zip": ("5", 5),
+    "--no-binary": ("b,c", ("b", "c")),
+    "--only-binary": ("b,c", ("b", "c")),
+    "--override": ("b>1", (Requirement("b>1"),)),
+    "--path": ("tree", Path("tree")),
+    "--plot": ("sizes.svg", Path("sizes.svg")),
+    "--prefix": ("lib", "lib"),
+    "--profiles": ("profiles", (Path("profiles"),)),
+    "--provided": ("b==1", (parse_provided("b==1"),)),
+    "--providers": ("openai,bedrock", ("openai", "bedrock")),
+    "--python": ("py", "py"),
+    "--requirement": ("r.in", (Path("r.in"),)),
+    "--reserve": ("5", 5),
+    "--root": ("b", Requirement("b")),
+    "--settle": ("runs", "runs"),
+    "--slim": ("none", "none"),
+    "--smoke-file": ("data", (Path("data"),)),
+    "--smoke-with": ("pytest", (Requirement("pytest"),)),
+    "--timeout": ("7", 7.0),
+    "--trusted-host": ("a.example", ("a.example",)),
+    "--upgrade-package": ("b", ("b",)),
+    "--whole": ("b>1", (Requirement("b>1"),)),
+    "--with": ("b>1", (Requirement("b>1"),)),
+}
+#: The same for one command alone.
+VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
+    ("lock", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
+    ("lock", "--project"): (["--project", "."], Path()),
+    ("versions", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
+    ("verify", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
+    ("build", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
+    ("lock", "--hashes"): (["--no-hashes"], False),
+    ("lock", "--annotate"): (["--no-annotate"], False),
+    ("lock", "--scan"): (["--scan", "src"], (Path("src"),)),
+    ("lock", "--features"): (["--features", "chat", "--providers", "openai"], {("chat",), ("openai",)}),
+    ("lock", "--allow-unknown"): (["--allow-unknown", "--scan", "src"], {True, (Path("src"),)}),
+    ("lock", "--output"): (["--output", "b.txt"], Path("b.txt")),
+    ("lock", "--platform"): (["--platform", "p"], ("p",)),
+    ("build", "--platform"): (["--platform", "p"], "p"),
+    ("versions", "--platform"): (["--platform", "p"], ("p",)),
+    ("guard", "--output"): (["--output", "b"], Path("b")),
+    ("build", "--output"): (["--output", "b"], Path("b")),
+    ("build", "--max-zip"): (["--max-zip", "5", "--layers"], {5, True}),
+    ("export", "--output"): (["--output", "b"], Path("b")),
+    ("export", "--format"): (["--format", "uv"], {"uv", Path("uv-minimal.toml")}),
+    ("sync", "--dry-run"): (["--dry-run"], True),
+    ("sync", "--python"): (["--python", "y"], "y"),
+}
+#: Tests elsewhere that show what the user sees.
+TESTED = {
+    ("lock", "--misses"): "test_trust.py",
+    ("lock", "--html"): "test_cli_lockpage.py",
+    ("verify", "--export-smoke"): "test_verify.py",
+    ("explain", "--tree"): "test_trust.py",
+    ("exposure", "--fail-on"): "test_trust.py",
+    ("versions", "--trace"): "test_versions.py",
+}
+#: Options that change what is printed, each with a test below.
+PRINTED = {("diff", "--format"), ("exposure", "--all"), ("doctor", "--require-sandbox")}
+#: What every command has that reports; `test_output` tests it.
+OUTPUT = {"--json", "--no-color", "--quiet", "--verbose", "--name"}
+SANDBOX = "--require-sandbox"
+
+
+class Called(Exception):
+    """The engine was called."""
+
+    def __init__(self, method: str, arguments: tuple[Any, ...]) -> None:
+        super().__init__(method)
+        self.method, self.arguments = method, arguments
+
+
+class Recorder:
+    """An engine that does nothing but tell how it was called."""
+
+    def read_previous_evidence(self, _settings: Settings) -> None:
+        return None
+
+    def __getattr__(self, method: str) -> Any:
+        def call(*arguments: Any) -> None:
+            raise Called(method, tuple(each for each in arguments if not isinstance(each, Reporter)))
+
+        return call
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_COLOR", "")
+    return tmp_path
+
+
+def find_commands() -> Iterator[tuple[str, click.Command]]:
+    for name in commands._COMMANDS:
+        found = import_module(f"minreq.cli.{name}").command
+        inner = getattr(found, "commands", {})
+        yield from ((f"{name} {each}", command) for each, command in inner.items()) if inner else [(name, found)]
+
+
+def find_options() -> Iterator[tuple[str, click.Option]]:
+    for name, command in find_commands():
+        yield from ((name, each) for each in command.params if isinstance(each, click.Option))
+
+
+def long_name(option: click.Option) -> str:
+    return next(each for each in option.opts if each.startswith("--"))
+
+
+ALL = [(command, option) for command, option in find_options()]
+CHANGING = [
+    (command, option)
+    for command, option in ALL
+    if long_name(option) not in OUTPUT and (command, long_name(option)) not in {*TESTED, *PRINTED}
+]
+
+
+def name_case(value: object) -> str:
+    return long_name(value) if isinstance(value, click.Option) else str(value)
+
+
+def call(command: str, *arguments: str) -> dict[str, Any]:
+    """Return what the engine gets, by path of the field."""
+    with pytest.raises(Called) as called:
+        main([*command.split(), *arguments], engine=Recorder())  # type: ignore[arg-type]  # It has all methods.
+    return dict(flatten(called.value.method, called.value.arguments))
+
+
+def flatten(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from flatten(f"{path}.{field.name}", getattr(value, field.name))
+    elif path.count(".") == 0 and isinstance(value, tuple):
+        for number, each in enumerate(value):
+            yield from flatten(f"{path}.{number}", each)
+    else:
+        yield path, value
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: after.get(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+def expected(command: str, option: click.Option) -> tuple[list[str], set[Any]]:
+    name = long_name(option)
+    if (command, name) in VALUES_OF:
+        arguments, value = VALUES_OF[command, name]
+        return arguments, value if isinstance(value, set) else {value}
+    if option.is_flag:
+        return [name], {True}
+    text, value = VALUES[name]
+    return [name, text], {value}
+
+
+def test_every_option_has_a_row() -> None:
+    assert {command for command, _ in find_commands()} == BASE.keys()
+    rows = {*VALUES_OF, *TESTED, *PRINTED}
+    known = {(command, long_name(option)) for command, option in ALL}
+    assert rows <= known
+    missing = {
+        (command, long_name(option))
+        for command, option in CHANGING
+        if not option.is_flag and (command, long_name(option)) not in rows and long_name(option) not in VALUES
+    }
+    assert missing == set()
+    assert len(ALL) > 200
+
+
+@pytest.mark.parametrize(("command", "option"), CHANGING, ids=name_case)
+def test_an_option_reaches_the_engine(command: str, option: click.Option, folder: Path) -> None:
+    """It changes one field, or the same field of several settings, to its value, and nothing else."""
+    del folder
+    arguments, values = expected(command, option)
+    # A project is a root of its own.
+    base = BASE[command] if "--project" not in arguments else ["--smoke", "smoke.py"]
+    found = changes(call(command, *base), call(command, *base, *arguments))
+    assert {*found.values()} == values
+    fields = {path.rpartition(".")[2] for path in found}
+    assert len(fields) == len(values)
+    assert option.name is not None
+
+
+SWITCHES = [(command, option) for command, option in ALL if option.secondary_opts]
+
+
+@pytest.mark.parametrize(("command", "option"), SWITCHES, ids=name_case)
+def test_a_switch_of_the_configuration_and_its_opposite(command: str, option: click.Option, folder: Path) -> None:
+    """``require-sandbox = true`` is obeyed by every command that has the option, and ``--no-`` turns it off."""
+    name = long_name(option).removeprefix("--")
+    of_build = command == "build" and name in artifacts.BUILD_OPTIONS
+    table: dict[str, Any] = {"build": {name: True}} if of_build else {name: True}
+    base = [*BASE[command], *(["--scan", "src"] if name == "allow-unknown" else [])]
+    before = call(command, *base)
+    (folder / "pyproject.toml").write_text(tomlkit.dumps({"tool": {"minreq": table}}))
+    by_configuration = changes(before, call(command, *base))
+    # What is the default already changes nothing.
+    assert {*by_configuration.values()} <= {True}
+    assert by_configuration or name in {"hashes", "annotate"}
+    off = call(command, *base, f"--no-{name}")
+    assert {*changes(before, off).values()} <= {False}
+
+
+#: Commands that run code of packages, or build it.
+RUNNING = {"lock", "verify", "providers", "build", "versions", "export", "sync"}
+
+
+def test_commands_that_run_code_have_the_option() -> None:
+    have = {command for command, option in ALL if long_name(option) == SANDBOX}
+    assert have == {*RUNNING, "doctor"}
+
+
+def test_require_sandbox_of_doctor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del folder
+    monkeypatch.setenv(SANDBOX_VARIABLE, "hooks")
+    assert main(["doctor"]) == 0
+    assert main(["doctor", SANDBOX]) == 1
+    assert "the kernel cannot isolate" in capsys.readouterr().err
+
+
+class Failing(Recorder):
+    """An engine that reports something, and fails."""
+
+    def __getattr__(self, method: str) -> Any:
+        def call(*arguments: Any) -> None:
+            for reporter in arguments:
+                if isinstance(reporter, Reporter):
+                    reporter.began(Step.MAP, "the detail")
+                    reporter.note("the note")
+                    reporter.fetched("the-file.whl", 5)
+            raise LockMissing(Path("the-lock"), "lock")
+
+        return call
+
+
+OUTPUT_CASES = [(command, option) for command, option in ALL if long_name(option) in OUTPUT]
+
+
+@pytest.mark.parametrize(("command", "option"), OUTPUT_CASES, ids=name_case)
+def test_output(command: str, option: click.Option, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = long_name(option)
+    arguments = [*command.split(), *BASE[command]]
+    if name == "--name":
+        assert main([*arguments, "--name", "x"], engine=Failing()) == 2  # type: ignore[arg-type]
+        table = {"locks": {name: {"output": f"of-{name}.txt", "index-url": f"https://{name}.example"} for name in "xy"}}
+        (folder / "pyproject.toml").write_text(tomlkit.dumps({"tool": {"minreq": table}}))
+        assert changes(*(call(command, *BASE[command], "--name", each) for each in "xy"))
+        return
+    main(arguments, engine=Failing())  # type: ignore[arg-type]  # It has all methods.
+    plain = capsys.readouterr()
+    status = main([*arguments, name], engine=Failing())  # type: ignore[arg-type]
+    found = capsys.readouterr()
+    if name == "--json":
+        document = json.loads(found.out)
+        assert document["schema"] == 1
+        assert status == 0 or document["exit_status"] == status
+        with pytest.raises(ValueError, match=r".*"):
+            json.loads(plain.out)
+    elif name == "--no-color":
+        assert os.environ["NO_COLOR"] == "1"
+    elif name == "--quiet" and command != "check":
+        assert "the note" in plain.err
+        assert "the note" not in found.err
+    elif name == "--verbose":
+        assert "the-file.whl" in found.err
+        assert "the-file.whl" not in plain.err
+
+
+def test_quiet_of_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has no progress; it prints one line about a good environment."""
+    del folder
+    lock = SimpleNamespace(selection=SimpleNamespace(kept=()))
+    engine = SimpleNamespace(check=lambda _settings: SimpleNamespace(lock=lock, gaps=()))
+    assert main(["check"], engine=engine) == 0  # type: ignore[arg-type]
+    assert "matches" in capsys.readouterr().out
+    assert main(["check", "-q"], engine=engine) == 0  # type: ignore[arg-type]
+    assert capsys.readouterr().out == ""
+
+
+def test_format_of_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del folder
+    engine = SimpleNamespace(diff=lambda _old, _new: difference.compare_locks(LOCK, LOCK))
+    printed = []
+    for form in ("text", "markdown"):
+        assert main(["diff", "a", "b", "--format", form], engine=engine) == 0  # type: ignore[arg-type]
+        printed.append(capsys.readouterr().out)
+    assert printed[0] != printed[1]
+    assert ["**" in each or "|" in each for each in printed] == [False, True]
+
+
+def test_all_of_exposure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"app/__init__.py": "".join(f"import app.m{each}\n" for each in range(12))}
+    sites = found_sites(folder, {**files, **{f"app/m{each}.py": "import gone" for each in range(12)}})
+    engine = SimpleNamespace(expose=lambda _settings, _reporter: SimpleNamespace(sites=tuple(sites)))
+    assert main(["exposure"], engine=engine) == 0  # type: ignore[arg-type]
+    first = capsys.readouterr().out
+    assert main(["exposure", "--all"], engine=engine) == 0  # type: ignore[arg-type]
+    every = capsys.readouterr().out
+    assert "--all prints them" in first
+    assert "--all prints them" not in every
+    assert len(every.splitlines()) == len(first.splitlines()) + 1
+
+
+@pytest.mark.parametrize(("case", "file"), sorted(TESTED.items()), ids=str)
+def test_what_is_tested_elsewhere(case: tuple[str, str], file: str) -> None:
+    command, option = case
+    text = ROOT.joinpath("tests", file).read_text("utf-8")
+    assert f'"{command}"' in text
+    assert f'"{option}"' in text
+
+
+#: Settings, and the files that use them.
+USERS: Mapping[type, tuple[str, ...]] = {
+    Settings: ("lock/*.py", "task/*.py", "providers/*.py", "config/settings.py"),
+    VerifySettings: ("verify/*.py",),
+    BuildSettings: ("build/*.py", "build/slim/*.py"),
+    VersionsSettings: ("versions.py",),
+    ExportSettings: ("export.py",),
+    EnvironmentSettings: ("environment.py",),
+    IndexOptions: ("task/task.py",),
+}
+
+
+@pytest.mark.parametrize("settings", USERS, ids=lambda each: each.__name__)
+def test_every_field_is_read(settings: type) -> None:
+    """A setting that no code reads would be an option without effect."""
+    files = [file for pattern in USERS[settings] for file in PACKAGE.glob(pattern)]
+    read = {
+        node.attr
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    named = {field.name for field in dataclasses.fields(settings)}
+    shown_by_cli = {"html", "plot"}
+    assert named - read <= shown_by_cli
+
+
+def test_dates_are_taken_from_the_configuration(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text(tomlkit.dumps({"tool": {"minreq": {"exclude-newer": date(2026, 1, 2)}}}))
+    assert call("lock", *BASE["lock"])["lock.0.exclude_newer"] == "2026-01-02"
