@@ -7,6 +7,7 @@ files, ``site`` in the standard library, and what the index of the Python commun
 from __future__ import annotations
 
 import configparser
+import os
 import stat
 import sys
 import zipfile
@@ -38,8 +39,13 @@ _START_UP = "it runs at every start of Python, without any import"
 _SCHEMES = frozenset({"purelib", "platlib", "scripts", "headers", "data"})
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _IS_ENCRYPTED = 0x1
-#: The bytes of a local header without its variable fields.
-_LOCAL_HEADER = 30
+#: The longest name of a file on the file systems that people use, in bytes.
+_MAX_NAME = 255
+#: How much of a longer path an error shows.
+_SHOWN_PATH = 80
+#: The longest path in a wheel, in bytes, and the deepest. A path on Linux has at most 4,096 bytes, and that of the
+#: environment comes before it. The longest known path has about 200 bytes in 15 folders.
+_MAX_PATH, _MAX_DEPTH = 1024, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +85,6 @@ def _check_bomb(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) ->
     if unpacked > MAX_BYTES or (unpacked > HARMLESS_BYTES and unpacked > MAX_RATIO * size):
         largest = max(entries, key=lambda entry: entry.file_size)
         raise HostileWheel(filename, largest.filename, f"{size:,} bytes would unpack to {unpacked:,}")
-    stop, before = 0, ""
-    for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        if entry.header_offset < stop:
-            raise HostileWheel(filename, entry.filename, f"it shares its bytes with {before}")
-        stop = entry.header_offset + _LOCAL_HEADER + entry.compress_size
-        before = entry.filename
 
 
 def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
@@ -98,6 +98,7 @@ def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
         raise HostileWheel(filename, path, "its path leads out of the wheel")
     if "\\" in path or any(part in {"", "."} for part in parts) or not path.isprintable():
         raise HostileWheel(filename, path, "its path means another place on another system")
+    _check_length(filename, path, parts)
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind == stat.S_IFLNK:
         raise HostileWheel(filename, path, "it is a link, which a wheel cannot have")
@@ -107,6 +108,21 @@ def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
         raise HostileWheel(filename, path, "it is encrypted, so that nobody can look into it")
     if entry.compress_type not in _COMPRESSIONS:
         raise HostileWheel(filename, path, "its compression method is not allowed in a wheel")
+
+
+def _check_length(filename: str, path: str, parts: Sequence[str]) -> None:
+    """Refuse a path that no system could install."""
+    longest = max(len(os.fsencode(part)) for part in parts)
+    if longest > _MAX_NAME:
+        raise HostileWheel(filename, _shorten(path), f"a name in it has {longest} bytes, more than {_MAX_NAME}")
+    length = len(os.fsencode(path))
+    if length > _MAX_PATH or len(parts) > _MAX_DEPTH:
+        rule = f"its path has {length:,} bytes in {len(parts):,} parts, more than {_MAX_PATH:,} or {_MAX_DEPTH}"
+        raise HostileWheel(filename, _shorten(path), rule)
+
+
+def _shorten(path: str) -> str:
+    return f"{path[:_SHOWN_PATH]}..."
 
 
 def _check_place(filename: str, path: str) -> None:
@@ -127,6 +143,17 @@ def _check_place(filename: str, path: str) -> None:
         _check_script(filename, path, place)
     if scheme == "data" and _is_of_environment(place):
         raise HostileWheel(filename, path, "it would overwrite files of the environment")
+    if scheme not in {"purelib", "platlib"}:
+        _check_start_up_names(filename, path, place)
+
+
+def _check_start_up_names(filename: str, path: str, place: str) -> None:
+    """Refuse files of start-up outside of ``site-packages``: no program needs them there, and Python may find them."""
+    for part in PurePosixPath(place.lower()).parts:
+        if part.partition(".")[0] in _START_UP_MODULES or is_start_up_file(part):
+            raise HostileWheel(filename, path, _START_UP)
+        if part == "pyvenv.cfg" or part.endswith("._pth"):
+            raise HostileWheel(filename, path, "it decides where Python looks for modules")
 
 
 def _check_script(filename: str, path: str, name: str) -> None:
@@ -140,13 +167,15 @@ def _check_script(filename: str, path: str, name: str) -> None:
 
 
 def _is_of_environment(place: str) -> bool:
-    """Whether a path below the prefix belongs to modules, interpreters or the description of an environment."""
-    parts = PurePosixPath(place.lower()).parts
-    return (
-        parts[:1] == ("pyvenv.cfg",)
-        or "site-packages" in parts
-        or "dist-packages" in parts
-        or (parts[:1] in {("bin",), ("scripts",)} and parts[-1].startswith("python"))
+    """Whether a path below the prefix belongs to an interpreter, or to modules that it finds."""
+    first, second, *_ = (*PurePosixPath(place.lower()).parts, "", "")
+    if first in {"bin", "scripts"}:
+        return second.startswith(("python", "pypy"))
+    if first in {"lib", "lib64"}:
+        # `lib/python3.12/os.py`, or `Lib/os.py` on Windows.
+        return second.startswith(("python", "pypy")) or second.partition(".")[0] in sys.stdlib_module_names
+    return first in {"dlls", "pyvenv.cfg"} or not {"site-packages", "dist-packages"}.isdisjoint(
+        place.lower().split("/")
     )
 
 
@@ -180,10 +209,10 @@ def check_start_up(filename: str, name: str, notices: Iterable[WheelNotice]) -> 
             raise HostileWheel(filename, notice.path, rule)
 
 
-def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[str]]) -> None:
+def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[str]], *, folder: str) -> None:
     """Refuse a RECORD that does not list every file of the wheel with a hash, or that lists a missing file.
 
-    *record* has its rows: path, hash, size. Raises ``HostileWheel``.
+    *record* has its rows: path, hash, size. *folder* is the ``.dist-info`` folder. Raises ``HostileWheel``.
     """
     rows: dict[str, Sequence[str]] = {}
     for row in record:
@@ -194,8 +223,7 @@ def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[
         rows[row[0]] = row
     present = set(paths)
     for path in sorted(present):
-        name = path.rpartition(".dist-info/")[2]
-        if name in {"RECORD", "RECORD.jws", "RECORD.p7s"}:
+        if path in {f"{folder}/RECORD", f"{folder}/RECORD.jws", f"{folder}/RECORD.p7s"}:
             continue
         if path not in rows:
             raise HostileWheel(filename, path, "RECORD does not list it")
