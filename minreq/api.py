@@ -40,6 +40,7 @@ from minreq.lockfile import difference, reading
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.requirements import render
 from minreq.model import Lock
+from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter
 from minreq.verify import verify as verifying
 
@@ -95,7 +96,7 @@ def lock(
     *others* are other fields of ``minreq.config.Settings``, with their types. Raises every branch of ``MinreqError``.
     """
     fields = {
-        "root": root if isinstance(root, Requirement) else Requirement(root),
+        "root": root if isinstance(root, Requirement) else parse_requirement(root),
         "providers": tuple(providers),
         "features": tuple(features),
         "smokes": tuple(smokes),

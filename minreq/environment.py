@@ -22,6 +22,7 @@ from minreq.index.settings import IndexSettings
 from minreq.lockfile import reading
 from minreq.lockfile.requirements import parse
 from minreq.model import Lock, Platform
+from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
 from minreq.task import task
@@ -184,7 +185,7 @@ def _find_unmet(
     for name, lines in requires.items():
         for line in sorted(lines):
             try:
-                requirement = Requirement(line)
+                requirement = parse_requirement(line)
             except InvalidRequirement:
                 continue
             if requirement.marker is not None and not requirement.marker.evaluate({**platform.markers, "extra": ""}):

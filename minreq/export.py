@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -23,6 +23,7 @@ from minreq.lockfile import edits, pylock, reading, uv, writing
 from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
 from minreq.lockfile.requirements import pinned_files as files
 from minreq.model import Candidate, Lock, Sdist, Wheel
+from minreq.model.parsing import parse_requirement, parse_version
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
 from minreq.task import task
@@ -239,7 +240,7 @@ def _requested_extras(
     texts = [lock.root, *(each for lines in requires.values() for each in lines)]
     for text in texts:
         try:
-            requirement = Requirement(text)
+            requirement = parse_requirement(text)
         except InvalidRequirement:
             continue
         if requirement.extras:
@@ -255,4 +256,4 @@ def _requirement_lines(wheels: Mapping[NormalizedName, list[Path]]) -> Iterator[
 
 
 def _version_of_wheel(path: Path) -> Version:
-    return Version(path.name.split("-")[1])
+    return parse_version(path.name.split("-")[1])

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from minreq.analyze.containers import Container
 from minreq.analyze.kinds import Kind, is_shared_object, kind_of
 from minreq.analyze.symbols import symbol_bytes
+from minreq.model.parsing import parse_requirement
 
 #: The owners of files that no distribution owns.
 INTERPRETER = "(interpreter)"
@@ -115,7 +116,7 @@ def _read_distribution(folder: str, metadata: bytes) -> InstalledDistribution | 
 def _required_projects(texts: Iterable[str]) -> Iterator[NormalizedName]:
     for text in texts:
         try:
-            requirement = Requirement(text)
+            requirement = parse_requirement(text)
         except InvalidRequirement:
             continue
         if requirement.marker is None or "extra" not in str(requirement.marker):

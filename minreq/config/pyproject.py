@@ -117,7 +117,8 @@ def _read_table(file: Path) -> Mapping[str, Any] | None:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationUnreadable(file, error.strerror or str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # No TOML, no UTF-8, a number of thousands of digits, or tables nested as deeply.
         raise ConfigurationUnreadable(file, str(error)) from error
     tool = document.get("tool")
     table = tool.get("minreq") if isinstance(tool, dict) else None

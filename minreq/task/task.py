@@ -23,6 +23,7 @@ from minreq.index.settings import IndexSettings
 from minreq.index.urls import local_path
 from minreq.lockfile import evidence
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
+from minreq.model.parsing import parse_version
 from minreq.profiles import loader, planner
 from minreq.requirements import RequirementsFile, UserRequirement
 from minreq.task import smokefiles
@@ -290,6 +291,6 @@ def known_bad_releases(profile: loader.Profile | None) -> Mapping[NormalizedName
     """Return the known-bad releases of the profile, by name."""
     releases: dict[NormalizedName, frozenset[Version]] = {}
     for each in profile.refused if profile else ():
-        versions = frozenset(Version(specifier.version) for specifier in each.versions)
+        versions = frozenset(parse_version(specifier.version) for specifier in each.versions)
         releases[each.name] = releases.get(each.name, frozenset()) | versions
     return releases

@@ -13,6 +13,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import ArtifactUnreadable
+from minreq.model.parsing import parse_version
 from minreq.system import temporary
 
 #: What tools that make environments install into each; pip-sync leaves pip alone too.
@@ -57,7 +58,7 @@ def installed_versions(folders: Iterable[Path]) -> Mapping[NormalizedName, Versi
         if "Name" in metadata and "Version" in metadata:
             # An interrupted uninstall leaves metadata that is no distribution.
             with suppress(InvalidName, InvalidVersion):
-                found.setdefault(canonicalize_name(metadata["Name"], validate=True), Version(metadata["Version"]))
+                found.setdefault(canonicalize_name(metadata["Name"], validate=True), parse_version(metadata["Version"]))
     return dict(sorted(found.items()))
 
 

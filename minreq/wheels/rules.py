@@ -21,6 +21,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HostileWheel
+from minreq.model.parsing import parse_version
 
 #: The largest known wheels have about 30,000 entries.
 MAX_ENTRIES = 200_000
@@ -243,7 +244,7 @@ def check_metadata(filename: str, path: str, text: str, *, name: NormalizedName,
     headers = HeaderParser().parsestr(text)
     in_metadata = str(headers.get("Name", "")), str(headers.get("Version", ""))
     try:
-        same = canonicalize_name(in_metadata[0]) == name and Version(in_metadata[1]) == version
+        same = canonicalize_name(in_metadata[0]) == name and parse_version(in_metadata[1]) == version
     except InvalidVersion:
         same = False
     if not same:
