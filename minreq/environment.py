@@ -163,7 +163,7 @@ def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Plat
         platform = lock.proven_on
         version = platform.python_version
         scratch = stack.enter_context(temporary.make_temporary_folder())
-        folder = stack.enter_context(artifact.open_tree(environment, scratch))
+        folder = stack.enter_context(artifact.open_tree(environment, scratch, metadata_only=True))
         return platform, artifact.find_import_folders(folder, (version.major, version.minor), named=environment)
     interpreter = runtime.find_interpreter(environment)
     return interpreter.platform, runtime.site_folders(interpreter)

@@ -24,6 +24,7 @@ from scenariorun import FileDownloader
 
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.model import Wheel
+from minreq.system import zipfiles
 from minreq.wheels import rules
 from minreq.wheels.store import Store, sha256
 
@@ -454,7 +455,7 @@ def test_encrypted_and_countless_entries_are_refused() -> None:
     info.flag_bits, info.header_offset = 1, 0
     with pytest.raises(HostileWheel, match="encrypted"):
         rules.check_directory(NAME, [info], 100)
-    many = [zipfile.ZipInfo("evil/x.py")] * (rules.MAX_ENTRIES + 1)
+    many = [zipfile.ZipInfo("evil/x.py")] * (zipfiles.MAX_ENTRIES + 1)
     with pytest.raises(HostileWheel, match="entries, more than"):
         rules.check_directory(NAME, many, 1 << 30)
 

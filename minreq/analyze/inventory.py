@@ -7,6 +7,7 @@ import io
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
@@ -130,9 +131,11 @@ def _recorded_files(container: Container, folder: str) -> Iterator[str]:
     record, listed = f"{folder}/RECORD", f"{folder}/installed-files.txt"
     yield from (path for path in sizes if path.startswith(f"{folder}/"))
     if record in sizes:
-        for row in csv.reader(io.StringIO(container.read(record).decode("utf-8", "replace"))):
-            if row:
-                yield _join_path(root, row[0])
+        # What is no CSV from some line on, lists nothing there.
+        with suppress(csv.Error):
+            for row in csv.reader(io.StringIO(container.read(record).decode("utf-8", "replace"))):
+                if row:
+                    yield _join_path(root, row[0])
     elif listed in sizes:
         for line in container.read(listed).decode("utf-8", "replace").splitlines():
             yield _join_path(folder, line)

@@ -1,4 +1,4 @@
-"""Reads files that a child may have replaced by something else: a pipe or a device must not block minreq."""
+"""Reads files that may be something else, by a mistake or by a child: a pipe or a device must not block minreq."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 1 << 20
 
@@ -20,21 +21,29 @@ def read_end(path: Path, limit: int) -> bytes:
     return _read(path, limit, from_end=True)
 
 
-def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
+def read_text(path: Path) -> str:
+    """Return the text of a regular file in UTF-8; raise ``UnicodeDecodeError``, otherwise like `read`."""
+    with open_stream(path) as stream:
+        return stream.read().decode("utf-8")
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Open a regular file; raise ``OSError`` for anything else; never wait."""
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
+    with open_stream(path) as stream:
         if from_end:
-            os.lseek(descriptor, max(status.st_size - limit, 0), os.SEEK_SET)
-        with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            # One read of *limit* bytes would allocate all of them.
-            pieces = []
-            while limit > 0 and (piece := stream.read(min(limit, _CHUNK))):
-                pieces.append(piece)
-                limit -= len(piece)
-            return b"".join(pieces)
-    finally:
-        os.close(descriptor)
+            stream.seek(max(os.fstat(stream.fileno()).st_size - limit, 0))
+        # One read of *limit* bytes would allocate all of them.
+        pieces = []
+        while limit > 0 and (piece := stream.read(min(limit, _CHUNK))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)

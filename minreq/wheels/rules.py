@@ -7,7 +7,6 @@ files, ``site`` in the standard library, and what the index of the Python commun
 from __future__ import annotations
 
 import configparser
-import os
 import stat
 import sys
 import zipfile
@@ -22,15 +21,8 @@ from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HostileWheel
 from minreq.model.parsing import parse_version
+from minreq.system import zipfiles
 
-#: The largest known wheels have about 30,000 entries.
-MAX_ENTRIES = 200_000
-#: No known wheel unpacks to more bytes, and no deployment could hold it.
-MAX_BYTES = 16 << 30
-#: A wheel that unpacks to fewer bytes is no bomb, whatever its compression.
-HARMLESS_BYTES = 64 << 20
-#: Unpacked bytes for each byte of the archive. Program text reaches 10, a table of zeros some dozens.
-MAX_RATIO = 200
 #: The largest metadata file that is read (RECORD, WHEEL, METADATA, entry points), in bytes.
 MAX_METADATA = 64 << 20
 
@@ -40,13 +32,6 @@ _START_UP = "it runs at every start of Python, without any import"
 _SCHEMES = frozenset({"purelib", "platlib", "scripts", "headers", "data"})
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _IS_ENCRYPTED = 0x1
-#: The longest name of a file on the file systems that people use, in bytes.
-_MAX_NAME = 255
-#: How much of a longer path an error shows.
-_SHOWN_PATH = 80
-#: The longest path in a wheel, in bytes, and the deepest. A path on Linux has at most 4,096 bytes, and that of the
-#: environment comes before it. The longest known path has about 200 bytes in 15 folders.
-_MAX_PATH, _MAX_DEPTH = 1024, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +49,10 @@ def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int
 
     Return notices on what is allowed and unusual. Raises ``HostileWheel`` with the file and the rule.
     """
-    _check_bomb(filename, entries, size)
+    try:
+        zipfiles.check_entries(entries, size)
+    except zipfiles.ArchiveRefused as refused:
+        raise HostileWheel(filename, refused.path, refused.why) from None
     paths = []
     for entry in entries:
         _check_entry(filename, entry)
@@ -79,15 +67,6 @@ def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int
     return tuple(_notices(paths))
 
 
-def _check_bomb(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> None:
-    if len(entries) > MAX_ENTRIES:
-        raise HostileWheel(filename, "its directory", f"it has {len(entries):,} entries, more than {MAX_ENTRIES:,}")
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MAX_BYTES or (unpacked > HARMLESS_BYTES and unpacked > MAX_RATIO * size):
-        largest = max(entries, key=lambda entry: entry.file_size)
-        raise HostileWheel(filename, largest.filename, f"{size:,} bytes would unpack to {unpacked:,}")
-
-
 def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
     """Refuse a path that leads elsewhere on some system, and an entry that is no regular file."""
     # The raw name: zipfile cuts it at a NUL, and systems differ in what separates folders.
@@ -99,7 +78,6 @@ def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
         raise HostileWheel(filename, path, "its path leads out of the wheel")
     if "\\" in path or any(part in {"", "."} for part in parts) or not path.isprintable():
         raise HostileWheel(filename, path, "its path means another place on another system")
-    _check_length(filename, path, parts)
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind == stat.S_IFLNK:
         raise HostileWheel(filename, path, "it is a link, which a wheel cannot have")
@@ -109,21 +87,6 @@ def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
         raise HostileWheel(filename, path, "it is encrypted, so that nobody can look into it")
     if entry.compress_type not in _COMPRESSIONS:
         raise HostileWheel(filename, path, "its compression method is not allowed in a wheel")
-
-
-def _check_length(filename: str, path: str, parts: Sequence[str]) -> None:
-    """Refuse a path that no system could install."""
-    longest = max(len(os.fsencode(part)) for part in parts)
-    if longest > _MAX_NAME:
-        raise HostileWheel(filename, _shorten(path), f"a name in it has {longest} bytes, more than {_MAX_NAME}")
-    length = len(os.fsencode(path))
-    if length > _MAX_PATH or len(parts) > _MAX_DEPTH:
-        rule = f"its path has {length:,} bytes in {len(parts):,} parts, more than {_MAX_PATH:,} or {_MAX_DEPTH}"
-        raise HostileWheel(filename, _shorten(path), rule)
-
-
-def _shorten(path: str) -> str:
-    return f"{path[:_SHOWN_PATH]}..."
 
 
 def _check_place(filename: str, path: str) -> None:

@@ -8,7 +8,6 @@ import hashlib
 import io
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
@@ -22,6 +21,7 @@ from installer.utils import Scheme
 from packaging.utils import parse_wheel_filename
 
 from minreq.errors import BrokenWheel, HostileWheel
+from minreq.system import regularfile, zipfiles
 from minreq.wheels import rules
 from minreq.wheels.rules import WheelNotice
 from minreq.wheels.ziplayout import check_layout
@@ -45,7 +45,7 @@ def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -
     }
     (folder / "lib").mkdir()
     try:
-        with archive.open("rb") as stream, zipfile.ZipFile(archive) as file, warnings.catch_warnings():
+        with regularfile.open_stream(archive) as stream, zipfile.ZipFile(archive) as file, warnings.catch_warnings():
             notices = rules.check_directory(archive.name, file.infolist(), archive.stat().st_size)
             check_layout(archive.name, stream, file.infolist())
             name, version, _, _ = parse_wheel_filename(archive.name)
@@ -58,19 +58,15 @@ def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -
             destination = _Destination(schemes, interpreter="python", script_kind="posix")
             destination.expect_record(archive.name, record)
             install(source, destination, additional_metadata={})
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise BrokenWheel(archive.name, str(error)) from error
+    except OSError:
+        raise  # A fault of the store.
     except (
-        zipfile.BadZipFile,
-        zlib.error,
+        *zipfiles.READ_ERRORS,
         InstallerError,
-        ValueError,
         KeyError,
-        IndexError,
         AssertionError,  # installer raises it for a RECORD with wrong columns.
-        EOFError,
-        NotImplementedError,
-        FileExistsError,
-        NotADirectoryError,
-        IsADirectoryError,
     ) as error:
         raise BrokenWheel(archive.name, str(error) or type(error).__name__) from error
     return notices
@@ -86,7 +82,10 @@ def read_record(tree: Path) -> Sequence[Sequence[str]]:
 
 
 def _rows(text: str) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        return [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise ValueError(f"its RECORD cannot be read: {error}") from error
 
 
 def _check_dist_info(
