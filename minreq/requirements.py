@@ -22,6 +22,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable
 from minreq.model.parsing import parse_requirement, shorten
+from minreq.system import regularfile
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 #: pip replaces variables of this spelling only.
@@ -230,8 +231,9 @@ def _parse_requirement(text: str) -> Requirement:
 def _read_text(path: Path) -> str:
     """Return the text, in the encoding that the file declares as Python source does, else UTF-8."""
     try:
-        with tokenize.open(path) as file:
-            return file.read()
+        with regularfile.open_stream(path) as file:
+            encoding, _ = tokenize.detect_encoding(file.readline)
+        return regularfile.read_text(path, encoding)
     except FileNotFoundError as error:
         nearest = difflib.get_close_matches(path.name, _sibling_names(path), n=1)
         suggestion = f"; did you mean {path.with_name(nearest[0])}?" if nearest else ""

@@ -68,8 +68,7 @@ class Folder:
     def read(self, path: str) -> bytes:
         """Return the contents of a file; raises `TreeUnreadable`."""
         try:
-            with regularfile.open_stream(self._folder / path) as stream:
-                return stream.read()
+            return regularfile.read_whole(self._folder / path)
         except OSError as error:
             raise TreeUnreadable(self._folder / path, error.strerror or str(error)) from error
 

@@ -22,6 +22,7 @@ from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, UnknownLock
+from minreq.system import regularfile
 
 _LOCKS = "locks"
 _BUILD = "build"
@@ -114,7 +115,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def _read_table(file: Path) -> Mapping[str, Any] | None:
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(regularfile.read_text(file))
     except OSError as error:
         raise ConfigurationUnreadable(file, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:

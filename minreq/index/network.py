@@ -97,6 +97,8 @@ class Network(httpx.BaseTransport):
     def _new_pool(self, proxy: str | None, *, verified: bool) -> httpx.HTTPTransport:
         context = _make_ssl_context(self._settings.cert)
         if self._settings.client_cert:
+            if Path(self._settings.client_cert).is_fifo():
+                raise PipSettingInvalid("client-cert", self._settings.client_cert, "a certificate in a file")
             try:
                 context.load_cert_chain(self._settings.client_cert)
             except OSError as error:
@@ -183,6 +185,8 @@ def _make_ssl_context(cert: str | None) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
         return context
+    if Path(cert).exists() and not (Path(cert).is_file() or Path(cert).is_dir()):
+        raise PipSettingInvalid("cert", cert, "a file or folder of certificates")
     try:
         if Path(cert).is_dir():
             return ssl.create_default_context(capath=cert)

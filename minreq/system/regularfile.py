@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
@@ -21,19 +22,29 @@ def read_end(path: Path, limit: int) -> bytes:
     return _read(path, limit, from_end=True)
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a regular file in UTF-8; raise ``UnicodeDecodeError``, otherwise like `read`."""
+def read_whole(path: Path | str) -> bytes:
+    """Return a regular file; otherwise like `read`."""
     with open_stream(path) as stream:
-        return stream.read().decode("utf-8")
+        return stream.read()
 
 
-def open_stream(path: Path) -> BinaryIO:
-    """Open a regular file; raise ``OSError`` for anything else; never wait."""
+def read_text(path: Path | str, encoding: str = "utf-8", *, errors: str = "strict") -> str:
+    """Return the text of a regular file; raise ``UnicodeDecodeError``, otherwise like `read`."""
+    with open_stream(path) as stream, io.TextIOWrapper(stream, encoding, errors) as text:
+        return text.read()
+
+
+def open_stream(path: Path | str) -> BinaryIO:
+    """Open a regular file or the null device; raise ``OSError`` for anything else; never wait."""
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    # The null device is a usual way to name an empty file.
+    if stat.S_ISREG(status.st_mode) or os.path.samestat(status, Path(os.devnull).stat()):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 

@@ -26,6 +26,7 @@ from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
 from minreq.model.parsing import parse_version
 from minreq.profiles import loader, planner
 from minreq.requirements import RequirementsFile, UserRequirement
+from minreq.system import regularfile
 from minreq.task import smokefiles
 from minreq.wheels.importmap import ImportMap
 
@@ -277,7 +278,7 @@ def read_previous_lock(settings: Settings) -> Lock | None:
         return None
     file = evidence.evidence_path(settings.output)
     try:
-        return evidence.load(file.read_text("utf-8"), filename=file.name)
+        return evidence.load(regularfile.read_text(file), filename=file.name)
     except (OSError, UnicodeDecodeError, EvidenceUnreadable):
         return None  # A new lock does not depend on the evidence of the previous one.
 

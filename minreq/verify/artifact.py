@@ -54,8 +54,15 @@ def find_import_folders(folder: Path, python: tuple[int, int], *, named: Path) -
 
 
 def installed_versions(folders: Iterable[Path]) -> Mapping[NormalizedName, Version]:
-    """Return the versions of the distributions in *folders*; of several with one name the first counts."""
+    """Return the versions of the distributions in *folders*; of several with one name the first counts.
+
+    Raises `ArtifactUnreadable` for metadata that cannot be read without waiting.
+    """
     found: dict[NormalizedName, Version] = {}
+    folders = tuple(folders)
+    for file in (file for folder in folders for file in folder.glob("*.dist-info/*")):
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise ArtifactUnreadable(file, "it is no regular file")
     for distribution in distributions(path=[str(folder) for folder in folders]):
         metadata = distribution.metadata
         if "Name" in metadata and "Version" in metadata:
