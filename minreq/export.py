@@ -15,7 +15,6 @@ from packaging.version import Version
 
 from minreq import interpreter as runtime
 from minreq.config.exports import ExportSettings
-from minreq.config.settings import parse_command
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index import sdist as building
 from minreq.index.client import IndexClient
@@ -26,7 +25,7 @@ from minreq.model import Candidate, Lock, Sdist, Wheel
 from minreq.model.parsing import parse_requirement, parse_version
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
-from minreq.task import task
+from minreq.task import fromlock, task
 from minreq.wheels import repacking
 from minreq.wheels.store import Store
 
@@ -71,7 +70,7 @@ def export(settings: ExportSettings, reporter: Reporter) -> ExportResult:
     elif settings.format == "uv-excludes":
         text = uv.render_excludes(lock, made_from=made_from, filename=output.name)
     else:
-        overridden = {canonicalize_name(each.name) for each in parse_command(lock.command).get("overrides", ())}
+        overridden = {canonicalize_name(each.name) for each in fromlock.read_command(lock).get("overrides", ())}
         text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
     writing.write_files({output: text})
     return ExportResult(lock=lock, output=output)
