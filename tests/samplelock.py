@@ -251,7 +251,10 @@ def _pins(kept: tuple[Kept, ...], left_out: tuple[LeftOut, ...]) -> dict[Normali
 def with_selection(lock: Lock, kept: tuple[Kept, ...], left_out: tuple[LeftOut, ...]) -> Lock:
     """*lock* with another selection, and the closure that goes with it."""
     pins = _pins(kept, left_out)
-    resolution = replace(lock.resolution, pins=pins, provided=lock.resolution.provided & pins.keys())
+    root = lock.resolution.root if lock.resolution.root in pins else min(pins)
+    resolution = replace(
+        lock.resolution, pins=pins, root=root, provided=lock.resolution.provided & pins.keys(), requires={}, extras={}
+    )
     return replace(lock, resolution=resolution, selection=Selection(kept=kept, left_out=left_out))
 
 

@@ -11,7 +11,7 @@ from minreq.model import Lock
 from minreq.model.parsing import parse_requirement, shorten
 
 #: The markers of a platform that every lock has and that commands read.
-_MARKERS = ("os_name", "platform_machine", "platform_python_implementation", "python_version", "sys_platform")
+_MARKERS = ("platform_machine", "platform_python_implementation", "python_version", "sys_platform")
 
 
 def check(lock: Lock) -> None:
@@ -29,6 +29,11 @@ def check(lock: Lock) -> None:
     for key, names in named.items():
         if unknown := sorted(names - resolution.pins.keys()):
             raise DecodeError(f"resolution.{key}", f"{shorten(unknown[0])} is not in the selection")
+    if not lock.platforms:
+        raise DecodeError("platforms", "is empty")
+    for index, kept in enumerate(lock.selection.kept):
+        if kept.candidate.sdist is None and not kept.candidate.wheels:
+            raise DecodeError(f"selection.kept[{index}].candidate.wheels", "is empty")
     platforms = {f"platforms[{index}]": platform for index, platform in enumerate(lock.platforms)}
     for key, platform in {"proven_on": lock.proven_on, **platforms}.items():
         if missing := [name for name in _MARKERS if name not in platform.markers]:
