@@ -17,6 +17,7 @@ def main() -> int:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # Without this, half of the import of httpx is its command line, with rich and Pygments.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    cli.open_standard_streams()
     status = cli.main()
     # Otherwise Python collects all objects once more at its end, which takes a second.
     gc.freeze()

@@ -24,6 +24,7 @@ from minreq.lockfile import reading
 from minreq.lockfile.pinnedfiles import PinnedFileFinder
 from minreq.lockfile.requirements import LockedFile, parse
 from minreq.model import Lock, Platform
+from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter, Step
 from minreq.sdists.builder import SdistBuilder
 from minreq.system import temporary
@@ -208,7 +209,7 @@ def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Plat
         platform = lock.proven_on
         version = platform.python_version
         scratch = stack.enter_context(temporary.make_temporary_folder())
-        folder = stack.enter_context(artifact.open_tree(environment, scratch))
+        folder = stack.enter_context(artifact.open_tree(environment, scratch, metadata_only=True))
         return platform, artifact.find_import_folders(folder, (version.major, version.minor), named=environment)
     interpreter = runtime.find_interpreter(environment)
     return interpreter.platform, runtime.site_folders(interpreter)
@@ -230,7 +231,7 @@ def _find_unmet(
     for name, lines in requires.items():
         for line in sorted(lines):
             try:
-                requirement = Requirement(line)
+                requirement = parse_requirement(line)
             except InvalidRequirement:
                 continue
             if requirement.marker is not None and not requirement.marker.evaluate({**platform.markers, "extra": ""}):

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq import interpreter as runtime
 from minreq.config import STDOUT
 from minreq.config.exports import ExportSettings, default_output
-from minreq.config.settings import parse_command
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index.client import IndexClient
 from minreq.lockfile import edits, pylock, reading, uv, writing
 from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
 from minreq.lockfile.requirements import pinned_files as files
 from minreq.model import Candidate, Lock, Sdist, Wheel
+from minreq.model.parsing import parse_requirement, parse_version
 from minreq.reporting import Reporter, Step
 from minreq.sdists.builder import SdistBuilder
 from minreq.system import temporary
-from minreq.task import task
+from minreq.task import fromlock, task
 from minreq.wheels import repacking
 from minreq.wheels.store import Store
 
@@ -76,7 +76,7 @@ def export(settings: ExportSettings, reporter: Reporter) -> ExportResult:
     elif settings.format == "uv-excludes":
         text = uv.render_excludes(lock, made_from=made_from, filename=filename)
     else:
-        overridden = {canonicalize_name(each.name) for each in parse_command(lock.command).get("overrides", ())}
+        overridden = {canonicalize_name(each.name) for each in fromlock.read_command(lock).get("overrides", ())}
         text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
     if not is_printed:
         writing.write_files({output: text})
@@ -250,7 +250,7 @@ def _requested_extras(
     texts = [lock.root, *(each for lines in requires.values() for each in lines)]
     for text in texts:
         try:
-            requirement = Requirement(text)
+            requirement = parse_requirement(text)
         except InvalidRequirement:
             continue
         if requirement.extras:
@@ -266,4 +266,4 @@ def _requirement_lines(wheels: Mapping[NormalizedName, list[Path]]) -> Iterator[
 
 
 def _version_of_wheel(path: Path) -> Version:
-    return Version(path.name.split("-")[1])
+    return parse_version(path.name.split("-")[1])

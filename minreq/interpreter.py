@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from minreq.errors import PythonNotFound, PythonUnusable, UnknownPlatform
 from minreq.model import Platform
+from minreq.model.parsing import parse_version
 
 #: The oldest Python that minreq locks for and runs a smoke on.
 OLDEST_PYTHON = (3, 10)
@@ -107,7 +108,7 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
             check=False,
         )
         facts = json.loads(answer.stdout) if not answer.returncode else None
-    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+    except (OSError, subprocess.TimeoutExpired, ValueError, RecursionError) as error:
         raise PythonUnusable(str(executable), f"it does not answer as a Python does ({error})") from error
     if facts is None:
         last_line = (answer.stderr.strip().splitlines() or ["nothing"])[-1]
@@ -121,7 +122,7 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
         base_prefix=Path(facts["base_prefix"]),
         platform=Platform(
             name="host",
-            python_version=Version(facts["version"]),
+            python_version=parse_version(facts["version"]),
             markers=dict(sorted(facts["markers"].items())),
             tags=tuple(Tag(*tag.split("-")) for tag in facts["tags"]),
         ),
@@ -157,7 +158,7 @@ def site_folders(interpreter: Interpreter) -> tuple[Path, ...]:
             check=True,
         )
         return tuple(dict.fromkeys(map(Path, json.loads(answer.stdout))))
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError, RecursionError) as error:
         raise PythonUnusable(str(interpreter.executable), f"it does not report its site-packages ({error})") from error
 
 

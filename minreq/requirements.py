@@ -21,6 +21,8 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 
 from minreq.errors import PipSettingInvalid, RequirementsUnreadable
+from minreq.model.parsing import parse_requirement, shorten
+from minreq.system import regularfile
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 #: pip replaces variables of this spelling only.
@@ -147,7 +149,7 @@ class _Reader:
     def _add_requirement(self, text: str, origin: str, line: int, *, constraint: bool) -> None:
         requirement = _parse_requirement(_OPTION.split(text, maxsplit=1)[0])
         if constraint and requirement.extras:
-            raise _LineError(f"{text!r}: a constraint has no extras")
+            raise _LineError(f"{shorten(text)!r}: a constraint has no extras")
         user_requirement = UserRequirement(requirement=requirement, origin=origin, line=line)
         (self._constraints if constraint else self._requirements).append(user_requirement)
 
@@ -180,11 +182,11 @@ def _parse_options(text: str) -> Iterator[tuple[str, Any]]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise _LineError(f"{text!r}: {error}") from error
+        raise _LineError(f"{shorten(text)!r}: {error}") from error
     for name, value in vars(_OPTION_PARSER.parse_args(words)).items():
         if name == "editable":
             problem = "is editable and has no released version to lock; build a wheel for --find-links"
-            raise _LineError(f"{text!r} {problem}")
+            raise _LineError(f"{shorten(text)!r} {problem}")
         if name in _REFUSED:
             raise _LineError(f"--{name.replace('_', '-')} {_REFUSED[name]}")
         for single in value if isinstance(value, list) else (value,):
@@ -210,26 +212,28 @@ def _included_path(path: Path, location: str) -> Path:
 
 
 def _parse_requirement(text: str) -> Requirement:
+    shown = repr(shorten(text))
     try:
-        requirement = Requirement(text)
+        requirement = parse_requirement(text)
     except InvalidRequirement as error:
         if "/" in text or "\\" in text:
-            raise _LineError(f"{text!r} is a path or URL, which has no version to lock; use --find-links") from error
+            raise _LineError(f"{shown} is a path or URL, which has no version to lock; use --find-links") from error
         first, *_ = str(error).splitlines()
-        raise _LineError(f"{text!r} is no requirement: {first}") from error
+        raise _LineError(f"{shown} is no requirement: {first}") from error
     if requirement.url is not None:
-        raise _LineError(f"{text!r} is a URL, which has no version to lock; use --find-links")
+        raise _LineError(f"{shown} is a URL, which has no version to lock; use --find-links")
     # A name may hold dots; pip takes what ends like an archive for a file.
     if requirement.name.endswith(_ARCHIVES):
-        raise _LineError(f"{text!r} is a file, which has no version to lock; use --find-links")
+        raise _LineError(f"{shown} is a file, which has no version to lock; use --find-links")
     return requirement
 
 
 def _read_text(path: Path) -> str:
     """Return the text, in the encoding that the file declares as Python source does, else UTF-8."""
     try:
-        with tokenize.open(path) as file:
-            return file.read()
+        with regularfile.open_stream(path) as file:
+            encoding, _ = tokenize.detect_encoding(file.readline)
+        return regularfile.read_text(path, encoding)
     except FileNotFoundError as error:
         nearest = difflib.get_close_matches(path.name, _sibling_names(path), n=1)
         suggestion = f"; did you mean {path.with_name(nearest[0])}?" if nearest else ""

@@ -251,13 +251,17 @@ def _pins(kept: tuple[Kept, ...], left_out: tuple[LeftOut, ...]) -> dict[Normali
 def with_selection(lock: Lock, kept: tuple[Kept, ...], left_out: tuple[LeftOut, ...]) -> Lock:
     """*lock* with another selection, and the closure that goes with it."""
     pins = _pins(kept, left_out)
-    resolution = replace(lock.resolution, pins=pins, provided=lock.resolution.provided & pins.keys())
+    root = lock.resolution.root if lock.resolution.root in pins else min(pins)
+    resolution = replace(
+        lock.resolution, pins=pins, root=root, provided=lock.resolution.provided & pins.keys(), requires={}, extras={}
+    )
     return replace(lock, resolution=resolution, selection=Selection(kept=kept, left_out=left_out))
 
 
 # Any lock. Texts include what breaks naive writers: line boundaries of Unicode, number signs, backslashes, surrogates.
 _TEXTS = st.text(max_size=12) | st.sampled_from(["a\nb", "x\u2028evil==1", "# \\", "\udc80", "\x1cq==1", ""])
 _NAMES = st.from_regex(r"[a-z0-9]{1,3}(-[a-z0-9]{1,2})?", fullmatch=True).map(canonicalize_name)
+_REQUIREMENTS = st.sampled_from(["a", "a[b]", "a-b==1.0", "a>1; os_name == 'x'"])
 _VERSIONS = st.sampled_from(["0.1", "1.0.post1", "2!3.4rc1", "1.0+local.1", "26.7"])
 _TAGS = st.sampled_from(["py3-none-any", "cp312-cp312-manylinux_2_28_x86_64", "py2.py3-none-any"])
 _NEEDS = st.sampled_from(QuestionKind)
@@ -321,7 +325,7 @@ def _kept(draw: st.DrawFn, name: NormalizedName) -> Kept:
         question=draw(st.none() | _QUESTIONS),
         askers=draw(_ASKERS),
         loaded=draw(_sorted_texts()),
-        extra=draw(st.none() | _TEXTS),
+        extra=draw(st.none() | _REQUIREMENTS),
     )
 
 
@@ -367,11 +371,11 @@ def _resolutions(draw: st.DrawFn, pins: Mapping[NormalizedName, Candidate]) -> R
     passed_over = st.builds(PassedOver, name=_NAMES, version=_VERSIONS.map(Version), reason=_TEXTS)
     return Resolution(
         pins=pins,
-        root=draw(_NAMES),
+        root=draw(st.sampled_from(sorted(pins))),
         whole=draw(some),
         provided=draw(some),
-        requires=draw(st.dictionaries(_NAMES, st.frozensets(_NAMES, max_size=3), max_size=2)),
-        extras=draw(st.dictionaries(_NAMES, _TEXTS, max_size=2)),
+        requires=draw(st.dictionaries(st.sampled_from(sorted(pins)), st.frozensets(_NAMES, max_size=3), max_size=2)),
+        extras=draw(st.dictionaries(st.sampled_from(sorted(pins)), _REQUIREMENTS, max_size=2)),
         passed_over=tuple(draw(st.lists(passed_over, max_size=3))),
         notes=tuple(draw(st.lists(_TEXTS, max_size=2))),
     )
@@ -397,7 +401,7 @@ def locks(draw: st.DrawFn) -> Lock:
         for name in sorted(draw(st.sets(st.sampled_from(["a", "b", "host"]), min_size=1)))
     ]
     return Lock(
-        root=draw(_TEXTS),
+        root=draw(_REQUIREMENTS),
         command="lock",
         stages=draw(_sorted_texts()),
         resolution=draw(_resolutions(_pins(kept, left_out))),

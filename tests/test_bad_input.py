@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,74 @@ def test_any_bytes(name: str, data: st.DataObject) -> None:
 def test_what_was_found(name: str, data: bytes) -> None:
     with pytest.raises(MinreqError):
         TARGETS[name](data)
+
+
+#: A number that Python refuses to read, a marker that packaging cannot parse, and JSON that Python cannot.
+NUMBER, MARKER, DEEP = b"1" * 5000, b"(" * 1000 + b"os_name == 'a'" + b")" * 1000, b"[" * 100_000
+EXCESSIVE: Mapping[str, tuple[bytes, ...]] = {
+    "json_page": (
+        json.dumps(PAGE).replace("1.4", NUMBER.decode()).encode(),
+        json.dumps(PAGE).replace(">=3.8", f">={NUMBER.decode()}").encode(),
+        json.dumps(PAGE).replace("-1.0-", f"-{NUMBER.decode()}-").encode(),
+        json.dumps(PAGE).replace('"size": 5', f'"size": {NUMBER.decode()}').encode(),
+        b'{"files": ' + DEEP,
+        b'{"a": ' + DEEP,
+    ),
+    "html_page": (
+        SEEDS["html_page"].replace(b"a-1.0-py3", b"a-" + NUMBER + b"-py3"),
+        SEEDS["html_page"].replace(b"&gt;3", b"&gt;" + NUMBER),
+        b"<a " * 20_000,
+        b"<a x" * 15_000 + b">",
+        b'<a "' * 15_000,
+        b"<!--" * 15_000,
+        b"<![" * 20_000,
+        b"<?" * 30_000,
+        b"</" * 30_000,
+        b"&" * 60_000,
+        b'<a href="' + b"&#" * 30_000 + b'">',
+    ),
+    "metadata": (
+        b"Name: a\nVersion: " + NUMBER,
+        b"Name: a\nVersion: 1.0\nRequires-Python: >=" + NUMBER,
+        b"Name: a\nVersion: 1.0\nRequires-Dist: b>=" + NUMBER,
+        b"Name: a\nVersion: 1.0\nRequires-Dist: b; python_version > '" + NUMBER + b"'",
+        b"Name: a\nVersion: 1.0\nRequires-Dist: b; " + MARKER,
+        b"Name: a\nVersion: 1.0\nRequires-Dist: b; " + b" or ".join([b"os_name == 'a'"] * 100_000),
+        b"Name: a\nVersion: 1.0\n" + b"Requires-Dist: b\n" * 100_000,
+    ),
+    "lock": (b"a==" + NUMBER, b"a==1; " + MARKER),
+    "lock_evidence": (
+        DUMPED.replace("1.0", NUMBER.decode()).encode(),
+        DUMPED.replace("1.0", "1.0; " + MARKER.decode()).encode(),
+        b'{"schema": 1, "lock": ' + DEEP,
+        b'{"schema": ' + NUMBER + b"}",
+        DEEP,
+    ),
+    "requirements_file": (b"a>=" + NUMBER, b"a; " + MARKER, b"--index-url " + b"'" * 20_001),
+    "configuration": (
+        b"[tool.minreq]\nroot = 'a; " + MARKER.replace(b"'", b'"') + b"'",
+        b"[tool.minreq]\nbudget = " + NUMBER,
+        b"[tool.minreq]\nproviders = " + DEEP[:5000],
+        b"[tool.minreq" + b".a" * 5000 + b"]",
+    ),
+    "cutoffs": (NUMBER, NUMBER + b" days", b"9" * 300 + b" weeks", b"99999-01-01"),
+    "source_file": (
+        b"x = " + b"(" * 5000,
+        b"x = " + b"-" * 50_000 + b"1",
+        b"x = " + b"a." * 20_000 + b"a",
+        b"x=" + NUMBER,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [(name, number) for name in EXCESSIVE for number in range(len(EXCESSIVE[name]))]
+)
+def test_input_beyond_any_limit(name: str, number: int) -> None:
+    """It is read or refused soon, and the sentence does not repeat all of it."""
+    begin = time.monotonic()
+    _ours(lambda: TARGETS[name](EXCESSIVE[name][number]), longest=1000)
+    assert time.monotonic() - begin < 20
 
 
 @given(changed(PAGE))
@@ -146,12 +215,12 @@ def test_messages_of_a_child(sent: list[bytes]) -> None:
         )
 
 
-def _ours(call: Any) -> None:
+def _ours(call: Any, *, longest: int = 100_000) -> None:
     """Call, and let any error of ours pass; another fails the test."""
     try:
         call()
     except MinreqError as error:
-        assert str(error).strip(), "an error is a sentence"  # noqa: PT017 - Whether there is one is not the question.
+        assert 0 < len(str(error).strip()) < longest, str(error)[:1000]  # noqa: PT017 - Whether there is one is not the question.
 
 
 @pytest.mark.parametrize("text", ["", "\n", "<<<<<<< HEAD\na==1\n=======\na==2\n>>>>>>> other\n"])

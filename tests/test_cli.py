@@ -326,9 +326,9 @@ class TestErrors:
         assert out == {"schema": 1, "error": sentence, "reason": reason, "exit_status": status}
 
     def test_what_a_terminal_would_act_upon_is_spelled_out(self, capsys: pytest.CaptureFixture[str]) -> None:
-        error = errors.IndexFailure("bad \x1b[2Jwheel\nsecond line")
+        error = errors.IndexFailure("bad \x1b[2Jwheel\nsecond line\n  part")
         assert main(["lock", "-p", "openai", "-q"], engine=FakeEngine(error)) == 5
-        assert capsys.readouterr().err == "error: bad \\x1b[2Jwheel\nsecond line\n"
+        assert capsys.readouterr().err == "error: bad \\x1b[2Jwheel\\nsecond line\n  part\n"
 
     def test_no_color(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         monkeypatch.setenv("NO_COLOR", "1")
@@ -354,7 +354,7 @@ import sys
 sys.path.insert(0, TESTS)
 from importlib.metadata import version
 from pathlib import Path
-from minreq.cli import main
+from minreq.cli import main, open_standard_streams
 from minreq.cli.engine import Engine
 from minreq.reporting import Step
 from samplelock import LOCK
@@ -369,6 +369,7 @@ class Waiting(Engine):
             Path("cleaned").touch()
         return LOCK
 
+open_standard_streams()
 raise SystemExit(main(sys.argv[1:], engine=Waiting()))
 """
 

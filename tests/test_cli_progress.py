@@ -240,7 +240,7 @@ def test_numbers_and_words() -> None:
     ]
     assert [pluralize(number, "wheel") for number in (0, 1, 2)] == ["0 wheels", "1 wheel", "2 wheels"]
     assert align_columns([("a", "1", ""), ("bc", "23", "x")], right=frozenset({1})) == ["a    1", "bc  23  x"]
-    assert printable("a\tb\x1b[0m\u2028é\n") == "a\\tb\\x1b[0m\\u2028é\n"
+    assert printable("a\tb\x1b[0m\u2028é\n") == "a\\tb\\x1b[0m\\u2028é\\n"
 
 
 def test_steps_with_several_runs() -> None:

@@ -18,7 +18,7 @@ from samplelock import LOCK
 
 from minreq import api
 from minreq.cli import diff, lockview, root
-from minreq.cli.report import SCHEMA, to_json
+from minreq.cli.output import SCHEMA, to_json
 from minreq.config import Settings
 from minreq.lockfile import difference
 
@@ -141,13 +141,19 @@ def test_the_table_of_examples_names_all_of_them() -> None:
     assert {path.relative_to(ROOT / "examples").parts[0] for path in EXAMPLES} <= named
 
 
+_JSON_PRINTERS = {"output.print_json", "output.to_json", "report.print_result"}
+
+
 def printed(module: Path) -> set[str]:
     """The keys of the dictionaries that a module of the command line prints as JSON."""
     return {
         key.value
         for node in ast.walk(ast.parse(module.read_text("utf-8")))
         if (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "dict[str, Any]")
-        or (isinstance(node, ast.Call) and ast.unparse(node.func) in {"to_json", "report.print_result"})
+        or (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) in {"output.print_json", "output.to_json", "report.print_result"}
+        )
         for within in ast.walk(node)
         if isinstance(within, ast.Dict)
         for key in within.keys

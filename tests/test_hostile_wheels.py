@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import stat
 import struct
 import zipfile
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanding import project
@@ -22,6 +24,7 @@ from scenariorun import FileDownloader
 
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.model import Wheel
+from minreq.system import zipfiles
 from minreq.wheels import rules
 from minreq.wheels.store import Store, sha256
 
@@ -64,6 +67,7 @@ def archive(folder: Path, *entries: Entry, **changes: bytes | None) -> Path:
         ]
         record = "\n".join([*filter(None, rows), f"{INFO}/RECORD,,", ""])
         members.append(Entry(path=f"{INFO}/RECORD", content=record.encode()))
+    folder.mkdir(exist_ok=True)
     path = folder / NAME
     twice = len({each.path for each in members}) < len(members)
     with pytest.warns() if twice else nullcontext(), zipfile.ZipFile(path, "w") as file:
@@ -193,6 +197,57 @@ REFUSED: Mapping[str, tuple[tuple[Entry, ...], Mapping[str, bytes | None], str, 
         f"{INFO}/entry_points.txt",
         "take the place of the interpreter",
     ),
+    **{
+        f"data: {place}": (
+            (Entry(path=f"evil-1.0.data/data/{place}"),),
+            {},
+            f"evil-1.0.data/data/{place}",
+            "overwrite files of the environment",
+        )
+        for place in (
+            *("lib/python3.12/os.py", "lib64/python3.12/lib-dynload/x.so", "Lib/os.py", "lib/json/__init__.py"),
+            *("DLLs/_ssl.pyd", "lib/python/dist-packages/x.py", "Scripts/Python.exe", "bin/pypy3"),
+        )
+    },
+    **{
+        f"{scheme}: {place}": (
+            (Entry(path=f"evil-1.0.data/{scheme}/{place}"),),
+            {},
+            f"evil-1.0.data/{scheme}/{place}",
+            rule,
+        )
+        for scheme in ("data", "scripts", "headers")
+        for place, rule in (
+            ("sitecustomize.py", "every start of Python"),
+            ("UserCustomize.py", "every start of Python"),
+            ("evil.pth", "every start of Python"),
+            ("evil.start", "every start of Python"),
+            ("python312._pth", "where Python looks for modules"),
+        )
+    },
+    **{
+        f"hash that lies in {scheme}": (
+            (
+                Entry(
+                    path=f"evil-1.0.data/{scheme}/x",
+                    content=b"x",
+                    row=f"evil-1.0.data/{scheme}/x,sha256={digest(b'y')},1",
+                ),
+            ),
+            {},
+            f"evil-1.0.data/{scheme}/x",
+            "not the file whose hash RECORD has",
+        )
+        for scheme in ("data", "scripts", "headers", "purelib", "platlib")
+    },
+    "RECORD of another": (
+        (Entry(path="evil/x.dist-info/RECORD", row=""),),
+        {},
+        "evil/x.dist-info/RECORD",
+        "does not list it",
+    ),
+    "deep path": ((Entry(path=f"evil/{'d/' * 1500}x.py"),), {}, f"evil/{'d/' * 37}d...", "in 1,502 parts"),
+    "long name": ((Entry(path=f"evil/{'n' * 300}"),), {}, f"evil/{'n' * 75}...", "has 300 bytes, more than 255"),
     "sitecustomize": ((Entry(path="sitecustomize.py"),), {}, "sitecustomize.py", "every start of Python"),
     "sitecustomize as a package": (
         (Entry(path="sitecustomize/__init__.py"),),
@@ -241,6 +296,147 @@ def test_an_attack_is_refused(attack: str, tmp_path: Path) -> None:
     assert not list((tmp_path / "store" / "unfinished").iterdir())
 
 
+def _records(data: bytes) -> list[int]:
+    """Where the records of the central directory start."""
+    return [at for at in range(len(data)) if data[at : at + 4] == b"PK\x01\x02"]
+
+
+def _moved(data: bytes, by: int) -> bytes:
+    """*data* with all offsets changed, as if bytes were in front of it."""
+    changed = bytearray(data)
+    for at in _records(data):
+        struct.pack_into("<L", changed, at + 42, struct.unpack_from("<L", data, at + 42)[0] + by)
+    end = data.rindex(b"PK\x05\x06")
+    struct.pack_into("<L", changed, end + 16, struct.unpack_from("<L", data, end + 16)[0] + by)
+    return bytes(changed)
+
+
+def _patched(data: bytes, at: int, new: bytes) -> bytes:
+    return data[:at] + new + data[at + len(new) :]
+
+
+def _with_gap(data: bytes) -> bytes:
+    """With four bytes between the last entry and the central directory."""
+    start = _records(data)[0]
+    end = data.rindex(b"PK\x05\x06")
+    offset = struct.pack("<L", struct.unpack_from("<L", data, end + 16)[0] + 4)
+    return data[:start] + b"gap!" + _patched(data, end + 16, offset)[start:]
+
+
+def _with_hidden_entry(data: bytes) -> bytes:
+    """With an entry between the last and the central directory that only a reader of local headers finds."""
+    start = _records(data)[0]
+    hidden = data[: data.index(b"PK\x03\x04", 4)]
+    end = data.rindex(b"PK\x05\x06")
+    offset = struct.pack("<L", struct.unpack_from("<L", data, end + 16)[0] + len(hidden))
+    return data[:start] + hidden + _patched(data, end + 16, offset)[start:]
+
+
+def _with_unicode_path(data: bytes) -> bytes:
+    """With the field of Info-ZIP that gives the first entry another name."""
+    return _with_field(data, struct.pack("<HHBL", 0x7075, 9, 1, 0) + b"evil")
+
+
+def _with_field(data: bytes, field: bytes) -> bytes:
+    """With an extra field in the record of the last entry in the central directory."""
+    at, end = _records(data)[-1], data.rindex(b"PK\x05\x06")
+    data = _patched(data, end + 12, struct.pack("<L", struct.unpack_from("<L", data, end + 12)[0] + len(field)))
+    return _patched(data, at + 30, struct.pack("<H", len(field)))[:end] + field + data[end:]
+
+
+#: What is done to a whole wheel; each is two archives in one file, or may be read as another one.
+LAYOUTS: Mapping[str, Callable[[bytes, bytes], bytes]] = {
+    "another archive before": lambda data, other: other + data,
+    "another archive before, moved": lambda data, other: other + _moved(data, len(other)),
+    "another archive after": lambda data, other: data + other,
+    "another archive after, moved": lambda data, other: data + _moved(other, len(data)),
+    "another archive in the comment": lambda data, other: (
+        _patched(data, len(data) - 2, struct.pack("<H", len(other))) + other
+    ),
+    "a program before": lambda data, _: b"#!/usr/bin/python3\n" + data,
+    "bytes after": lambda data, _: data + b"\0",
+    "a second end": lambda data, _: data + data[data.rindex(b"PK\x05\x06") :],
+    "a gap before the directory": lambda data, _: _with_gap(data),
+    "an entry that is not in the directory": lambda data, _: _with_hidden_entry(data),
+    "another name": lambda data, _: _patched(data, 30, b"good"),
+    "another method": lambda data, _: _patched(data, 8, b"\0\0"),
+    "another checksum": lambda data, _: _patched(data, 14, b"xxxx"),
+    "another size": lambda data, _: _patched(data, 22, b"\1\0\0\0"),
+    "a descriptor that is not there": lambda data, _: _patched(data, 6, b"\x08\0"),
+    "another number of entries": lambda data, _: _patched(data, len(data) - 14, b"\1\0"),
+    "a second name": lambda data, _: _with_unicode_path(data),
+    "two ZIP64 fields": lambda data, _: _with_field(data, struct.pack("<HH", 1, 0) * 2),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_an_archive_that_installers_read_differently_is_refused(layout: str, tmp_path: Path) -> None:
+    """uv reads local headers from the start, and pip the directory at the end: minreq proves neither of the two."""
+    path = archive(tmp_path, FINE)
+    other = archive(tmp_path / "other", Entry(path="evil/__init__.py", content=b"x = 2\n"))
+    path.write_bytes(LAYOUTS[layout](path.read_bytes(), other.read_bytes()))
+    with pytest.raises((HostileWheel, BrokenWheel)) as caught:
+        unpacked(path, tmp_path)
+    assert NAME in str(caught.value)
+    assert not list((tmp_path / "store").glob("unpacked/*"))
+
+
+class Pipe(io.RawIOBase):
+    """Writes to a buffer, and cannot seek."""
+
+    def __init__(self, buffer: io.BytesIO) -> None:
+        self._buffer = buffer
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return self._buffer.write(data)
+
+
+def _streamed(path: Path, content: bytes, *, large: bool) -> None:
+    """Write a wheel to a file that cannot seek, as some tools do: sizes come after each entry."""
+    rows = f"evil/__init__.py,sha256={digest(content)},\n{INFO}/METADATA,sha256={digest(METADATA.encode())},\n"
+    wheel = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    rows += f"{INFO}/WHEEL,sha256={digest(wheel)},\n{INFO}/RECORD,,\n"
+    members = {
+        "evil/__init__.py": content,
+        f"{INFO}/METADATA": METADATA.encode(),
+        f"{INFO}/WHEEL": wheel,
+        f"{INFO}/RECORD": rows.encode(),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BufferedWriter(Pipe(buffer)), "w", zipfile.ZIP_DEFLATED) as file:
+        for name, text in members.items():
+            with file.open(zipfile.ZipInfo(name), "w", force_zip64=large) as member:
+                member.write(text)
+        file.comment = b"made by a tool"
+    path.write_bytes(buffer.getvalue())
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_sizes_after_an_entry_are_read(large: bool, tmp_path: Path) -> None:  # noqa: FBT001 - pytest's.
+    path = tmp_path / NAME
+    _streamed(path, b"x = 1\n" * 10, large=large)
+    assert (unpacked(path, tmp_path) / "evil/__init__.py").read_bytes() == b"x = 1\n" * 10
+    data = path.read_bytes()
+    descriptor = data.index(b"PK\x07\x08")
+    path.write_bytes(_patched(data, descriptor + 4, b"xxxx"))
+    with pytest.raises(HostileWheel, match="data descriptor differs"):
+        unpacked(path, tmp_path)
+
+
+def test_an_archive_with_zip64_records_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    path = archive(tmp_path, FINE)
+    assert b"PK\x06\x06" in path.read_bytes()
+    assert (unpacked(path, tmp_path) / "evil/__init__.py").is_file()
+    data = path.read_bytes()
+    path.write_bytes(_patched(data, data.rindex(b"PK\x06\x06") + 24, b"\2"))
+    with pytest.raises((HostileWheel, BrokenWheel)):
+        unpacked(path, tmp_path)
+
+
 def test_a_directory_that_shares_bytes_is_a_bomb(tmp_path: Path) -> None:
     """Entries that all point at one body: the quoted bomb needs no ratio."""
     path = archive(tmp_path, FINE, Entry(path="evil/second.py", content=b"x = 1\n"))
@@ -259,7 +455,7 @@ def test_encrypted_and_countless_entries_are_refused() -> None:
     info.flag_bits, info.header_offset = 1, 0
     with pytest.raises(HostileWheel, match="encrypted"):
         rules.check_directory(NAME, [info], 100)
-    many = [zipfile.ZipInfo("evil/x.py")] * (rules.MAX_ENTRIES + 1)
+    many = [zipfile.ZipInfo("evil/x.py")] * (zipfiles.MAX_ENTRIES + 1)
     with pytest.raises(HostileWheel, match="entries, more than"):
         rules.check_directory(NAME, many, 1 << 30)
 

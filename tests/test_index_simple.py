@@ -402,3 +402,20 @@ def test_project_status_in_html() -> None:
     )
     found = simple.parse(body, content_type="text/html", url=PAGE).project_status
     assert found == simple.ProjectStatus(status="quarantined", reason="a stealer")
+
+
+def test_a_file_whose_name_no_system_can_store_is_none() -> None:
+    """It would blame the folder of the cache."""
+    name = "a" * 230
+    assert len(from_html(f"<a href='{name}-1.0-py3-none-any.whl'>")) == 1
+    assert not from_html(f"<a href='{name}{name}-1.0-py3-none-any.whl'>")
+
+
+def test_a_page_with_more_files_than_any_project_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file takes memory, many times the bytes of the page."""
+    monkeypatch.setattr("minreq.index.jsonpage._MAX_FILES", 2)
+    names = [f"a-{number}-py3-none-any.whl" for number in range(3)]
+    with pytest.raises(PageUnreadable, match="more than 2 files"):
+        from_html("".join(f"<a href='{name}'>" for name in names))
+    with pytest.raises(PageUnreadable, match="more than 2 files"):
+        from_json(*({"filename": name, "url": name, "hashes": {}} for name in names))

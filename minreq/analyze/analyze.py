@@ -16,6 +16,7 @@ from minreq.config.artifacts import AnalyzeSettings
 from minreq.errors import EvidenceUnreadable, LockMissing, TreeOverBudget
 from minreq.lockfile import evidence
 from minreq.model import Lock
+from minreq.system import regularfile
 
 #: How many of the largest files an analysis lists.
 _LARGEST_FILES = 20
@@ -135,7 +136,7 @@ def summarize(
 def _read_lock(path: Path) -> Lock:
     beside = evidence.evidence_path(path)
     try:
-        return evidence.load(beside.read_text("utf-8"), filename=beside.name)
+        return evidence.load(regularfile.read_text(beside), filename=beside.name)
     except FileNotFoundError:
         missing = (beside, "evidence") if path.exists() else (path, "lock")
         raise LockMissing(*missing) from None

@@ -6,11 +6,12 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from minreq.errors import TreeUnreadable
+from minreq.system import regularfile, zipfiles
 
 
 class Container(Protocol):
@@ -30,10 +31,16 @@ def open_container(path: Path) -> Iterator[Container]:
     if path.is_dir():
         yield Folder(path)
         return
+    with ExitStack() as stack:
+        yield Zip(path, _open_zip(path, stack))
+
+
+def _open_zip(path: Path, stack: ExitStack) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield Zip(path, archive)
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        return stack.enter_context(zipfiles.open_archive(path))
+    except zipfiles.ArchiveRefused as refused:
+        raise TreeUnreadable(path, f"{refused.path}: {refused.why}") from None
+    except zipfiles.READ_ERRORS as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise TreeUnreadable(path, f"{why}; name a folder, a virtual environment, a wheel or a zip") from error
 
@@ -61,7 +68,7 @@ class Folder:
     def read(self, path: str) -> bytes:
         """Return the contents of a file; raises `TreeUnreadable`."""
         try:
-            return self._folder.joinpath(path).read_bytes()
+            return regularfile.read_whole(self._folder / path)
         except OSError as error:
             raise TreeUnreadable(self._folder / path, error.strerror or str(error)) from error
 
@@ -82,5 +89,5 @@ class Zip:
         """Return the contents of a file; raises `TreeUnreadable`."""
         try:
             return self._archive.read(path)
-        except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, NotImplementedError) as error:
+        except zipfiles.READ_ERRORS as error:
             raise TreeUnreadable(self._path, f"{path}: {error}") from error

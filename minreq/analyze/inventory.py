@@ -7,15 +7,17 @@ import io
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from minreq.analyze.containers import Container
 from minreq.analyze.kinds import Kind, is_shared_object, kind_of
 from minreq.analyze.symbols import symbol_bytes
+from minreq.model.parsing import parse_requirement
 
 #: The owners of files that no distribution owns.
 INTERPRETER = "(interpreter)"
@@ -115,7 +117,7 @@ def _read_distribution(folder: str, metadata: bytes) -> InstalledDistribution | 
 def _required_projects(texts: Iterable[str]) -> Iterator[NormalizedName]:
     for text in texts:
         try:
-            requirement = Requirement(text)
+            requirement = parse_requirement(text)
         except InvalidRequirement:
             continue
         if requirement.marker is None or "extra" not in str(requirement.marker):
@@ -129,9 +131,11 @@ def _recorded_files(container: Container, folder: str) -> Iterator[str]:
     record, listed = f"{folder}/RECORD", f"{folder}/installed-files.txt"
     yield from (path for path in sizes if path.startswith(f"{folder}/"))
     if record in sizes:
-        for row in csv.reader(io.StringIO(container.read(record).decode("utf-8", "replace"))):
-            if row:
-                yield _join_path(root, row[0])
+        # What is no CSV from some line on, lists nothing there.
+        with suppress(csv.Error):
+            for row in csv.reader(io.StringIO(container.read(record).decode("utf-8", "replace"))):
+                if row:
+                    yield _join_path(root, row[0])
     elif listed in sizes:
         for line in container.read(listed).decode("utf-8", "replace").splitlines():
             yield _join_path(folder, line)

@@ -22,5 +22,5 @@ def symbol_bytes(content: bytes) -> int:
             for section in ELFFile(io.BytesIO(content)).iter_sections()
             if section.name in {".symtab", ".strtab"} or section.name.startswith((".debug_", ".zdebug_"))
         )
-    except (ELFError, ValueError, KeyError, AttributeError):
+    except (ELFError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError, AssertionError):
         return 0  # A damaged file: a loader would report it; the analysis does not depend on it.

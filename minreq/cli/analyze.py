@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, output_options
-from minreq.cli.report import after_result, to_json
+from minreq.cli.report import after_result
 from minreq.config import AnalyzeSettings
 from minreq.config.options import parse_byte_count
 
@@ -62,9 +63,8 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     if settings.html is not None:
         writing.write_files({settings.html: analysisview.render_page(analysis)})
     if as_json:
-        click.echo(to_json(analysisview.to_json_data(analysis)))
+        output.print_json(analysisview.to_json_data(analysis))
     else:
-        for line in analysisview.format_lines(analysis):
-            click.echo(line)
+        output.print_lines(analysisview.format_lines(analysis))
     with after_result():
         analyze.check_budget(analysis)

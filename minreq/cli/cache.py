@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import cache_dir, output_options
-from minreq.cli.report import to_json
 from minreq.cli.text import format_size
 
 
@@ -20,7 +20,7 @@ def command() -> None:
 def _dir(*, as_json: bool) -> None:
     """Print the folder of the cache. MINREQ_CACHE_DIR sets another folder."""
     folder = cache_dir()
-    click.echo(to_json({"dir": str(folder)}) if as_json else folder)
+    output.print_file(f"{output.to_json({'dir': str(folder)}) if as_json else folder}\n")
 
 
 @command.command("prune")
@@ -29,4 +29,4 @@ def _dir(*, as_json: bool) -> None:
 def _prune(engine: Engine, /, *, as_json: bool) -> None:
     """Delete old files from the cache. minreq downloads them again when it needs them."""
     freed = engine.prune(cache_dir())
-    click.echo(to_json({"freed": freed}) if as_json else f"freed {format_size(freed)}")
+    output.print_file(f"{output.to_json({'freed': freed}) if as_json else f'freed {format_size(freed)}'}\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -17,7 +18,6 @@ from minreq.cli.options import (
     output_options,
     read_configuration,
 )
-from minreq.cli.report import to_json
 from minreq.cli.text import align_columns, pluralize, printable
 from minreq.config.exports import EnvironmentSettings, environment_settings
 
@@ -57,14 +57,13 @@ def command(engine: Engine, /, *, name: str | None, as_json: bool, quiet: bool, 
     settings = environment_settings({**flags, "cache_dir": cache_dir()}, read_configuration(name))
     standing = engine.check(settings)
     if as_json:
-        click.echo(to_json(_to_json_data(settings, standing)))
+        output.print_json(_to_json_data(settings, standing))
     elif not quiet:
         number = pluralize(len(standing.lock.selection.kept), "distribution")
         gaps = f", {pluralize(len(standing.gaps), 'unmet requirement')}" if standing.gaps else ""
-        click.echo(f"{settings.environment} matches {settings.lock}: {number}{gaps}")
+        output.print_lines([f"{settings.environment} matches {settings.lock}: {number}{gaps}"])
         rows = [(f"  {gap.of}", f"declares {gap.requirement}", printable(gap.reason)) for gap in standing.gaps]
-        for line in align_columns(rows) if rows else ():
-            click.echo(line)
+        output.print_lines(align_columns(rows) if rows else ())
 
 
 def _to_json_data(settings: EnvironmentSettings, standing: EnvironmentStatus) -> dict[str, Any]:

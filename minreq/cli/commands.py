@@ -9,14 +9,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import shell_complete
 
-from minreq.cli.text import printable
+from minreq.cli import output
 from minreq.errors import MinreqError, UsageError
 
 if TYPE_CHECKING:
@@ -80,23 +80,27 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
     try:
         with _interrupt_on_sigterm():
             status = _run(arguments, engine)
-            sys.stdout.flush()
+            if lost := output.failure_of_standard_output():
+                raise lost
     except MinreqError as error:
         status = _fail(str(error), error.reason, error.exit_status, as_json=as_json and not error.has_result)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        output.print_help(error.format_message())
         status = UsageError.exit_status
     except click.ClickException as error:
         status = _fail(_usage_error_sentence(error), UsageError.reason, UsageError.exit_status, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         status = _fail("interrupted", "interrupted", _INTERRUPTED, as_json=as_json)
-    except BrokenPipeError:
-        # Otherwise the interpreter reports the closed pipe when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = _PIPE_CLOSED
     except OSError as error:
-        # A failure that no stage expects: a full disk, a deleted folder, no free process.
-        status = _fail(_system_error_sentence(error), "system", MinreqError.exit_status, as_json=as_json)
+        lost = output.failure_of_standard_output()
+        if isinstance(lost, BrokenPipeError):
+            status = _PIPE_CLOSED
+        else:
+            # A failure that no stage expects: a full disk, a deleted folder, no free process.
+            sentence = _system_error_sentence(error) if lost is None else _lost_result_sentence(lost)
+            status = _fail(sentence, "system", MinreqError.exit_status, as_json=as_json)
+    if output.failure_of_standard_output():
+        output.drop_standard_output()
     return status
 
 
@@ -188,12 +192,16 @@ def _usage_error_sentence(error: click.ClickException) -> str:
     return message
 
 
-def _fail(sentence: str, reason: str, status: int, *, as_json: bool) -> int:
-    if as_json:
-        # Imported here: only a JSON error needs it.
-        from minreq.cli.report import SCHEMA  # noqa: PLC0415
+def _lost_result_sentence(error: OSError) -> str:
+    why = error.strerror or str(error)
+    return f"cannot write the result to standard output: {why}; the files that the command writes are complete"
 
-        click.echo(json.dumps({"schema": SCHEMA, "error": sentence, "reason": reason, "exit_status": status}))
-    prefix = "error" if os.environ.get("NO_COLOR") else click.style("error", fg="red", bold=True)
-    click.echo(f"{prefix}: {printable(sentence)}", err=True)
+
+def _fail(sentence: str, reason: str, status: int, *, as_json: bool) -> int:
+    if as_json and output.failure_of_standard_output() is None:
+        document = {"schema": output.SCHEMA, "error": sentence, "reason": reason, "exit_status": status}
+        # What cannot be written is found at the end.
+        with suppress(OSError):
+            output.print_file(f"{json.dumps(document)}\n")
+    output.print_error(sentence)
     return status

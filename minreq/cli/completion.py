@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from minreq.cli import output
 from minreq.cli.commands import COMPLETION_VARIABLE
 
 _SHELLS = ("bash", "fish", "zsh")
@@ -25,4 +26,4 @@ def command(context: click.Context, /, shell: str) -> None:
     completion = get_completion_class(shell)
     if completion is not None:
         script = completion(context.find_root().command, {}, "minreq", COMPLETION_VARIABLE)
-        click.echo(script.source_template % script.source_vars())
+        output.print_file(f"{script.source_template % script.source_vars()}\n")

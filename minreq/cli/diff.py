@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, add_options, output_options, read_configuration
-from minreq.cli.report import to_json
-from minreq.cli.text import align_columns, format_size, pluralize, printable
+from minreq.cli.text import align_columns, format_size, pluralize
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
@@ -57,10 +57,9 @@ def command(engine: Engine, /, *, old: str, new: Path | None, name: str | None, 
     """
     difference = engine.diff(old, new or read_configuration(name).get("output", DEFAULT_OUTPUT))
     if as_json:
-        click.echo(to_json(to_json_data(difference)))
+        output.print_json(to_json_data(difference))
         return
-    for line in format_markdown(difference) if form == "markdown" else format_text(difference):
-        click.echo(printable(line))
+    output.print_lines(format_markdown(difference) if form == "markdown" else format_text(difference))
 
 
 def format_text(difference: LockDifference) -> Iterator[str]:

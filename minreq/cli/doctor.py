@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import cache_dir, output_options
-from minreq.cli.report import after_result, to_json
+from minreq.cli.report import after_result
 from minreq.cli.text import format_size
 from minreq.errors import SandboxMissing
 
@@ -22,7 +23,7 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
     """Show how this machine isolates a smoke. minreq tries each protection."""
     diagnosis = engine.diagnose(cache_dir())
     if as_json:
-        click.echo(to_json({**asdict(diagnosis), "store": str(diagnosis.store)}))
+        output.print_json({**asdict(diagnosis), "store": str(diagnosis.store)})
     else:
         rows = {
             "Python": diagnosis.python,
@@ -38,7 +39,7 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
             "Store": f"{diagnosis.store}, {'writable' if diagnosis.writable else 'not writable'}",
         }
         for name, text in rows.items():
-            click.echo(f"{name:<12}{text}")
+            output.print_lines([f"{name:<12}{text}"])
     if require_sandbox and not diagnosis.kernel:
         with after_result():
             raise SandboxMissing(diagnosis.why)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, add_options, output_options, read_configuration
-from minreq.cli.report import to_json
-from minreq.cli.text import align_columns, describe_absence, format_size, pluralize, printable
+from minreq.cli.text import align_columns, describe_absence, format_size, pluralize
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, QuestionKind, Request
 
@@ -57,12 +57,14 @@ def command(
     path = lock or read_configuration(section).get("output", DEFAULT_OUTPUT)
     if name is None:
         branches = engine.tree(path)
-        lines = [to_json({"distributions": [_branch_data(each) for each in branches]})] if as_json else _tree(branches)
+        data, lines = {"distributions": [_branch_data(each) for each in branches]}, _tree(branches)
     else:
         read, explanation = engine.explain(path, name)
-        lines = [to_json(_to_json_data(explanation))] if as_json else _format_lines(read, explanation)
-    for line in lines:
-        click.echo(line if as_json else printable(line))
+        data, lines = _to_json_data(explanation), _format_lines(read, explanation)
+    if as_json:
+        output.print_json(data)
+    else:
+        output.print_lines(lines)
 
 
 def _format_lines(lock: Lock, explanation: Explanation) -> Iterator[str]:

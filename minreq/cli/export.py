@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -71,7 +72,7 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
         written = f"Wrote {exported.output} with {pluralize(number, 'distribution')}{repacked}"
         progress.finish([] if is_printed else [written])
     if is_printed and not report.as_json:
-        click.echo(exported.text, nl=False)
+        output.print_file(exported.text)
     report.print_result(
         lambda: {
             "lock": settings.lock.as_posix(),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, output_options, read_configuration
-from minreq.cli.report import to_json
 from minreq.config.settings import DEFAULT_OUTPUT
 
 _EXAMPLES = """\
@@ -33,6 +33,6 @@ def command(engine: Engine, /, *, lock: Path | None, folder: Path, name: str | N
     path = lock or read_configuration(name).get("output", DEFAULT_OUTPUT)
     file = engine.guard(path, folder)
     if as_json:
-        click.echo(to_json({"file": file.as_posix()}))
+        output.print_json({"file": file.as_posix()})
     else:
-        click.echo(f"wrote {file}; put `import {file.stem}` before all other imports", err=True)
+        output.print_note(f"wrote {file}; put `import {file.stem}` before all other imports")

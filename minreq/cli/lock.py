@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import click
 from packaging.requirements import Requirement
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -255,6 +256,6 @@ def command(
         progress.finish(() if report.as_json or settings.check else summary)
     report.print_result(lambda: lockview.to_json_data(lock, settings, engine.list_features_not_run(lock, settings)))
     if settings.check and not report.as_json and not report.quiet:
-        click.echo(f"{settings.output} is up to date", err=True)
+        output.print_note(f"{settings.output} is up to date")
     if settings.output == STDOUT and not report.as_json:
-        click.echo(render(lock), nl=False)
+        output.print_file(render(lock))

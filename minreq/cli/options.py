@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from minreq.cli import output
 from minreq.config import options, pyproject
 from minreq.config.paths import cache_dir as cache_dir  # noqa: PLC0414 # Re-exported for the commands.
 from minreq.errors import UnknownLock
@@ -199,7 +200,7 @@ def _show_index_options(context: click.Context, _parameter: click.Parameter, val
         context.meta[SHOWN_OPTIONS] = "index"
         formatter = context.make_formatter()
         context.command.format_options(context, formatter)
-        click.echo(formatter.getvalue().strip("\n"))
+        output.print_file(formatter.getvalue())
         context.exit()
 
 

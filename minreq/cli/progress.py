@@ -134,7 +134,7 @@ class Progress(Reporter):
             self._end_step()
         for line in lines:
             # A terminal cuts rows of a table that are too long; a log gets them whole.
-            content = Text(line) if isinstance(line, str) else line
+            content = _harmless(Text(line) if isinstance(line, str) else line)
             overflow = content.overflow if self._drawn else None
             self._console.print(content, soft_wrap=not self._drawn, no_wrap=content.no_wrap, overflow=overflow)
 
@@ -298,6 +298,12 @@ class Progress(Reporter):
     def _print(self, line: Text) -> None:
         # Never wrapped: a program that reads the log finds each event on one line.
         self._console.print(line, soft_wrap=True)
+
+
+def _harmless(line: Text) -> Text:
+    """Return *line*; without its colours if it has what a terminal would obey."""
+    plain = text.printable(line.plain)
+    return line if plain == line.plain else Text(plain, no_wrap=line.no_wrap, overflow=line.overflow)
 
 
 def _line(verb: str, style: str, content: str, took: str) -> Text:

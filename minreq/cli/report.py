@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
+from minreq.cli import output
 from minreq.cli.options import Function, cache_dir, read_configuration, report_options
 from minreq.errors import MinreqError
 
@@ -18,9 +16,6 @@ if TYPE_CHECKING:
     from minreq.cli.progress import Progress
 
 Settings = TypeVar("Settings")
-
-#: The schema of the `--json` documents. It grows when a reader of the old schema could misread the new (docs/json.md).
-SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +43,10 @@ class Report:
 
     def print_result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:
         """Print *data* with ``--json``, else *lines*."""
-        for line in (to_json(data()),) if self.as_json else lines:
-            click.echo(line)
+        if self.as_json:
+            output.print_json(data())
+        else:
+            output.print_lines(lines)
 
 
 @contextmanager
@@ -60,11 +57,6 @@ def after_result() -> Iterator[None]:
     except MinreqError as error:
         error.has_result = True
         raise
-
-
-def to_json(data: Mapping[str, Any]) -> str:
-    """Return *data* as JSON, with the schema as the first key."""
-    return json.dumps({"schema": SCHEMA, **data}, indent=1)
 
 
 def pass_report(function: Function) -> Callable[..., Any]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _MINUTE = 60
 
 
-def printable(text: str) -> str:
-    """Return *text* with control characters escaped; line breaks stay.
+#: Texts that a CI system takes for a command: GitHub's at the start of a line, after blanks, those of others anywhere.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
 
-    Wheels, indexes and programs may contain escape sequences that a terminal would obey.
+
+def printable(text: str) -> str:
+    """Return *text* as one line, with escapes for what is no text.
+
+    Wheels, indexes and programs may contain line breaks, and sequences that a terminal or a CI system would obey.
     """
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+    line = text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return _COMMAND.sub(lambda match: f"{match[1]}\\x3a" if match[1] is not None else "\\x23", line)
+
+
+def printable_block(text: str) -> str:
+    """Return *text* as `printable` does, with our own line breaks: those before an indented line."""
+    return "\n  ".join(map(printable, text.split("\n  ")))
 
 
 def format_size(count: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -83,6 +84,6 @@ def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report
     if report.as_json:
         return
     if exported.left_out:
-        click.echo(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}", err=True)
+        output.print_note(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}")
     calls = "it calls the real endpoints with the credentials in its environment; minreq never runs it"
-    click.echo(f"wrote {file}, {pluralize(len(exported.stages), 'stage')}; {calls}", err=True)
+    output.print_note(f"wrote {file}, {pluralize(len(exported.stages), 'stage')}; {calls}")

@@ -14,6 +14,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from minreq.model import parsing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provided:
@@ -29,9 +31,9 @@ class Provided:
 def parse_requirement(text: str) -> Requirement:
     """Convert a requirement (PEP 508)."""
     try:
-        return Requirement(text)
+        return parsing.parse_requirement(text)
     except InvalidRequirement as error:
-        raise ValueError(f"{text!r} is not a requirement: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"{parsing.shorten(text)!r} is not a requirement: {str(error).splitlines()[0]}") from None
 
 
 def parse_project_name(text: str) -> NormalizedName:
@@ -46,7 +48,7 @@ def parse_provided(text: str) -> Provided:
     """Convert ``NAME==VERSION``."""
     name, _, version = text.partition("==")
     try:
-        return Provided(name=parse_project_name(name.strip()), version=Version(version))
+        return Provided(name=parse_project_name(name.strip()), version=parsing.parse_version(version))
     except ValueError:
         raise ValueError(f"{text!r} is not NAME==VERSION") from None
 

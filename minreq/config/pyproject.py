@@ -22,6 +22,7 @@ from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, UnknownLock
+from minreq.system import regularfile
 
 _LOCKS = "locks"
 _BUILD = "build"
@@ -114,10 +115,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def _read_table(file: Path) -> Mapping[str, Any] | None:
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(regularfile.read_text(file))
     except OSError as error:
         raise ConfigurationUnreadable(file, error.strerror or str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # No TOML, no UTF-8, a number of thousands of digits, or tables nested as deeply.
         raise ConfigurationUnreadable(file, str(error)) from error
     tool = document.get("tool")
     table = tool.get("minreq") if isinstance(tool, dict) else None

@@ -54,8 +54,8 @@ class IndexFailure(MinreqError):
 
 
 def format_parts(sentences: Sequence[str]) -> str:
-    """Return the end of a sentence with several parts: each part on its own line."""
-    return ":" + "".join(f"\n  {sentence}" for sentence in sentences)
+    """Return the end of a sentence with several parts: each part on its own line, whatever a part quotes."""
+    return ":" + "".join(f"\n  {' '.join(sentence.splitlines())}" for sentence in sentences)
 
 
 def suggest(name: str, known: Sequence[str], *, cutoff: float = 0.6) -> str:

@@ -19,9 +19,10 @@ class SmokeFailed(BaselineFailure):
         self.installed = installed
 
     def __str__(self) -> str:
+        output = "".join(f"\n    {line}" for line in self.traceback.splitlines())
         return (
-            f"the smoke fails at {self.stage} even with {self.installed} installed: {self.status}\n"
-            f"{self.traceback}{self.hint or 'repair the smoke, or lock another version of the root'}"
+            f"the smoke fails at {self.stage} even with {self.installed} installed: {self.status}{output}\n"
+            f"  {self.hint or 'repair the smoke, or lock another version of the root'}"
         )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO, cast
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from packaging.utils import canonicalize_name
 
 from minreq.errors import ArchiveUnreadable
 from minreq.model import Member, Wheel
+from minreq.system import zipfiles
 
 #: Bytes ``[start, stop)`` of an archive.
 Range = tuple[int, int]
@@ -125,7 +125,7 @@ def open_zip(file: io.RawIOBase | BinaryIO, wheel: Wheel) -> ZipFile:
     """
     try:
         return ZipFile(cast("BinaryIO", file))
-    except (BadZipFile, ValueError, NotImplementedError) as error:
+    except zipfiles.READ_ERRORS as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"it is no zip archive ({error})") from error
 
 
@@ -192,7 +192,7 @@ def read_members(archive: ZipFile, paths: Sequence[str], wheel: Wheel) -> dict[s
             raise ArchiveUnreadable(wheel.filename, wheel.url, f"{path} is larger than any source")
     try:
         return {path: archive.read(path) for path in members}
-    except (BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+    except zipfiles.READ_ERRORS as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"it is damaged ({error})") from error
 
 

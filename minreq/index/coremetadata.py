@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import InvalidRequirement
+from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 
 from minreq.errors import ArchiveUnreadable, MetadataMismatch
 from minreq.model import Metadata, Wheel
+from minreq.model.parsing import parse_requirement, parse_specifiers, parse_version
 
 
 def parse(text: bytes, wheel: Wheel) -> Metadata:
@@ -24,8 +25,8 @@ def parse(text: bytes, wheel: Wheel) -> Metadata:
 
     raw, _ = parse_email(text)
     try:
-        name, version = raw["name"], Version(raw["version"])
-        requires = tuple(Requirement(requirement) for requirement in raw.get("requires_dist", ()))
+        name, version = raw["name"], parse_version(raw["version"])
+        requires = tuple(parse_requirement(requirement) for requirement in raw.get("requires_dist", ()))
     except KeyError as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"its metadata has no {error.args[0]}") from None
     except (InvalidVersion, InvalidRequirement) as error:
@@ -34,7 +35,7 @@ def parse(text: bytes, wheel: Wheel) -> Metadata:
     if canonicalize_name(name) != wheel.name or version != wheel.version:
         raise MetadataMismatch(wheel.filename, name, raw["version"])
     try:
-        requires_python = SpecifierSet(raw["requires_python"]) if "requires_python" in raw else None
+        requires_python = parse_specifiers(raw["requires_python"]) if "requires_python" in raw else None
     except InvalidSpecifier:
         requires_python = None
     return Metadata(

@@ -59,6 +59,8 @@ def _parse_origin(url: str) -> str:
 def _from_netrc(url: str) -> Credentials | None:
     named = os.environ.get("NETRC")
     for path in [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]:
+        if path.exists() and not path.is_file():
+            continue  # A pipe would be waited for.
         try:
             entry = netrc.netrc(path).authenticators(urlsplit(url).hostname or "")
         except (OSError, netrc.NetrcParseError):

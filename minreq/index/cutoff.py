@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from minreq.errors import CutoffUnreadable
 from minreq.model import Sdist, Wheel
+from minreq.model.parsing import shorten
 
 #: ISO 8601 durations without years and months, whose length depends on the calendar.
 _ISO = re.compile(
@@ -68,7 +69,7 @@ def parse(text: str, now: datetime) -> datetime:
         # RFC 3339 has "Z" and "z", which Python reads from 3.11 on.
         moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", stripped))
     except (ValueError, OverflowError) as error:
-        raise CutoffUnreadable(text) from error
+        raise CutoffUnreadable(shorten(text)) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 

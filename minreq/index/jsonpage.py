@@ -9,6 +9,9 @@ from typing import Any
 #: The name of a file, and where its facts start and end in the text.
 FileEntry = tuple[str, int, int]
 
+#: The largest projects have some 50,000 files; each takes memory.
+_MAX_FILES = 300_000
+
 _SPACE = " \t\n\r"
 _decode = json.JSONDecoder().raw_decode
 
@@ -47,8 +50,15 @@ def locate_files(text: str, at: int) -> tuple[list[FileEntry], int]:
         file, end = _decode(text, at)
         if isinstance(file.get("url"), str):
             files.append((str(file["filename"]), at, end))
+            check_number(len(files))
         at = _next_item(text, end, "]")
     return files, at + 1
+
+
+def check_number(files: int) -> None:
+    """Raise ``ValueError`` for a page with more *files* than any project has."""
+    if files > _MAX_FILES:
+        raise ValueError(f"it has more than {_MAX_FILES:,} files")
 
 
 def _skip_space(text: str, at: int) -> int:

@@ -17,6 +17,7 @@ from minreq.index.session import Session
 from minreq.index.simple import Link, ProjectPage, ProjectStatus
 from minreq.index.urls import local_path
 from minreq.model import Sdist, Wheel
+from minreq.system import regularfile
 
 #: No such page, now or for ever (RFC 9110, sections 15.5.5 and 15.5.11).
 _ABSENT = frozenset({404, 410})
@@ -150,7 +151,7 @@ def open_index(url: str, session: Session, reader: PageReader, *, extra: bool) -
 
 def _html_file(path: Path) -> ProjectPage:
     try:
-        body = path.read_bytes()
+        body = regularfile.read_whole(path)
     except OSError as error:
         raise PageUnreadable(path.as_uri(), str(error)) from error
     return simple.parse(body, content_type="text/html", url=path.as_uri())
@@ -170,7 +171,7 @@ def with_hash(file: F) -> F:
     if digest is None:
         whole = hashlib.sha256()
         try:
-            with path.open("rb") as stream:
+            with regularfile.open_stream(path) as stream:
                 while chunk := stream.read(_CHUNK):
                     whole.update(chunk)
         except OSError as error:

@@ -6,12 +6,12 @@ import base64
 import ipaddress
 import socket
 import ssl
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
 from weakref import WeakSet
 
 import certifi
@@ -19,6 +19,7 @@ import httpx
 
 from minreq.errors import IndexInsecure, IndexOffline, PipSettingInvalid
 from minreq.index.credentials import CredentialStore
+from minreq.index.deadline import Deadline, DeadlineBackend
 from minreq.index.settings import Credentials, IndexSettings
 from minreq.index.urls import without_credentials
 
@@ -36,8 +37,10 @@ class Network(httpx.BaseTransport):
     own transports, and keeps credentials in the requests, where a cache could store them.
     """
 
-    def __init__(self, settings: IndexSettings) -> None:
+    def __init__(self, settings: IndexSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        #: The caller starts it before a request, in the same thread.
+        self.deadline = Deadline(clock)
         self._credentials = CredentialStore(settings.credentials, keyring_provider=settings.keyring_provider)
         self._pools: dict[tuple[str | None, bool], httpx.HTTPTransport] = {}
         self._lock = Lock()
@@ -54,7 +57,6 @@ class Network(httpx.BaseTransport):
         trusted = _is_trusted(request.url, self._settings.trusted_hosts)
         if request.url.scheme == "http" and not (trusted or _is_loopback(request.url.host)):
             raise IndexInsecure(without_credentials(url), request.url.host)
-        request.extensions["trace"] = self._record_socket
         pool = self._pool(_proxy(request.url, self._settings.proxy), verified=not trusted)
         response = pool.handle_request(_add_credentials(request, self._credentials.find(url)))
         if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.ask_keyring(url)):
@@ -72,15 +74,13 @@ class Network(httpx.BaseTransport):
         for each in sockets:
             _shut_down(each)
 
-    def _record_socket(self, event: str, info: Mapping[str, Any]) -> None:
-        """Record the socket of a new connection; httpcore calls this by its extension "trace"."""
-        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            connection = info["return_value"].get_extra_info("socket")
-            with self._lock:
-                self._sockets.add(connection)
-            # It was opened while `abandon` shut down the others.
-            if self._abandoned.is_set():
-                _shut_down(connection)
+    def _record_socket(self, connection: socket.socket) -> None:
+        """Record the socket of a new connection."""
+        with self._lock:
+            self._sockets.add(connection)
+        # It was opened while `abandon` shut down the others.
+        if self._abandoned.is_set():
+            _shut_down(connection)
 
     def close(self) -> None:
         """Close every connection."""
@@ -97,6 +97,8 @@ class Network(httpx.BaseTransport):
     def _new_pool(self, proxy: str | None, *, verified: bool) -> httpx.HTTPTransport:
         context = _make_ssl_context(self._settings.cert)
         if self._settings.client_cert:
+            if Path(self._settings.client_cert).is_fifo():
+                raise PipSettingInvalid("client-cert", self._settings.client_cert, "a certificate in a file")
             try:
                 context.load_cert_chain(self._settings.client_cert)
             except OSError as error:
@@ -108,12 +110,16 @@ class Network(httpx.BaseTransport):
             context.verify_mode = ssl.CERT_NONE
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         try:
-            return httpx.HTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy)
+            transport = httpx.HTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy)
         except (ValueError, ImportError) as error:
             # An unknown scheme, or SOCKS without its library.
             raise PipSettingInvalid(
                 "proxy", without_credentials(proxy or ""), f"the URL of a proxy ({error})"
             ) from error
+        # httpx has no parameter for the backend of httpcore.
+        pool = transport._pool  # noqa: SLF001
+        pool._network_backend = DeadlineBackend(pool._network_backend, self.deadline, self._record_socket)  # type: ignore[assignment]  # noqa: SLF001
+        return transport
 
 
 def _shut_down(connection: socket.socket) -> None:
@@ -179,6 +185,8 @@ def _make_ssl_context(cert: str | None) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.load_verify_locations(certifi.where())
         return context
+    if Path(cert).exists() and not (Path(cert).is_file() or Path(cert).is_dir()):
+        raise PipSettingInvalid("cert", cert, "a file or folder of certificates")
     try:
         if Path(cert).is_dir():
             return ssl.create_default_context(capath=cert)

@@ -20,6 +20,7 @@ from minreq.errors import PipConfigurationUnreadable, PipSettingInvalid
 from minreq.index.settings import IndexSettings, KeyringProvider
 from minreq.index.urls import url_from_setting
 from minreq.requirements import FileOption
+from minreq.system import regularfile
 
 #: Flags of the command line by pip's long name without dashes: ``yes`` for a switch that is set, several values for an
 #: option that pip accepts several times.
@@ -98,7 +99,7 @@ def _user_folders() -> list[Path]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding=locale.getpreferredencoding(do_setlocale=False))
+        return regularfile.read_text(path, locale.getpreferredencoding(do_setlocale=False))
     except (OSError, UnicodeDecodeError) as error:
         raise PipConfigurationUnreadable(str(path), str(error)) from error
 

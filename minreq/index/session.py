@@ -7,6 +7,7 @@ import io
 import logging
 import re
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +19,23 @@ from hishel import CacheOptions, SqliteStorage
 from hishel.httpx import CacheTransport
 
 from minreq.errors import IndexStatusError, IndexUnreachable, SizeMismatch
+from minreq.index.deadline import TOO_SLOW
 from minreq.index.network import ABANDONED, Network, NoStoreTransport
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import without_credentials
+from minreq.model.parsing import shorten
 
 #: Statuses after which a retry may succeed: too many requests, and faults of the server (those of pip, and 429).
 RETRIED = frozenset({429, 500, 502, 503, 504, 520, 527})
 
-#: The largest page or metadata file that is read, in bytes; the largest of real indexes have some ten million.
-PAGE_LIMIT = 256 << 20
+#: The largest page or metadata file that is read, in decoded bytes; the largest of real indexes have some ten million.
+PAGE_LIMIT = 64 << 20
 
 #: The largest archive that is read when the index declares no size, in bytes.
 ARCHIVE_LIMIT = 8 << 30
+
+#: Bytes that are decoded at a time.
+_DECODED_CHUNK = 1 << 20
 
 #: A page or a part must arrive as a whole within this many timeouts.
 _TIMEOUTS_PER_BODY = 20
@@ -90,7 +96,7 @@ class Session:
         self._abandoned = Event()
         self._pause = pause or self._abandoned.wait
         self._clock = clock
-        self._network = network = Network(settings)
+        self._network = network = Network(settings, clock)
         storage = SqliteStorage(database_path=cache / "pages.sqlite", max_size=512 << 20)
         # A private cache (RFC 9111) of one user.
         cached = CacheTransport(
@@ -98,6 +104,8 @@ class Session:
         )
         timeout = httpx.Timeout(settings.timeout, pool=None)
         self._pages = httpx.Client(transport=cached, trust_env=False, timeout=timeout, follow_redirects=True)
+        # The one encoding that `_decode` reads.
+        self._pages.headers["Accept-Encoding"] = "gzip"
         self._archives = httpx.Client(transport=network, trust_env=False, timeout=timeout, follow_redirects=True)
         self._archives.headers["Accept-Encoding"] = "identity"
 
@@ -121,7 +129,7 @@ class Session:
             if response.status_code in absent:
                 return None
             _check_status(response, {httpx.codes.OK}, url)
-            body = self._read_body(response.iter_bytes(), url, PAGE_LIMIT)
+            body = self._read_body(_decode(response), url, PAGE_LIMIT)
             return Page(url=str(response.url), content_type=response.headers.get("Content-Type", ""), body=body)
 
         return self._send(self._pages, url, {"Accept": accept}, read)
@@ -162,6 +170,8 @@ class Session:
             to.seek(begin)
             to.truncate()
             limit = ARCHIVE_LIMIT if size is None else size
+            # A large archive may take longer than an answer: only its rate is limited.
+            self._network.deadline.stop()
             to.writelines(self._check_rate(_limit_size(response.iter_raw(), url, limit)))
             if size is not None and to.tell() - begin != size:
                 raise SizeMismatch(without_credentials(url), size, to.tell() - begin)
@@ -175,7 +185,7 @@ class Session:
             arrived += len(chunk)
             if self._clock() > deadline:
                 if arrived < self._body_timeout * _MIN_RATE:
-                    raise httpx.ReadTimeout("the answer came too slowly")
+                    raise httpx.ReadTimeout(TOO_SLOW)
                 deadline, arrived = self._clock() + self._body_timeout, 0
             yield chunk
 
@@ -186,7 +196,7 @@ class Session:
         body = io.BytesIO()
         for chunk in _limit_size(chunks, url, limit):
             if self._clock() > deadline:
-                raise httpx.ReadTimeout("the answer came too slowly")
+                raise httpx.ReadTimeout(TOO_SLOW)
             if self._abandoned.is_set():
                 raise httpx.ReadError(ABANDONED)
             body.write(chunk)
@@ -198,6 +208,7 @@ class Session:
         """Request *url* until *read* can read the response, at most ``retries`` times more than once."""
         attempt = 0
         while True:
+            self._network.deadline.start(self._body_timeout)
             try:
                 with client.stream("GET", url, headers=headers) as response:
                     if response.status_code not in RETRIED or attempt >= self._retries:
@@ -209,6 +220,8 @@ class Session:
                 if attempt >= self._retries or not _is_transient(error):
                     raise IndexUnreachable(without_credentials(url), str(error) or type(error).__name__) from error
                 delay = _retry_delay(attempt, None)
+            finally:
+                self._network.deadline.stop()
             attempt += 1
             self._pause(delay)
             if self._abandoned.is_set():
@@ -218,6 +231,30 @@ class Session:
 def _check_status(response: httpx.Response, statuses: Collection[int], url: str) -> None:
     if response.status_code not in statuses:
         raise IndexStatusError(response.status_code, without_credentials(url))
+
+
+def _decode(response: httpx.Response) -> Iterator[bytes]:
+    """Yield the body in pieces of limited size: httpx decodes each received piece as a whole, to a thousand times it.
+
+    Raises ``httpx.DecodingError``.
+    """
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity":
+        yield from response.iter_raw()
+        return
+    if encoding not in {"gzip", "x-gzip"}:
+        raise httpx.DecodingError(f"the answer has the encoding {shorten(encoding)!r}, which minreq did not ask for")
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        for chunk in response.iter_raw():
+            yield decompressor.decompress(chunk, _DECODED_CHUNK)
+            while decompressor.unconsumed_tail:
+                yield decompressor.decompress(decompressor.unconsumed_tail, _DECODED_CHUNK)
+        yield decompressor.flush()
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from error
+    if not decompressor.eof:
+        raise httpx.DecodingError("the compressed answer is cut")
 
 
 def _limit_size(chunks: Iterator[bytes], url: str, limit: int) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.message import Message
 from functools import lru_cache
-from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -19,15 +18,20 @@ from packaging.version import InvalidVersion, Version
 
 from minreq.errors import IndexVersionUnsupported, PageUnreadable
 from minreq.index import jsonpage
+from minreq.index.htmltags import find_tags
 from minreq.index.spillfile import ByteStore, SpillFile
 from minreq.index.urls import without_credentials
 from minreq.model import Sdist, Wheel
+from minreq.model.parsing import parse_specifiers, parse_version, shorten
 
 #: The formats that minreq accepts, the preferred one first (PEP 691, "Version + Format Selection").
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 
 _JSON = frozenset({"application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json"})
 _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html", "text/html"})
+
+#: The longest name that a file has on any file system, in bytes.
+_MAX_FILENAME = 255
 
 #: Characters of the reason for the status of a project.
 _LONGEST_REASON = 300
@@ -134,7 +138,8 @@ def file_from_link(link: Link) -> Wheel | Sdist | None:
     PEP 503 asks clients to ignore such files. Raises :class:`PageUnreadable` where the facts make no sense.
     """
     filename, page = link.filename, link.page.url
-    if "/" in filename or "\\" in filename:  # The name becomes a path later on.
+    # The name becomes a path later on.
+    if "/" in filename or "\\" in filename or len(filename.encode("utf-8", "surrogatepass")) > _MAX_FILENAME:
         return None
     try:
         from_name = _parse_filename(filename)
@@ -158,7 +163,7 @@ def file_from_link(link: Link) -> Wheel | Sdist | None:
             return Wheel(**from_name, **from_page, metadata_sha256=_metadata_digest(metadata))
         return Sdist(**from_name, **from_page)
     except (ValueError, AttributeError, TypeError) as error:
-        problem = f"what it has about {filename} makes no sense ({error!r})"
+        problem = f"what it has about {filename} makes no sense ({shorten(repr(error))})"
         raise PageUnreadable(without_credentials(page), problem) from error
 
 
@@ -181,7 +186,7 @@ def _normalize_name(text: str) -> NormalizedName:
 @lru_cache(maxsize=1 << 16)
 def _parse_version(text: str) -> Version | None:
     try:
-        return Version(text)
+        return parse_version(text)
     except InvalidVersion:
         return None
 
@@ -206,7 +211,7 @@ def _requires_python(text: object) -> SpecifierSet | None:
 @lru_cache(maxsize=1024)
 def _parse_specifier(text: str) -> SpecifierSet | None:
     try:
-        return SpecifierSet(text)
+        return parse_specifiers(text)
     except InvalidSpecifier:
         return None
 
@@ -214,9 +219,11 @@ def _parse_specifier(text: str) -> SpecifierSet | None:
 def _check_version(version: str, url: str) -> None:
     # PEP 629: "clients MUST ... abort" on an unknown major version; an unknown minor version only warns.
     try:
-        major = Version(version).major
+        major = parse_version(version).major
     except InvalidVersion:
-        raise PageUnreadable(without_credentials(url), f"its version of the Simple API is {version!r}") from None
+        raise PageUnreadable(
+            without_credentials(url), f"its version of the Simple API is {shorten(version)!r}"
+        ) from None
     if major != 1:
         raise IndexVersionUnsupported(without_credentials(url), version)
 
@@ -234,7 +241,7 @@ def _json_page(body: bytes, url: str, store: ByteStore, start: int | None) -> Pr
         project_status = _project_status(**status) if isinstance(status, dict) else ProjectStatus()
         return ProjectPage(links=_links(text, files, url, store, start), project_status=project_status)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        problem = f"it is not the JSON that PEP 691 describes ({error!r})"
+        problem = f"it is not the JSON that PEP 691 describes ({shorten(repr(error))})"
         raise PageUnreadable(without_credentials(url), problem) from error
 
 
@@ -315,20 +322,29 @@ def _fragment_sha256(fragment: str) -> str | None:
 
 
 def _html_page(body: bytes, charset: str, url: str, store: ByteStore) -> ProjectPage:
-    page = _PageParser()
+    base: str | None = None
+    properties: dict[str, str | None] = {}
+    anchors = []
     try:
-        page.feed(body.decode(charset))
-        page.close()
-        base = urljoin(url, page.base) if page.base else url
-        facts = (_anchor_facts(anchor, base) for anchor in page.anchors if anchor.get("href"))
-        links = links_from_facts(facts, base, store)
-    except (ValueError, LookupError, AssertionError) as error:
-        # Bytes that are not of the charset, an unknown charset, an invalid URL, and the error of html.parser for a
-        # malformed declaration.
-        raise PageUnreadable(without_credentials(url), str(error)) from error
-    if page.version is not None:
-        _check_version(page.version, url)
-    return ProjectPage(links=links, project_status=_project_status(status=page.status, reason=page.status_reason))
+        for tag, attributes in find_tags(body.decode(charset)):
+            if tag == "a" and attributes.get("href"):
+                anchors.append(attributes)
+                jsonpage.check_number(len(anchors))
+            elif tag == "base" and base is None:
+                base = attributes.get("href")
+            elif tag == "meta":
+                properties[attributes.get("name") or ""] = attributes.get("content")
+        base = urljoin(url, base) if base else url
+        links = links_from_facts((_anchor_facts(anchor, base) for anchor in anchors), base, store)
+    except (ValueError, LookupError) as error:
+        # Bytes that are not of the charset, an unknown charset, or an invalid URL.
+        raise PageUnreadable(without_credentials(url), shorten(str(error))) from error
+    # PEP 629: <meta name="pypi:repository-version" content="1.0">.
+    if "pypi:repository-version" in properties:
+        _check_version(properties["pypi:repository-version"] or "", url)
+    # PEP 792: <meta name="pypi:project-status" content="archived">, and one for the reason.
+    status, reason = (properties.get(f"pypi:project-status{end}") for end in ("", "-reason"))
+    return ProjectPage(links=links, project_status=_project_status(status=status, reason=reason))
 
 
 def _anchor_facts(anchor: Mapping[str, str | None], base: str) -> dict[str, Any]:
@@ -353,30 +369,3 @@ def _anchor_facts(anchor: Mapping[str, str | None], base: str) -> dict[str, Any]
 def _hashes(fragment: str) -> dict[str, str]:
     digest = _fragment_sha256(fragment)
     return {"sha256": digest} if digest else {}
-
-
-class _PageParser(HTMLParser):
-    """Collects links, base, version and project status of a page of PEP 503."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.anchors: list[dict[str, str | None]] = []
-        self.base: str | None = None
-        self.version: str | None = None
-        self.status: str | None = None
-        self.status_reason: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        if tag == "a":
-            self.anchors.append(attributes)
-        elif tag == "base" and self.base is None:
-            self.base = attributes.get("href")
-        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            # PEP 629: <meta name="pypi:repository-version" content="1.0">.
-            self.version = attributes.get("content") or ""
-        elif tag == "meta" and attributes.get("name") == "pypi:project-status":
-            # PEP 792: <meta name="pypi:project-status" content="archived">, and one for the reason.
-            self.status = attributes.get("content")
-        elif tag == "meta" and attributes.get("name") == "pypi:project-status-reason":
-            self.status_reason = attributes.get("content")

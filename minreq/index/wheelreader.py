@@ -23,7 +23,7 @@ from minreq.index.archive import RangedFile
 from minreq.index.session import RangesRefused, Session
 from minreq.index.urls import local_path
 from minreq.model import Member, Sdist, Wheel
-from minreq.system import temporary
+from minreq.system import regularfile, temporary
 from minreq.system.onceperkey import OncePerKey
 
 #: The first request asks for the end of a wheel, where directory and metadata lie: this share of it, within these
@@ -108,7 +108,7 @@ class WheelReader:
             self._session.download(file.url, to, size=file.size)
             return
         try:
-            stream = path.open("rb")
+            stream = regularfile.open_stream(path)
         except OSError as error:
             raise ArchiveUnreadable(file.filename, file.url, error.strerror or str(error)) from error
         with stream:
@@ -136,7 +136,7 @@ class WheelReader:
             except RangesRefused:
                 self._hosts_without_ranges.add(host)
         try:
-            stream = self._whole.get(wheel, partial(self._fetch_whole, wheel)).open("rb")
+            stream = regularfile.open_stream(self._whole.get(wheel, partial(self._fetch_whole, wheel)))
         except OSError as error:
             raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
         with stream, archive.open_zip(stream, wheel) as opened:

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
-from minreq.lockfile import evidence as evidence_file, pinnedfiles, staleness
+from minreq.lockfile import evidence as evidence_file, pinnedfiles, reading, staleness
 from minreq.model import Lock
 from minreq.reporting import Reporter, Step
 from minreq.task.task import Task, is_known_bad, prepare_task, read_index_settings, read_previous_lock
@@ -65,7 +65,7 @@ def find_unchanged_lock(task: Task, find_withdrawn: Callable[[Lock], Mapping[str
         return None
     if any(is_known_bad(task.profile, pin) for pin in before.resolution.pins.values()):
         return None
-    text = settings.output.read_text("utf-8")
+    text = reading.read_text(settings.output, "lock")
     reasons = _find_reasons(before, text, task, find_withdrawn(before))
     return before if not reasons and before.proven_on.name == task.host.name else None
 
@@ -93,7 +93,7 @@ def _read_lock(output: Path) -> tuple[Lock, str]:
     for file, what in ((output, "lock"), (evidence, "evidence")):
         if not file.exists():
             raise LockStale(str(output), [f"there is no {what} at {file}"])
-    return evidence_file.load(evidence.read_text("utf-8"), filename=evidence.name), output.read_text("utf-8")
+    return reading.read_evidence(output), reading.read_text(output, "lock")
 
 
 def find_withdrawn_files(lock: Lock, index: pinnedfiles.Index) -> Mapping[str, str]:

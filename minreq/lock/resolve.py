@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minreq.errors import IndexFailure, ResolutionFailure
@@ -17,6 +16,7 @@ from minreq.index.settings import IndexSettings
 from minreq.lock import smoketools
 from minreq.lock.smoketools import Extend, Tools
 from minreq.model import Candidate, Resolution
+from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter, Step
 from minreq.resolver import ResolverInput, extend, resolve
 from minreq.source.imports import StaticImportFinder
@@ -80,8 +80,8 @@ def _add_known_extras(task: Task, plain: Resolution, extend: Extend) -> Resoluti
     grown, waiting = plain, sorted(set(known.values()))
     try:
         # An extra may belong to a distribution that another extra adds.
-        while ready := [each for each in waiting if canonicalize_name(Requirement(each).name) in grown.pins]:
-            grown = extend(grown, Requirement(ready[0]))
+        while ready := [each for each in waiting if canonicalize_name(parse_requirement(each).name) in grown.pins]:
+            grown = extend(grown, parse_requirement(ready[0]))
             waiting.remove(ready[0])
     except (ResolutionFailure, IndexFailure):
         return plain

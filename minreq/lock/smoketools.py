@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Masked, Resolution
 from minreq.smoke.tools import ToolPlaces, place_tools
+from minreq.source import syntax
 from minreq.source.modulenames import with_parents
 from minreq.wheels.closure import Closure
 from minreq.wheels.importmap import ImportMap
@@ -118,8 +119,8 @@ def find_masked(
 def _imports_anywhere(source: bytes) -> Iterator[tuple[str, int]]:
     """Yield what *source* imports at any place by a statement: each module and the packages that hold it."""
     try:
-        nodes = [*ast.walk(ast.parse(source))]
-    except (SyntaxError, ValueError, RecursionError):
+        nodes = [*ast.walk(syntax.parse(source))]
+    except syntax.PARSE_ERRORS:
         return
     for node in nodes:
         if isinstance(node, ast.Import):

@@ -13,6 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from packaging.utils import NormalizedName, is_normalized_name
 from packaging.version import Version
 
+from minreq.model.parsing import parse_version
+
 
 class DecodeError(ValueError):
     """The JSON is not a value of the expected type; *key* is the place of the fault: ``kept[3].bytes``."""
@@ -43,7 +45,7 @@ _SCALARS: Mapping[Any, Encoding] = {
     bool: Encoding(encode=bool, decode=bool, json=bool),
     int: Encoding(encode=int, decode=int, json=int),
     NormalizedName: Encoding(encode=str, decode=_project_name),
-    Version: Encoding(encode=str, decode=Version),
+    Version: Encoding(encode=str, decode=parse_version),
 }
 _NAMES = {str: "a string", bool: "true or false", int: "an integer", list: "an array", dict: "an object"}
 

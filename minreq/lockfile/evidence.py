@@ -14,8 +14,10 @@ from packaging.tags import Tag
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
 from minreq.errors import EvidenceUnreadable
+from minreq.lockfile import consistency
 from minreq.lockfile.codec import Codec, DecodeError, Encoding
 from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
+from minreq.model.parsing import shorten
 
 #: Described in ``docs/evidence.md``.
 SCHEMA = 4
@@ -48,9 +50,11 @@ def load(text: str, *, filename: str = "the evidence") -> Lock:
         # The pins are added below, from the selection.
         _object(document, "resolution")["pins"] = {}
         lock: Lock = _CODEC.decode(Lock, document)
-        return replace(lock, resolution=replace(lock.resolution, pins=_pins(lock.selection)))
+        lock = replace(lock, resolution=replace(lock.resolution, pins=_pins(lock.selection)))
+        consistency.check(lock)
     except DecodeError as error:
-        raise EvidenceUnreadable(filename, error.key, error.why) from error
+        raise EvidenceUnreadable(filename, shorten(error.key), shorten(error.why)) from error
+    return lock
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from minreq.errors import EvidenceUnreadable, LockMissing
 from minreq.lockfile import evidence
 from minreq.model import Lock
+from minreq.system import regularfile
 
 
 def read_evidence(lock: Path) -> Lock:
@@ -20,7 +21,7 @@ def read_evidence(lock: Path) -> Lock:
 def read_text(path: Path, what: str) -> str:
     """Return the text of *path*; *what* is ``lock`` or ``evidence``, for errors. Raises as `read_evidence` does."""
     try:
-        return path.read_text("utf-8")
+        return regularfile.read_text(path)
     except FileNotFoundError:
         raise LockMissing(path, what) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -26,6 +26,7 @@ from minreq.model import (
     Sdist,
     Wheel,
 )
+from minreq.model.parsing import parse_requirement, parse_version, shorten
 
 DEFAULT_NAME = "requirements-minimal.txt"
 
@@ -302,9 +303,9 @@ def _parse_pin(number: int, line: str) -> LockedPin:
         raise ValueError(f"{line!r} is a conflict marker of a merge")
     pinned, *hashes = re.split(r"\s+--hash(?:=|\s+)", line)
     try:
-        requirement = Requirement(pinned)
+        requirement = parse_requirement(pinned)
     except InvalidRequirement:
-        raise ValueError(f"{pinned!r} is not name==version") from None
+        raise ValueError(f"{shorten(pinned)!r} is not name==version") from None
     if wrong := [each for each in hashes if not _SHA256.fullmatch(each)]:
         raise ValueError(f"{wrong[0]!r} is not a SHA-256 hash")
     return LockedPin(
@@ -321,6 +322,6 @@ def _pinned_version(requirement: Requirement) -> Version:
     if not is_pin or requirement.url or requirement.marker or requirement.extras:
         raise ValueError(f"{str(requirement)!r} is not name==version")
     try:
-        return Version(specifiers[0].version)
+        return parse_version(specifiers[0].version)
     except InvalidVersion:
         raise ValueError(f"{str(requirement)!r} is not name==version") from None

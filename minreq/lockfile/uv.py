@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable, Iterator, Set as AbstractSet
 
 import tomlkit
-from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from tomlkit.items import Array
 
 from minreq.model import Lock, Platform
+from minreq.model.parsing import parse_requirement
 
 _TOML_HEAD = """\
 # Made by minreq from {made_from}: settings with which `uv lock` and `uv sync` find the pins of the lock.
@@ -55,7 +55,7 @@ def render_settings(lock: Lock, *, overridden: AbstractSet[NormalizedName], made
     table = tomlkit.table()
     pins = sorted(f"{each.candidate.name}=={each.candidate.version}" for each in lock.selection.kept)
     table.add("exclude-dependencies", _array(excluded_names(lock)))
-    if replaced := [pin for pin in pins if Requirement(pin).name in overridden]:
+    if replaced := [pin for pin in pins if parse_requirement(pin).name in overridden]:
         table.add("override-dependencies", _array(replaced))
     table.add("constraint-dependencies", _array(pin for pin in pins if pin not in replaced))
     table.add("environments", _array(sorted(dict.fromkeys(map(_environment, lock.platforms)))))
@@ -85,7 +85,7 @@ def _reachable(lock: Lock, start: NormalizedName, visited: set[NormalizedName]) 
 
 def _with_extras(lock: Lock, name: NormalizedName) -> str:
     """Return *name*; for the root with the requested extras."""
-    root = Requirement(lock.root)
+    root = parse_requirement(lock.root)
     extras = f"[{','.join(sorted(root.extras))}]" if name == canonicalize_name(root.name) and root.extras else ""
     return f"{name}{extras}"
 

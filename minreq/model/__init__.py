@@ -59,4 +59,5 @@ __all__ = [
     "Selection",
     "StageBehaviour",
     "Wheel",
+    "parsing",
 ]

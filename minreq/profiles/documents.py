@@ -15,6 +15,7 @@ else:
     import tomli as tomllib
 
 from minreq.errors import ProfileInvalid
+from minreq.system import regularfile
 
 #: The profiles that come with minreq: one folder each.
 FOLDER = Path(__file__).parent
@@ -64,10 +65,10 @@ def _merge_base(
 def read_toml(file: Path) -> dict[str, Any]:
     """Return the content of *file*. Raises `ProfileInvalid` where it cannot be read or parsed."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(regularfile.read_text(file))
     except OSError as error:
         raise ProfileInvalid(file, (error.strerror or str(error),)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ProfileInvalid(file, (str(error),)) from error
 
 

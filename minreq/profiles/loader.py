@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import ProfileInvalid
+from minreq.model.parsing import parse_requirement, parse_specifiers
 from minreq.profiles.documents import FOLDER, PROFILE, load_document
 from minreq.profiles.forms import apply_form
 from minreq.profiles.table import Table
@@ -197,7 +198,7 @@ def _real_endpoints(table: Table, folder: Path) -> RealEndpoints:
 
 def _refused(table: Table) -> RefusedReleases | None:
     text, reason = table.string("release"), table.string("reason")
-    release = table.parse("release", text, Requirement, InvalidRequirement)
+    release = table.parse("release", text, parse_requirement, InvalidRequirement)
     table.refuse_unknown_keys()
     if release is None:
         return None
@@ -264,7 +265,7 @@ def _undeclared(table: Table) -> dict[NormalizedName, tuple[Requirement, ...]]:
 
 def _requirements(table: Table, key: str) -> tuple[Requirement, ...]:
     found = (
-        table.parse(f"{key}[{index}]", text, Requirement, InvalidRequirement)
+        table.parse(f"{key}[{index}]", text, parse_requirement, InvalidRequirement)
         for index, text in enumerate(table.strings(key))
     )
     return tuple(requirement for requirement in found if requirement)
@@ -286,7 +287,7 @@ def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
 
 def _calls(table: Table, shared: Mapping[str, Any], features: Sequence[Feature]) -> Iterator[Call]:
     for each in table.tables("calls"):
-        versions = each.parse("versions", each.string("versions", ""), SpecifierSet, InvalidSpecifier)
+        versions = each.parse("versions", each.string("versions", ""), parse_specifiers, InvalidSpecifier)
         call = Call(
             kind=each.string("kind"),
             name=each.string("name"),
@@ -310,7 +311,7 @@ def _calls(table: Table, shared: Mapping[str, Any], features: Sequence[Feature])
 
 def _limitations(table: Table, features: Sequence[Feature]) -> Iterator[Limitation]:
     for each in table.tables("cannot"):
-        versions = each.parse("versions", each.string("versions", ""), SpecifierSet, InvalidSpecifier)
+        versions = each.parse("versions", each.string("versions", ""), parse_specifiers, InvalidSpecifier)
         limitation = Limitation(
             features=frozenset(each.strings("features")),
             calls=frozenset(each.strings("calls")),

@@ -18,6 +18,7 @@ from packaging.version import Version
 from minreq.errors import UnknownFeature, UnknownProvider
 from minreq.model import EMPTY, Command, Group, Plan, Script
 from minreq.profiles.loader import Call, Feature, Profile, Provider
+from minreq.system import regularfile
 
 #: Stands for the features that run when the user names none.
 DEFAULT = "default"
@@ -292,4 +293,4 @@ def _digest(content: object) -> str:
 
 
 def _file_digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return hashlib.sha256(regularfile.read_whole(file)).hexdigest()

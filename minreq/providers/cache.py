@@ -81,7 +81,9 @@ class MeasurementCache:
 
     @staticmethod
     def _read(kind: type, file: Path) -> Any:
-        with suppress(OSError, ValueError):  # A file that is damaged raises ValueError too: minreq measures again.
+        with suppress(
+            OSError, ValueError, RecursionError
+        ):  # A file that is damaged raises ValueError too: minreq measures again.
             return _CODEC.decode(kind, json.loads(file.read_text("utf-8")))
         return None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from minreq.system import regularfile
+
 PYTHON = frozenset({".py", ".pyi", ".pyw"})
 SCRIPT = frozenset({".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts"})
 YAML = frozenset({".yaml", ".yml"})
@@ -96,8 +98,8 @@ def _rules_above(start: Path) -> tuple[_IgnoreRules, ...]:
 
 def _read_rules(folder: str, file: Path | str) -> _IgnoreRules | None:
     try:
-        with open(file, encoding="utf-8", errors="replace") as stream:  # noqa: PTH123 - Often, and from strings.
-            return _IgnoreRules(folder, GitIgnoreSpec.from_lines(stream))
+        text = regularfile.read_text(file, errors="replace")
+        return _IgnoreRules(folder, GitIgnoreSpec.from_lines(text.split("\n")))
     except (OSError, ValueError):
         return None
 

@@ -1,3 +1,3 @@
 """Temporary folders, regular files, memory, threads and processes."""
 
-__all__ = ["heap", "onceperkey", "regularfile", "temporary", "workers"]
+__all__ = ["heap", "onceperkey", "regularfile", "temporary", "workers", "zipfiles"]

@@ -1,11 +1,13 @@
-"""Reads files that a child may have replaced by something else: a pipe or a device must not block minreq."""
+"""Reads files that may be something else, by a mistake or by a child: a pipe or a device must not block minreq."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 1 << 20
 
@@ -20,21 +22,39 @@ def read_end(path: Path, limit: int) -> bytes:
     return _read(path, limit, from_end=True)
 
 
-def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
+def read_whole(path: Path | str) -> bytes:
+    """Return a regular file; otherwise like `read`."""
+    with open_stream(path) as stream:
+        return stream.read()
+
+
+def read_text(path: Path | str, encoding: str = "utf-8", *, errors: str = "strict") -> str:
+    """Return the text of a regular file; raise ``UnicodeDecodeError``, otherwise like `read`."""
+    with open_stream(path) as stream, io.TextIOWrapper(stream, encoding, errors) as text:
+        return text.read()
+
+
+def open_stream(path: Path | str) -> BinaryIO:
+    """Open a regular file or the null device; raise ``OSError`` for anything else; never wait."""
     # Without O_NONBLOCK, opening a pipe waits for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    status = os.fstat(descriptor)
+    # The null device is a usual way to name an empty file.
+    if stat.S_ISREG(status.st_mode) or os.path.samestat(status, Path(os.devnull).stat()):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
+    with open_stream(path) as stream:
         if from_end:
-            os.lseek(descriptor, max(status.st_size - limit, 0), os.SEEK_SET)
-        with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            # One read of *limit* bytes would allocate all of them.
-            pieces = []
-            while limit > 0 and (piece := stream.read(min(limit, _CHUNK))):
-                pieces.append(piece)
-                limit -= len(piece)
-            return b"".join(pieces)
-    finally:
-        os.close(descriptor)
+            stream.seek(max(os.fstat(stream.fileno()).st_size - limit, 0))
+        # One read of *limit* bytes would allocate all of them.
+        pieces = []
+        while limit > 0 and (piece := stream.read(min(limit, _CHUNK))):
+            pieces.append(piece)
+            limit -= len(piece)
+        return b"".join(pieces)

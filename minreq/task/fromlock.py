@@ -36,7 +36,7 @@ def read_options(file: Path) -> Mapping[str, Any]:
     """
     try:
         lock = reading.read_evidence(file)
-        options = _parse_lock_command(lock, file)
+        options = read_command(lock)
     except (LockMissing, EvidenceUnreadable):
         return {}
     return {"root": Requirement(lock.resolution.root), **options} if "project" not in options else options
@@ -48,11 +48,12 @@ def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: S
     *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises
     ``EvidenceUnreadable``, ``SmokeMissing`` and ``SmokeFileMissing``.
     """
-    options = _parse_lock_command(lock, file)
+    options = read_command(lock, file)
     smokes = [_find_smoke(smoke, lock, file, moved) for smoke in options.get("smokes", ())]
     profile = find_profile(lock, file)
+    pins = lock.resolution.pins
     root = next((name for name in _roots(lock, options) if profile and name in profile.roots), lock.resolution.root)
-    version = lock.resolution.pins[root].version
+    version = pins[root if root in pins else lock.resolution.root].version
     files = smokefiles.locate_files(
         options.get("smoke_files", ()), lambda path: _find_smoke_file(path, lock, file, moved_files)
     )
@@ -69,18 +70,19 @@ def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: S
 
 def find_profile(lock: Lock, file: Path) -> loader.Profile | None:
     """Return the profile of the roots of the *lock* in *file*; raise ``ProfileInvalid``."""
-    options = _parse_lock_command(lock, file)
+    options = read_command(lock, file)
     folders = [_find_folder(each, lock, file) for each in options.get("profiles", ())]
     return next(
         (found for root in _roots(lock, options) if (found := loader.find_profile(root, folders)) is not None), None
     )
 
 
-def _parse_lock_command(lock: Lock, file: Path) -> Mapping[str, Any]:
+def read_command(lock: Lock, file: Path | None = None) -> Mapping[str, Any]:
+    """Return the options of the command that made the *lock* in *file*; raise ``EvidenceUnreadable``."""
     try:
         return parse_command(lock.command)
     except ValueError as error:
-        name = evidence_file.evidence_path(file).name
+        name = "the evidence" if file is None else evidence_file.evidence_path(file).name
         raise EvidenceUnreadable(name, "command", str(error)) from error
 
 
@@ -135,7 +137,7 @@ def _places(lock: Lock, file: Path) -> tuple[Path, Path, Path]:
 
     The last one follows from the output of the command (``-o locks/a.txt``); else it is the folder of the lock.
     """
-    output = _parse_lock_command(lock, file).get("output", Path(file.name))
+    output = read_command(lock, file).get("output", Path(file.name))
     absolute = file.absolute()
     depth = len(output.parts)
     inside = ".." not in output.parts and absolute.parts[-depth:] == output.parts
@@ -144,7 +146,7 @@ def _places(lock: Lock, file: Path) -> tuple[Path, Path, Path]:
 
 def read_allowed_pth(lock: Lock) -> tuple[NormalizedName, ...]:
     """Return the distributions with accepted ``.pth`` files (``--allow-pth``) in the command of *lock*."""
-    return tuple(parse_command(lock.command).get("allow_pth", ()))
+    return tuple(read_command(lock).get("allow_pth", ()))
 
 
 def make_closure(lock: Lock, installation: Installation, store: Store) -> Closure:

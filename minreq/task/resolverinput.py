@@ -15,7 +15,7 @@ from minreq.config import STDOUT, Settings
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lockfile import requirements as lockfile
+from minreq.lockfile import reading, requirements as lockfile
 from minreq.profiles import planner
 from minreq.reporting import Reporter
 from minreq.requirements import UserRequirement
@@ -92,7 +92,7 @@ def _preferred_versions(settings: Settings) -> Mapping[NormalizedName, Version]:
         return {}
     before = read_previous_lock(settings)
     pins = {name: pin.version for name, pin in before.resolution.pins.items()} if before else {}
-    text = settings.output.read_text("utf-8")
+    text = reading.read_text(settings.output, "lock")
     pins |= {pin.name: pin.version for pin in lockfile.parse(text, filename=settings.output.name).pins}
     return {name: version for name, version in pins.items() if name not in settings.upgrade_packages}
 

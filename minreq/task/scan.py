@@ -95,5 +95,5 @@ def _read_model_table(
             for name, entry in table.items()
             if scan_profile.provider_key in entry
         }
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ArchiveUnreadable(wheel.filename, wheel.url, f"{scan_profile.models_file}: {error}") from error

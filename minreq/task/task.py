@@ -23,9 +23,11 @@ from minreq.index.settings import IndexSettings
 from minreq.index.urls import local_path
 from minreq.lockfile import evidence
 from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
+from minreq.model.parsing import parse_version
 from minreq.profiles import loader, planner
 from minreq.reporting import Reporter
 from minreq.requirements import RequirementsFile, UserRequirement
+from minreq.system import regularfile
 from minreq.task import smokefiles
 from minreq.wheels.importmap import ImportMap
 
@@ -308,7 +310,7 @@ def read_previous_lock(settings: Settings) -> Lock | None:
         return None
     file = evidence.evidence_path(settings.output)
     try:
-        return evidence.load(file.read_text("utf-8"), filename=file.name)
+        return evidence.load(regularfile.read_text(file), filename=file.name)
     except (OSError, UnicodeDecodeError, EvidenceUnreadable):
         return None  # A new lock does not depend on the evidence of the previous one.
 
@@ -322,6 +324,6 @@ def known_bad_releases(profile: loader.Profile | None) -> Mapping[NormalizedName
     """Return the known-bad releases of the profile, by name."""
     releases: dict[NormalizedName, frozenset[Version]] = {}
     for each in profile.refused if profile else ():
-        versions = frozenset(Version(specifier.version) for specifier in each.versions)
+        versions = frozenset(parse_version(specifier.version) for specifier in each.versions)
         releases[each.name] = releases.get(each.name, frozenset()) | versions
     return releases

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import stat
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import distributions
@@ -13,15 +13,19 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import ArtifactUnreadable
-from minreq.system import temporary
+from minreq.model.parsing import parse_version
+from minreq.system import temporary, zipfiles
+
+#: Files that say which distributions a tree has, and what they require.
+_METADATA = re.compile(r"\.(dist-info/METADATA|egg-info/PKG-INFO|egg-info/requires\.txt)$")
 
 #: What tools that make environments install into each; pip-sync leaves pip alone too.
 SEED_PACKAGES = frozenset({"pip", "setuptools", "wheel"})
 
 
 @contextmanager
-def open_tree(path: Path, scratch: Path) -> Iterator[Path]:
-    """Yield the folder *path*; a zip is unpacked into a folder below *scratch*.
+def open_tree(path: Path, scratch: Path, *, metadata_only: bool = False) -> Iterator[Path]:
+    """Yield the folder *path*; a zip is unpacked into a folder below *scratch*, or only its metadata.
 
     Raises `ArtifactUnreadable`.
     """
@@ -29,7 +33,7 @@ def open_tree(path: Path, scratch: Path) -> Iterator[Path]:
         yield path.absolute()
         return
     with temporary.make_temporary_folder(scratch) as folder:
-        _unpack(path, folder)
+        _unpack(path, folder, metadata_only=metadata_only)
         yield folder
 
 
@@ -50,14 +54,21 @@ def find_import_folders(folder: Path, python: tuple[int, int], *, named: Path) -
 
 
 def installed_versions(folders: Iterable[Path]) -> Mapping[NormalizedName, Version]:
-    """Return the versions of the distributions in *folders*; of several with one name the first counts."""
+    """Return the versions of the distributions in *folders*; of several with one name the first counts.
+
+    Raises `ArtifactUnreadable` for metadata that cannot be read without waiting.
+    """
     found: dict[NormalizedName, Version] = {}
+    folders = tuple(folders)
+    for file in (file for folder in folders for file in folder.glob("*.dist-info/*")):
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise ArtifactUnreadable(file, "it is no regular file")
     for distribution in distributions(path=[str(folder) for folder in folders]):
         metadata = distribution.metadata
         if "Name" in metadata and "Version" in metadata:
             # An interrupted uninstall leaves metadata that is no distribution.
             with suppress(InvalidName, InvalidVersion):
-                found.setdefault(canonicalize_name(metadata["Name"], validate=True), Version(metadata["Version"]))
+                found.setdefault(canonicalize_name(metadata["Name"], validate=True), parse_version(metadata["Version"]))
     return dict(sorted(found.items()))
 
 
@@ -79,16 +90,19 @@ def find_discrepancies(
             yield name, f"{name} is {installed[name]} in {where} and {pins[name]} in the lock"
 
 
-def _unpack(path: Path, folder: Path) -> None:
+def _unpack(path: Path, folder: Path, *, metadata_only: bool) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfiles.open_archive(path) as archive:
             for member in archive.infolist():
                 inside = PurePosixPath(member.filename.replace("\\", "/"))
                 if inside.is_absolute() or ".." in inside.parts:
                     raise ArtifactUnreadable(path, f"its member {member.filename!r} leads out of it")
                 if stat.S_ISLNK(member.external_attr >> 16):
                     raise ArtifactUnreadable(path, f"its member {member.filename!r} is a link")
-            archive.extractall(folder)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+            names = [name for name in archive.namelist() if not metadata_only or _METADATA.search(name)]
+            archive.extractall(folder, names)
+    except zipfiles.ArchiveRefused as refused:
+        raise ArtifactUnreadable(path, f"{refused.path}: {refused.why}") from None
+    except zipfiles.READ_ERRORS as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ArtifactUnreadable(path, why) from error

@@ -18,6 +18,7 @@ from minreq.errors import NothingToExport
 from minreq.lockfile import writing
 from minreq.model import Lock, Plan, Script
 from minreq.profiles.loader import Profile, RealEndpoints
+from minreq.system import regularfile
 from minreq.task import fromlock
 
 #: Fields in arguments that only the emulator fills.
@@ -193,14 +194,14 @@ def _shared_code(file: Path, neighbours: Collection[str]) -> str:
 
 def _feature_function(name: str, file: Path, neighbours: Collection[str]) -> str:
     """Return the code of *file* as a function."""
-    text = file.read_text("utf-8")
+    text = regularfile.read_text(file)
     documentation = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
     body = "\n".join(_code_lines(file, neighbours)).strip("\n")
     return f'def {name}() -> None:\n    """{documentation}"""\n{textwrap.indent(body, "    ")}\n\n\n'
 
 
 def _code_lines(file: Path, neighbours: Collection[str]) -> Iterator[str]:
-    text = file.read_text("utf-8")
+    text = regularfile.read_text(file)
     dropped_lines: set[int] = set()
     for node in ast.parse(text).body:
         is_documentation = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.config.settings import parse_command
 from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, recorded_pin
 from minreq.model import Lock, Masked
 from minreq.smoke.tools import ToolPlaces, list_modules, place_tools
+from minreq.task import fromlock
 from minreq.wheels.store import Store
 
 
@@ -48,7 +48,7 @@ class LockTools:
             store.unpack,
             store.scratch_folder,
             shared=frozenset(self.apart.candidates.keys() & lock.resolution.pins.keys()),
-            named=frozenset(canonicalize_name(each.name) for each in parse_command(lock.command).get("smoke_with", ())),
+            named=frozenset(canonicalize_name(each.name) for each in fromlock.read_command(lock).get("smoke_with", ())),
             program_modules=lambda: gone.union(*map(list_modules, program())),
         )
 

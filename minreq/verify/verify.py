@@ -12,7 +12,6 @@ from packaging.utils import NormalizedName
 
 from minreq import interpreter as runtime
 from minreq.config import IndexOptions, VerifySettings
-from minreq.config.settings import parse_command
 from minreq.errors import ProofFailed
 from minreq.index.client import IndexClient
 from minreq.interpreter import Interpreter
@@ -110,7 +109,7 @@ def _read_task(settings: VerifySettings) -> _VerifyTask:
 def _index_options(task: _VerifyTask, reporter: Reporter) -> IndexOptions:
     """Return the index options. When a local project is the root, it is built again and its wheel is added."""
     settings = task.settings
-    recorded = parse_command(task.lock.command).get("project")
+    recorded = fromlock.read_command(task.lock).get("project")
     if recorded is None:
         return settings.index
     folder = next((each for each in (recorded, settings.lock.parent / recorded) if each.is_dir()), recorded)

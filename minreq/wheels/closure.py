@@ -16,6 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import HostileWheel, IndexFailure, ResolutionFailure
 from minreq.model import Candidate, Member, Metadata, Resolution, Wheel
+from minreq.model.parsing import parse_requirement
 from minreq.wheels.importmap import ImportMap, Modules, import_map, modules
 
 #: How many wheels are read at the same time.
@@ -229,7 +230,7 @@ class Closure:
         key = requirement, frozenset(self.resolution.pins)
         if key not in self._extensions:
             try:
-                resolution = self._extend(self.resolution, Requirement(requirement))
+                resolution = self._extend(self.resolution, parse_requirement(requirement))
             except (ResolutionFailure, IndexFailure):
                 return None  # Such an extra supplies nothing; the smoke will show what is missing.
             new = tuple(name for name in resolution.pins if name not in self.resolution.pins)

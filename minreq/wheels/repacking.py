@@ -13,11 +13,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import cast
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from minreq.errors import BrokenWheel
+from minreq.model.parsing import parse_requirement
 
 #: The label of the local version (version specifiers specification, "Local version identifiers").
 LABEL = "minreq"
@@ -51,7 +52,7 @@ def relax_requirement(
     override ignored it.
     """
     try:
-        parsed = Requirement(requirement)
+        parsed = parse_requirement(requirement)
     except InvalidRequirement:
         return requirement
     applies = parsed.marker is None or any(

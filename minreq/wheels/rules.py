@@ -20,15 +20,9 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HostileWheel
+from minreq.model.parsing import parse_version
+from minreq.system import zipfiles
 
-#: The largest known wheels have about 30,000 entries.
-MAX_ENTRIES = 200_000
-#: No known wheel unpacks to more bytes, and no deployment could hold it.
-MAX_BYTES = 16 << 30
-#: A wheel that unpacks to fewer bytes is no bomb, whatever its compression.
-HARMLESS_BYTES = 64 << 20
-#: Unpacked bytes for each byte of the archive. Program text reaches 10, a table of zeros some dozens.
-MAX_RATIO = 200
 #: The largest metadata file that is read (RECORD, WHEEL, METADATA, entry points), in bytes.
 MAX_METADATA = 64 << 20
 
@@ -38,8 +32,6 @@ _START_UP = "it runs at every start of Python, without any import"
 _SCHEMES = frozenset({"purelib", "platlib", "scripts", "headers", "data"})
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _IS_ENCRYPTED = 0x1
-#: The bytes of a local header without its variable fields.
-_LOCAL_HEADER = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +49,10 @@ def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int
 
     Return notices on what is allowed and unusual. Raises ``HostileWheel`` with the file and the rule.
     """
-    _check_bomb(filename, entries, size)
+    try:
+        zipfiles.check_entries(entries, size)
+    except zipfiles.ArchiveRefused as refused:
+        raise HostileWheel(filename, refused.path, refused.why) from None
     paths = []
     for entry in entries:
         _check_entry(filename, entry)
@@ -70,21 +65,6 @@ def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int
                 filename, path, "it is there more than once, and chance decides which of them is installed"
             )
     return tuple(_notices(paths))
-
-
-def _check_bomb(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> None:
-    if len(entries) > MAX_ENTRIES:
-        raise HostileWheel(filename, "its directory", f"it has {len(entries):,} entries, more than {MAX_ENTRIES:,}")
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MAX_BYTES or (unpacked > HARMLESS_BYTES and unpacked > MAX_RATIO * size):
-        largest = max(entries, key=lambda entry: entry.file_size)
-        raise HostileWheel(filename, largest.filename, f"{size:,} bytes would unpack to {unpacked:,}")
-    stop, before = 0, ""
-    for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        if entry.header_offset < stop:
-            raise HostileWheel(filename, entry.filename, f"it shares its bytes with {before}")
-        stop = entry.header_offset + _LOCAL_HEADER + entry.compress_size
-        before = entry.filename
 
 
 def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
@@ -127,6 +107,17 @@ def _check_place(filename: str, path: str) -> None:
         _check_script(filename, path, place)
     if scheme == "data" and _is_of_environment(place):
         raise HostileWheel(filename, path, "it would overwrite files of the environment")
+    if scheme not in {"purelib", "platlib"}:
+        _check_start_up_names(filename, path, place)
+
+
+def _check_start_up_names(filename: str, path: str, place: str) -> None:
+    """Refuse files of start-up outside of ``site-packages``: no program needs them there, and Python may find them."""
+    for part in PurePosixPath(place.lower()).parts:
+        if part.partition(".")[0] in _START_UP_MODULES or is_start_up_file(part):
+            raise HostileWheel(filename, path, _START_UP)
+        if part == "pyvenv.cfg" or part.endswith("._pth"):
+            raise HostileWheel(filename, path, "it decides where Python looks for modules")
 
 
 def _check_script(filename: str, path: str, name: str) -> None:
@@ -140,13 +131,15 @@ def _check_script(filename: str, path: str, name: str) -> None:
 
 
 def _is_of_environment(place: str) -> bool:
-    """Whether a path below the prefix belongs to modules, interpreters or the description of an environment."""
-    parts = PurePosixPath(place.lower()).parts
-    return (
-        parts[:1] == ("pyvenv.cfg",)
-        or "site-packages" in parts
-        or "dist-packages" in parts
-        or (parts[:1] in {("bin",), ("scripts",)} and parts[-1].startswith("python"))
+    """Whether a path below the prefix belongs to an interpreter, or to modules that it finds."""
+    first, second, *_ = (*PurePosixPath(place.lower()).parts, "", "")
+    if first in {"bin", "scripts"}:
+        return second.startswith(("python", "pypy"))
+    if first in {"lib", "lib64"}:
+        # `lib/python3.12/os.py`, or `Lib/os.py` on Windows.
+        return second.startswith(("python", "pypy")) or second.partition(".")[0] in sys.stdlib_module_names
+    return first in {"dlls", "pyvenv.cfg"} or not {"site-packages", "dist-packages"}.isdisjoint(
+        place.lower().split("/")
     )
 
 
@@ -180,10 +173,10 @@ def check_start_up(filename: str, name: str, notices: Iterable[WheelNotice]) -> 
             raise HostileWheel(filename, notice.path, rule)
 
 
-def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[str]]) -> None:
+def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[str]], *, folder: str) -> None:
     """Refuse a RECORD that does not list every file of the wheel with a hash, or that lists a missing file.
 
-    *record* has its rows: path, hash, size. Raises ``HostileWheel``.
+    *record* has its rows: path, hash, size. *folder* is the ``.dist-info`` folder. Raises ``HostileWheel``.
     """
     rows: dict[str, Sequence[str]] = {}
     for row in record:
@@ -194,8 +187,7 @@ def check_record(filename: str, paths: Iterable[str], record: Iterable[Sequence[
         rows[row[0]] = row
     present = set(paths)
     for path in sorted(present):
-        name = path.rpartition(".dist-info/")[2]
-        if name in {"RECORD", "RECORD.jws", "RECORD.p7s"}:
+        if path in {f"{folder}/RECORD", f"{folder}/RECORD.jws", f"{folder}/RECORD.p7s"}:
             continue
         if path not in rows:
             raise HostileWheel(filename, path, "RECORD does not list it")
@@ -215,7 +207,7 @@ def check_metadata(filename: str, path: str, text: str, *, name: NormalizedName,
     headers = HeaderParser().parsestr(text)
     in_metadata = str(headers.get("Name", "")), str(headers.get("Version", ""))
     try:
-        same = canonicalize_name(in_metadata[0]) == name and Version(in_metadata[1]) == version
+        same = canonicalize_name(in_metadata[0]) == name and parse_version(in_metadata[1]) == version
     except InvalidVersion:
         same = False
     if not same:

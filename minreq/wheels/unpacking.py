@@ -8,9 +8,9 @@ import hashlib
 import io
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
@@ -21,8 +21,12 @@ from installer.utils import Scheme
 from packaging.utils import parse_wheel_filename
 
 from minreq.errors import BrokenWheel, HostileWheel
+from minreq.system import regularfile, zipfiles
 from minreq.wheels import rules
 from minreq.wheels.rules import WheelNotice
+from minreq.wheels.ziplayout import check_layout
+
+_CHUNK = 1 << 20
 
 
 def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -> tuple[WheelNotice, ...]:
@@ -41,8 +45,9 @@ def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -
     }
     (folder / "lib").mkdir()
     try:
-        with zipfile.ZipFile(archive) as file, warnings.catch_warnings():
+        with regularfile.open_stream(archive) as stream, zipfile.ZipFile(archive) as file, warnings.catch_warnings():
             notices = rules.check_directory(archive.name, file.infolist(), archive.stat().st_size)
+            check_layout(archive.name, stream, file.infolist())
             name, version, _, _ = parse_wheel_filename(archive.name)
             warnings.simplefilter("ignore", RuntimeWarning)  # installer warns that it skips compiled files.
             source = WheelFile(file)
@@ -53,19 +58,15 @@ def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -
             destination = _Destination(schemes, interpreter="python", script_kind="posix")
             destination.expect_record(archive.name, record)
             install(source, destination, additional_metadata={})
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise BrokenWheel(archive.name, str(error)) from error
+    except OSError:
+        raise  # A fault of the store.
     except (
-        zipfile.BadZipFile,
-        zlib.error,
+        *zipfiles.READ_ERRORS,
         InstallerError,
-        ValueError,
         KeyError,
-        IndexError,
         AssertionError,  # installer raises it for a RECORD with wrong columns.
-        EOFError,
-        NotImplementedError,
-        FileExistsError,
-        NotADirectoryError,
-        IsADirectoryError,
     ) as error:
         raise BrokenWheel(archive.name, str(error) or type(error).__name__) from error
     return notices
@@ -81,7 +82,10 @@ def read_record(tree: Path) -> Sequence[Sequence[str]]:
 
 
 def _rows(text: str) -> list[list[str]]:
-    return [row for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        return [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise ValueError(f"its RECORD cannot be read: {error}") from error
 
 
 def _check_dist_info(
@@ -98,11 +102,31 @@ def _check_dist_info(
     if metadata_sha256 and hashlib.sha256(metadata).hexdigest() != metadata_sha256:
         raise HostileWheel(filename, f"{folder}/METADATA", "it is not the metadata that the index shows for this wheel")
     rows = _rows(source.read_dist_info("RECORD"))
-    rules.check_record(filename, (each.filename for each in file.infolist() if not each.is_dir()), rows)
+    paths = [each.filename for each in file.infolist() if not each.is_dir()]
+    rules.check_record(filename, paths, rows, folder=folder)
+    # An installer changes the first line of a script, so what is not a module is hashed as it is in the archive.
+    for path, recorded, _ in rows:
+        if path in file.NameToInfo and ".data/" in path and rules.installed_path(path) == path:
+            with file.open(path) as content:
+                _check_hash(filename, path, recorded, content)
     if "entry_points.txt" in source.dist_info_filenames:
         points = source.read_dist_info("entry_points.txt")
         rules.check_entry_points(filename, f"{folder}/entry_points.txt", points)
     return rows
+
+
+def _check_hash(filename: str, path: str, recorded: str, content: IO[bytes]) -> None:
+    algorithm = recorded.partition("=")[0]
+    digest = hashlib.new(algorithm)
+    while chunk := content.read(_CHUNK):
+        digest.update(chunk)
+    if recorded != f"{algorithm}={_encode_digest(digest.digest())}":
+        raise HostileWheel(filename, path, "it is not the file whose hash RECORD has")
+
+
+def _encode_digest(digest: bytes) -> str:
+    """Return *digest* as in RECORD: base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 class _Destination(SchemeDictionaryDestination):
@@ -133,5 +157,4 @@ class _Destination(SchemeDictionaryDestination):
         if entry.hash_ is not None and entry.hash_.name == algorithm:
             return f"{algorithm}={entry.hash_.value}"
         content = Path(self.scheme_dict[scheme], entry.path).read_bytes()
-        digest = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=").decode()
-        return f"{algorithm}={digest}"
+        return f"{algorithm}={_encode_digest(hashlib.new(algorithm, content).digest())}"
