@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
-from minreq.minimize.compare import Deviation, concerns_order, describe, drop_noisy_kinds, normalize_text
+from minreq.minimize.compare import (
+    Deviation,
+    concerns_order,
+    concerns_varying_lines,
+    describe,
+    differs_in_numbers,
+)
+from minreq.minimize.noise import drop_noisy_kinds
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
@@ -17,6 +24,7 @@ from minreq.minimize.settle import Verdict, difference_evidence, names_missing_m
 from minreq.minimize.suspects import Suspects, text_of_deviation
 from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
+from minreq.minimize.volatiletext import normalize_text
 from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.results import StageResult
@@ -46,6 +54,10 @@ class EnvironmentRuns:
             self._runs[names, stage, hidden] = self.repeat(names, stage, hidden=hidden)
         return self._runs[names, stage, hidden]
 
+    def restart(self, names: frozenset[NormalizedName]) -> None:
+        """Start another run on *names*; from now on it is the run on them."""
+        self._runs[names, "", ()] = self.repeat(names)
+
     def _is_everything(self, stage: str) -> bool:
         """Whether the group of *stage* is the whole plan."""
         plan = self.runner.setup.plan
@@ -62,15 +74,18 @@ class EnvironmentRuns:
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
 
 
-#: In so many more runs on a set another order of lines has to come.
-_ORDER_REPETITIONS = 3
+#: In so many more runs on a set another order of lines has to come, and another word beside one that varies.
+_CHANCE_REPETITIONS = 3
+#: So often may numbers or times of a run on a set not come again before their kind is noise.
+_MOST_RESTARTS = 3
 
 #: What a run on a set did otherwise than the reference: a stage failed, or deviated.
 Fault = StageResult | Deviation
 
 
-def _concerns_order(fault: Fault | None) -> bool:
-    return isinstance(fault, Deviation) and concerns_order(fault.what)
+def _is_often_chance(fault: Fault | None) -> bool:
+    """Whether one more run is too few to tell *fault* from chance, which often has but two values to choose from."""
+    return isinstance(fault, Deviation) and (concerns_order(fault.what) or concerns_varying_lines(fault.what))
 
 
 def stage_of(fault: Fault) -> str:
@@ -130,8 +145,10 @@ class EnvironmentSearch:
     evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
     #: By set: what the trace did that found it.
     behaviour_of_trace: dict[frozenset[NormalizedName], Behaviour] = field(default_factory=dict, init=False)
-    #: Where only one of two runs on a set had the lines in another order.
-    order_noise: list[Deviation] = field(default_factory=list, init=False)
+    #: What only one of several runs on a set did: lines in another order, other words or numbers.
+    occasional_noise: list[Deviation] = field(default_factory=list, init=False)
+    #: How often a run on a set was started again.
+    _restarts: int = field(default=0, init=False)
 
     def complete(
         self,
@@ -156,7 +173,7 @@ class EnvironmentSearch:
             if candidates:
                 # Beside the check: it is needed if the check passes.
                 self.runs.start(names | {candidates[0]}, stage_of(fault))
-            if not is_checked or _concerns_order(fault):
+            if not is_checked or _is_often_chance(fault):
                 if not self._check_repeats(names, fault):
                     continue
                 is_checked = True
@@ -198,7 +215,7 @@ class EnvironmentSearch:
             faults = self._faults(names - {name}, self.runs.start(names - {name}).result())
             fault = faults[0] if faults else None
             is_unclear = isinstance(fault, StageResult) and not names_missing_module(self.runner, fault, name)
-            if is_unclear or _concerns_order(fault):
+            if is_unclear or _is_often_chance(fault):
                 # A failure of an unknown cause counts when it comes again, and so does another order.
                 faults = self._faults(names - {name}, self.runs.repeat(names - {name}).result())
             verdicts[name] = _evidence(name, faults[0]) if faults else None
@@ -264,22 +281,28 @@ class EnvironmentSearch:
             return (run.failure,)
         accepted = self.verdicts.accepted_differences
         found = self.reference.compare_environment(run.behaviour, accepted)
-        return drop_noisy_kinds(found, self.order_noise) or self.reference.compare_volatile_text(
+        return drop_noisy_kinds(found, self.occasional_noise) or self.reference.compare_volatile_text(
             run.behaviour, self.behaviour_of_trace.get(names), accepted
         )
 
     def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> bool:
-        """Whether *fault* comes in another run on *names*, too; another order that does not is noise from now on.
+        """Whether *fault* comes in another run on *names*, too.
 
-        Another order has to come in several, since chance often has but two to choose from. Raises
+        Another order, and other words beside one that varies, have to come in several runs; else they are noise from
+        now on. Other numbers and times that do not come again are noise of this run: there is another one then. Raises
         ``SmokeNotDeterministic`` where any other fault does not come again.
         """
-        for _ in range(_ORDER_REPETITIONS if _concerns_order(fault) else 1):
+        is_often_chance = _is_often_chance(fault)
+        for _ in range(_CHANCE_REPETITIONS if is_often_chance else 1):
             if self.repeats(fault, names):
                 continue
-            if not (isinstance(fault, Deviation) and _concerns_order(fault)):
+            if not isinstance(fault, Deviation) or not (is_often_chance or differs_in_numbers(fault)):
                 raise SmokeNotDeterministic(stage_of(fault), f"two runs of one set: {_describe(fault)}")
-            self.order_noise.append(fault)
+            if is_often_chance or self._restarts == _MOST_RESTARTS:
+                self.occasional_noise.append(fault)
+            else:
+                self._restarts += 1
+                self.runs.restart(names)
             return False
         return True
 

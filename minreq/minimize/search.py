@@ -45,6 +45,9 @@ class MinimalSet:
     reference_names: frozenset[NormalizedName]
     #: The run in an environment with the set alone.
     proof: Observation
+    #: What the reference did in other runs, and in those of them with clocks that go faster.
+    repetitions: tuple[Behaviour, ...] = ()
+    with_fast_clock: tuple[Behaviour, ...] = ()
     #: What differs between two runs of one set.
     noise: tuple[Deviation, ...]
 
@@ -329,5 +332,7 @@ class _Search:
             reference=self.reference.observation,
             reference_names=self.reference.names,
             proof=proof,
-            noise=(*self.reference.known_noise(), *self.environments.order_noise),
+            repetitions=self.reference.repetitions,
+            with_fast_clock=self.reference.with_fast_clock,
+            noise=(*self.reference.known_noise(), *self.environments.occasional_noise),
         )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import SmokeFailed
-from minreq.minimize.compare import describe, drop_noisy_kinds, find_deviations
+from minreq.minimize.compare import describe, find_deviations
 from minreq.minimize.extras import add_missing_extras
+from minreq.minimize.noise import drop_noisy_kinds
 from minreq.minimize.settle import difference_evidence
 from minreq.minimize.trace import Decision, TraceQuestionHandler
 from minreq.model import Behaviour, Evidence, Failure, Group, QuestionKind

@@ -55,3 +55,5 @@ class RunSetup:
     compiler: Compiler | None = None
     #: The tools of the smoke, apart from the program.
     tools: ToolPlaces | None = None
+    #: Whether the clocks of the smoke go faster, so that a duration that it prints is another one.
+    fast_clock: bool = False
