@@ -159,6 +159,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "sibling-folder-that-may-fail",
         "finder-of-a-package-that-scans",
         "false-refusal-of-a-module-level-read",
+        "one-group-cannot-be-traced",
     ),
     "What the machine itself has": (
         "zone-of-the-machine",

@@ -16,6 +16,7 @@ __all__ = [
     "observe",
     "prefetch",
     "record",
+    "reference",
     "runner",
     "select",
     "settle",

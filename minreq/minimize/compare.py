@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 
@@ -73,8 +73,31 @@ def concerns_varying_lines(what: str) -> bool:
 
 def differs_in_numbers(deviation: Deviation) -> bool:
     """Whether the two sides of *deviation* differ only in numbers and in what looks new in each run, as clocks do."""
-    sides = [sorted(map(mask_numbers, side.splitlines())) for side in (deviation.first, deviation.second)]
-    return sides[0] == sides[1]
+    numbers, rest = split_numbers(deviation)
+    return numbers is not None and rest is None
+
+
+def split_numbers(deviation: Deviation) -> tuple[Deviation | None, Deviation | None]:
+    """Return *deviation* in the lines that differ only in numbers and what looks new in each run, and in the rest."""
+    first, second = deviation.first.splitlines(), deviation.second.splitlines()
+    alike = Counter(map(mask_numbers, first)) & Counter(map(mask_numbers, second))
+    lines, rest = zip(*(_take_lines(side, alike) for side in (first, second)), strict=True)
+    return _of_lines(deviation, lines), _of_lines(deviation, rest)
+
+
+def _take_lines(lines: Iterable[str], looks: Counter[str]) -> tuple[list[str], list[str]]:
+    """Return those of *lines* that are in *looks* without their numbers, as often as they are there, and the others."""
+    left, taken, others = looks.copy(), list[str](), list[str]()
+    for line in lines:
+        look = mask_numbers(line)
+        (taken if left[look] else others).append(line)
+        left[look] -= 1 if left[look] else 0
+    return taken, others
+
+
+def _of_lines(deviation: Deviation, sides: Sequence[Sequence[str]]) -> Deviation | None:
+    first, second = ("\n".join(side) for side in sides)
+    return replace(deviation, first=first, second=second) if first or second else None
 
 
 def _compare_stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:

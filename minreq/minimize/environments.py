@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from packaging.utils import NormalizedName
 
@@ -29,6 +30,10 @@ from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.results import StageResult
 
+#: The stages whose groups run.
+Stages = frozenset[str]
+EVERY_STAGE: Stages = frozenset()
+
 
 @dataclass(slots=True, kw_only=True)
 class EnvironmentRuns:
@@ -36,41 +41,41 @@ class EnvironmentRuns:
 
     runner: SmokeRunner
     pool: Executor
-    _runs: dict[tuple[frozenset[NormalizedName], str, tuple[str, ...]], Future[Observation]] = field(
+    _runs: dict[tuple[frozenset[NormalizedName], Stages, tuple[str, ...]], Future[Observation]] = field(
         default_factory=dict, init=False
     )
     _count: int = field(default=0, init=False)
 
     def start(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self, names: frozenset[NormalizedName], stages: Stages = EVERY_STAGE, *, hidden: tuple[str, ...] = ()
     ) -> Future[Observation]:
         """Return the run on *names*; start it in a thread of the pool if there is none.
 
-        With *stage* only its group runs. The run does not see the files of the machine of the kinds *hidden*.
+        Only the groups of *stages* run. The run does not see the files of the machine of the kinds *hidden*.
         """
-        if (names, "", hidden) in self._runs or self._is_everything(stage):
-            stage = ""
-        if (names, stage, hidden) not in self._runs:
-            self._runs[names, stage, hidden] = self.repeat(names, stage, hidden=hidden)
-        return self._runs[names, stage, hidden]
+        if (names, EVERY_STAGE, hidden) in self._runs or self._have_all_groups(stages):
+            stages = EVERY_STAGE
+        if (names, stages, hidden) not in self._runs:
+            self._runs[names, stages, hidden] = self.repeat(names, stages, hidden=hidden)
+        return self._runs[names, stages, hidden]
 
     def restart(self, names: frozenset[NormalizedName]) -> None:
         """Start another run on *names*; from now on it is the run on them."""
-        self._runs[names, "", ()] = self.repeat(names)
+        self._runs[names, EVERY_STAGE, ()] = self.repeat(names)
 
-    def _is_everything(self, stage: str) -> bool:
-        """Whether the group of *stage* is the whole plan."""
+    def _have_all_groups(self, stages: Stages) -> bool:
+        """Whether the groups of *stages* are the whole plan."""
         plan = self.runner.setup.plan
-        return plan.groups_with({stage}) == plan.groups
+        return plan.groups_with(stages) == plan.groups
 
     def repeat(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self, names: frozenset[NormalizedName], stages: Stages = EVERY_STAGE, *, hidden: tuple[str, ...] = ()
     ) -> Future[Observation]:
         """Start another run on *names*."""
         self._count += 1
         runner, plan = self.runner.hiding(hidden), self.runner.setup.plan
-        if stage:
-            runner = runner.with_plan(replace(plan, groups=plan.groups_with({stage})))
+        if stages:
+            runner = runner.with_plan(replace(plan, groups=plan.groups_with(stages)))
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
 
 
@@ -79,6 +84,8 @@ _CHANCE_REPETITIONS = 3
 #: So often may numbers or times of a run on a set not come again before their kind is noise.
 _MOST_RESTARTS = 3
 
+_NO_STAGES: Mapping[NormalizedName, Stages] = MappingProxyType({})
+
 #: What a run on a set did otherwise than the reference: a stage failed, or deviated.
 Fault = StageResult | Deviation
 
@@ -86,6 +93,10 @@ Fault = StageResult | Deviation
 def _is_often_chance(fault: Fault | None) -> bool:
     """Whether one more run is too few to tell *fault* from chance, which often has but two values to choose from."""
     return isinstance(fault, Deviation) and (concerns_order(fault.what) or concerns_varying_lines(fault.what))
+
+
+def _stages_of(fault: Fault) -> Stages:
+    return frozenset({stage_of(fault)})
 
 
 def stage_of(fault: Fault) -> str:
@@ -172,7 +183,7 @@ class EnvironmentSearch:
             candidates = self._order_candidates(names, fault, likely)
             if candidates:
                 # Beside the check: it is needed if the check passes.
-                self.runs.start(names | {candidates[0]}, stage_of(fault))
+                self.runs.start(names | {candidates[0]}, _stages_of(fault))
             if not is_checked or _is_often_chance(fault):
                 if not self._check_repeats(names, fault):
                     continue
@@ -181,12 +192,18 @@ class EnvironmentSearch:
             names = self._keep(names, name, _evidence(name, last))
 
     def reduce(
-        self, names: frozenset[NormalizedName], doubtful: Collection[NormalizedName]
+        self,
+        names: frozenset[NormalizedName],
+        doubtful: Collection[NormalizedName],
+        stages_of: Mapping[NormalizedName, Stages] = _NO_STAGES,
     ) -> frozenset[NormalizedName]:
-        """Leave out each of *doubtful* once; return *names* without those that the smoke does not need."""
+        """Leave out each of *doubtful* once; return *names* without those that the smoke does not need.
+
+        *stages_of* has the stages that may need a distribution, where others are known not to.
+        """
         waiting = frozenset(doubtful) & names
         while waiting:
-            found = self._settle(names, waiting)
+            found = self._settle(names, waiting, stages_of)
             kept = {name: verdict for name, verdict in found.items() if verdict is not None and self.keeps(verdict)}
             self.evidence.update(kept)
             gone = waiting - kept.keys()
@@ -205,19 +222,23 @@ class EnvironmentSearch:
         return names
 
     def _settle(
-        self, names: frozenset[NormalizedName], waiting: Collection[NormalizedName]
+        self,
+        names: frozenset[NormalizedName],
+        waiting: Collection[NormalizedName],
+        stages_of: Mapping[NormalizedName, Stages],
     ) -> dict[NormalizedName, Verdict]:
         """Return the verdict on each of *waiting* by a run on the other *names*."""
+        stages = {name: stages_of.get(name, EVERY_STAGE) for name in waiting}
         for name in sorted(waiting):
-            self.runs.start(names - {name})
+            self.runs.start(names - {name}, stages[name])
         verdicts: dict[NormalizedName, Verdict] = {}
         for name in sorted(waiting):
-            faults = self._faults(names - {name}, self.runs.start(names - {name}).result())
+            faults = self._faults(names - {name}, self.runs.start(names - {name}, stages[name]).result())
             fault = faults[0] if faults else None
             is_unclear = isinstance(fault, StageResult) and not names_missing_module(self.runner, fault, name)
             if is_unclear or _is_often_chance(fault):
                 # A failure of an unknown cause counts when it comes again, and so does another order.
-                faults = self._faults(names - {name}, self.runs.repeat(names - {name}).result())
+                faults = self._faults(names - {name}, self.runs.repeat(names - {name}, stages[name]).result())
             verdicts[name] = _evidence(name, faults[0]) if faults else None
             self.reporter.settled(name, verdicts[name])
         return verdicts
@@ -253,14 +274,14 @@ class EnvironmentSearch:
         return names | {name}
 
     def find_faults(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self, names: frozenset[NormalizedName], stages: Stages = EVERY_STAGE, *, hidden: tuple[str, ...] = ()
     ) -> tuple[Fault, ...]:
         """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`."""
-        return self._faults(names, self.runs.start(names, stage, hidden=hidden).result())
+        return self._faults(names, self.runs.start(names, stages, hidden=hidden).result())
 
     def repeats(self, fault: Fault, names: frozenset[NormalizedName], hidden: tuple[str, ...] = ()) -> bool:
         """Whether *fault* comes in another run on *names*, too."""
-        again = self._faults(names, self.runs.repeat(names, stage_of(fault), hidden=hidden).result())
+        again = self._faults(names, self.runs.repeat(names, _stages_of(fault), hidden=hidden).result())
         return find_again(fault, again) is not None
 
     def find_supplier(
@@ -270,7 +291,7 @@ class EnvironmentSearch:
 
         ``None`` where the whole closure has the *fault* then, too.
         """
-        if find_again(fault, self.find_faults(self.reference.names, stage_of(fault), hidden=hidden)) is not None:
+        if find_again(fault, self.find_faults(self.reference.names, _stages_of(fault), hidden=hidden)) is not None:
             return None
         name, last = self._find_needed(names, fault, self._order_candidates(names, fault, ()), hidden)
         return _evidence(name, last, hidden)
@@ -347,4 +368,4 @@ class EnvironmentSearch:
         self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName], hidden: tuple[str, ...]
     ) -> Fault | None:
         """Return *fault* as a run on *names* and *more* shows it; ``None`` where it does not."""
-        return find_again(fault, self.find_faults(names.union(more), stage_of(fault), hidden=hidden))
+        return find_again(fault, self.find_faults(names.union(more), _stages_of(fault), hidden=hidden))

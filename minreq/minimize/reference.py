@@ -25,9 +25,9 @@ from minreq.errors import (
 from minreq.minimize.compare import (
     Deviation,
     concerns_varying_lines,
-    differs_in_numbers,
     find_deviations,
     find_deviations_in_volatile_text,
+    split_numbers,
 )
 from minreq.minimize.extras import add_missing_extras, undeclared_modules
 from minreq.minimize.grouprun import GroupRuns
@@ -141,16 +141,17 @@ class Reference:
         return found
 
     def _drop_moved(self, found: tuple[Deviation, ...]) -> tuple[Deviation, ...]:
-        """Return *found* without the numbers that are others where the clocks go faster."""
-        numbers = tuple(each for each in found if differs_in_numbers(each))
+        """Return *found* without the lines in which numbers are others where the clocks go faster."""
+        parts = [(each, *split_numbers(each)) for each in found]
+        numbers = [part for _, part, _ in parts if part is not None]
         if not numbers:
             return found
         self._with_fast_clock.require(numbers)
         self._with_fast_clock.require_later(numbers)
         noise = tuple(each for behaviour in self.with_fast_clock for each in self.compare(behaviour))
-        moved = {*numbers} - {*subtract_noise(numbers, noise)}
+        moved = {each for each in numbers if not subtract_noise([each], noise)}
         self._moved |= moved
-        return tuple(each for each in found if each not in moved)
+        return tuple(left for each, part, rest in parts if (left := rest if part in moved else each) is not None)
 
     def _compare_all(self, runs: GroupRuns) -> tuple[Deviation, ...]:
         """Return what *runs* did differently."""
@@ -274,22 +275,12 @@ class Reference:
 
     def _find_installable(self, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
         """Return those of *names* that can be installed here; report the others."""
-
-        def explain(name: NormalizedName) -> MinreqError | None:
-            try:
-                self._runner.closure.unpack_tree(name)
-            except _NOT_INSTALLABLE as error:
-                return error
-            return None
-
-        ordered = sorted(names)
-        with ThreadPoolExecutor(max(self._runner.jobs, 4)) as pool:
-            found = dict(zip(ordered, pool.map(explain, ordered), strict=True))
-        for name, error in found.items():
-            if error is not None and name not in self.not_installable:
+        names = frozenset(names)
+        for name, error in find_uninstallable(self._runner, names).items():
+            if name not in self.not_installable:
                 self.not_installable[name] = error
                 self._reporter.note(f"{name} cannot be installed here: {error}; the reference run is without it")
-        return frozenset(name for name, error in found.items() if error is None)
+        return names - self.not_installable.keys()
 
     def _start_control(self, groups: tuple[Group, ...]) -> Future[Observation]:
         return self._pool.submit(self._observe_control, groups)
@@ -302,6 +293,22 @@ class Reference:
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
         runner = runner.with_fast_clock() if fast_clock else runner
         return self._pool.submit(observe_environment, runner, self.names, "reference-again", seed=PROOF_SEED)
+
+
+def find_uninstallable(runner: SmokeRunner, names: Iterable[NormalizedName]) -> dict[NormalizedName, MinreqError]:
+    """Return those of *names* that cannot be installed here, and why; a wheel that is missing is fetched."""
+
+    def explain(name: NormalizedName) -> MinreqError | None:
+        try:
+            runner.closure.unpack_tree(name)
+        except _NOT_INSTALLABLE as error:
+            return error
+        return None
+
+    ordered = sorted(names)
+    with ThreadPoolExecutor(max(runner.jobs, 4)) as pool:
+        found = dict(zip(ordered, pool.map(explain, ordered), strict=True))
+    return {name: error for name, error in found.items() if error is not None}
 
 
 def _suspect_volatile_text(
