@@ -295,13 +295,19 @@ class Reference:
         return self._pool.submit(observe_environment, runner, self.names, "reference-again", seed=PROOF_SEED)
 
 
-def find_uninstallable(runner: SmokeRunner, names: Iterable[NormalizedName]) -> dict[NormalizedName, MinreqError]:
-    """Return those of *names* that cannot be installed here, and why; a wheel that is missing is fetched."""
+def find_uninstallable(
+    runner: SmokeRunner, names: Iterable[NormalizedName], more: tuple[type[MinreqError], ...] = ()
+) -> dict[NormalizedName, MinreqError]:
+    """Return those of *names* that cannot be installed here, and why; a wheel that is missing is fetched.
+
+    *more* are other errors that concern one wheel only; any error that is left is raised.
+    """
+    errors: tuple[type[MinreqError], ...] = (*_NOT_INSTALLABLE, *more)
 
     def explain(name: NormalizedName) -> MinreqError | None:
         try:
             runner.closure.unpack_tree(name)
-        except _NOT_INSTALLABLE as error:
+        except errors as error:
             return error
         return None
 
