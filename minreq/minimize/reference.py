@@ -280,7 +280,7 @@ class Reference:
             if name not in self.not_installable:
                 self.not_installable[name] = error
                 self._reporter.note(f"{name} cannot be installed here: {error}; the reference run is without it")
-        return names - self.not_installable.keys()
+        return names.difference(self.not_installable)
 
     def _start_control(self, groups: tuple[Group, ...]) -> Future[Observation]:
         return self._pool.submit(self._observe_control, groups)

@@ -36,7 +36,7 @@ def open_reference_run(runner: SmokeRunner) -> Iterator[ReferenceRun]:
 
     def start() -> Run | None:
         names = frozenset(runner.closure.resolution.pins)
-        names -= find_uninstallable(runner, names, UNUSABLE).keys()
+        names = names.difference(find_uninstallable(runner, names, UNUSABLE))
         run = stack.enter_context(Run(runner.setup, "providers-reference", installed=runner.installed(names), seed=0))
         first = run.wait_for_first_stage()
         return run if first is None or first.passed else None
