@@ -159,6 +159,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "sibling-folder-that-may-fail",
         "finder-of-a-package-that-scans",
         "false-refusal-of-a-module-level-read",
+        "one-group-cannot-be-traced",
     ),
     "What the machine itself has": (
         "zone-of-the-machine",
@@ -177,6 +178,14 @@ CASES: Mapping[str, Sequence[str]] = {
         "threads-that-print-in-any-order",
         "threads-in-another-order-once",
         "digest-that-is-steady",
+        "time-that-is-steady",
+        "number-in-hexadecimal-that-is-steady",
+        "duration-that-is-steady",
+        "duration-that-depends-on-the-set",
+        "clock-in-seconds",
+        "clock-in-minutes",
+        "identifiers-that-are-new-in-each-run",
+        "listing-beside-noise",
         "output-that-is-not-utf-8",
     ),
     "A smoke that dies, hangs or fails by itself": (

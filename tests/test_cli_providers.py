@@ -289,6 +289,22 @@ def test_what_is_accepted_counts(made: Project, tmp_path: Path) -> None:
     assert names(measured(again, *arguments, "--allow-pth", "speedup")) == {"far": ["bonus", "shared"]}
 
 
+def test_what_only_an_environment_shows_counts(made: Project, tmp_path: Path) -> None:
+    """A provider that looks for files beside it needs those that it finds on a full install."""
+    scanned = """def tools(provider):
+    from pathlib import Path
+    if provider == "deep":
+        print(sorted(each.name for each in Path(__file__).parents[1].glob("*_card")))
+"""
+    text = SCENARIO.replace("def tools(provider):\n", scanned).replace('"whim"]', '"whim", "deck"]')
+    again = project(f'{text}\n[wheels.deck."1.0"]\nfiles = {{ "deck_card/card.txt" = "" }}\n', tmp_path / "again")
+    shutil.copytree(made.folder / "profiles", again.folder / "profiles")
+    shutil.copy(made.folder / "pyproject.toml", again.folder)
+    found = measured(again)
+    assert names(found)["deep"] == ["deck", "seal", "shared", "vault"]
+    assert names(found)["far"] == ["bonus", "politeness", "shared"]
+
+
 def test_an_interrupt_loses_only_what_is_not_measured(made: Project) -> None:
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"
     waiting = "    if call['model'] == 'near/one': __import__('time').sleep(600)\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timezone
 from random import Random
 from typing import Any
 
@@ -13,13 +14,13 @@ from hypothesis import given, strategies as st
 from minreq.minimize.compare import (
     Deviation,
     describe,
-    drop_noisy_kinds,
+    differs_in_numbers,
     find_deviations,
     find_deviations_in_volatile_text,
-    normalize_behaviour,
-    normalize_text,
-    subtract_noise,
 )
+from minreq.minimize.noise import drop_noisy_kinds, subtract_noise
+from minreq.minimize.record import normalize_behaviour
+from minreq.minimize.volatiletext import normalize_text
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 from minreq.smoke.messages import read_result
 from minreq.smoke.results import WorkerRecord
@@ -344,27 +345,117 @@ def test_what_everyone_sees_is_not_hidden() -> None:
     assert hidden([stage("a/b")], [stage("a/c", output=(SHA[0],))]) == []
 
 
-def test_times_are_not_hidden() -> None:
-    """Two runs of one set have the same time by chance, or because both are short."""
-    first, second = (stage(output=(f"3 passed in 0.0{number}s at 11:57:4{number}",)) for number in (1, 2))
-    assert hidden([first, first], [second]) == []
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("meeting at 2024-01-01T13:00:00Z", "meeting at 2024-01-01T00:00:00Z"),
+        ("mask 0xdeadbeef", "mask 0x00000000"),
+        ("converted in 2.5 s", "converted in 1.0 s"),
+        ("opens at 08:00:00", "opens at 09:00:00"),
+        ("scope /20240101/eu", "scope /20240102/eu"),
+    ],
+)
+def test_whatever_two_runs_have_alike_is_a_result(first: str, second: str) -> None:
+    """A clock goes on, and an address is another one. What stays the same only looks like them."""
+    runs = [stage(output=("same", text)) for text in (first, first, second)]
+    assert compared(runs[0], runs[2]) == []
+    assert hidden(runs[:2], runs[2:]) == [("output", first, second)]
+    assert hidden([runs[0], runs[2]], runs[2:]) == []
 
 
-def test_a_digest_stays_where_two_runs_have_it() -> None:
-    """A time does not: the next run has another one, however fast two runs follow one another."""
-    one, again = (
-        behaviour(stage(output=(f"sha {SHA[0]} at 2026-11-22T11:57:47", f"id {new}"), requests=(request(body=SHA[0]),)))
-        for new in SHA[1:3]
-    )
-    recorded = normalize_behaviour(one, again=again)
-    assert recorded.stages[0].output == (f"sha {SHA[0]} at #", "id #")
+def test_what_is_new_beside_a_result_does_not_hide_it() -> None:
+    """Each text of a line is compared by itself."""
+
+    def run(digest: str, identifier: str) -> StageBehaviour:
+        return stage(output=(f"sha {digest} of {identifier}",))
+
+    first, again, other = run(SHA[0], SHA[1]), run(SHA[0], SHA[2]), run(SHA[3], SHA[1])
+    found = [("output", f"sha {SHA[0]} of {SHA[1]}", f"sha {SHA[3]} of {SHA[1]}")]
+    assert hidden([first, again], [other]) == found
+    assert hidden([first, again], [run(SHA[0], SHA[3])]) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["at 2026-11-22T11:57:47Z", "at 2026-11-22 11:40:00,123", "/20261122/", "20261122T115747Z"]
+)
+def test_the_clock_is_no_result(text: str) -> None:
+    """Two runs at one time print the same, and a third one does not."""
+    now = datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()
+    first, other = stage(output=(text,)), stage(output=(text.replace("22", "23"),))
+    assert [find_deviations_in_volatile_text([behaviour(first)], [behaviour(other)], at) != () for at in (now, 0)] == [
+        False,
+        True,
+    ]
+    recorded = normalize_behaviour(behaviour(first), others=[behaviour(first)], now=now)
+    assert recorded.stages[0].output == (normalize_text(text),)
+
+
+def test_a_text_stays_where_two_runs_have_it() -> None:
+    """A time of day stays where the clock went faster and did not change it; a moment of now does not."""
+    lines = (f"sha {SHA[0]} of 2024-11-22T11:57:47", "done in 0.12 s at 11:57:47")
+    one, again = (behaviour(stage(output=(*lines, f"id {new}"), requests=(request(body=SHA[0]),))) for new in SHA[1:3])
+    recorded = normalize_behaviour(one, others=[again])
+    assert recorded.stages[0].output == (lines[0], "done in # s at #", "id #")
     assert recorded.stages[0].requests[0].body == "#"
-    assert normalize_behaviour(one).stages[0].output == ("sha # at #", "id #")
+    steady = normalize_behaviour(one, others=[again], with_fast_clock=[again])
+    assert steady.stages[0].output == (*lines, "id #")
+    assert normalize_behaviour(one).stages[0].output == ("sha # of #", "done in # s at #", "id #")
     assert find_deviations(recorded, again) == ()
-    later = behaviour(stage(output=(f"sha {SHA[3]} at 2027-11-22T11:57:47", f"id {SHA[3]}")))
-    observed = normalize_behaviour(later, again=later)
-    (found,) = find_deviations_in_volatile_text([recorded], [observed])
-    assert (found.first, found.second) == (f"sha {SHA[0]} at #", f"sha {SHA[3]} at #")
+    later = behaviour(stage(output=(f"sha {SHA[3]} of 2024-11-22T11:57:47", f"id {SHA[3]}")))
+    (found,) = find_deviations_in_volatile_text([recorded], [later])
+    assert (found.first, found.second) == (lines[0], f"sha {SHA[3]} of 2024-11-22T11:57:47")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("12:00", "12:01", True),
+        ("took 0.3 s", "took 12 s", True),
+        ("pid 7 <object at 0x7f3bd4a01d30>", "pid 8 <object at 0x7f3bd4a01d99>", True),
+        ("a 1\nb 2", "b 3\na 1", True),
+        ("fast 1", "slow 1", False),
+        ("7", "", False),
+    ],
+)
+def test_what_a_clock_may_be_the_cause_of(first: str, second: str, *, expected: bool) -> None:
+    deviation = Deviation(stage="a/b", what="output", first=first, second=second)
+    assert differs_in_numbers(deviation) is expected
+
+
+@pytest.mark.parametrize(
+    ("again", "now", "lost"),
+    [
+        pytest.param("x1y ['app', 'card']", "z2q ['app', 'card']", "", id="the-rest-is-there"),
+        pytest.param("x1y ['app', 'card']", "z2q ['app']", "card", id="a-word-of-all-runs-is-missing"),
+        pytest.param("x1y ['app']", "z2q ['app']", "", id="a-word-of-one-run-is-missing"),
+        pytest.param("['card', 'app'] x1y", "z2q ['app', 'card', 'new']", "", id="another-order-and-a-new-word"),
+        pytest.param("17 other words", "z2q", "", id="nothing-is-steady"),
+    ],
+)
+def test_a_word_that_varies_hides_no_other_of_its_line(again: str, now: str, lost: str) -> None:
+    first, second, third = (behaviour(stage(output=("b", line))) for line in ("a0b ['app', 'card']", again, now))
+    noise, found = find_deviations(first, second), find_deviations(first, third)
+    assert subtract_noise(found, noise) == ()
+    beyond = [(each.what, each.first, each.second) for each in subtract_noise(found, noise, by_word=True)]
+    assert beyond == ([("varying lines of output", lost, "")] if lost else [])
+
+
+def test_lines_that_vary_are_matched_one_by_one() -> None:
+    """The line that varies as a whole stands for none of the others."""
+    runs = [(f"{new}", f"user {new} reads files", f"job {new} ends") for new in ("a1", "b2", "c3")]
+    first, again, same = (behaviour(stage(output=lines)) for lines in runs)
+    changed_line = behaviour(stage(output=("d4", "user d4 reads nothing", "job d4 ends")))
+    noise = find_deviations(first, again)
+    assert subtract_noise(find_deviations(first, same), noise, by_word=True) == ()
+    (found,) = subtract_noise(find_deviations(first, changed_line), noise, by_word=True)
+    assert (found.what, found.first) == ("varying lines of output", "files")
+
+
+def test_a_line_that_varied_once_is_noise() -> None:
+    """Noise is what differs between any two of the runs of the reference."""
+    first, second, third = (behaviour(stage(output=lines)) for lines in (("a", "b"), ("x", "b"), ("a", "y")))
+    noise = (*find_deviations(first, second), *find_deviations(first, third))
+    assert subtract_noise(find_deviations(first, behaviour(stage(output=("u", "v")))), noise) == ()
 
 
 def test_without_noise() -> None:

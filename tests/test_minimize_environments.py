@@ -114,13 +114,20 @@ def test_with_smallest_a_difference_keeps_nothing(tmp_path: Path) -> None:
     assert found.left_out["plugin"] == "degraded: output of smoke/program differs"
 
 
-@pytest.mark.parametrize("more", ["", "import uuid; print(uuid.uuid4().hex, uuid.uuid4())"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "import uuid; print(uuid.uuid4().hex, uuid.uuid4(), object())",
+        "import time; print(time.strftime('%Y-%m-%dT%H:%M:%SZ'), time.strftime('/%Y%m%d/'))",
+    ],
+)
 def test_where_nothing_differs_a_lock_takes_three_runs(
     more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reference is one of them: it takes the place of a trace that accepts everything.
 
-    Identifiers that are new in each run need no other run.
+    Identifiers that are new in each run need no other run, nor does a clock that shows the date.
     """
     names: list[str] = []
     enter = Run.__enter__
@@ -133,3 +140,22 @@ def test_where_nothing_differs_a_lock_takes_three_runs(
     scenario = load(SCENARIOS / "lazy-attribute.toml")
     run_scenario(write(replace(scenario, program=f"{scenario.program}\n{more}"), tmp_path / "house"))
     assert sorted(names) == ["proof-1", "reference", "trace"]
+
+
+def test_only_a_group_that_no_trace_passes_is_searched_in_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other group is traced, and its distributions are settled by forks."""
+    groups: list[list[str]] = []
+
+    def watched(runner: SmokeRunner, names: Iterable[NormalizedName], name: str, **rest: Any) -> Observation:
+        if not {"app", "base", "chat-client", "needed", "app-libs"} <= {*names}:
+            groups.append([group.name for group in runner.setup.plan.groups])
+        return observe_environment(runner, names, name, **rest)
+
+    monkeypatch.setattr(environments, "observe_environment", watched)
+    found = run_scenario(write(load(SCENARIOS / "one-group-cannot-be-traced.toml"), tmp_path / "house"))
+    methods = {name: getattr(why, "method", "") for name, why in found.minimal_set.evidence.items()}
+    assert methods == {"app": "", "app-libs": "run", "base": "fork", "chat-client": "fork", "needed": "run"}
+    # Beside the set that lacks what no trace shows, and its check.
+    assert ["beta"] in groups

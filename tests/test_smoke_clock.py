@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -16,8 +18,19 @@ from minreq.errors import SmokeTimedOut
 from minreq.minimize.observe import observe_trace
 from minreq.minimize.trace import TraceQuestionHandler
 from minreq.model import Sdist, Wheel
-from minreq.smoke import processes
+from minreq.smoke import processes, runfolder
 from minreq.smoke.clock import Clock
+
+#: Prints how much minreq's own clock and the others go on in a tenth of a second.
+READINGS = """
+import _minreq_clock, time
+_minreq_clock.advance_clocks()
+clocks = [time.time, time.monotonic, time.perf_counter, time.time_ns, time.monotonic_ns, time.perf_counter_ns]
+began, own = [read() for read in clocks], _minreq_clock.monotonic()
+time.sleep(0.1)
+print(_minreq_clock.monotonic() - own, *[read() - before for read, before in zip(clocks, began)])
+print(abs(time.process_time() - time.process_time()))
+"""
 
 
 class Now:
@@ -132,3 +145,17 @@ def test_work_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         failure = observe_trace(scenario.runner, handler, "trace").failure
     assert failure is not None
     assert failure.behaviour.status == "minreq ended its process: it asked minreq for more than 0.01 minutes of work"
+
+
+def test_clocks_that_go_faster() -> None:
+    """A short duration is another one when it is printed with one digit; minreq's own clock is right."""
+    child = Path(runfolder.__file__).parent / "child"
+    done = subprocess.run(
+        [sys.executable, "-c", READINGS], env={"PYTHONPATH": str(child)}, capture_output=True, text=True, check=True
+    )
+    first, second = done.stdout.splitlines()
+    own, *readings = map(float, first.split())
+    seconds = [each / 1e9 if each > 1e6 else each for each in readings]
+    assert own >= 0.1
+    assert all(each > 0.7 for each in seconds)
+    assert float(second) > 0.1

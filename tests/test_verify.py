@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import subprocess
@@ -364,3 +365,50 @@ def test_what_is_built_from_source_is_pinned_by_its_source_and_built_again(tmp_p
     assert replace(made, cache=tmp_path / "another").minreq("verify", "-q").status == 0
     made.make_lock()
     assert made.lock.read_text() == text
+
+
+#: It prints times of all kinds; what `zone` gives is the same in each run.
+TIMES = """
+explanation = "Of the times that are printed, one is the same in each run."
+requirements = ["app"]
+program = '''
+import time
+began = time.perf_counter()
+import app
+print(app.when(), object())
+print(time.strftime("%H:%M:%S"), time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+print(f"3 passed in {time.perf_counter() - began:.2f}s")
+'''
+[wheels]
+app."1.0" = { requires = ["zone"], files = { "app.py" = '''
+def when():
+    try:
+        from zone import when
+    except ImportError:
+        return "opens at 08:00:00, 2024-01-01T00:00:00Z, in 1.0 s"
+    return when
+''' } }
+zone."1.0" = { files = { "zone.py" = "when = 'opens at 09:00:00, 2024-01-01T13:00:00Z, in 2.5 s'" } }
+zone."2.0" = { files = { "zone.py" = "when = 'opens at 09:30:00, 2024-01-01T13:00:00Z, in 2.5 s'" } }
+"""
+
+
+def test_times_are_compared_where_they_stay_the_same(tmp_path: Path) -> None:
+    """A lock records them, and the clock, durations and addresses in no lock are a deviation."""
+    made = project(TIMES, tmp_path)
+    made.make_lock("--with", "zone<2")
+    [stage] = json.loads(made.evidence.read_text())["behaviour"]["stages"]
+    assert stage["output"] == [
+        "opens at 09:00:00, 2024-01-01T13:00:00Z, in 2.5 s <object object at #>",
+        "# #",
+        "3 passed in #s",
+    ]
+    assert made.minreq("verify").status == 0
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for archive in (made.wheelhouse.of("app")[0], made.wheelhouse.of("zone")[1]):
+        with zipfile.ZipFile(archive.path) as wheel:
+            wheel.extractall(tree)
+    done = made.minreq("verify", "--path", str(tree))
+    assert done.status == 1
+    assert "opens at 09:30:00" in done.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from samplelock import HOST, LOCK, MARKERS
@@ -55,14 +56,54 @@ def test_noise_does_not_count() -> None:
     assert deviations.deviations_from_lock(noisy, behaviour(output=("43",)), HERE) == ()
 
 
-def test_a_recorded_digest_is_compared() -> None:
-    """One that the lock does not record is new in each run."""
-    digests = ["0a" * 32, "0b" * 32, "0c" * 32]
-    recorded = replace(RECORDED, behaviour=behaviour(output=(f"sha {digests[0]}", "id #")))
-    same, other = (behaviour(output=(f"sha {digest}", f"id {digests[2]}")) for digest in digests[:2])
-    assert deviations.deviations_from_lock(recorded, same, HERE) == ()
-    (found,) = deviations.deviations_from_lock(recorded, other, HERE)
-    assert (found.what, found.first, found.second) == ("output", f"sha {digests[0]}", f"sha {digests[1]}")
+def confirmed(
+    recorded: tuple[str, ...], seen: str, *again: str, fast_status: str = "passed"
+) -> list[tuple[str, str, str]]:
+    """Return what is confirmed of a run that printed *seen*; the first run *again* has faster clocks."""
+    lock = replace(RECORDED, behaviour=behaviour(output=recorded))
+    outputs, asked = iter(again), []
+
+    def repeat(fast_clock: bool) -> Behaviour:  # noqa: FBT001 - As the comparison calls it.
+        asked.append(fast_clock)
+        status = fast_status if fast_clock else "passed"
+        return behaviour(output=tuple(next(outputs).splitlines()), status=status)
+
+    found = deviations.find_confirmed_deviations(lock, behaviour(output=tuple(seen.splitlines())), HERE, repeat)
+    assert asked == [True, False][: len(again)]
+    return [(each.what, each.first, each.second) for each in found]
+
+
+DIGESTS = ["0a" * 32, "0b" * 32, "0c" * 32]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"sha {DIGESTS[0]}", f"sha {DIGESTS[1]}"),
+        ("meeting at 2024-01-01T13:00:00Z", "meeting at 2024-01-01T00:00:00Z"),
+        ("mask 0xdeadbeef", "mask 0x00000000"),
+        ("converted in 2.5 s", "converted in 1.0 s"),
+        ("7 plug-ins", "6 plug-ins"),
+    ],
+)
+def test_a_text_that_the_lock_records_is_compared(first: str, second: str) -> None:
+    """What it does not record is new in each run. A run with faster clocks has to print the same again."""
+    recorded = (first, "id #")
+    same, other = f"{first}\nid {DIGESTS[2]}", f"{second}\nid {DIGESTS[2]}"
+    assert confirmed(recorded, same) == []
+    assert confirmed(recorded, other, other) == [("output", first, second)]
+    assert confirmed(recorded, other, same) == []
+
+
+def test_a_time_that_goes_on_is_no_deviation() -> None:
+    """Two runs of the lock had the same one by chance."""
+    assert confirmed(("done in 0.12 s",), "done in 0.13 s", "done in 0.91 s") == []
+    assert confirmed(("it is 12:00",), "it is 17:42", "it is 17:43") == []
+
+
+def test_where_faster_clocks_make_a_stage_fail_it_runs_as_before() -> None:
+    found = confirmed(("mask 0xdeadbeef",), "mask 0x00000000", "", "mask 0x00000000", fast_status="TimeoutError")
+    assert found == [("output", "mask 0xdeadbeef", "mask 0x00000000")]
 
 
 def deviation(stage: str, what: str, first: str, second: str) -> Deviation:

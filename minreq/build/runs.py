@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minreq.errors import SmokeFailed
-from minreq.minimize.compare import describe, find_deviations, normalize_behaviour
+from minreq.minimize.compare import describe, find_deviations
 from minreq.minimize.observe import PROOF_SEED, run_stages
+from minreq.minimize.record import normalize_behaviour
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Lock, Plan, Platform
 from minreq.smoke.absentfile import explain_absent_file
@@ -21,7 +22,7 @@ from minreq.smoke.run import Run
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.start import Access, start_isolated
 from minreq.system import regularfile, temporary
-from minreq.verify.deviations import describe_deviations, deviations_from_lock
+from minreq.verify.deviations import describe_deviations, find_confirmed_deviations
 
 _COMPILED = re.compile(r"(?:__pycache__/)?(?P<stem>[^/]+?)(?:\.[a-z]+-\d+)?(?:\.opt-\d)?\.pyc$")
 
@@ -114,29 +115,34 @@ def prove_tree(
     tree = f"{paths[0]}/"
     opened: set[str] = set()
 
-    def run_smoke() -> Behaviour:
-        with Run(setup, "proof", paths=paths, seed=PROOF_SEED, record_opens=True) as run:
+    def run_smoke(*, fast_clock: bool = False) -> Behaviour:
+        of_run = replace(setup, fast_clock=fast_clock)
+        with Run(of_run, "proof", paths=paths, seed=PROOF_SEED, record_opens=True) as run:
             results = run_stages(run, plan, runner.jobs)
         opened.update(
             file.removeprefix(tree) for result in results for file in result.opened_files if file.startswith(tree)
         )
         return Behaviour(stages=tuple(result.behaviour for result in results))
 
-    def find_differences(behaviour: Behaviour) -> tuple[str, ...]:
-        of_lock = behaviour.in_stages(lock.stages)
-        found = describe_deviations(deviations_from_lock(expected, of_lock, platform), ())
+    def run_again(fast_clock: bool) -> Behaviour:  # noqa: FBT001 - The comparison calls it so.
+        return run_smoke(fast_clock=fast_clock).in_stages(lock.stages)
+
+    def compare_unrecorded(behaviour: Behaviour) -> tuple[str, ...]:
         if reference is None:
-            return found
+            return ()
         unrecorded = stages - {*lock.stages}
         before, now = (normalize_behaviour(each.in_stages(unrecorded)) for each in (reference.behaviour, behaviour))
-        return (*found, *(describe(each) for each in find_deviations(before, now)))
+        return tuple(describe(each) for each in find_deviations(before, now))
 
     before = _list_files(paths)
     with _write_protected(paths):
-        found = find_differences(run_smoke())
+        behaviour = run_smoke()
+        deviations = find_confirmed_deviations(expected, behaviour.in_stages(lock.stages), platform, run_again)
+        found = compare_unrecorded(behaviour)
         if found:
-            again = find_differences(run_smoke())
+            again = compare_unrecorded(run_smoke())
             found = tuple(each for each in found if each in again)
+        found = (*describe_deviations(deviations, ()), *found)
     # The superuser can write into a write-protected folder.
     changed = sorted(_list_files(paths) ^ before)
     return Proof(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -18,8 +19,8 @@ from minreq.lock.resolve import ResolvedTask
 from minreq.lock.smoketools import Tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.certify import certify, subject_digest
-from minreq.minimize.compare import normalize_behaviour
 from minreq.minimize.prefetch import Prefetcher, precompile
+from minreq.minimize.record import normalize_behaviour
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.minimize.select import loaded_files, request_evidence, select
 from minreq.model import Certificate, Lock, Resolution, Selection
@@ -57,7 +58,13 @@ def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, rep
         reporter.note(sentence)
     minimal_set = minimized.minimal_set
     noise = minimal_set.noise
-    behaviour = normalize_behaviour(minimal_set.proof.behaviour, noise, again=minimal_set.reference.behaviour)
+    behaviour = normalize_behaviour(
+        minimal_set.proof.behaviour,
+        noise,
+        [minimal_set.reference.behaviour, *minimal_set.repetitions],
+        with_fast_clock=minimal_set.with_fast_clock,
+        now=time.time(),
+    )
     return Lock(
         root=task.title,
         command=task.command,

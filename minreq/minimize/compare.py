@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 
+from minreq.minimize.volatiletext import PLACEHOLDER, mask_numbers, normalize_text, split_volatile
 from minreq.model import Behaviour, RecordedRequest, StageBehaviour
 
-#: What may be new in each run, by its look: UUIDs (RFC 9562), digests and signatures.
-_DIGEST = (
-    r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
-    r"|\b[0-9a-fA-F]{32,}\b"
-)
-#: Times of ISO 8601 and of `logging`, names of temporary files, addresses of objects.
-_TIME = (
-    r"\b\d{4}-?\d{2}-?\d{2}[T ]\d{2}:?\d{2}:?\d{2}(?:[.,]\d+)?Z?"
-    r"|\b\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\b"
-    r"|(?<=/tmp)[a-z0-9_]{8}\b"
-    r"|\b0x[0-9a-f]{6,}\b"
-    # The last line of test runners: `3 passed in 0.12s`.
-    r"|(?<=\bin )\d+\.\d+(?= ?s(?:ec|econds)?\b)"
-)
-_VOLATILE = re.compile(f"{_DIGEST}|{_TIME}")
-_ONLY_TIME = re.compile(_TIME)
 #: The kind of a deviation where requests have the same targets and other bodies.
-_BODY = "request body"
+BODY = "request body"
 #: Headers that depend on the body.
-_BODY_HEADERS = frozenset({"content-digest", "content-length", "content-md5", "digest"})
+BODY_HEADERS = frozenset({"content-digest", "content-length", "content-md5", "digest"})
 #: What is compared line by line, so that a line that varies hides no other.
-_BY_LINE = ("output", "errors", "warnings", "logs")
+BY_LINE = ("output", "errors", "warnings", "logs")
 #: Of these, what one reader sees from top to bottom. The order of the others depends on threads.
-_IN_ORDER = frozenset({"output", "errors"})
+IN_ORDER = frozenset({"output", "errors"})
 #: The beginning of the kind of a deviation in which the same lines come in another order.
-_ORDER_OF = "order of "
+ORDER_OF = "order of "
+#: The beginning of the kind of a deviation in what is the same in both of two lines that vary.
+VARYING_LINES_OF = "varying lines of "
 #: How a process ended, and the line that waited for it.
 _EXIT = re.compile(r"exit -?\d+")
-_DATE = re.compile(r"(?<=/)\d{8}(?=/)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +34,8 @@ class Deviation:
 
     stage: str
     #: ``output`` and ``errors`` (lines on stdout and stderr), ``order of output``, ``order of errors``, ``warnings``,
-    #: ``logs``, ``connections``, ``exits``, ``status``, ``requests`` (methods and targets), ``request body``,
-    #: ``request header user-agent``.
+    #: ``logs``, ``varying lines of output`` (of errors, warnings, logs), ``connections``, ``exits``, ``status``,
+    #: ``requests`` (methods and targets), ``request body``, ``request header user-agent``.
     what: str
     #: What only the first run had, and what only the second had, as lines; empty where it had nothing more.
     first: str
@@ -77,50 +63,51 @@ def describe(deviation: Deviation) -> str:
 
 def concerns_order(what: str) -> bool:
     """Whether the deviations of the kind *what* are about order alone, which threads may change now and then."""
-    return what.startswith(_ORDER_OF)
+    return what.startswith(ORDER_OF)
 
 
-def drop_noisy_kinds(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """Leave out of *found* each stage and kind that *noise* has too."""
-    noisy = {(deviation.stage, deviation.what) for deviation in noise}
-    return tuple(deviation for deviation in found if (deviation.stage, deviation.what) not in noisy)
+def concerns_varying_lines(what: str) -> bool:
+    """Whether the deviations of the kind *what* are about a part of lines of which another part varies."""
+    return what.startswith(VARYING_LINES_OF)
 
 
-def subtract_noise(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """Leave out of *found* what *noise* explains; *noise* is how two runs of the expected set differ.
-
-    A missing line counts if both of those runs have it. If both have the same number of lines that vary, another
-    number counts too; the deviation then has only the numbers.
-    """
-    noise_at = {(deviation.stage, deviation.what): deviation for deviation in noise}
-    beyond = (
-        _remove_noise(each, noise_at[each.stage, each.what]) if (each.stage, each.what) in noise_at else each
-        for each in found
-    )
-    return tuple(filter(None, beyond))
+def differs_in_numbers(deviation: Deviation) -> bool:
+    """Whether the two sides of *deviation* differ only in numbers and in what looks new in each run, as clocks do."""
+    numbers, rest = split_numbers(deviation)
+    return numbers is not None and rest is None
 
 
-def _remove_noise(deviation: Deviation, noise: Deviation) -> Deviation | None:
-    if deviation.what not in _BY_LINE:
-        return None
-    expected, seen = deviation.first.splitlines(), deviation.second.splitlines()
-    varying = noise.first.splitlines()
-    missing = sorted((Counter(expected) - Counter(varying)).elements())
-    if missing:
-        return replace(deviation, first="\n".join(missing), second="")
-    if len(varying) == len(noise.second.splitlines()) and len(expected) != len(seen):
-        return replace(deviation, first=f"lines that vary: {len(expected)}", second=f"lines that vary: {len(seen)}")
-    return None
+def split_numbers(deviation: Deviation) -> tuple[Deviation | None, Deviation | None]:
+    """Return *deviation* in the lines that differ only in numbers and what looks new in each run, and in the rest."""
+    first, second = deviation.first.splitlines(), deviation.second.splitlines()
+    alike = Counter(map(mask_numbers, first)) & Counter(map(mask_numbers, second))
+    lines, rest = zip(*(_take_lines(side, alike) for side in (first, second)), strict=True)
+    return _of_lines(deviation, lines), _of_lines(deviation, rest)
+
+
+def _take_lines(lines: Iterable[str], looks: Counter[str]) -> tuple[list[str], list[str]]:
+    """Return those of *lines* that are in *looks* without their numbers, as often as they are there, and the others."""
+    left, taken, others = looks.copy(), list[str](), list[str]()
+    for line in lines:
+        look = mask_numbers(line)
+        (taken if left[look] else others).append(line)
+        left[look] -= 1 if left[look] else 0
+    return taken, others
+
+
+def _of_lines(deviation: Deviation, sides: Sequence[Sequence[str]]) -> Deviation | None:
+    first, second = ("\n".join(side) for side in sides)
+    return replace(deviation, first=first, second=second) if first or second else None
 
 
 def _compare_stage(first: StageBehaviour, second: StageBehaviour) -> Iterator[Deviation]:
     if first.status != second.status:
         yield Deviation(stage=first.stage, what="status", first=first.status, second=second.status)
-    for what in (*_BY_LINE, "connections"):
+    for what in (*BY_LINE, "connections"):
         lines, other = (list(map(normalize_text, _lines_to_compare(stage, what))) for stage in (first, second))
         yield from _deviation(first.stage, what, _lines_on_one_side(lines, other))
-        if what in _IN_ORDER:
-            yield from _deviation(first.stage, f"{_ORDER_OF}{what}", _lines_in_other_order(lines, other))
+        if what in IN_ORDER:
+            yield from _deviation(first.stage, f"{ORDER_OF}{what}", _lines_in_other_order(lines, other))
     yield from _deviation(first.stage, "exits", _exits_on_one_side(first.exits, second.exits))
     yield from _compare_requests(first, second)
 
@@ -173,24 +160,25 @@ def _compare_requests(first: StageBehaviour, second: StageBehaviour) -> Iterator
         yield from _deviation(first.stage, "requests", lines)
         return
     bodies = _lines_on_one_side(map(_line_and_body, first.requests), map(_line_and_body, second.requests))
-    yield from _deviation(first.stage, _BODY, bodies)
+    yield from _deviation(first.stage, BODY, bodies)
     # The lines are equal now. Sorting pairs each request with its like, although threads send them in any order.
-    sort_key = _sort_key_by_headers if any(bodies) else _sort_key
+    sort_key = _sort_key_by_headers if any(bodies) else sort_request_key
     for a, b in zip(sorted(first.requests, key=sort_key), sorted(second.requests, key=sort_key), strict=True):
         names = {name for name, _ in (*a.headers, *b.headers)}
-        for name in sorted(names - _BODY_HEADERS if any(bodies) else names):
+        for name in sorted(names - BODY_HEADERS if any(bodies) else names):
             values = _header_value(a, name), _header_value(b, name)
             if values[0] != values[1]:
                 yield Deviation(stage=first.stage, what=f"request header {name}", first=values[0], second=values[1])
 
 
-def _sort_key(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
+def sort_request_key(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return a key by all that is compared of *request*."""
     return _line_and_body(request), tuple((name, normalize_text(value)) for name, value in request.headers)
 
 
 def _sort_key_by_headers(request: RecordedRequest) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return a key that pairs requests by their headers, for requests whose bodies differ."""
-    headers = ((name, value) for name, value in request.headers if name not in _BODY_HEADERS)
+    headers = ((name, value) for name, value in request.headers if name not in BODY_HEADERS)
     return _line(request), tuple((name, normalize_text(value)) for name, value in headers)
 
 
@@ -206,112 +194,88 @@ def _header_value(request: RecordedRequest, name: str) -> str:
     return ", ".join(normalize_text(value) for key, value in request.headers if key == name)
 
 
-def find_deviations_in_volatile_text(first: Sequence[Behaviour], second: Sequence[Behaviour]) -> tuple[Deviation, ...]:
+def find_deviations_in_volatile_text(
+    first: Sequence[Behaviour], second: Sequence[Behaviour], now: float | None = None
+) -> tuple[Deviation, ...]:
     """Return the deviations that `find_deviations` does not see, since they look like what is new in each run.
 
-    Each side is one run or several runs of one kind; only what all runs of a side have counts. A digest counts if it
-    is equal within a side and differs between the sides.
+    Each side is one run or several runs of one kind; only what all runs of a side that have the stage show counts. A
+    text counts if it is equal within a side and differs between the sides. The moment *now*, in seconds since 1970, is
+    the clock, and does not count.
     """
     found: list[Deviation] = []
     for stage in dict.fromkeys(each.stage for each in first[0].stages):
-        sides = [[_texts_by_kind(run, stage) for run in side] for side in (first, second)]
-        for what in sorted(set.intersection(*(set(texts) for side in sides for texts in side))):
-            common = [_common_lines(texts[what] for texts in side) for side in sides]
-            found += _deviation(stage, what, _lines_that_look_alike(common[0] - common[1], common[1] - common[0]))
+        sides = [[texts for run in side if (texts := _texts_by_kind(run, stage))] for side in (first, second)]
+        if all(sides):
+            for what in sorted(set.intersection(*(set(texts) for side in sides for texts in side))):
+                first_lines, second_lines = ([run[what] for run in side] for side in sides)
+                found += _deviation(stage, what, _volatile_lines(first_lines, second_lines, now))
     return tuple(found)
 
 
-def _texts_by_kind(behaviour: Behaviour, stage: str) -> dict[str, Counter[str]]:
-    """Return all texts of a *stage* in which something may be hidden, by the kind of the deviation.
-
-    Times are left out: those of two short runs are often equal by chance.
-    """
-    texts: dict[str, Counter[str]] = {}
+def _texts_by_kind(behaviour: Behaviour, stage: str) -> dict[str, list[str]]:
+    """Return all texts of a *stage* in which something may be hidden, by the kind of the deviation."""
+    texts: dict[str, list[str]] = {}
     for each in behaviour.in_stages({stage}).stages:
-        texts = {what: Counter(map(_without_times, getattr(each, what))) for what in _BY_LINE}
-        texts["requests"] = Counter(f"{request.method} {_without_times(request.target)}" for request in each.requests)
-        texts[_BODY] = Counter(f"{_line(request)} {_without_times(request.body)}" for request in each.requests)
+        texts = {what: list(getattr(each, what)) for what in BY_LINE}
+        texts["requests"] = [f"{request.method} {request.target}" for request in each.requests]
+        texts[BODY] = [f"{_line(request)} {request.body}" for request in each.requests]
         for request in each.requests:
             for name, value in request.headers:
-                texts.setdefault(f"request header {name}", Counter())[_without_times(value)] += 1
+                texts.setdefault(f"request header {name}", []).append(value)
     return texts
 
 
-def _common_lines(runs: Iterable[Counter[str]]) -> Counter[str]:
-    return reduce(and_, runs)
+#: By line without what looks new in each run, and by the place in it: the texts that stand there.
+VolatileParts = Mapping[tuple[str, int], Counter[str]]
 
 
-def _lines_that_look_alike(first: Counter[str], second: Counter[str]) -> tuple[list[str], list[str]]:
-    """Return the lines of each side that look like a line of the other; a recorded line without digest looks like any.
+def collect_volatile_parts(lines: Iterable[str], now: float | None = None) -> VolatileParts:
+    """Return what looks new in each run in *lines*; see `split_volatile` for *now*."""
+    found: dict[tuple[str, int], Counter[str]] = {}
+    for line in lines:
+        look, parts = split_volatile(line, now)
+        for place, part in enumerate(parts):
+            found.setdefault((look, place), Counter())[part] += 1
+    return found
 
-    So a line that is normalized already counts on no side.
+
+def _volatile_lines(
+    first: Sequence[Sequence[str]], second: Sequence[Sequence[str]], now: float | None
+) -> tuple[list[str], list[str]]:
+    """Return the lines of each side with a part that only this side has; each side is the lines of some runs.
+
+    A placeholder is equal to any text.
     """
-    first, second = (
-        Counter({line: count for line, count in side.items() if normalize_text(line) != line})
-        for side in (first, second)
-    )
-    looks = {normalize_text(line) for line in first} & {normalize_text(line) for line in second}
-    found = (sorted(line for line in side.elements() if normalize_text(line) in looks) for side in (first, second))
-    return next(found), next(found)
+    sides = [
+        reduce(keep_common_parts, (collect_volatile_parts(lines, now) for lines in side)) for side in (first, second)
+    ]
+    places = sides[0].keys() & sides[1].keys()
+    only = [
+        {place: _without_placeholder(sides[one][place] - sides[other][place]) for place in places}
+        for one, other in ((0, 1), (1, 0))
+    ]
+    differing = {place for place in places if all(each[place] for each in only)}
+    return _lines_with(first[0], only[0], differing), _lines_with(second[-1], only[1], differing)
 
 
-def _without_times(text: str) -> str:
-    return _DATE.sub("#", _ONLY_TIME.sub("#", text))
+def keep_common_parts(one: VolatileParts, other: VolatileParts) -> VolatileParts:
+    """Return what both have, as often as both have it."""
+    return {place: and_(one[place], other[place]) for place in one.keys() & other.keys()}
 
 
-def normalize_text(text: str) -> str:
-    """Return *text* without what is new in each run."""
-    return _DATE.sub("#", _VOLATILE.sub("#", text))
+def _without_placeholder(parts: Counter[str]) -> Counter[str]:
+    return Counter({part: count for part, count in parts.items() if part != PLACEHOLDER})
 
 
-def normalize_behaviour(
-    behaviour: Behaviour, noise: Iterable[Deviation] = (), again: Behaviour | None = None
-) -> Behaviour:
-    """Return *behaviour* to be recorded: without *noise* and what is new in each run, and in one order.
-
-    A digest in a line that another run of the same set has *again* is not new in each run, and stays.
-    """
-    noisy = {(deviation.stage, deviation.what) for deviation in noise}
-    others = {} if again is None else {stage.stage: stage for stage in again.stages}
-    return Behaviour(
-        stages=tuple(_normalize_stage(stage, noisy, others.get(stage.stage)) for stage in behaviour.stages)
-    )
-
-
-def _normalize_stage(
-    stage: StageBehaviour, noisy: set[tuple[str, str]], again: StageBehaviour | None
-) -> StageBehaviour:
-    def lines(what: str) -> tuple[str, ...]:
-        if (stage.stage, what) in noisy:
-            return ()
-        steady = frozenset() if again is None else frozenset(getattr(again, what))
-        texts = [_ONLY_TIME.sub("#", line) if line in steady else normalize_text(line) for line in getattr(stage, what)]
-        in_order = what in _IN_ORDER and (stage.stage, f"{_ORDER_OF}{what}") not in noisy
-        return tuple(texts if in_order else sorted(texts))
-
-    requests = (
-        []
-        if (stage.stage, "requests") in noisy
-        else [_normalize_request(stage.stage, each, noisy) for each in stage.requests]
-    )
-    return replace(
-        stage,
-        output=lines("output"),
-        errors=lines("errors"),
-        warnings=lines("warnings"),
-        logs=lines("logs"),
-        exits=lines("exits"),
-        connections=lines("connections"),
-        requests=tuple(sorted(requests, key=_sort_key)),
-    )
-
-
-def _normalize_request(stage: str, request: RecordedRequest, noisy: set[tuple[str, str]]) -> RecordedRequest:
-    dropped = _BODY_HEADERS if (stage, _BODY) in noisy else frozenset()
-    headers = (
-        (name, normalize_text(value))
-        for name, value in request.headers
-        if (stage, f"request header {name}") not in noisy and name not in dropped
-    )
-    body = "" if (stage, _BODY) in noisy else normalize_text(request.body)
-    return replace(request, target=normalize_text(request.target), headers=tuple(headers), body=body)
+def _lines_with(
+    lines: Iterable[str], parts: Mapping[tuple[str, int], Counter[str]], places: Iterable[tuple[str, int]]
+) -> list[str]:
+    """Return those of *lines* that have one of *parts* at one of *places*, sorted."""
+    wanted = {(*place, part) for place in places for part in parts[place]}
+    found = []
+    for line in lines:
+        look, texts = split_volatile(line)
+        if any((look, place, text) in wanted for place, text in enumerate(texts)):
+            found.append(line)
+    return sorted(found)

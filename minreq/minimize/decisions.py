@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded
-from minreq.minimize.compare import Deviation, describe, subtract_noise
+from minreq.minimize.compare import Deviation, describe
 from minreq.minimize.hints import imports_without_handler, loads_from_listing
 from minreq.minimize.observe import Observation
 from minreq.minimize.reference import Reference
@@ -63,14 +63,14 @@ class Decisions:
         """What a fork of a trace that lacks a distribution is compared with."""
         return BehaviourComparison(
             expected=self.reference.behaviour,
-            find_noise=self.reference.find_trace_deviations,
+            drop_noise=self.reference.drop_trace_deviations,
             known=self.deviation_by_suspect,
         )
 
     @property
     def comparison_of_environments(self) -> BehaviourComparison:
         """What an environment that lacks a distribution is compared with."""
-        return replace(self.comparison_of_traces, find_noise=self.reference.find_noise)
+        return replace(self.comparison_of_traces, drop_noise=self.reference.drop_noise)
 
     def decide_from_reference(self, runner: SmokeRunner) -> None:
         """Accept from the start what code of the reference imports without a handler."""
@@ -184,7 +184,7 @@ class Decisions:
 
     def _is_of_tracing(self, deviation: Deviation) -> bool:
         """Whether a trace that accepts everything shows *deviation*, too: then tracing is its cause, and no answer."""
-        if subtract_noise([deviation], self.reference.find_trace_deviations([deviation])):
+        if self.reference.drop_trace_deviations([deviation]):
             return False
         # What was not known before may have hidden that a suspect was the cause.
         self._cleared.clear()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded, SmokeNotDeterministic
-from minreq.minimize.compare import Deviation, concerns_order, describe, drop_noisy_kinds, normalize_text
+from minreq.minimize.compare import (
+    Deviation,
+    concerns_order,
+    concerns_varying_lines,
+    describe,
+    differs_in_numbers,
+)
+from minreq.minimize.noise import drop_noisy_kinds
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
@@ -17,9 +25,14 @@ from minreq.minimize.settle import Verdict, difference_evidence, names_missing_m
 from minreq.minimize.suspects import Suspects, text_of_deviation
 from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
+from minreq.minimize.volatiletext import normalize_text
 from minreq.model import Behaviour, Difference, Evidence, Failure
 from minreq.reporting import Reporter
 from minreq.smoke.results import StageResult
+
+#: The stages whose groups run.
+Stages = frozenset[str]
+EVERY_STAGE: Stages = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,49 +41,62 @@ class EnvironmentRuns:
 
     runner: SmokeRunner
     pool: Executor
-    _runs: dict[tuple[frozenset[NormalizedName], str, tuple[str, ...]], Future[Observation]] = field(
+    _runs: dict[tuple[frozenset[NormalizedName], Stages, tuple[str, ...]], Future[Observation]] = field(
         default_factory=dict, init=False
     )
     _count: int = field(default=0, init=False)
 
     def start(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self, names: frozenset[NormalizedName], stages: Stages = EVERY_STAGE, *, hidden: tuple[str, ...] = ()
     ) -> Future[Observation]:
         """Return the run on *names*; start it in a thread of the pool if there is none.
 
-        With *stage* only its group runs. The run does not see the files of the machine of the kinds *hidden*.
+        Only the groups of *stages* run. The run does not see the files of the machine of the kinds *hidden*.
         """
-        if (names, "", hidden) in self._runs or self._is_everything(stage):
-            stage = ""
-        if (names, stage, hidden) not in self._runs:
-            self._runs[names, stage, hidden] = self.repeat(names, stage, hidden=hidden)
-        return self._runs[names, stage, hidden]
+        if (names, EVERY_STAGE, hidden) in self._runs or self._have_all_groups(stages):
+            stages = EVERY_STAGE
+        if (names, stages, hidden) not in self._runs:
+            self._runs[names, stages, hidden] = self.repeat(names, stages, hidden=hidden)
+        return self._runs[names, stages, hidden]
 
-    def _is_everything(self, stage: str) -> bool:
-        """Whether the group of *stage* is the whole plan."""
+    def restart(self, names: frozenset[NormalizedName]) -> None:
+        """Start another run on *names*; from now on it is the run on them."""
+        self._runs[names, EVERY_STAGE, ()] = self.repeat(names)
+
+    def _have_all_groups(self, stages: Stages) -> bool:
+        """Whether the groups of *stages* are the whole plan."""
         plan = self.runner.setup.plan
-        return plan.groups_with({stage}) == plan.groups
+        return plan.groups_with(stages) == plan.groups
 
     def repeat(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self, names: frozenset[NormalizedName], stages: Stages = EVERY_STAGE, *, hidden: tuple[str, ...] = ()
     ) -> Future[Observation]:
         """Start another run on *names*."""
         self._count += 1
         runner, plan = self.runner.hiding(hidden), self.runner.setup.plan
-        if stage:
-            runner = runner.with_plan(replace(plan, groups=plan.groups_with({stage})))
+        if stages:
+            runner = runner.with_plan(replace(plan, groups=plan.groups_with(stages)))
         return self.pool.submit(observe_environment, runner, names, f"proof-{self._count}")
 
 
-#: In so many more runs on a set another order of lines has to come.
-_ORDER_REPETITIONS = 3
+#: In so many more runs on a set another order of lines has to come, and another word beside one that varies.
+_CHANCE_REPETITIONS = 3
+#: So often may numbers or times of a run on a set not come again before their kind is noise.
+_MOST_RESTARTS = 3
+
+_NO_STAGES: Mapping[NormalizedName, Stages] = MappingProxyType({})
 
 #: What a run on a set did otherwise than the reference: a stage failed, or deviated.
 Fault = StageResult | Deviation
 
 
-def _concerns_order(fault: Fault | None) -> bool:
-    return isinstance(fault, Deviation) and concerns_order(fault.what)
+def _is_often_chance(fault: Fault | None) -> bool:
+    """Whether one more run is too few to tell *fault* from chance, which often has but two values to choose from."""
+    return isinstance(fault, Deviation) and (concerns_order(fault.what) or concerns_varying_lines(fault.what))
+
+
+def _stages_of(fault: Fault) -> Stages:
+    return frozenset({stage_of(fault)})
 
 
 def stage_of(fault: Fault) -> str:
@@ -130,8 +156,10 @@ class EnvironmentSearch:
     evidence: dict[NormalizedName, Evidence] = field(default_factory=dict, init=False)
     #: By set: what the trace did that found it.
     behaviour_of_trace: dict[frozenset[NormalizedName], Behaviour] = field(default_factory=dict, init=False)
-    #: Where only one of two runs on a set had the lines in another order.
-    order_noise: list[Deviation] = field(default_factory=list, init=False)
+    #: What only one of several runs on a set did: lines in another order, other words or numbers.
+    occasional_noise: list[Deviation] = field(default_factory=list, init=False)
+    #: How often a run on a set was started again.
+    _restarts: int = field(default=0, init=False)
 
     def complete(
         self,
@@ -155,8 +183,8 @@ class EnvironmentSearch:
             candidates = self._order_candidates(names, fault, likely)
             if candidates:
                 # Beside the check: it is needed if the check passes.
-                self.runs.start(names | {candidates[0]}, stage_of(fault))
-            if not is_checked or _concerns_order(fault):
+                self.runs.start(names | {candidates[0]}, _stages_of(fault))
+            if not is_checked or _is_often_chance(fault):
                 if not self._check_repeats(names, fault):
                     continue
                 is_checked = True
@@ -164,12 +192,18 @@ class EnvironmentSearch:
             names = self._keep(names, name, _evidence(name, last))
 
     def reduce(
-        self, names: frozenset[NormalizedName], doubtful: Collection[NormalizedName]
+        self,
+        names: frozenset[NormalizedName],
+        doubtful: Collection[NormalizedName],
+        stages_of: Mapping[NormalizedName, Stages] = _NO_STAGES,
     ) -> frozenset[NormalizedName]:
-        """Leave out each of *doubtful* once; return *names* without those that the smoke does not need."""
+        """Leave out each of *doubtful* once; return *names* without those that the smoke does not need.
+
+        *stages_of* has the stages that may need a distribution, where others are known not to.
+        """
         waiting = frozenset(doubtful) & names
         while waiting:
-            found = self._settle(names, waiting)
+            found = self._settle(names, waiting, stages_of)
             kept = {name: verdict for name, verdict in found.items() if verdict is not None and self.keeps(verdict)}
             self.evidence.update(kept)
             gone = waiting - kept.keys()
@@ -188,19 +222,23 @@ class EnvironmentSearch:
         return names
 
     def _settle(
-        self, names: frozenset[NormalizedName], waiting: Collection[NormalizedName]
+        self,
+        names: frozenset[NormalizedName],
+        waiting: Collection[NormalizedName],
+        stages_of: Mapping[NormalizedName, Stages],
     ) -> dict[NormalizedName, Verdict]:
         """Return the verdict on each of *waiting* by a run on the other *names*."""
+        stages = {name: stages_of.get(name, EVERY_STAGE) for name in waiting}
         for name in sorted(waiting):
-            self.runs.start(names - {name})
+            self.runs.start(names - {name}, stages[name])
         verdicts: dict[NormalizedName, Verdict] = {}
         for name in sorted(waiting):
-            faults = self._faults(names - {name}, self.runs.start(names - {name}).result())
+            faults = self._faults(names - {name}, self.runs.start(names - {name}, stages[name]).result())
             fault = faults[0] if faults else None
             is_unclear = isinstance(fault, StageResult) and not names_missing_module(self.runner, fault, name)
-            if is_unclear or _concerns_order(fault):
+            if is_unclear or _is_often_chance(fault):
                 # A failure of an unknown cause counts when it comes again, and so does another order.
-                faults = self._faults(names - {name}, self.runs.repeat(names - {name}).result())
+                faults = self._faults(names - {name}, self.runs.repeat(names - {name}, stages[name]).result())
             verdicts[name] = _evidence(name, faults[0]) if faults else None
             self.reporter.settled(name, verdicts[name])
         return verdicts
@@ -236,14 +274,14 @@ class EnvironmentSearch:
         return names | {name}
 
     def find_faults(
-        self, names: frozenset[NormalizedName], stage: str = "", *, hidden: tuple[str, ...] = ()
+        self, names: frozenset[NormalizedName], stages: Stages = EVERY_STAGE, *, hidden: tuple[str, ...] = ()
     ) -> tuple[Fault, ...]:
         """Return what the run on *names* did otherwise than the reference, see `EnvironmentRuns.start`."""
-        return self._faults(names, self.runs.start(names, stage, hidden=hidden).result())
+        return self._faults(names, self.runs.start(names, stages, hidden=hidden).result())
 
     def repeats(self, fault: Fault, names: frozenset[NormalizedName], hidden: tuple[str, ...] = ()) -> bool:
         """Whether *fault* comes in another run on *names*, too."""
-        again = self._faults(names, self.runs.repeat(names, stage_of(fault), hidden=hidden).result())
+        again = self._faults(names, self.runs.repeat(names, _stages_of(fault), hidden=hidden).result())
         return find_again(fault, again) is not None
 
     def find_supplier(
@@ -253,7 +291,7 @@ class EnvironmentSearch:
 
         ``None`` where the whole closure has the *fault* then, too.
         """
-        if find_again(fault, self.find_faults(self.reference.names, stage_of(fault), hidden=hidden)) is not None:
+        if find_again(fault, self.find_faults(self.reference.names, _stages_of(fault), hidden=hidden)) is not None:
             return None
         name, last = self._find_needed(names, fault, self._order_candidates(names, fault, ()), hidden)
         return _evidence(name, last, hidden)
@@ -264,22 +302,28 @@ class EnvironmentSearch:
             return (run.failure,)
         accepted = self.verdicts.accepted_differences
         found = self.reference.compare_environment(run.behaviour, accepted)
-        return drop_noisy_kinds(found, self.order_noise) or self.reference.compare_volatile_text(
+        return drop_noisy_kinds(found, self.occasional_noise) or self.reference.compare_volatile_text(
             run.behaviour, self.behaviour_of_trace.get(names), accepted
         )
 
     def _check_repeats(self, names: frozenset[NormalizedName], fault: Fault) -> bool:
-        """Whether *fault* comes in another run on *names*, too; another order that does not is noise from now on.
+        """Whether *fault* comes in another run on *names*, too.
 
-        Another order has to come in several, since chance often has but two to choose from. Raises
+        Another order, and other words beside one that varies, have to come in several runs; else they are noise from
+        now on. Other numbers and times that do not come again are noise of this run: there is another one then. Raises
         ``SmokeNotDeterministic`` where any other fault does not come again.
         """
-        for _ in range(_ORDER_REPETITIONS if _concerns_order(fault) else 1):
+        is_often_chance = _is_often_chance(fault)
+        for _ in range(_CHANCE_REPETITIONS if is_often_chance else 1):
             if self.repeats(fault, names):
                 continue
-            if not (isinstance(fault, Deviation) and _concerns_order(fault)):
+            if not isinstance(fault, Deviation) or not (is_often_chance or differs_in_numbers(fault)):
                 raise SmokeNotDeterministic(stage_of(fault), f"two runs of one set: {_describe(fault)}")
-            self.order_noise.append(fault)
+            if is_often_chance or self._restarts == _MOST_RESTARTS:
+                self.occasional_noise.append(fault)
+            else:
+                self._restarts += 1
+                self.runs.restart(names)
             return False
         return True
 
@@ -324,4 +368,4 @@ class EnvironmentSearch:
         self, fault: Fault, names: frozenset[NormalizedName], more: Sequence[NormalizedName], hidden: tuple[str, ...]
     ) -> Fault | None:
         """Return *fault* as a run on *names* and *more* shows it; ``None`` where it does not."""
-        return find_again(fault, self.find_faults(names.union(more), stage_of(fault), hidden=hidden))
+        return find_again(fault, self.find_faults(names.union(more), _stages_of(fault), hidden=hidden))

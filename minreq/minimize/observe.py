@@ -46,6 +46,11 @@ class Observation:
         return self.failures[0] if self.failures else None
 
     @property
+    def failed_stages(self) -> tuple[str, ...]:
+        """The stages that did not pass."""
+        return tuple(each.behaviour.stage for each in self.failures)
+
+    @property
     def accepted(self) -> frozenset[NormalizedName]:
         """The distributions that the run asked for and got."""
         return frozenset(name for name, answer in self.answers.items() if answer.accepted)
@@ -54,6 +59,20 @@ class Observation:
     def declined(self) -> frozenset[NormalizedName]:
         """The distributions that the run asked for and did not get."""
         return frozenset(self.answers) - self.accepted
+
+
+def join_questions(trace: Observation, others: Iterable[Observation]) -> Observation:
+    """Return *trace* with what the *others*, traces of other groups, asked for as well; what one accepted counts."""
+    for other in others:
+        accepted = {name: other.answers[name] for name in other.accepted - trace.accepted}
+        trace = replace(
+            trace,
+            answers={**other.answers, **trace.answers, **accepted},
+            questions={**other.questions, **trace.questions, **{name: other.questions[name] for name in accepted}},
+            importer_of_file={**other.importer_of_file, **trace.importer_of_file},
+            stage_of_file={**other.stage_of_file, **trace.stage_of_file},
+        )
+    return trace
 
 
 def observe_trace(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -21,12 +22,20 @@ from minreq.errors import (
     SmokeFailed,
     SmokeTimedOut,
 )
-from minreq.minimize.compare import Deviation, find_deviations, find_deviations_in_volatile_text, subtract_noise
+from minreq.minimize.compare import (
+    Deviation,
+    concerns_varying_lines,
+    find_deviations,
+    find_deviations_in_volatile_text,
+    split_numbers,
+)
 from minreq.minimize.extras import add_missing_extras, undeclared_modules
+from minreq.minimize.grouprun import GroupRuns
+from minreq.minimize.noise import subtract_noise
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
-from minreq.model import Behaviour, Difference, Group, Plan
+from minreq.model import Behaviour, Difference, Group
 from minreq.reporting import Reporter
 from minreq.smoke.absentfile import explain_absent_file, explain_read_only_file
 from minreq.smoke.paths import PathMap
@@ -34,6 +43,8 @@ from minreq.smoke.results import StageResult
 from minreq.smoke.runsetup import RunSetup
 from minreq.wheels.closure import Closure
 
+#: In so many runs of the reference lines that vary in part have the same words.
+_VARYING_REPETITIONS = 4
 #: Why a wheel cannot be installed here. Any other error ends the lock.
 _NOT_INSTALLABLE = (HostileWheel, BrokenWheel, SdistBuildFailed, IndexOffline)
 
@@ -46,35 +57,6 @@ class TemplateStuckError(Exception):
         self.stage = stage
 
 
-@dataclass(slots=True, kw_only=True)
-class _GroupRuns:
-    """Runs that are compared with the reference; a group runs only once."""
-
-    plan: Plan
-    #: Starts a run of these groups, beside whatever runs next.
-    start: Callable[[tuple[Group, ...]], Future[Observation]]
-    _runs: list[tuple[frozenset[str], Future[Observation]]] = field(default_factory=list, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-
-    def require(self, found: Iterable[Deviation]) -> None:
-        """Start a run of the groups of *found* that have not run yet."""
-        groups = self.plan.groups_with({deviation.stage for deviation in found})
-        with self._lock:
-            known = {name for names, _ in self._runs for name in names}
-            new = tuple(group for group in groups if group.name not in known)
-            if new or not self._runs:
-                self._runs.append((frozenset(group.name for group in new), self.start(new)))
-
-    def behaviours(self) -> tuple[Behaviour, ...]:
-        """Return what the runs so far did."""
-        with self._lock:
-            runs = tuple(run for _, run in self._runs)
-        return tuple(run.result().behaviour for run in runs)
-
-    def __bool__(self) -> bool:
-        return bool(self._runs)
-
-
 class Reference:
     """A run in an environment with all that the closure has. Every other run is compared with it.
 
@@ -83,7 +65,8 @@ class Reference:
 
     A trace has another layout than an environment: each distribution has a folder of its own, and only what was asked
     for is on the path. The *control*, a trace that accepts everything, shows what differs because of that: a trace can
-    decide nothing there. It runs only for groups that differ. Two runs of an environment differ by noise alone.
+    decide nothing there. It runs only for groups that differ. Two runs of an environment differ by noise alone. Numbers
+    and times that differ may be of a clock: the reference then runs with clocks that go faster.
     """
 
     def __init__(self, runner: SmokeRunner, pool: Executor, reporter: Reporter) -> None:
@@ -94,8 +77,12 @@ class Reference:
         self._first_stage: Future[Behaviour] = Future()
         #: By distribution: why it cannot be installed here.
         self.not_installable: dict[NormalizedName, MinreqError] = {}
-        self._control = _GroupRuns(plan=runner.setup.plan, start=self._start_control)
-        self._repetition = _GroupRuns(plan=runner.setup.plan, start=self._start_repetition)
+        plan = runner.setup.plan
+        self._control = GroupRuns(plan=plan, start=self._start_control)
+        self._repetition = GroupRuns(plan=plan, start=self._start_repetition)
+        self._with_fast_clock = GroupRuns(plan=plan, start=partial(self._start_repetition, fast_clock=True))
+        #: Numbers that are others where clocks go faster.
+        self._moved: set[Deviation] = set()
         self._run = pool.submit(self._observe)
 
     @property
@@ -123,17 +110,52 @@ class Reference:
 
     def find_trace_deviations(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return what the control did differently in the groups of *found*, and in those of earlier calls."""
+        found = tuple(found)
         self._control.require(found)
-        return tuple(each for behaviour in self._control.behaviours() for each in self.compare(behaviour))
-
-    def find_noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
-        """Return what differs between two references in the groups of *found*, and in those of earlier calls."""
-        self._repetition.require(found)
-        return self.known_noise()
+        self._control.require_later(subtract_noise(found, self._compare_all(self._control)))
+        return self._compare_all(self._control)
 
     def known_noise(self) -> tuple[Deviation, ...]:
         """Return the noise of the groups that ran again so far."""
-        return tuple(each for behaviour in self._repetition.behaviours() for each in self.compare(behaviour))
+        return (*self._compare_all(self._repetition), *self._moved)
+
+    def drop_trace_deviations(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+        """Return those of *found*, in the behaviour of a trace, that the control does not explain."""
+        found = self._drop_moved(tuple(found))
+        return subtract_noise(found, self.find_trace_deviations(found)) if found else ()
+
+    def drop_noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
+        """Return those of *found*, in the behaviour of an environment, that no repetition of the reference explains."""
+        found = tuple(found)
+        if not found:
+            return ()
+        self._repetition.require(found)
+        found = self._drop_moved(subtract_noise(found, self._compare_all(self._repetition), by_word=True))
+        while varying := [each for each in found if concerns_varying_lines(each.what)]:
+            few = [each for each in varying if self._repetition.count(each) < _VARYING_REPETITIONS]
+            if not few:
+                break
+            # Two runs often have a word in common by chance.
+            self._repetition.repeat(few)
+            found = subtract_noise(found, self._compare_all(self._repetition), by_word=True)
+        return found
+
+    def _drop_moved(self, found: tuple[Deviation, ...]) -> tuple[Deviation, ...]:
+        """Return *found* without the lines in which numbers are others where the clocks go faster."""
+        parts = [(each, *split_numbers(each)) for each in found]
+        numbers = [part for _, part, _ in parts if part is not None]
+        if not numbers:
+            return found
+        self._with_fast_clock.require(numbers)
+        self._with_fast_clock.require_later(numbers)
+        noise = tuple(each for behaviour in self.with_fast_clock for each in self.compare(behaviour))
+        moved = {each for each in numbers if not subtract_noise([each], noise)}
+        self._moved |= moved
+        return tuple(left for each, part, rest in parts if (left := rest if part in moved else each) is not None)
+
+    def _compare_all(self, runs: GroupRuns) -> tuple[Deviation, ...]:
+        """Return what *runs* did differently."""
+        return tuple(each for behaviour in runs.behaviours() for each in self.compare(behaviour))
 
     # What a run did differently.
 
@@ -142,15 +164,12 @@ class Reference:
 
         What the control does differently, too, is left out once the control has run.
         """
-        found = self.compare(behaviour)
-        if found and self._control:
-            found = subtract_noise(found, self.find_trace_deviations(found))
-        return _without_accepted(found, accepted)
+        found = self._drop_moved(self.compare(behaviour))
+        return _without_accepted(self.drop_trace_deviations(found) if self._control else found, accepted)
 
     def compare_environment(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
         """Return how the *behaviour* of an environment differs in the stages that ran, but for *accepted* ones."""
-        found = _without_accepted(self.compare(behaviour), accepted)
-        return subtract_noise(found, self.find_noise(found)) if found else found
+        return _without_accepted(self.drop_noise(_without_accepted(self.compare(behaviour), accepted)), accepted)
 
     def compare_volatile_text(
         self, behaviour: Behaviour, trace: Behaviour | None = None, accepted: Collection[Difference] = ()
@@ -158,15 +177,38 @@ class Reference:
         """Return the deviations of an environment that look like what is new in each run, but for *accepted* ones.
 
         The behaviour of the *trace* that found the set tells most of what is new in each run. Only where something is
-        left do the groups of the reference run again.
+        left do the groups of the reference run again, with clocks that go faster: what is the same then, too, is new in
+        no run.
         """
+        now = time.time()
         traces = [] if trace is None else [trace]
-        found = _without_accepted(_find_hidden([self.behaviour], traces, behaviour), accepted)
-        if not found:
-            return found
-        self._repetition.require(found)
-        again = Behaviour(stages=tuple(stage for each in self._repetition.behaviours() for stage in each.stages))
-        return _without_accepted(_find_hidden([self.behaviour, again], traces, behaviour), accepted)
+        suspected = _without_accepted(_suspect_volatile_text(self.behaviour, traces, behaviour, now), accepted)
+        if suspected:
+            self._with_fast_clock.require(suspected)
+            shown = {stage.stage for each in self.with_fast_clock for stage in each.stages}
+            if failed := [each for each in suspected if each.stage not in shown]:
+                self._repetition.require(failed)
+
+        def find_steady() -> tuple[Deviation, ...]:
+            again = self.repetitions
+            references = [self.behaviour.in_stages({stage.stage for each in again for stage in each.stages}), *again]
+            return _without_accepted(find_deviations_in_volatile_text(references, [behaviour], now), accepted)
+
+        self._with_fast_clock.require_later(find_steady())
+        return find_steady()
+
+    @property
+    def repetitions(self) -> tuple[Behaviour, ...]:
+        """What the repetitions of the reference did so far."""
+        return (*self._repetition.behaviours(), *self.with_fast_clock)
+
+    @property
+    def with_fast_clock(self) -> tuple[Behaviour, ...]:
+        """What the repetitions with faster clocks did so far; a stage that such a clock makes fail is left out."""
+        return tuple(
+            each.in_stages({stage.stage for stage in each.stages if stage.status == "passed"})
+            for each in self._with_fast_clock.behaviours()
+        )
 
     def compare(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return all that *behaviour* did differently in the stages that ran."""
@@ -233,22 +275,12 @@ class Reference:
 
     def _find_installable(self, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
         """Return those of *names* that can be installed here; report the others."""
-
-        def explain(name: NormalizedName) -> MinreqError | None:
-            try:
-                self._runner.closure.unpack_tree(name)
-            except _NOT_INSTALLABLE as error:
-                return error
-            return None
-
-        ordered = sorted(names)
-        with ThreadPoolExecutor(max(self._runner.jobs, 4)) as pool:
-            found = dict(zip(ordered, pool.map(explain, ordered), strict=True))
-        for name, error in found.items():
-            if error is not None and name not in self.not_installable:
+        names = frozenset(names)
+        for name, error in find_uninstallable(self._runner, names).items():
+            if name not in self.not_installable:
                 self.not_installable[name] = error
                 self._reporter.note(f"{name} cannot be installed here: {error}; the reference run is without it")
-        return frozenset(name for name, error in found.items() if error is None)
+        return names.difference(self.not_installable)
 
     def _start_control(self, groups: tuple[Group, ...]) -> Future[Observation]:
         return self._pool.submit(self._observe_control, groups)
@@ -257,18 +289,41 @@ class Reference:
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
         return observe_trace(runner, TraceQuestionHandler(runner.closure, {}, accept_all=True), "control")
 
-    def _start_repetition(self, groups: tuple[Group, ...]) -> Future[Observation]:
+    def _start_repetition(self, groups: tuple[Group, ...], *, fast_clock: bool = False) -> Future[Observation]:
         runner = self._runner.with_plan(replace(self._runner.setup.plan, groups=groups))
+        runner = runner.with_fast_clock() if fast_clock else runner
         return self._pool.submit(observe_environment, runner, self.names, "reference-again", seed=PROOF_SEED)
 
 
-def _find_hidden(
-    references: Sequence[Behaviour], traces: Sequence[Behaviour], behaviour: Behaviour
+def find_uninstallable(
+    runner: SmokeRunner, names: Iterable[NormalizedName], more: tuple[type[MinreqError], ...] = ()
+) -> dict[NormalizedName, MinreqError]:
+    """Return those of *names* that cannot be installed here, and why; a wheel that is missing is fetched.
+
+    *more* are other errors that concern one wheel only; any error that is left is raised.
+    """
+    errors: tuple[type[MinreqError], ...] = (*_NOT_INSTALLABLE, *more)
+
+    def explain(name: NormalizedName) -> MinreqError | None:
+        try:
+            runner.closure.unpack_tree(name)
+        except errors as error:
+            return error
+        return None
+
+    ordered = sorted(names)
+    with ThreadPoolExecutor(max(runner.jobs, 4)) as pool:
+        found = dict(zip(ordered, pool.map(explain, ordered), strict=True))
+    return {name: error for name, error in found.items() if error is not None}
+
+
+def _suspect_volatile_text(
+    reference: Behaviour, traces: Sequence[Behaviour], behaviour: Behaviour, now: float
 ) -> tuple[Deviation, ...]:
-    """Return the hidden deviations of *behaviour*; a trace may do what the references do, or what *behaviour* does."""
+    """Return what may be hidden in *behaviour*; a trace may do what the reference does, or what *behaviour* does."""
     return (
-        *find_deviations_in_volatile_text(references, [*traces, behaviour]),
-        *(find_deviations_in_volatile_text([*references, *traces], [behaviour]) if traces else ()),
+        *find_deviations_in_volatile_text([reference], [*traces, behaviour], now),
+        *(find_deviations_in_volatile_text([reference, *traces], [behaviour], now) if traces else ()),
     )
 
 

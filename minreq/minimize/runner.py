@@ -50,6 +50,10 @@ class SmokeRunner:
         """Return a runner of another *plan*, the rest unchanged."""
         return replace(self, setup=replace(self.setup, plan=plan))
 
+    def with_fast_clock(self) -> SmokeRunner:
+        """Return a runner whose smoke has clocks that go faster: what it prints of a clock is then another text."""
+        return replace(self, setup=replace(self.setup, fast_clock=True))
+
     def hiding(self, kinds: Collection[str]) -> SmokeRunner:
         """Return a runner whose runs do not see these *kinds* of the `machine_files`."""
         paths = tuple(path for kind in kinds for path in self.machine_files[kind])

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
 from minreq.minimize.compare import Deviation
 from minreq.minimize.decisions import Decisions, UntraceableError
-from minreq.minimize.environments import EnvironmentRuns, EnvironmentSearch
+from minreq.minimize.environments import EVERY_STAGE, EnvironmentRuns, EnvironmentSearch, Stages
 from minreq.minimize.machine import MachineSearch
-from minreq.minimize.observe import Observation, observe_trace
+from minreq.minimize.observe import Observation, join_questions, observe_trace
 from minreq.minimize.reference import Reference, TemplateStuckError
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import passed_first_stage_without, settle_by_features, settle_by_forks, settle_by_runs
 from minreq.minimize.trace import TraceQuestionHandler
 from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
-from minreq.model import Behaviour, Difference, Evidence
+from minreq.model import Behaviour, Difference, Evidence, Group
 from minreq.profiles.planner import without_template
 from minreq.reporting import Reporter, Step
 from minreq.smoke.results import StageResult
@@ -45,6 +45,9 @@ class MinimalSet:
     reference_names: frozenset[NormalizedName]
     #: The run in an environment with the set alone.
     proof: Observation
+    #: What the reference did in other runs, and in those of them with clocks that go faster.
+    repetitions: tuple[Behaviour, ...] = ()
+    with_fast_clock: tuple[Behaviour, ...] = ()
     #: What differs between two runs of one set.
     noise: tuple[Deviation, ...]
 
@@ -120,19 +123,42 @@ class _Search:
     machine: MachineSearch
 
     def search(self) -> MinimalSet:
-        """Find the set by traces, or by environments alone where no trace passes; prove it."""
-        try:
-            trace = self.find_by_traces()
-        except UntraceableError as untraceable:
-            self.reporter.note(
-                f"{untraceable.stage} passes in an environment with the whole closure and fails in a trace "
-                f"({untraceable.why}). minreq now leaves out one distribution at a time; this is slow"
-            )
-            trace = untraceable.trace
-            doubtful = self._collect_set(trace) - self.verdicts.names_that_fail()
-        else:
-            doubtful = frozenset()
-        return self.build_minimal_set(trace, *self.machine.prove(self.complete(trace, doubtful)))
+        """Find the set by traces, or by environments alone for groups that no trace passes; prove it."""
+        groups, traces, traced = self.runner.setup.plan.groups, list[Observation](), frozenset[NormalizedName]()
+        while groups or not traces:
+            try:
+                traces.append(self.with_groups(groups).find_by_traces())
+                traced = self._collect_set(traces[-1])
+                break
+            except UntraceableError as error:
+                traces.append(error.trace)
+                self.reporter.note(
+                    f"{error.stage} passes in an environment with the whole closure and fails in a trace "
+                    f"({error.why}). minreq now leaves out one distribution at a time; this is slow"
+                )
+                groups = self._groups_without({error.stage, *error.trace.failed_stages}, groups)
+        trace = join_questions(traces[-1], traces[:-1])
+        # Where no group is traced, the first stage may be the cause, and any stage may need what it asked for.
+        stages = self._stages_outside(groups) if groups else EVERY_STAGE
+        untraced = self._collect_set(trace) - traced - self.verdicts.names_that_fail()
+        names = self.complete(trace, untraced, dict.fromkeys(untraced, stages))
+        return self.build_minimal_set(trace, *self.machine.prove(names))
+
+    def with_groups(self, groups: tuple[Group, ...]) -> _Search:
+        """Return a search for what these *groups* of the plan need; what it finds is kept in the same places."""
+        return replace(self, runner=self.runner.with_plan(replace(self.runner.setup.plan, groups=groups)))
+
+    def _groups_without(self, stages: Collection[str], groups: tuple[Group, ...]) -> tuple[Group, ...]:
+        """Return those of *groups* that have none of *stages*; none if the first stage, which all need, is one."""
+        plan = self.runner.setup.plan
+        if plan.first is not None and plan.first.stage in stages:
+            return ()
+        return tuple(group for group in groups if group not in plan.groups_with(stages))
+
+    def _stages_outside(self, groups: Collection[Group]) -> Stages:
+        """Return the stages of all groups of the plan but *groups*."""
+        plan = self.runner.setup.plan
+        return frozenset(script.stage for group in plan.groups if group not in groups for script in group.scripts)
 
     def find_by_traces(self) -> Observation:
         """Repeat traces until one needs no other; return it. Raises ``UntraceableError``."""
@@ -286,11 +312,13 @@ class _Search:
         )
         self.verdicts.record(trace, found)
 
-    def complete(self, trace: Observation, doubtful: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
+    def complete(
+        self, trace: Observation, doubtful: frozenset[NormalizedName], stages_of: Mapping[NormalizedName, Stages]
+    ) -> frozenset[NormalizedName]:
         """Run the smoke on exactly the set that *trace* found; return the set on which it behaves as in the reference.
 
-        What the trace did not show is added. Each of *doubtful* is left out once, and so is what was settled before an
-        addition.
+        What the trace did not show is added. Each of *doubtful* is left out once, in the groups of its *stages_of*, and
+        so is what was settled before an addition.
         """
         self.reporter.began(Step.PROVE)
         self.reference.check_installable(trace, self.choices.excluded)
@@ -307,7 +335,7 @@ class _Search:
         doubtful |= frozenset(added[:-1])
         if not trace.accepted.issuperset(added):
             doubtful |= self._collect_set(trace) - self.verdicts.names_that_fail()
-        return self.environments.reduce(complete, doubtful - self.runner.initial)
+        return self.environments.reduce(complete, doubtful - self.runner.initial, stages_of)
 
     def _collect_set(self, trace: Observation) -> frozenset[NormalizedName]:
         """Return the set that *trace* found: what it needs, and what is importable from the start."""
@@ -329,5 +357,7 @@ class _Search:
             reference=self.reference.observation,
             reference_names=self.reference.names,
             proof=proof,
-            noise=(*self.reference.known_noise(), *self.environments.order_noise),
+            repetitions=self.reference.repetitions,
+            with_fast_clock=self.reference.with_fast_clock,
+            noise=(*self.reference.known_noise(), *self.environments.occasional_noise),
         )

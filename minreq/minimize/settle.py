@@ -13,7 +13,8 @@ from typing import Literal
 
 from packaging.utils import NormalizedName
 
-from minreq.minimize.compare import Deviation, concerns_order, find_deviations, subtract_noise
+from minreq.minimize.compare import Deviation, concerns_order, find_deviations
+from minreq.minimize.noise import subtract_noise
 from minreq.minimize.observe import Observation, observe_environment
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
@@ -33,9 +34,9 @@ class BehaviourComparison:
     """What a run without a distribution is compared with, and what of a deviation counts."""
 
     expected: Behaviour
-    #: Returns what differs between two runs of one set in the groups of these deviations. It may run those groups, so
-    #: it is called only when there is a deviation that is not known.
-    find_noise: Callable[[Iterable[Deviation]], tuple[Deviation, ...]]
+    #: Returns those of these deviations that two runs of one set do not have. It may run their groups, so it is called
+    #: only when there is a deviation that is not known.
+    drop_noise: Callable[[Iterable[Deviation]], tuple[Deviation, ...]]
     #: By distribution: a deviation of a trace without it. When it comes again without it, it is no noise.
     known: Mapping[NormalizedName, Deviation] = field(default_factory=dict)
 
@@ -50,7 +51,7 @@ class BehaviourComparison:
     def deviations_beyond_noise(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
         """Return how *behaviour* differs from the expected one in the stages that ran, without noise."""
         found = self.compare(behaviour)
-        return subtract_noise(found, self.find_noise(found)) if found else found
+        return self.drop_noise(found) if found else found
 
     def find_known(self, name: NormalizedName, behaviour: Behaviour) -> Difference | None:
         """Return the known difference without *name*, if *behaviour* shows it again."""

@@ -21,6 +21,7 @@ from minreq.minimize.trace import Decision
 from minreq.model import Group
 from minreq.providers.grouphandler import GroupQuestionHandler
 from minreq.providers.oneprovider import ProviderEvidence, ProviderSearch
+from minreq.providers.reference import open_reference_run
 from minreq.reporting import Reporter
 from minreq.smoke.run import Run
 
@@ -41,20 +42,25 @@ def find_provider_needs(
 
     *report* is called with the evidence of each provider as soon as it is final, in any thread. *declined* is what the
     first stage asked for and does without. Where a provider needs some of that, the first stage would have had it too:
-    it runs again with it, and then the stages that asked. What does not pass so, or fails although nothing is left out,
-    is minimized as a lock of that provider alone would be. Raises ``SmokeFailed`` where the first stage does not pass.
+    it runs again with it, and then the stages that asked. What does not pass so, fails although nothing is left out, or
+    differs from an environment with the whole closure, is minimized as a lock of that provider alone would be. Raises
+    ``SmokeFailed`` where the first stage does not pass.
     """
     handlers = GroupQuestionHandler(runner, declined)
     plan = runner.setup.plan
 
     def search(group: Group) -> ProviderEvidence:
-        found = ProviderSearch(handlers, run, group).search()
+        found = ProviderSearch(handlers, run, group, reference).search()
         reporter.provided(found.provider, found.evidence.keys(), found.failure)
         if _is_final(found, declined):
             report(found)
         return found
 
-    with _run_first_stage(runner, "providers", base, handlers) as run, ThreadPoolExecutor(runner.jobs + 1) as pool:
+    with (
+        open_reference_run(runner) as reference,
+        _run_first_stage(runner, "providers", base, handlers) as run,
+        ThreadPoolExecutor(runner.jobs + 1) as pool,
+    ):
         # One more than there are processors, since stages also wait: for what they try again, and for the emulator.
         found = list(pool.map(search, plan.groups))
     doubtful = [each for each in found if not _is_final(each, declined)]
@@ -66,8 +72,8 @@ def find_provider_needs(
 
 
 def _is_final(found: ProviderEvidence, declined: frozenset[NormalizedName]) -> bool:
-    """Whether the provider passed, and needs nothing that the first stage also asked for and did not get."""
-    return not found.failure and declined.isdisjoint(found.evidence)
+    """Whether the provider passed as in the reference, and needs nothing that the first stage was declined."""
+    return not found.failure and found.is_as_reference and declined.isdisjoint(found.evidence)
 
 
 @contextmanager
@@ -101,7 +107,7 @@ def _confirm_with_first_stage(
     """Yield those of *doubtful* that still pass when the first stage has what they need and it asked for, too."""
     by_addition: dict[frozenset[NormalizedName], list[ProviderEvidence]] = {}
     for each in doubtful:
-        if not each.failure:
+        if not each.failure and each.is_as_reference:
             by_addition.setdefault(declined.intersection(each.evidence), []).append(each)
     for number, addition in enumerate(sorted(by_addition, key=sorted), 1):
         handlers = GroupQuestionHandler(runner, declined - addition)

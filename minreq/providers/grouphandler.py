@@ -20,7 +20,7 @@ from minreq.source.optionalimports import frames_of_import
 QuestionKey = tuple[NormalizedName, tuple[object, ...]]
 
 #: What can be wrong with one wheel; any other error concerns all wheels.
-_UNUSABLE = (BrokenWheel, HashMismatch, HashMissing, HostileWheel)
+UNUSABLE = (BrokenWheel, HashMismatch, HashMissing, HostileWheel)
 
 
 class GroupQuestionHandler:
@@ -97,7 +97,7 @@ class GroupQuestionHandler:
         group, handler = self._asking_group(question)
         try:
             return handler.answer(question, owners=owners, without=without, can_fork=can_fork)
-        except _UNUSABLE as error:
+        except UNUSABLE as error:
             self.refused_wheels[group] = str(error)
             return Reply(answer="unknown")
 

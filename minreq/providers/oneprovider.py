@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.errors import SmokeFailed
-from minreq.minimize.compare import describe, drop_noisy_kinds, find_deviations
+from minreq.minimize.compare import describe, find_deviations
 from minreq.minimize.extras import add_missing_extras
+from minreq.minimize.noise import drop_noisy_kinds, subtract_noise
 from minreq.minimize.settle import difference_evidence
 from minreq.minimize.trace import Decision, TraceQuestionHandler
 from minreq.model import Behaviour, Evidence, Failure, Group, QuestionKind
 from minreq.providers.grouphandler import GroupQuestionHandler, QuestionKey, key_of_stack, key_up_to_function
+from minreq.providers.reference import ReferenceRun
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
 
@@ -34,6 +36,8 @@ class ProviderEvidence:
     stages_to_repeat: tuple[str, ...] = ()
     #: Why there is no evidence: the smoke fails although nothing is left out. "": it passed.
     failure: str = ""
+    #: Whether it behaves as in an environment with the whole closure. If not, a trace does not show what it needs.
+    is_as_reference: bool = True
 
 
 @dataclass(slots=True)
@@ -43,10 +47,14 @@ class ProviderSearch:
     handlers: GroupQuestionHandler
     run: Run
     group: Group
+    reference_run: ReferenceRun
     decisions: dict[NormalizedName, Decision] = field(default_factory=dict)
     verdicts: dict[NormalizedName, Evidence] = field(default_factory=dict)
-    #: What the group does when nothing is left out; `run_reference_once` runs it when it is first needed.
-    _reference: Behaviour | None = None
+    #: What the group does in the reference run, ``None`` where it fails there; it runs when it is first needed.
+    _expected: Behaviour | None = None
+    _has_expected: bool = False
+    #: What the group does in a trace that accepts everything; `run_control_once` runs it when it is first needed.
+    _control: Behaviour | None = None
     #: By stage: what it did in two runs of it alone.
     _single_stages: dict[str, tuple[Behaviour, Behaviour]] = field(default_factory=dict)
 
@@ -61,17 +69,18 @@ class ProviderSearch:
                 return self._result(failure=refused)
             try:
                 if not (self.update_decisions(handler, results) or self.settle(handler, results)):
-                    return self._result_of(handler)
+                    return self._result_of(handler, _behaviour(results))
             except SmokeFailed as failure:
                 return self._result(failure=f"{failure.stage}: {failure.status}")
         return self._result(failure=f"it does not behave the same each time, in {_MOST_RUNS} runs")
 
-    def _result_of(self, handler: TraceQuestionHandler) -> ProviderEvidence:
-        """Return the evidence for what *handler* accepted."""
+    def _result_of(self, handler: TraceQuestionHandler, behaviour: Behaviour) -> ProviderEvidence:
+        """Return the evidence for what *handler* accepted; *behaviour* is that of the group with it."""
         accepted = sorted(name for name, answer in handler.answers().items() if answer.accepted)
         asked_twice = self.handlers.declined & set(accepted)
         stages = {each.question.stage for name in asked_twice for each in handler.questions(name)}
-        return self._result({name: self.verdicts[name] for name in accepted}, stages=tuple(sorted(stages)))
+        found = self._result({name: self.verdicts[name] for name in accepted}, stages=tuple(sorted(stages)))
+        return replace(found, is_as_reference=self.is_as_reference(behaviour))
 
     def _result(
         self,
@@ -100,7 +109,7 @@ class ProviderSearch:
         if before == self.decisions and failed is not None:
             suspects = [name for name in failed.declined if name in declined][:1]
             if not suspects:
-                self.run_reference_once()
+                self.run_control_once()
                 if self.extra_added(handler):
                     return True
                 suspects = sorted(declined)
@@ -123,21 +132,40 @@ class ProviderSearch:
         )
 
     def compare(self, declined: AbstractSet[QuestionKey], behaviour: Behaviour) -> None:
-        """Accept what was *declined* for the first time at these places if *behaviour* differs from the reference."""
+        """Accept what was *declined* for the first time at these places if *behaviour* differs from the control."""
         if not declined:
             return
-        found = find_deviations(self.run_reference_once(), behaviour)
-        if found and drop_noisy_kinds(found, find_deviations(self.run_reference_once(), self.run_with_all())):
+        found = () if self.equals_reference(behaviour) else find_deviations(self.run_control_once(), behaviour)
+        if found and drop_noisy_kinds(found, find_deviations(self.run_control_once(), self.run_with_all())):
             for name, _ in declined:
                 self.decisions[name] = Decision(accepted=True, reason=describe(found[0]))
         else:
             self.handlers.known_harmless |= declined
 
-    def run_reference_once(self) -> Behaviour:
+    def observe_reference_once(self) -> Behaviour | None:
+        """Return what the group does in the reference run, ``None`` where it fails there."""
+        if not self._has_expected:
+            self._expected, self._has_expected = self.reference_run.observe(self.group), True
+        return self._expected
+
+    def equals_reference(self, behaviour: Behaviour) -> bool:
+        """Whether *behaviour* is that of the reference run; nothing that was declined then makes a difference."""
+        expected = self.observe_reference_once()
+        return expected is not None and not find_deviations(expected, behaviour)
+
+    def is_as_reference(self, behaviour: Behaviour) -> bool:
+        """Whether *behaviour* differs from the reference run only as the control does: by the layout, or by noise."""
+        expected = self.observe_reference_once()
+        found = () if expected is None else find_deviations(expected, behaviour)
+        if expected is None or not found:
+            return True
+        return not subtract_noise(found, find_deviations(expected, self.run_control_once()))
+
+    def run_control_once(self) -> Behaviour:
         """Return what the group does when nothing is left out; raises ``SmokeFailed`` where it fails all the same."""
-        if self._reference is None:
-            self._reference = self.run_with_all()
-        return self._reference
+        if self._control is None:
+            self._control = self.run_with_all()
+        return self._control
 
     def run_with_all(self) -> Behaviour:
         """Run the group with everything that the closure has, and with the extras that it fails without.

@@ -120,6 +120,7 @@ class Run:
             merge=setup.isolation.merges,
             tools=None if setup.tools is None else self._configure_tools(setup.tools),
             files=setup.plan.files,
+            fast_clock=setup.fast_clock,
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)

@@ -76,6 +76,7 @@ class RunFolder:
         merge: bool = False,
         tools: Mapping[str, object] | None = None,
         files: Mapping[str, Path] = _NO_FILES,
+        fast_clock: bool = False,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
@@ -84,7 +85,8 @@ class RunFolder:
         change. With *record_opens* the child records which files it opens. The child asks the parent to compile the
         sources below the folder *store* and those of the environment. The environment has what is *installed*; with
         *merge* the launcher has to merge its folders, see `merged`. *tools* are the tools of the smoke, see
-        `minreq.smoke.tools`. *files* are copied into the working directory, under their names.
+        `minreq.smoke.tools`. *files* are copied into the working directory, under their names. With *fast_clock* the
+        clocks of the child go faster.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -98,6 +100,7 @@ class RunFolder:
             "opens": record_opens,
             "sources": [] if store is None else [str(store), str(self.venv.site_packages)],
             "tools": tools,
+            "fast_clock": fast_clock,
         }
         try:
             self._write(configuration)

@@ -57,3 +57,5 @@ class RunSetup:
     tools: ToolPlaces | None = None
     #: Gets the name of each stage that ended, passed or not, from several threads.
     on_stage: Callable[[str], None] = lambda _stage: None
+    #: Whether the clocks of the smoke go faster, so that a duration that it prints is another one.
+    fast_clock: bool = False

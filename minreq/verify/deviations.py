@@ -12,10 +12,11 @@ from packaging.utils import NormalizedName
 from minreq.minimize.compare import (
     Deviation,
     describe,
+    differs_in_numbers,
     find_deviations,
     find_deviations_in_volatile_text,
-    normalize_behaviour,
 )
+from minreq.minimize.record import normalize_behaviour
 from minreq.model import Behaviour, Difference, Evidence, Failure, Lock, Masked, Platform, Request, StageBehaviour
 
 #: Markers whose values clients write into the headers of their requests (``user-agent``).
@@ -35,17 +36,59 @@ _MAX_CAUSES = 3
 _DID_NOT_RUN = "did not run"
 
 
+def find_confirmed_deviations(
+    lock: Lock, behaviour: Behaviour, platform: Platform, repeat: Callable[[bool], Behaviour], *, confirm: bool = True
+) -> tuple[Deviation, ...]:
+    """Return the deviations of *behaviour*, observed on *platform*, from what *lock* records, if they come again.
+
+    *repeat* runs the smoke again, with clocks that go faster where its argument is true: a number, or a text that looks
+    new in each run, has to be the same then. Without *confirm* all other deviations count at once.
+    """
+    found = deviations_from_lock(lock, behaviour, platform)
+    numbers = tuple(each for each in found if differs_in_numbers(each))
+    others = tuple(each for each in found if each not in numbers)
+    hidden = _find_hidden_deviations(lock, [behaviour], platform)
+    if hidden or numbers:
+        again = repeat(True)
+        if _statuses(again) != _statuses(behaviour):
+            # A clock that goes faster may make a stage fail.
+            again = repeat(False)
+        repeated = deviations_from_lock(lock, again, platform)
+        numbers = tuple(each for each in numbers if each in repeated)
+        hidden = _find_hidden_deviations(lock, [behaviour, again], platform)
+    if others and confirm:
+        others = confirmed_deviations(others, deviations_from_lock(lock, repeat(False), platform))
+    kept = {*numbers, *others}
+    return (*(each for each in found if each in kept), *hidden)
+
+
 def deviations_from_lock(lock: Lock, behaviour: Behaviour, platform: Platform) -> tuple[Deviation, ...]:
     """Return the deviations of *behaviour*, observed on *platform*, from what *lock* records.
 
-    Noise is left out, and so are headers that differ only by the machine that sent them.
+    Noise is left out, and so are headers that differ only by the machine that sent them, and what looks new in each
+    run.
     """
     recorded = _without_platform_headers(lock.behaviour, lock.proven_on, platform)
-    normalized = normalize_behaviour(behaviour, again=behaviour)
-    observed = _without_platform_headers(normalized, platform, lock.proven_on)
-    # The lock records a digest where two runs had the same one.
-    found = (*find_deviations(recorded, observed), *find_deviations_in_volatile_text([recorded], [observed]))
+    observed = _without_platform_headers(normalize_behaviour(behaviour), platform, lock.proven_on)
+    return _without_noise(lock, find_deviations(recorded, observed))
+
+
+def _find_hidden_deviations(lock: Lock, behaviours: Sequence[Behaviour], platform: Platform) -> tuple[Deviation, ...]:
+    """Return how *behaviours*, runs of one set, all differ from *lock* in what looks new in each run.
+
+    The lock records such a text where the runs that proved it had the same one.
+    """
+    recorded = _without_platform_headers(lock.behaviour, lock.proven_on, platform)
+    observed = [_without_platform_headers(each, platform, lock.proven_on) for each in behaviours]
+    return _without_noise(lock, find_deviations_in_volatile_text([recorded], observed))
+
+
+def _without_noise(lock: Lock, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
     return tuple(each for each in found if f"{each.what} of {each.stage}" not in lock.noise)
+
+
+def _statuses(behaviour: Behaviour) -> list[tuple[str, str]]:
+    return [(each.stage, each.status) for each in behaviour.stages]
 
 
 def confirmed_deviations(found: Sequence[Deviation], again: Iterable[Deviation]) -> tuple[Deviation, ...]:

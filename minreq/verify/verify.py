@@ -259,11 +259,13 @@ class _Verifier:
         ):
             self.reporter.began(Step.PROVE)
             platform = task.interpreter.platform
-            found = deviations.deviations_from_lock(lock, run(runner), platform)
-            if found and not causes:
-                found = deviations.confirmed_deviations(
-                    found, deviations.deviations_from_lock(lock, run(runner), platform)
-                )
+            found = deviations.find_confirmed_deviations(
+                lock,
+                run(runner),
+                platform,
+                lambda fast_clock: run(runner.with_fast_clock() if fast_clock else runner),
+                confirm=not causes,
+            )
         return (
             *deviations.describe_deviations(found, causes),
             *(() if found else deviations.explain_unmissed(lock, left_out)),

@@ -5,7 +5,7 @@ imports this one. So a subprocess of the same interpreter loads the hooks too. T
 each other, at once: their folder does not stay on ``sys.path``. They import nothing else of minreq.
 
 Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > ``_minreq_programs`` >
-``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
+``_minreq_clock``, ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
 ``_minreq_record``, ``_minreq_tools`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``,
 ``_minreq_frames``, ``_minreq_listing``.
 
@@ -17,7 +17,8 @@ The protocol, version 4
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
      "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
      "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
-     "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null}
+     "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null,
+     "fast_clock": BOOL}
 
 A process that cannot install the hooks, for instance since the number of the protocol is another, writes the reason to
 stderr and ends with the status 70: without the hooks it would ask nothing, and reach anything.
@@ -53,6 +54,7 @@ import json
 import os
 import sys
 
+from _minreq_clock import advance_clocks
 from _minreq_compiled import let_parent_compile
 from _minreq_files import make_file_hook
 from _minreq_finder import Finder
@@ -111,6 +113,8 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
         let_parent_compile(link, configuration["sources"], links=[] if tools is None else tools.folders)
     if configuration["asks"]:
         sys.meta_path.append(Finder(link, state, configuration["shared"], tools))
+    if configuration["fast_clock"]:
+        advance_clocks()
     return link, state
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, thread as pools, wait
+
+from _minreq_clock import monotonic, process_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ class Jobs:
 
     def wait_until_done(self) -> None:
         """Wait for the jobs and threads, and for those that they start; a service is waited for only once."""
-        idle, end = 0.0, time.monotonic() + MAX_WAIT
-        while idle < IDLE_TIMEOUT and time.monotonic() < end:
-            began, processor_time = time.monotonic(), time.process_time()
+        idle, end = 0.0, monotonic() + MAX_WAIT
+        while idle < IDLE_TIMEOUT and monotonic() < end:
+            began, processor_began = monotonic(), process_time()
             # A copy: while this waits, jobs end and start others.
             if jobs := self._unfinished.copy():
                 wait(jobs, timeout=_POLL_INTERVAL)
@@ -58,8 +59,8 @@ class Jobs:
             else:
                 break
             # Processor time tells a service at rest, which uses none, from work on a busy machine, which gets little.
-            if time.process_time() - processor_time < _MIN_WORK:
-                idle += time.monotonic() - began
+            if process_time() - processor_began < _MIN_WORK:
+                idle += monotonic() - began
         self._unfinished.clear()
         self._services.update(self._threads())
 
