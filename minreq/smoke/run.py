@@ -111,9 +111,7 @@ class Run:
             asks=self._handler is not None,
             shared=self._shared,
             authority=setup.emulator.authority,
-            folders=setup.isolation.folders_for_hooks(
-                writable=run_folder.path, frozen=run_folder.venv.site_packages, readable=readable
-            ),
+            folders=setup.isolation.folders_for_hooks(writable=run_folder.path, readable=readable),
             record_opens=self._record_opens,
             store=None if setup.compiler is None else setup.isolation.unpacked,
             installed=self._installed,

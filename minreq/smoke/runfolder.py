@@ -28,7 +28,6 @@ _ALL_ALLOWED: Mapping[str, Sequence[str]] = {
     "hidden": (),
     "readable": (),
     "writable": ("",),
-    "frozen": (),
     "temporary": (),
 }
 _NO_FILES: Mapping[str, Path] = {}
@@ -126,13 +125,10 @@ class RunFolder:
         self._hook_folder.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
 
     def _install(self, installed: Installed | None, *, merge: bool) -> None:
-        site_packages = self.venv.site_packages
-        merged = MergedFolder(at=site_packages, of=(site_packages,))
         if installed is not None:
-            merged = self.venv.install(installed, self.path / "own", merge=merge)
-        hook = f"import sys; {self._import_hook('_minreq_child')}\n"
-        merged.of[0].joinpath(_HOOK_FILE).write_text(hook, "utf-8")
-        self._merged = merged
+            self._merged = self.venv.install(installed, self.path / "own", merge=merge)
+        top = self.venv.site_packages if self._merged is None else self._merged.of[0]
+        top.joinpath(_HOOK_FILE).write_text(f"import sys; {self._import_hook('_minreq_child')}\n", "utf-8")
 
     def _import_hook(self, module: str) -> str:
         """Return the statements that import *module* of the hook; its folder does not stay on ``sys.path``."""
