@@ -100,6 +100,7 @@ def made(tmp_path: Path) -> Project:
 
 
 def locked(made: Project, monkeypatch: pytest.MonkeyPatch, *arguments: str, switch: str = "") -> Done:
+    switch = switch or os.environ.get(SANDBOX_VARIABLE, "")
     environment = {**made.environment(), "AWS_SECRET_ACCESS_KEY": "secret", SANDBOX_VARIABLE: switch}
     with monkeypatch.context() as context:
         context.setattr(Project, "environment", lambda _project: environment)
