@@ -29,7 +29,7 @@ cd "$room/work"
 "$@" 2>"$out/words-1"; echo $? >"$out/status-1"
 mkdir "$out/1"; cp "$room/work/"requirements-* "$out/1"
 find "$room/temporary" "$room/work" "$room/cache" -name '*minreq-*.tmp' >"$out/left"
-mount -o "remount,size=64m" "$room" || exit 97
+mount -o "remount,size=64m" none "$room" || exit 97
 "$@" 2>"$out/words-2"; echo $? >"$out/status-2"
 mkdir "$out/2"; cp "$room/work/"requirements-* "$out/2"
 """

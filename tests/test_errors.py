@@ -137,8 +137,9 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         (
             errors.RunsDisagree(["b: it fails"]),
             (
-                "runs contradict the lock, twice each; either minreq has a defect or features depend on each "
-                "other; nothing was written; --settle runs finds the set by separate runs, without shortcuts:\n"
+                "runs contradict the lock, twice each; either minreq has a defect, or features depend on each other, "
+                "or the smoke depends on what minreq's hook loads; nothing was written; --settle runs finds the set by "
+                "separate runs, without shortcuts:\n"
                 "  b: it fails"
             ),
         ),

@@ -18,9 +18,11 @@ from minreq.errors import RunsDisagree, SmokeNotDeterministic
 from minreq.minimize import MinimalSet, certify as certify_module, minimize
 from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.observe import PROOF_SEED, Observation, observe_environment
+from minreq.minimize.plain import compare_with_hooked
 from minreq.minimize.runner import SmokeRunner
-from minreq.model import Difference, Evidence, Failure, Outcome
+from minreq.model import Behaviour, Difference, Evidence, Failure, Outcome, StageBehaviour
 from minreq.reporting import Step
+from minreq.smoke.isolation import SANDBOX_VARIABLE
 
 ORDER_MATTERS = """
 explanation = "The second feature imports `second` unless the first has run."
@@ -114,6 +116,113 @@ def test_other_orders_run_with_other_hash_seeds(tmp_path: Path, monkeypatch: pyt
     assert len({*seeds[:2]}) == 2
     assert PROOF_SEED not in dict(seeds).values()
     assert 0 not in dict(seeds).values()
+
+
+#: `app` does without `early` where something has loaded `ssl` before it, as minreq's hook does.
+HOOK_HIDES_A_NEED = """
+explanation = "`app` needs `early` only where nothing has loaded `ssl` yet."
+requirements = ["app"]
+program = "import app; print('done')"
+[wheels.app."1.0"]
+requires = ["early", "unused"]
+files = { "app/__init__.py" = '''
+import sys
+if "ssl" not in sys.modules:
+    import early
+''' }
+[wheels]
+early."1.0" = {}
+unused."1.0" = {}
+"""
+#: What each program sees of minreq's hook.
+SIGHTS = {
+    "modules": "any(name.startswith('_minreq') for name in sys.modules)",
+    "warnings": "warnings._showwarnmsg.__module__",
+    "logging": "logging.Logger.handle.__module__",
+    "os": "type(os.waitpid).__name__",
+}
+
+
+def sight_scenario(*programs: str) -> str:
+    """Return a scenario with a feature for each of *programs*."""
+    features = "\n".join(f"f{number} = {program!r}" for number, program in enumerate(programs))
+    return f"""
+explanation = "Programs that look at the process they run in."
+requirements = ["app"]
+[wheels.app."1.0"]
+requires = ["unused"]
+[wheels]
+unused."1.0" = {{}}
+[smoke]
+first = "import app; print('first')"
+[smoke.groups.g]
+{features}
+"""
+
+
+def test_what_the_hook_changes_is_noted(tmp_path: Path) -> None:
+    """In any process, whatever is installed: the lock stands, and a note says what the hook changes."""
+    programs = (f"import app, logging, os, sys, warnings; print({sight})" for sight in SIGHTS.values())
+    with minimized(sight_scenario(*programs), tmp_path) as (opened, minimal_set):
+        if not opened.runner.setup.isolation.kernel:
+            pytest.skip("only the kernel can isolate a run without hook")
+        certificate = certify(opened.runner, minimal_set, "", RecordingReporter())
+    assert certificate.plain_stages == ("import", "g/f0", "g/f1", "g/f2", "g/f3")
+    assert certificate.notes == tuple(
+        f"without minreq's hook: output of g/f{number} was {hooked!r} and is {plain!r}; with nothing left out, too"
+        for number, (hooked, plain) in enumerate(
+            (
+                ("True", "False"),
+                ("_minreq_record", "warnings"),
+                ("_minreq_record", "logging"),
+                ("function", "builtin_function_or_method"),
+            )
+        )
+    )
+
+
+def test_a_need_that_the_hook_hides_is_a_disagreement(tmp_path: Path) -> None:
+    with minimized(HOOK_HIDES_A_NEED, tmp_path) as (opened, minimal_set):
+        assert "early" not in minimal_set.evidence
+        if not opened.runner.setup.isolation.kernel:
+            pytest.skip("only the kernel can isolate a run without hook")
+        with pytest.raises(RunsDisagree) as caught:
+            certify(opened.runner, minimal_set, "", RecordingReporter())
+    assert any(
+        "without minreq's hook: status of smoke/program was 'passed' and is "
+        "\"ModuleNotFoundError: No module named 'early'\"" in sentence
+        for sentence in caught.value.sentences
+    )
+
+
+def test_nothing_runs_without_hook_where_only_the_hook_isolates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SANDBOX_VARIABLE, "hooks")
+    with minimized(sight_scenario("import app"), tmp_path) as (opened, minimal_set):
+        certificate = certify(opened.runner, minimal_set, "", RecordingReporter())
+    assert certificate.plain_stages == ()
+    assert certificate.notes == ("nothing ran without minreq's hook: here only the hook isolates",)
+
+
+def test_a_plain_run_compares_what_both_runs_show() -> None:
+    """Where a stage warns, stderr shows the warning in a plain run alone; a fork goes on after its first stage."""
+
+    def compare(hooked: StageBehaviour, plain: StageBehaviour, first: StageBehaviour | None = None) -> list[str]:
+        stages = (hooked,) if first is None else (first, hooked)
+        found = compare_with_hooked(Behaviour(stages=stages), Behaviour(stages=(plain,)))
+        return [each.what for each in found]
+
+    stage = StageBehaviour(stage="g/a", status="passed", output=("a",), errors=("b",))
+    assert compare(stage, stage) == []
+    assert compare(stage, replace(stage, output=("b",), errors=())) == ["output", "errors"]
+    warns = replace(stage, warnings=("UserWarning: w (f.py)",))
+    assert compare(warns, replace(stage, errors=("b", "f.py:1: UserWarning: w"))) == []
+    assert compare(warns, replace(stage, status="ValueError: x")) == ["status"]
+    first = StageBehaviour(stage="import", status="passed", output=("first",))
+    assert compare(stage, replace(stage, output=("first", "a")), first) == []
+    assert compare(stage, stage, first) == []
+    assert compare(stage, replace(stage, output=("a", "last")), first) == ["output"]
 
 
 def untrue(minimal_set: MinimalSet, evidence: Evidence) -> MinimalSet:

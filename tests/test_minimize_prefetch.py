@@ -147,3 +147,11 @@ def test_others_are_fetched_in_the_background(tmp_path: Path) -> None:
         while len(closure.fetched) < 3:
             time.sleep(0.01)
     assert sorted(closure.fetched) == ["a-dist", "b-dist", "gone"]
+
+
+def test_what_is_needed_in_any_case_is_fetched_from_the_start(tmp_path: Path) -> None:
+    closure = Closure(tmp_path, {"a-dist:a.py": "", "b-dist:b.py": ""})
+    with Prefetcher(closure, [], at_once=map(canonicalize_name, ["a-dist", "gone", "b-dist"])):
+        while len(closure.fetched) < 3:
+            time.sleep(0.01)
+    assert sorted(closure.fetched) == ["a-dist", "b-dist", "gone"]

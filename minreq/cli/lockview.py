@@ -145,7 +145,11 @@ def _not_compared(noise: Sequence[str]) -> Text:
 
 def _certified(certificate: Certificate) -> Text:
     runs = pluralize(len(certificate.outcomes), "run")
-    return Text(f"Certified: {runs} without one distribution each, {', '.join(certificate.orders)}: no contradiction")
+    stages = pluralize(len(certificate.plain_stages), "stage")
+    parts = [f"{runs} without one distribution each", *certificate.orders]
+    if certificate.plain_stages:
+        parts.append(f"{stages} without minreq's hook")
+    return Text(f"Certified: {', '.join(parts)}: no contradiction")
 
 
 def _changes(changed: LockDifference | None) -> Iterator[Text]:

@@ -36,7 +36,7 @@ class ProofFailed(NegativeAnswer):
 
 
 class RunsDisagree(NegativeAnswer):
-    """``--certify``: a run contradicts the lock, or the set depends on the order of the features."""
+    """``--certify``: a run contradicts the lock; the set depends on the order of the features, or on minreq's hook."""
 
     reason = "disagreement"
 
@@ -46,8 +46,9 @@ class RunsDisagree(NegativeAnswer):
 
     def __str__(self) -> str:
         what = (
-            "runs contradict the lock, twice each; either minreq has a defect or features depend on each other; "
-            "nothing was written; --settle runs finds the set by separate runs, without shortcuts"
+            "runs contradict the lock, twice each; either minreq has a defect, or features depend on each other, or "
+            "the smoke depends on what minreq's hook loads; nothing was written; --settle runs finds the set by "
+            "separate runs, without shortcuts"
         )
         return f"{what}{format_parts(self.sentences)}"
 

@@ -112,8 +112,10 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
         (*filter(None, [plan.first]), *(each for group in plan.groups for each in group.scripts)) if is_new else ()
     )
     likely = [canonicalize_name(each.name) for each in provider_requirements(task)] if is_new else ()
+    # What the store has is checked while emulator and isolation start: the reference waits for all of it.
+    at_once = () if is_new else tuple(closure.resolution.pins)
     with (
-        Prefetcher(closure, scripts, likely=likely, excluded=choices.excluded) as prefetcher,
+        Prefetcher(closure, scripts, likely=likely, excluded=choices.excluded, at_once=at_once) as prefetcher,
         tools.place(closure, resolved.store) as tool_places,
         open_runner(
             task.interpreter,

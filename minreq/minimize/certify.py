@@ -1,4 +1,4 @@
-"""Test a set again without shortcuts: leave out each distribution once, and run the features in other orders."""
+"""Test a set again without shortcuts: without each distribution, in other orders, and in a plain interpreter."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from minreq.minimize.compare import (
 )
 from minreq.minimize.noise import drop_noisy_kinds, subtract_noise
 from minreq.minimize.observe import Observation, observe_environment
+from minreq.minimize.plain import PlainComparison
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import difference_evidence, names_missing_module
 from minreq.model import (
@@ -53,7 +54,8 @@ def certify(runner: SmokeRunner, minimal_set: MinimalSet, subject: str, reporter
     """Test *minimal_set* by runs in clean environments, and return what they show; *subject* is the digest of it all.
 
     Raises ``RunsDisagree`` where a run contradicts the evidence, or where the set differs from the reference when the
-    features run in another order. Raises ``SmokeNotDeterministic`` where such a run, repeated, has another result.
+    features run in another order or without minreq's hook. Raises ``SmokeNotDeterministic`` where such a run, repeated,
+    has another result.
     """
     reporter.began(Step.CERTIFY)
     plan = runner.setup.plan
@@ -98,6 +100,10 @@ class _CertifyRuns:
         orders = tuple(_plans_in_other_orders(self.runner.setup.plan))
         for order, plan in orders:
             self.compare_order(order, self.runner.with_plan(plan))
+        plain = PlainComparison(runner=self.runner, minimal_set=self.minimal_set, present=self.present)
+        plain.compare()
+        self.disagreements += plain.disagreements
+        self.nondeterministic += plain.nondeterministic
         if self.disagreements:
             raise RunsDisagree(self.disagreements)
         if self.nondeterministic:
@@ -106,7 +112,8 @@ class _CertifyRuns:
             subject=subject,
             outcomes=tuple(outcomes),
             orders=tuple(order for order, _ in orders),
-            notes=tuple(self.notes),
+            plain_stages=plain.stages,
+            notes=(*self.notes, *plain.notes),
         )
 
     @property

@@ -54,8 +54,8 @@ class DistributionSource(Protocol):
 class Prefetcher:
     """Fetches what *scripts* and the *likely* distributions import, and what these import in turn.
 
-    It starts at once, in threads, and fetches none of the *excluded* distributions. It is a context manager; at its end
-    it stops.
+    It starts at once, in threads, and fetches none of the *excluded* distributions. Before all others it fetches those
+    of *at_once*, or checks what the store has of them. It is a context manager; at its end it stops.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Prefetcher:
         *,
         likely: Collection[NormalizedName] = (),
         excluded: Collection[NormalizedName] = (),
+        at_once: Iterable[NormalizedName] = (),
     ) -> None:
         self._closure = closure
         self._excluded = excluded
@@ -76,6 +77,7 @@ class Prefetcher:
         #: How many modules are still being followed; the scripts count as one.
         self._pending = 1
         self._finished = threading.Event()
+        self.fetch(at_once)
         found = [each for script in scripts for each in top_level_imports(_text(script.file), "", is_package=False)]
         owners = closure.import_map.owners
         tops = [module for module, names in owners.items() if "." not in module and {*names[:1]} & {*likely}]

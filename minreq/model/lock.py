@@ -82,6 +82,8 @@ class Certificate:
     outcomes: tuple[Outcome, ...]
     #: The other orders in which the lock and the reference ran: ``features in reverse order``.
     orders: tuple[str, ...] = ()
+    #: The stages that also ran in a plain interpreter, without minreq's hook.
+    plain_stages: tuple[str, ...] = ()
     #: Sentences about what the smoke does with nothing left out.
     notes: tuple[str, ...] = ()
 

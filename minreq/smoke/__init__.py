@@ -10,6 +10,7 @@ __all__ = [
     "isolation",
     "machinefiles",
     "paths",
+    "plainrun",
     "results",
     "run",
     "runfolder",

@@ -37,15 +37,27 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedFolder:
-    """A folder that shows the files of other folders, the first of them on top; nobody can write into it."""
+    """A folder that shows the files of other folders, the first of them on top; these stay as they are."""
 
     at: Path
-    #: A folder alone shows itself.
     of: tuple[Path, ...]
 
     def as_json(self) -> Mapping[str, object]:
         """Return it as the launcher reads it."""
         return {"at": str(self.at), "of": [str(folder) for folder in self.of]}
+
+
+class _Tree:
+    """An unpacked wheel: its path, and the names in it, which are read once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        #: Those that it has of the folders whose files do not come to ``site-packages``.
+        self.folders = {"bin", "data", "include"}.intersection(os.listdir(path))  # noqa: PTH208 - Names are enough.
+        #: The names at the top of ``site-packages``.
+        self.names = os.listdir(path / "lib")  # noqa: PTH208
+        #: The name of its ``.dist-info`` folder; each unpacked wheel has one.
+        self.dist_info = min(name for name in self.names if name.endswith(".dist-info"))
 
 
 class Environment:
@@ -74,15 +86,18 @@ class Environment:
         configuration = f"home = {self._executable.parent}\ninclude-system-site-packages = false\n"
         (self.prefix / "pyvenv.cfg").write_text(configuration, "utf-8")
 
-    def install(self, installed: Installed, own: Path, *, merge: bool) -> MergedFolder:
-        """Lay out *installed*; return how its ``site-packages`` is to be mounted.
+    def install(self, installed: Installed, own: Path, *, merge: bool) -> MergedFolder | None:
+        """Lay out *installed*; return how ``site-packages`` is to be mounted, if it is.
 
         With *merge* the kernel merges the folders of the store, and the new folder *own* has the files that the store
-        has not. Otherwise the files are copied, which takes seconds for a large set.
+        has not. Otherwise the files are copied, which takes seconds for a large set. In both cases the environment can
+        be written, and the store cannot.
         """
-        for tree in installed.trees:
+        trees = [_Tree(tree) for tree in installed.trees]
+        for tree in trees:
             self._install_beside_modules(tree)
         libs = [tree / "lib" for tree in installed.trees]
+        merged = None
         if merge and len(libs) < _MAX_MERGED:
             own.mkdir()
             merged = MergedFolder(at=self.site_packages, of=(own, *reversed(libs)))
@@ -90,25 +105,24 @@ class Environment:
             own = self.site_packages
             for lib in libs:
                 _copy_tree(str(lib), str(own))
-            merged = MergedFolder(at=own, of=(own,))
-        for tree in installed.trees:
-            self._write_own_files(tree, own, may_start_up=tree in installed.start_up)
+        for tree in trees:
+            self._write_own_files(tree, own, may_start_up=tree.path in installed.start_up)
         return merged
 
-    def _install_beside_modules(self, tree: Path) -> None:
+    def _install_beside_modules(self, tree: _Tree) -> None:
         """Copy the scripts, data and headers of *tree*; most wheels have none."""
-        if (tree / "bin").is_dir():
-            _copy_tree(str(tree / "bin"), str(self.bin), self._copy_script)
-        if (tree / "data").is_dir():
-            _copy_tree(str(tree / "data"), str(self.prefix))
-        if (tree / "include").is_dir():
+        if "bin" in tree.folders:
+            _copy_tree(str(tree.path / "bin"), str(self.bin), self._copy_script)
+        if "data" in tree.folders:
+            _copy_tree(str(tree.path / "data"), str(self.prefix))
+        if "include" in tree.folders:
             headers = self.prefix / self._headers_of(tree)
             headers.mkdir(parents=True, exist_ok=True)
-            _copy_tree(str(tree / "include"), str(headers))
+            _copy_tree(str(tree.path / "include"), str(headers))
 
-    def _headers_of(self, tree: Path) -> str:
+    def _headers_of(self, tree: _Tree) -> str:
         """Return the folder of the headers of *tree*, relative to the prefix."""
-        return f"include/site/{self._name}/{_dist_info(tree).partition('-')[0]}"
+        return f"include/site/{self._name}/{tree.dist_info.partition('-')[0]}"
 
     def _copy_script(self, source: str, target: str) -> None:
         with open(source, "rb") as file:  # noqa: PTH123 - As in `_copy_tree`.
@@ -118,24 +132,24 @@ class Environment:
         if is_script:
             Path(target).write_bytes(f"#!{self.python}\n".encode() + rest)
 
-    def _write_own_files(self, tree: Path, own: Path, *, may_start_up: bool) -> None:
+    def _write_own_files(self, tree: _Tree, own: Path, *, may_start_up: bool) -> None:
         """Write into *own* what an installer writes beside the files of the wheel, or writes differently."""
-        dist_info = own / _dist_info(tree)
+        dist_info = own / tree.dist_info
         dist_info.mkdir(exist_ok=True)
         (dist_info / "INSTALLER").write_text("pip\n", "utf-8")
-        if any((tree / name).is_dir() for name in ("bin", "data", "include")):
+        if tree.folders:
             text = io.StringIO()
-            rows = (self._correct_row(tree, row) for row in read_record(tree / "lib"))
+            rows = (self._correct_row(tree, row) for row in read_record(tree.path / "lib"))
             csv.writer(text, lineterminator="\n").writerows(rows)
             record = dist_info / "RECORD"
             record.unlink(missing_ok=True)
             record.write_text(text.getvalue(), "utf-8")
         if not may_start_up:
-            for file in (tree / "lib").iterdir():
-                if is_start_up_file(file.name) and file.is_file():
-                    (own / file.name).write_bytes(b"")
+            for name in filter(is_start_up_file, tree.names):
+                if (tree.path / "lib" / name).is_file():
+                    (own / name).write_bytes(b"")
 
-    def _correct_row(self, tree: Path, row: Sequence[str]) -> Sequence[str]:
+    def _correct_row(self, tree: _Tree, row: Sequence[str]) -> Sequence[str]:
         """Return a row of RECORD with the path in the environment; scripts have other bytes in it than in the store."""
         path, *rest = row
         above, _, name = path.partition("/")
@@ -171,11 +185,6 @@ class StoredFiles:
         libs = self._libs_by_name.get(path.partition("/")[0], ())
         found = (f"{lib}/{path}" for lib in libs)
         return next((each for each in found if len(libs) == 1 or os.path.exists(each)), file)  # noqa: PTH110
-
-
-def _dist_info(tree: Path) -> str:
-    """Return the name of the ``.dist-info`` folder of *tree*; each unpacked wheel has one."""
-    return min(name for name in os.listdir(tree / "lib") if name.endswith(".dist-info"))  # noqa: PTH208
 
 
 def _copy_tree(source: str, target: str, copy: Callable[[str, str], None] | None = None) -> None:

@@ -102,8 +102,9 @@ class Isolation:
     ) -> list[str]:
         """Return the command line that starts *command* in isolation.
 
-        The process may write into the folder *writable*, and into the folders *also_writable*, but not where folders
-        are *merged*. *network* is the process whose network it shares; ``None`` gives it a network of its own.
+        The process may write into the folder *writable*, and into the folders *also_writable*. What it writes where
+        folders are *merged* is gone when it ends. *network* is the process whose network it shares; ``None`` gives it a
+        network of its own.
         """
         configuration: dict[str, object] = {"limits": self.limits.as_resource_limits()}
         if self.kernel:
@@ -117,17 +118,13 @@ class Isolation:
             }
         return _launch(configuration, command)
 
-    def folders_for_hooks(self, *, writable: Path, frozen: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
-        """Return the folders that the hooks of the child check; they leave temporary folders to the kernel.
-
-        The folder *frozen* lies in the folder *writable*, and cannot be changed.
-        """
+    def folders_for_hooks(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
+        """Return the folders that the hooks of the child check; they leave temporary folders to the kernel."""
         temporary_folders = {str(Path(name).resolve()) for name in (*_TEMPORARY_FOLDERS, tempfile.gettempdir())}
         return {
             "hidden": [str(folder) for folder in list_hidden_folders() if str(folder) not in temporary_folders],
             "readable": self._visible_paths(readable),
             "writable": [str(writable)],
-            "frozen": [str(frozen)],
             "temporary": [*sorted(temporary_folders), "/dev/shm"],  # noqa: S108 - Semaphores.
         }
 
@@ -159,21 +156,24 @@ def can_start(isolation: Isolation, command: Sequence[str]) -> bool:
     return not _try_kernel(isolation, command)
 
 
-def _try_kernel(isolation: Isolation, tried: Sequence[str] = ("/bin/true",)) -> str:
-    """Start a process in *isolation*; return why that fails, "" if it works."""
+def _try_kernel(isolation: Isolation, tried: Sequence[str] = ()) -> str:
+    """Start *tried* in *isolation*, or what replaces a folder if it merges; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
     with temporary.make_temporary_folder() as folder:
         own, site_packages = folder / "own", folder / "site-packages"
-        own.mkdir()
-        site_packages.mkdir()
+        for each in (own / "replaced", site_packages):
+            each.mkdir(parents=True)
         with suppress(OSError):
             # A folder above it may be hidden, and cannot be merged then.
             isolation.unpacked.mkdir(parents=True, exist_ok=True)
         stored = next(each for each in (isolation.unpacked, *isolation.unpacked.parents) if each.is_dir())
         merged = [MergedFolder(at=site_packages, of=(own, stored))] if isolation.merges else []
+        script = f"cd {site_packages.name} && rmdir replaced && mkdir replaced" if merged else "true"
         try:
-            command = isolation.wrap_command(tried, writable=folder, readable=(), merged=merged, network=None)
+            command = isolation.wrap_command(
+                tried or ["/bin/sh", "-c", script], writable=folder, readable=(), merged=merged, network=None
+            )
             done = subprocess.run(
                 command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_TRIAL_TIMEOUT
             )

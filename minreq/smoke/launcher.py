@@ -12,7 +12,8 @@ CONFIGURATION is JSON, every key optional::
                "readable": [PATH...],  seen although it lies in a hidden folder
                "writable": [FOLDER...],
                "merged": [{"at": FOLDER, "of": [FOLDER...]}...]},
-                                         seen with the files of all, the first on top; not writable
+                                         seen with the files of all, the first on top; what is written there is gone
+                                         when the process ends
      "limits": {NAME: NUMBER...}}      of ``resource``, without ``RLIMIT_``
 
 Everything that is not writable is read-only (``mount_setattr(2)``). The process sees only its own processes
@@ -59,6 +60,8 @@ _NETWORK_TIMEOUT = 20.0
 #: Mount options of the folders that are seen empty.
 _EMPTY_FOLDER_OPTIONS = "size=256m,mode=1777"
 _ABSENT_FOLDER_OPTIONS = "size=4k,mode=755"
+#: Mount options of what is written into merged folders; as much as one file may have.
+_LAYER_OPTIONS = "size=256m,mode=755"
 #: Since this Linux, RLIMIT_NPROC counts the processes of each user namespace, and not those of the user.
 _NPROC_PER_NAMESPACE = (5, 14)
 #: Since this Linux, each process namespace has a maximum process number of its own.
@@ -161,7 +164,7 @@ def _isolate_files(files: Mapping[str, Any]) -> None:
         _merge(merged["of"], merged["at"], writable[0])
     _LIBC.umount2(os.fsencode(stage), _DETACH)
     _change_mounts("/", set_=_READ_ONLY, recursive=True)
-    for path in (*hidden, *writable):
+    for path in (*hidden, *writable, *(merged["at"] for merged in files.get("merged", ()))):
         _change_mounts(path, clear=_READ_ONLY)
     if os.path.isdir("/dev/shm"):  # noqa: S108 - Where semaphores live.
         _mount("tmpfs", "/dev/shm", "tmpfs", _NO_SUID | _NO_DEVICES, _EMPTY_FOLDER_OPTIONS)  # noqa: S108
@@ -178,22 +181,26 @@ def _hide_contents(paths: list[str]) -> None:
 
 
 def _merge(folders: list[str], target: str, writable: str) -> None:
-    """Mount all *folders* on *target* as one, the first of them on top; one alone is mounted as it is."""
-    if len(folders) == 1:
-        _mount(folders[0], target, None, _BIND)
-        return
+    """Mount all *folders* on *target* as one, the first of them on top; what is written there stays in memory.
+
+    The kernel does not rename a folder that one of *folders* has (``EXDEV``); programs that expect this copy it.
+    """
+    layers = f"{writable}/.layers"
+    os.mkdir(layers)
+    _mount("tmpfs", layers, "tmpfs", _NO_SUID | _NO_DEVICES, _LAYER_OPTIONS)
+    os.chdir(layers)
+    os.mkdir("written")
+    os.mkdir("work")
     # Links with short names: all names together have to fit into one page of memory.
-    links = f"{writable}/.layers"
-    os.mkdir(links)
-    os.chdir(links)
     names = [str(number) for number in range(len(folders))]
     for name, folder in zip(names, folders, strict=True):
         os.symlink(folder, name)
-    _mount("overlay", target, "overlay", _NO_SUID | _NO_DEVICES, f"lowerdir={':'.join(names)}")
-    for name in names:
-        os.unlink(name)
+    options = f"lowerdir={':'.join(names)},upperdir=written,workdir=work,userxattr"
+    _mount("overlay", target, "overlay", _NO_SUID | _NO_DEVICES, options)
     os.chdir("/")
-    os.rmdir(links)
+    # The merged folder keeps what it needs.
+    _LIBC.umount2(os.fsencode(layers), _DETACH)
+    os.rmdir(layers)
 
 
 def _run_as_init(command: list[str], limits: Mapping[str, int], folder: str) -> NoReturn:

@@ -10,6 +10,8 @@ from packaging.utils import NormalizedName
 
 #: Stands for the folder of the standard library.
 STANDARD_LIBRARY = "{python}/"
+#: An address on loopback.
+_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
 
 class PathMap:
@@ -47,6 +49,10 @@ class PathMap:
     def make_portable(self, text: str) -> str:
         """Return *text* with every path in it made independent of the machine: ``litellm/main.py``."""
         return self._other.sub(lambda match: self._names[match.group()], self._distribution.sub("", text))
+
+    def make_output_portable(self, text: str) -> str:
+        """Return *text* that a run printed or sent without what differs between machines and runs: paths and ports."""
+        return _PORT.sub(r"\1:{port}", self.make_portable(text))
 
     def owner_of(self, file: str) -> NormalizedName | None:
         """Return the distribution that *file* belongs to, ``None`` for any other file."""

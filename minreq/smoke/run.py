@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,6 @@ from packaging.utils import NormalizedName
 from minreq.model import QuestionKind, RecordedRequest, Script
 from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
-from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable
@@ -44,7 +42,6 @@ _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
 #: The keys that tell the messages of the code that runs the stages.
 _DRIVER_MESSAGES = frozenset({"begin", "next", "result", "unsettled", "end"})
-_PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +108,7 @@ class Run:
             asks=self._handler is not None,
             shared=self._shared,
             authority=setup.emulator.authority,
-            folders=setup.isolation.folders_for_hooks(
-                writable=run_folder.path, frozen=run_folder.venv.site_packages, readable=readable
-            ),
+            folders=setup.isolation.folders_for_hooks(writable=run_folder.path, readable=readable),
             record_opens=self._record_opens,
             store=None if setup.compiler is None else setup.isolation.unpacked,
             installed=self._installed,
@@ -321,14 +316,7 @@ class Run:
     def _open_emulator(self, process: str, script: Script) -> Mapping[str, Any]:
         """Open the emulator for a stage; return the stage as a message."""
         endpoints = self._setup.emulator.open(self._endpoint_name(process, script))
-        environment = {name: self._fill_in(value, endpoints) for name, value in script.environment.items()}
-        return messages.write_script(script, environment)
-
-    def _fill_in(self, value: str, endpoints: Endpoints) -> str:
-        """Replace the names in braces that a profile may use in the *value* of a variable."""
-        if "{private_key}" in value:
-            value = value.replace("{private_key}", self._setup.emulator.private_key)
-        return value.replace("{http}", endpoints.http).replace("{https}", endpoints.https)
+        return messages.write_script(script, self._setup.fill_in(script, endpoints))
 
     def _close_emulator(self, process: str, script: Script) -> tuple[RecordedRequest, ...]:
         return self._setup.emulator.close(self._endpoint_name(process, script))
@@ -382,8 +370,7 @@ class Run:
         return self._make_portable("\n".join(text.splitlines()[-_OUTPUT_TAIL_LINES:]) + "\n")
 
     def _make_portable(self, text: str) -> str:
-        """Return *text* without what differs between machines and runs: folders, and ports on loopback."""
-        return _PORT.sub(r"\1:{port}", self.path_map.make_portable(text))
+        return self.path_map.make_output_portable(text)
 
     def _make_request_portable(self, request: RecordedRequest) -> RecordedRequest:
         return replace(

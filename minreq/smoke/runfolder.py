@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ PROTOCOL = 4
 _CHILD_PREFIX = "_minreq_"
 #: ``site`` reads such files sorted by name: the hook is there before any file of a package runs.
 _HOOK_FILE = "!minreq.pth"
+#: Lists the folders of tools where there is no hook.
+_TOOLS_FILE = "~tools.pth"
 
 #: What a program may expect of any environment.
 _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -28,7 +31,6 @@ _ALL_ALLOWED: Mapping[str, Sequence[str]] = {
     "hidden": (),
     "readable": (),
     "writable": ("",),
-    "frozen": (),
     "temporary": (),
 }
 _NO_FILES: Mapping[str, Path] = {}
@@ -102,10 +104,28 @@ class RunFolder:
             "tools": tools,
             "fast_clock": fast_clock,
         }
-        try:
-            self._write(configuration)
-            self._install(installed, merge=merge)
+        with self._removed_on_error():
+            self._create_folders()
+            self._write_hook(configuration)
+            top = self._install(installed, merge=merge)
+            top.joinpath(_HOOK_FILE).write_text(f"import sys; {self._import_hook('_minreq_child')}\n", "utf-8")
             self._copy_files(files)
+
+    def prepare_without_hook(
+        self, installed: Installed, *, merge: bool, tools: Sequence[Path], files: Mapping[str, Path]
+    ) -> None:
+        """Write the environment as `prepare` does, but no hook; the folders of *tools* are on the path behind it."""
+        with self._removed_on_error():
+            self._create_folders()
+            top = self._install(installed, merge=merge)
+            if tools:
+                top.joinpath(_TOOLS_FILE).write_text("".join(f"{path}\n" for path in self.link_tools(tools)), "utf-8")
+            self._copy_files(files)
+
+    @contextmanager
+    def _removed_on_error(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             self._temporary_folder.remove()
             raise
@@ -119,23 +139,23 @@ class RunFolder:
             link.symlink_to(folder.absolute(), target_is_directory=True)
         return links
 
-    def _write(self, configuration: Mapping[str, object]) -> None:
+    def _create_folders(self) -> None:
         self.venv.create()
-        for folder in (self._hook_folder, *map(self.path.joinpath, ("home", "temporary", "work"))):
-            folder.mkdir()
+        for name in ("home", "temporary", "work"):
+            self.path.joinpath(name).mkdir()
+
+    def _write_hook(self, configuration: Mapping[str, object]) -> None:
+        self._hook_folder.mkdir()
         for file in resources.files("minreq.smoke").joinpath("child").iterdir():
             if file.name.startswith(_CHILD_PREFIX):
                 self._hook_folder.joinpath(file.name).write_bytes(file.read_bytes())
         self._hook_folder.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
 
-    def _install(self, installed: Installed | None, *, merge: bool) -> None:
-        site_packages = self.venv.site_packages
-        merged = MergedFolder(at=site_packages, of=(site_packages,))
+    def _install(self, installed: Installed | None, *, merge: bool) -> Path:
+        """Install what is *installed*; return the folder whose files come to ``site-packages`` in any case."""
         if installed is not None:
-            merged = self.venv.install(installed, self.path / "own", merge=merge)
-        hook = f"import sys; {self._import_hook('_minreq_child')}\n"
-        merged.of[0].joinpath(_HOOK_FILE).write_text(hook, "utf-8")
-        self._merged = merged
+            self._merged = self.venv.install(installed, self.path / "own", merge=merge)
+        return self.venv.site_packages if self._merged is None else self._merged.of[0]
 
     def _import_hook(self, module: str) -> str:
         """Return the statements that import *module* of the hook; its folder does not stay on ``sys.path``."""

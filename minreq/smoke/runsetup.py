@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from minreq.model import Plan, RecordedRequest
+from minreq.model import Plan, RecordedRequest, Script
 from minreq.smoke.compiler import Compiler
 from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.isolation import Isolation
@@ -59,3 +59,12 @@ class RunSetup:
     on_stage: Callable[[str], None] = lambda _stage: None
     #: Whether the clocks of the smoke go faster, so that a duration that it prints is another one.
     fast_clock: bool = False
+
+    def fill_in(self, script: Script, endpoints: Endpoints) -> dict[str, str]:
+        """Return the environment of *script*, with values for the names in braces that a profile may use."""
+        return {name: self._fill_in_value(value, endpoints) for name, value in script.environment.items()}
+
+    def _fill_in_value(self, value: str, endpoints: Endpoints) -> str:
+        if "{private_key}" in value:
+            value = value.replace("{private_key}", self.emulator.private_key)
+        return value.replace("{http}", endpoints.http).replace("{https}", endpoints.https)

@@ -15,7 +15,7 @@ The protocol, version 4
 
     {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
+     "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
      "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
      "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null,
      "fast_clock": BOOL}

@@ -30,9 +30,8 @@ def make_file_hook(
 ) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that refuses what *folders* do not allow, and records each try.
 
-    ``hidden`` folders are seen as empty, but for what is ``readable``. Only ``writable`` folders may be changed, but
-    for the ``frozen`` ones in them, and ``temporary`` ones where nothing ``readable`` lies. *home* is the home folder
-    of the user.
+    ``hidden`` folders are seen as empty, but for what is ``readable``. Only ``writable`` folders may be changed, and
+    ``temporary`` ones where nothing ``readable`` lies. *home* is the home folder of the user.
     """
     rules = _FolderRules(folders)
 
@@ -67,7 +66,6 @@ class _FolderRules:
         self._visible = tuple(folder + "/" for folder in (*folders["readable"], *folders["writable"]))
         self._readable = tuple(folder + "/" for folder in folders["readable"])
         self._writable = (*(folder + "/" for folder in folders["writable"]), *_NO_FILES)
-        self._frozen = tuple(folder + "/" for folder in folders["frozen"])
         self._temporary = tuple(folder + "/" for folder in folders["temporary"])
 
     def is_hidden(self, path: str) -> bool:
@@ -81,7 +79,7 @@ class _FolderRules:
         """Whether *path* cannot be changed."""
         name = path + "/"
         if name.startswith(self._writable):
-            return name.startswith(self._frozen)
+            return False
         return name.startswith(self._readable) or not name.startswith(self._temporary)
 
 

@@ -1,0 +1,97 @@
+"""Run the scripts of a smoke without the hook of minreq: each in a plain interpreter, in isolation by the kernel."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from minreq.model import Behaviour, Script, StageBehaviour
+from minreq.smoke.environment import Installed
+from minreq.smoke.runfolder import RunFolder
+from minreq.smoke.runsetup import RunSetup
+
+#: Bytes of stdout and of stderr that are compared.
+_MAX_OUTPUT = 16 << 20
+
+
+def run_plainly(setup: RunSetup, name: str, installed: Installed, scripts: Iterable[Script], *, seed: int) -> Behaviour:
+    """Run *scripts* one after the other, each by itself; return status, stdout and stderr of each.
+
+    The environment is that of a run with what is *installed*, without the file that loads the hook; the tools of the
+    smoke are on the path behind it. Only the kernel can isolate such a run.
+    """
+    stages: list[StageBehaviour] = []
+    for script in scripts:
+        with RunFolder(setup.executable, setup.version) as folder:
+            folder.prepare_without_hook(
+                installed, merge=setup.isolation.merges, tools=_tools(setup), files=setup.plan.files
+            )
+            stages.append(_run_script(setup, f"{name}/{script.stage}", folder, script, seed))
+    return Behaviour(stages=tuple(stages))
+
+
+def _tools(setup: RunSetup) -> list[Path]:
+    return [] if setup.tools is None else [*setup.tools.folders.values()]
+
+
+def _run_script(setup: RunSetup, name: str, folder: RunFolder, script: Script, seed: int) -> StageBehaviour:
+    path_map = setup.make_path_map(folder.path)
+    command = setup.isolation.wrap_command(
+        [str(folder.python), str(script.file), *script.arguments],
+        writable=folder.path,
+        readable=[each.resolve() for each in _tools(setup)],
+        merged=folder.merged,
+        network=setup.emulator.pid,
+    )
+    with (
+        _open_endpoints(setup, name, script) as variables,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+    ):
+        child = subprocess.Popen(
+            command,
+            env={**folder.environment(setup.plan.environment, seed=seed), **variables},
+            cwd=folder.work,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+        status = _wait(child, setup.stage_timeout)
+        printed, complaints = (path_map.make_output_portable(_read(file)).splitlines() for file in (output, errors))
+    if status is None:
+        text = f"did not end within {setup.stage_timeout:g} seconds"
+    else:
+        text = next((line for line in reversed(complaints) if line), f"exit {status}") if status else "passed"
+    return StageBehaviour(stage=script.stage, status=text, output=tuple(printed), errors=tuple(complaints))
+
+
+@contextmanager
+def _open_endpoints(setup: RunSetup, name: str, script: Script) -> Iterator[dict[str, str]]:
+    """Let the emulator listen for *script*; yield the variables of the script."""
+    endpoints = setup.emulator.open(name)
+    try:
+        yield setup.fill_in(script, endpoints)
+    finally:
+        setup.emulator.close(name)
+
+
+def _wait(child: subprocess.Popen[bytes], timeout: float) -> int | None:
+    """Return the exit status of *child*; ``None`` if it does not end within *timeout* seconds."""
+    try:
+        return child.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        # Its whole process namespace ends with it.
+        child.kill()
+        child.wait()
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_MAX_OUTPUT).decode("utf-8", "backslashreplace")
