@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from packaging.utils import NormalizedName
 
 from minreq.minimize import MinimalSet
-from minreq.minimize.compare import Deviation, describe, drop_noisy_kinds, find_deviations
+from minreq.minimize.compare import Deviation, describe, find_deviations
+from minreq.minimize.noise import drop_noisy_kinds
 from minreq.minimize.observe import PROOF_SEED
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Script, StageBehaviour

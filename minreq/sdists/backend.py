@@ -67,9 +67,7 @@ def open_backend(interpreter: Interpreter, isolation: Isolation, installed: Inst
             asks=False,
             shared=(),
             authority="",
-            folders=isolation.folders_for_hooks(
-                writable=run_folder.path, frozen=run_folder.venv.site_packages, readable=()
-            ),
+            folders=isolation.folders_for_hooks(writable=run_folder.path, readable=()),
             installed=installed,
             merge=isolation.merges,
         )
