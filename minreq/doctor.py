@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minreq.smoke.isolation import Isolation, choose_isolation
 from minreq.smoke.machinefiles import find_machine_files
+from minreq.smoke.visible import find_visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def diagnose(cache_dir: Path) -> Diagnosis:
 
 def _untested_isolation(store: Path) -> Isolation:
     why = "the store cannot be written, so nothing could be tried"
-    return Isolation(kernel=False, fallback_reason=why, unpacked=store / "unpacked")
+    return Isolation(kernel=False, fallback_reason=why, unpacked=store / "unpacked", visible=find_visible((), ()))
 
 
 def _can_write(folder: Path) -> bool:

@@ -19,11 +19,12 @@ from minreq.smoke.compiler import Compiler
 from minreq.smoke.emulatorprocess import Emulator
 from minreq.smoke.environment import Installed
 from minreq.smoke.interrupts import end_runs_on_interrupt
-from minreq.smoke.isolation import Isolation, choose_isolation, list_hidden_folders
+from minreq.smoke.isolation import Isolation, choose_isolation
 from minreq.smoke.machinefiles import find_machine_files
 from minreq.smoke.paths import PathMap
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.tools import ToolPlaces
+from minreq.smoke.visible import list_beside, list_installation
 from minreq.system import temporary
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
@@ -128,12 +129,11 @@ def open_runner(
 
 def _isolate(interpreter: Interpreter, plan: Plan, store: Store) -> Isolation:
     """Choose the isolation of the child processes, which may read the scripts and the interpreter."""
-    hidden = list_hidden_folders()
-    # In a hidden folder a child may read only the script.
-    scripts = [file.parent if file.parent.resolve() not in hidden else file for file in _script_files(plan)]
+    scripts = [path for script in _script_files(plan) for path in list_beside(script)]
     return choose_isolation(
         store.unpacked_folder,
-        [Path.cwd(), *scripts, *_command_folders(plan), *_installation_folders(interpreter)],
+        projects=[Path.cwd(), *scripts, *_command_folders(plan)],
+        installations=_installation_folders(interpreter),
     )
 
 
@@ -169,4 +169,5 @@ def _installation_folders(interpreter: Interpreter) -> list[Path]:
     """Return the folders of the interpreter, as named and with links resolved."""
     executable = interpreter.base_executable
     prefix = interpreter.base_prefix
-    return [prefix, prefix.resolve(), executable.parent.parent, executable.resolve().parent.parent]
+    prefixes = (prefix, prefix.resolve(), executable.parent.parent, executable.resolve().parent.parent)
+    return [executable, *(folder for each in prefixes for folder in list_installation(each))]

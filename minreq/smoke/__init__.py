@@ -14,4 +14,5 @@ __all__ = [
     "run",
     "runsetup",
     "tools",
+    "visible",
 ]

@@ -14,8 +14,9 @@ The protocol, version 4
 ``_minreq_child.json`` beside this file is the configuration::
 
     {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
-     "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "frozen": [FOLDER...], "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
+     "authority": PEM, "folders": {"system": [PATH...], "readable": [PATH...], "masked": [PATH...],
+     "hidden": [FOLDER...], "writable": [FOLDER...], "temporary": [FOLDER...], "followed": [FOLDER...],
+     "devices": [PATH...], "terminals": [PATH...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
      "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
      "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null}
 
