@@ -21,6 +21,10 @@ class Diagnosis:
     #: Whether the kernel isolates a smoke, and if not, the reason.
     kernel: bool
     why: str
+    #: ``namespaces``, ``landlock`` or ``hooks``.
+    isolation: str
+    #: What that does not close.
+    open_ends: tuple[str, ...]
     #: Whether the system can fork, so that stages share one import.
     forks: bool
     store: Path
@@ -46,6 +50,8 @@ def diagnose(cache_dir: Path) -> Diagnosis:
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         kernel=isolation.kernel,
         why=isolation.fallback_reason,
+        isolation=isolation.name,
+        open_ends=isolation.open_ends,
         forks=hasattr(os, "fork"),
         store=store,
         writable=writable,

@@ -36,6 +36,11 @@ CASES: Mapping[str, Sequence[str]] = {
         "tool-in-a-namespace-of-the-program",
     ),
     "A smoke with a server of its own": ("smoke-with-a-server-of-its-own",),
+    "A package that writes beside itself": (
+        "writes-beside-itself",
+        "writes-beside-itself-if-it-may",
+        "table-that-is-generated-once",
+    ),
     "Import inside `try` with a fallback": (
         "optional-is-left-out",
         "both-alternatives-guarded",

@@ -112,8 +112,8 @@ print(json.dumps(facts))
 """
 
 
-def find_facts_in_virtual_environment(house: Wheelhouse, folder: Path) -> dict[str, Any]:
-    """Return what the program prints in a virtual environment with all wheels."""
+def run_in_virtual_environment(house: Wheelhouse, program: str, folder: Path) -> str:
+    """Return what *program* prints in a virtual environment with all wheels."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = folder / "lib" / version / "site-packages"
@@ -130,14 +130,14 @@ def find_facts_in_virtual_environment(house: Wheelhouse, folder: Path) -> dict[s
             )
             install(source, destination, additional_metadata={"INSTALLER": b"pip\n"})
     (site / "refused.pth").write_bytes(b"")  # It may not run, and an installer has no such choice.
-    program = house.folder / "facts.py"
-    program.write_text(FACTS)
+    file = house.folder / "facts.py"
+    file.write_text(program)
     environment = {"PATH": f"{folder}/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
     done = subprocess.run(
-        [folder / "bin" / "python", program], env=environment, capture_output=True, text=True, check=False
+        [folder / "bin" / "python", file], env=environment, capture_output=True, text=True, check=False
     )
     assert not done.returncode, done.stderr
-    return dict(json.loads(done.stdout))
+    return done.stdout
 
 
 @pytest.fixture(params=["merged", "copied", "hooks"])
@@ -172,7 +172,7 @@ def test_a_program_sees_what_an_installer_leaves(tmp_path: Path, way: str) -> No
     """But for the one file that loads minreq's hook, and activation scripts."""
     house = write(parse(SCENARIO), tmp_path / "house")
     found = json.loads("".join(observe(house, FACTS, way).behaviour.stages[0].output))
-    expected = find_facts_in_virtual_environment(house, tmp_path / "venv")
+    expected: dict[str, Any] = json.loads(run_in_virtual_environment(house, FACTS, tmp_path / "venv"))
     expected["files"] = [
         each
         for each in expected["files"]
@@ -203,7 +203,7 @@ def test_loaded_files_are_those_of_the_store(tmp_path: Path, way: str) -> None:
 
 
 def test_sources_are_compiled_in_the_store(tmp_path: Path, way: str) -> None:
-    """Once; the next environment has the compiled files."""
+    """A program sees a compiled file as soon as it has imported a module, whether the store had it before or not."""
     house = write(parse(SCENARIO), tmp_path / "house")
     program = """
 import importlib.util, os, app.part
@@ -213,23 +213,96 @@ try:
 except OSError as error:
     print(error.__traceback__.tb_next.tb_frame.f_code.co_filename)
 """
-    assert observe(house, program, way).behaviour.stages[0].output == ("False", "app/part/__init__.py")
-    assert list((house.folder / "store" / "unpacked").rglob("part/__pycache__/*.pyc"))
-    assert observe(house, program, way).behaviour.stages[0].output == ("True", "app/part/__init__.py")
+    for _ in range(2):
+        assert observe(house, program, way).behaviour.stages[0].output == ("True", "app/part/__init__.py")
+        assert list((house.folder / "store" / "unpacked").rglob("part/__pycache__/*.pyc"))
 
 
-def test_nobody_writes_into_the_modules(tmp_path: Path, way: str) -> None:
-    """With the kernel and without it alike; in a trace, too."""
-    house = write(parse(SCENARIO), tmp_path / "house")
-    program = """
-import app, os, sysconfig
-for folder in (os.path.dirname(app.__file__), sysconfig.get_path("purelib")):
-    try:
-        open(os.path.join(folder, "written"), "w")
-    except OSError as error:
-        print(error.strerror)
+WRITING_SCENARIO = """
+explanation = "Packages that change what lies beside them."
+requirements = ["app"]
+program = "import app"
+[wheels.app."1.0".files]
+"app/__init__.py" = ""
+"app/data/count.txt" = "1"
+"app/data/old.txt" = "old"
+"app/data/more/deep.txt" = "deep"
+"app/version.py" = "VERSION = 1"
+"top.txt" = "top"
+[wheels.app."1.0".scripts]
+app-program = "#!/bin/sh\\necho installed\\n"
 """
-    assert observe(house, program, way).behaviour.stages[0].output == ("Read-only file system",) * 2
+
+#: Each line prints what a virtual environment shows, too.
+WRITING_PROGRAM = """
+import json, os, shutil, subprocess, sys, sysconfig
+import app
+here, site = os.path.dirname(app.__file__), sysconfig.get_path("purelib")
+data, count = os.path.join(here, "data"), os.path.join(here, "data", "count.txt")
+def read(path):
+    with open(path) as file:
+        return file.read()
+def write(path, text, mode="w"):
+    with open(path, mode) as file:
+        file.write(text)
+    return read(path)
+facts = {}
+facts["a new file"] = write(os.path.join(here, "table.json"), "{}")
+write(os.path.join(here, "_table.py"), "NAME = 'generated'")
+import app._table
+facts["a generated module"] = [app._table.NAME, os.path.basename(app._table.__cached__)[:6]]
+write(os.path.join(here, "version.py"), "VERSION = 10 + 2")
+import app.version
+facts["a changed module"] = app.version.VERSION
+facts["appended"] = write(count, "2", "a")
+before = os.stat(os.path.join(data, "old.txt"))
+facts["deleted"] = [os.remove(os.path.join(data, "old.txt")), os.path.exists(os.path.join(data, "old.txt"))]
+facts["written again"] = [write(os.path.join(data, "old.txt"), "new"), sorted(os.listdir(data))]
+shutil.rmtree(os.path.join(data, "more"))
+os.mkdir(os.path.join(data, "more"))
+facts["a folder replaced"] = os.listdir(os.path.join(data, "more"))
+os.replace(os.path.join(here, "table.json"), count)
+facts["a file replaced"] = [read(count), sorted(os.listdir(here))]
+os.rename(os.path.join(site, "top.txt"), os.path.join(here, "moved.txt"))
+facts["a file moved"] = [read(os.path.join(here, "moved.txt")), os.path.exists(os.path.join(site, "top.txt"))]
+shutil.move(data, os.path.join(here, "other"))
+facts["a folder moved"] = [os.path.exists(data), sorted(os.listdir(os.path.join(here, "other")))]
+facts["beside the packages"] = write(os.path.join(site, "new.txt"), "new")
+facts["the script"] = write(shutil.which("app-program"), "#!/bin/sh\\necho changed\\n")
+facts["its output"] = subprocess.run(["app-program"], capture_output=True, text=True).stdout
+facts["the prefix"] = write(os.path.join(sys.prefix, "etc.conf"), "x")
+other = "import app, sys; open(sys.argv[1], 'a').write('other'); import app._table; print(app._table.NAME)"
+shared = os.path.join(here, "shared.txt")
+write(shared, "this ")
+facts["another process"] = subprocess.run([sys.executable, "-c", other, shared], capture_output=True, text=True).stdout
+facts["what both wrote"] = read(shared)
+workers = [subprocess.Popen([sys.executable, "-c", other, shared + n], stdout=subprocess.DEVNULL) for n in "12"]
+[each.wait() for each in workers]
+facts["two at a time"] = [read(shared + n) for n in "12"]
+facts["rights"] = [oct(os.stat(path).st_mode) for path in (here, shared, os.path.join(here, "version.py"))]
+facts["links"] = [os.stat(path).st_nlink for path in (shared, os.path.join(here, "version.py"), app.__file__)]
+print(json.dumps(facts))
+"""
+
+
+def read_tree(folder: Path) -> dict[str, bytes]:
+    """Return all files of the wheels below *folder*, except compiled ones."""
+    files = (path for path in folder.rglob("*/lib/**/*") if path.is_file() and path.suffix != ".pyc")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_packages_write_as_in_a_virtual_environment(tmp_path: Path, way: str) -> None:
+    """What one run writes is gone with it: the store stays as it is, and the next run sees nothing of it."""
+    house = write(parse(WRITING_SCENARIO), tmp_path / "house")
+    unpacked = house.folder / "store" / "unpacked"
+    assert observe(house, "import app", way).failure is None
+    stored = read_tree(unpacked)
+    expected = json.loads(run_in_virtual_environment(house, WRITING_PROGRAM, tmp_path / "venv"))
+    for _ in range(2):
+        found = json.loads("".join(observe(house, WRITING_PROGRAM, way).behaviour.stages[0].output))
+        for fact, value in expected.items():
+            assert found[fact] == value, fact
+        assert read_tree(unpacked) == stored
 
 
 def test_a_file_in_the_way_of_a_folder_is_no_crash(tmp_path: Path, way: str) -> None:

@@ -322,6 +322,6 @@ class TestExplainAbsentFile:
         ("OSError: [Errno 28] No space left", False),
     ],
 )
-def test_a_package_that_may_not_write_is_explained(status: str, is_explained: bool) -> None:  # noqa: FBT001
+def test_a_smoke_that_cannot_write_is_explained(status: str, is_explained: bool) -> None:  # noqa: FBT001
     failure = StageResult(behaviour=StageBehaviour(stage="smoke/check.py", status=status))
-    assert ("no package write into its environment" in explain_read_only_file(failure)) == is_explained
+    assert ("can write into its environment, its working directory" in explain_read_only_file(failure)) == is_explained

@@ -18,7 +18,8 @@ from commanding import Done, Project, project
 
 from minreq.cli import main
 from minreq.doctor import diagnose
-from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation, list_hidden_folders
+from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation
+from minreq.smoke.visible import list_hidden_folders
 
 SCENARIO = """
 explanation = "A package that looks for keys, writes where it should not, and calls home."
@@ -47,7 +48,7 @@ attempt(os.listdir, home + "/.ssh")
 attempt(open, "/etc/minreq-was-here", "w")
 attempt(os.mkdir, "/etc/minreq-was-here")
 attempt(open, __file__, "a")
-attempt(open, app.__file__, "a")
+attempt(open, "STORE/new", "a")
 attempt(socket.create_connection, ("203.0.113.7", 443), 1)
 attempt(open, "own", "w")
 attempt(os.system, "true")
@@ -110,7 +111,8 @@ def test_private_files_and_network_are_refused_and_reported(
     made: Project, monkeypatch: pytest.MonkeyPatch, *, kernel_isolates: bool
 ) -> None:
     """Isolation by the kernel and by hooks give the same lock, byte for byte; a note says which holds."""
-    (made.folder / "smoke.py").write_text(STEALING_SCRIPT)
+    store = made.cache / "wheels" / "unpacked"
+    (made.folder / "smoke.py").write_text(STEALING_SCRIPT.replace("STORE", str(store)))
     done = locked(made, monkeypatch)
     assert done.status == 0, done.err
     assert ("the kernel isolates the smoke" in done.err) == kernel_isolates
@@ -180,11 +182,12 @@ def test_compiled_code_is_refused_the_same(
     assert secret.read_text() == "key"
 
 
-#: Puts bytecode in the place of that of another package, by Python and by the C library.
+#: Puts bytecode in the place of that of another package in the store, by Python and by the C library, and then in the
+#: environment, where it may.
 PLANTING_SCRIPT = """
-import importlib.util, marshal, os, struct, sys
+import glob, importlib.util, marshal, os, struct, sys
 import app, needed
-source = needed.__file__
+(source,) = glob.glob("STORE/*/lib/needed/__init__.py")
 status = os.stat(source)
 evil = compile("raise SystemExit('planted')", source, "exec")
 header = importlib.util.MAGIC_NUMBER + struct.pack("<III", 0, int(status.st_mtime), status.st_size)
@@ -201,6 +204,11 @@ except OSError as error:
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 print("past it", libc.open((path + ".new").encode(), os.O_WRONLY | os.O_CREAT, 0o644) >= 0)
+try:
+    with open(importlib.util.cache_from_source(needed.__file__), "wb") as file:
+        file.write(header + marshal.dumps(evil))
+except OSError:
+    pass  # In a trace.
 """
 
 
@@ -208,7 +216,7 @@ def test_no_package_plants_compiled_code(
     made: Project, monkeypatch: pytest.MonkeyPatch, *, kernel_isolates: bool
 ) -> None:
     """The next run executes bytecode that was compiled from the sources in a process that runs no package."""
-    (made.folder / "smoke.py").write_text(PLANTING_SCRIPT)
+    (made.folder / "smoke.py").write_text(PLANTING_SCRIPT.replace("STORE", str(made.cache / "wheels" / "unpacked")))
     done = locked(made, monkeypatch)
     assert done.status == 0, done.err
     found = json.loads(made.evidence.read_text())["behaviour"]["stages"][0]["output"]
@@ -282,7 +290,7 @@ def test_environments_are_copied_where_the_kernel_merges_no_folders(
 ) -> None:
     """A security module may forbid that alone; what isolates holds all the same, and the user is told."""
     monkeypatch.delenv(SANDBOX_VARIABLE, raising=False)
-    trial = "minreq.smoke.isolation._try_kernel"
+    trial = "minreq.smoke.isolation._try"
     monkeypatch.setattr(trial, lambda each: "the kernel refuses to mount overlay" if each.merges else "")
     found = choose_isolation(tmp_path / "unpacked")
     assert (found.kernel, found.merges) == (True, False)

@@ -26,6 +26,7 @@ from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.tools import ToolPlaces
 from minreq.smoke.visible import list_beside, list_installation
 from minreq.system import temporary
+from minreq.system.disclosure import close_process
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -100,6 +101,8 @@ def open_runner(
     if require_sandbox and not isolation.kernel:
         raise SandboxMissing(isolation.fallback_reason)
     reporter.note(isolation.description)
+    if not isolation.kernel:
+        close_process()
 
     with (
         end_runs_on_interrupt(),

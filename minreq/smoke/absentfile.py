@@ -31,10 +31,10 @@ def explain_absent_file(plan: Plan, failure: StageResult) -> str:
 
 
 def explain_read_only_file(failure: StageResult) -> str:
-    """Return what a package may not do here that *failure* is about, "" where it is about something else."""
+    """Return where a smoke can write if *failure* is about a file that it cannot write, "" otherwise."""
     if "Read-only file system" not in failure.behaviour.status:
         return ""
     return (
-        "minreq lets no package write into its environment, which a virtual environment allows; let the smoke make the "
-        "package write elsewhere, for example by a variable for its cache folder"
+        "a smoke can write into its environment, its working directory, its home and its temporary folder, and nowhere "
+        "else; let the smoke make the package write there, for example by a variable for its cache folder"
     )

@@ -37,10 +37,9 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedFolder:
-    """A folder that shows the files of other folders, the first of them on top; nobody can write into it."""
+    """A folder that shows the files of other folders, the first of them on top; these stay as they are."""
 
     at: Path
-    #: A folder alone shows itself.
     of: tuple[Path, ...]
 
     def as_json(self) -> Mapping[str, object]:
@@ -71,15 +70,17 @@ class Environment:
         configuration = f"home = {self._executable.parent}\ninclude-system-site-packages = false\n"
         (self.prefix / "pyvenv.cfg").write_text(configuration, "utf-8")
 
-    def install(self, installed: Installed, own: Path, *, merge: bool) -> MergedFolder:
-        """Lay out *installed*; return how its ``site-packages`` is to be mounted.
+    def install(self, installed: Installed, own: Path, *, merge: bool) -> MergedFolder | None:
+        """Lay out *installed*; return how ``site-packages`` is to be mounted, if it is.
 
         With *merge* the kernel merges the folders of the store, and the new folder *own* has the files that the store
-        has not. Otherwise the files are copied, which takes seconds for a large set.
+        has not. Otherwise the files are copied, which takes seconds for a large set. In both cases the environment can
+        be written, and the store cannot.
         """
         for tree in installed.trees:
             self._install_beside_modules(tree)
         libs = [tree / "lib" for tree in installed.trees]
+        merged = None
         if merge and len(libs) < _MAX_MERGED:
             own.mkdir()
             merged = MergedFolder(at=self.site_packages, of=(own, *reversed(libs)))
@@ -87,7 +88,6 @@ class Environment:
             own = self.site_packages
             for lib in libs:
                 _copy_tree(str(lib), str(own))
-            merged = MergedFolder(at=own, of=(own,))
         for tree in installed.trees:
             self._write_own_files(tree, own, may_start_up=tree in installed.start_up)
         return merged

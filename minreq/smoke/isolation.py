@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from minreq.smoke.environment import MergedFolder
-from minreq.smoke.visible import VisibleFiles, find_visible
+from minreq.smoke.visible import VisibleFiles, find_visible, list_sockets, list_terminals, list_unmasked
 from minreq.system import temporary
 
 #: Set to ``hooks`` or ``landlock``, this variable keeps minreq from trying more: for machines where namespaces
@@ -140,8 +140,9 @@ class Isolation:
     ) -> list[str]:
         """Return the command line that starts *command* in isolation.
 
-        The process may write into the folder *writable*, and into the folders *also_writable*, but not where folders
-        are *merged*. *network* is the process whose network it shares; ``None`` gives it a network of its own.
+        The process may write into the folder *writable*, and into the folders *also_writable*. What it writes where
+        folders are *merged* is gone when it ends. *network* is the process whose network it shares; ``None`` gives it a
+        network of its own.
         """
         configuration: dict[str, object] = {"limits": self.limits.as_resource_limits(), "filter": self.filters_calls}
         may_write = [str(writable), *map(str, also_writable)]
@@ -158,30 +159,28 @@ class Isolation:
                 "merged": [folder.as_json() for folder in merged],
             }
         elif self.landlock:
+            files, folders = self._unmasked
             configuration["landlock"] = {
-                "readable": [*self._unmasked.readable, *_as_texts(self._needed(readable)), "/proc"],
-                "listed": self._unmasked.listed,
+                "readable": [*files, *_as_texts(self._needed(readable)), "/proc"],
+                "listed": folders,
                 "changeable": _DEVICES,
                 "writable": [*may_write, _SHARED_MEMORY],
             }
         return _launch(configuration, command)
 
-    def folders_for_hooks(self, *, writable: Path, frozen: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
-        """Return the folders that the hooks of the child check.
-
-        The folder *frozen* lies in the folder *writable*, and cannot be changed.
-        """
+    def folders_for_hooks(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
+        """Return the folders that the hooks of the child check."""
         return {
             "system": _as_texts(self.visible.system),
             "readable": self._readable_paths(readable),
             "masked": _as_texts(self.visible.masked),
             "hidden": _as_texts(self.visible.hidden),
             "writable": [str(writable)],
-            "frozen": [str(frozen)],
             "temporary": [*_as_texts(self.visible.temporary), _SHARED_MEMORY],
             "devices": [*_DEVICES, *_OWN_DEVICES],
             # The kernel gives a child terminals of its own, and has nothing where links lead out.
-            "terminals": [] if self.kernel else _list_terminals(),
+            "terminals": [] if self.kernel else list_terminals(),
+            "sockets": list_sockets(),
             "followed": [] if self.kernel else [str(writable), *_as_texts(self.visible.temporary)],
         }
 
@@ -193,35 +192,8 @@ class Isolation:
         return [path for path in map(_absolute, (*readable, self.unpacked.parent)) if path.exists()]
 
     @cached_property
-    def _unmasked(self) -> _Unmasked:
-        """The visible files, but for the masked ones: Landlock can only allow."""
-        unmasked = _Unmasked()
-        for path in (*self.visible.system, *self.visible.readable):
-            unmasked.add(path, self.visible.masked)
-        return unmasked
-
-
-@dataclass(slots=True)
-class _Unmasked:
-    """Paths that Landlock allows to read, and folders that it allows to list only."""
-
-    readable: list[str] = field(default_factory=list)
-    listed: list[str] = field(default_factory=list)
-
-    def add(self, path: Path, masked: Iterable[Path]) -> None:
-        """Allow *path*, but for what is *masked* in it."""
-        place = path.resolve()
-        inner = [each for each in masked if each.is_relative_to(place)]
-        if place in inner:
-            return
-        if not inner:
-            self.readable.append(str(place))
-            return
-        self.listed.append(str(place))
-        with suppress(OSError):
-            for entry in place.iterdir():
-                if not entry.is_symlink():
-                    self.add(entry, inner)
+    def _unmasked(self) -> tuple[list[str], list[str]]:
+        return list_unmasked(self.visible)
 
 
 def choose_isolation(unpacked: Path, projects: Iterable[Path] = (), installations: Iterable[Path] = ()) -> Isolation:
@@ -257,21 +229,24 @@ def can_start(isolation: Isolation, command: Sequence[str]) -> bool:
     return not _try(isolation, command)
 
 
-def _try(isolation: Isolation, tried: Sequence[str] = ("/bin/true",)) -> str:
-    """Start a process in *isolation*; return why that fails, "" if it works."""
+def _try(isolation: Isolation, tried: Sequence[str] = ()) -> str:
+    """Start *tried* in *isolation*, or what replaces a folder if it merges; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
     with temporary.make_temporary_folder() as folder:
         own, site_packages = folder / "own", folder / "site-packages"
-        own.mkdir()
-        site_packages.mkdir()
+        for each in (own / "replaced", site_packages):
+            each.mkdir(parents=True)
         with suppress(OSError):
             # A folder above it may be hidden, and cannot be merged then.
             isolation.unpacked.mkdir(parents=True, exist_ok=True)
         stored = next(each for each in (isolation.unpacked, *isolation.unpacked.parents) if each.is_dir())
         merged = [MergedFolder(at=site_packages, of=(own, stored))] if isolation.merges else []
+        script = f"cd {site_packages.name} && rmdir replaced && mkdir replaced" if merged else "true"
         try:
-            command = isolation.wrap_command(tried, writable=folder, readable=(), merged=merged, network=None)
+            command = isolation.wrap_command(
+                tried or ["/bin/sh", "-c", script], writable=folder, readable=(), merged=merged, network=None
+            )
             done = subprocess.run(
                 command, capture_output=True, text=True, cwd=folder, env={}, check=False, timeout=_TRIAL_TIMEOUT
             )
@@ -288,13 +263,6 @@ def _can_filter_calls() -> bool:
     if sys.platform != "linux" or platform.machine() not in _FILTERED_MACHINES:
         return False
     return ctypes.CDLL(None).prctl(_GET_FILTER, 0, 0, 0, 0) >= 0
-
-
-def _list_terminals() -> list[str]:
-    """Return the terminals of the user and of others."""
-    with suppress(OSError):
-        return ["/dev/tty", *(str(path) for path in Path("/dev/pts").iterdir() if path.name != "ptmx")]
-    return ["/dev/tty"]
 
 
 def _as_texts(paths: Iterable[Path]) -> list[str]:

@@ -39,6 +39,8 @@ from minreq.system import regularfile
 FORK_TIMEOUT = 60.0
 #: Seconds within which it has to start.
 _FORK_START_TIMEOUT = 10.0
+#: Seconds within which all processes of a run have to end.
+_STOP_TIMEOUT = 30.0
 #: Bytes to read from the end of what a child printed; more than the lines that are shown.
 _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
@@ -111,9 +113,7 @@ class Run:
             asks=self._handler is not None,
             shared=self._shared,
             authority=setup.emulator.authority,
-            folders=setup.isolation.folders_for_hooks(
-                writable=run_folder.path, frozen=run_folder.venv.site_packages, readable=readable
-            ),
+            folders=setup.isolation.folders_for_hooks(writable=run_folder.path, readable=readable),
             record_opens=self._record_opens,
             store=None if setup.compiler is None else setup.isolation.unpacked,
             installed=self._installed,
@@ -149,7 +149,11 @@ class Run:
     ) -> None:
         # All results have arrived: templates, forks and processes that the smoke left running end here.
         self.stop()
-        self._child.wait()
+        try:
+            self._child.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._child.pid, signal.SIGKILL)
+            self._child.wait()
         self._processes.end_templates()
         self._server.close()
         self._output.close()
@@ -168,7 +172,12 @@ class Run:
         """End the run at once: the stages that are waited for get a death as their result."""
         self._was_stopped = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
+            if self._setup.isolation.kernel:
+                os.killpg(self._child.pid, signal.SIGKILL)
+            else:
+                # The launcher also ends what has left its group of processes. A smoke may have stopped it.
+                os.kill(self._child.pid, signal.SIGTERM)
+                os.kill(self._child.pid, signal.SIGCONT)
 
     def wait_for_first_stage(self) -> StageResult | None:
         """Wait for the first stage, and return its result; ``None`` when the plan has none."""

@@ -25,7 +25,7 @@ _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 #: The folders for hooks that allow everything; see `Isolation.folders_for_hooks`.
 _ALL_ALLOWED: Mapping[str, Sequence[str]] = {
-    **dict.fromkeys(("readable", "masked", "hidden", "frozen", "temporary", "devices", "terminals", "followed"), ()),
+    **dict.fromkeys(("readable", "masked", "hidden", "temporary", "followed", "devices", "terminals", "sockets"), ()),
     "system": ("",),
     "writable": ("",),
 }
@@ -124,13 +124,10 @@ class RunFolder:
         self._hook_folder.joinpath("_minreq_child.json").write_text(json.dumps(configuration), "utf-8")
 
     def _install(self, installed: Installed | None, *, merge: bool) -> None:
-        site_packages = self.venv.site_packages
-        merged = MergedFolder(at=site_packages, of=(site_packages,))
         if installed is not None:
-            merged = self.venv.install(installed, self.path / "own", merge=merge)
-        hook = f"import sys; {self._import_hook('_minreq_child')}\n"
-        merged.of[0].joinpath(_HOOK_FILE).write_text(hook, "utf-8")
-        self._merged = merged
+            self._merged = self.venv.install(installed, self.path / "own", merge=merge)
+        top = self.venv.site_packages if self._merged is None else self._merged.of[0]
+        top.joinpath(_HOOK_FILE).write_text(f"import sys; {self._import_hook('_minreq_child')}\n", "utf-8")
 
     def _import_hook(self, module: str) -> str:
         """Return the statements that import *module* of the hook; its folder does not stay on ``sys.path``."""

@@ -108,6 +108,39 @@ def is_too_wide(path: Path) -> bool:
     )
 
 
+def list_unmasked(visible: VisibleFiles) -> tuple[list[str], list[str]]:
+    """Return the *visible* paths around the masked ones, and the folders that hold both."""
+    unmasked, folders = [], []
+    left = [path.resolve() for path in (*visible.system, *visible.readable)]
+    while left:
+        path = left.pop()
+        if path in visible.masked:
+            continue
+        if any(each.is_relative_to(path) for each in visible.masked):
+            folders.append(str(path))
+            with suppress(OSError):
+                left += [entry for entry in path.iterdir() if not entry.is_symlink()]
+        else:
+            unmasked.append(str(path))
+    return unmasked, folders
+
+
+def list_terminals() -> list[str]:
+    """Return the terminals of this user and of others."""
+    with suppress(OSError):
+        return ["/dev/tty", *(str(path) for path in Path("/dev/pts").iterdir() if path.name != "ptmx")]
+    return ["/dev/tty"]
+
+
+def list_sockets() -> list[str]:
+    """Return the Unix sockets of all programs: paths, and the names of abstract ones after ``@``."""
+    with suppress(OSError):
+        lines = Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]
+        names = {line.split(maxsplit=7)[7] for line in lines if len(line.split(maxsplit=7)) > 7}  # noqa: PLR2004
+        return sorted(name if name.startswith("@") else os.path.realpath(name) for name in names)
+    return []
+
+
 def list_beside(script: Path) -> list[Path]:
     """Return what a run may see of the folder of *script*: all of it, or the Python files where that is too wide."""
     if not is_too_wide(script.parent):

@@ -1,3 +1,3 @@
-"""Temporary folders, regular files, memory and threads."""
+"""Temporary folders, regular files, memory, threads, and what other processes see of this one."""
 
-__all__ = ["heap", "onceperkey", "regularfile", "temporary"]
+__all__ = ["disclosure", "heap", "onceperkey", "regularfile", "temporary"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Magic number, flags, time and size of the source (PEP 552).
 _HEADER_SIZE = 16
+_SOURCE_FIELDS = slice(8, 16)
 
 
 def let_parent_compile(link: Link, folders: Sequence[str], links: Iterable[str] = ()) -> None:
@@ -39,13 +40,22 @@ def let_parent_compile(link: Link, folders: Sequence[str], links: Iterable[str] 
             if answer.get("compiled"):
                 try:
                     with open(cache_from_source(answer["source"]), "rb") as file:
-                        code = marshal.loads(file.read()[_HEADER_SIZE:])  # noqa: S302 - The parent has just written it.
-                    # As the import system does with the code of each compiled file.
-                    _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]  # noqa: SLF001
+                        compiled = file.read()
+                    # A package may have changed its file in the environment, and not that of the store.
+                    if compiled[_SOURCE_FIELDS] == describe_source(path):
+                        code = marshal.loads(compiled[_HEADER_SIZE:])  # noqa: S302 - The parent has just written it.
+                        # As the import system does with the code of each compiled file.
+                        _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]  # noqa: SLF001
+                        return code
                 except (OSError, EOFError, ValueError, TypeError):
                     pass
-                else:
-                    return code
         return compile_here(self, data, path, **options)
 
     SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign,assignment]  # For every loader there is.
+
+
+def describe_source(file: str) -> bytes:
+    """Return time and size of *file* as the header of a compiled file has them."""
+    status = os.stat(file)
+    numbers = (int(status.st_mtime), status.st_size)
+    return b"".join((number & 0xFFFFFFFF).to_bytes(4, "little") for number in numbers)

@@ -36,14 +36,13 @@ def make_file_hook(
 
     A process sees what is ``system``, ``readable``, ``writable`` or ``temporary``, and may not open what is ``masked``
     in it. Of ``/dev`` it sees the ``devices``, of ``/proc`` what is not private to other processes, and no
-    ``terminals``. Only ``writable`` folders may be changed, but for the ``frozen`` ones in them, and ``temporary`` ones
-    where nothing ``readable`` lies. What is refused is recorded, but for files that may not exist: those outside of the
+    ``terminals``. Only ``writable`` folders may be changed, and ``temporary`` ones where nothing ``readable`` lies. What is refused is recorded, but for files that may not exist: those outside of the
     ``hidden`` folders. *home* is the home folder of the user.
     """
     rules = _FolderRules(folders)
 
     def refuse(verb: str, path: str, number: int) -> None:
-        name = "~" + path[len(home) :] if path.startswith(home + "/") else path
+        name = "~" + path[len(home) :] if path.startswith(home + "/") else hide_number(path)
         state.connections.append(f"{verb} {name}{describe_caller()}")
         raise OSError(number, os.strerror(number), path)
 
@@ -78,10 +77,9 @@ class _FolderRules:
         self._own = prefixes("writable", "temporary", "devices")
         self._masked = prefixes("masked")
         self._terminals = prefixes("terminals")
-        self._private = (*prefixes("hidden", "terminals"), _PROCESSES)
+        self._private = (*prefixes("hidden"), _PROCESSES)
         self._readable = prefixes("readable")
         self._writable = (*prefixes("writable"), "/dev/", _PROCESSES)
-        self._frozen = prefixes("frozen")
         self._temporary = prefixes("temporary")
         #: Where links are followed, as the kernel does not refuse what they lead to.
         self._followed = prefixes("followed")
@@ -105,19 +103,20 @@ class _FolderRules:
 
     def _process_refusal(self, path: str) -> int:
         """Return the error of a process that reads *path* in ``/proc``."""
-        _, _, number, *rest = path.split("/")
-        if not rest or rest[0] not in _PRIVATE_OF_PROCESS:
+        number, *names = path.removeprefix(_PROCESSES).split("/")
+        if _PRIVATE_OF_PROCESS.isdisjoint(names):
             return 0
         if number.isdigit() and not _is_of_this_run(int(number)):
             return errno.ENOENT
         # These lead to any other path.
-        return self.refusal(os.path.realpath(path)) if rest[0] in {"cwd", "root"} and len(rest) > 1 else 0
+        place = os.path.realpath(path) if {"cwd", "root"} & {*names[:-1]} else path
+        return 0 if place.startswith(_PROCESSES) else self.refusal(place)
 
     def is_read_only(self, path: str) -> bool:
         """Whether *path* cannot be changed."""
         name = path + "/"
         if name.startswith(self._writable):
-            return name.startswith(self._frozen)
+            return False
         return name.startswith(self._readable) or not name.startswith(self._temporary)
 
 
@@ -140,6 +139,12 @@ def absolute_path(path: Any) -> str | None:
     name: str = os.fsdecode(path)
     # Most paths are absolute and plain; abspath would cost every import some time.
     return name if name[:1] == "/" and "/." not in name and "//" not in name else os.path.abspath(name)
+
+
+def hide_number(path: str) -> str:
+    """Return *path* without the number of a process, which differs from run to run."""
+    _, proc, number, *rest = path.split("/", 3) + [""] * 2
+    return f"/proc/PID/{rest[0]}" if proc == "proc" and number.isdigit() else path
 
 
 def describe_caller() -> str:

@@ -16,7 +16,8 @@ CONFIGURATION is JSON, every key optional::
                "masked": [PATH...],    there, but nobody may open it
                "empty": [PATH...],     seen empty, and not writable: folders, and files as an empty device
                "merged": [{"at": FOLDER, "of": [FOLDER...]}...]},
-                                       seen with the files of all, the first on top; not writable
+                                       seen with the files of all, the first on top; what is written there is gone
+                                       when the process ends
      "landlock": {"readable": [PATH...], "listed": [FOLDER...], "changeable": [FILE...], "writable": [FOLDER...]},
                                        all that the process may open; for kernels that refuse "files"
      "filter": true,                   no system calls that lead out of the isolation

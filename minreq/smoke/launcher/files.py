@@ -37,6 +37,8 @@ _DEVICE_LINKS = (
 _ROOT_OPTIONS = "size=4m,mode=755"
 #: Mount options of the temporary folders.
 _TEMPORARY_OPTIONS = "size=256m,mode=1777"
+#: Mount options of what is written into merged folders; as much as one file may have.
+_LAYER_OPTIONS = "size=256m,mode=755"
 _ABSENT_OPTIONS = "size=4k,mode=755"
 _MASK_OPTIONS = "size=4k,mode=0"
 _TERMINAL_OPTIONS = "newinstance,ptmxmode=0666,mode=620"
@@ -67,7 +69,8 @@ def change_root(files: Mapping[str, Any], owners: int | None) -> None:
 def forbid_writing(files: Mapping[str, Any]) -> None:
     """Make the root folder read-only, but for what is writable in it."""
     set_writable("/", writable=False)
-    for path in (*files["writable"], *files["temporary"], "/dev/shm", "/dev/pts"):  # noqa: S108 - Semaphores.
+    merged = (each["at"] for each in files["merged"])
+    for path in (*files["writable"], *files["temporary"], *merged, "/dev/shm", "/dev/pts"):  # noqa: S108 - Semaphores.
         set_writable(path, writable=True)
 
 
@@ -168,22 +171,26 @@ class _Root:
 
 
 def _merge(folders: Sequence[str], target: str, writable: str) -> None:
-    """Mount all *folders* on *target* as one, the first of them on top; one alone is mounted as it is."""
-    if len(folders) == 1:
-        mount(folders[0], target, None, BIND)
-        return
+    """Mount all *folders* on *target* as one, the first of them on top; what is written there stays in memory.
+
+    The kernel does not rename a folder that one of *folders* has (``EXDEV``); programs that expect this copy it.
+    """
+    layers = f"{writable}/.layers"
+    os.mkdir(layers)
+    mount("tmpfs", layers, "tmpfs", NO_SUID | NO_DEVICES, _LAYER_OPTIONS)
+    os.chdir(layers)
+    os.mkdir("written")
+    os.mkdir("work")
     # Links with short names: all names together have to fit into one page of memory.
-    links = f"{writable}/.layers"
-    os.mkdir(links)
-    os.chdir(links)
     names = [str(number) for number in range(len(folders))]
     for name, folder in zip(names, folders):  # noqa: B905 - They have the same length.
         os.symlink(folder, name)
-    mount("overlay", target, "overlay", NO_SUID | NO_DEVICES, f"lowerdir={':'.join(names)}")
-    for name in names:
-        os.unlink(name)
+    options = f"lowerdir={':'.join(names)},upperdir=written,workdir=work,userxattr"
+    mount("overlay", target, "overlay", NO_SUID | NO_DEVICES, options)
     os.chdir("/")
-    os.rmdir(links)
+    # The merged folder keeps what it needs.
+    call(LIBC.umount2, os.fsencode(layers), DETACH, what="to leave the layers")
+    os.rmdir(layers)
 
 
 def _make_mount_point(path: str, *, like: str) -> None:
