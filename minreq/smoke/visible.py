@@ -48,7 +48,9 @@ _MAY_BE_SECRET = re.compile(r".*\.(?:pem|crt)")
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 _KEY_FILE_SIZE = 64 << 10
 #: Their content is not the user's own, or is large.
-_NOT_SEARCHED = frozenset({"__pycache__", "node_modules", "site-packages", ".tox", ".nox", ".mypy_cache", ".ruff_cache"})
+_NOT_SEARCHED = frozenset(
+    {"__pycache__", "node_modules", "site-packages", ".tox", ".nox", ".mypy_cache", ".ruff_cache"}
+)
 #: In a larger folder, the files that are nearest to it are searched.
 _MAX_SEARCHED = 20_000
 #: Configurations of installers; the addresses of indexes in them may have passwords.
@@ -104,7 +106,8 @@ def is_too_wide(path: Path) -> bool:
     names = {path, path.resolve()}
     # A project may have a temporary folder of its own in it.
     return path.is_dir() and (
-        Path(tempfile.gettempdir()).resolve() in names or any(place.is_relative_to(each) for place in private for each in names)
+        Path(tempfile.gettempdir()).resolve() in names
+        or any(place.is_relative_to(each) for place in private for each in names)
     )
 
 

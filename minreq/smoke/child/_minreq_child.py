@@ -16,7 +16,8 @@ The protocol, version 4
     {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"system": [PATH...], "readable": [PATH...], "masked": [PATH...],
      "hidden": [FOLDER...], "writable": [FOLDER...], "temporary": [FOLDER...], "followed": [FOLDER...],
-     "devices": [PATH...], "terminals": [PATH...], "sockets": [PATH...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
+     "devices": [PATH...], "terminals": [PATH...], "sockets": [PATH...]},
+     "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
      "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
      "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null}
 

@@ -36,8 +36,9 @@ def make_file_hook(
 
     A process sees what is ``system``, ``readable``, ``writable`` or ``temporary``, and may not open what is ``masked``
     in it. Of ``/dev`` it sees the ``devices``, of ``/proc`` what is not private to other processes, and no
-    ``terminals``. Only ``writable`` folders may be changed, and ``temporary`` ones where nothing ``readable`` lies. What is refused is recorded, but for files that may not exist: those outside of the
-    ``hidden`` folders. *home* is the home folder of the user.
+    ``terminals`` of others. Where links are ``followed``, what they lead to counts. Only ``writable`` folders may be
+    changed, and ``temporary`` ones where nothing ``readable`` lies. What is refused is recorded, but for reading
+    outside of the ``hidden`` folders, where a file may not exist. *home* is the home folder of the user.
     """
     rules = _FolderRules(folders)
 

@@ -23,8 +23,8 @@ CONFIGURATION is JSON, every key optional::
      "filter": true,                   no system calls that lead out of the isolation
      "limits": {NAME: NUMBER...}}      of ``resource``, without ``RLIMIT_``
 
-With ``files`` the process has a root folder of its own (``pivot_root(2)``), with devices, terminals and ``/proc`` of its
-own (``pid_namespaces(7)``), and nothing of the machine but what the lists name. Everything that is not writable is
+With ``files`` the process has a root folder of its own (``pivot_root(2)``), with devices, terminals and ``/proc`` of
+its own (``pid_namespaces(7)``), and nothing of the machine but what the lists name. Everything that is not writable is
 read-only (``mount_setattr(2)``). ``network`` and ``files`` need a kernel that allows user namespaces.
 
 Without ``files`` this process stays, and when the process ends, it ends what that has left running. Always, the process

@@ -28,7 +28,7 @@ _NUMBERS = {
 _IO_URING, _CLONE_3 = (425, 426, 427), 435
 #: x86_64 has a second set of numbers, for programs with short pointers.
 _SHORT_POINTERS = 0x40000000
-#: AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK. Others reach the machine below (AF_VSOCK), devices, or the kernel's ciphers.
+#: AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK. Others reach the machine below (AF_VSOCK), devices, or ciphers.
 _SOCKET_FAMILIES = (1, 2, 10, 16)
 #: TIOCSTI and TIOCLINUX type on a terminal.
 _TYPING = (0x5412, 0x541C)
@@ -56,7 +56,7 @@ def filter_calls() -> None:
     """Filter the system calls of this process and of all that it starts; nothing undoes that."""
     numbers = _NUMBERS[platform.machine()]
     program = _make_program(numbers)
-    instructions = (_Instruction * len(program))(*program)
+    instructions = (_Instruction * len(program))(*(_Instruction(*each) for each in program))
     filter_ = _Program(len(program), instructions)
     arguments = (numbers["seccomp"], _SET_FILTER, _KEEP_SPEED, ctypes.byref(filter_))
     call(LIBC.syscall, *arguments, what="to filter system calls")

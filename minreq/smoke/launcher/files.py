@@ -207,5 +207,3 @@ def _make_file(path: str) -> None:
 
 def _is_within(path: str, folder: str) -> bool:
     return os.path.join(path, "").startswith(os.path.join(folder, ""))
-
-

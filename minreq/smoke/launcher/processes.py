@@ -89,5 +89,3 @@ def _end_children() -> None:
             os.wait()
         except ChildProcessError:
             return
-
-
