@@ -22,7 +22,7 @@ import unprivileged
 from commanding import Project, project
 
 from minreq.doctor import diagnose
-from minreq.smoke.isolation import SANDBOX_VARIABLE
+from minreq.smoke.isolation import SANDBOX_VARIABLE, find_landlock
 
 SCENARIO = """
 explanation = "A package that attacks the machine."
@@ -51,6 +51,8 @@ OPEN: Mapping[str, frozenset[str]] = {
 def allowed(isolation: str, *, is_root: bool) -> frozenset[str]:
     """Return the attacks that succeed."""
     found = OPEN[isolation]
+    if isolation == "landlock" and find_landlock() < 6:
+        found |= {"c-signal", "c-abstract-socket"}
     if isolation == "hooks":
         # The environment of a process is closed to those without the capabilities that root has.
         found |= {"c-shadow", "c-sysctl", "c-kernel-log", "c-block-device"} if is_root else {"c-environ", "c-memory"}
@@ -174,3 +176,35 @@ def test_an_interpreter_in_the_home(folder: Path) -> None:
     python.symlink_to(Path(sys.base_prefix).resolve() / "bin" / "python{}.{}".format(*sys.version_info[:2]))
     results, _ = attack(made, place, isolations()[0], "--python", str(python))
     assert {name for name, result in results.items() if result} == allowed(isolations()[0], is_root=False)
+
+
+@pytest.mark.parametrize("isolation", isolations())
+def test_a_smoke_that_needs_a_hidden_file_is_told(tmp_path: Path, isolation: str) -> None:
+    """It may have the file on request."""
+    made = project(SCENARIO, tmp_path)
+    (made.folder / ".env").write_text("mode = test\n")
+    environment = {**made.environment(), SANDBOX_VARIABLE: "" if isolation == "namespaces" else isolation}
+
+    def lock(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        script = f"import app, pathlib\nprint(pathlib.Path({str(path)!r}).read_text())"
+        (made.folder / "smoke.py").write_text(script)
+        command = made.command("lock", "app", "--smoke", "smoke.py", *options)
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=made.folder, env=environment)
+
+    refused = lock(made.folder / ".env")
+    assert refused.returncode == 3
+    assert "put it into the working directory with --smoke-file .env" in " ".join(refused.stderr.split())
+    copied = lock(Path(".env"), "--smoke-file", ".env")
+    assert copied.returncode == 0, copied.stderr
+
+
+def test_doctor_names_what_is_not_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weaker the isolation, the more."""
+    found = []
+    for isolation in isolations():
+        monkeypatch.setenv(SANDBOX_VARIABLE, "" if isolation == "namespaces" else isolation)
+        diagnosis = diagnose(tmp_path)
+        assert (diagnosis.kernel, diagnosis.isolation) == (isolation == "namespaces", isolation)
+        found.append(" ".join(diagnosis.open_ends))
+    assert sorted(found, key=len) == found
+    assert "your files" in found[-1]

@@ -30,6 +30,10 @@ _LAUNCHER = Path(__file__).with_name("launcher")
 #: The machines whose system calls the launcher knows.
 _FILTERED_MACHINES = frozenset({"x86_64", "aarch64"})
 _GET_FILTER = 21
+#: The system call ``landlock_create_ruleset`` on all machines, and the flag that asks for the version.
+_CREATE_RULESET, _ASK_VERSION = 444, 1
+#: From this version on Landlock also refuses signals and abstract sockets.
+_SCOPES_SINCE = 6
 #: Devices that every process may use.
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _OWN_DEVICES = ("/dev/ptmx", "/dev/pts/ptmx", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr")
@@ -69,8 +73,8 @@ class Isolation:
     #: Whether namespaces of the kernel isolate them; if not, the reason.
     kernel: bool
     fallback_reason: str = ""
-    #: Whether Landlock restricts them, where there are no namespaces.
-    landlock: bool = False
+    #: The version of Landlock that restricts them where there are no namespaces; 0 where it does not.
+    landlock: int = 0
     #: Whether the kernel refuses system calls that lead out of the isolation.
     filters_calls: bool = False
     #: Whether the kernel merges the folders of an environment; if not, they are copied. The reason, where it isolates.
@@ -101,27 +105,25 @@ class Isolation:
         if self.landlock:
             return (
                 "Landlock isolates the files of the smoke, and hooks of Python its network: compiled code and other "
-                f"programs that it starts can reach the network, and see the names of processes: {self.fallback_reason}"
+                f"programs that it starts can reach the network and Unix sockets: {self.fallback_reason}"
             )
         return (
             "only hooks of Python isolate the smoke, and compiled code and other programs that it starts can bypass "
-            f"them: these read and change your files, and reach the network: {self.fallback_reason}"
+            f"them: these reach your files, your other programs and the network: {self.fallback_reason}"
         )
 
     @property
     def open_ends(self) -> tuple[str, ...]:
         """What the isolation does not close, for ``minreq doctor``."""
-        ends = ["memory that processes share, and the memory of all processes together"]
+        ends = ["the memory of all processes together"]
         if not self.filters_calls:
-            ends.append("system calls that no smoke needs: nested namespaces, keyrings, AF_VSOCK, typing on a terminal")
+            ends.append("nested namespaces, the keyring of the session, AF_VSOCK, typing on a terminal")
         if not self.kernel:
-            ends += ["the network, to compiled code and other programs", "command lines of other processes"]
-            ends.append("Unix sockets by path, to compiled code and other programs")
-            ends.append("shared memory and semaphores of your other programs")
-        if not self.kernel and not self.landlock:
-            ends.append("your files, your terminal, and signals to your processes, to compiled code and other programs")
-        elif self.landlock:
-            ends.append("permissions and times of your files, which compiled code can change")
+            ends.append("servers on loopback, command lines of other processes, their shared memory")
+            native = ["the network", "Unix sockets", "permissions of your files"]
+            native += ["signals to your processes"] if self.landlock < _SCOPES_SINCE else []
+            native += [] if self.landlock else ["your files", "your terminal", "your processes"]
+            ends.append(f"for compiled code and other programs: {', '.join(native)}")
         return tuple(ends)
 
     def wrap_emulator_command(self, command: Sequence[str]) -> list[str]:
@@ -220,8 +222,8 @@ def choose_isolation(unpacked: Path, projects: Iterable[Path] = (), installation
         reason = _try(copying)
         if not reason:
             return copying
-    by_landlock = replace(hooks, landlock=True, fallback_reason=reason)
-    if wanted != "hooks" and not _try(by_landlock):
+    by_landlock = replace(hooks, landlock=find_landlock(), fallback_reason=reason)
+    if wanted != "hooks" and by_landlock.landlock and not _try(by_landlock):
         return by_landlock
     return replace(hooks, fallback_reason=reason)
 
@@ -258,6 +260,13 @@ def _try(isolation: Isolation, tried: Sequence[str] = ()) -> str:
         return ""
     lines = done.stderr.strip().splitlines()
     return lines[-1].removeprefix("minreq: ") if lines else "an isolated process ended at once"
+
+
+def find_landlock() -> int:
+    """Return the version of Landlock that the kernel has, 0 if it has none."""
+    if sys.platform != "linux":
+        return 0
+    return max(int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)), 0)
 
 
 def _can_filter_calls() -> bool:

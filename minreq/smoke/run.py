@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from minreq.smoke.answers import QuestionHandler
 from minreq.smoke.emulatorprocess import Endpoints
 from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
-from minreq.smoke.processes import MAIN, Process, ProcessTable
+from minreq.smoke.processes import MAIN, Process, ProcessTable, end_launched, wait_for_launched
 from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
@@ -39,8 +38,6 @@ from minreq.system import regularfile
 FORK_TIMEOUT = 60.0
 #: Seconds within which it has to start.
 _FORK_START_TIMEOUT = 10.0
-#: Seconds within which all processes of a run have to end.
-_STOP_TIMEOUT = 30.0
 #: Bytes to read from the end of what a child printed; more than the lines that are shown.
 _OUTPUT_TAIL_SIZE = 64 << 10
 _OUTPUT_TAIL_LINES = 20
@@ -149,11 +146,7 @@ class Run:
     ) -> None:
         # All results have arrived: templates, forks and processes that the smoke left running end here.
         self.stop()
-        try:
-            self._child.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
+        wait_for_launched(self._child)
         self._processes.end_templates()
         self._server.close()
         self._output.close()
@@ -171,13 +164,7 @@ class Run:
     def stop(self) -> None:
         """End the run at once: the stages that are waited for get a death as their result."""
         self._was_stopped = True
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self._setup.isolation.kernel:
-                os.killpg(self._child.pid, signal.SIGKILL)
-            else:
-                # The launcher also ends what has left its group of processes. A smoke may have stopped it.
-                os.kill(self._child.pid, signal.SIGTERM)
-                os.kill(self._child.pid, signal.SIGCONT)
+        end_launched(self._child, in_namespace=self._setup.isolation.kernel)
 
     def wait_for_first_stage(self) -> StageResult | None:
         """Wait for the first stage, and return its result; ``None`` when the plan has none."""

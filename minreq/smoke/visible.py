@@ -111,6 +111,11 @@ def is_too_wide(path: Path) -> bool:
     )
 
 
+def has_secret_name(name: str) -> bool:
+    """Whether a file or folder of this *name* is made for keys."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
 def list_unmasked(visible: VisibleFiles) -> tuple[list[str], list[str]]:
     """Return the *visible* paths around the masked ones, and the folders that hold both."""
     unmasked, folders = [], []
@@ -202,7 +207,7 @@ def _search(folder: Path) -> Iterator[Path]:
 
 
 def _is_secret(entry: os.DirEntry[str]) -> bool:
-    if _SECRET_NAME.fullmatch(entry.name):
+    if has_secret_name(entry.name):
         return True
     if entry.is_file(follow_symlinks=False):
         return bool(_MAY_BE_SECRET.fullmatch(entry.name)) and _has_private_key(entry.path)
