@@ -179,7 +179,7 @@ def _outermost(candidates: Iterable[str]) -> Iterator[Path]:
 
 
 def _narrow(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in map(_absolute, paths) if path.exists() and not is_too_wide(path))
+    return tuple(path for path in dict.fromkeys(map(_absolute, paths)) if path.exists() and not is_too_wide(path))
 
 
 def _find_secrets(folders: Iterable[Path]) -> Iterator[Path]:
@@ -233,16 +233,18 @@ def _files_of_root() -> Iterator[Path]:
     """Yield the files of ``/etc`` that only root may read, if this is root: others cannot read them anyway."""
     if os.geteuid() != 0:
         return
-    for folder, folders, names in os.walk("/etc"):
-        for name in (*folders, *names):
-            with suppress(OSError):
-                path = Path(folder, name)
-                mode = path.lstat().st_mode
-                needed = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
-                if not stat.S_ISLNK(mode) and mode & needed != needed:
-                    yield path
-                    if name in folders:
-                        folders.remove(name)
+    folders = ["/etc"]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    continue
+                mode, is_folder = entry.stat().st_mode, entry.is_dir()
+                needed = stat.S_IROTH | (stat.S_IXOTH if is_folder else 0)
+                if mode & needed != needed:
+                    yield Path(entry.path)
+                elif is_folder:
+                    folders.append(entry.path)
 
 
 def _absolute(path: Path) -> Path:
