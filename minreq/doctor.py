@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minreq.smoke.isolation import Isolation, choose_isolation
 from minreq.smoke.machinefiles import find_machine_files
+from minreq.smoke.visible import find_visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,10 @@ class Diagnosis:
     #: Whether the kernel isolates a smoke, and if not, the reason.
     kernel: bool
     why: str
+    #: ``namespaces``, ``landlock`` or ``hooks``.
+    isolation: str
+    #: What that does not close.
+    open_ends: tuple[str, ...]
     #: Whether the system can fork, so that stages share one import.
     forks: bool
     store: Path
@@ -45,6 +50,8 @@ def diagnose(cache_dir: Path) -> Diagnosis:
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         kernel=isolation.kernel,
         why=isolation.fallback_reason,
+        isolation=isolation.name,
+        open_ends=isolation.open_ends,
         forks=hasattr(os, "fork"),
         store=store,
         writable=writable,
@@ -58,7 +65,7 @@ def diagnose(cache_dir: Path) -> Diagnosis:
 
 def _untested_isolation(store: Path) -> Isolation:
     why = "the store cannot be written, so nothing could be tried"
-    return Isolation(kernel=False, fallback_reason=why, unpacked=store / "unpacked")
+    return Isolation(kernel=False, fallback_reason=why, unpacked=store / "unpacked", visible=find_visible((), ()))
 
 
 def _can_write(folder: Path) -> bool:

@@ -21,7 +21,8 @@ DEPENDENCIES = sorted(PROJECT["project"]["dependencies"])
 PACKAGE = Path(minreq.__file__).parent
 CHILD = sorted(PACKAGE.glob("smoke/child/*.py"))
 #: Scripts that run without minreq and without each other.
-SCRIPTS = [PACKAGE / name for name in ("smoke/launcher.py", "smoke/compileworker.py", "guard/minreq_guard.py")]
+SCRIPTS = [PACKAGE / name for name in ("smoke/compileworker.py", "guard/minreq_guard.py")]
+LAUNCHER = sorted(PACKAGE.glob("smoke/launcher/*.py"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES_OF_FILE = 400
 MAX_LINES_OF_FUNCTION = 60
@@ -80,10 +81,11 @@ def test_every_test_that_the_security_page_names_is_there() -> None:
     assert named > 30
 
 
-@pytest.mark.parametrize("script", [*CHILD, *SCRIPTS], ids=lambda script: script.name)
+@pytest.mark.parametrize("script", [*CHILD, *LAUNCHER, *SCRIPTS], ids=lambda script: script.name)
 def test_child_scripts_import_the_standard_library_and_each_other_only(script: Path) -> None:
     """Their interpreters have nothing of minreq. The contract on imports does not see modules of a script's folder."""
-    allowed = sys.stdlib_module_names | ({each.stem for each in CHILD} if script in CHILD else set())
+    siblings = next((scripts for scripts in (CHILD, LAUNCHER) if script in scripts), [])
+    allowed = sys.stdlib_module_names | {each.stem for each in siblings}
     for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             imported = {each.name.partition(".")[0] for each in node.names}
@@ -96,8 +98,8 @@ def test_child_scripts_import_the_standard_library_and_each_other_only(script: P
 
 
 def test_child_scripts_shadow_no_module_of_the_standard_library() -> None:
-    """Their folder is on `sys.path` of the child."""
-    assert not {each.stem for each in CHILD} & sys.stdlib_module_names
+    """Their folder is on `sys.path` of the interpreter."""
+    assert not {each.stem for each in (*CHILD, *LAUNCHER)} & (sys.stdlib_module_names - {"__main__"})
 
 
 def test_files_and_functions_are_short() -> None:

@@ -18,7 +18,8 @@ from commanding import Done, Project, project
 
 from minreq.cli import main
 from minreq.doctor import diagnose
-from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation, list_hidden_folders
+from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation
+from minreq.smoke.visible import list_hidden_folders
 
 SCENARIO = """
 explanation = "A package that looks for keys, writes where it should not, and calls home."
@@ -290,7 +291,7 @@ def test_environments_are_copied_where_the_kernel_merges_no_folders(
 ) -> None:
     """A security module may forbid that alone; what isolates holds all the same, and the user is told."""
     monkeypatch.delenv(SANDBOX_VARIABLE, raising=False)
-    trial = "minreq.smoke.isolation._try_kernel"
+    trial = "minreq.smoke.isolation._try"
     monkeypatch.setattr(trial, lambda each: "the kernel refuses to mount overlay" if each.merges else "")
     found = choose_isolation(tmp_path / "unpacked")
     assert (found.kernel, found.merges) == (True, False)

@@ -239,11 +239,15 @@ class TestWhatIsMissing:
         # With isolation by the kernel, nothing that the run writes outlives it.
         environment = {**own.environment(), "MINREQ_SANDBOX": "hooks"}
         monkeypatch.setattr(Project, "environment", lambda _project: environment)
-        counter = own.folder.parent / "counter"
+        # The one folder of the machine that a run without namespaces may write into.
+        counter = Path("/dev/shm") / own.folder.parent.name  # noqa: S108
         (own.folder / "smoke.py").write_text(
             f"import app, pathlib\np = pathlib.Path({str(counter)!r})\np.exists() or print(1)\np.touch()\nprint(42)\n"
         )
-        assert own.minreq("verify", "-q").status == 0
+        try:
+            assert own.minreq("verify", "-q").status == 0
+        finally:
+            counter.unlink(missing_ok=True)
 
 
 class TestPath:

@@ -14,6 +14,13 @@ from minreq.cli.report import after_result
 from minreq.cli.text import format_size
 from minreq.errors import SandboxMissing
 
+#: The files of a smoke, by isolation.
+_FILES = {
+    "namespaces": "the system, the interpreter, the smoke and the wheels, read-only; one folder is writable",
+    "landlock": "by Landlock: the system, the interpreter, the smoke and the wheels; one folder is writable",
+    "hooks": "those of the user, except where hooks of Python refuse access",
+}
+
 
 @click.command("doctor")
 @click.option("--require-sandbox", is_flag=True, help="Exit 1 if the kernel cannot isolate a smoke.")
@@ -29,8 +36,9 @@ def command(engine: Engine, /, *, require_sandbox: bool, as_json: bool) -> None:
             "Python": diagnosis.python,
             "System": diagnosis.system,
             "Isolation": diagnosis.sentence,
+            "Not closed": "; ".join(diagnosis.open_ends),
             "Network": "its own network, loopback only" if diagnosis.kernel else "loopback only, by hooks of Python",
-            "Files": _files(kernel=diagnosis.kernel),
+            "Files": _FILES[diagnosis.isolation],
             "Machine": _machine(diagnosis.hideable),
             "Processes": f"at most {diagnosis.processes}, no others visible" if diagnosis.processes else "not limited",
             "Memory": f"{format_size(diagnosis.memory)} for each process, files of {format_size(diagnosis.file)}",
@@ -50,9 +58,3 @@ def _machine(hideable: Sequence[str]) -> str:
     if not hideable:
         return "a proof cannot hide time zones, certificates and the like, so a lock may need those of this machine"
     return f"a proof hides its {', '.join(hideable)}"
-
-
-def _files(*, kernel: bool) -> str:
-    if kernel:
-        return "read-only except for one folder; homes, /run and temporary folders look empty"
-    return "those of the user, except where hooks of Python refuse access"

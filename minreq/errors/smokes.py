@@ -118,5 +118,5 @@ class SandboxMissing(NegativeAnswer):
     def __str__(self) -> str:
         return (
             f"the kernel cannot isolate the smoke here: {self.why}; nothing was run; `minreq doctor` shows more; "
-            "without --require-sandbox hooks of Python isolate the smoke"
+            "without --require-sandbox Landlock or hooks of Python isolate the smoke"
         )

@@ -37,7 +37,7 @@ from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Group
 from minreq.reporting import Reporter
-from minreq.smoke.absentfile import explain_absent_file, explain_read_only_file
+from minreq.smoke.absentfile import explain_absent_file, explain_hidden_file, explain_read_only_file
 from minreq.smoke.paths import PathMap
 from minreq.smoke.results import StageResult
 from minreq.smoke.runsetup import RunSetup
@@ -347,5 +347,5 @@ def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, 
         return ModuleNotDeclared(module, importer, stage, closure.extra_with(module))
     if failure.ended_by == "timeout":
         return SmokeTimedOut(stage, setup.stage_timeout)
-    hint = explain_absent_file(setup.plan, failure) or explain_read_only_file(failure)
+    hint = explain_absent_file(setup.plan, failure) or explain_read_only_file(failure) or explain_hidden_file(failure)
     return SmokeFailed(stage, failure.behaviour.status, failure.traceback, hint)

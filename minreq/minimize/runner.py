@@ -19,12 +19,14 @@ from minreq.smoke.compiler import Compiler
 from minreq.smoke.emulatorprocess import Emulator
 from minreq.smoke.environment import Installed
 from minreq.smoke.interrupts import end_runs_on_interrupt
-from minreq.smoke.isolation import Isolation, choose_isolation, list_hidden_folders
+from minreq.smoke.isolation import Isolation, choose_isolation
 from minreq.smoke.machinefiles import find_machine_files
 from minreq.smoke.paths import PathMap
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.tools import ToolPlaces
+from minreq.smoke.visible import list_beside, list_installations
 from minreq.system import temporary
+from minreq.system.disclosure import close_process
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 
@@ -104,6 +106,8 @@ def open_runner(
         raise SandboxMissing(isolation.fallback_reason)
     reporter.note(isolation.description)
     reporter.planned(sum(len(group.scripts) for group in plan.groups) + (plan.first is not None))
+    if not isolation.kernel:
+        close_process()
 
     with (
         end_runs_on_interrupt(),
@@ -134,12 +138,11 @@ def open_runner(
 
 def _isolate(interpreter: Interpreter, plan: Plan, store: Store) -> Isolation:
     """Choose the isolation of the child processes, which may read the scripts and the interpreter."""
-    hidden = list_hidden_folders()
-    # In a hidden folder a child may read only the script.
-    scripts = [file.parent if file.parent.resolve() not in hidden else file for file in _script_files(plan)]
+    scripts = [path for script in _script_files(plan) for path in list_beside(script)]
     return choose_isolation(
         store.unpacked_folder,
-        [Path.cwd(), *scripts, *_command_folders(plan), *interpreter.folders],
+        projects=[Path.cwd(), *scripts, *_command_folders(plan)],
+        installations=list_installations(interpreter.base_executable, interpreter.folders),
     )
 
 

@@ -37,6 +37,7 @@ from minreq.sdists.backend import Backend, BackendFailed, open_backend, read_req
 from minreq.sdists.source import SourceRefused, copy_project, unpack_source
 from minreq.smoke.environment import Installed
 from minreq.smoke.isolation import Isolation, choose_isolation
+from minreq.smoke.visible import list_installations
 from minreq.system import temporary
 from minreq.wheels.store import Store, sha256
 
@@ -121,7 +122,10 @@ class SdistBuilder:
 
     @cached_property
     def _isolation(self) -> Isolation:
-        isolation = choose_isolation(self.store.unpacked_folder, self.interpreter.folders)
+        isolation = choose_isolation(
+            self.store.unpacked_folder,
+            installations=list_installations(self.interpreter.base_executable, self.interpreter.folders),
+        )
         if self.require_sandbox and not isolation.kernel:
             raise SandboxMissing(isolation.fallback_reason)
         return isolation

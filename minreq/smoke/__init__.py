@@ -17,4 +17,5 @@ __all__ = [
     "runsetup",
     "start",
     "tools",
+    "visible",
 ]

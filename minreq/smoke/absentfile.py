@@ -1,4 +1,4 @@
-"""Explain a failure of a smoke by a file: one that is not in its working directory, or one that it cannot write."""
+"""Explain a failure of a smoke by a file: one that is absent, one that it cannot write, or one that is hidden."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 from minreq.model import Plan
 from minreq.smoke.results import StageResult
+from minreq.smoke.visible import has_secret_name
 
 #: The name of a relative path, or of one that the script made absolute itself.
 _NO_FILE = re.compile(r"No such file or directory: '(?:\{sandbox\}/work/)?(?P<name>[^'/{][^']*)'")
+#: As for a file that may not be opened.
+_CLOSED_FILE = re.compile(r"Permission denied: '(?P<path>[^']+)'")
 
 
 def explain_absent_file(plan: Plan, failure: StageResult) -> str:
@@ -37,4 +40,16 @@ def explain_read_only_file(failure: StageResult) -> str:
     return (
         "a smoke can write into its environment, its working directory, its home and its temporary folder, and nowhere "
         "else; let the smoke make the package write there, for example by a variable for its cache folder"
+    )
+
+
+def explain_hidden_file(failure: StageResult) -> str:
+    """Return how a smoke gets a file that is made for keys if *failure* is about one, "" otherwise."""
+    match = _CLOSED_FILE.search(failure.behaviour.status)
+    if match is None or not has_secret_name(Path(match["path"]).name):
+        return ""
+    name = shlex.quote(Path(match["path"]).name)
+    return (
+        f"minreq hides files that are made for keys; if the smoke needs this one, and you trust every package with it, "
+        f"put it into the working directory with --smoke-file {name}"
     )

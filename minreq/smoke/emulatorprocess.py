@@ -69,6 +69,8 @@ class Emulator:
                 stdout=subprocess.PIPE,
                 stderr=error_output,
                 encoding="utf-8",
+                # No variable of the user: under hooks a smoke may read those of other processes.
+                env={},
                 # An interrupt from the keyboard is for minreq; the emulator ends when its stdin does.
                 start_new_session=True,
             )

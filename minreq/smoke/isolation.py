@@ -1,35 +1,44 @@
-"""Isolate the processes of a smoke: by the kernel where it allows that, else by hooks of Python in the child.
+"""Isolate the processes of a smoke: by namespaces of the kernel, else by Landlock, and always by hooks of Python.
 
 The choice is made once for each lock.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-import pwd
+import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from minreq.smoke.environment import MergedFolder
+from minreq.smoke.visible import VisibleFiles, find_visible, list_sockets, list_terminals, list_unmasked
 from minreq.system import temporary
 
-#: Set to ``hooks``, this variable keeps minreq from trying the kernel: for machines where kernel isolation misbehaves,
-#: and to compare both.
+#: Set to ``hooks`` or ``landlock``, this variable keeps minreq from trying more: for machines where namespaces
+#: misbehave, and to compare them.
 SANDBOX_VARIABLE = "MINREQ_SANDBOX"
 
-#: Where other programs keep keys, sockets and files that no smoke has to see.
-_PRIVATE_FOLDERS = ("/run", "/home", "/root")
-#: Where every user may write.
-_TEMPORARY_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - Hidden, not used.
-
-#: A script of its own.
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+#: A folder of scripts, which its interpreter runs.
+_LAUNCHER = Path(__file__).with_name("launcher")
+#: The machines whose system calls the launcher knows.
+_FILTERED_MACHINES = frozenset({"x86_64", "aarch64"})
+_GET_FILTER = 21
+#: The system call ``landlock_create_ruleset`` on all machines, and the flag that asks for the version.
+_CREATE_RULESET, _ASK_VERSION = 444, 1
+#: From this version on Landlock also refuses signals and abstract sockets.
+_SCOPES_SINCE = 6
+#: Devices that every process may use.
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_OWN_DEVICES = ("/dev/ptmx", "/dev/pts/ptmx", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr")
+#: Where semaphores live.
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108
 
 #: Seconds; to set up the namespaces takes some hundredths of one.
 _TRIAL_TIMEOUT = 30.0
@@ -57,34 +66,65 @@ def _default_limits() -> Limits:
     return Limits(memory=max(memory // 4 * 3, 2 << 30))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Isolation:
     """How the processes of a smoke are started."""
 
-    #: Whether the kernel isolates them; if not, the reason.
+    #: Whether namespaces of the kernel isolate them; if not, the reason.
     kernel: bool
     fallback_reason: str = ""
+    #: The version of Landlock that restricts them where there are no namespaces; 0 where it does not.
+    landlock: int = 0
+    #: Whether the kernel refuses system calls that lead out of the isolation.
+    filters_calls: bool = False
     #: Whether the kernel merges the folders of an environment; if not, they are copied. The reason, where it isolates.
     merges: bool = False
     copy_reason: str = ""
     #: The folder of unpacked wheels.
     unpacked: Path
-    #: Paths that the child sees although they lie in a hidden folder.
-    readable: tuple[Path, ...] = ()
-    #: Files and folders of the machine that the child sees empty; only the kernel can do that.
+    #: What a child sees of the machine.
+    visible: VisibleFiles
+    #: Files and folders of the machine that the child sees empty; only namespaces can do that.
     empty: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=_default_limits)
 
     @property
+    def name(self) -> str:
+        """What isolates: ``namespaces``, ``landlock`` or ``hooks``."""
+        return "namespaces" if self.kernel else "landlock" if self.landlock else "hooks"
+
+    @property
     def description(self) -> str:
-        """The protection that holds, as a note for the user."""
+        """The protection that holds and what it leaves open, as a note for the user."""
         if self.kernel:
             copies = f"; each environment is copied, as the kernel merges no folders here: {self.copy_reason}"
             return (
                 "the kernel isolates the smoke: it reaches loopback only, writes into one folder, and sees no private "
                 f"file or process{'' if self.merges else copies}"
             )
-        return f"only hooks of Python isolate the smoke, and compiled code can bypass them: {self.fallback_reason}"
+        if self.landlock:
+            return (
+                "Landlock isolates the files of the smoke, and hooks of Python its network: compiled code and other "
+                f"programs that it starts can reach the network and Unix sockets: {self.fallback_reason}"
+            )
+        return (
+            "only hooks of Python isolate the smoke, and compiled code and other programs that it starts can bypass "
+            f"them: these reach your files, your other programs and the network: {self.fallback_reason}"
+        )
+
+    @property
+    def open_ends(self) -> tuple[str, ...]:
+        """What the isolation does not close, for ``minreq doctor``."""
+        ends = ["the memory of all processes together"]
+        if not self.filters_calls:
+            ends.append("nested namespaces, the keyring of the session, AF_VSOCK, typing on a terminal")
+        if not self.kernel:
+            ends.append("servers on loopback, command lines of other processes, their shared memory")
+            native = ["the network", "Unix sockets", "permissions of your files"]
+            native += ["signals to your processes"] if self.landlock < _SCOPES_SINCE else []
+            native += [] if self.landlock else ["your files", "your terminal", "your processes"]
+            ends.append(f"for compiled code and other programs: {', '.join(native)}")
+        return tuple(ends)
 
     def wrap_emulator_command(self, command: Sequence[str]) -> list[str]:
         """Return the command line that starts *command*, the emulator, in a network namespace of its own."""
@@ -106,57 +146,94 @@ class Isolation:
         folders are *merged* is gone when it ends. *network* is the process whose network it shares; ``None`` gives it a
         network of its own.
         """
-        configuration: dict[str, object] = {"limits": self.limits.as_resource_limits()}
+        configuration: dict[str, object] = {"limits": self.limits.as_resource_limits(), "filter": self.filters_calls}
+        may_write = [str(writable), *map(str, also_writable)]
         if self.kernel:
             configuration["network"] = "new" if network is None else network
             configuration["files"] = {
-                "hidden": [str(folder) for folder in list_hidden_folders()],
-                "readable": self._visible_paths(readable),
-                "empty": [*map(str, self.empty)],
-                "writable": [str(writable), *map(str, also_writable)],
+                "system": _as_texts(self.visible.system),
+                "readable": self._readable_paths(readable),
+                "writable": may_write,
+                "temporary": _as_texts(self.visible.temporary),
+                "hidden": _as_texts(self.visible.hidden),
+                "masked": _as_texts(self.visible.masked),
+                "empty": _as_texts(self.empty),
                 "merged": [folder.as_json() for folder in merged],
+            }
+        elif self.landlock:
+            files, folders = self._unmasked
+            configuration["landlock"] = {
+                "readable": [*files, *_as_texts(self._needed(readable)), "/proc"],
+                "listed": folders,
+                "changeable": _DEVICES,
+                "writable": [*may_write, _SHARED_MEMORY],
             }
         return _launch(configuration, command)
 
     def folders_for_hooks(self, *, writable: Path, readable: Iterable[Path]) -> dict[str, list[str]]:
-        """Return the folders that the hooks of the child check; they leave temporary folders to the kernel."""
-        temporary_folders = {str(Path(name).resolve()) for name in (*_TEMPORARY_FOLDERS, tempfile.gettempdir())}
+        """Return the folders that the hooks of the child check."""
+        temporary_folders = _as_texts(self.visible.temporary)
         return {
-            "hidden": [str(folder) for folder in list_hidden_folders() if str(folder) not in temporary_folders],
-            "readable": self._visible_paths(readable),
+            "system": _as_texts(self.visible.system),
+            "readable": self._readable_paths(readable),
+            "masked": _as_texts(self.visible.masked),
             "writable": [str(writable)],
-            "temporary": [*sorted(temporary_folders), "/dev/shm"],  # noqa: S108 - Semaphores.
+            "devices": [*_DEVICES, *_OWN_DEVICES],
+            "sockets": list_sockets(),
+            # Namespaces have temporary folders and terminals of their own, and nothing where links lead out. Without
+            # them these folders are those of all programs.
+            "temporary": [*(temporary_folders if self.kernel else ()), _SHARED_MEMORY],
+            "hidden": [*_as_texts(self.visible.hidden), *(() if self.kernel else temporary_folders)],
+            "terminals": [] if self.kernel else list_terminals(),
+            "followed": [] if self.kernel else [str(writable)],
         }
 
-    def _visible_paths(self, readable: Iterable[Path]) -> list[str]:
-        hidden = list_hidden_folders()
-        visible = {*map(_absolute, (*self.readable, *readable, self.unpacked.parent))}
-        return sorted(str(path) for path in visible if path not in hidden and path.exists())
+    def _readable_paths(self, readable: Iterable[Path]) -> list[str]:
+        return sorted({*_as_texts(self.visible.readable), *_as_texts(self._needed(readable))})
+
+    def _needed(self, readable: Iterable[Path]) -> list[Path]:
+        """Return the paths *readable* of one run, and the store."""
+        return [path for path in map(_absolute, (*readable, self.unpacked.parent)) if path.exists()]
+
+    @cached_property
+    def _unmasked(self) -> tuple[list[str], list[str]]:
+        return list_unmasked(self.visible)
 
 
-def choose_isolation(unpacked: Path, readable: Iterable[Path] = ()) -> Isolation:
-    """Return isolation by the kernel if trials show that it works here, else isolation by hooks."""
-    visible = tuple(dict.fromkeys(map(_absolute, readable)))
-    if os.environ.get(SANDBOX_VARIABLE) == "hooks":
-        reason = f"{SANDBOX_VARIABLE} is set to hooks"
-        return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
-    by_kernel = Isolation(kernel=True, merges=True, unpacked=unpacked, readable=visible)
-    no_merge = _try_kernel(by_kernel)
-    if not no_merge:
-        return by_kernel
-    copying = replace(by_kernel, merges=False, copy_reason=no_merge)
-    reason = _try_kernel(copying)
-    if not reason:
-        return copying
-    return Isolation(kernel=False, fallback_reason=reason, unpacked=unpacked, readable=visible)
+def choose_isolation(unpacked: Path, projects: Iterable[Path] = (), installations: Iterable[Path] = ()) -> Isolation:
+    """Return the strongest isolation that works here: by namespaces, by Landlock, or by hooks alone.
+
+    A child sees *projects* without their keys, *installations*, and the folder of the wheels, which are *unpacked*.
+    """
+    hooks = Isolation(
+        kernel=False,
+        filters_calls=_can_filter_calls(),
+        unpacked=unpacked,
+        visible=find_visible(projects, installations),
+    )
+    wanted = os.environ.get(SANDBOX_VARIABLE, "")
+    reason = f"{SANDBOX_VARIABLE} is set to {wanted}"
+    if wanted not in {"hooks", "landlock"}:
+        by_kernel = replace(hooks, kernel=True, merges=True)
+        no_merge = _try(by_kernel)
+        if not no_merge:
+            return by_kernel
+        copying = replace(by_kernel, merges=False, copy_reason=no_merge)
+        reason = _try(copying)
+        if not reason:
+            return copying
+    by_landlock = replace(hooks, landlock=find_landlock(), fallback_reason=reason)
+    if wanted != "hooks" and by_landlock.landlock and not _try(by_landlock):
+        return by_landlock
+    return replace(hooks, fallback_reason=reason)
 
 
 def can_start(isolation: Isolation, command: Sequence[str]) -> bool:
     """Whether *command* starts and succeeds in *isolation*."""
-    return not _try_kernel(isolation, command)
+    return not _try(isolation, command)
 
 
-def _try_kernel(isolation: Isolation, tried: Sequence[str] = ()) -> str:
+def _try(isolation: Isolation, tried: Sequence[str] = ()) -> str:
     """Start *tried* in *isolation*, or what replaces a folder if it merges; return why that fails, "" if it works."""
     if sys.platform != "linux":
         return "this system has no namespaces"
@@ -185,22 +262,22 @@ def _try_kernel(isolation: Isolation, tried: Sequence[str] = ()) -> str:
     return lines[-1].removeprefix("minreq: ") if lines else "an isolated process ended at once"
 
 
-def list_hidden_folders() -> tuple[Path, ...]:
-    """Return the folders that a child sees as empty, but for the paths in them that it is to see."""
-    candidates = [
-        *_PRIVATE_FOLDERS,
-        *_TEMPORARY_FOLDERS,
-        tempfile.gettempdir(),
-        os.environ.get("HOME", "/"),
-        os.environ.get("XDG_RUNTIME_DIR", "/"),
-    ]
-    with suppress(KeyError):
-        candidates.append(pwd.getpwuid(os.getuid()).pw_dir)
-    hidden: list[Path] = []
-    for each in sorted({Path(name).resolve() for name in candidates}):
-        if each.is_dir() and each != Path("/") and not any(each.is_relative_to(other) for other in hidden):
-            hidden.append(each)
-    return tuple(hidden)
+def find_landlock() -> int:
+    """Return the version of Landlock that the kernel has, 0 if it has none."""
+    if sys.platform != "linux":
+        return 0
+    return max(int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)), 0)
+
+
+def _can_filter_calls() -> bool:
+    """Whether the kernel has filters of system calls, and the launcher knows its numbers."""
+    if sys.platform != "linux" or platform.machine() not in _FILTERED_MACHINES:
+        return False
+    return int(ctypes.CDLL(None).prctl(_GET_FILTER, 0, 0, 0, 0)) >= 0
+
+
+def _as_texts(paths: Iterable[Path]) -> list[str]:
+    return [str(path) for path in paths]
 
 
 def _absolute(path: Path) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import signal
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,28 @@ from minreq.smoke.results import StageResult, WorkerRecord
 MAIN = "main"
 #: Seconds between two looks at a clock that stands still.
 _POLL_INTERVAL = 0.1
+#: Seconds within which all processes of a run have to end.
+_END_TIMEOUT = 30.0
+
+
+def end_launched(child: subprocess.Popen[bytes], *, in_namespace: bool) -> None:
+    """End *child*, the process of the launcher, and all that it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if in_namespace:
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            # The launcher also ends what has left its group of processes. A smoke may have stopped it.
+            os.kill(child.pid, signal.SIGTERM)
+            os.kill(child.pid, signal.SIGCONT)
+
+
+def wait_for_launched(child: subprocess.Popen[bytes]) -> None:
+    """Wait for *child*, which was told to end."""
+    try:
+        child.wait(_END_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 @dataclass(slots=True)

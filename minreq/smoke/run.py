@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -24,7 +23,7 @@ from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
 from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
-from minreq.smoke.processes import MAIN, Process, ProcessTable
+from minreq.smoke.processes import MAIN, Process, ProcessTable, end_launched, wait_for_launched
 from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
@@ -144,7 +143,7 @@ class Run:
     ) -> None:
         # All results have arrived: templates, forks and processes that the smoke left running end here.
         self.stop()
-        self._child.wait()
+        wait_for_launched(self._child)
         self._processes.end_templates()
         self._server.close()
         self._output.close()
@@ -162,8 +161,7 @@ class Run:
     def stop(self) -> None:
         """End the run at once: the stages that are waited for get a death as their result."""
         self._was_stopped = True
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
+        end_launched(self._child, in_namespace=self._setup.isolation.kernel)
 
     def wait_for_first_stage(self) -> StageResult | None:
         """Wait for the first stage, and return its result; ``None`` when the plan has none."""

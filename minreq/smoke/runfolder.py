@@ -28,10 +28,9 @@ _LOCALE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 #: The folders for hooks that allow everything; see `Isolation.folders_for_hooks`.
 _ALL_ALLOWED: Mapping[str, Sequence[str]] = {
-    "hidden": (),
-    "readable": (),
+    **dict.fromkeys(("readable", "masked", "hidden", "temporary", "followed", "devices", "terminals", "sockets"), ()),
+    "system": ("",),
     "writable": ("",),
-    "temporary": (),
 }
 _NO_FILES: Mapping[str, Path] = {}
 

@@ -1,3 +1,3 @@
-"""Temporary folders, regular files, memory, threads and processes."""
+"""Temporary folders, regular files, memory, threads, processes, and what other processes see of this one."""
 
-__all__ = ["heap", "onceperkey", "regularfile", "temporary", "workers", "zipfiles"]
+__all__ = ["disclosure", "heap", "onceperkey", "regularfile", "temporary", "workers", "zipfiles"]

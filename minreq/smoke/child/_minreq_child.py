@@ -14,8 +14,10 @@ The protocol, version 4
 ``_minreq_child.json`` beside this file is the configuration::
 
     {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
-     "authority": PEM, "folders": {"hidden": [FOLDER...], "readable": [PATH...], "writable": [FOLDER...],
-     "temporary": [FOLDER...]}, "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
+     "authority": PEM, "folders": {"system": [PATH...], "readable": [PATH...], "masked": [PATH...],
+     "hidden": [FOLDER...], "writable": [FOLDER...], "temporary": [FOLDER...], "followed": [FOLDER...],
+     "devices": [PATH...], "terminals": [PATH...], "sockets": [PATH...]},
+     "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
      "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
      "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null,
      "fast_clock": BOOL}
@@ -96,7 +98,7 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
     for hook in (
         make_fork_hook(link, state),
         make_import_hook(state),
-        make_network_hook(state),
+        make_network_hook(state, configuration["folders"]["sockets"]),
         make_file_hook(state, configuration["folders"], configuration["home"]),
         make_program_hook(state),
     ):

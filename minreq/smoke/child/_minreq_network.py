@@ -9,7 +9,7 @@ import ssl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from _minreq_state import State
@@ -22,13 +22,20 @@ _NAME_EVENTS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 _LOCAL_HOSTS = frozenset({"", "localhost", "::1", "0.0.0.0", "::"})  # noqa: S104 - Nothing is bound here.
 
 
-def make_network_hook(state: State) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that refuses all but loopback, as a machine without network does, and records each try."""
+def make_network_hook(state: State, sockets: Collection[str]) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that refuses all but loopback, as a machine without network does, and records each try.
+
+    It refuses the Unix *sockets* of other programs too.
+    """
+    foreign = frozenset(sockets)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _ADDRESS_EVENTS:
             address = arguments[1]
-            # Other families than IPv4 and IPv6 have paths or numbers there, and do not leave the machine.
+            # Other families have numbers there, and do not leave the machine.
+            if isinstance(address, (str, bytes)) and name_of_socket(address) in foreign:
+                state.connections.append(f"connect {name_of_socket(address)}")
+                raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
             if isinstance(address, tuple) and isinstance(address[0], (str, bytes)) and not is_local(address[0]):
                 state.connections.append(f"{as_text(address[0])}:{address[1]}")
                 raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
@@ -38,6 +45,12 @@ def make_network_hook(state: State) -> Callable[[str, tuple[Any, ...]], None]:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     return hook
+
+
+def name_of_socket(address: str | bytes) -> str:
+    """Return the *address* of a Unix socket as ``/proc/net/unix`` shows it: ``@`` for the NUL of an abstract one."""
+    name = os.fsdecode(address)
+    return "@" + name[1:].rstrip("\0") if name[:1] == "\0" else os.path.realpath(name)
 
 
 def is_local(host: str | bytes | None) -> bool:
