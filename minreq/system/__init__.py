@@ -1,3 +1,3 @@
 """Temporary folders, regular files, memory and threads."""
 
-__all__ = ["heap", "onceperkey", "regularfile", "temporary"]
+__all__ = ["cachefile", "heap", "onceperkey", "regularfile", "temporary"]

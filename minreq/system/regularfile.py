@@ -1,11 +1,14 @@
-"""Reads files that a child may have replaced by something else: a pipe or a device must not block minreq."""
+"""Opens files that a child may have replaced: minreq waits for no pipe, and follows no link in a cache."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 1 << 20
 
@@ -20,15 +23,66 @@ def read_end(path: Path, limit: int) -> bytes:
     return _read(path, limit, from_end=True)
 
 
-def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
-    # Without O_NONBLOCK, opening a pipe waits for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def open_own(path: Path) -> BinaryIO:
+    """Open a file of a cache to read it: a regular file, not a link, of this user, of root or of the folder's owner.
+
+    Raises ``OSError`` for anything else; never waits.
+    """
+    descriptor = _open(path, os.O_NOFOLLOW)
+    owner = os.fstat(descriptor).st_uid
+    # Some file systems show one owner for all files, whoever writes them.
+    if owner not in {os.geteuid(), 0} and owner != _owner(path.parent):
+        os.close(descriptor)
+        raise OSError(errno.EPERM, "it belongs to another user", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def hash_own(path: Path) -> str:
+    """Return the hex SHA-256 of a file of a cache; raise ``OSError`` as `open_own` does."""
+    digest = hashlib.sha256()
+    with open_own(path) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def is_regular(path: Path) -> bool:
+    """Whether *path* itself is a regular file; a link is none."""
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def remove_any(path: Path) -> None:
+    """Remove what is at *path*, of whatever kind; follow no link. Raises ``OSError``."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _owner(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_uid
+    except OSError:
+        return None
+
+
+def _open(path: Path, flags: int = 0) -> int:
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return descriptor
+
+
+def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
+    descriptor = _open(path)
+    try:
         if from_end:
-            os.lseek(descriptor, max(status.st_size - limit, 0), os.SEEK_SET)
+            os.lseek(descriptor, max(os.fstat(descriptor).st_size - limit, 0), os.SEEK_SET)
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             # One read of *limit* bytes would allocate all of them.
             pieces = []
