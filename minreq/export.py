@@ -109,7 +109,7 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
     output = settings.output
     _check_folder(output)
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
         archives = _fetch_archives(lock, settings, index, store)
     reporter.began(Step.WRITE)

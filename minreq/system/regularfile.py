@@ -37,7 +37,7 @@ def open_own(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def hash_own(path: Path) -> str:
+def sha256(path: Path) -> str:
     """Return the hex SHA-256 of a file of a cache; raise ``OSError`` as `open_own` does."""
     digest = hashlib.sha256()
     with open_own(path) as stream:

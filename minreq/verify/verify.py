@@ -65,6 +65,8 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
             index,
             on_fetched=reporter.fetched,
             allow_pth=fromlock.read_allowed_pth(task.lock),
+            on_damage=reporter.note,
+            check_all=True,
         )
         finder = PinnedFileFinder(
             index=index,
