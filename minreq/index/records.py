@@ -63,6 +63,14 @@ class Records:
         """Replace the record of the page at *url*."""
         self._write(url, "page", text)
 
+    def page_digest(self, name: str) -> bytes | None:
+        """Return the digest of the page that was stored under *name*."""
+        return self._read(name, "digest")
+
+    def save_page_digest(self, name: str, digest: bytes) -> None:
+        """Replace the digest of the page that is stored under *name*."""
+        self._write(name, "digest", digest)
+
     def _path(self, key: str, suffix: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()
         return self._folder / digest[:2] / f"{digest[2:]}.{suffix}"

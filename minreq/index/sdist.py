@@ -18,7 +18,7 @@ from minreq.index.locations import with_hash
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import file_from_url
 from minreq.model import Platform, Sdist, Wheel
-from minreq.system import temporary
+from minreq.system import regularfile, temporary
 
 #: An error shows this many last lines of pip's output.
 _LINES = 20
@@ -64,7 +64,7 @@ def build(sdist: Sdist, archive: Path, *, python: Path, to: Path, settings: Inde
         wheel = file_from_url(final.as_uri())
         if not isinstance(wheel, Wheel) or (wheel.name, wheel.version) != (sdist.name, sdist.version):
             raise SdistBuildFailed(sdist.name, str(sdist.version), (*lines, f"the build made {final.name}"))
-        built.replace(final)
+        regularfile.replace(built, final)
     return with_hash(wheel)
 
 
@@ -86,7 +86,7 @@ def build_project(project: Path, *, python: Path, to: Path, settings: IndexSetti
         digest = hashlib.sha256(built.read_bytes()).hexdigest()
         final = to / digest / built.name
         final.parent.mkdir(exist_ok=True)
-        built.replace(final)
+        regularfile.replace(built, final)
     return replace(wheel, url=final.as_uri(), sha256=digest)
 
 

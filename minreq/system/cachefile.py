@@ -38,9 +38,7 @@ def write(path: Path, content: bytes, scratch: Path) -> None:
         with temporary.make_temporary_folder(scratch) as folder:
             whole = folder / path.name
             whole.write_bytes(_digest(content) + b"\n" + content)
-            if path.is_dir() and not path.is_symlink():
-                regularfile.remove_any(path)
-            whole.replace(path)
+            regularfile.replace(whole, path)
 
 
 def _digest(content: bytes) -> bytes:

@@ -62,6 +62,13 @@ def remove_any(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def replace(path: Path, target: Path) -> None:
+    """Move the file *path* to *target*, whatever is there. Raises ``OSError``."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    path.replace(target)
+
+
 def _owner(folder: Path) -> int | None:
     try:
         return folder.stat().st_uid

@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -160,8 +161,11 @@ class Store:
         """Return the index of *tree*; remove the tree and return ``None`` where it has not the files of its archive."""
         if not os.path.lexists(tree):
             return None
-        known = None if self._check_all else storedtree.read_index(tree)
-        expected = known or TreeIndex(hashes=hash_files(self.fetch(wheel)))
+        known = expected = None if self._check_all else storedtree.read_index(tree)
+        if expected is None or expected.archive != storedtree.file_status(self._archive_path(wheel)):
+            archive = self.fetch(wheel)
+            expected = expected or TreeIndex(hashes=hash_files(archive))
+            expected = replace(expected, archive=storedtree.file_status(archive))
         try:
             index = storedtree.check_tree(tree, expected)
         except TreeDamaged as error:
@@ -178,7 +182,7 @@ class Store:
         unfinished = temporary_folder.path
         try:
             hashes = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256)
-            index = storedtree.read_statuses(unfinished, hashes)
+            index = storedtree.read_statuses(unfinished, hashes, archive)
             storedtree.write_index(unfinished, index, self.scratch_folder)
             tree.parent.mkdir(parents=True, exist_ok=True)
             unfinished.replace(tree)

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -43,6 +43,8 @@ class TreeIndex:
     statuses: Mapping[str, FileStatus] = field(default_factory=dict)
     #: The status of each file of bytecode that was compared with its record.
     bytecode: Mapping[str, FileStatus] = field(default_factory=dict)
+    #: The status that the archive had when its hash was computed.
+    archive: FileStatus | None = None
 
     @property
     def installed_paths(self) -> Iterator[str]:
@@ -124,12 +126,12 @@ def check_tree(tree: Path, index: TreeIndex, records: Mapping[str, BytecodeRecor
             right[path] = compiled
         else:
             regularfile.remove_any(tree / path)
-    return TreeIndex(hashes=index.hashes, statuses=found.files, bytecode=right)
+    return replace(index, statuses=found.files, bytecode=right)
 
 
-def read_statuses(tree: Path, hashes: Mapping[str, str]) -> TreeIndex:
-    """Return the index of the new *tree*, whose files have these *hashes*."""
-    return TreeIndex(hashes=hashes, statuses=_find_files(tree).files)
+def read_statuses(tree: Path, hashes: Mapping[str, str], archive: Path) -> TreeIndex:
+    """Return the index of the new *tree*, whose files have these *hashes*; it was unpacked from *archive*."""
+    return TreeIndex(hashes=hashes, statuses=_find_files(tree).files, archive=file_status(archive))
 
 
 def read_index(tree: Path) -> TreeIndex | None:
@@ -143,6 +145,7 @@ def read_index(tree: Path) -> TreeIndex | None:
                 hashes={path: row[0] for path, row in files.items()},
                 statuses={path: tuple(row[1:]) for path, row in files.items()},
                 bytecode={path: tuple(row) for path, row in document["bytecode"].items()},
+                archive=tuple(document["archive"]),
             )
     return None
 
@@ -150,7 +153,7 @@ def read_index(tree: Path) -> TreeIndex | None:
 def write_index(tree: Path, index: TreeIndex, scratch: Path) -> None:
     """Write the index of *tree* if that is possible; *scratch* is a folder on the same file system."""
     files = {path: (sha256, *index.statuses[path]) for path, sha256 in index.hashes.items()}
-    document = {"version": _VERSION, "files": files, "bytecode": index.bytecode}
+    document = {"version": _VERSION, "files": files, "bytecode": index.bytecode, "archive": index.archive}
     cachefile.write(tree / _INDEX_FILE, json.dumps(document, separators=(",", ":")).encode(), scratch)
 
 
@@ -196,8 +199,19 @@ def _scan_bytecode(folder: os.DirEntry[str], path: str, found: _FoundFiles) -> N
         found.bytecode.update((f"{path}/{entry.name}", _status(entry)) for entry in entries)
 
 
+def file_status(file: Path) -> FileStatus | None:
+    """Return the status of a regular file, ``None`` for anything else."""
+    try:
+        return _regular_status(os.lstat(file))
+    except OSError:
+        return None
+
+
 def _status(entry: os.DirEntry[str]) -> FileStatus | None:
-    status = entry.stat(follow_symlinks=False)
+    return _regular_status(entry.stat(follow_symlinks=False))
+
+
+def _regular_status(status: os.stat_result) -> FileStatus | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
