@@ -20,6 +20,9 @@ from damages import DAMAGES, OUTSIDE
 from simpleserver import ServerFeatures, serve
 
 from minreq.cli import main
+from minreq.doctor import diagnose
+from minreq.system import regularfile
+from minreq.wheels import storedtree
 
 SCENARIO = """
 explanation = "A start-up file, data, headers, a script, and what looks like an extension module."
@@ -87,47 +90,49 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield made
 
 
-#: What each of the two projects leaves; the second one only what the first has not.
-KINDS = {
-    "wheels": [
+#: The kinds of files, in groups that are damaged together: no kind hides another one of its group.
+GROUPS = {
+    "records": (
         "index/.gitignore",
         "index/pages.sqlite",
-        "index/wheels/*/*.digest",
         "index/wheels/*/*.members",
-        "index/wheels/*/*.metadata",
-        "index/wheels/*/*.page",
         "wheels/locks/*",
-        "wheels/locks/*-unpacked",
-        "wheels/unpacked/*/compiled.txt",
-        "wheels/unpacked/*/files",
-        "wheels/unpacked/*/files.pyc",
         "wheels/unpacked/*/imports.json",
         "wheels/unpacked/*/index",
+    ),
+    "pages and bytecode": (
+        "index/wheels/*/*.digest",
+        "index/wheels/*/*.metadata",
+        "index/wheels/*/*.page",
+        "wheels/locks/*-unpacked",
+        "wheels/unpacked/*/compiled.txt",
+        "wheels/unpacked/*/files.pyc",
         "wheels/wheels/*/*/*.whl",
-    ],
-    "a source distribution": ["wheels/wheels/*/*/*.tar.gz", "wheels/wheels/*/*/built/*.whl"],
+    ),
+    "installed files": ("wheels/unpacked/*/files",),
+    "a source distribution": ("wheels/wheels/*/*/*.tar.gz", "wheels/wheels/*/*/built/*.whl"),
 }
 
 
-def test_the_kinds_are_all(made: Project) -> None:
+def project_of(group: str) -> str:
+    return group if group == "a source distribution" else "wheels"
+
+
+def test_the_groups_have_all_kinds(made: Project) -> None:
     """A new kind of file belongs into the table."""
-    found = {*list_files(made.cache)}
-    expected = {*KINDS["wheels"]}
-    if "built" in made.wheelhouse.projects:
-        expected |= {*KINDS["a source distribution"]}
-    assert found == expected
+    with_source = "built" in made.wheelhouse.projects
+    groups = [kinds for name, kinds in GROUPS.items() if with_source or name != "a source distribution"]
+    assert {*list_files(made.cache)} == {kind for kinds in groups for kind in kinds}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize(
-    ("made", "kind"),
-    [pytest.param(name, kind, id=kind) for name, kinds in KINDS.items() for kind in kinds],
-    indirect=["made"],
+    ("made", "group"), [pytest.param(project_of(name), name, id=name) for name in GROUPS], indirect=["made"]
 )
-def test_a_damaged_file_makes_the_same_lock(
-    made: Project, kind: str, damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_damaged_files_make_the_same_lock(
+    made: Project, group: str, damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All files of the kind at once; nothing is followed, waited for, or left damaged."""
+    """All files of a group at once; nothing is followed, waited for, or left damaged."""
     if damage == "unreadable" and os.geteuid() == 0:
         pytest.skip("root reads everything; see test_wheels_store.py")
     other = replace(made, folder=tmp_path / "work", cache=tmp_path / "cache")
@@ -136,7 +141,8 @@ def test_a_damaged_file_makes_the_same_lock(
     shutil.copy(made.folder / "smoke.py", other.folder)
     outside = tmp_path / "outside"
     outside.write_bytes(OUTSIDE)
-    files = list_files(other.cache)[kind]
+    found = list_files(other.cache)
+    files = [file for kind in GROUPS[group] for file in found[kind]]
     for file in files:
         DAMAGES[damage](other.cache / file, outside)
     assert run(other, *LOCK) == 0, capsys.readouterr().err
@@ -144,8 +150,42 @@ def test_a_damaged_file_makes_the_same_lock(
     assert other.lock.read_bytes() == made.lock.read_bytes()
     assert other.evidence.read_bytes() == made.evidence.read_bytes()
     assert outside.read_bytes() == OUTSIDE
-    if kind.endswith(("imports.json", ".whl", "index")):
-        assert run(other, "exposure", "-q") == 0, capsys.readouterr().err
+    assert run(other, "exposure", "-q") == 0, capsys.readouterr().err
     for file in files:
         if os.path.lexists(other.cache / file):
             assert stat.S_ISREG(os.lstat(other.cache / file).st_mode), file
+
+
+@pytest.mark.parametrize("made", ["wheels"], indirect=True)
+@pytest.mark.parametrize("command", ["lock --require-sandbox", "verify", "build", "export"])
+def test_nothing_poisoned_leaves_the_store(made: Project, command: str, tmp_path: Path) -> None:
+    """A source of equal length under an index that says the same, and an archive that is another one."""
+    if "sandbox" in command and not diagnose(tmp_path / "doctor").kernel:
+        pytest.skip("the kernel isolates no smoke here")
+    other = replace(made, folder=tmp_path / "work", cache=tmp_path / "cache")
+    shutil.copytree(made.cache, other.cache, symlinks=True)
+    shutil.copytree(made.folder, other.folder)
+    (source,) = other.store.glob("unpacked/*/lib/data/__init__.py")
+    tree = source.parents[2]
+    (archive,) = other.store.glob(f"wheels/*/{tree.name}/*.whl")
+    source.write_text("x = 2")
+    index = storedtree.read_index(tree)
+    assert index is not None
+    hashes = {**index.hashes, "lib/data/__init__.py": regularfile.sha256(source)}
+    storedtree.write_index(tree, storedtree.read_statuses(tree, hashes, archive), tmp_path)
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    arguments = {
+        "lock --require-sandbox": (*LOCK, "--require-sandbox", "-o", "again.txt"),
+        "verify": ("verify", "-q"),
+        "build": ("build", "-q", "-o", "out", "--slim", "none"),
+        "export": ("export", "-q", "--format", "wheelhouse", "-o", "out"),
+    }
+    assert run(other, *arguments[command]) == 0
+    if command == "export":
+        copied = other.folder / "out" / archive.name
+        assert regularfile.sha256(copied) == tree.name
+    else:
+        assert source.read_text() == "x = 1"
+        assert regularfile.sha256(archive) == tree.name
+    if command == "build":
+        assert (other.folder / "out/data/__init__.py").read_text() == "x = 1"

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,7 +128,9 @@ def test_an_unreadable_file_is_made_anew() -> None:
             return
         folder.chmod(0o755)
         os.chown(folder / "second", NOBODY, NOBODY)
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pytest may have threads; the child uses none of them.
+            child = os.fork()
         if not child:
             try:
                 os.setgid(NOBODY)
