@@ -196,7 +196,7 @@ def _fetch_archives(
         for file in file_for_platform.values():
             if file is None:
                 continue
-            at_index = file if store.holds(file) else _find_at_index(index, candidate, file)
+            at_index = file if store.holds_intact(file) else _find_at_index(index, candidate, file)
             if at_index is None:
                 faults.append(f"{file.filename} is gone from the index")
             elif file.filename not in paths:

@@ -150,6 +150,7 @@ def test_damaged_files_make_the_same_lock(
     assert other.lock.read_bytes() == made.lock.read_bytes()
     assert other.evidence.read_bytes() == made.evidence.read_bytes()
     assert outside.read_bytes() == OUTSIDE
+    assert run(other, *LOCK) == 0, capsys.readouterr().err
     assert run(other, "exposure", "-q") == 0, capsys.readouterr().err
     for file in files:
         if os.path.lexists(other.cache / file):

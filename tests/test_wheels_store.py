@@ -195,7 +195,7 @@ def test_a_replaced_archive_is_fetched_again(case: StoreCase) -> None:
     case.archive.write_bytes(b"another archive")
     case.check()
     assert case.said == [
-        f"{case.wheel.filename} was damaged in the store and is fetched again: it does not have its hash"
+        f"{case.wheel.filename} was damaged in the store and is removed from it: it does not have its hash"
     ]
 
 

@@ -58,7 +58,7 @@ class WheelFinder:
             index=self.index,
             platform=platform,
             build=SdistBuilder(interpreter=interpreter, settings=self.settings, store=self.store).build,
-            holds=self.store.holds,
+            holds=self.store.holds_intact,
         )
 
     def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:

@@ -60,7 +60,9 @@ def _unpack(
         index_settings = task.read_index_settings(settings.index)
         with IndexClient(index_settings, settings.cache_dir / "index") as index:
             store = Store(folder, index, on_fetched=reporter.fetched, allow_pth=allow_pth, on_damage=reporter.note)
-            finder = PinnedFileFinder(index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds)
+            finder = PinnedFileFinder(
+                index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds_intact
+            )
             found = finder.find(lock, missing)
             if not found.complete:
                 raise PinnedFilesMissing(str(settings.lock), found.faults)

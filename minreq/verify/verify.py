@@ -72,7 +72,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
             index=index,
             platform=task.interpreter.platform,
             build=SdistBuilder(interpreter=task.interpreter, settings=index_settings, store=store).build,
-            holds=store.holds,
+            holds=store.holds_intact,
         )
         # A new store has no scratch folder yet.
         store.scratch_folder.mkdir(parents=True, exist_ok=True)

@@ -95,6 +95,16 @@ class Store:
         """Whether the store has the archive, so that it is not downloaded."""
         return wheel.sha256 is not None and regularfile.is_regular(self._archive_path(wheel))
 
+    def holds_intact(self, wheel: Wheel | Sdist) -> bool:
+        """Whether the store has the archive with its hash; anything else in its place is removed.
+
+        For files of a lock, which have no URL to download them from. Raises ``StoreUnwritable``.
+        """
+        if wheel.sha256 is None:
+            return False
+        with self._lock(wheel.sha256):
+            return self._has_archive(wheel, self._archive_path(wheel))
+
     def unpack(self, wheel: Wheel) -> Path:
         """Return the folder with the files that the wheel installs into ``site-packages``; unpack it if needed.
 
@@ -202,7 +212,7 @@ class Store:
             problem = "it does not have its hash"
         except OSError as error:
             problem = error.strerror or str(error)
-        self._on_damage(f"{wheel.filename} was damaged in the store and is fetched again: {problem}")
+        self._on_damage(f"{wheel.filename} was damaged in the store and is removed from it: {problem}")
         try:
             regularfile.remove_any(archive)
         except OSError as error:
