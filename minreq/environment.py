@@ -27,11 +27,11 @@ from minreq.model import Lock, Platform
 from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter, Step
 from minreq.sdists.builder import SdistBuilder
-from minreq.system import temporary
+from minreq.system import regularfile, temporary
 from minreq.task import task
 from minreq.verify import artifact
 from minreq.wheels import repacking
-from minreq.wheels.store import Store, sha256
+from minreq.wheels.store import Store
 
 #: How many lines of a failure an error shows.
 _MAX_LINES = 8
@@ -177,7 +177,7 @@ def _fetch_missing(
         return {}
     index_settings = task.read_index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
         builder = SdistBuilder(
             interpreter=interpreter,
             settings=index_settings,
@@ -186,7 +186,7 @@ def _fetch_missing(
             require_sandbox=settings.require_sandbox,
             note=reporter.note,
         )
-        finder = PinnedFileFinder(index=index, platform=interpreter.platform, build=builder.build, holds=store.holds)
+        finder = PinnedFileFinder(index=index, platform=interpreter.platform, build=builder.build, holds=store.holds_intact)
         found = finder.find(lock, missing)
         if not found.complete:
             raise PinnedFilesMissing(str(settings.lock), found.faults)
@@ -197,7 +197,7 @@ def _lock_lines(locked: LockedFile, archives: Mapping[NormalizedName, Path]) -> 
     """Yield the lines of *locked*, with the hashes of *archives*: a wheel that was built has one of its own."""
     yield from (f"{option}\n" for option in locked.options)
     for pin in locked.pins:
-        own_hash = {sha256(archives[pin.name])} if pin.name in archives and pin.hashes else set()
+        own_hash = {regularfile.sha256(archives[pin.name])} if pin.name in archives and pin.hashes else set()
         hashes = (f"    --hash=sha256:{each}" for each in sorted(pin.hashes | own_hash))
         yield " \\\n".join([f"{pin.name}=={pin.version}", *hashes]) + "\n"
 

@@ -116,7 +116,7 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
     output = settings.output
     _check_folder(output)
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
         reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
         builder = partial(_make_builder, settings, index, store, reporter)
         archives = _fetch_archives(lock, settings, index, store, builder)
@@ -204,7 +204,7 @@ def _fetch_archives(
         for file in file_for_platform.values():
             if file is None:
                 continue
-            at_index = file if store.holds(file) else _find_at_index(index, candidate, file)
+            at_index = file if store.holds_intact(file) else _find_at_index(index, candidate, file)
             if at_index is None:
                 faults.append(f"{file.filename} is gone from the index")
             elif file.filename not in paths:

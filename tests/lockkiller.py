@@ -16,9 +16,10 @@ from pathlib import Path
 
 from commanding import Project, project
 
-from minreq.wheels import bytecode
-from minreq.wheels.store import sha256
-from minreq.wheels.unpacking import read_record
+from minreq.system.regularfile import sha256
+from minreq.wheels import storedtree
+from minreq.wheels.storedtree import TreeDamaged, TreeIndex
+from minreq.wheels.unpacking import hash_files
 
 SCENARIO = """
 explanation = "One is needed, one is not."
@@ -80,16 +81,13 @@ def find_damage(store: Path) -> list[str]:
     """Return the files in the *store* that do not match their hash or record; an empty list means that all do."""
     wrong = [str(each) for each in store.glob("wheels/*/*/*.whl") if sha256(each) != each.parent.name]
     for tree in store.glob("unpacked/*"):
-        rows = read_record(tree / "lib")
-        wrong += [
-            str(tree / "lib" / path)
-            for path, _, size in rows
-            if size and not path.startswith("../") and (tree / "lib" / path).stat().st_size != int(size)
-        ]
         before = sorted(tree.rglob("*.pyc"))
-        bytecode.remove_untrusted_bytecode(tree)
+        (archive,) = store.glob(f"wheels/*/{tree.name}/*.whl")
+        try:
+            storedtree.check_tree(tree, TreeIndex(hashes=hash_files(archive)))
+        except TreeDamaged as error:
+            wrong.append(f"{tree}: {error}")
         wrong += [str(each) for each in before if not each.exists()]
-        wrong += [] if rows else [str(tree)]
     return wrong
 
 

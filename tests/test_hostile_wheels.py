@@ -24,9 +24,9 @@ from scenariorun import FileDownloader
 
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.model import Wheel
-from minreq.system import zipfiles
+from minreq.system import regularfile, zipfiles
 from minreq.wheels import rules
-from minreq.wheels.store import Store, sha256
+from minreq.wheels.store import Store
 
 NAME = "evil-1.0-py3-none-any.whl"
 INFO = "evil-1.0.dist-info"
@@ -86,7 +86,7 @@ def wheel_of(path: Path, name: str = "evil") -> Wheel:
         version=Version("1.0"),
         filename=path.name,
         url=path.as_uri(),
-        sha256=sha256(path),
+        sha256=regularfile.sha256(path),
         tags=frozenset(parse_tag("py3-none-any")),
     )
 
@@ -271,7 +271,7 @@ REFUSED: Mapping[str, tuple[tuple[Entry, ...], Mapping[str, bytes | None], str, 
     "pth by a scheme": (
         (Entry(path="evil-1.0.data/purelib/evil.pth"),),
         {},
-        "evil-1.0.data/purelib/evil.pth",
+        "evil.pth",
         "use --allow-pth evil",
     ),
     "start file": ((Entry(path="evil.start", content=b"evil:main"),), {}, "evil.start", "use --allow-pth evil"),

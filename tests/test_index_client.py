@@ -46,6 +46,7 @@ from minreq.index.defaultindex import default_index, parse_pip_help
 from minreq.index.settings import IndexSettings
 from minreq.index.simple import ProjectStatus, file_from_url
 from minreq.model import Wheel
+from minreq.system import cachefile
 
 JSON = "application/vnd.pypi.simple.v1+json"
 A, B = canonicalize_name("a"), canonicalize_name("b")
@@ -879,10 +880,11 @@ def test_default_index_of_pip(tmp_path: Path) -> None:
     """minreq reads it from the pip beside it, once for each version of pip."""
     found = default_index(tmp_path)
     assert re.fullmatch(r"https://[^/]+/simple/?", found)
-    (remembered,) = tmp_path.iterdir()
-    assert remembered.read_text() == found
-    remembered.write_text("https://remembered.example/simple")
+    (remembered,) = tmp_path.glob("default-index-*")
+    cachefile.write(remembered, b"https://remembered.example/simple", tmp_path / "unfinished")
     assert default_index(tmp_path) == "https://remembered.example/simple"
+    remembered.write_bytes(remembered.read_bytes().replace(b"remembered", b"evil"))
+    assert default_index(tmp_path) == found
 
 
 def test_the_default_index_in_the_help_of_pip() -> None:

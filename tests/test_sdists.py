@@ -33,7 +33,8 @@ from minreq.interpreter import find_interpreter, preset_platform
 from minreq.model import Sdist
 from minreq.sdists.builder import SdistBuilder
 from minreq.smoke.isolation import SANDBOX_VARIABLE
-from minreq.wheels.store import Store, sha256
+from minreq.system import regularfile
+from minreq.wheels.store import Store
 
 # A backend inside the source itself, so that a build needs no index.
 PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
@@ -77,7 +78,7 @@ def describe(path: Path) -> Sdist:
         version=Version(version),
         filename=path.name,
         url=path.as_uri(),
-        sha256=sha256(path),
+        sha256=regularfile.sha256(path),
     )
 
 
@@ -99,7 +100,7 @@ class Builds:
         wheel = replace(self.builder, **changes).build(sdist)
         path = local_path(wheel.url)
         assert path is not None
-        assert wheel.sha256 == sha256(path)
+        assert wheel.sha256 == regularfile.sha256(path)
         assert wheel.size == path.stat().st_size
         found: dict[str, Any] = {}
         exec(zipfile.ZipFile(path).read("a.py"), found)  # noqa: S102 - Written by the test.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import pytest
 
 from minreq.smoke.compiler import Compiler
 from minreq.smoke.isolation import choose_isolation
-from minreq.system import temporary
-from minreq.wheels import bytecode
+from minreq.system import regularfile, temporary
+from minreq.wheels import storedtree
+from minreq.wheels.storedtree import TreeIndex
 
 TREE = "a" * 64
 
@@ -26,6 +28,12 @@ def tree(tmp_path: Path) -> Path:
         (lib / f"m{number}.py").write_text(f"x = {number}\n" * 50)
     (lib / "broken.py").write_text("x = = 1\n")
     return tmp_path / "unpacked" / TREE
+
+
+def check(tree: Path) -> TreeIndex:
+    """Check *tree* as the next lock does, without an index."""
+    sources = {each.relative_to(tree).as_posix(): regularfile.sha256(each) for each in tree.rglob("*.py")}
+    return storedtree.check_tree(tree, TreeIndex(hashes=sources))
 
 
 def make_compiler(tree: Path, limit: float) -> Compiler:
@@ -47,7 +55,7 @@ def test_sources_are_compiled_in_parallel_and_recorded(compiler: Compiler, tree:
         assert all(pool.map(lambda source: compiler.compile(source, 0), sources * 2))
     files = sorted(tree.rglob("*.pyc"))
     assert len(files) == 8
-    bytecode.remove_untrusted_bytecode(tree)
+    check(tree)
     assert sorted(tree.rglob("*.pyc")) == files
     assert len((tree / "compiled.txt").read_text().splitlines()) == 8
     assert compiler.compile(sources[0], 2)
@@ -81,8 +89,30 @@ def test_a_compiled_file_that_changed_is_removed(compiler: Compiler, tree: Path,
     (file,) = tree.rglob("*.pyc")
     file.write_bytes(damage)
     (file.parent / "planted.cpython-312.pyc").write_bytes(b"x")
-    bytecode.remove_untrusted_bytecode(tree)
+    check(tree)
     assert not list(tree.rglob("*.pyc"))
+
+
+def test_bytecode_of_a_source_that_changed_is_removed(compiler: Compiler, tree: Path) -> None:
+    """Also where size and time of the source stay, by which Python would take it."""
+    source = tree / "lib" / "p" / "lib" / "m1.py"
+    compiler.compile(str(source), 0)
+    check(tree)
+    assert list(tree.rglob("*.pyc"))
+    status = source.stat()
+    source.write_bytes(source.read_bytes().replace(b"1", b"2"))
+    os.utime(source, ns=(status.st_atime_ns, status.st_mtime_ns))
+    check(tree)
+    assert not list(tree.rglob("*.pyc"))
+
+
+def test_a_list_that_is_a_link_is_not_followed(compiler: Compiler, tree: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    (tree / "compiled.txt").symlink_to(outside)
+    assert compiler.compile(str(tree / "lib" / "p" / "lib" / "m1.py"), 0)
+    assert outside.read_text() == "mine"
+    assert len((tree / "compiled.txt").read_text().splitlines()) == 1
 
 
 def test_a_temporary_folder_is_removed_when_its_owner_is_gone(tmp_path: Path) -> None:

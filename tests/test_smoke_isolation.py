@@ -257,6 +257,35 @@ def test_what_is_compiled_is_kept_and_nothing_else(made: Project, monkeypatch: p
     assert not list((made.cache / "wheels" / "unfinished").iterdir())
 
 
+CHANGING_SCRIPT = """
+import app, ctypes, glob, os
+(file,) = glob.glob({store!r} + "/unpacked/*/lib/app/__init__.py")
+status = os.stat(file)
+libc = ctypes.CDLL(None, use_errno=True)
+descriptor = libc.open(file.encode(), os.O_WRONLY)
+libc.write(descriptor, b"#", 1)
+times = (ctypes.c_long * 4)(*(part for ns in (status.st_atime_ns, status.st_mtime_ns) for part in divmod(ns, 10**9)))
+libc.futimens(descriptor, times)
+libc.close(descriptor)
+"""
+
+
+def test_compiled_code_that_changes_the_store_is_found(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It bypasses hooks: no lock is written, and the next one unpacks the wheel again. The kernel does not allow it."""
+    (made.folder / "smoke.py").write_text(CHANGING_SCRIPT.format(store=str(made.store)))
+    done = locked(made, monkeypatch, "--json", switch="hooks")
+    assert (done.status, json.loads(done.out)["reason"]) == (1, "store-changed")
+    assert "lib/app/__init__.py was changed; minreq wrote no result" in " ".join(done.err.split())
+    assert not made.lock.exists()
+    (made.folder / "smoke.py").write_text("import app")
+    again = locked(made, monkeypatch)
+    assert again.status == 0
+    assert "was damaged in the store and is unpacked again: lib/app/__init__.py was changed" in " ".join(
+        again.err.split()
+    )
+    assert "needed==1.0" in made.lock.read_text()
+
+
 def test_the_fallback_can_be_refused(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     done = locked(made, monkeypatch, "--require-sandbox", "--json", switch="hooks")
     assert done.status == 1

@@ -17,10 +17,10 @@ from minreq.index.client import IndexClient
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.minimize.runner import open_runner
 from minreq.reporting import Reporter, Step
-from minreq.system import temporary
+from minreq.system import regularfile, temporary
 from minreq.task import fromlock
 from minreq.task.task import read_index_settings
-from minreq.wheels.store import Store, sha256
+from minreq.wheels.store import Store
 
 __all__ = ["BuildResult", "Layer", "MapEntry", "build"]
 
@@ -36,7 +36,14 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
     index_settings = read_index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         allow_pth = fromlock.read_allowed_pth(task.lock)
-        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, allow_pth=allow_pth)
+        store = Store(
+            settings.cache_dir / "wheels",
+            index,
+            on_fetched=reporter.fetched,
+            allow_pth=allow_pth,
+            on_damage=reporter.note,
+            check_all=True,
+        )
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
         reporter.began(Step.MAP, f"{len(task.names)} distributions")
         finder = WheelFinder(task=task, index=index, settings=index_settings, store=store, reporter=reporter)
@@ -110,7 +117,7 @@ def _build(
         bytes=target_tree.bytes,
         files=len(target_tree.file_sizes),
         zip_bytes=archive.stat().st_size if archive else None,
-        sha256=sha256(archive) if archive else None,
+        sha256=regularfile.sha256(archive) if archive else None,
         opened=host_tree.bytes_of(opened_files),
         opened_with_sources=host_tree.bytes_of(host_tree.add_sources(opened_files)),
         missed=missed,

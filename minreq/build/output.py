@@ -14,7 +14,7 @@ from minreq.build.slim.layers import BASE, LayerPlan
 from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings
 from minreq.errors import ArchiveTooLarge, OutputFolderMissing, OutputUnwritable
-from minreq.wheels.store import sha256
+from minreq.system import regularfile
 
 #: The folder in a layer that Python imports from (AWS Lambda developer guide, "Packaging your layer content").
 _LAYER_PREFIX = "python"
@@ -71,7 +71,7 @@ def _write_layer(
         file=settings.output / archive.name,
         bytes=tree.bytes_of(paths),
         zip_bytes=size,
-        sha256=sha256(archive),
+        sha256=regularfile.sha256(archive),
         distributions=tuple(sorted(each for each, layer in layers.layer_of.items() if layer == name)),
     )
 

@@ -63,7 +63,7 @@ class WheelFinder:
             require_sandbox=task.settings.require_sandbox,
             note=self.reporter.note,
         )
-        return PinnedFileFinder(index=self.index, platform=platform, build=builder.build, holds=self.store.holds)
+        return PinnedFileFinder(index=self.index, platform=platform, build=builder.build, holds=self.store.holds_intact)
 
     def _find(self, lock: Lock, platform: Platform, names: Iterable[NormalizedName]) -> Installation:
         found = self._finder(platform).find(lock, {name: recorded_pin(lock, name) for name in names})

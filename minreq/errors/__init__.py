@@ -122,6 +122,8 @@ from minreq.errors.wheels import (
     HostileWheel as HostileWheel,
     MetadataMismatch as MetadataMismatch,
     SdistBuildFailed as SdistBuildFailed,
+    StoreChanged as StoreChanged,
+    StoreShared as StoreShared,
     StoreUnwritable as StoreUnwritable,
     TemporaryFolderUnwritable as TemporaryFolderUnwritable,
 )

@@ -105,6 +105,35 @@ class SdistBuildFailed(IndexFailure):
         return f"cannot build a wheel from the source of {self.project} {self.version}; the end of the output:{output}"
 
 
+class StoreChanged(NegativeAnswer):
+    """A run changed a file of the store, so no result of this command can be trusted."""
+
+    reason = "store-changed"
+
+    def __init__(self, folder: object, what: str) -> None:
+        super().__init__(folder, what)
+        self.folder, self.what = folder, what
+
+    def __str__(self) -> str:
+        return (
+            f"code of a package changed the store {self.folder} while the smoke ran: {self.what}; minreq wrote no "
+            "result, and unpacks the wheel again next time; run where the kernel isolates the smoke (`minreq doctor`)"
+        )
+
+
+class StoreShared(NegativeAnswer):
+    """Another user can write into the folder of the cache, and ``--require-sandbox`` forbids to trust it."""
+
+    reason = "store-shared"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem}; nothing was run; name a folder of your own in MINREQ_CACHE_DIR"
+
+
 class StoreUnwritable(UsageError):
     """The store of wheels cannot be written."""
 

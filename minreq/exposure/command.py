@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -49,15 +50,19 @@ def _unpack(
     lock: Lock, wheels: dict[NormalizedName, Candidate], settings: VerifySettings, reporter: Reporter
 ) -> dict[NormalizedName, Path]:
     folder, allow_pth = settings.cache_dir / "wheels", fromlock.read_allowed_pth(lock)
-    store = Store(folder, _NoSource(), allow_pth=allow_pth)
-    unpacked_already = {name: each.wheel for name, each in wheels.items() if store.holds(each.wheel)}
-    unpacked = {name: store.unpack(wheel) for name, wheel in unpacked_already.items()}
-    missing = {name: recorded_pin(lock, name) for name in wheels.keys() - unpacked_already.keys()}
+    store = Store(folder, _NoSource(), allow_pth=allow_pth, on_damage=reporter.note)
+    unpacked: dict[NormalizedName, Path] = {}
+    for name, each in wheels.items():
+        with suppress(_NotStored):
+            unpacked[name] = store.unpack(each.wheel)
+    missing = {name: recorded_pin(lock, name) for name in wheels.keys() - unpacked.keys()}
     if missing:
         index_settings = task.read_index_settings(settings.index)
         with IndexClient(index_settings, settings.cache_dir / "index") as index:
-            store = Store(folder, index, on_fetched=reporter.fetched, allow_pth=allow_pth)
-            finder = PinnedFileFinder(index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds)
+            store = Store(folder, index, on_fetched=reporter.fetched, allow_pth=allow_pth, on_damage=reporter.note)
+            finder = PinnedFileFinder(
+                index=index, platform=lock.proven_on, build=_refuse_build, holds=store.holds_intact
+            )
             found = finder.find(lock, missing)
             if not found.complete:
                 raise PinnedFilesMissing(str(settings.lock), found.faults)
@@ -65,12 +70,16 @@ def _unpack(
     return unpacked
 
 
+class _NotStored(Exception):
+    """The store does not hold a wheel."""
+
+
 class _NoSource:
-    """A source of wheels for a store that only reads wheels it already holds."""
+    """A source without wheels, for a store that is to use only what it holds."""
 
     def download(self, wheel: Wheel | Sdist, to: BinaryIO) -> None:
-        """Fail: no wheel has to be fetched."""
-        raise AssertionError(wheel.filename, to)
+        """Raise ``_NotStored``."""
+        raise _NotStored(wheel.filename, to)
 
 
 def _refuse_build(sdist: Sdist) -> Wheel:

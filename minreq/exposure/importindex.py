@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 from packaging.utils import NormalizedName
 
 from minreq.exposure.parser import ImportLines, ImportStatement, read_lines, read_statements
-from minreq.system import temporary
+from minreq.system import cachefile, temporary
 from minreq.system.workers import call_in_processes
 
 _FILENAME = "imports.json"
@@ -79,8 +78,7 @@ class ImportIndex:
         """Save new imports in the cache, if it is used. A cache that cannot be written is no error."""
         for each in self._distributions.values():
             if self._use_cache and each.is_new:
-                with suppress(OSError):
-                    _save(each)
+                _save(each)
 
     def _map_files(
         self, read: Callable[[str, str], T], files: Sequence[tuple[NormalizedName, str]]
@@ -117,13 +115,10 @@ def _python_files(folder: Path) -> Iterator[str]:
                 yield Path(path, file).relative_to(folder).as_posix()
 
 
-# The first line of a cache file is the digest of the rest. A file that a crash left incomplete does not match it.
-
-
 def _load_cached(tree: Path) -> DistributionImports:
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        digest, _, text = (tree.parent / _FILENAME).read_bytes().partition(b"\n")
-        document: dict[str, Any] = json.loads(text) if digest == _digest(text) else {}
+    text = cachefile.read(tree.parent / _FILENAME)
+    with suppress(ValueError, TypeError, KeyError):
+        document: dict[str, Any] = json.loads(text) if text is not None else {}
         if document.get("version") == _VERSION:
             return DistributionImports(
                 tree,
@@ -164,11 +159,4 @@ def _save(imports: DistributionImports) -> None:
     text = json.dumps(document, separators=(",", ":")).encode()
     folder = imports.tree.parent
     temporary.remove_abandoned(folder)
-    with temporary.make_temporary_folder(folder) as unfinished:
-        new = unfinished / _FILENAME
-        new.write_bytes(_digest(text) + b"\n" + text)
-        new.replace(folder / _FILENAME)
-
-
-def _digest(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest().encode()
+    cachefile.write(folder / _FILENAME, text, folder)

@@ -19,6 +19,7 @@ from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
 from minreq.index.locations import FindLinks, Location, ProjectEntry, open_index
+from minreq.index.pagecache import PageCache
 from minreq.index.pagereader import PageReader
 from minreq.index.records import Records
 from minreq.index.session import Session
@@ -60,9 +61,9 @@ class IndexClient:
         self._settings = settings
         self._cache = cache
         self._own_project = own_project
-        self._session = Session(settings, cache, pause=pause, clock=clock)
-        self._reader = WheelReader(self._session)
         self._records = Records(cache / "wheels")
+        self._session = Session(settings, PageCache(cache, self._records), pause=pause, clock=clock)
+        self._reader = WheelReader(self._session)
         self._pages = PageReader(self._records)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")
         self._locations: OncePerKey[None, tuple[Location, ...]] = OncePerKey()

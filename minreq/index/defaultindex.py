@@ -6,11 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from minreq.errors import DefaultIndexUnknown
+from minreq.system import cachefile
 
 
 def default_index(cache: Path) -> str:
@@ -21,12 +21,10 @@ def default_index(cache: Path) -> str:
     Raises :class:`DefaultIndexUnknown`.
     """
     cached = cache / f"default-index-of-pip-{version('pip')}"
-    with suppress(OSError):
-        if url := cached.read_text(encoding="utf-8"):
-            return url
+    if text := cachefile.read(cached):
+        return text.decode()
     url = _read_from_pip()
-    with suppress(OSError):
-        cached.write_text(url, encoding="utf-8")
+    cachefile.write(cached, url.encode(), cache / "unfinished")
     return url
 
 

@@ -148,7 +148,7 @@ class NoStoreTransport(httpx.BaseTransport):
     """Forbids the cache to store responses that it could never use again.
 
     Without a lifetime and without a validator, a response may be stored (RFC 9111, section 3), and hishel would do so
-    each time.
+    each time. A redirect is not stored either: nothing would check its target.
     """
 
     _REUSE_HEADERS = ("cache-control", "expires", "etag", "last-modified")
@@ -159,7 +159,7 @@ class NoStoreTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send *request*."""
         response = self._network.handle_request(request)
-        if not any(name in response.headers for name in self._REUSE_HEADERS):
+        if response.has_redirect_location or not any(name in response.headers for name in self._REUSE_HEADERS):
             response.headers["Cache-Control"] = "no-store"
         return response
 

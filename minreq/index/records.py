@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from minreq.model import Member, Wheel
-from minreq.system import temporary
+from minreq.system import cachefile, temporary
 
 #: Seconds after which `prune` removes an unused record.
 _UNUSED_AGE = 30 * 24 * 60 * 60
@@ -25,7 +24,7 @@ class Records:
 
     The key of a wheel is its URL with its SHA-256. minreq did not check the hash of a wheel that it read by range, so
     the URL makes sure that an index cannot change what minreq knows of another index's wheel. A wheel without a hash is
-    not recorded. A full disk costs only time; so does a damaged record, as each starts with its own SHA-256.
+    not recorded. A full disk or a damaged record costs only time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,6 +63,14 @@ class Records:
         """Replace the record of the page at *url*."""
         self._write(url, "page", text)
 
+    def page_digest(self, name: str) -> bytes | None:
+        """Return the digest of the page that was stored under *name*."""
+        return self._read(name, "digest")
+
+    def save_page_digest(self, name: str, digest: bytes) -> None:
+        """Replace the digest of the page that is stored under *name*."""
+        self._write(name, "digest", digest)
+
     def _path(self, key: str, suffix: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()
         return self._folder / digest[:2] / f"{digest[2:]}.{suffix}"
@@ -71,38 +78,15 @@ class Records:
     def _read(self, key: str | None, suffix: str) -> bytes | None:
         if key is None:
             return None
-        path = self._path(key, suffix)
-        try:
-            digest, _, text = path.read_bytes().partition(b"\n")
-        except OSError:
-            return None
-        if digest != _digest(text):
-            return None
-        with suppress(OSError):
-            os.utime(path)  # The time of the last use, for `prune`.
-        return text
+        return cachefile.read(self._path(key, suffix))
 
     def _write(self, key: str | None, suffix: str, text: bytes) -> None:
-        if key is None:
-            return
-        path = self._path(key, suffix)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._unfinished.mkdir(exist_ok=True)
-            with temporary.make_temporary_folder(self._unfinished) as folder:
-                whole = folder / path.name
-                whole.write_bytes(_digest(text) + b"\n" + text)
-                whole.replace(path)
-        except OSError:
-            return
+        if key is not None:
+            cachefile.write(self._path(key, suffix), text, self._unfinished)
 
 
 def _key(wheel: Wheel) -> str | None:
     return f"{wheel.url}#sha256={wheel.sha256}" if wheel.sha256 is not None else None
-
-
-def _digest(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest().encode()
 
 
 def prune(folder: Path) -> int:
@@ -115,7 +99,7 @@ def prune(folder: Path) -> int:
     freed = 0
     for record in sorted(folder.glob("*/*")):
         with suppress(OSError):
-            status = record.stat()
+            status = record.lstat()
             if status.st_mtime < oldest:
                 record.unlink()
                 freed += status.st_size

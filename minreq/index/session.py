@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import email.utils
 import io
-import logging
 import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import BinaryIO, TypeVar
 
 import httpx
-from hishel import CacheOptions, SqliteStorage
+from hishel import CacheOptions
 from hishel.httpx import CacheTransport
 
 from minreq.errors import IndexStatusError, IndexUnreachable, SizeMismatch
 from minreq.index.deadline import TOO_SLOW
 from minreq.index.network import ABANDONED, Network, NoStoreTransport
+from minreq.index.pagecache import STORAGE_ERRORS, PageCache, PageDamaged, is_from_cache
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import without_credentials
 from minreq.model.parsing import shorten
@@ -47,9 +46,6 @@ _MIN_RATE = 1000
 _MAX_DELAY = 30.0
 
 T = TypeVar("T")
-
-# An unusable cache costs only time. hishel logs the error, and without any handler Python would print that on stderr.
-logging.getLogger("hishel").addHandler(logging.NullHandler())
 
 
 class RangesRefused(Exception):
@@ -86,7 +82,7 @@ class Session:
     def __init__(
         self,
         settings: IndexSettings,
-        cache: Path,
+        page_cache: PageCache,
         *,
         pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -97,15 +93,16 @@ class Session:
         self._pause = pause or self._abandoned.wait
         self._clock = clock
         self._network = network = Network(settings, clock)
-        storage = SqliteStorage(database_path=cache / "pages.sqlite", max_size=512 << 20)
+        self._page_cache = page_cache
         # A private cache (RFC 9111) of one user.
-        cached = CacheTransport(
-            NoStoreTransport(network), storage=storage, rfc=CacheOptions(shared=False, allow_stale=settings.offline)
-        )
+        options = CacheOptions(shared=False, allow_stale=settings.offline)
+        cached = CacheTransport(NoStoreTransport(network), storage=page_cache.storage, rfc=options)
         timeout = httpx.Timeout(settings.timeout, pool=None)
         self._pages = httpx.Client(transport=cached, trust_env=False, timeout=timeout, follow_redirects=True)
-        # The one encoding that `_decode` reads.
-        self._pages.headers["Accept-Encoding"] = "gzip"
+        self._uncached_pages = httpx.Client(transport=network, trust_env=False, timeout=timeout, follow_redirects=True)
+        for client in (self._pages, self._uncached_pages):
+            # The one encoding that `_decode` reads.
+            client.headers["Accept-Encoding"] = "gzip"
         self._archives = httpx.Client(transport=network, trust_env=False, timeout=timeout, follow_redirects=True)
         self._archives.headers["Accept-Encoding"] = "identity"
 
@@ -118,6 +115,7 @@ class Session:
         """Close connections and cache."""
         self._archives.close()
         self._pages.close()
+        self._page_cache.close()
 
     def page(self, url: str, *, accept: str = "*/*", absent: Collection[int] = ()) -> Page | None:
         """Read a page or another small file, through the cache; ``None`` for a status in *absent*.
@@ -127,12 +125,26 @@ class Session:
 
         def read(response: httpx.Response) -> Page | None:
             if response.status_code in absent:
+                self._page_cache.check(name, response, b"")
                 return None
+            if is_from_cache(response) and response.status_code != httpx.codes.OK:
+                raise PageDamaged
             _check_status(response, {httpx.codes.OK}, url)
-            body = self._read_body(_decode(response), url, PAGE_LIMIT)
+            try:
+                body = self._read_body(_decode(response), url, PAGE_LIMIT)
+            except (httpx.RequestError, SizeMismatch) as error:
+                if is_from_cache(response):
+                    raise PageDamaged from error
+                raise
+            self._page_cache.check(name, response, body)
             return Page(url=str(response.url), content_type=response.headers.get("Content-Type", ""), body=body)
 
-        return self._send(self._pages, url, {"Accept": accept}, read)
+        name, headers = f"{accept} {url}", {"Accept": accept}
+        try:
+            return self._send(self._pages, url, headers, read)
+        except STORAGE_ERRORS:
+            self._page_cache.mark_damaged()
+            return self._send(self._uncached_pages, url, headers, read)
 
     def part(self, url: str, start: int | None, length: int) -> Part:
         """Read *length* bytes of an archive from *start* on, or its last ones when *start* is ``None``.

@@ -119,7 +119,7 @@ def _find_version_changes(lock: Lock, task: Task, index: IndexClient, reporter: 
 
     reporter.began(Step.RESOLVE)
     settings = task.settings
-    store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+    store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
     index_settings = read_index_settings(task.settings.index, task.files)
     resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
     resolution = resolve(resolver_input, index, StaticImportFinder(index))

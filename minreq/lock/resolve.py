@@ -106,6 +106,8 @@ def _open_store(task: Task, index: IndexClient, reporter: Reporter) -> Store:
         on_fetched=reporter.fetched,
         allow_pth=task.settings.allow_pth,
         on_notice=reporter.note,
+        on_damage=reporter.note,
+        check_all=task.settings.require_sandbox,
     )
 
 

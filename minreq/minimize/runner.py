@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from minreq.errors import SandboxMissing
+from minreq.errors import SandboxMissing, StoreShared
 from minreq.interpreter import Interpreter
 from minreq.model import Plan
 from minreq.reporting import Reporter
@@ -97,13 +97,17 @@ def open_runner(
 
     *initial* is importable from the start, and the *tools* of the smoke only by themselves and by the smoke; *timeout*
     is for one stage, in seconds. *reporter* gets a note on the
-    isolation of the child processes. Raises ``SandboxMissing`` where the kernel cannot isolate them and
-    *require_sandbox* is set.
+    isolation of the child processes. With *require_sandbox*, raises ``SandboxMissing`` where the kernel cannot
+    isolate them, and ``StoreShared`` where another user can write into the store.
     """
     temporary.remove_abandoned()
     isolation = _isolate(interpreter, plan, store)
     if require_sandbox and not isolation.kernel:
         raise SandboxMissing(isolation.fallback_reason)
+    if problem := store.find_other_writers():
+        if require_sandbox:
+            raise StoreShared(problem)
+        reporter.note(problem)
     reporter.note(isolation.description)
     reporter.planned(sum(len(group.scripts) for group in plan.groups) + (plan.first is not None))
     if not isolation.kernel:
@@ -111,7 +115,7 @@ def open_runner(
 
     with (
         end_runs_on_interrupt(),
-        Compiler(interpreter.base_executable, isolation, jobs, timeout) as compiler,
+        Compiler(interpreter.base_executable, isolation, jobs, timeout, store.record_bytecode) as compiler,
         Emulator(isolation.wrap_emulator_command) as emulator,
     ):
         setup = RunSetup(
@@ -123,6 +127,7 @@ def open_runner(
             make_path_map=partial(_make_path_map, interpreter, plan, closure, store),
             isolation=isolation,
             compiler=compiler,
+            check_store=(lambda: None) if isolation.kernel else store.check_unchanged,
             tools=tools,
             on_stage=reporter.stage_ended,
         )

@@ -13,9 +13,9 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
-from minreq.lockfile import writing
 from minreq.lockfile.codec import Codec
 from minreq.providers.needs import NeededDistribution
+from minreq.system import cachefile, temporary
 
 #: The folder of minreq.
 _PACKAGE = Path(__file__).parents[1]
@@ -76,15 +76,15 @@ class MeasurementCache:
     def write(self, record: ProviderRecord | BaseRecord) -> None:
         """Write *record* for the next measurement."""
         kind, name = (BaseRecord, "") if isinstance(record, BaseRecord) else (ProviderRecord, record.provider)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        writing.write_files({self._file(name): json.dumps(_CODEC.encode(kind, record), indent=1) + "\n"})
+        text = json.dumps(_CODEC.encode(kind, record), indent=1) + "\n"
+        temporary.remove_abandoned(self.folder)
+        cachefile.write(self._file(name), text.encode(), self.folder)
 
     @staticmethod
     def _read(kind: type, file: Path) -> Any:
-        with suppress(
-            OSError, ValueError, RecursionError
-        ):  # A file that is damaged raises ValueError too: minreq measures again.
-            return _CODEC.decode(kind, json.loads(file.read_text("utf-8")))
+        content = cachefile.read(file)
+        with suppress(ValueError, RecursionError):
+            return None if content is None else _CODEC.decode(kind, json.loads(content))
         return None
 
     def _file(self, provider: str) -> Path:

@@ -38,8 +38,8 @@ from minreq.sdists.source import SourceRefused, copy_project, unpack_source
 from minreq.smoke.environment import Installed
 from minreq.smoke.isolation import Isolation, choose_isolation
 from minreq.smoke.visible import list_installations
-from minreq.system import temporary
-from minreq.wheels.store import Store, sha256
+from minreq.system import regularfile, temporary
+from minreq.wheels.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class SdistBuilder:
             if wheel is None or (wheel.name, wheel.version) != (sdist.name, sdist.version):
                 raise SdistBuildFailed(name, version, (f"the build made {built.name}",))
             final = to / built.name
-            built.replace(final)
+            regularfile.replace(built, final)
         return replace(wheel, url=final.as_uri())
 
     def build_project(self, project: Path, to: Path) -> Wheel:
@@ -107,7 +107,7 @@ class SdistBuilder:
                 raise ProjectBuildFailed(project, [f"the build made {built.name}"])
             final = to / str(wheel.sha256) / built.name
             final.parent.mkdir(exist_ok=True)
-            built.replace(final)
+            regularfile.replace(built, final)
         return replace(wheel, url=final.as_uri())
 
     def _refusal(self, sdist: Sdist) -> str:
@@ -212,7 +212,7 @@ def _describe_wheel(file: Path) -> Wheel | None:
         version=version,
         filename=file.name,
         url=file.as_uri(),
-        sha256=sha256(file),
+        sha256=regularfile.sha256(file),
         size=file.stat().st_size,
         tags=tags,
     )

@@ -12,6 +12,7 @@ import selectors
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from minreq.smoke.isolation import Isolation
 from minreq.smoke.start import Access, start_isolated
 from minreq.system import temporary
 from minreq.wheels import bytecode
+from minreq.wheels.bytecode import BytecodeRecord
 
 #: The interpreter gets the script as text, since isolation may hide the folder of minreq.
 _WORKER_SCRIPT = Path(__file__).with_name("compileworker.py")
@@ -31,12 +33,21 @@ class Compiler:
     """Compiles sources of the store with *executable*; a context manager that several threads may use.
 
     At most *jobs* workers run at a time. Some small sources take hours to compile: after *time_limit* seconds in all,
-    the compiler compiles nothing more, and each child compiles for itself.
+    the compiler compiles nothing more, and each child compiles for itself. *record* keeps what the compiler made: its
+    arguments are the tree, the path below it and the hashes.
     """
 
-    def __init__(self, executable: Path, isolation: Isolation, jobs: int, time_limit: float) -> None:
+    def __init__(
+        self,
+        executable: Path,
+        isolation: Isolation,
+        jobs: int,
+        time_limit: float,
+        record: Callable[[Path, str, BytecodeRecord], None] = bytecode.write_record,
+    ) -> None:
         self._command = [str(executable), "-I", "-S", "-B", "-c", _WORKER_SCRIPT.read_text("utf-8")]
         self._isolation = isolation
+        self._record = record
         source = rf"(?P<tree>{re.escape(str(isolation.unpacked))}/[0-9a-f]{{64}})/lib/(?P<path>[^\0]+\.py)"
         self._source = re.compile(source)
         self._lock = threading.Lock()
@@ -90,8 +101,8 @@ class Compiler:
         try:
             compiled_file = _request(self._worker(), file, optimize, self._seconds_left)
             if compiled_file is not None:
-                path, digest = compiled_file
-                bytecode.record_bytecode(tree, path.removeprefix(f"{tree}/lib/"), digest)
+                path, made = compiled_file
+                self._record(tree, path.removeprefix(f"{tree}/"), made)
         except OSError:
             # A full disk or a read-only folder: the child compiles for itself.
             return False
@@ -127,8 +138,10 @@ class Compiler:
         return worker
 
 
-def _request(worker: subprocess.Popen[str], file: str, optimize: int, timeout: float) -> tuple[str, str] | None:
-    """Let *worker* compile *file*; return the path of the compiled file and its SHA-256, ``None`` if that failed.
+def _request(
+    worker: subprocess.Popen[str], file: str, optimize: int, timeout: float
+) -> tuple[str, BytecodeRecord] | None:
+    """Let *worker* compile *file*; return the path of the compiled file and the hashes, ``None`` if that failed.
 
     Raises ``OSError`` where the worker is gone or not done after *timeout* seconds: some sources kill the compiler.
     """
@@ -144,8 +157,8 @@ def _request(worker: subprocess.Popen[str], file: str, optimize: int, timeout: f
     answer = json.loads(line)
     if answer is None:
         return None
-    path, digest = answer
-    return str(path), str(digest)
+    path, digest, source = answer
+    return str(path), BytecodeRecord(str(digest), str(source))
 
 
 def _has_output(stream: IO[str], timeout: float) -> bool:

@@ -148,6 +148,7 @@ class Run:
         self._server.close()
         self._output.close()
         self.run_folder.__exit__(kind, error, traceback)
+        self._setup.check_store()
 
     def _configure_tools(self, tools: ToolPlaces) -> Mapping[str, object]:
         """Put the *tools* beside the environment of the program; return what the child has to know of them."""

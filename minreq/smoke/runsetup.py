@@ -53,6 +53,8 @@ class RunSetup:
     isolation: Isolation
     #: Compiles the files of the store. Without it, each process compiles for itself.
     compiler: Compiler | None = None
+    #: Checks after each run that it has not changed the store, where only hooks keep it from that.
+    check_store: Callable[[], None] = lambda: None
     #: The tools of the smoke, apart from the program.
     tools: ToolPlaces | None = None
     #: Gets the name of each stage that ended, passed or not, from several threads.

@@ -1,3 +1,12 @@
 """Temporary folders, regular files, memory, threads, processes, and what other processes see of this one."""
 
-__all__ = ["disclosure", "heap", "onceperkey", "regularfile", "temporary", "workers", "zipfiles"]
+__all__ = [
+    "cachefile",
+    "disclosure",
+    "heap",
+    "onceperkey",
+    "regularfile",
+    "temporary",
+    "workers",
+    "zipfiles",
+]

@@ -1,10 +1,12 @@
-"""Reads files that may be something else, by a mistake or by a child: a pipe or a device must not block minreq."""
+"""Opens files that may be something else: minreq waits for no pipe or device, and follows no link in a cache."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -36,8 +38,7 @@ def read_text(path: Path | str, encoding: str = "utf-8", *, errors: str = "stric
 
 def open_stream(path: Path | str) -> BinaryIO:
     """Open a regular file or the null device; raise ``OSError`` for anything else; never wait."""
-    # Without O_NONBLOCK, opening a pipe waits for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = _open(path)
     status = os.fstat(descriptor)
     # The null device is a usual way to name an empty file.
     if stat.S_ISREG(status.st_mode) or os.path.samestat(status, Path(os.devnull).stat()):
@@ -46,6 +47,68 @@ def open_stream(path: Path | str) -> BinaryIO:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def open_own(path: Path) -> BinaryIO:
+    """Open a file of a cache to read it: a regular file, not a link, of this user, of root or of the folder's owner.
+
+    Raises ``OSError`` for anything else; never waits.
+    """
+    descriptor = _open(path, os.O_NOFOLLOW)
+    status = os.fstat(descriptor)
+    owner = status.st_uid
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    # Some file systems show one owner for all files, whoever writes them.
+    if owner not in {os.geteuid(), 0} and owner != _owner(path.parent):
+        os.close(descriptor)
+        raise OSError(errno.EPERM, "it belongs to another user", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file of a cache; raise ``OSError`` as `open_own` does."""
+    digest = hashlib.sha256()
+    with open_own(path) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def is_regular(path: Path) -> bool:
+    """Whether *path* itself is a regular file; a link is none."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def remove_any(path: Path) -> None:
+    """Remove what is at *path*, of whatever kind; follow no link. Raises ``OSError``."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def replace(path: Path, target: Path) -> None:
+    """Move the file *path* to *target*, whatever is there. Raises ``OSError``."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    path.replace(target)
+
+
+def _owner(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_uid
+    except OSError:
+        return None
+
+
+def _open(path: Path | str, flags: int = 0) -> int:
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
 
 
 def _read(path: Path, limit: int, *, from_end: bool) -> bytes:

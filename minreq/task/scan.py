@@ -84,7 +84,7 @@ def _read_model_table(
     task = prepare_task(replace(settings, providers=(), smokes=(), smoke_files=(), features=(), scan=()), reporter)
     index_settings = read_index_settings(settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched)
+        store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
         resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
         wheel = resolve(resolver_input, index, StaticImportFinder(index)).pins[task.profiled_root].wheel
         content = index.read(wheel, [scan_profile.models_file]).get(scan_profile.models_file)

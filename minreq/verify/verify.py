@@ -64,6 +64,8 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
             index,
             on_fetched=reporter.fetched,
             allow_pth=fromlock.read_allowed_pth(task.lock),
+            on_damage=reporter.note,
+            check_all=True,
         )
         finder = PinnedFileFinder(
             index=index,
@@ -76,7 +78,7 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
                 require_sandbox=settings.require_sandbox,
                 note=reporter.note,
             ).build,
-            holds=store.holds,
+            holds=store.holds_intact,
         )
         # A new store has no scratch folder yet.
         store.scratch_folder.mkdir(parents=True, exist_ok=True)

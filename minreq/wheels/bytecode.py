@@ -1,59 +1,61 @@
-"""Find out which compiled files of an unpacked wheel can be trusted: those whose hash was recorded when they were made.
+"""Record what the compiler made: the hash of each compiled file, and of the source that it was made from.
 
-The list of them lies beside ``lib`` of a tree, one line for each file: SHA-256 and path below ``lib``. A file that a
-crash cut, a disk corrupted or somebody else wrote is not in the list, and is removed before anything runs.
+The list of records lies beside ``lib`` of a tree. A compiled file that a crash cut, a disk corrupted or somebody else
+wrote has no record, and so has a compiled file of a source that was changed: nothing of them runs.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+from minreq.system import regularfile
+
+#: The name of each folder of compiled files.
+FOLDER = "__pycache__"
 _LIST_FILE = "compiled.txt"
-_CACHE_FOLDER = "__pycache__"
+#: Bytes of the list of a tree; a line has some two hundred.
+_MAX_LIST = 64 << 20
+_COLUMNS = 3
 
 
-def record_bytecode(tree: Path, path: str, sha256: str) -> None:
-    """Record that a trusted compiler made the file *path* below ``lib`` of *tree*. Raises ``OSError``."""
+class BytecodeRecord(NamedTuple):
+    """The hex SHA-256 of a compiled file, and of its source."""
+
+    sha256: str
+    source: str
+
+
+def write_record(tree: Path, path: str, record: BytecodeRecord) -> None:
+    """Record that a trusted compiler made the file *path* below *tree*. Raises ``OSError``."""
+    file = tree / _LIST_FILE
+    if not regularfile.is_regular(file) or not os.access(file, os.R_OK | os.W_OK):
+        regularfile.remove_any(file)
     # One write appends a short line, so that lines of several processes do not mix (POSIX, O_APPEND).
-    descriptor = os.open(tree / _LIST_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(file, flags, 0o644)
     try:
-        os.write(descriptor, f"{sha256} {path}\n".encode())
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.write(descriptor, f"{record.sha256} {record.source} {path}\n".encode())
     finally:
         os.close(descriptor)
 
 
-def remove_untrusted_bytecode(tree: Path) -> None:
-    """Remove compiled files from *tree* whose hash is not recorded; they are compiled again when needed.
-
-    Raises ``OSError`` when one cannot be removed.
-    """
-    lib = tree / "lib"
-    recorded = _read_list(tree)
-    for name, _, files in os.walk(lib):
-        folder = Path(name)
-        if folder.name != _CACHE_FOLDER:
-            continue
-        below = folder.relative_to(lib).as_posix()
-        for file in files:
-            path = folder / file
-            if recorded.get(f"{below}/{file}") != _sha256(path):
-                path.unlink(missing_ok=True)
-
-
-def _read_list(tree: Path) -> Mapping[str, str]:
+def read_records(tree: Path) -> Mapping[str, BytecodeRecord]:
+    """Return the records of *tree* by the path of the compiled file; none where the list cannot be read."""
     try:
-        text = (tree / _LIST_FILE).read_text("utf-8", "replace")
+        with regularfile.open_own(tree / _LIST_FILE) as stream:
+            text = stream.read(_MAX_LIST).decode("utf-8", "replace")
     except OSError:
         return {}
-    rows = (line.partition(" ") for line in text.splitlines())
-    return {path: digest for digest, _, path in rows}
+    rows = (line.split(" ", _COLUMNS - 1) for line in text.split("\n"))
+    return {row[2]: BytecodeRecord(row[0], row[1]) for row in rows if len(row) == _COLUMNS}
 
 
-def _sha256(file: Path) -> str | None:
-    try:
-        return None if file.is_symlink() else hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError:
-        return None
+def source_path(path: str) -> str:
+    """Return the source of the compiled file *path*: ``a/__pycache__/b.cpython-312.pyc`` is made from ``a/b.py``."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder.removesuffix(FOLDER)}{name.partition('.')[0]}.py"

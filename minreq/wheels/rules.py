@@ -44,10 +44,10 @@ class WheelNotice:
     start_up: bool = False
 
 
-def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> tuple[WheelNotice, ...]:
+def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     """Check the zip directory of the wheel *filename*, an archive of *size* bytes.
 
-    Return notices on what is allowed and unusual. Raises ``HostileWheel`` with the file and the rule.
+    Raises ``HostileWheel`` with the file and the rule.
     """
     try:
         zipfiles.check_entries(entries, size)
@@ -64,7 +64,6 @@ def check_directory(filename: str, entries: Sequence[zipfile.ZipInfo], size: int
             raise HostileWheel(
                 filename, path, "it is there more than once, and chance decides which of them is installed"
             )
-    return tuple(_notices(paths))
 
 
 def _check_entry(filename: str, entry: zipfile.ZipInfo) -> None:
@@ -143,21 +142,21 @@ def _is_of_environment(place: str) -> bool:
     )
 
 
-def _notices(paths: Iterable[str]) -> Iterator[WheelNotice]:
+def find_notices(paths: Iterable[str]) -> Iterator[WheelNotice]:
+    """Yield notices on what is allowed and unusual among the *paths* that a wheel installs into ``site-packages``."""
     spellings: dict[str, str] = {}
     shadows = set()
-    for path in paths:
-        name = installed_path(path)
+    for name in paths:
         if "/" not in name and is_start_up_file(name):
-            yield WheelNotice(path=path, sentence=f"lines of it run: {_START_UP}", start_up=True)
+            yield WheelNotice(path=name, sentence=f"lines of it run: {_START_UP}", start_up=True)
         top = name.partition("/")[0].partition(".")[0]
         is_module = "/" in name or name.endswith((".py", ".so", ".pyc"))
-        if is_module and top in sys.stdlib_module_names and top not in shadows and not path.endswith(".dist-info"):
+        if is_module and top in sys.stdlib_module_names and top not in shadows and not name.endswith(".dist-info"):
             shadows.add(top)
-            yield WheelNotice(path=path, sentence=f"it has the name of the standard library's {top}, which comes first")
+            yield WheelNotice(path=name, sentence=f"it has the name of the standard library's {top}, which comes first")
         other = spellings.setdefault(name.casefold(), name)
         if other != name:
-            yield WheelNotice(path=path, sentence=f"where case does not count it takes the place of {other}")
+            yield WheelNotice(path=name, sentence=f"where case does not count it takes the place of {other}")
 
 
 def is_start_up_file(name: str) -> bool:

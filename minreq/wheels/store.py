@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from filelock import FileLock, Timeout
 from packaging.utils import NormalizedName
 
-from minreq.errors import HashMismatch, HashMissing, StoreUnwritable
+from minreq.errors import HashMismatch, HashMissing, StoreChanged, StoreUnwritable
 from minreq.model import Sdist, Wheel
-from minreq.system import temporary
+from minreq.system import regularfile, temporary
 from minreq.system.temporary import TemporaryFolder
-from minreq.wheels import bytecode, rules
+from minreq.wheels import bytecode, rules, storedtree
+from minreq.wheels.bytecode import BytecodeRecord
 from minreq.wheels.rules import WheelNotice
-from minreq.wheels.unpacking import read_record, unpack
-
-_CHUNK = 1 << 20
-
-#: The file with the notices on a wheel, beside its unpacked files.
-_NOTICES = "remarks.json"
+from minreq.wheels.storedtree import CheckedTrees, TreeDamaged, TreeIndex
+from minreq.wheels.unpacking import hash_files, unpack
 
 _DAY = 24 * 60 * 60
 #: Seconds after which a leftover is removed: no run takes that long to finish it.
@@ -46,6 +42,8 @@ class Downloader(Protocol):
 class Store:
     """A folder of archives and of their unpacked trees, both named by the archive's SHA-256.
 
+    What is stored is used only after a check: an archive has its hash, and a tree has the files of its archive. With
+    *check_all* each file of a tree is hashed, without it those that changed since the last check; see `storedtree`.
     Several processes may use one store at the same time: a file or folder with its final name is complete.
     """
 
@@ -57,15 +55,20 @@ class Store:
         on_fetched: Callable[[str, int], None] | None = None,
         allow_pth: Iterable[NormalizedName] = (),
         on_notice: Callable[[str], None] | None = None,
+        on_damage: Callable[[str], None] | None = None,
+        check_all: bool = False,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         #: Distributions whose start-up files are kept. The store never runs them.
         self._allow_pth = frozenset(allow_pth)
         #: Called once for each notice on a wheel, with a sentence.
         self._on_notice = on_notice or (lambda _sentence: None)
+        #: Called with a sentence when something in the store was damaged and is made anew.
+        self._on_damage = on_damage or (lambda _sentence: None)
+        self._check_all = check_all
         self._reported: set[str] = set()
-        #: Trees that this store has checked to be complete.
-        self._complete_trees: set[Path] = set()
+        self._trees = CheckedTrees()
+        self._notices: dict[Path, tuple[WheelNotice, ...]] = {}
         #: Contains each distribution as ``SHA-256/lib``.
         self.unpacked_folder = folder / "unpacked"
         #: On the file system of the store, so that files can be moved or linked from here without a copy.
@@ -75,7 +78,7 @@ class Store:
         self._on_fetched = on_fetched or (lambda _filename, _size: None)
 
     def fetch(self, wheel: Wheel | Sdist) -> Path:
-        """Return the path of the archive, and download it if the store does not hold it. Its hash is checked.
+        """Return the path of the archive; download it if the store does not hold it with its hash.
 
         Raises ``HashMismatch``, ``HashMissing``, ``StoreUnwritable``, and the errors of the download.
         """
@@ -83,14 +86,24 @@ class Store:
             raise HashMissing(wheel.filename)
         final = self._archive_path(wheel)
         with self._lock(wheel.sha256):
-            if not final.exists():
+            if not self._has_archive(wheel, final):
                 self._download(wheel, final)
             _mark_as_used(final.parent)
         return final
 
     def holds(self, wheel: Wheel | Sdist) -> bool:
         """Whether the store has the archive, so that it is not downloaded."""
-        return wheel.sha256 is not None and self._archive_path(wheel).exists()
+        return wheel.sha256 is not None and regularfile.is_regular(self._archive_path(wheel))
+
+    def holds_intact(self, wheel: Wheel | Sdist) -> bool:
+        """Whether the store has the archive with its hash; anything else in its place is removed.
+
+        For files of a lock, which have no URL to download them from. Raises ``StoreUnwritable``.
+        """
+        if wheel.sha256 is None:
+            return False
+        with self._lock(wheel.sha256):
+            return self._has_archive(wheel, self._archive_path(wheel))
 
     def unpack(self, wheel: Wheel) -> Path:
         """Return the folder with the files that the wheel installs into ``site-packages``; unpack it if needed.
@@ -107,79 +120,113 @@ class Store:
         ``purelib`` and ``platlib`` share ``lib``. Start-up files are unpacked whether they are allowed or not. Raises
         ``HostileWheel``, ``BrokenWheel``, and the errors of `fetch`.
         """
-        archive = self.fetch(wheel)
-        final = self.unpacked_folder / str(wheel.sha256)
+        if wheel.sha256 is None:
+            raise HashMissing(wheel.filename)
+        tree = self.unpacked_folder / wheel.sha256
+        if tree in self._trees and tree.is_dir():
+            return tree
         with self._lock(f"{wheel.sha256}-unpacked"):
-            self._remove_damaged_files(final)
-            if not final.exists():
-                archive = self._refetch_if_damaged(wheel, archive)
-                temporary_folder = self._temporary_folder()
-                unfinished = temporary_folder.path
-                try:
-                    notices = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256)
-                    (unfinished / _NOTICES).write_text(json.dumps([asdict(each) for each in notices]), "utf-8")
-                    final.parent.mkdir(parents=True, exist_ok=True)
-                    unfinished.replace(final)
-                except OSError as error:
-                    raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
-                finally:
-                    temporary_folder.remove()
-            _mark_as_used(final)
-        return final
+            try:
+                index = self._check_stored_tree(wheel, tree)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            self._trees.add(tree, index or self._unpack_anew(wheel, tree))
+            _mark_as_used(tree)
+            _mark_as_used(self._archive_path(wheel).parent)
+        return tree
 
     def allows_start_up(self, wheel: Wheel) -> bool:
         """Whether the start-up files of *wheel* may run."""
         return wheel.name in self._allow_pth
 
-    def _remove_damaged_files(self, tree: Path) -> None:
-        """Remove *tree* if it is not complete, else its compiled files that cannot be trusted."""
-        try:
-            if tree.exists() and not self._is_complete(tree):
-                shutil.rmtree(tree)
-        except OSError as error:
-            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+    def record_bytecode(self, tree: Path, path: str, record: BytecodeRecord) -> None:
+        """Record that the compiler of this process made the file *path* below *tree*. Raises ``OSError``."""
+        bytecode.write_record(tree, path, record)
+        self._trees.add_record(tree, path, record)
 
-    def _refetch_if_damaged(self, wheel: Wheel, archive: Path) -> Path:
-        """Return the archive; download it again if it was damaged in the store."""
-        if sha256(archive) != wheel.sha256:
-            archive.unlink()
-            return self.fetch(wheel)
-        return archive
+    def check_unchanged(self) -> None:
+        """Check that no run changed a tree, where nothing but hooks of Python keeps it from that.
 
-    def _is_complete(self, tree: Path) -> bool:
-        """Whether all files of an unpacked wheel have the size in RECORD; each tree is checked once.
-
-        This finds what a full disk or a crash leaves. Hashing all files would take longer than many locks. Compiled
-        files are not in RECORD: those that cannot be trusted are removed.
+        Bytecode that another process than this one wrote is removed. Raises ``StoreChanged``.
         """
-        if tree not in self._complete_trees:
-            lib = tree / "lib"
-            rows = read_record(lib)
-            try:
-                complete = (
-                    bool(rows)
-                    and all(
-                        # A root may have five thousand files: Path objects would take most of the time.
-                        os.stat(f"{lib}/{path}").st_size == int(size)  # noqa: PTH116
-                        for path, _, size in rows
-                        if size and path[:3] != "../"
-                    )
-                )
-            except (OSError, ValueError):
-                complete = False
-            if not complete:
-                return False
-            bytecode.remove_untrusted_bytecode(tree)
-            self._complete_trees.add(tree)
-        return True
+        try:
+            self._trees.check_again()
+        except TreeDamaged as error:
+            raise StoreChanged(self.folder, str(error)) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
 
-    def _report_notices(self, wheel: Wheel, final: Path) -> None:
+    def find_other_writers(self) -> str:
+        """Return a sentence where other users can write into the store or the folder around it, else ""."""
+        for folder in (self.folder.parent, self.folder):
+            with suppress(OSError):
+                status = folder.stat()
+                if status.st_uid not in {os.geteuid(), 0}:
+                    return f"the cache folder {folder} belongs to another user, who can change what minreq runs"
+                if status.st_mode & stat.S_IWOTH:
+                    return f"all users can write into the cache folder {folder}, and change what minreq runs"
+        return ""
+
+    def _check_stored_tree(self, wheel: Wheel, tree: Path) -> TreeIndex | None:
+        """Return the index of *tree*; remove the tree and return ``None`` where it has not the files of its archive."""
+        if not os.path.lexists(tree):
+            return None
+        known = expected = None if self._check_all else storedtree.read_index(tree)
+        if expected is None or expected.archive != storedtree.file_status(self._archive_path(wheel)):
+            archive = self.fetch(wheel)
+            expected = expected or TreeIndex(hashes=hash_files(archive))
+            expected = replace(expected, archive=storedtree.file_status(archive))
+        try:
+            index = storedtree.check_tree(tree, expected)
+        except TreeDamaged as error:
+            self._on_damage(f"{wheel.filename} was damaged in the store and is unpacked again: {error}")
+            regularfile.remove_any(tree)
+            return None
+        if index != known:
+            storedtree.write_index(tree, index, self.scratch_folder)
+        return index
+
+    def _unpack_anew(self, wheel: Wheel, tree: Path) -> TreeIndex:
+        archive = self.fetch(wheel)
+        temporary_folder = self._temporary_folder()
+        unfinished = temporary_folder.path
+        try:
+            hashes = unpack(archive, unfinished, metadata_sha256=wheel.metadata_sha256)
+            index = storedtree.read_statuses(unfinished, hashes, archive)
+            storedtree.write_index(unfinished, index, self.scratch_folder)
+            tree.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.replace(tree)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        finally:
+            temporary_folder.remove()
+        return index
+
+    def _has_archive(self, wheel: Wheel | Sdist, archive: Path) -> bool:
+        """Whether *archive* is there with the hash of *wheel*; remove anything else in its place."""
+        if not os.path.lexists(archive):
+            return False
+        try:
+            if regularfile.sha256(archive) == wheel.sha256:
+                return True
+            problem = "it does not have its hash"
+        except OSError as error:
+            problem = error.strerror or str(error)
+        self._on_damage(f"{wheel.filename} was damaged in the store and is removed from it: {problem}")
+        try:
+            regularfile.remove_any(archive)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return False
+
+    def _report_notices(self, wheel: Wheel, tree: Path) -> None:
         """Report the notices on *wheel*; raise ``HostileWheel`` when one of them is not allowed.
 
         The wheel may have been unpacked for another lock, which allowed more.
         """
-        file = final / _NOTICES
-        notices = [WheelNotice(**each) for each in json.loads(file.read_text("utf-8"))] if file.exists() else []
+        if tree not in self._notices:
+            self._notices[tree] = tuple(rules.find_notices(self._trees[tree].installed_paths))
+        notices = self._notices[tree]
         if not self.allows_start_up(wheel):
             rules.check_start_up(wheel.filename, wheel.name, notices)
         for notice in notices:
@@ -188,9 +235,12 @@ class Store:
                 self._reported.add(sentence)
                 self._on_notice(sentence)
 
+    def _unwritable(self, error: OSError) -> StoreUnwritable:
+        return StoreUnwritable(self.folder, error.strerror or str(error))
+
     def _archive_path(self, wheel: Wheel | Sdist) -> Path:
         digest = str(wheel.sha256)
-        return self._folder / "wheels" / digest[:2] / digest / wheel.filename
+        return self.folder / "wheels" / digest[:2] / digest / wheel.filename
 
     def _download(self, wheel: Wheel | Sdist, final: Path) -> None:
         temporary_folder = self._temporary_folder()
@@ -198,14 +248,14 @@ class Store:
             partial = temporary_folder.path / wheel.filename
             with partial.open("wb") as file:
                 self._source.download(wheel, file)
-            found = sha256(partial)
+            found = regularfile.sha256(partial)
             if found != wheel.sha256:
                 raise HashMismatch(wheel.filename, str(wheel.sha256), found)
             self._on_fetched(wheel.filename, partial.stat().st_size)
             final.parent.mkdir(parents=True, exist_ok=True)
             partial.replace(final)
         except OSError as error:
-            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+            raise self._unwritable(error) from error
         finally:
             temporary_folder.remove()
 
@@ -214,15 +264,15 @@ class Store:
             self.scratch_folder.mkdir(parents=True, exist_ok=True)
             return TemporaryFolder(self.scratch_folder)
         except OSError as error:
-            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
         try:
-            lock = _lock(self._folder, name)
+            lock = _lock(self.folder, name)
             lock.acquire()
         except OSError as error:
-            raise StoreUnwritable(self._folder, error.strerror or str(error)) from error
+            raise self._unwritable(error) from error
         try:
             yield
         finally:
@@ -295,18 +345,13 @@ def _mark_as_used(path: Path) -> None:
 
 
 def _lock(folder: Path, name: str) -> FileLock:
-    return FileLock(_make_folder(folder / "locks") / name)
+    file = _make_folder(folder / "locks") / name
+    # Some versions of filelock would follow a link, or wait for a pipe.
+    if os.path.lexists(file) and not (regularfile.is_regular(file) and os.access(file, os.R_OK | os.W_OK)):
+        regularfile.remove_any(file)
+    return FileLock(file)
 
 
 def _make_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def sha256(file: Path) -> str:
-    """Return the hex SHA-256 of *file*."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

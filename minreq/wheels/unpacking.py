@@ -6,47 +6,54 @@ import base64
 import csv
 import hashlib
 import io
+import os
 import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
-from installer.records import RecordEntry
+from installer.records import Hash, RecordEntry
+from installer.scripts import Script
 from installer.sources import WheelFile
-from installer.utils import Scheme
+from installer.utils import Scheme, copyfileobj_with_hashing
 from packaging.utils import parse_wheel_filename
 
 from minreq.errors import BrokenWheel, HostileWheel
 from minreq.system import regularfile, zipfiles
 from minreq.wheels import rules
-from minreq.wheels.rules import WheelNotice
 from minreq.wheels.ziplayout import check_layout
+
+if TYPE_CHECKING:
+    from installer.scripts import ScriptSection
 
 _CHUNK = 1 << 20
 
 
-def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -> tuple[WheelNotice, ...]:
+def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -> dict[str, str]:
     """Unpack the wheel *archive* below *folder*: ``lib`` for modules and metadata, ``bin``, ``include``, ``data``.
 
     Nothing in it is run or compiled. *metadata_sha256* is the hash of the metadata that the index showed for the wheel,
-    if it did (PEP 658). Return notices on what is unusual, start-up files among it. Raises ``HostileWheel`` and
+    if it did (PEP 658). Return the hex SHA-256 of each file by its path below *folder*. Raises ``HostileWheel`` and
     ``BrokenWheel``.
     """
-    schemes = {
-        "purelib": str(folder / "lib"),
-        "platlib": str(folder / "lib"),
-        "scripts": str(folder / "bin"),
-        "headers": str(folder / "include"),
-        "data": str(folder / "data"),
-    }
     (folder / "lib").mkdir()
+    return _install(archive, _Destination(folder), metadata_sha256)
+
+
+def hash_files(archive: Path) -> dict[str, str]:
+    """Return what `unpack` returns for the wheel *archive*, and write nothing; raise as `unpack` does."""
+    return _install(archive, _HashingDestination(Path("/")), None)
+
+
+def _install(archive: Path, destination: _HashingDestination, metadata_sha256: str | None) -> dict[str, str]:
+    """Check *archive* and install it into *destination*; return the hash of each file."""
     try:
         with regularfile.open_stream(archive) as stream, zipfile.ZipFile(archive) as file, warnings.catch_warnings():
-            notices = rules.check_directory(archive.name, file.infolist(), archive.stat().st_size)
+            rules.check_directory(archive.name, file.infolist(), archive.stat().st_size)
             check_layout(archive.name, stream, file.infolist())
             name, version, _, _ = parse_wheel_filename(archive.name)
             warnings.simplefilter("ignore", RuntimeWarning)  # installer warns that it skips compiled files.
@@ -55,7 +62,6 @@ def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -
             metadata = source.read_dist_info("METADATA")
             place = f"{source.dist_info_dir}/METADATA"
             rules.check_metadata(archive.name, place, metadata, name=name, version=version)
-            destination = _Destination(schemes, interpreter="python", script_kind="posix")
             destination.expect_record(archive.name, record)
             install(source, destination, additional_metadata={})
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
@@ -69,7 +75,7 @@ def unpack(archive: Path, folder: Path, *, metadata_sha256: str | None = None) -
         AssertionError,  # installer raises it for a RECORD with wrong columns.
     ) as error:
         raise BrokenWheel(archive.name, str(error) or type(error).__name__) from error
-    return notices
+    return destination.hashes
 
 
 def read_record(tree: Path) -> Sequence[Sequence[str]]:
@@ -129,7 +135,44 @@ def _encode_digest(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-class _Destination(SchemeDictionaryDestination):
+class _HashingDestination(SchemeDictionaryDestination):
+    """Computes the hashes of the files that an installer would write, and writes none."""
+
+    def __init__(self, folder: Path) -> None:
+        schemes = {
+            "purelib": str(folder / "lib"),
+            "platlib": str(folder / "lib"),
+            "scripts": str(folder / "bin"),
+            "headers": str(folder / "include"),
+            "data": str(folder / "data"),
+        }
+        super().__init__(schemes, interpreter="python", script_kind="posix")
+        #: The hex SHA-256 of each file, by its path below *folder*.
+        self.hashes: dict[str, str] = {}
+
+    def expect_record(self, filename: str, record: Sequence[Sequence[str]]) -> None:
+        """Ignore the RECORD: it was compared when the files were written."""
+
+    def write_to_fs(self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool) -> RecordEntry:  # noqa: FBT001 - As inherited.
+        """Return the entry of RECORD for a file."""
+        entry = self._write(scheme, path, stream, is_executable)
+        if entry.hash_ is not None:
+            digest = base64.urlsafe_b64decode(f"{entry.hash_.value}=").hex()
+            self.hashes[f"{Path(self.scheme_dict[scheme]).name}/{path}"] = digest
+        return entry
+
+    def write_script(self, name: str, module: str, attr: str, section: ScriptSection) -> RecordEntry:
+        """Return the entry of RECORD for the script of an entry point."""
+        path, content = Script(name, module, attr, section).generate(self.interpreter, self.script_kind)
+        return self.write_to_fs(Scheme("scripts"), path, io.BytesIO(content), is_executable=True)
+
+    def _write(self, _scheme: Scheme, path: str, stream: BinaryIO, _is_executable: bool) -> RecordEntry:  # noqa: FBT001
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - A device is no path of a wheel.
+            digest, size = copyfileobj_with_hashing(stream, nowhere, self.hash_algorithm)
+        return RecordEntry(path, Hash(self.hash_algorithm, digest), size)
+
+
+class _Destination(_HashingDestination):
     """Writes files and compares their hashes, which are computed while writing, with RECORD."""
 
     def expect_record(self, filename: str, record: Sequence[Sequence[str]]) -> None:
@@ -158,3 +201,10 @@ class _Destination(SchemeDictionaryDestination):
             return f"{algorithm}={entry.hash_.value}"
         content = Path(self.scheme_dict[scheme], entry.path).read_bytes()
         return f"{algorithm}={_encode_digest(hashlib.new(algorithm, content).digest())}"
+
+    def write_script(self, name: str, module: str, attr: str, section: ScriptSection) -> RecordEntry:
+        """Write the script of an entry point."""
+        return SchemeDictionaryDestination.write_script(self, name, module, attr, section)
+
+    def _write(self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool) -> RecordEntry:  # noqa: FBT001
+        return SchemeDictionaryDestination.write_to_fs(self, scheme, path, stream, is_executable)
