@@ -186,7 +186,9 @@ def _fetch_missing(
             require_sandbox=settings.require_sandbox,
             note=reporter.note,
         )
-        finder = PinnedFileFinder(index=index, platform=interpreter.platform, build=builder.build, holds=store.holds_intact)
+        finder = PinnedFileFinder(
+            index=index, platform=interpreter.platform, build=builder.build, holds=store.holds_intact
+        )
         found = finder.find(lock, missing)
         if not found.complete:
             raise PinnedFilesMissing(str(settings.lock), found.faults)

@@ -22,6 +22,7 @@ from minreq.cli.wording import describe_evidence, describe_place
 from minreq.config import STDOUT, Settings
 from minreq.model import Answer, Failure, QuestionKind
 from minreq.reporting import Step
+from minreq.system import cachefile
 
 SETTINGS = Settings(cache_dir=Path("cache"), providers=("openai", "bedrock"))
 
@@ -261,7 +262,7 @@ def test_durations(tmp_path: Path) -> None:
     write_duration(tmp_path, "lock b", 2)
     assert (read_duration(tmp_path, "lock a"), read_duration(tmp_path, "lock b")) == (12.3, 2.0)
     for damage in (b"", b"[", b"[]", b"{}", b'{"x": {}}', b"[" * 60_000):
-        (tmp_path / "durations.json").write_bytes(damage)
+        cachefile.write(tmp_path / "durations.json", damage, tmp_path)
         assert read_duration(tmp_path, "lock a") is None
     write_duration(tmp_path, "lock a", 1)
     assert read_duration(tmp_path, "lock a") == 1.0

@@ -93,6 +93,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 #: The kinds of files, in groups that are damaged together: no kind hides another one of its group.
 GROUPS = {
     "records": (
+        "durations.json",
         "index/.gitignore",
         "index/pages.sqlite",
         "index/wheels/*/*.members",

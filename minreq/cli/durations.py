@@ -7,12 +7,9 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from minreq.errors import MinreqError
-from minreq.lockfile import writing
-from minreq.system import regularfile
+from minreq.system import cachefile
 
 _FILENAME = "durations.json"
-_MAX_BYTES = 1 << 16
 #: More locks than one person makes; the oldest are forgotten.
 _MAX_LOCKS = 200
 
@@ -29,13 +26,12 @@ def write_duration(cache_dir: Path, command: str, seconds: float) -> None:
     durations.pop(_key(command), None)
     durations[_key(command)] = round(float(seconds), 1)
     latest = dict([*durations.items()][-_MAX_LOCKS:])
-    with suppress(OSError, MinreqError):
-        writing.write_files({cache_dir / _FILENAME: json.dumps(latest)})
+    cachefile.write(cache_dir / _FILENAME, json.dumps(latest).encode(), cache_dir)
 
 
 def _read(cache_dir: Path) -> dict[str, object]:
-    with suppress(OSError, ValueError, RecursionError):
-        document = json.loads(regularfile.read(cache_dir / _FILENAME, _MAX_BYTES))
+    with suppress(ValueError, RecursionError):
+        document = json.loads(cachefile.read(cache_dir / _FILENAME) or b"")
         if isinstance(document, dict):
             return document
     return {}

@@ -139,11 +139,12 @@ class Backend:
         environment = self.run_folder.environment(self._variables(extra_environ or {}), seed=0)
         # Outside of the folder that the process may write into.
         with temporary.make_temporary_folder() as outside, (outside / "output").open("w+b") as output:
+            (outside / "launcher").mkdir()
             process = start_isolated(
                 self.isolation,
                 [python, str(own / "call.py"), hook, str(own)],
-                # The launcher uses the first folder for itself, and only once.
-                Access(writable=own, also_writable=(self.folder,), merged=self.run_folder.merged),
+                # The launcher uses the first folder for itself, only once, and not in another one of these.
+                Access(writable=outside / "launcher", also_writable=(self.folder,), merged=self.run_folder.merged),
                 environment=environment,
                 folder=Path(cwd or self.folder),
                 stdout=output,
