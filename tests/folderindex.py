@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 from wheelhouse import Wheelhouse
 
-from minreq.errors import NoWheel, ProjectNotFound
+from minreq.errors import HashMismatch, NoWheel, ProjectNotFound
 from minreq.model import Member, Metadata, Sdist, Wheel
 
 
@@ -54,6 +55,11 @@ class FolderIndex:
             extras=frozenset(map(canonicalize_name, core.provides_extra or ())),
             requires_python=core.requires_python,
         )
+
+    def check_hash(self, wheel: Wheel) -> None:
+        found = hashlib.sha256(_path(wheel).read_bytes()).hexdigest()
+        if found != wheel.sha256:
+            raise HashMismatch(wheel.filename, str(wheel.sha256), found)
 
     def members(self, wheel: Wheel) -> tuple[Member, ...]:
         with zipfile.ZipFile(_path(wheel)) as archive:

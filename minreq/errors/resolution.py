@@ -7,6 +7,9 @@ from datetime import datetime
 
 from minreq.errors.branches import ResolutionFailure
 
+#: A sentence names this many versions that cannot be used, each with its reason.
+_SHOWN_REASONS = 3
+
 
 class NoWheel(ResolutionFailure):
     """A release has no wheel that fits, and building one is not possible."""
@@ -51,9 +54,9 @@ class NoVersion(ResolutionFailure):
             )
         if not self.unfit:
             return f"{problem}; {newest}"
-        version, why = next(iter(self.unfit.items()))
-        more = f", and {len(self.unfit) - 1} more cannot be used" if len(self.unfit) > 1 else ""
-        return f"{problem}: {self.project} {version} {why}{more}; {newest}"
+        reasons = [f"{self.project} {version} {why}" for version, why in [*self.unfit.items()][:_SHOWN_REASONS]]
+        more = len(self.unfit) - len(reasons)
+        return f"{problem}: {', '.join(reasons)}{f', and {more} more cannot be used' if more else ''}; {newest}"
 
 
 class PythonNotSupported(ResolutionFailure):

@@ -161,6 +161,16 @@ class IndexClient:
         """
         self._reader.download(wheel, to)
 
+    def check_hash(self, wheel: Wheel) -> None:
+        """Read the whole wheel, and raise :class:`HashMismatch` where it has another hash than the index gives.
+
+        Raises :class:`ArchiveUnreadable` for a file of this machine that cannot be read, and what the network does.
+        """
+        if wheel.sha256 is not None:
+            found = self._reader.hash(wheel)
+            if found != wheel.sha256:
+                raise HashMismatch(wheel.filename, wheel.sha256, found)
+
     def _listing(self, name: NormalizedName) -> Listing:
         return self._listings.get(name, partial(self._read_listing, name))
 

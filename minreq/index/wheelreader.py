@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tempfile
@@ -31,6 +32,8 @@ from minreq.system.onceperkey import OncePerKey
 _TAIL_SHARE = 48
 _TAIL_MIN = 64 << 10
 _TAIL_MAX = 1 << 20
+
+_CHUNK = 1 << 20
 
 #: Archives that stay open with their fetched parts, so that metadata, directory and contents need one first request,
 #: and a small archive no other; most are some 100 KB.
@@ -114,6 +117,20 @@ class WheelReader:
         with stream:
             shutil.copyfileobj(stream, to)
 
+    def hash(self, wheel: Wheel) -> str:
+        """Return the SHA-256 of the whole archive.
+
+        Raises :class:`ArchiveUnreadable` and what the network does.
+        """
+        digest = hashlib.sha256()
+        try:
+            with self._whole.get(wheel, partial(self._fetch_whole, wheel)).open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
+        return digest.hexdigest()
+
     def _fetched_bytes(self, wheel: Wheel) -> bytes | None:
         """Return the whole archive where range requests have fetched all of it, as of a small one."""
         with self._lock:
@@ -171,7 +188,7 @@ class WheelReader:
     def _fetch_part(self, wheel: Wheel, start: int, stop: int) -> bytes:
         part = self._session.part(wheel.url, start, stop - start)
         if len(part.body) != stop - start:
-            raise ArchiveUnreadable(wheel.filename, wheel.url, f"bytes {start} to {stop} came incomplete")
+            raise SizeMismatch(wheel.url, stop - start, len(part.body))
         return part.body
 
     def _fetch_whole(self, wheel: Wheel) -> Path:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from minreq.errors import ProjectNotFound
-from minreq.resolver.finder import Release, ReleaseFinder
-from minreq.resolver.provider import Cause, Pin, Provider, RequirementChains, format_origin, format_requirement
+from minreq.resolver.finder import PlatformNames, ReleaseFinder
+from minreq.resolver.provider import (
+    Cause,
+    KeyRequirement,
+    Pin,
+    Provider,
+    RequirementChains,
+    format_origin,
+    format_requirement,
+)
+from minreq.resolver.releases import Release, is_pin
+
+#: A sentence names this many versions that cannot be used, each with its reason.
+_SHOWN_PROBLEMS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,11 @@ class Conflict:
     def is_from_user(self) -> bool:
         """Whether the user requires the project."""
         return any(requirement.origin is not None for requirement, _ in self.causes)
+
+    @property
+    def platforms(self) -> PlatformNames:
+        """Where the project is required."""
+        return frozenset().union(*(requirement.platforms for requirement, _ in self.causes))
 
     @property
     def not_on_index(self) -> bool:
@@ -59,8 +76,8 @@ class ConflictExplainer:
         for cause in causes:
             if cause.requirement.blocker is not None:
                 return f"{self._describe(cause, subject)}, and {cause.requirement.blocker.reason}"
-            if not self._has_usable_version(name, cause.requirement.specifier):
-                found = self._describe_index(name, cause.requirement.specifier)
+            if not self._has_usable_version(cause.requirement):
+                found = self._describe_index(cause.requirement)
                 return f"{self._describe(cause, subject)}, and {found}"
         limiting = [cause for cause in causes if cause.requirement.specifier] or causes
         packages = [self._describe(cause, subject) for cause in limiting if cause.parent is not None]
@@ -108,23 +125,41 @@ class ConflictExplainer:
         chain = f" (through {', '.join(names)})" if names else ""
         return f"{first}{extra}{chain}"
 
-    def _has_usable_version(self, name: NormalizedName, specifier: SpecifierSet) -> bool:
-        """Return whether a version that satisfies *specifier* can be installed, whatever the other requirements."""
-        try:
-            versions = specifier.filter(self._finder.project_files(name).versions)
-        except ProjectNotFound:
-            return False
-        return any(isinstance(self._finder.evaluate(name, version), Release) for version in versions)
+    def _has_usable_version(self, requirement: KeyRequirement) -> bool:
+        """Return whether a version that satisfies *requirement* can be installed, whatever the other requirements."""
+        found = (self._find_problem(requirement, version) for version in self._versions(requirement))
+        return any(problem is None for problem in found)
 
-    def _describe_index(self, name: NormalizedName, specifier: SpecifierSet) -> str:
-        """Return what the index has of a project, no usable version of which satisfies *specifier*."""
+    def _describe_index(self, requirement: KeyRequirement) -> str:
+        """Return what the index has of a project, no usable version of which satisfies *requirement*."""
+        name = requirement.key.name
         try:
-            versions = specifier.filter(self._finder.project_files(name).versions)
+            self._finder.project_files(name)
         except ProjectNotFound:
             return f"the index has no project {name}"
-        for version in versions:
-            return f"{name} {version} {self._finder.evaluate(name, version)}"
+        versions = self._versions(requirement)
+        if versions:
+            problems = [f"{name} {v} {self._find_problem(requirement, v)}" for v in versions[:_SHOWN_PROBLEMS]]
+            more = len(versions) - len(problems)
+            return " and ".join([*problems, f"{more} more cannot be used"] if more else problems)
         newest = self._finder.newest_usable(name)
         if newest is None:
             return f"the index has no version of {name} that can be used"
         return f"the newest that can be used is {newest.version}"
+
+    def _versions(self, requirement: KeyRequirement) -> tuple[Version, ...]:
+        try:
+            return tuple(requirement.specifier.filter(self._finder.project_files(requirement.key.name).versions))
+        except ProjectNotFound:
+            return ()
+
+    def _find_problem(self, requirement: KeyRequirement, version: Version) -> str | None:
+        """Return why a version cannot be used, ``None`` where it can."""
+        name = requirement.key.name
+        release = self._finder.evaluate(name, version, requirement.platforms)
+        if not isinstance(release, Release):
+            return str(release)
+        if release.yanked is not None and not is_pin(requirement.specifier):
+            return f"is yanked: {release.yanked}".removesuffix(": ")
+        defect = self._finder.defects.get((name, version))
+        return None if defect is None else f"is unusable: {defect}"

@@ -32,6 +32,10 @@ class Index(Protocol):
         """Return the core metadata of the wheel."""
         ...
 
+    def check_hash(self, wheel: Wheel, /) -> None:
+        """Read the whole wheel, and raise `HashMismatch` where it has another hash than the index gives."""
+        ...
+
 
 class Builder(Protocol):
     """Builds a wheel for the host from a source distribution."""

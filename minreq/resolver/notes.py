@@ -8,8 +8,9 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Candidate
-from minreq.resolver.finder import Release, ReleaseFinder
+from minreq.resolver.finder import ReleaseFinder
 from minreq.resolver.provider import Relaxation, format_origin, format_requirement
+from minreq.resolver.releases import Release
 from minreq.resolver.search import Solution
 
 
@@ -27,6 +28,7 @@ def resolution_notes(
             *_override_notes(finder, solution, name),
             *_relaxation_notes(finder, solution, name, pins.get(name)),
             *_known_bad_notes(finder, pins.get(name)),
+            *_defect_notes(finder, name, pins.get(name)),
         )
     )
 
@@ -61,12 +63,21 @@ def _known_bad_notes(finder: ReleaseFinder, chosen: Candidate | None) -> Iterato
             yield f"{chosen.name} {version} is known to be malicious and was not considered"
 
 
+def _defect_notes(finder: ReleaseFinder, name: NormalizedName, chosen: Candidate | None) -> Iterator[str]:
+    # The resolution lists the unusable versions of the root among those passed over.
+    if name == finder.inputs.root_name:
+        return
+    for (project, version), defect in sorted(finder.defects.items()):
+        if project == name and (chosen is None or version > chosen.version):
+            yield f"{name} {version} is unusable, so it was passed over: {defect}"
+
+
 def _requirements_on(
     finder: ReleaseFinder, solution: Solution, name: NormalizedName
 ) -> Iterator[tuple[Requirement, Release]]:
     """Yield every requirement on *name* that packages of the solution have."""
     for key in sorted(solution.pins):
         release = solution.pins[key].release
-        for requirement in finder.requirements(release, key.extra):
-            if canonicalize_name(requirement.name) == name:
-                yield requirement, release
+        for each in finder.requirements(release, key.extra, solution.pins[key].platforms):
+            if each.name == name:
+                yield each.requirement, release

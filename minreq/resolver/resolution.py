@@ -13,10 +13,11 @@ from minreq.model import Candidate, Resolution
 from minreq.requirements import UserRequirement
 from minreq.resolver.background import BackgroundWork
 from minreq.resolver.conflict import ConflictExplainer
-from minreq.resolver.finder import Release, ReleaseFinder
+from minreq.resolver.finder import ReleaseFinder
 from minreq.resolver.inputs import ImportFinder, Index, ResolverInput
 from minreq.resolver.notes import resolution_notes
 from minreq.resolver.provider import Key, Provider, RequirementChains
+from minreq.resolver.releases import Release
 from minreq.resolver.rootsearch import RootChoice, RootSearch
 from minreq.resolver.search import Solution, solve
 
