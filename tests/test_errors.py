@@ -178,9 +178,10 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             "no version of a that can be used satisfies a>2: a 3.0 is yanked; the newest that can be used is 1.0",
         ),
         (
-            errors.NoVersion("a>2", "a", "1.0", {"4.0": "is yanked", "3.0": "is yanked"}),
+            errors.NoVersion("a>2", "a", "1.0", dict.fromkeys(["6.0", "5.0", "4.0", "3.0"], "is yanked")),
             (
-                "no version of a that can be used satisfies a>2: a 4.0 is yanked, and 1 more cannot be used; "
+                "no version of a that can be used satisfies a>2: a 6.0 is yanked, a 5.0 is yanked, a 4.0 is yanked, "
+                "and 1 more cannot be used; "
                 "the newest that can be used is 1.0"
             ),
         ),

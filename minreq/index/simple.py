@@ -276,8 +276,8 @@ def _split_link(base: str, link: str) -> tuple[str, str]:
 
 
 def _yank_reason(yanked: object) -> str | None:
-    # PEP 592, 691: "either a boolean ... or an arbitrary string" that is the reason.
-    return yanked if isinstance(yanked, str) else ("" if yanked else None)
+    # PEP 691: "either a boolean ... or a non empty, but otherwise arbitrary, string"; an empty one is false, as in pip.
+    return (yanked if isinstance(yanked, str) else "") if yanked else None
 
 
 def _digest(hashes: Mapping[str, Any]) -> str | None:
@@ -342,7 +342,7 @@ def _anchor_facts(anchor: Mapping[str, str | None], base: str) -> dict[str, Any]
     }
     if "data-yanked" in anchor:
         # PEP 592: "may have no value, or may have an arbitrary string as a value".
-        facts["yanked"] = anchor["data-yanked"] or ""
+        facts["yanked"] = anchor["data-yanked"] or True
     for key in ("core-metadata", "dist-info-metadata"):
         if f"data-{key}" in anchor:
             # PEP 658: "true", or "<hashname>=<hashvalue>".

@@ -251,7 +251,7 @@ class ReleaseFinder:
             return frozenset(each.name for each in self.inputs.platforms if applies(requirement, each, extra))
         except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
             wheel = self.wheel(release)
-            problem = f"the marker of {str(requirement)!r} has no value: {error}"
+            problem = f"the marker of {str(requirement)!r} has no value"
             raise ArchiveUnreadable(wheel.filename, wheel.url, problem) from error
 
     def _evaluate(self, name: NormalizedName, version: Version, platforms: PlatformNames) -> Release | Incompatibility:

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Candidate
 from minreq.resolver.finder import ReleaseFinder
-from minreq.resolver.provider import Relaxation, format_origin, format_requirement
+from minreq.resolver.provider import Key, Relaxation, format_origin, format_requirement
 from minreq.resolver.releases import Release
 from minreq.resolver.search import Solution
 
@@ -29,6 +29,7 @@ def resolution_notes(
             *_relaxation_notes(finder, solution, name, pins.get(name)),
             *_known_bad_notes(finder, pins.get(name)),
             *_defect_notes(finder, name, pins.get(name)),
+            *_foreign_notes(finder, solution, name, pins.get(name)),
         )
     )
 
@@ -70,6 +71,19 @@ def _defect_notes(finder: ReleaseFinder, name: NormalizedName, chosen: Candidate
     for (project, version), defect in sorted(finder.defects.items()):
         if project == name and (chosen is None or version > chosen.version):
             yield f"{name} {version} is unusable, so it was passed over: {defect}"
+
+
+def _foreign_notes(
+    finder: ReleaseFinder, solution: Solution, name: NormalizedName, chosen: Candidate | None
+) -> Iterator[str]:
+    host = finder.inputs.host
+    if chosen is None or chosen.sdist is not None or not chosen.wheel.tags.isdisjoint(host.tags):
+        return
+    platforms = ", ".join(each.name for each in finder.platforms(solution.pins[Key(name)].platforms))
+    yield (
+        f"{name} is required on {platforms} alone and has no wheel for the host: the smoke cannot show whether it is "
+        f"needed there; --include {name} keeps it"
+    )
 
 
 def _requirements_on(

@@ -176,16 +176,17 @@ class RootSearch:
         for version in sorted(inputs.known_bad.get(inputs.root_name, ())):
             if is_pin(specifier) and specifier.contains(version, prereleases=True):
                 raise KnownBadRelease(inputs.root_name, str(version))
-        incompatible: dict[Version, Incompatibility] = {}
+        label = f"{inputs.root_name}{specifier}"
+        unfit: dict[str, str] = {}
         for version in specifier.filter(self.finder.project_files(inputs.root_name).versions):
             result = self.finder.evaluate(inputs.root_name, version)
-            if isinstance(result, Incompatibility):
-                incompatible[version] = result
-        label = f"{inputs.root_name}{specifier}"
-        for version, each in incompatible.items():
-            if each.requires_python is not None:
-                raise PythonNotSupported(label, str(version), str(each.requires_python), str(each.python))
-        raise self._no_version(label, {str(version): str(reason) for version, reason in incompatible.items()})
+            if isinstance(result, Release):
+                unfit[str(version)] = f"is yanked: {result.yanked}".removesuffix(": ")
+            elif result.requires_python is not None:
+                raise PythonNotSupported(label, str(version), str(result.requires_python), str(result.python))
+            else:
+                unfit[str(version)] = str(result)
+        raise self._no_version(label, unfit)
 
     def _no_version(self, label: str, unfit: Mapping[str, str]) -> NoVersion:
         """Return the error that no version of the root can be used; *unfit* has the reasons by version."""
