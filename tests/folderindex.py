@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -15,6 +18,8 @@ from wheelhouse import Wheelhouse
 
 from minreq.errors import NoWheel, ProjectNotFound
 from minreq.model import Member, Metadata, Sdist, Wheel
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 class FolderIndex:
@@ -65,6 +70,12 @@ class FolderIndex:
         with zipfile.ZipFile(_path(wheel)) as archive:
             return {path: archive.read(path) for path in paths if path in archive.namelist()}
 
+    def identify(self, file: F) -> F:
+        """Compute the hashes as the index client does."""
+        content = _path(file).read_bytes()
+        others = frozenset(f"{name}:{hashlib.new(name, content).hexdigest()}" for name in ("md5", "sha384", "sha512"))
+        return replace(file, sha256=hashlib.sha256(content).hexdigest(), other_hashes=others)
+
     def build(self, sdist: Sdist) -> Wheel:
         """Return the wheel inside the source distribution of a wheelhouse, without running a build."""
         if sdist.name in self.only_binary:
@@ -85,5 +96,5 @@ class FolderIndex:
         )
 
 
-def _path(wheel: Wheel) -> Path:
+def _path(wheel: Wheel | Sdist) -> Path:
     return Path(url2pathname(urlsplit(wheel.url).path))

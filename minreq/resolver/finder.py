@@ -8,15 +8,16 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
+from packaging.markers import UndefinedComparison
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
-from minreq.errors import NoWheel, ProjectNotFound
+from minreq.errors import ArchiveUnreadable, NoWheel, ProjectNotFound
 from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
 from minreq.resolver.background import BackgroundWork
-from minreq.resolver.inputs import Index, ResolverInput
+from minreq.resolver.inputs import F, Index, ResolverInput
 
 ANY = SpecifierSet()
 
@@ -75,6 +76,16 @@ class ProjectFiles:
                 by_name.setdefault(file.filename, file)
         return tuple(file for file in by_name.values() if file.yanked is None) or tuple(by_name.values())
 
+    def spell_as(self, text: str | None) -> tuple[Version, ...]:
+        """Return the versions; the one that *text* spells in its spelling, if a file has that too (``===1.0.0``)."""
+        try:
+            spelled = None if text is None else Version(text)
+        except InvalidVersion:
+            spelled = None
+        if spelled is None or all(str(file.version) != str(spelled) for file in self._releases.get(spelled, ())):
+            return self.versions
+        return tuple(spelled if version == spelled else version for version in self.versions)
+
     def yank_reason(self, version: Version) -> str | None:
         """Return the reason, which may be empty, where all files of a version are yanked; else ``None``."""
         files = self.files(version)
@@ -119,9 +130,13 @@ class ReleaseFinder:
 
         return self.background.get(("files", name), work)
 
-    def evaluate(self, name: NormalizedName, version: Version) -> Release | Incompatibility:
-        """Return a version of the index as a release, or the reason why it cannot be installed."""
-        return self.background.get(("evaluate", name, version), lambda: self._evaluate(name, version))
+    def evaluate(self, name: NormalizedName, version: Version, *, spelled: bool = False) -> Release | Incompatibility:
+        """Return a version of the index as a release, or the reason why it cannot be installed.
+
+        *spelled*: only the files that spell the version so; ``1.0`` and ``1.0.0`` are one version.
+        """
+        key = str(version) if spelled else version
+        return self.background.get(("evaluate", name, key), lambda: self._evaluate(name, version, spelled=spelled))
 
     def matches(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
         """Yield the releases that satisfy *specifier* and the user's limits, the preferred ones first.
@@ -130,13 +145,20 @@ class ReleaseFinder:
         releases count as PEP 592 has it: where nothing else satisfies a pin by ``==`` or ``===``. Raises what
         `project_files` does.
         """
-        has_matches = False
-        for prereleases in (None, True):
+        has_matches, spelled = False, any(each.operator == "===" for each in specifier)
+        allowed = self.inputs.allows_prereleases(name)
+        for prereleases in (None, True) if allowed is None else (allowed,):
+            to_build: list[Release] = []
             for version in self._versions(name, specifier, prereleases=prereleases):
-                release = self.evaluate(name, version)
-                if isinstance(release, Release):
-                    has_matches = True
+                release = self.evaluate(name, version, spelled=spelled)
+                if isinstance(release, Incompatibility):
+                    continue
+                has_matches = True
+                if self.inputs.prefer_binary and release.wheel is None:
+                    to_build.append(release)
+                else:
                     yield release
+            yield from to_build
             if has_matches:
                 return
 
@@ -173,9 +195,9 @@ class ReleaseFinder:
         return Candidate(
             name=release.name,
             version=release.version,
-            wheel=wheel,
-            wheels=release.wheels or (wheel,),
-            sdist=release.sdist,
+            wheel=self._with_sha256(wheel),
+            wheels=tuple(map(self._with_sha256, release.wheels or (wheel,))),
+            sdist=release.sdist and self._with_sha256(release.sdist),
         )
 
     def metadata(self, release: Release) -> Metadata:
@@ -187,8 +209,15 @@ class ReleaseFinder:
         """Return the requirements of the release (``extra`` empty) or of one extra, on any of the platforms."""
 
         def work() -> tuple[Requirement, ...]:
-            platforms = self.inputs.platforms
-            return tuple(each for each in self.metadata(release).requires if applies(each, platforms, extra))
+            platforms, metadata = self.inputs.platforms, self.metadata(release)
+            if extra and extra not in metadata.extras:
+                return ()
+            try:
+                return tuple(each for each in metadata.requires if applies(each, platforms, extra))
+            except UndefinedComparison as error:
+                wheel = self.wheel(release)
+                problem = f"a marker in its metadata cannot be evaluated: {error}"
+                raise ArchiveUnreadable(wheel.filename, wheel.url, problem) from error
 
         return self.background.get(("requirements", release.name, release.version, extra), work)
 
@@ -213,10 +242,13 @@ class ReleaseFinder:
         self, name: NormalizedName, specifier: SpecifierSet, *, prereleases: bool | None
     ) -> Iterator[Version]:
         for limit in self.inputs.limits.get(name, ()):
+            if limit.requirement.url is not None:
+                return iter(())
             specifier &= limit.requirement.specifier
 
         def work() -> tuple[Version, ...]:
-            accepted = tuple(specifier.filter(project_files.versions, prereleases=prereleases))
+            versions = project_files.spell_as(next((s.version for s in specifier if s.operator == "==="), None))
+            accepted = tuple(specifier.filter(versions, prereleases=prereleases))
             preferred = self.inputs.preferred.get(name)
             return (preferred, *(v for v in accepted if v != preferred)) if preferred in accepted else accepted
 
@@ -230,19 +262,18 @@ class ReleaseFinder:
         builder = self.inputs.builder
         if release.sdist is None or builder is None:  # pragma: no cover - `_buildable` lets no such release pass.
             raise NoWheel(release.name, str(release.version), "there is nothing to build it from")
-        return builder.build(release.sdist)
+        return builder.build(self._with_sha256(release.sdist))
 
-    def _evaluate(self, name: NormalizedName, version: Version) -> Release | Incompatibility:
+    def _with_sha256(self, file: F) -> F:
+        """Return *file*; where its index gives no SHA-256, with that of the file."""
+        return file if file.sha256 is not None else self._index.identify(file)
+
+    def _evaluate(self, name: NormalizedName, version: Version, *, spelled: bool) -> Release | Incompatibility:
         if version in self.inputs.known_bad.get(name, ()):
             return Incompatibility(reason="is known to be malicious")
-        files = self.project_files(name).files(version)
-        if not files:
-            return Incompatibility(reason="has no file whose name can be read")
-        forbidden = self.inputs.forbidden_kind(name)
-        files = tuple(file for file in files if forbidden is None or not isinstance(file, forbidden))
-        if not files:
-            kind, option = ("source", "--only-binary") if forbidden is Sdist else ("wheels", "--no-binary")
-            return Incompatibility(reason=f"has only {kind}, which {option} forbids")
+        files = self._allowed_files(name, version, spelled=spelled)
+        if isinstance(files, Incompatibility):
+            return files
         for platform in self.inputs.platforms:
             compatible = tuple(file for file in files if supports(file.requires_python, platform))
             if not compatible:
@@ -257,13 +288,31 @@ class ReleaseFinder:
             if not any(wheel.tags & tags for wheel in wheels)
         ]
         if without_wheel:
-            return self._buildable(name, version, files, f"has no wheel for {' and '.join(without_wheel)}")
+            return self._buildable(name, files, f"has no wheel for {' and '.join(without_wheel)}")
         fitting = tuple(wheel for wheel in wheels if any(wheel.tags & tags for tags in self._tags))
         best = min((wheel for wheel in fitting if wheel.tags & self._tags[0]), key=self._preference)
-        return Release(name=name, version=version, wheels=fitting, wheel=best)
+        return Release(name=name, version=best.version, wheels=fitting, wheel=best)
+
+    def _allowed_files(
+        self, name: NormalizedName, version: Version, *, spelled: bool
+    ) -> tuple[Wheel | Sdist, ...] | Incompatibility:
+        """Return the files of a version that the rules of the user allow, at least one, or the reason."""
+        files = self.project_files(name).files(version)
+        files = tuple(file for file in files if not spelled or str(file.version) == str(version))
+        if not files:
+            return Incompatibility(reason="has no file whose name can be read")
+        forbidden = self.inputs.forbidden_kind(name)
+        files = tuple(file for file in files if forbidden is None or not isinstance(file, forbidden))
+        if not files:
+            kind, option = ("source", "--only-binary") if forbidden is Sdist else ("wheels", "--no-binary")
+            return Incompatibility(reason=f"has only {kind}, which {option} forbids")
+        rule = self.inputs.hash_rules.get(name)
+        if rule is not None and not (files := tuple(file for file in files if rule.allows(file, self._index))):
+            return Incompatibility(reason=f"has no file with a hash of {' and '.join(rule.places)}")
+        return files
 
     def _buildable(
-        self, name: NormalizedName, version: Version, files: tuple[Wheel | Sdist, ...], reason: str
+        self, name: NormalizedName, files: tuple[Wheel | Sdist, ...], reason: str
     ) -> Release | Incompatibility:
         sdist = next((file for file in files if isinstance(file, Sdist)), None)
         if sdist is None:
@@ -272,7 +321,7 @@ class ReleaseFinder:
             return Incompatibility(reason=f"{reason}, and its source is built for the host alone")
         if self.inputs.builder is None:
             return Incompatibility(reason=f"{reason}, and building its source is not allowed")
-        return Release(name=name, version=version, sdist=sdist)
+        return Release(name=name, version=sdist.version, sdist=sdist)
 
     def _preference(self, wheel: Wheel) -> tuple[int, tuple[int, str], str]:
         """Return a sort key, best first: the host's best tag, then the highest build number (binary distributions)."""
