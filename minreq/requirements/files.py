@@ -234,6 +234,7 @@ def _join(base: str, location: str) -> str:
         raise LineError(f"{location!r} has a NUL character")
     try:
         joined = urljoin(base, location) if _is_url(base) else _path_or_url(location)
+        urlsplit(joined)
     except ValueError as error:
         raise LineError(f"{location} is no URL: {error}") from error
     if _is_url(joined):

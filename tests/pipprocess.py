@@ -1,0 +1,69 @@
+"""A process that runs pip's `install --dry-run` again and again: importing pip takes longer than most of its runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from packaging.version import Version
+
+PIP = Version(version("pip"))
+
+#: Reads a line of JSON for each run, and answers with its status. pip writes to the two standard streams.
+_PROGRAM = """
+import json, os, sys
+from pip._internal.cli.main import main
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+for line in sys.stdin:
+    run = json.loads(line)
+    os.chdir(run["folder"])
+    for name in [each for each in os.environ if each.startswith("PIP_")]:
+        del os.environ[name]
+    os.environ.update(run["environment"])
+    try:
+        status = main(run["arguments"])
+    except SystemExit as error:
+        status = error.code
+    print(json.dumps(status), file=answers, flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pip:
+    """A running process."""
+
+    process: subprocess.Popen[str]
+
+    def resolve(self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str] | None:
+        """Return what pip would install, name to version; ``None`` where it refuses."""
+        report = folder / "report.json"
+        options = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report), *arguments]
+        fixed = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        run = {"folder": str(folder), "arguments": options, "environment": {**fixed, **environment}}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{json.dumps(run)}\n")
+        self.process.stdin.flush()
+        if json.loads(self.process.stdout.readline()):
+            return None
+        installed = json.loads(report.read_text("utf-8"))["install"]
+        return {each["metadata"]["name"]: each["metadata"]["version"] for each in installed}
+
+
+@contextmanager
+def start_pip() -> Iterator[Pip]:
+    """Start the process; it ends with the block."""
+    command = [sys.executable, "-c", _PROGRAM]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, encoding="utf-8", **pipes) as process:  # type: ignore[call-overload]
+        yield Pip(process)
+        assert process.stdin is not None
+        process.stdin.close()
