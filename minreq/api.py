@@ -80,7 +80,7 @@ def lock(
     smoke_files: Iterable[Path] = (),
     include: Iterable[str] = (),
     exclude: Iterable[str] = (),
-    requirement_files: Iterable[Path] = (),
+    requirement_files: Iterable[Path | str] = (),
     platforms: Iterable[str] = (),
     allow_unproven: bool = False,
     python: str | None = None,

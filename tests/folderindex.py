@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -13,9 +15,11 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 from wheelhouse import Wheelhouse
 
-from minreq.errors import HashMismatch, NoWheel, ProjectNotFound, SdistBuildFailed
+from minreq.errors import NoWheel, ProjectNotFound, SdistBuildFailed
 from minreq.index import archive, coremetadata
 from minreq.model import Member, Metadata, Sdist, Wheel
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 class FolderIndex:
@@ -48,11 +52,6 @@ class FolderIndex:
         with _path(wheel).open("rb") as file, archive.open_zip(file, wheel) as opened:
             return coremetadata.parse(archive.read_metadata(opened, wheel), wheel)
 
-    def check_hash(self, wheel: Wheel) -> None:
-        found = hashlib.sha256(_path(wheel).read_bytes()).hexdigest()
-        if found != wheel.sha256:
-            raise HashMismatch(wheel.filename, str(wheel.sha256), found)
-
     def members(self, wheel: Wheel) -> tuple[Member, ...]:
         with zipfile.ZipFile(_path(wheel)) as opened:
             return tuple(Member(path=info.filename, size=info.file_size) for info in opened.infolist())
@@ -62,6 +61,12 @@ class FolderIndex:
         self.paths += paths
         with zipfile.ZipFile(_path(wheel)) as opened:
             return {path: opened.read(path) for path in paths if path in opened.namelist()}
+
+    def identify(self, file: F) -> F:
+        """Compute the hashes as the index client does."""
+        content = _path(file).read_bytes()
+        others = frozenset(f"{name}:{hashlib.new(name, content).hexdigest()}" for name in ("md5", "sha384", "sha512"))
+        return replace(file, sha256=hashlib.sha256(content).hexdigest(), other_hashes=others)
 
     def build(self, sdist: Sdist) -> Wheel:
         """Return the wheel inside the source distribution of a wheelhouse, without running a build."""
@@ -85,5 +90,5 @@ class FolderIndex:
         )
 
 
-def _path(wheel: Wheel) -> Path:
+def _path(wheel: Wheel | Sdist) -> Path:
     return Path(url2pathname(urlsplit(wheel.url).path))

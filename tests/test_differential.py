@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import json
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 from urllib.parse import unquote
 
 import pytest
@@ -28,6 +27,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 from pipdeviations import Comparison, Result, find_deviation
+from pipprocess import Pip, start_pip
 from wheelhouse import SCENARIOS
 
 from minreq import interpreter
@@ -44,6 +44,9 @@ from minreq.resolver.search import Solution, solve
 #: Cases of one test, so that several processes share them.
 _CASES_OF_A_TEST = 100
 _CASES = int(os.environ.get("MINREQ_DIFFERENTIAL_CASES", "200"))
+
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 class EverythingIsImported:
@@ -115,40 +118,16 @@ def serve() -> Iterator[CaseServer]:
             thread.join()
 
 
-@contextmanager
-def start_pip(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PIP_CONFIG_FILE": os.devnull, "LANG": "C.UTF-8"}
-    command = [sys.executable, "-I", str(Path(__file__).with_name("pipworker.py"))]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment
-    ) as worker:
-        try:
-            yield worker
-        finally:
-            assert worker.stdin is not None
-            worker.stdin.close()
-            worker.wait(60)
-
-
-def ask_pip(worker: subprocess.Popen[str], case: Case, url: str, folder: Path) -> Result:
+def ask_pip(pip: Pip, case: Case, url: str, folder: Path) -> Result:
     """Return what pip would install."""
     constraints = folder / "constraints.txt"
     constraints.write_text("\n".join(case.constraints) + "\n")
-    options = ["--dry-run", "--ignore-installed", "--no-cache-dir", "--quiet", "--disable-pip-version-check"]
-    options += ["--no-input", "--only-binary", ":all:", "--index-url", url, "--constraint", str(constraints)]
-    assert worker.stdin is not None
-    assert worker.stdout is not None
-    worker.stdin.write(json.dumps(["install", *options, *case.requirements]) + "\n")
-    worker.stdin.flush()
-    answer = json.loads(worker.stdout.readline())
-    if "error" in answer:
-        return Result(error=answer["error"])
-    return Result(
-        files={
-            canonicalize_name(each["metadata"]["name"]): unquote(each["download_info"]["url"].rpartition("/")[2])
-            for each in answer["install"]
-        }
-    )
+    options = ["--no-cache-dir", "--only-binary", ":all:", "--index-url", url, "--constraint", str(constraints)]
+    installed = pip.install(folder, [*options, *case.requirements], {})
+    if isinstance(installed, str):
+        return Result(error=installed)
+    files = {each["metadata"]["name"]: each["download_info"]["url"].rpartition("/")[2] for each in installed}
+    return Result(files={canonicalize_name(name): unquote(filename) for name, filename in files.items()})
 
 
 class CaseIndex:
@@ -174,8 +153,9 @@ class CaseIndex:
         with archive.open_zip(io.BytesIO(self._archives[wheel.filename].content), wheel) as opened:
             return coremetadata.parse(archive.read_metadata(opened, wheel), wheel)
 
-    def check_hash(self, wheel: Wheel) -> None:
+    def identify(self, file: F) -> F:
         """No file of a case has another hash than its page gives."""
+        return replace(file, sha256=hashlib.sha256(self._archives[file.filename].content).hexdigest())
 
 
 @cache
@@ -206,7 +186,7 @@ def ask_minreq(case: Case) -> Result:
 def compare_case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], Comparison]]:
     """Ask both about one case after the other."""
     folder = tmp_path_factory.mktemp("pip")
-    with serve() as server, start_pip(folder) as worker:
+    with serve() as server, start_pip() as worker:
 
         def compare(case: Case) -> Comparison:
             pip = ask_pip(worker, case, server.show(case), folder)

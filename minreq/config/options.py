@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -25,11 +27,14 @@ class Provided:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """Convert a requirement (PEP 508)."""
+    """Convert a requirement (PEP 508) of a release."""
     try:
-        return Requirement(text)
+        requirement = Requirement(text)
     except InvalidRequirement as error:
         raise ValueError(f"{text!r} is not a requirement: {str(error).splitlines()[0]}") from None
+    if requirement.url is not None:
+        raise ValueError(f"{text!r} is a URL, which has no version to lock; use --find-links")
+    return requirement
 
 
 def parse_project_name(text: str) -> NormalizedName:
@@ -54,6 +59,14 @@ def parse_path(text: str) -> Path:
     if "\0" in text:
         raise ValueError(f"{text!r} is not a path: it has a NUL character")
     return Path(text)
+
+
+def parse_path_or_url(text: str) -> Path | str:
+    """Convert a path, or a URL of another machine, which stays as it is."""
+    url = urlsplit(text)
+    if url.scheme in {"http", "https"}:
+        return text
+    return parse_path(url2pathname(url.path) if url.scheme == "file" else text)
 
 
 def parse_count(text: str) -> int:
@@ -140,12 +153,12 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="features", field="features", many=True, commas=True),
         Option(name="with", field="with_", convert=parse_requirement, many=True),
         Option(name="whole", field="whole", convert=parse_requirement, many=True),
-        Option(name="requirement", field="requirement_files", convert=parse_path, many=True, path=True),
+        Option(name="requirement", field="requirement_files", convert=parse_path_or_url, many=True, path=True),
         Option(name="provided", field="provided", convert=parse_provided, many=True),
         Option(name="include", field="include", convert=parse_project_name, many=True),
         Option(name="exclude", field="exclude", convert=parse_project_name, many=True),
         Option(name="allow-pth", field="allow_pth", convert=parse_project_name, many=True),
-        Option(name="constraint", field="constraints", convert=parse_path, many=True, path=True),
+        Option(name="constraint", field="constraints", convert=parse_path_or_url, many=True, path=True),
         Option(name="override", field="overrides", convert=parse_requirement, many=True),
         Option(name="exclude-newer", field="exclude_newer", toml=(str, date)),
         Option(name="smallest", field="smallest", switch=True),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, final
+from typing import BinaryIO, TypeVar, final
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable
+from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable, TemporaryFolderUnwritable
 from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
@@ -23,7 +25,7 @@ from minreq.index.pagereader import PageReader
 from minreq.index.records import Records
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import ProjectStatus
+from minreq.index.simple import HASH_NAMES, ProjectStatus
 from minreq.index.urls import local_path, without_credentials
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
@@ -31,6 +33,10 @@ from minreq.system.onceperkey import OncePerKey
 
 #: Pages and wheels that are read at the same time in the background.
 _THREADS = 16
+
+_CHUNK = 1 << 20
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 @final
@@ -69,6 +75,8 @@ class IndexClient:
         self._listings: OncePerKey[NormalizedName, Listing] = OncePerKey()
         self._metadata: OncePerKey[Wheel, Metadata] = OncePerKey()
         self._members: OncePerKey[Wheel, tuple[Member, ...]] = OncePerKey()
+        #: By URL.
+        self._computed: OncePerKey[str, frozenset[str]] = OncePerKey()
 
     def __enter__(self) -> IndexClient:
         return self
@@ -161,15 +169,32 @@ class IndexClient:
         """
         self._reader.download(wheel, to)
 
-    def check_hash(self, wheel: Wheel) -> None:
-        """Read the whole wheel, and raise :class:`HashMismatch` where it has another hash than the index gives.
+    def identify(self, file: F) -> F:
+        """Return *file* with its SHA-256 and all hashes that pip accepts, computed from the file; each is read once.
 
-        Raises :class:`ArchiveUnreadable` for a file of this machine that cannot be read, and what the network does.
+        Raises :class:`HashMismatch` where the index gives another hash of any kind, and what the network does.
         """
-        if wheel.sha256 is not None:
-            found = self._reader.hash(wheel)
-            if found != wheel.sha256:
-                raise HashMismatch(wheel.filename, wheel.sha256, found)
+        computed = self._computed.get(file.url, partial(self._compute_hashes, file))
+        given = file.other_hashes | ({f"sha256:{file.sha256}"} if file.sha256 else frozenset())
+        for each in sorted(given - computed):
+            name = each.partition(":")[0]
+            found = next(hash_ for hash_ in computed if hash_.startswith(f"{name}:"))
+            raise HashMismatch(file.filename, each, found)
+        digest = next(hash_ for hash_ in computed if hash_.startswith("sha256:"))
+        return replace(file, sha256=digest.partition(":")[2], other_hashes=computed - {digest})
+
+    def _compute_hashes(self, file: Wheel | Sdist) -> frozenset[str]:
+        digests = {name: hashlib.new(name, usedforsecurity=False) for name in HASH_NAMES}
+        try:
+            with tempfile.TemporaryFile() as stream:
+                self.download(file, stream)
+                stream.seek(0)
+                while chunk := stream.read(_CHUNK):
+                    for digest in digests.values():
+                        digest.update(chunk)
+        except OSError as error:
+            raise TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
+        return frozenset(f"{name}:{digest.hexdigest()}" for name, digest in digests.items())
 
     def _listing(self, name: NormalizedName) -> Listing:
         return self._listings.get(name, partial(self._read_listing, name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import shutil
 import tempfile
@@ -32,8 +31,6 @@ from minreq.system.onceperkey import OncePerKey
 _TAIL_SHARE = 48
 _TAIL_MIN = 64 << 10
 _TAIL_MAX = 1 << 20
-
-_CHUNK = 1 << 20
 
 #: Archives that stay open with their fetched parts, so that metadata, directory and contents need one first request,
 #: and a small archive no other; most are some 100 KB.
@@ -116,20 +113,6 @@ class WheelReader:
             raise ArchiveUnreadable(file.filename, file.url, error.strerror or str(error)) from error
         with stream:
             shutil.copyfileobj(stream, to)
-
-    def hash(self, wheel: Wheel) -> str:
-        """Return the SHA-256 of the whole archive.
-
-        Raises :class:`ArchiveUnreadable` and what the network does.
-        """
-        digest = hashlib.sha256()
-        try:
-            with self._whole.get(wheel, partial(self._fetch_whole, wheel)).open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
-                    digest.update(chunk)
-        except OSError as error:
-            raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
-        return digest.hexdigest()
 
     def _fetched_bytes(self, wheel: Wheel) -> bytes | None:
         """Return the whole archive where range requests have fetched all of it, as of a small one."""

@@ -21,6 +21,7 @@ from minreq.model.evidence import (
     Request,
     StageBehaviour,
 )
+from minreq.model.filenames import split_sdist_filename
 from minreq.model.lock import Certificate, Kept, LeftOut, Lock, Outcome, Selection
 from minreq.model.plan import EMPTY, Command, Group, Plan, Script
 from minreq.model.questions import Answer, Asker, Frame, Question, QuestionKind
@@ -59,4 +60,5 @@ __all__ = [
     "Selection",
     "StageBehaviour",
     "Wheel",
+    "split_sdist_filename",
 ]

@@ -89,6 +89,8 @@ class ConflictExplainer:
         user = [self._describe(cause, subject) for cause in limiting if cause.parent is None]
         limits = self._finder.inputs.limits.get(name, ())
         user += [format_origin(limit.place, format_requirement(limit.requirement)) for limit in limits]
+        if any(limit.requirement.url is not None for limit in limits):
+            user[-1] += ", and a URL has no place in a lock of versions"
         if packages and user:
             return f"{' and '.join(packages)}, against {' and '.join(user)}"
         return f"{' and '.join(packages or user)}, and no version of {name} satisfies all of it"

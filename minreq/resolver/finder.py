@@ -13,11 +13,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import ArchiveUnreadable, MetadataMismatch, NoWheel, ProjectNotFound, SdistBuildFailed
-from minreq.model import Candidate, Metadata, Platform, Wheel
+from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
 from minreq.resolver.background import BackgroundWork
-from minreq.resolver.inputs import Index, ResolverInput
+from minreq.resolver.inputs import F, Index, ResolverInput
 from minreq.resolver.releases import (
-    FileRules,
     Incompatibility,
     ProjectFiles,
     Release,
@@ -82,15 +81,16 @@ class ReleaseFinder:
         return tuple(platform for platform in self.inputs.platforms if platform.name in names)
 
     def evaluate(
-        self, name: NormalizedName, version: Version, platforms: PlatformNames | None = None
+        self, name: NormalizedName, version: Version, platforms: PlatformNames | None = None, *, spelled: bool = False
     ) -> Release | Incompatibility:
         """Return a version of the index as a release for *platforms*, or the reason why it cannot be installed there.
 
-        The platforms are those of the lock where none are given, here and in the other methods.
+        The platforms are those of the lock where none are given, here and in the other methods. *spelled*: only the
+        files that spell the version so; ``1.0`` and ``1.0.0`` are one version.
         """
         platforms = platforms or self.everywhere
-        key = ("evaluate", name, version, platforms)
-        return self.background.get(key, lambda: self._evaluate(name, version, platforms))
+        key = ("evaluate", name, str(version) if spelled else version, platforms)
+        return self.background.get(key, lambda: self._evaluate(name, version, platforms, spelled=spelled))
 
     def matches(
         self, name: NormalizedName, specifier: SpecifierSet, platforms: PlatformNames | None = None
@@ -102,14 +102,14 @@ class ReleaseFinder:
         ``==`` or ``===``. As in pip, a pre-release does not replace a yanked release. Raises what `project_files` does.
         """
         for limit in self.inputs.limits.get(name, ()):
+            if limit.requirement.url is not None:
+                return
             specifier &= limit.requirement.specifier
-        for prereleases in (None, True):
+        allowed = self.inputs.allows_prereleases(name)
+        for prereleases in (None, True) if allowed is None else (allowed,):
             yanked: list[Release] = []
             only_yanked = True
-            for version in self._versions(name, specifier, prereleases=prereleases):
-                release = self.evaluate(name, version, platforms)
-                if isinstance(release, Incompatibility):
-                    continue
+            for release in self._usable(name, specifier, platforms, prereleases=prereleases):
                 if release.yanked is not None:
                     yanked.append(release)
                 else:
@@ -119,6 +119,26 @@ class ReleaseFinder:
                 yield from yanked
             if yanked or not only_yanked:
                 return
+
+    def _usable(
+        self,
+        name: NormalizedName,
+        specifier: SpecifierSet,
+        platforms: PlatformNames | None,
+        *,
+        prereleases: bool | None,
+    ) -> Iterator[Release]:
+        """Yield the releases that fit the platforms, yanked ones too, the preferred ones first."""
+        spelled = any(each.operator == "===" for each in specifier)
+        to_build: list[Release] = []
+        for version in self._versions(name, specifier, prereleases=prereleases):
+            release = self.evaluate(name, version, platforms, spelled=spelled)
+            if isinstance(release, Release):
+                if self.inputs.prefer_binary and release.wheel is None:
+                    to_build.append(release)
+                else:
+                    yield release
+        yield from to_build
 
     def matches_if_project_exists(
         self, name: NormalizedName, specifier: SpecifierSet, platforms: PlatformNames | None = None
@@ -157,10 +177,10 @@ class ReleaseFinder:
                 self.requirements(release, "")
             except ArchiveUnreadable as error:
                 # A damaged or replaced file is no broken release.
-                self._index.check_hash(self.wheel(release))
+                self._index.identify(self.wheel(release))
                 return f"{error.filename} cannot be read: {error.problem}"
             except MetadataMismatch as error:
-                self._index.check_hash(self.wheel(release))
+                self._index.identify(self.wheel(release))
                 return f"{error.filename} contains metadata of {error.name} {error.version}"
             except SdistBuildFailed as error:
                 reason = f": {error.lines[-1]}" if error.lines else ""
@@ -184,9 +204,9 @@ class ReleaseFinder:
         return Candidate(
             name=release.name,
             version=release.version,
-            wheel=wheel,
-            wheels=release.wheels or (wheel,),
-            sdist=release.sdist,
+            wheel=self._with_sha256(wheel),
+            wheels=tuple(map(self._with_sha256, release.wheels or (wheel,))),
+            sdist=release.sdist and self._with_sha256(release.sdist),
         )
 
     def metadata(self, release: Release) -> Metadata:
@@ -200,7 +220,10 @@ class ReleaseFinder:
         """Return the requirements of the release (``extra`` empty) or of one extra, on any of *platforms*."""
 
         def work() -> tuple[PackageRequirement, ...]:
-            found = ((each, self._find_platforms(release, each, extra)) for each in self.metadata(release).requires)
+            metadata = self.metadata(release)
+            if extra and extra not in metadata.extras:
+                return ()
+            found = ((each, self._find_platforms(release, each, extra)) for each in metadata.requires)
             return tuple(PackageRequirement(requirement=each, platforms=names) for each, names in found if names)
 
         wheel = self.wheel(release).url
@@ -233,7 +256,8 @@ class ReleaseFinder:
         self, name: NormalizedName, specifier: SpecifierSet, *, prereleases: bool | None
     ) -> tuple[Version, ...]:
         def work() -> tuple[Version, ...]:
-            accepted = tuple(specifier.filter(self.project_files(name).versions, prereleases=prereleases))
+            spelling = next((each.version for each in specifier if each.operator == "==="), None)
+            accepted = tuple(specifier.filter(self.project_files(name).spell_as(spelling), prereleases=prereleases))
             preferred = self.inputs.preferred.get(name)
             return (preferred, *(v for v in accepted if v != preferred)) if preferred in accepted else accepted
 
@@ -243,7 +267,11 @@ class ReleaseFinder:
         builder = self.inputs.builder
         if release.sdist is None or builder is None:  # pragma: no cover - `choose_files` lets no such release pass.
             raise NoWheel(release.name, str(release.version), "there is nothing to build it from")
-        return builder.build(release.sdist)
+        return builder.build(self._with_sha256(release.sdist))
+
+    def _with_sha256(self, file: F) -> F:
+        """Return *file*; where its index gives no SHA-256, with that of the file."""
+        return file if file.sha256 is not None else self._index.identify(file)
 
     def _find_platforms(self, release: Release, requirement: Requirement, extra: str) -> PlatformNames:
         """Return the platforms on which *requirement* applies; raise `ArchiveUnreadable` if its marker has no value."""
@@ -254,12 +282,32 @@ class ReleaseFinder:
             problem = f"the marker of {str(requirement)!r} has no value"
             raise ArchiveUnreadable(wheel.filename, wheel.url, problem) from error
 
-    def _evaluate(self, name: NormalizedName, version: Version, platforms: PlatformNames) -> Release | Incompatibility:
+    def _evaluate(
+        self, name: NormalizedName, version: Version, platforms: PlatformNames, *, spelled: bool
+    ) -> Release | Incompatibility:
         inputs = self.inputs
         if version in inputs.known_bad.get(name, ()):
             return Incompatibility(reason="is known to be malicious")
-        rules = FileRules(
-            platforms=inputs.platforms, forbidden=inputs.forbidden_kind(name), builds=inputs.builder is not None
-        )
+        files = self._allowed_files(name, version, spelled=spelled)
+        if isinstance(files, Incompatibility):
+            return files
+        builds = inputs.builder is not None
+        return choose_files(files, self.platforms(platforms), platforms=inputs.platforms, builds=builds)
+
+    def _allowed_files(
+        self, name: NormalizedName, version: Version, *, spelled: bool
+    ) -> tuple[Wheel | Sdist, ...] | Incompatibility:
+        """Return the files of a version that the rules of the user allow, at least one, or the reason."""
         files = self.project_files(name).files(version)
-        return choose_files(name, version, files, self.platforms(platforms), rules)
+        files = tuple(file for file in files if not spelled or str(file.version) == str(version))
+        if not files:
+            return Incompatibility(reason="has no file whose name can be read")
+        forbidden = self.inputs.forbidden_kind(name)
+        files = tuple(file for file in files if forbidden is None or not isinstance(file, forbidden))
+        if not files:
+            kind, option = ("source", "--only-binary") if forbidden is Sdist else ("wheels", "--no-binary")
+            return Incompatibility(reason=f"has only {kind}, which {option} forbids")
+        rule = self.inputs.hash_rules.get(name)
+        if rule is not None and not (files := tuple(file for file in files if rule.allows(file, self._index))):
+            return Incompatibility(reason=f"has no file with a hash of {' and '.join(rule.places)}")
+        return files

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.model import Candidate
+from minreq.model import Candidate, Sdist, Wheel
 from minreq.resolver.finder import ReleaseFinder
 from minreq.resolver.provider import Key, Relaxation, format_origin, format_requirement
 from minreq.resolver.releases import Release
@@ -21,7 +21,7 @@ def resolution_notes(
     relaxations: Mapping[NormalizedName, Relaxation],
 ) -> tuple[str, ...]:
     """Return the notes, sorted by the project that each is about."""
-    return tuple(
+    notes = (
         note
         for name in sorted({*pins, *relaxations})
         for note in (
@@ -32,6 +32,22 @@ def resolution_notes(
             *_foreign_notes(finder, solution, name, pins.get(name)),
         )
     )
+
+    return (*notes, *release_notes(finder, solution))
+
+
+def release_notes(finder: ReleaseFinder, solution: Solution) -> Iterator[str]:
+    """Yield notes on the releases of *solution*: extras that they do not have, and hashes that the index lacks."""
+    for key in sorted(solution.pins):
+        release = solution.pins[key].release
+        if key.extra and key.extra not in (extras := finder.metadata(release).extras):
+            known = f"it has {', '.join(sorted(extras))}" if extras else "it has none"
+            yield f"{release} has no extra {key.extra!r}, so that adds nothing; {known}"
+        files: list[Wheel | Sdist] = [*release.wheels, *([release.sdist] if release.sdist else [])]
+        unknown = [file.filename for file in files if file.sha256 is None]
+        if unknown and not key.extra:
+            names = ", ".join(unknown)
+            yield f"the index gives no SHA-256 for {names}; the lock has that of the file that minreq downloaded now"
 
 
 def _override_notes(finder: ReleaseFinder, solution: Solution, name: NormalizedName) -> Iterator[str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import BuildTag, NormalizedName, parse_wheel_filename
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from minreq.model import Platform, Sdist, Wheel
 
@@ -54,18 +54,6 @@ class Incompatibility:
         return self.reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRules:
-    """The rules of the user for the files of one project."""
-
-    #: The platforms of the lock, the host first.
-    platforms: Sequence[Platform]
-    #: The kind of file that the user forbids (``--only-binary``, ``--no-binary``).
-    forbidden: type[Wheel | Sdist] | None = None
-    #: Whether source distributions are built.
-    builds: bool = False
-
-
 class ProjectFiles:
     """The files of one project by version, without those uploaded after *cutoff*."""
 
@@ -89,6 +77,16 @@ class ProjectFiles:
                 by_name.setdefault(file.filename, file)
         return tuple(by_name.values())
 
+    def spell_as(self, text: str | None) -> tuple[Version, ...]:
+        """Return the versions; the one that *text* spells in its spelling, if a file has that too (``===1.0.0``)."""
+        try:
+            spelled = None if text is None else Version(text)
+        except InvalidVersion:
+            spelled = None
+        if spelled is None or all(str(file.version) != str(spelled) for file in self._releases.get(spelled, ())):
+            return self.versions
+        return tuple(spelled if version == spelled else version for version in self.versions)
+
     def _uploaded_in_time(self, file: Wheel | Sdist) -> bool:
         if self._cutoff is None:
             return True
@@ -99,91 +97,81 @@ class ProjectFiles:
 
 
 def choose_files(
-    name: NormalizedName,
-    version: Version,
     files: Sequence[Wheel | Sdist],
     required_on: Sequence[Platform],
-    rules: FileRules,
+    *,
+    platforms: Sequence[Platform],
+    builds: bool = False,
 ) -> Release | Incompatibility:
-    """Return the release that an installer takes on each platform of *required_on*, or why there is none.
+    """Return what an installer takes of a release's *files* on each platform of *required_on*, or why it takes none.
 
-    As in pip, a yanked file counts only where no other file fits the platform.
+    *files* holds at least one. *platforms* are those of the lock, the host first. *builds*: source distributions may be
+    built. As in pip, a yanked file counts only where no other file fits the platform.
     """
-    if not files:
-        return Incompatibility(reason="has no file whose name can be read")
-    allowed = [file for file in files if rules.forbidden is None or not isinstance(file, rules.forbidden)]
-    if not allowed:
-        kind, option = ("source", "--only-binary") if rules.forbidden is Sdist else ("wheels", "--no-binary")
-        return Incompatibility(reason=f"has only {kind}, which {option} forbids")
     for platform in required_on:
-        if not any(supports(file.requires_python, platform) for file in allowed):
-            requires = allowed[0].requires_python
+        if not any(supports(file.requires_python, platform) for file in files):
+            requires = files[0].requires_python
             reason = f"requires Python {requires}, and {platform_label(platform)} has {platform.python_version}"
             return Incompatibility(reason=reason, requires_python=requires, python=platform.python_version)
-    offered = [file for file in allowed if file.yanked is None]
-    found = _choose(name, version, offered, required_on, rules)
-    if isinstance(found, Incompatibility) and len(offered) < len(allowed):
-        found = _choose(name, version, allowed, required_on, rules)
+    offered = [file for file in files if file.yanked is None]
+    found = _choose(offered, required_on, platforms, builds=builds)
+    if isinstance(found, Incompatibility) and len(offered) < len(files):
+        found = _choose(files, required_on, platforms, builds=builds)
     return found
 
 
 def _choose(
-    name: NormalizedName,
-    version: Version,
-    files: Sequence[Wheel | Sdist],
-    required_on: Sequence[Platform],
-    rules: FileRules,
+    files: Sequence[Wheel | Sdist], required_on: Sequence[Platform], platforms: Sequence[Platform], *, builds: bool
 ) -> Release | Incompatibility:
     """Choose among *files*, all of which an installer may take; the release is yanked if it needs a yanked one."""
     preferred = [(platform, _preferred_wheel(files, platform)) for platform in required_on]
     if missing := [platform_label(platform) for platform, wheel in preferred if wheel is None]:
-        return _choose_sdist(name, version, files, rules, f"has no wheel for {' and '.join(missing)}")
-    wheels = [_preferred_wheel(files, rules.platforms[0]), *(wheel for _, wheel in preferred)]
+        return _choose_sdist(files, platforms, f"has no wheel for {' and '.join(missing)}", builds=builds)
+    wheels = [_preferred_wheel(files, platforms[0]), *(wheel for _, wheel in preferred)]
+    best = next(wheel for wheel in wheels if wheel is not None)
     yanked = [wheel.yanked for _, wheel in preferred if wheel is not None and wheel.yanked is not None]
-    fitting = (file for file in files if isinstance(file, Wheel) and _fits_any(file, rules.platforms))
+    fitting = (file for file in files if isinstance(file, Wheel) and any(_fits(file, each) for each in platforms))
     return Release(
-        name=name,
-        version=version,
+        name=best.name,
+        version=best.version,
         wheels=tuple(sorted(fitting, key=lambda wheel: wheel.filename)),
-        wheel=next(wheel for wheel in wheels if wheel is not None),
+        wheel=best,
         yanked=yanked[0] if yanked else None,
     )
 
 
 def _choose_sdist(
-    name: NormalizedName, version: Version, files: Sequence[Wheel | Sdist], rules: FileRules, reason: str
+    files: Sequence[Wheel | Sdist], platforms: Sequence[Platform], reason: str, *, builds: bool
 ) -> Release | Incompatibility:
-    host = rules.platforms[0]
-    sdists = [file for file in files if isinstance(file, Sdist) and supports(file.requires_python, host)]
+    sdists = [file for file in files if isinstance(file, Sdist) and supports(file.requires_python, platforms[0])]
     if not sdists:
         return Incompatibility(reason=reason)
-    if len(rules.platforms) > 1:
+    if len(platforms) > 1:
         return Incompatibility(reason=f"{reason}, and its source is built for the host alone")
-    if not rules.builds:
+    if not builds:
         return Incompatibility(reason=f"{reason}, and building its source is not allowed")
     sdist = min(sdists, key=lambda file: file.yanked is not None)
-    return Release(name=name, version=version, sdist=sdist, yanked=sdist.yanked)
+    return Release(name=sdist.name, version=sdist.version, sdist=sdist, yanked=sdist.yanked)
 
 
 def _preferred_wheel(files: Iterable[Wheel | Sdist], platform: Platform) -> Wheel | None:
-    """Return the wheel that an installer takes on *platform*: one that is not yanked, the best tag, the last build."""
+    """Return the wheel that an installer takes on *platform*: one that is not yanked, the best tag, the last build.
+
+    Of equal ones pip takes the last on the page, and most pages are sorted by file name.
+    """
     ranks = {tag: rank for rank, tag in reversed(list(enumerate(platform.tags)))}
 
-    def preference(wheel: Wheel) -> tuple[bool, int, tuple[int, int, str], str]:
+    def preference(wheel: Wheel) -> tuple[bool, int, BuildTag, str]:
         build: BuildTag = parse_wheel_filename(wheel.filename)[2]
         rank = min(ranks[tag] for tag in wheel.tags if tag in ranks)
-        return wheel.yanked is not None, rank, (-1, -build[0], build[1]) if build else (0, 0, ""), wheel.filename
+        return wheel.yanked is None, -rank, build, wheel.filename
 
     wheels = (file for file in files if isinstance(file, Wheel) and _fits(file, platform))
-    return min(wheels, key=preference, default=None)
+    return max(wheels, key=preference, default=None)
 
 
 def _fits(wheel: Wheel, platform: Platform) -> bool:
     return supports(wheel.requires_python, platform) and not wheel.tags.isdisjoint(platform.tags)
-
-
-def _fits_any(wheel: Wheel, platforms: Iterable[Platform]) -> bool:
-    return any(_fits(wheel, platform) for platform in platforms)
 
 
 def platform_label(platform: Platform) -> str:

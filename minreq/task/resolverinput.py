@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
@@ -10,7 +9,6 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq import requirements
 from minreq.config import STDOUT, Settings
 from minreq.index import cutoff
 from minreq.index.settings import IndexSettings
@@ -24,14 +22,10 @@ from minreq.wheels.store import Store
 
 
 def make_resolver_input(task: Task, index: IndexSettings, store: Store) -> ResolverInput:
-    """Return the input of the resolver: requirements of the user, constraints of pip, pins of the existing lock.
-
-    Raises ``UsageError`` if a file cannot be read.
-    """
+    """Return the input of the resolver: requirements of the user, constraints of pip, pins of the existing lock."""
     settings = task.settings
     before = read_previous_lock(settings)
     files = task.files
-    constraint_paths = (requirements.constraint_path(path) for path in index.constraints)
     return ResolverInput(
         root=settings.root,
         host=task.host,
@@ -47,11 +41,7 @@ def make_resolver_input(task: Task, index: IndexSettings, store: Store) -> Resol
             *_with_origin("--provided", (Requirement(str(each)) for each in settings.provided)),
             *_with_origin("--project", [settings.root] if settings.project else []),
         ),
-        constraints=(
-            *task.constraints,
-            *(each for path in constraint_paths for each in requirements.read_constraints(path, os.environ)),
-            *(each for file in files for each in file.constraints),
-        ),
+        constraints=tuple(each for file in files for each in file.constraints),
         overrides=_with_origin("--override", settings.overrides),
         preferred=_preferred_versions(settings),
         passed_over=before.resolution.passed_over if before else (),
@@ -59,6 +49,10 @@ def make_resolver_input(task: Task, index: IndexSettings, store: Store) -> Resol
         exclude_newer=_parse_cutoff(settings.exclude_newer or index.uploaded_prior_to),
         only_binary=index.only_binary,
         no_binary=index.no_binary,
+        all_releases=index.all_releases,
+        only_final=index.only_final,
+        prefer_binary=index.prefer_binary,
+        require_hashes=task.requires_hashes,
         builder=SdistBuilder(interpreter=task.interpreter, settings=index, store=store, targets=task.targets),
     )
 
