@@ -98,7 +98,7 @@ def _foreign_notes(
     platforms = ", ".join(each.name for each in finder.platforms(solution.pins[Key(name)].platforms))
     yield (
         f"{name} is required on {platforms} alone and has no wheel for the host: the smoke cannot show whether it is "
-        f"needed there; --include {name} keeps it"
+        f"needed there; --whole {name} with a marker of that platform keeps it"
     )
 
 
