@@ -30,7 +30,9 @@ has-no-extra."1.0" = { requires = ["a ; extra == 'gone'"] }
 NEVER = "sys_platform == 'win32'"
 ALWAYS = "python_version > '3'"
 WRONG = "sha256:" + "0" * 64
-#: The line of the root, which needs a hash where all do. ``@NAME-VERSION@`` is the SHA-256 of the file.
+#: ``@NAME-VERSION@`` is the SHA-256 of a file, ``@NAME-VERSION:url@`` its URL.
+LINKS = '<a href="@root-1.0:url@">root</a> <a href="@a-1.0:url@">a</a>'
+#: The root needs a hash where all do.
 ROOT = "root==1.0 --hash=sha256:@root-1.0@\n"
 A1 = "a==1.0 --hash=sha256:@a-1.0@\n"
 
@@ -128,11 +130,24 @@ OPTIONS = {
     "trusted-host": Case(requirements="--trusted-host index.example\na"),
     "config-settings": Case(requirements="a --config-settings=x=y"),
     "no-index": Case(requirements="--no-index\na"),
-    "no-index-and-find-links": Case(requirements="--no-index\n--find-links links\na", files={"links/a.html": ""}),
+    "no-index-and-find-links": Case(
+        requirements="--no-index\n-f links.html\na",
+        files={"links.html": LINKS},
+    ),
+    "find-links-in-a-folder": Case(
+        requirements="-r sub/more.txt",
+        files={"sub/more.txt": "--no-index\n-f links.html\na", "sub/links.html": LINKS},
+    ),
+    "find-links-of-one-file": Case(requirements="--no-index\n-f @root-1.0:url@\n-f @a-1.0:url@\na"),
+    "find-links-in-constraints": Case(
+        requirements="a",
+        constraints="--no-index\n-f links.html",
+        files={"links.html": LINKS},
+    ),
     "unknown-option": Case(requirements="--unheard-of\na"),
     "unknown-option-of-a-requirement": Case(requirements="a --unheard-of"),
     "option-without-value": Case(requirements="a\n-r"),
-    "abbreviated-option": Case(requirements="--requir more.txt", files={"more.txt": "a"}),
+    "abbreviated-option": Case(requirements="--constr c.txt\na", files={"c.txt": "a<2"}),
     "words-after-an-option": Case(requirements=f"--pre ; {NEVER}\na"),
     "constraint-on-the-line-of-a-requirement": Case(requirements="a -c missing.txt"),
     "editable-without-folder": Case(
@@ -147,7 +162,7 @@ OPTIONS = {
     ),
     "global-option": Case(
         requirements="a --global-option=x",
-        deviation="`--global-option` is a note: pip before 25.0 accepts it, and it changes no version.",
+        deviation="`--global-option` is a note: older releases of pip accept it, and it changes no version.",
         minreq={"a": "2.0"},
     ),
     "two-files-on-one-line": Case(
@@ -201,6 +216,7 @@ TEXT = {
     "single-equals-sign": Case(requirements="a=1.0"),
     "parentheses": Case(requirements="a (==1.0)"),
     "quotes": Case(requirements="'a'"),
+    "ambiguous-option": Case(requirements="--requir more.txt", files={"more.txt": "a"}),
     "tab-before-an-option": Case(requirements="a\t--pre"),
     "two-names": Case(requirements="a c"),
     "wildcard": Case(requirements="a==1.*"),
@@ -234,7 +250,12 @@ DIRECT = {
     "spelled-exactly": Case(requirements="spelled===1.0.0"),
     "spelled-exactly-the-other-way": Case(requirements="spelled===1.0"),
     "spelled-like-no-file": Case(requirements="spelled===1.0.0.0"),
-    "spelled-any-way": Case(requirements="spelled==1"),
+    "spelled-any-way": Case(
+        requirements="spelled==1",
+        deviation="Where two files spell one version in two ways, and nothing asks for one, the first by name counts, "
+        "not the last on the page.",
+        minreq={"spelled": "1.0"},
+    ),
 }
 
 HASH_DEVIATIONS = {

@@ -139,7 +139,9 @@ class FindLinks:
                 return simple.links_from_urls(child.as_uri() for child in sorted(path.iterdir()))
             except OSError as error:
                 raise PageUnreadable(self._url, str(error)) from error
-        # As in pip, a missing folder or page is no error.
+        # As in pip, a missing folder or page is no error, and what is no page is an archive.
+        if path.suffix not in {".html", ".htm"}:
+            return simple.links_from_urls([self._url]) if path.is_file() else ()
         return _html_file(path).links if path.is_file() else ()
 
 
