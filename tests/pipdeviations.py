@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -97,3 +98,47 @@ def find_deviation(compared: Comparison) -> Deviation | None:
     if compared.agree:
         return None
     return next((each for each in DEVIATIONS if each.explains(compared)), None)
+
+
+_HEAD = """\
+# Versions as pip chooses them
+
+minreq pins what pip would install, if the program imports all of it: `tests/test_differential.py` makes indexes with
+extras, markers, yanked files, pre-releases, build numbers, foreign wheels, `Requires-Python`, constraints and broken
+releases, and asks the real pip and minreq for the files. 200 indexes are compared in each run of the tests, and 20,000
+by `tox run -e differential`. Shapes of graphs on which other resolvers are tested lie beside them
+(`tests/scenarios/shapes`).
+
+"""
+
+_INTRODUCTION = "The two differ on purpose in these cases, and the comparison accepts no others:\n\n"
+
+_TAIL = """
+Not compared, since pip has nothing like it:
+
+- A requirement on a distribution that the root does not import blocks no version of the root; see
+  [Hard cases](scenarios.md). In the comparison the root imports everything.
+- A lock may be for several platforms. A pin then has a wheel for each platform that requires it, and a marker where
+  the others do not.
+- A source distribution that does not build is passed over with a note, and the next version is tried. pip ends with
+  an error. One release that needs a compiler must not end the lock.
+- The versions of the root are tried one after the other, the newest first; pip may leave a version of the root before
+  everything below it was tried.
+- Releases that are known to be malicious are never taken.
+
+[Requirements files](requirements.md) has the deviations in what such files mean.
+"""
+
+
+def page() -> str:
+    """The text of ``docs/pip.md``."""
+    rows = [
+        "| what the index has | pip | minreq | reason |",
+        "| --- | --- | --- | --- |",
+        *(f"| {each.title} | {each.pip} | {each.minreq} | {each.reason} |" for each in DEVIATIONS),
+    ]
+    return _HEAD + _INTRODUCTION + "\n".join(rows) + "\n" + _TAIL
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -20,6 +20,7 @@ from threading import Thread
 from typing import TypeVar
 from urllib.parse import unquote
 
+import pipdeviations
 import pytest
 from differentialcase import Case, cases, describe, html_page, json_page, read_shape
 from hypothesis import HealthCheck, given, seed, settings
@@ -208,6 +209,11 @@ def test_shape(path: Path, compare_case: Callable[[Case], Comparison]) -> None:
         assert (compared.pip.files, compared.minreq.files) == (files, files)
 
 
+def test_the_documentation_has_the_deviations() -> None:
+    """`PYTHONPATH=tests:. python tests/pipdeviations.py > docs/pip.md` writes the page again."""
+    assert (Path(__file__).parents[1] / "docs" / "pip.md").read_text("utf-8") == pipdeviations.page()
+
+
 def test_what_conflicts_again_and_again_is_pinned_first() -> None:
     """Without that, this search takes two thousand rounds, and larger ones end in no answer at all."""
     case, _ = read_shape((SCENARIOS / "shapes" / "again-and-again.toml").read_text("utf-8"))
@@ -243,4 +249,5 @@ def test_same_files_as_pip(part: int, compare_case: Callable[[Case], Comparison]
         )
 
     compare()
-    print(f"differential part {part}: {dict(counts)}")  # noqa: T201 - Shown by `pytest -rP`.
+    # `pytest -rP` shows it.
+    print(f"differential part {part}: {dict(counts)}")  # noqa: T201

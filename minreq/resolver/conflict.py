@@ -80,7 +80,7 @@ class ConflictExplainer:
                 found = self._describe_index(cause.requirement)
                 return f"{self._describe(cause, subject)}, and {found}"
         limiting = [cause for cause in causes if cause.requirement.specifier] or causes
-        packages = [self._describe(cause, subject) for cause in limiting if cause.parent is not None]
+        packages = self._describe_packages((cause for cause in limiting if cause.parent is not None), subject)
         if name == self._root:
             # The reader knows already that the search tries the root at one version.
             return " and ".join(packages)
@@ -111,6 +111,15 @@ class ConflictExplainer:
         """Return a sort key: packages before the user, the root before the packages that it requires."""
         requirement, parent = cause
         return parent is None, 0 if parent is None else len(self._chains.chain(parent)), requirement.text
+
+    def _describe_packages(self, causes: Iterable[Cause], subject: str) -> list[str]:
+        """Describe what packages require: of the versions of one package that require the same, the first."""
+        first: dict[tuple[NormalizedName, str], str] = {}
+        for cause in causes:
+            if cause.parent is not None:
+                key = cause.parent.key.name, cause.requirement.text
+                first.setdefault(key, self._describe(cause, subject))
+        return [*first.values()]
 
     def _describe(self, cause: Cause, subject: str) -> str:
         requirement, parent = cause
