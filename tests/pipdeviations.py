@@ -90,6 +90,13 @@ DEVIATIONS: tuple[Deviation, ...] = (
         reason="The specification of core metadata forbids to read a greater major version.",
         explains=lambda compared: compared.has_defect("metadata version"),
     ),
+    Deviation(
+        title="A circle that only a replaced version required",
+        pip="ends with a traceback",
+        minreq="pins what is still required",
+        reason="resolvelib, which both use, looks for a way to the root recursively, without an end.",
+        explains=_pip_ends("RecursionError"),
+    ),
 )
 
 
