@@ -35,7 +35,7 @@ from minreq import interpreter
 from minreq.errors import MinreqError, ProjectNotFound
 from minreq.index import archive, coremetadata, simple
 from minreq.model import Metadata, Platform, Sdist, Wheel
-from minreq.requirements import UserRequirement
+from minreq.requirements import UserRequirement, applies
 from minreq.resolver import ResolverInput, resolve
 from minreq.resolver.background import BackgroundWork
 from minreq.resolver.finder import ReleaseFinder
@@ -171,8 +171,11 @@ def ask_minreq(case: Case) -> Result:
         root=root,
         host=host(),
         available=tuple(UserRequirement(requirement=each, origin=f"--with {each}") for each in others),
+        # The reader of requirements files leaves out what does not apply.
         constraints=tuple(
-            UserRequirement(requirement=Requirement(each), origin=f"--constraint {each}") for each in case.constraints
+            UserRequirement(requirement=each, origin=f"--constraint {each}")
+            for each in map(Requirement, case.constraints)
+            if applies(each.marker, [host().markers])
         ),
         only_binary=frozenset({":all:"}),
     )
