@@ -21,6 +21,7 @@ from minreq.lock import lock as locking
 from minreq.model import Lock, Member, Platform, Sdist, Wheel
 from minreq.profiles import loader
 from minreq.reporting import Reporter, Step
+from minreq.resolver import Incompatibility, choose_files
 from minreq.task import task
 
 #: How many parts of a release are listed.
@@ -74,7 +75,7 @@ def survey(settings: VersionsSettings, reporter: Reporter) -> Survey:
             others = [str(version) for version in _usable_releases(all_releases, SpecifierSet())]
             raise NoVersion(str(settings.root), name, others[0] if others else None, {})
         newest = [*offered][: settings.last]
-        chosen = {version: _choose_wheel(offered[version], targets[0]) for version in newest}
+        chosen = {version: _wheel_to_read(offered[version], targets[0]) for version in newest}
         wheels = [wheel for wheel in chosen.values() if wheel is not None]
         index.prefetch_members(wheels)
         index.prefetch_metadata(wheels)
@@ -102,12 +103,12 @@ def _usable_releases(
     return {version: usable[version] for version in specifier.filter([*usable])}
 
 
-def _choose_wheel(files: Sequence[Wheel | Sdist], target: Platform) -> Wheel | None:
+def _wheel_to_read(files: Sequence[Wheel | Sdist], target: Platform) -> Wheel | None:
+    """Return the wheel that an installer takes on *target*; where it takes none, one that shows the release."""
+    release = choose_files(files, (target,), platforms=(target,))
+    if not isinstance(release, Incompatibility):
+        return release.wheel
     wheels = sorted((file for file in files if isinstance(file, Wheel)), key=lambda wheel: wheel.filename)
-    ranks = {tag: rank for rank, tag in reversed([*enumerate(target.tags)])}
-    fitting = [wheel for wheel in wheels if not wheel.tags.isdisjoint(ranks)]
-    if fitting:
-        return min(fitting, key=lambda wheel: min(ranks[tag] for tag in wheel.tags if tag in ranks))
     return next((wheel for wheel in wheels if _names_machine(wheel.tags, target)), wheels[0] if wheels else None)
 
 
@@ -159,19 +160,17 @@ def _incompatibility(
 ) -> str | None:
     """Return why none of *files* can be used on *target*, ``None`` when one can."""
     wheels = [file for file in files if isinstance(file, Wheel)]
-    tags = frozenset(target.tags)
-    fitting = [wheel for wheel in wheels if not wheel.tags.isdisjoint(tags)]
     if version in known_bad:
         return "known to be malicious"
     if not wheels:
         return "has no wheel"
-    if not fitting:
-        similar = [wheel for wheel in wheels if _names_machine(wheel.tags, target)]
-        return f"its wheels are for {', '.join(_platforms(similar or wheels))}"
-    python_specifiers = {wheel.requires_python for wheel in fitting}
-    if not any(each is None or each.contains(target.python_version, prereleases=True) for each in python_specifiers):
-        return f"requires Python {next(iter(python_specifiers))}"
-    return None
+    release = choose_files(files, (target,), platforms=(target,))
+    if not isinstance(release, Incompatibility):
+        return None if release.yanked is None else f"yanked: {release.yanked}".removesuffix(": ")
+    if release.requires_python is not None:
+        return f"requires Python {release.requires_python}"
+    similar = [wheel for wheel in wheels if _names_machine(wheel.tags, target)]
+    return f"its wheels are for {', '.join(_platforms(similar or wheels))}"
 
 
 def _older_release_warnings(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from packaging.metadata import Metadata as CoreMetadata
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from packaging.version import Version
 from wheelhouse import Wheelhouse
 
-from minreq.errors import NoWheel, ProjectNotFound
+from minreq.errors import NoWheel, ProjectNotFound, SdistBuildFailed
+from minreq.index import archive, coremetadata
 from minreq.model import Member, Metadata, Sdist, Wheel
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 class FolderIndex:
@@ -44,35 +49,35 @@ class FolderIndex:
 
     def metadata(self, wheel: Wheel) -> Metadata:
         self.metadata_read.append(wheel.filename)
-        with zipfile.ZipFile(_path(wheel)) as archive:
-            (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-            core = CoreMetadata.from_email(archive.read(name))
-        return Metadata(
-            name=canonicalize_name(core.name),
-            version=Version(str(core.version)),
-            requires=tuple(core.requires_dist or ()),
-            extras=frozenset(map(canonicalize_name, core.provides_extra or ())),
-            requires_python=core.requires_python,
-        )
+        with _path(wheel).open("rb") as file, archive.open_zip(file, wheel) as opened:
+            return coremetadata.parse(archive.read_metadata(opened, wheel), wheel)
 
     def members(self, wheel: Wheel) -> tuple[Member, ...]:
-        with zipfile.ZipFile(_path(wheel)) as archive:
-            return tuple(Member(path=info.filename, size=info.file_size) for info in archive.infolist())
+        with zipfile.ZipFile(_path(wheel)) as opened:
+            return tuple(Member(path=info.filename, size=info.file_size) for info in opened.infolist())
 
     def read(self, wheel: Wheel, paths: Iterable[str]) -> dict[str, bytes]:
         paths = list(paths)
         self.paths += paths
-        with zipfile.ZipFile(_path(wheel)) as archive:
-            return {path: archive.read(path) for path in paths if path in archive.namelist()}
+        with zipfile.ZipFile(_path(wheel)) as opened:
+            return {path: opened.read(path) for path in paths if path in opened.namelist()}
+
+    def identify(self, file: F) -> F:
+        """Compute the hashes as the index client does."""
+        content = _path(file).read_bytes()
+        others = frozenset(f"{name}:{hashlib.new(name, content).hexdigest()}" for name in ("md5", "sha384", "sha512"))
+        return replace(file, sha256=hashlib.sha256(content).hexdigest(), other_hashes=others)
 
     def build(self, sdist: Sdist) -> Wheel:
         """Return the wheel inside the source distribution of a wheelhouse, without running a build."""
         if sdist.name in self.only_binary:
             raise NoWheel(sdist.name, str(sdist.version), "--only-binary forbids it")
-        (archive,) = (a for a in self._wheelhouse.archives if a.path.name == sdist.filename)
+        (found,) = (a for a in self._wheelhouse.archives if a.path.name == sdist.filename)
+        if found.release.broken_build:
+            raise SdistBuildFailed(sdist.name, str(sdist.version), ("building", "no compiler"))
         folder = self._wheelhouse.folder / "built"
         folder.mkdir(exist_ok=True)
-        release = archive.release
+        release = found.release
         path = folder / f"{release.stem}-{release.tags[0]}.whl"
         path.write_bytes(release.wheel(release.tags[0]))
         return Wheel(
@@ -85,5 +90,5 @@ class FolderIndex:
         )
 
 
-def _path(wheel: Wheel) -> Path:
+def _path(wheel: Wheel | Sdist) -> Path:
     return Path(url2pathname(urlsplit(wheel.url).path))

@@ -17,17 +17,18 @@ from pathlib import Path
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from platforms import linux
 from samplelock import LOCK
 from wheelhouse import Release
 
 from minreq.config import pyproject
-from minreq.errors import MinreqError
+from minreq.errors import MinreqError, RequirementsUnreadable
 from minreq.exposure import parser
-from minreq.index import archive, coremetadata, cutoff, simple
+from minreq.index import archive, coremetadata, cutoff, filenames, simple
 from minreq.lockfile import edits, evidence, requirements as lockfile
 from minreq.minimize import prefetch
 from minreq.model import Frame, Question, QuestionKind, Wheel
-from minreq.requirements import read_requirements
+from minreq.requirements import Fetched, RequirementsReader
 from minreq.source import imports, optionalimports
 from minreq.wheels import rules
 from minreq.wheels.unpacking import unpack
@@ -58,6 +59,7 @@ PAGE = {
         }
     ],
 }
+MARKERS = linux().markers
 DUMPED = evidence.dump(LOCK)
 _FILES = {"a/__init__.py": "x = 1\n" * 9}
 _POINTS = {"console_scripts": {"a": "a:main"}}
@@ -74,6 +76,9 @@ SEEDS: Mapping[str, bytes] = {
     "entry_points": b"[console_scripts]\na = a:main\n[gui_scripts]\nb=a:b [x]\n",
     "lock": lockfile.render(LOCK).encode(),
     "lock_evidence": DUMPED.encode(),
+    "pylock_file": b"lock-version = '1.0'\ncreated-by = 'a'\n[[packages]]\nname = 'a'\nversion = '1.0'\n"
+    b"marker = 'python_version > \"3\"'\n[packages.sdist]\nname = 'a-1.0.tar.gz'\nurl = 'https://a.example/a'\n"
+    b"hashes = { sha256 = '" + b"0" * 64 + b"' }\n",
     "requirements_file": b"a==1.0 --hash=sha256:00 # why\n-c other.txt\n--index-url https://x/\n"
     b"b[x]>1 ; python_version < '4' \\\n",
     "configuration": b'[tool.minreq]\nproviders = ["openai"]\nbudget = 5\n[tool.minreq.locks.x]\nsmoke = ["a.py"]\n',
@@ -101,7 +106,7 @@ def html_page(data: bytes) -> None:
 
 def _links(body: bytes, kind: str) -> None:
     for link in simple.parse(body, content_type=kind, url="https://index.example/simple/a/").links:
-        simple.release_from_filename(link.filename)
+        filenames.release_from_filename(link.filename)
         simple.file_from_link(link)
 
 
@@ -146,7 +151,15 @@ def lock_evidence(data: bytes) -> None:
 
 
 def requirements_file(data: bytes) -> None:
-    _as_file("requirements.in", data, lambda path: read_requirements(path, {}))
+    _as_file("requirements.in", data, RequirementsReader(environ={}, environments=[MARKERS], fetch=_fetch_nothing).read)
+
+
+def pylock_file(data: bytes) -> None:
+    _as_file("pylock.toml", data, RequirementsReader(environ={}, environments=[MARKERS], fetch=_fetch_nothing).read)
+
+
+def _fetch_nothing(url: str) -> Fetched:
+    raise RequirementsUnreadable(url, None, "there is no network")
 
 
 def configuration(data: bytes) -> None:
@@ -198,6 +211,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         lock,
         lock_evidence,
         requirements_file,
+        pylock_file,
         configuration,
         cutoffs,
         source_file,

@@ -204,7 +204,7 @@ Prepare = Callable[[User], tuple[str, ...]]
         pytest.param(("app", *SMOKE), refused_port, 5, "no answer from http://127.0.0.1:", id="no-network"),
         pytest.param(("app", *SMOKE), failing_index, 5, "answered with status 500", id="index-answers-500"),
         pytest.param(("app", *SMOKE), wrong_hash, 5, "needed-1.0-py3-none-any.whl has the SHA-256", id="wrong-hash"),
-        pytest.param(("app", *SMOKE), broken_zip, 5, "needed-1.0-py3-none-any.whl", id="broken-zip"),
+        pytest.param(("app", *SMOKE), broken_zip, 4, "needed-1.0-py3-none-any.whl", id="broken-zip"),
         pytest.param(
             ("app", "--smoke", "fails.py"), on_index, 3, "even with all dependencies installed: ZeroDivisionError",
             id="smoke-fails",

@@ -163,6 +163,12 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         (errors.UnknownProvider("cohort", ("cohere",)), "no provider 'cohort'; known: cohere"),
         (errors.RequirementsUnreadable(Path("r.in"), None, "not text"), "r.in: not text"),
         (errors.RequirementsUnreadable(Path("r.in"), 4, "not a name"), "r.in, line 4: not a name"),
+        (errors.RequirementsUnreadable("https://a.example/r", 4, "x"), "https://a.example/r, line 4: x"),
+        (errors.MarkerInvalid("--whole a ; x", "why"), "--whole a ; x: why; correct the marker"),
+        (
+            errors.RootNotApplicable("a ; x"),
+            "a ; x: the marker does not hold on this platform, so there is nothing to lock; omit the marker",
+        ),
         (
             errors.NoVersion("a>2", "a", None, {}),
             "no version of a that can be used satisfies a>2; the index has none",
@@ -179,14 +185,21 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             "no version of a that can be used satisfies a>2: a 3.0 is yanked; the newest that can be used is 1.0",
         ),
         (
-            errors.NoVersion("a>2", "a", "1.0", {"4.0": "is yanked", "3.0": "is yanked"}),
+            errors.NoVersion("a>2", "a", "1.0", dict.fromkeys(["6.0", "5.0", "4.0", "3.0"], "is yanked")),
             (
-                "no version of a that can be used satisfies a>2: a 4.0 is yanked, and 1 more cannot be used; "
+                "no version of a that can be used satisfies a>2: a 6.0 is yanked, a 5.0 is yanked, a 4.0 is yanked, "
+                "and 1 more cannot be used; "
                 "the newest that can be used is 1.0"
             ),
         ),
-        (errors.UnknownExtra("a 1.0", "x", []), "a 1.0 has no extra 'x'; it has none"),
-        (errors.UnknownExtra("a 1.0", "x", ["y", "z"]), "a 1.0 has no extra 'x'; it has y, z"),
+        (
+            errors.HashesRequired({"a==1.0": "00"}),
+            (
+                "a line with --hash or --require-hashes means that every distribution needs a hash, and these have "
+                "none; add the lines if you trust the files, or add the line --no-require-hashes:"
+                "\n  a==1.0 --hash=sha256:00"
+            ),
+        ),
         (errors.VersionsConflict("a", "b", "why", "remedy", 1), "cannot resolve a: why; remedy"),
         (
             errors.VersionsConflict("a", "b", "why", "remedy", 3),

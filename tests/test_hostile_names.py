@@ -12,7 +12,7 @@ from commanding import project
 from packaging.utils import canonicalize_name
 from simpleserver import ServerFeatures, serve
 
-from minreq.index import simple
+from minreq.index import filenames, simple
 
 SCENARIO = """
 explanation = "A root with a dependency."
@@ -36,7 +36,7 @@ def test_a_file_whose_name_only_looks_right_is_none(name: str) -> None:
         (link,) = simple.links_from_urls([f"https://x/{filename}"])
         file = simple.file_from_link(link)
         assert file is None or file.name not in {"needed", "app"}
-        release = simple.release_from_filename(filename)
+        release = filenames.release_from_filename(filename)
         assert release is None or release[0] not in {"needed", "app"}
 
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 from minreq.errors import CutoffUnreadable
 from minreq.index.cutoff import parse, young_files
 from minreq.model import Sdist
-from minreq.resolver.finder import ProjectFiles
+from minreq.resolver.releases import ProjectFiles
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
 

@@ -273,3 +273,17 @@ def test_no_index_in_a_requirements_file() -> None:
     assert applied.only_binary == {":all:"}
     with pytest.raises(PipSettingInvalid, match="index-url"):
         in_file(IndexSettings(), ("--index-url", "https://[x"))
+
+
+def releases(found: IndexSettings) -> tuple[list[str], list[str], bool]:
+    return sorted(found.all_releases), sorted(found.only_final), found.prefer_binary
+
+
+def test_releases_of_options_and_variables() -> None:
+    """As in pip: a later option has precedence, and ``pre`` means ``all-releases :all:``."""
+    found = settings([], {"PIP_PRE": "1", "PIP_PREFER_BINARY": "yes"}, {"only-final": "A,b"})
+    assert releases(found) == ([":all:"], ["a", "b"], True)
+    assert releases(in_file(found, ("--all-releases", "b"), ("--only-final", ":none:"))) == ([":all:", "b"], [], True)
+    options = (("--only-final", ":all:"), ("--pre", None), ("--prefer-binary", None))
+    assert releases(in_file(IndexSettings(), *options)) == ([":all:"], [], True)
+    assert releases(settings([], {"PIP_PRE": "0"}, {})) == ([], [], False)

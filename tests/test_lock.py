@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from minreq import errors
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings
 from minreq.lock.lock import lock
 from minreq.lockfile import evidence
+from minreq.lockfile.requirements import parse
 from minreq.model import Difference, Lock
 from minreq.reporting import Step
 from minreq.verify.verify import verify
@@ -239,6 +241,36 @@ def test_unproven_platform(make_wheelhouse: MakeWheelhouse, make_settings: MakeS
     assert [platform.name for platform in made.platforms] == [LAMBDA]
     assert made.proven_on.name == "host"
     assert len(written(settings)) == 2
+
+
+def test_dependencies_of_one_platform(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
+    """A pin has wheels for the platforms that require it; installers on the others skip its line."""
+    machine = platform.machine()
+    target = "lambda-python3.12-arm64" if machine != "aarch64" else "lambda-python3.12-x86_64"
+    foreign = "aarch64" if machine != "aarch64" else "x86_64"
+    house = make_wheelhouse(
+        f"""
+        explanation = ""
+        requirements = ["app"]
+        program = "import app"
+        [wheels]
+        here."1.0" = {{ tag = "host" }}
+        there."1.0" = {{ tag = "cp312-cp312-manylinux2014_{foreign}" }}
+        [wheels.app."1.0"]
+        requires = ["here ; platform_machine == '{machine}'", "there ; platform_machine == '{foreign}'"]
+        files = {{ "app/__init__.py" = "import here" }}
+        """
+    )
+    there = Requirement(f"there ; platform_machine == '{foreign}'")
+    settings = replace(make_settings(house), platforms=(target,), allow_unproven=True, whole=(there,))
+    made = lock(settings, RecordingReporter())
+    assert sorted(kept.candidate.name for kept in made.selection.kept) == ["app", "here", "there"]
+    markers = {pin.name: pin.marker for pin in parse(settings.output.read_text()).pins}
+    assert markers == {
+        "app": None,
+        "here": f'platform_machine == "{machine}"',
+        "there": f'platform_machine == "{foreign}"',
+    }
 
 
 def test_failing_smoke_leaves_the_old_lock(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:

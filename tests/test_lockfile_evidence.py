@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 from samplelock import EXPECTED, KEPT, LOCK, locks, with_selection
 from test_lockfile_requirements import shuffled
 
@@ -27,6 +29,7 @@ from minreq.model import (
     Lock,
     Question,
     Resolution,
+    Sdist,
     Selection,
 )
 from minreq.smoke.runfolder import PROTOCOL
@@ -168,3 +171,31 @@ def test_a_distribution_stands_once() -> None:
 def test_what_is_no_evidence_is_an_error(text: str, why: str) -> None:
     with pytest.raises(EvidenceUnreadable, match=why):
         load(text)
+
+
+@pytest.mark.parametrize(
+    ("filename", "name", "version", "has_release"),
+    [
+        ("a-1.0.tar.gz", "a", "1.0", False),
+        ("a-1.0.tgz", "a", "1.0", False),
+        ("a-1.0-1.tar.gz", "a", "1.0.post1", True),
+        ("a_b-1.0.zip", "a-b", "1.0", False),
+    ],
+)
+def test_the_release_of_a_source_distribution(filename: str, name: str, version: str, *, has_release: bool) -> None:
+    """It is written where the name of the file does not show it."""
+    sdist = Sdist(
+        name=canonicalize_name(name), version=Version(version), filename=filename, url="", sha256="0" * 64, size=1
+    )
+    kept = LOCK.selection.kept[0]
+    candidate = replace(kept.candidate, sdist=sdist)
+    others = LOCK.selection.kept[1:]
+    lock = replace(
+        LOCK,
+        selection=replace(LOCK.selection, kept=(replace(kept, candidate=candidate), *others)),
+        resolution=replace(LOCK.resolution, pins={**LOCK.resolution.pins, candidate.name: candidate}),
+    )
+    text = dump(lock)
+    assert load(text).selection.kept[0].candidate.sdist == sdist
+    written = json.loads(text)["selection"]["kept"][0]["candidate"]["sdist"]
+    assert ("version" in written) is has_release

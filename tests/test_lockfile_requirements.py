@@ -119,7 +119,7 @@ def test_a_continued_comment_swallows_the_next_line_as_in_pip() -> None:
         ("boto3==1.*", "'boto3==1.*' is not name==version"),
         ("boto3===1", "'boto3===1' is not name==version"),
         ("boto3[crt]==1", "'boto3[crt]==1' is not name==version"),
-        ("boto3==1; python_version > '3'", """'boto3==1; python_version > "3"' is not name==version"""),
+        ("boto3>1; python_version > '3'", """'boto3>1; python_version > "3"' is not name==version"""),
         ("boto3 @ https://index.example/b.whl", "'boto3 @ https://index.example/b.whl' is not name==version"),
         ("litellm==1.78.7 --no-deps", "'litellm==1.78.7 --no-deps' is not name==version"),
         ("boto3==1 --hash=md5:00", "'md5:00' is not a SHA-256 hash"),

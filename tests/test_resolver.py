@@ -172,11 +172,12 @@ def test_extend_conflicts_with_a_pin(make_wheelhouse: MakeWheelhouse) -> None:
 
 
 def test_extend_by_an_unknown_extra(make_wheelhouse: MakeWheelhouse) -> None:
-    """A missing extra is an error."""
+    """A missing extra is a note, as in pip."""
     index, inputs = root_with_extras(make_wheelhouse)
     base = resolve(inputs, index, StaticImportFinder(index))
-    with pytest.raises(errors.UnknownExtra, match=r"a 1\.0 has no extra 'mcp'; it has clash, none, tools"):
-        extend(base, Requirement("a[mcp]"), inputs, index)
+    grown = extend(base, Requirement("a[mcp]"), inputs, index)
+    assert grown.pins == base.pins
+    assert grown.notes == ("a 1.0 has no extra 'mcp', so that adds nothing; it has clash, none, tools",)
 
 
 class StrangeIndex(FolderIndex):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cannedserver import CannedResponse, ReceivedRequest, serve_responses
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from minreq.config import IndexOptions, Settings
-from minreq.errors import PipSettingInvalid, RequirementsUnreadable, SmokeUnusable
+from minreq.errors import MarkerInvalid, RequirementsUnreadable, RootNotApplicable, SmokeUnusable
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.model import Command
@@ -98,14 +100,73 @@ def test_options_of_requirement_files_count() -> None:
     assert [(str(each.requirement), each.place) for each in demand.whole] == [("b>=1", "-r a.in (line 3)")]
 
 
-def test_constraints_of_the_configuration_of_pip() -> None:
-    """A path or a file URL is read; what would have to be fetched is refused with what to do."""
-    Path("c.txt").write_text("b<2\n")
-    for named in ("c.txt", Path("c.txt").absolute().as_uri()):
-        demand = make_input(make_settings(), IndexSettings(constraints=(named,)))
-        assert [str(each.requirement) for each in demand.constraints] == ["b<2"]
-    with pytest.raises(PipSettingInvalid, match="download it and name that"):
-        make_input(make_settings(), IndexSettings(constraints=("https://index.example/c.txt",)))
+def test_constraints_of_the_configuration_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path or a file URL is read; the digests of the lock have only the files that its command names."""
+    Path("c.txt").write_text("b<2\n--only-binary b")
+    Path("named.txt").write_text("b<3 ; python_version > '3'\nb<1 ; python_version < '3'\n")
+    for setting in ("c.txt", Path("c.txt").absolute().as_uri()):
+        monkeypatch.setenv("PIP_CONSTRAINT", setting)
+        task = prepare_task(make_settings(constraints=(Path("named.txt"),)))
+        assert [str(each.requirement.specifier) for file in task.files for each in file.constraints] == ["<2", "<3"]
+        assert read_index_settings(IndexOptions(), task.files).only_binary == {"b"}
+        assert "-c named.txt" in task.input_digests(Version("1.0"))
+        assert "-c c.txt" not in task.input_digests(Version("1.0"))
+
+
+def test_requirements_that_apply_nowhere_are_dropped() -> None:
+    """Each option of the command line gets a note; the root has to apply."""
+    never = Requirement("b ; sys_platform == 'win32'")
+    names = ("also", "with_", "whole", "overrides", "smoke_with")
+    task = prepare_task(make_settings(**dict.fromkeys(names, (never,))))
+    assert [getattr(task.settings, name) for name in names] == [()] * 5
+    options = ("--also", "--with", "--whole", "--override", "--smoke-with")
+    assert [note.partition(":")[0] for note in task.notes] == [f'{each} b; sys_platform == "win32"' for each in options]
+    with pytest.raises(RootNotApplicable):
+        prepare_task(replace(make_settings(), root=Requirement("a ; sys_platform == 'win32'")))
+    with pytest.raises(MarkerInvalid, match=r'--whole b; python_version ~= "x": the marker .* cannot be evaluated'):
+        prepare_task(make_settings(whole=(Requirement("b ; python_version ~= 'x'"),)))
+
+
+def test_a_marker_holds_on_one_of_the_platforms() -> None:
+    arm = Requirement("b ; platform_machine == 'aarch64'")
+    platforms = ("lambda-python3.12-x86_64", "lambda-python3.12-arm64")
+    task = prepare_task(make_settings(whole=(arm,), platforms=platforms))
+    assert task.settings.whole == (arm,)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("b", False),
+        (f"b --hash=sha256:{'0' * 64}", True),
+        (f"b --hash=sha256:{'0' * 64} \n--no-require-hashes", False),
+        (f"b ; sys_platform == 'win32' --hash=sha256:{'0' * 64}", True),
+        ("--require-hashes\nb", True),
+    ],
+)
+def test_hashes_for_all(text: str, *, expected: bool) -> None:
+    """One line with a hash means hashes for all, as in pip."""
+    Path("a.in").write_text(text)
+    assert make_input(make_settings(requirement_files=(Path("a.in"),)), IndexSettings()).require_hashes is expected
+
+
+def test_a_requirements_file_of_another_machine() -> None:
+    """It is fetched with the settings of the index; its credentials count for the files beside it, and stay secret."""
+
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        if "authorization" not in request.headers:
+            return CannedResponse(status=401)
+        return CannedResponse(body={"/x/r.txt": b"b>1\n-c c.txt", "/x/c.txt": b"b<2"}[request.path])
+
+    with serve_responses(answer) as server:
+        url = server.origin.replace("//", "//me:secret@")
+        task = prepare_task(make_settings(requirement_files=(f"{url}/x/r.txt",)))
+    (file,) = task.files
+    assert [each.place for each in (*file.requirements, *file.constraints)] == [
+        f"-r {server.origin}/x/r.txt (line 1)",
+        f"-c {server.origin}/x/c.txt (line 1)",
+    ]
+    assert task.command == f"lock a --smoke smoke.py --requirement {server.origin}/x/r.txt"
 
 
 def test_skipped_calls_of_a_release_are_reported() -> None:

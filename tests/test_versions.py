@@ -89,6 +89,22 @@ def test_the_minimal_total_and_a_picture(made: Project) -> None:
     assert {"app: unpacked bytes of the wheel", "1.0", "size of a lock"} <= set(told)
 
 
+def test_the_wheel_is_the_one_that_a_lock_takes(tmp_path: Path) -> None:
+    """The highest build number; a wheel for another Python or a yanked one is no choice."""
+    own = project(
+        """
+        explanation = "One release with several wheels for each platform."
+        requirements = ["app"]
+        [wheels]
+        app."1.0" = { tag = ["py3-none-any", "2-py3-none-any", "10-py3-none-any"] }
+        """,
+        tmp_path,
+    )
+    done = own.minreq("versions", "app", "--json", "-q")
+    (release,) = json.loads(done.out)["releases"]
+    assert release["wheel"] == "app-1.0-10-py3-none-any.whl"
+
+
 def test_a_trace_needs_a_smoke(made: Project, tmp_path: Path) -> None:
     done = made.minreq("versions", "app", "--trace", "--plot", str(tmp_path / "no" / "sizes.svg"))
     assert (done.status, done.sentences[0].startswith("nothing to run: ")) == (2, True)

@@ -40,6 +40,9 @@ Keys of a release, all optional:
 ``yanked``           true, or the reason
 ``upload_time``      RFC 3339, ``2026-01-31T12:00:00Z``
 ``sdist``            true: the index has a source distribution and no wheel; its build requires nothing
+``broken_build``     true: the build of that source distribution fails
+``metadata``         the whole text of ``METADATA``
+``no_archive``       true: the wheel is no zip
 """
 
 from __future__ import annotations
@@ -110,6 +113,10 @@ class Release:
     yanked: str | None = None
     upload_time: str | None = None
     sdist: bool = False
+    broken_build: bool = False
+    #: The whole text of ``METADATA``; ``None``: made from the other fields.
+    metadata_text: str | None = None
+    no_archive: bool = False
     #: Path without suffix to the text of an extension module in C.
     extensions: Mapping[str, str] = field(default_factory=dict)
 
@@ -120,6 +127,8 @@ class Release:
 
     def metadata(self) -> str:
         """The text of ``METADATA``."""
+        if self.metadata_text is not None:
+            return self.metadata_text
         lines = ["Metadata-Version: 2.4", f"Name: {self.name}", f"Version: {self.version}"]
         if self.requires_python is not None:
             lines.append(f"Requires-Python: {self.requires_python}")
@@ -131,6 +140,8 @@ class Release:
 
     def wheel(self, tag: str) -> bytes:
         """The bytes of the wheel for *tag*; equal releases give equal bytes."""
+        if self.no_archive:
+            return b"no archive"
         members = {path: text.encode() for path, text in sorted(self.files.items())}
         members |= {f"{path}{_SUFFIX}": compiled(text) for path, text in sorted(self.extensions.items())}
         members |= {f"{self.stem}.data/scripts/{name}": text.encode() for name, text in sorted(self.scripts.items())}
@@ -154,7 +165,7 @@ class Release:
         members = {
             "PKG-INFO": self.metadata().encode(),
             "pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-            "backend.py": _BACKEND.encode(),
+            "backend.py": b"raise SystemExit('no compiler')" if self.broken_build else _BACKEND.encode(),
             f"{self.stem}-{self.tags[0]}.whl": self.wheel(self.tags[0]),
         }
         buffer = io.BytesIO()
@@ -361,6 +372,7 @@ def _release(name: str, version: str, table: Mapping[str, Any]) -> Release:
             files=fields.pop("files", default_files),
             tags=tuple(map(_real_tag, [tag] if isinstance(tag, str) else tag)),
             yanked="" if yanked is True else yanked or None,
+            metadata_text=fields.pop("metadata", None),
             **fields,
         )
     except TypeError as error:

@@ -119,7 +119,7 @@ class BuiltTree:
 
 def list_files(task: BuildTask, installation: Installation, store: Store) -> tuple[TreeFile, ...]:
     """Return the files that installing *installation* would write; raises the errors of fetching a wheel."""
-    candidates = {name: installation.candidates[name] for name in task.names}
+    candidates = {name: installation.candidates[name] for name in task.names if name in installation.candidates}
     return files_to_install({name: store.unpack(candidate.wheel) for name, candidate in candidates.items()})
 
 

@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -29,11 +31,14 @@ class Provided:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """Convert a requirement (PEP 508)."""
+    """Convert a requirement (PEP 508) of a release."""
     try:
-        return parsing.parse_requirement(text)
+        requirement = parsing.parse_requirement(text)
     except InvalidRequirement as error:
         raise ValueError(f"{parsing.shorten(text)!r} is not a requirement: {str(error).splitlines()[0]}") from None
+    if requirement.url is not None:
+        raise ValueError(f"{parsing.shorten(text)!r} is a URL, which has no version to lock; use --find-links")
+    return requirement
 
 
 def parse_project_name(text: str) -> NormalizedName:
@@ -58,6 +63,14 @@ def parse_path(text: str) -> Path:
     if "\0" in text:
         raise ValueError(f"{text!r} is not a path: it has a NUL character")
     return Path(text)
+
+
+def parse_path_or_url(text: str) -> Path | str:
+    """Convert a path, or a URL of another machine, which stays as it is."""
+    url = urlsplit(text)
+    if url.scheme in {"http", "https"}:
+        return text
+    return parse_path(url2pathname(url.path) if url.scheme == "file" else text)
 
 
 def parse_count(text: str) -> int:
@@ -164,7 +177,7 @@ OPTIONS: Mapping[str, Option] = {
             name="requirement",
             example='["requirements.in"]',
             field="requirement_files",
-            convert=parse_path,
+            convert=parse_path_or_url,
             many=True,
             path=True,
         ),
@@ -182,7 +195,7 @@ OPTIONS: Mapping[str, Option] = {
             name="constraint",
             example='["constraints.txt"]',
             field="constraints",
-            convert=parse_path,
+            convert=parse_path_or_url,
             many=True,
             path=True,
         ),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -68,13 +69,14 @@ class Settings:
     with_: tuple[Requirement, ...] = ()
     #: Kept with their dependencies, as are the requirements of *requirement_files*.
     whole: tuple[Requirement, ...] = ()
-    requirement_files: tuple[Path, ...] = ()
+    #: Paths or URLs.
+    requirement_files: tuple[Path | str, ...] = ()
     provided: tuple[Provided, ...] = ()
     include: tuple[NormalizedName, ...] = ()
     exclude: tuple[NormalizedName, ...] = ()
     #: Distributions that may have ``.pth`` files, which run at every start of Python.
     allow_pth: tuple[NormalizedName, ...] = ()
-    constraints: tuple[Path, ...] = ()
+    constraints: tuple[Path | str, ...] = ()
     overrides: tuple[Requirement, ...] = ()
     #: A date or a duration, not parsed yet.
     exclude_newer: str | None = None
@@ -277,7 +279,13 @@ def _words(option: Option, value: Any, default: Any) -> list[str]:
 
 
 def _format_value(value: Any) -> str:
-    """Return the text of *value*; of an absolute path only the name, since the folder is that of one machine."""
+    """Return the text of *value*: of an absolute path only the name, of a URL everything but credentials.
+
+    The folder is that of one machine.
+    """
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        url = urlsplit(value)
+        return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
     if isinstance(value, Path | str) and Path(value).is_absolute():
         return Path(value).name
     return value.as_posix() if isinstance(value, Path) else str(value)

@@ -68,6 +68,7 @@ from minreq.errors.locks import (
 from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
     InvalidOptions as InvalidOptions,
+    MarkerInvalid as MarkerInvalid,
     NothingToRun as NothingToRun,
     OutputFolderMissing as OutputFolderMissing,
     OutputUnwritable as OutputUnwritable,
@@ -76,6 +77,7 @@ from minreq.errors.options import (
     PythonNotFound as PythonNotFound,
     PythonUnusable as PythonUnusable,
     RequirementsUnreadable as RequirementsUnreadable,
+    RootNotApplicable as RootNotApplicable,
     SmokeFileMissing as SmokeFileMissing,
     SmokeFileUnusable as SmokeFileUnusable,
     SmokeMissing as SmokeMissing,
@@ -91,12 +93,12 @@ from minreq.errors.providers import (
     ProvidersNotMeasured as ProvidersNotMeasured,
 )
 from minreq.errors.resolution import (
+    HashesRequired as HashesRequired,
     KnownBadRelease as KnownBadRelease,
     NoVersion as NoVersion,
     NoWheel as NoWheel,
     PythonNotSupported as PythonNotSupported,
     ResolutionTooDeep as ResolutionTooDeep,
-    UnknownExtra as UnknownExtra,
     VersionsConflict as VersionsConflict,
 )
 from minreq.errors.scans import (

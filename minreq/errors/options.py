@@ -194,15 +194,43 @@ class RequirementsUnreadable(UsageError):
 
     reason = "requirements"
 
-    def __init__(self, path: Path, line: int | None, problem: str) -> None:
+    def __init__(self, path: Path | str, line: int | None, problem: str) -> None:
         super().__init__(path, line, problem)
-        self.path, self.problem = path, problem
+        #: Or its URL.
+        self.path = str(path)
+        self.problem = problem
         #: ``None``: the whole file.
         self.line = line
 
     def __str__(self) -> str:
-        place = str(self.path) if self.line is None else f"{self.path}, line {self.line}"
+        place = self.path if self.line is None else f"{self.path}, line {self.line}"
         return f"{place}: {self.problem}"
+
+
+class MarkerInvalid(UsageError):
+    """The marker of a requirement cannot be evaluated."""
+
+    reason = "marker"
+
+    def __init__(self, requirement: str, problem: str) -> None:
+        super().__init__(requirement, problem)
+        self.requirement, self.problem = requirement, problem
+
+    def __str__(self) -> str:
+        return f"{self.requirement}: {self.problem}; correct the marker"
+
+
+class RootNotApplicable(UsageError):
+    """The marker of the root holds on none of the platforms."""
+
+    reason = "root-not-applicable"
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.root = root
+
+    def __str__(self) -> str:
+        return f"{self.root}: the marker does not hold on this platform, so there is nothing to lock; omit the marker"
 
 
 class PythonNotFound(UsageError):

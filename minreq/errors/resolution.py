@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from minreq.errors.branches import ResolutionFailure
+
+#: A sentence names this many versions that cannot be used, each with its reason.
+_SHOWN_REASONS = 3
 
 
 class NoWheel(ResolutionFailure):
@@ -51,9 +54,9 @@ class NoVersion(ResolutionFailure):
             )
         if not self.unfit:
             return f"{problem}; {newest}"
-        version, why = next(iter(self.unfit.items()))
-        more = f", and {len(self.unfit) - 1} more cannot be used" if len(self.unfit) > 1 else ""
-        return f"{problem}: {self.project} {version} {why}{more}; {newest}"
+        reasons = [f"{self.project} {version} {why}" for version, why in [*self.unfit.items()][:_SHOWN_REASONS]]
+        more = len(self.unfit) - len(reasons)
+        return f"{problem}: {', '.join(reasons)}{f', and {more} more cannot be used' if more else ''}; {newest}"
 
 
 class PythonNotSupported(ResolutionFailure):
@@ -87,18 +90,22 @@ class KnownBadRelease(ResolutionFailure):
         return f"{release} is known to be malicious, so minreq never installs it; require another version"
 
 
-class UnknownExtra(ResolutionFailure):
-    """A distribution has no extra of this name."""
+class HashesRequired(ResolutionFailure):
+    """A requirements file requires hashes of all distributions, and some have none."""
 
-    reason = "unknown-extra"
+    reason = "hashes-required"
 
-    def __init__(self, release: str, extra: str, extras: Sequence[str]) -> None:
-        super().__init__(release, extra, extras)
-        self.release, self.extra, self.extras = release, extra, tuple(extras)
+    def __init__(self, files: Mapping[str, str]) -> None:
+        super().__init__(files)
+        #: By the pin that a line would have, ``a==1.0``, the SHA-256 of the file on the index.
+        self.files = dict(files)
 
     def __str__(self) -> str:
-        known = f"it has {', '.join(self.extras)}" if self.extras else "it has none"
-        return f"{self.release} has no extra {self.extra!r}; {known}"
+        lines = "".join(f"\n  {pin} --hash=sha256:{digest}" for pin, digest in self.files.items())
+        return (
+            "a line with --hash or --require-hashes means that every distribution needs a hash, and these have none; "
+            f"add the lines if you trust the files, or add the line --no-require-hashes:{lines}"
+        )
 
 
 class VersionsConflict(ResolutionFailure):

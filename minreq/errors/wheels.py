@@ -15,8 +15,10 @@ class HashMismatch(IndexFailure):
         self.filename, self.expected, self.found = filename, expected, found
 
     def __str__(self) -> str:
+        # Another algorithm stands before its hash.
+        kind = "hash" if ":" in self.found else "SHA-256"
         return (
-            f"{self.filename} has the SHA-256 {self.found}, not the declared {self.expected}; it was changed or "
+            f"{self.filename} has the {kind} {self.found}, not the declared {self.expected}; it was changed or "
             "damaged, so minreq did not use it; try again, or ask the owner of the index"
         )
 

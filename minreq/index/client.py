@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, final
+from typing import BinaryIO, TypeVar, final
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable
+from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable, TemporaryFolderUnwritable
 from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
@@ -24,7 +26,7 @@ from minreq.index.pagereader import PageReader
 from minreq.index.records import Records
 from minreq.index.session import Session
 from minreq.index.settings import IndexSettings
-from minreq.index.simple import ProjectStatus
+from minreq.index.simple import HASH_NAMES, ProjectStatus
 from minreq.index.urls import local_path, without_credentials
 from minreq.index.wheelreader import WheelReader
 from minreq.model import Member, Metadata, Sdist, Wheel
@@ -32,6 +34,10 @@ from minreq.system.onceperkey import OncePerKey
 
 #: Pages and wheels that are read at the same time in the background.
 _THREADS = 16
+
+_CHUNK = 1 << 20
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 @final
@@ -59,7 +65,7 @@ class IndexClient:
         except OSError as error:
             raise StoreUnwritable(cache, error.strerror or str(error)) from error
         self._settings = settings
-        self._cache = cache
+        self.cache = cache
         self._own_project = own_project
         self._records = Records(cache / "wheels")
         self._session = Session(settings, PageCache(cache, self._records), pause=pause, clock=clock)
@@ -70,6 +76,8 @@ class IndexClient:
         self._listings: OncePerKey[NormalizedName, Listing] = OncePerKey()
         self._metadata: OncePerKey[Wheel, Metadata] = OncePerKey()
         self._members: OncePerKey[Wheel, tuple[Member, ...]] = OncePerKey()
+        #: By URL.
+        self._computed: OncePerKey[str, frozenset[str]] = OncePerKey()
 
     def __enter__(self) -> IndexClient:
         return self
@@ -162,6 +170,33 @@ class IndexClient:
         """
         self._reader.download(wheel, to)
 
+    def identify(self, file: F) -> F:
+        """Return *file* with its SHA-256 and all hashes that pip accepts, computed from the file; each is read once.
+
+        Raises :class:`HashMismatch` where the index gives another hash of any kind, and what the network does.
+        """
+        computed = self._computed.get(file.url, partial(self._compute_hashes, file))
+        given = file.other_hashes | ({f"sha256:{file.sha256}"} if file.sha256 else frozenset())
+        for each in sorted(given - computed):
+            name = each.partition(":")[0]
+            found = next(hash_ for hash_ in computed if hash_.startswith(f"{name}:"))
+            raise HashMismatch(file.filename, each, found)
+        digest = next(hash_ for hash_ in computed if hash_.startswith("sha256:"))
+        return replace(file, sha256=digest.partition(":")[2], other_hashes=computed - {digest})
+
+    def _compute_hashes(self, file: Wheel | Sdist) -> frozenset[str]:
+        digests = {name: hashlib.new(name, usedforsecurity=False) for name in HASH_NAMES}
+        try:
+            with tempfile.TemporaryFile() as stream:
+                self.download(file, stream)
+                stream.seek(0)
+                while chunk := stream.read(_CHUNK):
+                    for digest in digests.values():
+                        digest.update(chunk)
+        except OSError as error:
+            raise TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
+        return frozenset(f"{name}:{digest.hexdigest()}" for name, digest in digests.items())
+
     def _listing(self, name: NormalizedName) -> Listing:
         return self._listings.get(name, partial(self._read_listing, name))
 
@@ -169,7 +204,7 @@ class IndexClient:
         settings, session, pages = self._settings, self._session, self._pages
         indexes: list[Location] = []
         if not settings.no_index:
-            indexes.append(open_index(settings.index_url or default_index(self._cache), session, pages, extra=False))
+            indexes.append(open_index(settings.index_url or default_index(self.cache), session, pages, extra=False))
             indexes += [open_index(url, session, pages, extra=True) for url in settings.extra_index_urls]
         return (*indexes, *(FindLinks(url, session) for url in settings.find_links))
 

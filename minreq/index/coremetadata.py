@@ -11,12 +11,16 @@ from minreq.errors import ArchiveUnreadable, MetadataMismatch
 from minreq.model import Metadata, Wheel
 from minreq.model.parsing import parse_requirement, parse_specifiers, parse_version
 
+#: Major versions of the format that minreq reads.
+_METADATA_VERSIONS = ("1", "2")
+
 
 def parse(text: bytes, wheel: Wheel) -> Metadata:
     """Parse the core metadata of *wheel* (packaging.python.org, "Core metadata specifications").
 
     It validates only what the resolver needs: an invalid ``Description-Content-Type`` does no harm. As in pip, an
     unreadable ``Requires-Python`` constrains nothing, and an unreadable ``Requires-Dist`` makes the release unusable.
+    So does a later major version of the format: tools "MUST fail" there.
 
     Raises :class:`ArchiveUnreadable` and :class:`MetadataMismatch`.
     """
@@ -24,6 +28,10 @@ def parse(text: bytes, wheel: Wheel) -> Metadata:
     from packaging.metadata import parse_email  # noqa: PLC0415
 
     raw, _ = parse_email(text)
+    metadata_version = raw.get("metadata_version", _METADATA_VERSIONS[0])
+    if metadata_version.partition(".")[0] not in _METADATA_VERSIONS:
+        problem = f"its metadata has the version {metadata_version!r}, and minreq reads versions 1 and 2"
+        raise ArchiveUnreadable(wheel.filename, wheel.url, problem)
     try:
         name, version = raw["name"], parse_version(raw["version"])
         requires = tuple(parse_requirement(requirement) for requirement in raw.get("requires_dist", ()))

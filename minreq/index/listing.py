@@ -9,8 +9,9 @@ from functools import cached_property
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from minreq.index.filenames import release_from_filename
 from minreq.index.locations import Location, ProjectEntry
-from minreq.index.simple import Link, ProjectStatus, release_from_filename
+from minreq.index.simple import Link, ProjectStatus
 from minreq.model import Sdist, Wheel
 
 
@@ -41,7 +42,7 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
         """Return the files with these names, of all locations."""
         names = frozenset(filenames)
         links = ((location, link) for location, entry in self._entries for link in entry.links_named(names))
-        return tuple(_parse_links(links))
+        return tuple(self._parse_links(links))
 
     @cached_property
     def _links(self) -> Mapping[Version, Iterable[tuple[Location, Link]]]:
@@ -49,7 +50,7 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
         links: defaultdict[Version, list[tuple[Location, Link]]] = defaultdict(list)
         for location, entry in self._entries:
             for link in entry.links:
-                release = release_from_filename(link.filename)
+                release = release_from_filename(link.filename, self._name)
                 if release is not None and release[0] == self._name:
                     links[release[1]].append((location, link))
         return {version: links[version] for version in sorted(links)}
@@ -57,7 +58,7 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     def __getitem__(self, version: Version) -> tuple[Wheel | Sdist, ...]:
         # Two threads may both run this; they get the same result.
         if version not in self._files:
-            self._files[version] = tuple(_parse_links(self._links[version]))
+            self._files[version] = tuple(self._parse_links(self._links[version]))
         return self._files[version]
 
     def __iter__(self) -> Iterator[Version]:
@@ -66,12 +67,11 @@ class Listing(Mapping[Version, tuple[Wheel | Sdist, ...]]):
     def __len__(self) -> int:
         return len(self._links)
 
-
-def _parse_links(links: Iterable[tuple[Location, Link]]) -> list[Wheel | Sdist]:
-    files: dict[tuple[str, str | None], Wheel | Sdist] = {}
-    for location, link in links:
-        file = location.parse_link(link)
-        if file is not None:
-            files.setdefault((file.filename, file.sha256), file)
-    # Sorting is stable: the order of the locations decides among equals.
-    return sorted(files.values(), key=lambda file: file.filename)
+    def _parse_links(self, links: Iterable[tuple[Location, Link]]) -> list[Wheel | Sdist]:
+        files: dict[tuple[str, str | None], Wheel | Sdist] = {}
+        for location, link in links:
+            file = location.parse_link(link, self._name)
+            if file is not None:
+                files.setdefault((file.filename, file.sha256), file)
+        # Sorting is stable: the order of the locations decides among equals.
+        return sorted(files.values(), key=lambda file: file.filename)

@@ -12,6 +12,7 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ArchiveUnreadable, PageUnreadable
 from minreq.index import simple
+from minreq.index.filenames import release_from_filename
 from minreq.index.pagereader import PageReader
 from minreq.index.session import Session
 from minreq.index.simple import Link, ProjectPage, ProjectStatus
@@ -51,8 +52,8 @@ class Location(Protocol):
     def find_project(self, name: NormalizedName) -> ProjectEntry | None:
         """Return what the location has of a project, ``None`` when it does not have the project."""
 
-    def parse_link(self, link: Link) -> Wheel | Sdist | None:
-        """Return the file of a link, ``None`` when it is no distribution.
+    def parse_link(self, link: Link, project: NormalizedName) -> Wheel | Sdist | None:
+        """Return the file of a link of *project*, ``None`` when it is no distribution.
 
         Raises `PageUnreadable` and `ArchiveUnreadable`.
         """
@@ -75,9 +76,9 @@ class HttpIndex:
         page = self._session.page(self.project_url(name), accept=simple.ACCEPT, absent=self._absent)
         return None if page is None else self._reader.read(page)
 
-    def parse_link(self, link: Link) -> Wheel | Sdist | None:
+    def parse_link(self, link: Link, project: NormalizedName) -> Wheel | Sdist | None:
         """Parse the facts on the page."""
-        return simple.file_from_link(link)
+        return simple.file_from_link(link, project)
 
     def project_url(self, name: NormalizedName) -> str:
         """Return the URL of the project's page: PEP 503 has "/<project>/", with a slash at the end."""
@@ -95,9 +96,9 @@ class FolderIndex:
         page = self._folder / name / "index.html"
         return _html_file(page) if page.is_file() else None
 
-    def parse_link(self, link: Link) -> Wheel | Sdist | None:
+    def parse_link(self, link: Link, project: NormalizedName) -> Wheel | Sdist | None:
         """Parse the facts on the page; add size and hash of the archive."""
-        return _parse_local_link(link)
+        return _parse_local_link(link, project)
 
     def project_url(self, name: NormalizedName) -> str:
         """Return the URL of the project's folder."""
@@ -117,13 +118,13 @@ class FindLinks:
         if self._links is None:
             # Two threads may both run this; they get the same result.
             self._links = self._read_links()
-        releases = ((link, simple.release_from_filename(link.filename)) for link in self._links)
+        releases = ((link, release_from_filename(link.filename, name)) for link in self._links)
         links = tuple(link for link, release in releases if release is not None and release[0] == name)
         return ProjectPage(links=links) if links else None
 
-    def parse_link(self, link: Link) -> Wheel | Sdist | None:
+    def parse_link(self, link: Link, project: NormalizedName) -> Wheel | Sdist | None:
         """Parse the facts on the page; add size and hash of an archive on this machine."""
-        return _parse_local_link(link)
+        return _parse_local_link(link, project)
 
     def project_url(self, name: NormalizedName) -> str:  # noqa: ARG002 - One page for all names.
         """Return the URL of the folder or page."""
@@ -139,7 +140,9 @@ class FindLinks:
                 return simple.links_from_urls(child.as_uri() for child in sorted(path.iterdir()))
             except OSError as error:
                 raise PageUnreadable(self._url, str(error)) from error
-        # As in pip, a missing folder or page is no error.
+        # As in pip, a missing folder or page is no error, and what is no page is an archive.
+        if path.suffix not in {".html", ".htm"}:
+            return simple.links_from_urls([self._url]) if path.is_file() else ()
         return _html_file(path).links if path.is_file() else ()
 
 
@@ -157,8 +160,8 @@ def _html_file(path: Path) -> ProjectPage:
     return simple.parse(body, content_type="text/html", url=path.as_uri())
 
 
-def _parse_local_link(link: Link) -> Wheel | Sdist | None:
-    file = simple.file_from_link(link)
+def _parse_local_link(link: Link, project: NormalizedName) -> Wheel | Sdist | None:
+    file = simple.file_from_link(link, project)
     return None if file is None else with_hash(file)
 
 

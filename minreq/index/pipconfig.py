@@ -137,6 +137,9 @@ def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Fla
         keyring_provider=provider,
         only_binary=frozenset(merged.only_binary),
         no_binary=frozenset(merged.no_binary),
+        all_releases=frozenset(merged.all_releases),
+        only_final=frozenset(merged.only_final),
+        prefer_binary=_boolean("prefer-binary", single.get("prefer-binary", "no")),
         constraints=tuple(multiple["constraint"]),
         uploaded_prior_to=single.get("uploaded-prior-to"),
     )
@@ -149,8 +152,15 @@ def with_options(settings: IndexSettings, options: Iterable[FileOption]) -> Inde
     """
     index_url, extra = settings.index_url, [*settings.extra_index_urls]
     find_links, trusted = [*settings.find_links], [*settings.trusted_hosts]
-    no_index = settings.no_index
+    no_index, prefer_binary = settings.no_index, settings.prefer_binary
     only_binary, no_binary = {*settings.only_binary}, {*settings.no_binary}
+    all_releases, only_final = {*settings.all_releases}, {*settings.only_final}
+    pairs = {
+        "--only-binary": (only_binary, no_binary),
+        "--no-binary": (no_binary, only_binary),
+        "--all-releases": (all_releases, only_final),
+        "--only-final": (only_final, all_releases),
+    }
     for option in options:
         value = option.value or ""
         match option.name:
@@ -164,10 +174,12 @@ def with_options(settings: IndexSettings, options: Iterable[FileOption]) -> Inde
                 find_links.append(_url("find-links", value))
             case "--trusted-host":
                 trusted.append(value)
-            case "--only-binary":
-                _format_control(value, only_binary, no_binary)
-            case "--no-binary":
-                _format_control(value, no_binary, only_binary)
+            case "--prefer-binary":
+                prefer_binary = True
+            case "--pre":
+                _format_control(":all:", *pairs["--all-releases"])
+            case name if name in pairs:
+                _format_control(value, *pairs[name])
     return settings.with_urls(
         index_url=index_url,
         extra_index_urls=extra,
@@ -176,6 +188,9 @@ def with_options(settings: IndexSettings, options: Iterable[FileOption]) -> Inde
         trusted_hosts=tuple(trusted),
         only_binary=frozenset(only_binary),
         no_binary=frozenset(no_binary),
+        all_releases=frozenset(all_releases),
+        only_final=frozenset(only_final),
+        prefer_binary=prefer_binary,
     )
 
 
@@ -213,6 +228,8 @@ class _MergedSettings:
     multiple: dict[str, list[str]] = field(default_factory=lambda: {key: [] for key in _MULTIPLE})
     only_binary: set[str] = field(default_factory=set)
     no_binary: set[str] = field(default_factory=set)
+    all_releases: set[str] = field(default_factory=set)
+    only_final: set[str] = field(default_factory=set)
 
     def set(self, key: str, value: str) -> None:
         """Set the value of a file or variable."""
@@ -222,6 +239,12 @@ class _MergedSettings:
             _format_control(value, self.only_binary, self.no_binary)
         elif key == "no-binary":
             _format_control(value, self.no_binary, self.only_binary)
+        elif key == "pre":
+            _format_control(":all:" if _boolean(key, value) else "", self.all_releases, self.only_final)
+        elif key == "all-releases":
+            _format_control(value, self.all_releases, self.only_final)
+        elif key == "only-final":
+            _format_control(value, self.only_final, self.all_releases)
         else:
             self.single[key] = value
 
@@ -235,7 +258,10 @@ class _MergedSettings:
 
 
 def _format_control(value: str, target: set[str], other: set[str]) -> None:
-    """Apply one ``--only-binary`` or ``--no-binary``: names, ``:all:`` or ``:none:``; later words have precedence."""
+    """Apply one option of a pair, such as ``--only-binary`` and ``--no-binary``; later words have precedence.
+
+    A word is a name, ``:all:`` or ``:none:``.
+    """
     for word in value.split(","):
         if word == ":all:":
             other.clear()

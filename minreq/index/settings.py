@@ -53,6 +53,11 @@ class IndexSettings:
     #: Names, or ``:all:``.
     only_binary: frozenset[str] = frozenset()
     no_binary: frozenset[str] = frozenset()
+    #: Projects whose pre-releases count, and those whose final releases alone count: names, or ``:all:``.
+    all_releases: frozenset[str] = frozenset()
+    only_final: frozenset[str] = frozenset()
+    #: Prefer a wheel of an older version to a newer source distribution.
+    prefer_binary: bool = False
     #: Paths or URLs of constraint files.
     constraints: tuple[str, ...] = ()
     #: pip's own cutoff, not parsed: a date or a duration, in the format of ``--exclude-newer``.

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import Tag, parse_tag
-from packaging.utils import NormalizedName, canonicalize_name, parse_sdist_filename, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import NormalizedName
+from packaging.version import InvalidVersion
 
 from minreq.errors import IndexVersionUnsupported, PageUnreadable
 from minreq.index import jsonpage
+from minreq.index.filenames import parse_filename
 from minreq.index.htmltags import find_tags
 from minreq.index.spillfile import ByteStore, SpillFile
 from minreq.index.urls import without_credentials
@@ -32,6 +32,9 @@ _HTML = frozenset({"application/vnd.pypi.simple.v1+html", "application/vnd.pypi.
 
 #: The longest name that a file has on any file system, in bytes.
 _MAX_FILENAME = 255
+
+#: The algorithms of hashes on a page.
+HASH_NAMES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 
 #: Characters of the reason for the status of a project.
 _LONGEST_REASON = 300
@@ -116,42 +119,29 @@ def file_from_url(url: str) -> Wheel | Sdist | None:
     return file_from_link(links_from_urls([url])[0])
 
 
-def release_from_filename(filename: str) -> tuple[NormalizedName, Version] | None:
-    """Return project and version of a file name, ``None`` when they cannot be read.
-
-    It is fast and does not check the whole name: for a name that `file_from_link` accepts the result is right, and it
-    may accept a name that `file_from_link` does not.
-    """
-    if filename.endswith(".whl"):
-        name, _, rest = filename.partition("-")
-        version = rest.partition("-")[0]
-    else:
-        # The name of a source distribution may hold dashes, its version none.
-        name, _, version = filename.removesuffix(".zip").removesuffix(".tar.gz").rpartition("-")
-    parsed = _parse_version(version)
-    return None if parsed is None else (_normalize_name(name), parsed)
-
-
-def file_from_link(link: Link) -> Wheel | Sdist | None:
+def file_from_link(link: Link, project: NormalizedName | None = None) -> Wheel | Sdist | None:
     """Parse the facts of a file; return ``None`` when its name is neither that of a wheel nor of a source distribution.
 
-    PEP 503 asks clients to ignore such files. Raises :class:`PageUnreadable` where the facts make no sense.
+    *project* tells where the version starts in a name such as ``a-1.0-1.tar.gz``. PEP 503 asks clients to ignore files
+    with other names. Raises :class:`PageUnreadable` where the facts make no sense.
     """
     filename, page = link.filename, link.page.url
     # The name becomes a path later on.
     if "/" in filename or "\\" in filename or len(filename.encode("utf-8", "surrogatepass")) > _MAX_FILENAME:
         return None
     try:
-        from_name = _parse_filename(filename)
+        from_name = parse_filename(filename, project)
     except ValueError:  # The name, the version or the tags cannot be read.
         return None
     facts = link.facts
     try:
         url, fragment = _split_link(page, facts["url"])
+        hashes = {**_hashes(fragment), **_lower_hashes(facts.get("hashes") or {})}
         from_page: dict[str, Any] = {
             "filename": filename,
             "url": url,
-            "sha256": _digest(facts.get("hashes") or {}) or _fragment_sha256(fragment),
+            "sha256": hashes.pop("sha256", None),
+            "other_hashes": frozenset(f"{name}:{digest}" for name, digest in hashes.items()),
             "size": size if isinstance(size := facts.get("size"), int) else None,
             "requires_python": _requires_python(facts.get("requires-python")),
             "upload_time": _upload_time(facts.get("upload-time")),
@@ -165,42 +155,6 @@ def file_from_link(link: Link) -> Wheel | Sdist | None:
     except (ValueError, AttributeError, TypeError) as error:
         problem = f"what it has about {filename} makes no sense ({shorten(repr(error))})"
         raise PageUnreadable(without_credentials(page), problem) from error
-
-
-def _parse_filename(filename: str) -> dict[str, Any]:
-    """Return name, version and, for a wheel, tags; raise ``ValueError``."""
-    if filename.endswith(".whl"):
-        release, *tag = filename[: -len(".whl")].rsplit("-", 3)
-        name, version = _parse_wheel_release(release)
-        return {"name": name, "version": version, "tags": _parse_tags("-".join(tag))}
-    name, version = parse_sdist_filename(filename)
-    return {"name": name, "version": version}
-
-
-# A page has dozens of files of each release, and the same few tags for all: each is parsed once.
-@lru_cache(maxsize=1024)
-def _normalize_name(text: str) -> NormalizedName:
-    return canonicalize_name(text)
-
-
-@lru_cache(maxsize=1 << 16)
-def _parse_version(text: str) -> Version | None:
-    try:
-        return parse_version(text)
-    except InvalidVersion:
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _parse_wheel_release(part: str) -> tuple[NormalizedName, Version]:
-    """Return name and version of a wheel from *part*, its file name up to the tags."""
-    name, version, _, _ = parse_wheel_filename(f"{part}-py3-none-any.whl")
-    return name, version
-
-
-@lru_cache(maxsize=4096)
-def _parse_tags(part: str) -> frozenset[Tag]:
-    return parse_tag(part)
 
 
 def _requires_python(text: object) -> SpecifierSet | None:
@@ -283,19 +237,23 @@ def _split_link(base: str, link: str) -> tuple[str, str]:
 
 
 def _yank_reason(yanked: object) -> str | None:
-    # PEP 592, 691: "either a boolean ... or an arbitrary string" that is the reason.
-    return yanked if isinstance(yanked, str) else ("" if yanked else None)
+    # PEP 691: "either a boolean ... or a non empty, but otherwise arbitrary, string"; an empty one is false, as in pip.
+    return (yanked if isinstance(yanked, str) else "") if yanked else None
 
 
-def _digest(hashes: Mapping[str, Any]) -> str | None:
-    digest = hashes.get("sha256")
-    return digest.lower() if isinstance(digest, str) and digest else None
+def _lower_hashes(hashes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hashes of the algorithms that minreq can compute, by name, in lower case."""
+    return {
+        name: digest.lower()
+        for name, digest in hashes.items()
+        if name in HASH_NAMES and isinstance(digest, str) and digest
+    }
 
 
 def _metadata_digest(metadata: object) -> str | None:
     """Return the hash of the metadata file, empty where the index gives none; ``None`` where there is no such file."""
     if isinstance(metadata, Mapping):
-        return _digest(metadata) or ""
+        return _lower_hashes(metadata).get("sha256", "")
     return "" if metadata is True else None
 
 
@@ -312,13 +270,10 @@ def _upload_time(text: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _fragment_sha256(fragment: str) -> str | None:
+def _hashes(fragment: str) -> dict[str, str]:
     # PEP 503: "the URL SHOULD include a hash in the form of a URL fragment: #<hashname>=<hashvalue>".
-    for part in fragment.split("&"):
-        name, _, value = part.partition("=")
-        if name == "sha256" and value:
-            return value.lower()
-    return None
+    parts = (part.partition("=") for part in fragment.split("&"))
+    return _lower_hashes({name: digest for name, _, digest in reversed([*parts])})
 
 
 def _html_page(body: bytes, charset: str, url: str, store: ByteStore) -> ProjectPage:
@@ -358,14 +313,9 @@ def _anchor_facts(anchor: Mapping[str, str | None], base: str) -> dict[str, Any]
     }
     if "data-yanked" in anchor:
         # PEP 592: "may have no value, or may have an arbitrary string as a value".
-        facts["yanked"] = anchor["data-yanked"] or ""
+        facts["yanked"] = anchor["data-yanked"] or True
     for key in ("core-metadata", "dist-info-metadata"):
         if f"data-{key}" in anchor:
             # PEP 658: "true", or "<hashname>=<hashvalue>".
             facts[key] = _hashes(anchor[f"data-{key}"] or "") or True
     return facts
-
-
-def _hashes(fragment: str) -> dict[str, str]:
-    digest = _fragment_sha256(fragment)
-    return {"sha256": digest} if digest else {}

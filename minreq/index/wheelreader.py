@@ -171,7 +171,7 @@ class WheelReader:
     def _fetch_part(self, wheel: Wheel, start: int, stop: int) -> bytes:
         part = self._session.part(wheel.url, start, stop - start)
         if len(part.body) != stop - start:
-            raise ArchiveUnreadable(wheel.filename, wheel.url, f"bytes {start} to {stop} came incomplete")
+            raise SizeMismatch(wheel.url, stop - start, len(part.body))
         return part.body
 
     def _fetch_whole(self, wheel: Wheel) -> Path:

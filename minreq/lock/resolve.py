@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
@@ -48,6 +48,8 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
     store = _open_store(task, index, reporter)
     resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
 
+    for sentence in task.notes:
+        reporter.note(sentence)
     reporter.began(Step.RESOLVE)
     resolution = resolve(resolver_input, index, StaticImportFinder(index))
     reporter.resolved(resolution)
@@ -56,7 +58,10 @@ def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, 
 
     reporter.began(Step.MAP)
     more = partial(extend, inputs=resolver_input, index=index)
-    tools = smoketools.resolve_tools(resolution, task.settings.smoke_with, more)
+    # Tools are no part of the lock: as for another call of pip, no file has to name their hashes.
+    tool_input = replace(resolver_input, require_hashes=False)
+    more_tools = partial(extend, inputs=tool_input, index=index)
+    tools = smoketools.resolve_tools(resolution, task.settings.smoke_with, more_tools)
     closure = Closure(_add_known_extras(task, resolution, more), index, store, more)
     reporter.mapped({name: closure.installed_bytes(name) for name in resolution.pins})
     return ResolvedTask(resolver_input=resolver_input, resolution=resolution, closure=closure, tools=tools, store=store)

@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 from packaging.tags import Tag
-from packaging.utils import parse_sdist_filename, parse_wheel_filename
+from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
 from minreq.errors import EvidenceUnreadable
 from minreq.lockfile import consistency
 from minreq.lockfile.codec import Codec, DecodeError, Encoding
-from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel
+from minreq.model import Candidate, Kept, LeftOut, Lock, Sdist, Selection, Wheel, split_sdist_filename
 from minreq.model.parsing import shorten
 
 #: Described in ``docs/evidence.md``.
@@ -158,20 +159,31 @@ def _decode_wheel(document: dict[str, Any]) -> Wheel:
 
 
 def _encode_sdist(sdist: Sdist) -> dict[str, Any]:
-    return {"filename": sdist.filename, "sha256": sdist.sha256, "size": sdist.size}
+    # Most names have the release in them: name-version.tar.gz.
+    is_in_name = _release_of_sdist(sdist.filename) == (sdist.name, sdist.version)
+    release = {} if is_in_name else {"name": str(sdist.name), "version": str(sdist.version)}
+    return {"filename": sdist.filename, **release, "sha256": sdist.sha256, "size": sdist.size}
 
 
 def _decode_sdist(document: dict[str, Any]) -> Sdist:
     filename = _CODEC.decode(str, document.get("filename"), ".filename")
-    name, version = parse_sdist_filename(filename)
+    name, version = _release_of_sdist(filename)
     return Sdist(
-        name=name,
-        version=version,
+        name=_CODEC.decode(NormalizedName, document.get("name", name), ".name"),
+        version=_CODEC.decode(Version, document.get("version", str(version)), ".version"),
         filename=filename,
         url="",
         sha256=_CODEC.decode(str | None, document.get("sha256"), ".sha256"),
         size=_CODEC.decode(int | None, document.get("size"), ".size"),
     )
+
+
+def _release_of_sdist(filename: str) -> tuple[NormalizedName, Version | None]:
+    name, version = split_sdist_filename(filename)
+    try:
+        return canonicalize_name(name), Version(version)
+    except InvalidVersion:
+        return canonicalize_name(name), None
 
 
 def _encode_tags(tags: tuple[Tag, ...]) -> list[dict[str, list[str]]]:

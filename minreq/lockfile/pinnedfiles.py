@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from packaging.markers import Marker
 from packaging.tags import Tag
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.errors import ProjectNotFound
+from minreq.lockfile.platformmarkers import pin_marker
 from minreq.lockfile.requirements import LockedPin, parse_leniently, pinned_files
 from minreq.model import Candidate, Lock, Platform, Sdist, Wheel
 
@@ -64,7 +66,8 @@ class PinnedFileFinder:
         self.index.prefetch(sorted(pins))
         candidates: dict[NormalizedName, Candidate] = {}
         faults: list[str] = []
-        for name, pin in sorted(pins.items()):
+        needed = {name: pin for name, pin in sorted(pins.items()) if self._needs(pin)}
+        for name, pin in needed.items():
             recorded = lock.resolution.pins.get(name)
             known = recorded if recorded is not None and recorded.version == pin.version else None
             file, fault = self._file(pin, known)
@@ -72,7 +75,11 @@ class PinnedFileFinder:
             if file is not None:
                 wheel = self.build(file) if isinstance(file, Sdist) else file
                 candidates[name] = Candidate(name=name, version=pin.version, wheel=wheel, wheels=(wheel,))
-        return Installation(candidates=candidates, faults=tuple(faults), complete=len(candidates) == len(pins))
+        return Installation(candidates=candidates, faults=tuple(faults), complete=len(candidates) == len(needed))
+
+    def _needs(self, pin: LockedPin) -> bool:
+        """Return whether an installer on the platform installs *pin*."""
+        return pin.marker is None or Marker(pin.marker).evaluate({**self.platform.markers, "extra": ""})
 
     def _file(self, pin: LockedPin, known: Candidate | None) -> tuple[Wheel | Sdist | None, str]:
         """Return the file to install, and the fault of it or ""."""
@@ -108,7 +115,8 @@ def recorded_pin(lock: Lock, name: NormalizedName) -> LockedPin:
     """Return the pin of *name* in *lock*."""
     candidate = lock.resolution.pins[name]
     digests = frozenset(file.sha256 for file in pinned_files(candidate) if file.sha256)
-    return LockedPin(name=name, version=candidate.version, hashes=digests, line=0)
+    marker = pin_marker(candidate, lock)
+    return LockedPin(name=name, version=candidate.version, hashes=digests, line=0, marker=marker)
 
 
 def find_withdrawn_files(index: Index, candidates: Iterable[Candidate]) -> Mapping[str, str]:

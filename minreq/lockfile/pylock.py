@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from minreq.errors import HashMissing
+from minreq.lockfile.platformmarkers import pin_marker, platform_marker
 from minreq.lockfile.requirements import pinned_files
 from minreq.model import Candidate, Lock, Platform, Sdist, Wheel
 
@@ -24,8 +25,6 @@ _HEAD = """\
 #    uv pip sync {name}
 
 """
-#: The markers that decide which wheel fits. The others change with each update of the kernel or of Python.
-_MARKERS = ("implementation_name", "platform_machine", "python_version", "sys_platform")
 
 
 def render(lock: Lock, urls: Mapping[str, str], *, made_from: str, filename: str = DEFAULT_NAME) -> str:
@@ -34,12 +33,13 @@ def render(lock: Lock, urls: Mapping[str, str], *, made_from: str, filename: str
     *made_from* and *filename* are for the header. Raises ``HashMissing``: the specification requires a hash.
     """
     packages = [
-        _package(kept.candidate, urls) for kept in sorted(lock.selection.kept, key=lambda each: each.candidate.name)
+        _package(kept.candidate, urls, lock)
+        for kept in sorted(lock.selection.kept, key=lambda each: each.candidate.name)
     ]
     platforms = sorted(lock.platforms, key=lambda each: each.name)
     document = Pylock(
         lock_version=Version("1.0"),
-        environments=[Marker(each) for each in dict.fromkeys(map(_environment, platforms))],
+        environments=[Marker(each) for each in dict.fromkeys(map(platform_marker, platforms))],
         requires_python=_requires_python(platforms),
         created_by="minreq",
         packages=packages,
@@ -48,7 +48,7 @@ def render(lock: Lock, urls: Mapping[str, str], *, made_from: str, filename: str
     return _HEAD.format(lock=made_from, name=filename) + tomlkit.dumps(document.to_dict())
 
 
-def _package(candidate: Candidate, urls: Mapping[str, str]) -> Package:
+def _package(candidate: Candidate, urls: Mapping[str, str], lock: Lock) -> Package:
     files = sorted(pinned_files(candidate), key=lambda each: each.filename)
     if candidate.sdist is not None:
         (file,) = files
@@ -58,7 +58,9 @@ def _package(candidate: Candidate, urls: Mapping[str, str]) -> Package:
         PackageWheel(name=_name(file, urls), url=urls[file.filename], size=file.size, hashes=_hashes(file))
         for file in files
     ]
-    return Package(name=candidate.name, version=candidate.version, wheels=wheels)
+    marker = pin_marker(candidate, lock)
+    parsed = None if marker is None else Marker(marker)
+    return Package(name=candidate.name, version=candidate.version, marker=parsed, wheels=wheels)
 
 
 def _name(file: Wheel | Sdist, urls: Mapping[str, str]) -> str | None:
@@ -70,10 +72,6 @@ def _hashes(file: Wheel | Sdist) -> Mapping[str, str]:
     if file.sha256 is None:
         raise HashMissing(file.filename)
     return {"sha256": file.sha256}
-
-
-def _environment(platform: Platform) -> str:
-    return " and ".join(f"{name} == '{platform.markers[name]}'" for name in _MARKERS if name in platform.markers)
 
 
 def _requires_python(platforms: list[Platform]) -> SpecifierSet:

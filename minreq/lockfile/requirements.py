@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from minreq.errors import HashMissing, LockUnreadable
+from minreq.lockfile.platformmarkers import pin_marker
 from minreq.model import (
     LAMBDA_LIMIT,
     Candidate,
@@ -64,6 +65,8 @@ class LockedPin:
     hashes: frozenset[str]
     #: The number of its first line, from 1.
     line: int
+    #: Set where only some platforms of the lock need the pin.
+    marker: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,8 @@ def parse(text: str, *, filename: str = DEFAULT_NAME) -> LockedFile:
     """Parse the text of a lock; *filename* is for messages.
 
     Strict on purpose: minreq cannot verify a line that it does not know. Every line is a comment, an option of pip or
-    ``name==version`` with SHA-256 hashes. Raises ``LockUnreadable`` with all faults.
+    ``name==version`` with SHA-256 hashes, and a marker where only some platforms need it. Raises ``LockUnreadable``
+    with all faults.
     """
     locked, faults = parse_leniently(text)
     if faults:
@@ -236,7 +240,8 @@ def _encodable(text: str) -> str:
 
 def _pin(kept: Kept, lock: Lock) -> str:
     candidate = kept.candidate
-    lines = [f"{candidate.name}=={candidate.version}"]
+    marker = pin_marker(candidate, lock)
+    lines = [f"{candidate.name}=={candidate.version}" + (f" ; {marker}" if marker else "")]
     if lock.hashes:
         lines += [f"    --hash=sha256:{digest}" for digest in _digests(candidate)]
     text = " \\\n".join(lines) + "\n"
@@ -313,13 +318,14 @@ def _parse_pin(number: int, line: str) -> LockedPin:
         version=_pinned_version(requirement),
         hashes=frozenset(each.removeprefix("sha256:") for each in hashes),
         line=number,
+        marker=None if requirement.marker is None else str(requirement.marker),
     )
 
 
 def _pinned_version(requirement: Requirement) -> Version:
     specifiers = list(requirement.specifier)
     is_pin = len(specifiers) == 1 and specifiers[0].operator == "=="
-    if not is_pin or requirement.url or requirement.marker or requirement.extras:
+    if not is_pin or requirement.url or requirement.extras:
         raise ValueError(f"{str(requirement)!r} is not name==version")
     try:
         return parse_version(specifiers[0].version)

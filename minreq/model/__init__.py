@@ -21,6 +21,7 @@ from minreq.model.evidence import (
     Request,
     StageBehaviour,
 )
+from minreq.model.filenames import split_sdist_filename
 from minreq.model.lock import Certificate, Kept, LeftOut, Lock, Outcome, Selection
 from minreq.model.plan import EMPTY, Command, Group, Plan, Script
 from minreq.model.questions import Answer, Asker, Frame, Question, QuestionKind
@@ -60,4 +61,5 @@ __all__ = [
     "StageBehaviour",
     "Wheel",
     "parsing",
+    "split_sdist_filename",
 ]

@@ -50,6 +50,8 @@ class Wheel:
     yanked: str | None = None
     #: Hex SHA-256 of the metadata file beside the wheel (PEP 658); "": a file without hash; ``None``: no file.
     metadata_sha256: str | None = None
+    #: The hashes that the index gives beside SHA-256: ``md5:DIGEST``.
+    other_hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ class Sdist:
     requires_python: SpecifierSet | None = None
     upload_time: datetime | None = None
     yanked: str | None = None
+    other_hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

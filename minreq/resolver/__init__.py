@@ -5,6 +5,7 @@ cannot be installed, the resolver chooses an older version of the root.
 """
 
 from minreq.resolver.inputs import ResolverInput
+from minreq.resolver.releases import Incompatibility, choose_files
 from minreq.resolver.resolution import extend, resolve
 
-__all__ = ["ResolverInput", "extend", "resolve"]
+__all__ = ["Incompatibility", "ResolverInput", "choose_files", "extend", "resolve"]

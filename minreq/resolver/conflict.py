@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from minreq.errors import ProjectNotFound
-from minreq.resolver.finder import Release, ReleaseFinder
-from minreq.resolver.provider import Cause, Pin, Provider, RequirementChains, format_origin, format_requirement
+from minreq.resolver.finder import PlatformNames, ReleaseFinder
+from minreq.resolver.provider import (
+    Cause,
+    KeyRequirement,
+    Pin,
+    Provider,
+    RequirementChains,
+    format_origin,
+    format_requirement,
+)
+from minreq.resolver.releases import Release, is_pin
+
+#: A sentence names this many versions that cannot be used, each with its reason.
+_SHOWN_PROBLEMS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,11 @@ class Conflict:
     def is_from_user(self) -> bool:
         """Whether the user requires the project."""
         return any(requirement.origin is not None for requirement, _ in self.causes)
+
+    @property
+    def platforms(self) -> PlatformNames:
+        """Where the project is required."""
+        return frozenset().union(*(requirement.platforms for requirement, _ in self.causes))
 
     @property
     def not_on_index(self) -> bool:
@@ -59,11 +76,11 @@ class ConflictExplainer:
         for cause in causes:
             if cause.requirement.blocker is not None:
                 return f"{self._describe(cause, subject)}, and {cause.requirement.blocker.reason}"
-            if not self._has_usable_version(name, cause.requirement.specifier):
-                found = self._describe_index(name, cause.requirement.specifier)
+            if not self._has_usable_version(cause.requirement):
+                found = self._describe_index(cause.requirement)
                 return f"{self._describe(cause, subject)}, and {found}"
         limiting = [cause for cause in causes if cause.requirement.specifier] or causes
-        packages = [self._describe(cause, subject) for cause in limiting if cause.parent is not None]
+        packages = self._describe_packages((cause for cause in limiting if cause.parent is not None), subject)
         if name == self._root:
             # The reader knows already that the search tries the root at one version.
             return " and ".join(packages)
@@ -72,6 +89,8 @@ class ConflictExplainer:
         user = [self._describe(cause, subject) for cause in limiting if cause.parent is None]
         limits = self._finder.inputs.limits.get(name, ())
         user += [format_origin(limit.place, format_requirement(limit.requirement)) for limit in limits]
+        if any(limit.requirement.url is not None for limit in limits):
+            user[-1] += ", and a URL has no place in a lock of versions"
         if packages and user:
             return f"{' and '.join(packages)}, against {' and '.join(user)}"
         return f"{' and '.join(packages or user)}, and no version of {name} satisfies all of it"
@@ -93,6 +112,15 @@ class ConflictExplainer:
         requirement, parent = cause
         return parent is None, 0 if parent is None else len(self._chains.chain(parent)), requirement.text
 
+    def _describe_packages(self, causes: Iterable[Cause], subject: str) -> list[str]:
+        """Describe what packages require: of the versions of one package that require the same, the first."""
+        first: dict[tuple[NormalizedName, str], str] = {}
+        for cause in causes:
+            if cause.parent is not None:
+                key = cause.parent.key.name, cause.requirement.text
+                first.setdefault(key, self._describe(cause, subject))
+        return [*first.values()]
+
     def _describe(self, cause: Cause, subject: str) -> str:
         requirement, parent = cause
         if parent is None:
@@ -108,23 +136,41 @@ class ConflictExplainer:
         chain = f" (through {', '.join(names)})" if names else ""
         return f"{first}{extra}{chain}"
 
-    def _has_usable_version(self, name: NormalizedName, specifier: SpecifierSet) -> bool:
-        """Return whether a version that satisfies *specifier* can be installed, whatever the other requirements."""
-        try:
-            versions = specifier.filter(self._finder.project_files(name).versions)
-        except ProjectNotFound:
-            return False
-        return any(isinstance(self._finder.evaluate(name, version), Release) for version in versions)
+    def _has_usable_version(self, requirement: KeyRequirement) -> bool:
+        """Return whether a version that satisfies *requirement* can be installed, whatever the other requirements."""
+        found = (self._find_problem(requirement, version) for version in self._versions(requirement))
+        return any(problem is None for problem in found)
 
-    def _describe_index(self, name: NormalizedName, specifier: SpecifierSet) -> str:
-        """Return what the index has of a project, no usable version of which satisfies *specifier*."""
+    def _describe_index(self, requirement: KeyRequirement) -> str:
+        """Return what the index has of a project, no usable version of which satisfies *requirement*."""
+        name = requirement.key.name
         try:
-            versions = specifier.filter(self._finder.project_files(name).versions)
+            self._finder.project_files(name)
         except ProjectNotFound:
             return f"the index has no project {name}"
-        for version in versions:
-            return f"{name} {version} {self._finder.evaluate(name, version)}"
+        versions = self._versions(requirement)
+        if versions:
+            problems = [f"{name} {v} {self._find_problem(requirement, v)}" for v in versions[:_SHOWN_PROBLEMS]]
+            more = len(versions) - len(problems)
+            return " and ".join([*problems, f"{more} more cannot be used"] if more else problems)
         newest = self._finder.newest_usable(name)
         if newest is None:
             return f"the index has no version of {name} that can be used"
         return f"the newest that can be used is {newest.version}"
+
+    def _versions(self, requirement: KeyRequirement) -> tuple[Version, ...]:
+        try:
+            return tuple(requirement.specifier.filter(self._finder.project_files(requirement.key.name).versions))
+        except ProjectNotFound:
+            return ()
+
+    def _find_problem(self, requirement: KeyRequirement, version: Version) -> str | None:
+        """Return why a version cannot be used, ``None`` where it can."""
+        name = requirement.key.name
+        release = self._finder.evaluate(name, version, requirement.platforms)
+        if not isinstance(release, Release):
+            return str(release)
+        if release.yanked is not None and not is_pin(requirement.specifier):
+            return f"is yanked: {release.yanked}".removesuffix(": ")
+        defect = self._finder.defects.get((name, version))
+        return None if defect is None else f"is unusable: {defect}"

@@ -2,91 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from urllib.parse import urlsplit
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
-from packaging.version import Version
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
 
-from minreq.errors import NoWheel, ProjectNotFound
+from minreq.errors import ArchiveUnreadable, MetadataMismatch, NoWheel, ProjectNotFound, SdistBuildFailed
 from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
 from minreq.resolver.background import BackgroundWork
-from minreq.resolver.inputs import Index, ResolverInput
+from minreq.resolver.inputs import F, Index, ResolverInput
+from minreq.resolver.releases import (
+    Incompatibility,
+    ProjectFiles,
+    Release,
+    applies,
+    choose_files,
+    is_pin,
+)
 
 ANY = SpecifierSet()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """A version that can be installed on the host and every target."""
-
-    name: NormalizedName
-    version: Version
-    #: Every wheel that fits one of the platforms, sorted by file name; empty when the release has to be built.
-    wheels: tuple[Wheel, ...] = ()
-    #: The wheel that the host prefers.
-    wheel: Wheel | None = None
-    #: What to build where there is no wheel.
-    sdist: Sdist | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
+#: Names of platforms; a requirement applies on these, and a pin has to be installed on these.
+PlatformNames = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Incompatibility:
-    """Why a version cannot be installed."""
+class PackageRequirement:
+    """A requirement of a package, with the platforms on which its marker holds, at least one."""
 
-    #: A clause that follows the version: "has no wheel for the host".
-    reason: str
-    #: Set where Python is the reason: the specifier, and the version of Python that it does not contain.
-    requires_python: SpecifierSet | None = None
-    python: Version | None = None
+    requirement: Requirement
+    platforms: PlatformNames
 
-    def __str__(self) -> str:
-        return self.reason
-
-
-class ProjectFiles:
-    """The files of one project by version, without those uploaded after *cutoff*."""
-
-    def __init__(self, releases: Mapping[Version, tuple[Wheel | Sdist, ...]], cutoff: datetime | None) -> None:
-        self._releases = releases
-        self._cutoff = cutoff
-        #: Newest first.
-        self.versions = tuple(
-            version
-            for version in sorted(releases, reverse=True)
-            # Without a cutoff, the files of most versions are never parsed.
-            if cutoff is None or any(self._uploaded_in_time(file) for file in releases[version])
-        )
-
-    def files(self, version: Version) -> tuple[Wheel | Sdist, ...]:
-        """Return the files of a version, one for each file name; yanked files only where there are no others."""
-        by_name: dict[str, Wheel | Sdist] = {}
-        for file in self._releases[version]:
-            if self._uploaded_in_time(file):
-                # The first index that has a file name wins.
-                by_name.setdefault(file.filename, file)
-        return tuple(file for file in by_name.values() if file.yanked is None) or tuple(by_name.values())
-
-    def yank_reason(self, version: Version) -> str | None:
-        """Return the reason, which may be empty, where all files of a version are yanked; else ``None``."""
-        files = self.files(version)
-        return files[0].yanked if files else None
-
-    def _uploaded_in_time(self, file: Wheel | Sdist) -> bool:
-        if self._cutoff is None:
-            return True
-        if file.upload_time is None:
-            # It may be new. A local file, as in pip, counts: somebody put it there on purpose.
-            return urlsplit(file.url).scheme == "file"
-        return file.upload_time <= self._cutoff
+    @property
+    def name(self) -> NormalizedName:
+        """The project that it requires."""
+        return canonicalize_name(self.requirement.name)
 
 
 class ReleaseFinder:
@@ -108,8 +63,10 @@ class ReleaseFinder:
         self.background = background
         self._index = index
         self._fixed = fixed
-        self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(inputs.host.tags)))}
-        self._tags = tuple(frozenset(platform.tags) for platform in inputs.platforms)
+        #: Every platform of the lock.
+        self.everywhere: PlatformNames = frozenset(platform.name for platform in inputs.platforms)
+        #: Releases that the search met and cannot use, and the reason.
+        self.defects: dict[tuple[NormalizedName, Version], str] = {}
 
     def project_files(self, name: NormalizedName) -> ProjectFiles:
         """Return the files of a project; raise `ProjectNotFound` and the other index failures."""
@@ -119,31 +76,76 @@ class ReleaseFinder:
 
         return self.background.get(("files", name), work)
 
-    def evaluate(self, name: NormalizedName, version: Version) -> Release | Incompatibility:
-        """Return a version of the index as a release, or the reason why it cannot be installed."""
-        return self.background.get(("evaluate", name, version), lambda: self._evaluate(name, version))
+    def platforms(self, names: PlatformNames) -> tuple[Platform, ...]:
+        """Return the platforms with these names, the host first."""
+        return tuple(platform for platform in self.inputs.platforms if platform.name in names)
 
-    def matches(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
+    def evaluate(
+        self, name: NormalizedName, version: Version, platforms: PlatformNames | None = None, *, spelled: bool = False
+    ) -> Release | Incompatibility:
+        """Return a version of the index as a release for *platforms*, or the reason why it cannot be installed there.
+
+        The platforms are those of the lock where none are given, here and in the other methods. *spelled*: only the
+        files that spell the version so; ``1.0`` and ``1.0.0`` are one version.
+        """
+        platforms = platforms or self.everywhere
+        key = ("evaluate", name, str(version) if spelled else version, platforms)
+        return self.background.get(key, lambda: self._evaluate(name, version, platforms, spelled=spelled))
+
+    def matches(
+        self, name: NormalizedName, specifier: SpecifierSet, platforms: PlatformNames | None = None
+    ) -> Iterator[Release]:
         """Yield the releases that satisfy *specifier* and the user's limits, the preferred ones first.
 
-        Pre-releases count as PEP 440 has it: where *specifier* names one, or where there is nothing else. Yanked
-        releases count as PEP 592 has it: where nothing else satisfies a pin by ``==`` or ``===``. Raises what
-        `project_files` does.
+        Of the versions that fit the platforms, pre-releases count as PEP 440 has it: where *specifier* names one, or
+        where there is nothing else. Yanked releases count as PEP 592 has it: where nothing else satisfies a pin by
+        ``==`` or ``===``. As in pip, a pre-release does not replace a yanked release. Raises what `project_files` does.
         """
-        has_matches = False
-        for prereleases in (None, True):
-            for version in self._versions(name, specifier, prereleases=prereleases):
-                release = self.evaluate(name, version)
-                if isinstance(release, Release):
-                    has_matches = True
+        for limit in self.inputs.limits.get(name, ()):
+            if limit.requirement.url is not None:
+                return
+            specifier &= limit.requirement.specifier
+        allowed = self.inputs.allows_prereleases(name)
+        for prereleases in (None, True) if allowed is None else (allowed,):
+            yanked: list[Release] = []
+            only_yanked = True
+            for release in self._usable(name, specifier, platforms, prereleases=prereleases):
+                if release.yanked is not None:
+                    yanked.append(release)
+                else:
+                    only_yanked = False
                     yield release
-            if has_matches:
+            if only_yanked and is_pin(specifier):
+                yield from yanked
+            if yanked or not only_yanked:
                 return
 
-    def matches_if_project_exists(self, name: NormalizedName, specifier: SpecifierSet) -> Iterator[Release]:
+    def _usable(
+        self,
+        name: NormalizedName,
+        specifier: SpecifierSet,
+        platforms: PlatformNames | None,
+        *,
+        prereleases: bool | None,
+    ) -> Iterator[Release]:
+        """Yield the releases that fit the platforms, yanked ones too, the preferred ones first."""
+        spelled = any(each.operator == "===" for each in specifier)
+        to_build: list[Release] = []
+        for version in self._versions(name, specifier, prereleases=prereleases):
+            release = self.evaluate(name, version, platforms, spelled=spelled)
+            if isinstance(release, Release):
+                if self.inputs.prefer_binary and release.wheel is None:
+                    to_build.append(release)
+                else:
+                    yield release
+        yield from to_build
+
+    def matches_if_project_exists(
+        self, name: NormalizedName, specifier: SpecifierSet, platforms: PlatformNames | None = None
+    ) -> Iterator[Release]:
         """Yield what `matches` yields; nothing where the index does not have the project."""
         try:
-            yield from self.matches(name, specifier)
+            yield from self.matches(name, specifier, platforms)
         except ProjectNotFound:
             return
 
@@ -153,13 +155,42 @@ class ReleaseFinder:
             project_files = self.project_files(name)
         except ProjectNotFound:
             return None
-        final_first = sorted(project_files.versions, key=lambda version: version.is_prerelease)
-        for yanked in (False, True):
-            for version in final_first:
-                release = self.evaluate(name, version)
-                if isinstance(release, Release) and (project_files.yank_reason(version) is not None) is yanked:
+        yanked: Release | None = None
+        for version in sorted(project_files.versions, key=lambda version: version.is_prerelease):
+            release = self.evaluate(name, version)
+            if isinstance(release, Release) and (name, version) not in self.defects:
+                if release.yanked is None:
                     return release
-        return None
+                yanked = yanked or release
+        return yanked
+
+    def find_defect(self, release: Release) -> str | None:
+        """Return why a release is unusable, as a clause, ``None`` where it can be used.
+
+        A release is unusable where its archive is no wheel, its metadata cannot be read or names another release, or
+        its source cannot be built. A file with another hash than the index gives is an error, as every failure of the
+        index. Raises `NoWheel` where building is not allowed.
+        """
+
+        def work() -> str | None:
+            try:
+                self.requirements(release, "")
+            except ArchiveUnreadable as error:
+                # A damaged or replaced file is no broken release.
+                self._index.identify(self.wheel(release))
+                return f"{error.filename} cannot be read: {error.problem}"
+            except MetadataMismatch as error:
+                self._index.identify(self.wheel(release))
+                return f"{error.filename} contains metadata of {error.name} {error.version}"
+            except SdistBuildFailed as error:
+                reason = f": {error.lines[-1]}" if error.lines else ""
+                return f"its source cannot be built{reason}"
+            return None
+
+        defect: str | None = self.background.get(("defect", release.name, release.version, release.wheel), work)
+        if defect is not None:
+            self.defects[release.name, release.version] = defect
+        return defect
 
     def wheel(self, release: Release) -> Wheel:
         """Return the wheel that the host installs; build it where the release has none. Raises `NoWheel`."""
@@ -173,9 +204,9 @@ class ReleaseFinder:
         return Candidate(
             name=release.name,
             version=release.version,
-            wheel=wheel,
-            wheels=release.wheels or (wheel,),
-            sdist=release.sdist,
+            wheel=self._with_sha256(wheel),
+            wheels=tuple(map(self._with_sha256, release.wheels or (wheel,))),
+            sdist=release.sdist and self._with_sha256(release.sdist),
         )
 
     def metadata(self, release: Release) -> Metadata:
@@ -183,59 +214,92 @@ class ReleaseFinder:
         wheel = self.wheel(release)
         return self.background.get(("metadata", wheel.url), lambda: self._index.metadata(wheel))
 
-    def requirements(self, release: Release, extra: str) -> tuple[Requirement, ...]:
-        """Return the requirements of the release (``extra`` empty) or of one extra, on any of the platforms."""
+    def requirements(
+        self, release: Release, extra: str, platforms: PlatformNames | None = None
+    ) -> tuple[PackageRequirement, ...]:
+        """Return the requirements of the release (``extra`` empty) or of one extra, on any of *platforms*."""
 
-        def work() -> tuple[Requirement, ...]:
-            platforms = self.inputs.platforms
-            return tuple(each for each in self.metadata(release).requires if applies(each, platforms, extra))
+        def work() -> tuple[PackageRequirement, ...]:
+            metadata = self.metadata(release)
+            if extra and extra not in metadata.extras:
+                return ()
+            found = ((each, self._find_platforms(release, each, extra)) for each in metadata.requires)
+            return tuple(PackageRequirement(requirement=each, platforms=names) for each, names in found if names)
 
-        return self.background.get(("requirements", release.name, release.version, extra), work)
+        wheel = self.wheel(release).url
+        requirements = self.background.get(("requirements", wheel, extra), work)
+        wanted = platforms or self.everywhere
+        return tuple(
+            PackageRequirement(requirement=each.requirement, platforms=each.platforms & wanted)
+            for each in requirements
+            if each.platforms & wanted
+        )
 
-    def prefetch(self, requirement: Requirement) -> None:
+    def prefetch(self, requirement: Requirement, platforms: PlatformNames | None = None) -> None:
         """Fetch in the background what the search will most likely read for *requirement*, and for its closure."""
         name = canonicalize_name(requirement.name)
         if name in self._fixed:
             return
+        platforms = platforms or self.everywhere
         for extra in ("", *sorted(map(canonicalize_name, requirement.extras))):
-            self.background.start(
-                ("prefetch", name, extra), partial(self._prefetch, name, requirement.specifier, extra)
-            )
+            work = partial(self._prefetch, name, requirement.specifier, extra, platforms)
+            self.background.start(("prefetch", name, extra), work)
 
-    def _prefetch(self, name: NormalizedName, specifier: SpecifierSet, extra: str) -> None:
-        release = next(self.matches(name, self.inputs.override_specifiers.get(name, specifier)), None)
+    def _prefetch(self, name: NormalizedName, specifier: SpecifierSet, extra: str, platforms: PlatformNames) -> None:
+        release = next(self.matches(name, self.inputs.override_specifiers.get(name, specifier), platforms), None)
         # A guess is not worth a build.
         if release is not None and release.wheel is not None:
-            for requirement in self.requirements(release, extra):
-                self.prefetch(requirement)
+            for each in self.requirements(release, extra, platforms):
+                self.prefetch(each.requirement, each.platforms)
 
     def _versions(
         self, name: NormalizedName, specifier: SpecifierSet, *, prereleases: bool | None
-    ) -> Iterator[Version]:
-        for limit in self.inputs.limits.get(name, ()):
-            specifier &= limit.requirement.specifier
-
+    ) -> tuple[Version, ...]:
         def work() -> tuple[Version, ...]:
-            accepted = tuple(specifier.filter(project_files.versions, prereleases=prereleases))
+            spelling = next((each.version for each in specifier if each.operator == "==="), None)
+            accepted = tuple(specifier.filter(self.project_files(name).spell_as(spelling), prereleases=prereleases))
             preferred = self.inputs.preferred.get(name)
             return (preferred, *(v for v in accepted if v != preferred)) if preferred in accepted else accepted
 
-        project_files = self.project_files(name)
-        accepted = self.background.get(("versions", name, specifier, prereleases), work)
-        if is_pin(specifier) and all(project_files.yank_reason(version) is not None for version in accepted):
-            return iter(accepted)
-        return (version for version in accepted if project_files.yank_reason(version) is None)
+        return self.background.get(("versions", name, specifier, prereleases), work)
 
     def _build(self, release: Release) -> Wheel:
         builder = self.inputs.builder
-        if release.sdist is None or builder is None:  # pragma: no cover - `_buildable` lets no such release pass.
+        if release.sdist is None or builder is None:  # pragma: no cover - `choose_files` lets no such release pass.
             raise NoWheel(release.name, str(release.version), "there is nothing to build it from")
-        return builder.build(release.sdist)
+        return builder.build(self._with_sha256(release.sdist))
 
-    def _evaluate(self, name: NormalizedName, version: Version) -> Release | Incompatibility:
-        if version in self.inputs.known_bad.get(name, ()):
+    def _with_sha256(self, file: F) -> F:
+        """Return *file*; where its index gives no SHA-256, with that of the file."""
+        return file if file.sha256 is not None else self._index.identify(file)
+
+    def _find_platforms(self, release: Release, requirement: Requirement, extra: str) -> PlatformNames:
+        """Return the platforms on which *requirement* applies; raise `ArchiveUnreadable` if its marker has no value."""
+        try:
+            return frozenset(each.name for each in self.inputs.platforms if applies(requirement, each, extra))
+        except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
+            wheel = self.wheel(release)
+            problem = f"the marker of {str(requirement)!r} has no value"
+            raise ArchiveUnreadable(wheel.filename, wheel.url, problem) from error
+
+    def _evaluate(
+        self, name: NormalizedName, version: Version, platforms: PlatformNames, *, spelled: bool
+    ) -> Release | Incompatibility:
+        inputs = self.inputs
+        if version in inputs.known_bad.get(name, ()):
             return Incompatibility(reason="is known to be malicious")
+        files = self._allowed_files(name, version, spelled=spelled)
+        if isinstance(files, Incompatibility):
+            return files
+        builds = inputs.builder is not None
+        return choose_files(files, self.platforms(platforms), platforms=inputs.platforms, builds=builds)
+
+    def _allowed_files(
+        self, name: NormalizedName, version: Version, *, spelled: bool
+    ) -> tuple[Wheel | Sdist, ...] | Incompatibility:
+        """Return the files of a version that the rules of the user allow, at least one, or the reason."""
         files = self.project_files(name).files(version)
+        files = tuple(file for file in files if not spelled or str(file.version) == str(version))
         if not files:
             return Incompatibility(reason="has no file whose name can be read")
         forbidden = self.inputs.forbidden_kind(name)
@@ -243,68 +307,7 @@ class ReleaseFinder:
         if not files:
             kind, option = ("source", "--only-binary") if forbidden is Sdist else ("wheels", "--no-binary")
             return Incompatibility(reason=f"has only {kind}, which {option} forbids")
-        for platform in self.inputs.platforms:
-            compatible = tuple(file for file in files if supports(file.requires_python, platform))
-            if not compatible:
-                requires = files[0].requires_python
-                reason = f"requires Python {requires}, and {platform_label(platform)} has {platform.python_version}"
-                return Incompatibility(reason=reason, requires_python=requires, python=platform.python_version)
-            files = compatible
-        wheels = sorted((file for file in files if isinstance(file, Wheel)), key=lambda wheel: wheel.filename)
-        without_wheel = [
-            platform_label(platform)
-            for platform, tags in zip(self.inputs.platforms, self._tags, strict=True)
-            if not any(wheel.tags & tags for wheel in wheels)
-        ]
-        if without_wheel:
-            return self._buildable(name, version, files, f"has no wheel for {' and '.join(without_wheel)}")
-        fitting = tuple(wheel for wheel in wheels if any(wheel.tags & tags for tags in self._tags))
-        best = min((wheel for wheel in fitting if wheel.tags & self._tags[0]), key=self._preference)
-        return Release(name=name, version=version, wheels=fitting, wheel=best)
-
-    def _buildable(
-        self, name: NormalizedName, version: Version, files: tuple[Wheel | Sdist, ...], reason: str
-    ) -> Release | Incompatibility:
-        sdist = next((file for file in files if isinstance(file, Sdist)), None)
-        if sdist is None:
-            return Incompatibility(reason=reason)
-        if len(self.inputs.platforms) > 1:
-            return Incompatibility(reason=f"{reason}, and its source is built for the host alone")
-        if self.inputs.builder is None:
-            return Incompatibility(reason=f"{reason}, and building its source is not allowed")
-        return Release(name=name, version=version, sdist=sdist)
-
-    def _preference(self, wheel: Wheel) -> tuple[int, tuple[int, str], str]:
-        """Return a sort key, best first: the host's best tag, then the highest build number (binary distributions)."""
-        rank = min(self._ranks[tag] for tag in wheel.tags if tag in self._ranks)
-        build: BuildTag = parse_wheel_filename(wheel.filename)[2]
-        return rank, (-build[0], build[1]) if build else (1, ""), wheel.filename
-
-
-def platform_label(platform: Platform) -> str:
-    """Return the name of the platform for a sentence."""
-    return "the host" if platform.name == "host" else platform.name
-
-
-def applies(requirement: Requirement, platforms: Iterable[Platform], extra: str) -> bool:
-    """Return whether the marker holds on any of *platforms*; with an *extra*: whether it holds only with that extra."""
-    if requirement.marker is None:
-        return not extra
-    for platform in platforms:
-        markers = dict(platform.markers)
-        holds = requirement.marker.evaluate({**markers, "extra": ""})
-        if extra:
-            holds = not holds and requirement.marker.evaluate({**markers, "extra": extra})
-        if holds:
-            return True
-    return False
-
-
-def is_pin(specifier: SpecifierSet) -> bool:
-    """Return whether *specifier* names one version, by ``===`` or by ``==`` without a wildcard."""
-    return any(s.operator == "===" or (s.operator == "==" and not s.version.endswith(".*")) for s in specifier)
-
-
-def supports(requires_python: SpecifierSet | None, platform: Platform) -> bool:
-    """Return whether a ``Requires-Python`` contains the platform's Python."""
-    return requires_python is None or requires_python.contains(platform.python_version, prereleases=True)
+        rule = self.inputs.hash_rules.get(name)
+        if rule is not None and not (files := tuple(file for file in files if rule.allows(file, self._index))):
+            return Incompatibility(reason=f"has no file with a hash of {' and '.join(rule.places)}")
+        return files

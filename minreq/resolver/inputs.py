@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -15,6 +15,8 @@ from packaging.version import Version
 
 from minreq.model import Metadata, PassedOver, Platform, Sdist, Wheel
 from minreq.requirements import UserRequirement
+
+F = TypeVar("F", bound=Wheel | Sdist)
 
 
 class Index(Protocol):
@@ -30,6 +32,10 @@ class Index(Protocol):
 
     def metadata(self, wheel: Wheel, /) -> Metadata:
         """Return the core metadata of the wheel."""
+        ...
+
+    def identify(self, file: F, /) -> F:
+        """Return *file* with its SHA-256 and all hashes that pip accepts, computed from the file."""
         ...
 
 
@@ -51,6 +57,27 @@ class ImportFinder(Protocol):
         that fits.
         """
         ...
+
+
+def _known_hashes(file: Wheel | Sdist) -> frozenset[str]:
+    return file.other_hashes | ({f"sha256:{file.sha256}"} if file.sha256 else frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashRule:
+    """The files of a project that the user allows."""
+
+    #: ``sha256:DIGEST``.
+    allowed: frozenset[str]
+    #: The lines that allow them.
+    places: tuple[str, ...]
+
+    def allows(self, file: Wheel | Sdist, index: Index) -> bool:
+        """Return whether the user allows *file*; *index* computes what it does not give of the user's algorithms."""
+        algorithms = {each.partition(":")[0] for each in self.allowed}
+        if all(each.partition(":")[0] not in algorithms for each in _known_hashes(file)):
+            file = index.identify(file)
+        return not self.allowed.isdisjoint(_known_hashes(file))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +109,13 @@ class ResolverInput:
     #: Projects whose source distributions (or wheels) are ignored: names, or ``:all:``, as in pip.
     only_binary: frozenset[str] = frozenset()
     no_binary: frozenset[str] = frozenset()
+    #: Projects whose pre-releases count, and those whose final releases alone count: as above.
+    all_releases: frozenset[str] = frozenset()
+    only_final: frozenset[str] = frozenset()
+    #: Prefer a wheel of an older version to a newer source distribution.
+    prefer_binary: bool = False
+    #: Whether the user has to allow the files of each distribution of the lock by their hashes.
+    require_hashes: bool = False
     #: ``None``: source distributions are not built.
     builder: Builder | None = None
 
@@ -112,6 +146,26 @@ class ResolverInput:
             name = canonicalize_name(limit.requirement.name)
             limits[name] = (*limits.get(name, ()), limit)
         return limits
+
+    @cached_property
+    def hash_rules(self) -> Mapping[NormalizedName, HashRule]:
+        """By project, the rule that the hashes of all lines about it make together."""
+        rules: dict[NormalizedName, HashRule] = {}
+        for each in (*self.whole, *self.available, *self.constraints):
+            if each.hashes:
+                name = canonicalize_name(each.requirement.name)
+                before = rules.get(name, HashRule(allowed=each.hashes, places=()))
+                rules[name] = HashRule(allowed=before.allowed & each.hashes, places=(*before.places, each.place))
+        return rules
+
+    def allows_prereleases(self, name: NormalizedName) -> bool | None:
+        """Return whether pre-releases of a project count, ``None`` for the usual rule; a name has precedence."""
+        for word in (name, ":all:"):
+            if word in self.all_releases:
+                return True
+            if word in self.only_final:
+                return False
+        return None
 
     def forbidden_kind(self, name: NormalizedName) -> type[Wheel | Sdist] | None:
         """Return the kind of file that the user forbids for a project; a name has precedence over ``:all:``."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.model import Candidate
-from minreq.resolver.finder import Release, ReleaseFinder
-from minreq.resolver.provider import Relaxation, format_origin, format_requirement
+from minreq.model import Candidate, Sdist, Wheel
+from minreq.resolver.finder import ReleaseFinder
+from minreq.resolver.provider import Key, Relaxation, format_origin, format_requirement
+from minreq.resolver.releases import Release
 from minreq.resolver.search import Solution
 
 
@@ -20,15 +21,33 @@ def resolution_notes(
     relaxations: Mapping[NormalizedName, Relaxation],
 ) -> tuple[str, ...]:
     """Return the notes, sorted by the project that each is about."""
-    return tuple(
+    notes = (
         note
         for name in sorted({*pins, *relaxations})
         for note in (
             *_override_notes(finder, solution, name),
             *_relaxation_notes(finder, solution, name, pins.get(name)),
             *_known_bad_notes(finder, pins.get(name)),
+            *_defect_notes(finder, name, pins.get(name)),
+            *_foreign_notes(finder, solution, name, pins.get(name)),
         )
     )
+
+    return (*notes, *release_notes(finder, solution))
+
+
+def release_notes(finder: ReleaseFinder, solution: Solution) -> Iterator[str]:
+    """Yield notes on the releases of *solution*: extras that they do not have, and hashes that the index lacks."""
+    for key in sorted(solution.pins):
+        release = solution.pins[key].release
+        if key.extra and key.extra not in (extras := finder.metadata(release).extras):
+            known = f"it has {', '.join(sorted(extras))}" if extras else "it has none"
+            yield f"{release} has no extra {key.extra!r}, so that adds nothing; {known}"
+        files: list[Wheel | Sdist] = [*release.wheels, *([release.sdist] if release.sdist else [])]
+        unknown = [file.filename for file in files if file.sha256 is None]
+        if unknown and not key.extra:
+            names = ", ".join(unknown)
+            yield f"the index gives no SHA-256 for {names}; the lock has that of the file that minreq downloaded now"
 
 
 def _override_notes(finder: ReleaseFinder, solution: Solution, name: NormalizedName) -> Iterator[str]:
@@ -61,12 +80,34 @@ def _known_bad_notes(finder: ReleaseFinder, chosen: Candidate | None) -> Iterato
             yield f"{chosen.name} {version} is known to be malicious and was not considered"
 
 
+def _defect_notes(finder: ReleaseFinder, name: NormalizedName, chosen: Candidate | None) -> Iterator[str]:
+    # The resolution lists the unusable versions of the root among those passed over.
+    if name == finder.inputs.root_name:
+        return
+    for (project, version), defect in sorted(finder.defects.items()):
+        if project == name and (chosen is None or version > chosen.version):
+            yield f"{name} {version} is unusable, so it was passed over: {defect}"
+
+
+def _foreign_notes(
+    finder: ReleaseFinder, solution: Solution, name: NormalizedName, chosen: Candidate | None
+) -> Iterator[str]:
+    host = finder.inputs.host
+    if chosen is None or chosen.sdist is not None or not chosen.wheel.tags.isdisjoint(host.tags):
+        return
+    platforms = ", ".join(each.name for each in finder.platforms(solution.pins[Key(name)].platforms))
+    yield (
+        f"{name} is required on {platforms} alone and has no wheel for the host: the smoke cannot show whether it is "
+        f"needed there; --whole {name} with a marker of that platform keeps it"
+    )
+
+
 def _requirements_on(
     finder: ReleaseFinder, solution: Solution, name: NormalizedName
 ) -> Iterator[tuple[Requirement, Release]]:
     """Yield every requirement on *name* that packages of the solution have."""
     for key in sorted(solution.pins):
         release = solution.pins[key].release
-        for requirement in finder.requirements(release, key.extra):
-            if canonicalize_name(requirement.name) == name:
-                yield requirement, release
+        for each in finder.requirements(release, key.extra, solution.pins[key].platforms):
+            if each.name == name:
+                yield each.requirement, release

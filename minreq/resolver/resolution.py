@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.errors import UnknownExtra, VersionsConflict
+from minreq.errors import HashesRequired, VersionsConflict
 from minreq.model import Candidate, Resolution
 from minreq.requirements import UserRequirement
 from minreq.resolver.background import BackgroundWork
 from minreq.resolver.conflict import ConflictExplainer
-from minreq.resolver.finder import Release, ReleaseFinder
+from minreq.resolver.finder import ReleaseFinder
 from minreq.resolver.inputs import ImportFinder, Index, ResolverInput
-from minreq.resolver.notes import resolution_notes
-from minreq.resolver.provider import Key, Provider, RequirementChains
+from minreq.resolver.notes import release_notes, resolution_notes
+from minreq.resolver.provider import Provider, RequirementChains
+from minreq.resolver.releases import Release
 from minreq.resolver.rootsearch import RootChoice, RootSearch
 from minreq.resolver.search import Solution, solve
 
@@ -30,10 +31,9 @@ def resolve(inputs: ResolverInput, index: Index, imports: ImportFinder) -> Resol
         finder = ReleaseFinder(inputs, index, background)
         for requirement in _named_by_user(inputs):
             finder.prefetch(requirement)
-        choice = RootSearch(finder=finder, imports=imports).run()
-        for requirement in _named_by_user(inputs):
-            _check_extras(requirement, choice.solution, finder)
-        return _resolution(choice, finder)
+        resolution = _resolution(RootSearch(finder=finder, imports=imports).run(), finder)
+        _check_hashes(inputs, resolution.pins)
+        return resolution
 
 
 def extend(resolution: Resolution, requirement: Requirement, inputs: ResolverInput, index: Index) -> Resolution:
@@ -53,8 +53,8 @@ def extend(resolution: Resolution, requirement: Requirement, inputs: ResolverInp
             conflict = result[0]
             reason = explainer.reason(conflict, subject=str(fixed[resolution.root]))
             raise VersionsConflict(str(requirement), conflict.name, reason, explainer.remedy(conflict), 1)
-        _check_extras(requirement, result, finder)
         pins = {**result.candidates(finder), **resolution.pins}
+        _check_hashes(inputs, pins)
         requires = dict(resolution.requires)
         for name, names in result.requires().items():
             requires[name] = requires.get(name, frozenset()) | names
@@ -64,6 +64,7 @@ def extend(resolution: Resolution, requirement: Requirement, inputs: ResolverInp
             pins=dict(sorted(pins.items())),
             requires=dict(sorted(requires.items())),
             extras=dict(sorted({**resolution.extras, **added}.items())),
+            notes=tuple(dict.fromkeys((*resolution.notes, *release_notes(finder, result)))),
         )
 
 
@@ -85,14 +86,13 @@ def _resolution(choice: RootChoice, finder: ReleaseFinder) -> Resolution:
     )
 
 
-def _check_extras(requirement: Requirement, solution: Solution, finder: ReleaseFinder) -> None:
-    """Raise `UnknownExtra` where the user requires an extra that the chosen version does not have."""
-    pin = solution.pins.get(Key(canonicalize_name(requirement.name)))
-    if pin is not None:
-        extras = finder.metadata(pin.release).extras
-        for extra in sorted(requirement.extras):
-            if canonicalize_name(extra) not in extras:
-                raise UnknownExtra(str(pin.release), extra, sorted(extras))
+def _check_hashes(inputs: ResolverInput, pins: Mapping[NormalizedName, Candidate]) -> None:
+    """Raise `HashesRequired` where the user has to allow each file by its hash, and does not for some of *pins*."""
+    provided = {canonicalize_name(each.requirement.name) for each in inputs.provided}
+    missing = [pin for name, pin in pins.items() if name not in inputs.hash_rules and name not in provided]
+    if inputs.require_hashes and missing:
+        files = {f"{pin.name}=={pin.version}": str((pin.sdist or pin.wheel).sha256) for pin in missing}
+        raise HashesRequired(files)
 
 
 def _release(candidate: Candidate) -> Release:

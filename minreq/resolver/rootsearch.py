@@ -15,9 +15,17 @@ from packaging.version import Version
 from minreq.errors import KnownBadRelease, NoVersion, PythonNotSupported, VersionsConflict
 from minreq.model import PassedOver
 from minreq.resolver.conflict import Conflict, ConflictExplainer
-from minreq.resolver.finder import ANY, Incompatibility, Release, ReleaseFinder, applies, is_pin
+from minreq.resolver.finder import ANY, PlatformNames, ReleaseFinder
 from minreq.resolver.inputs import ImportFinder
-from minreq.resolver.provider import KeyRequirement, Provider, Relaxation, RequirementChains, format_requirement
+from minreq.resolver.provider import (
+    ConflictCounts,
+    KeyRequirement,
+    Provider,
+    Relaxation,
+    RequirementChains,
+    format_requirement,
+)
+from minreq.resolver.releases import Incompatibility, Release, applies, is_pin
 from minreq.resolver.search import Solution, solve
 
 #: Older versions of the root that are prefetched while one is tried.
@@ -57,12 +65,16 @@ class RootSearch:
 
     finder: ReleaseFinder
     imports: ImportFinder
+    #: Shared by all versions of the root: what conflicts with one most likely conflicts with the next.
+    _conflicts: ConflictCounts = field(default_factory=ConflictCounts)
     _failed: list[_FailedRoot] = field(default_factory=list)
 
     def run(self) -> RootChoice:
         """Return the first version that can be installed; raise `VersionsConflict` about the newest where none can."""
         roots = self._roots()
         for number, root in enumerate(roots):
+            if root.wheel is not None and self.finder.find_defect(root) is not None:
+                continue
             relaxations: dict[NormalizedName, Relaxation] = {}
             result = self._try_root(root, relaxations)
             if isinstance(result, Solution):
@@ -71,8 +83,11 @@ class RootSearch:
             self._failed.append(result)
             for older in roots[number + 1 : number + 1 + _PREFETCHED]:
                 self._prefetch_root(older, result)
-        first = self._failed[0]
         label = format_requirement(self.finder.inputs.root)
+        if not self._failed:
+            defects = {str(root.version): f"is unusable: {self.finder.find_defect(root)}" for root in roots}
+            raise self._no_version(label, defects)
+        first = self._failed[0]
         remedy = first.explainer.remedy(first.conflict)
         raise VersionsConflict(label, first.conflict.name, first.reason(str(first.root)), remedy, len(roots))
 
@@ -81,7 +96,8 @@ class RootSearch:
         # No relaxation applies to what a distribution requires that the user requests whole.
         strict: frozenset[NormalizedName] = frozenset()
         while True:
-            provider, chains = Provider(self.finder, relaxations=relaxations, strict=strict), RequirementChains()
+            provider = Provider(self.finder, relaxations=relaxations, strict=strict, conflicts=self._conflicts)
+            chains = RequirementChains()
             requirements = self._user_requirements(provider, root)
             result = solve(provider, chains, requirements, format_requirement(self.finder.inputs.root))
             if isinstance(result, Solution):
@@ -116,7 +132,8 @@ class RootSearch:
 
     def _next_relaxation(self, conflict: Conflict, relaxations: Mapping[NormalizedName, Relaxation]) -> Relaxation:
         """Return how to relax the requirements: first allow any version, then leave the distribution out."""
-        no_version_helps = conflict.not_on_index or conflict.name in relaxations or not self._newest(conflict.name)
+        newest = self._newest(conflict.name, conflict.platforms)
+        no_version_helps = conflict.not_on_index or conflict.name in relaxations or newest is None
         return Relaxation.LEFT_OUT if no_version_helps else Relaxation.ANY_VERSION
 
     def _find_import(self, root: Release, name: NormalizedName) -> str | None:
@@ -128,8 +145,9 @@ class RootSearch:
 
         return self.finder.background.get(("import", root.version, name), work)
 
-    def _newest(self, name: NormalizedName) -> Release | None:
-        return next(self.finder.matches_if_project_exists(name, ANY), None)
+    def _newest(self, name: NormalizedName, platforms: PlatformNames | None = None) -> Release | None:
+        releases = self.finder.matches_if_project_exists(name, ANY, platforms)
+        return next((each for each in releases if (name, each.version) not in self.finder.defects), None)
 
     def _prefetch_root(self, root: Release, newer: _FailedRoot) -> None:
         """Read in the background what shows whether *root* fails as a *newer* one did: its metadata and its imports."""
@@ -137,9 +155,10 @@ class RootSearch:
 
         def work() -> None:
             blocked = any(
-                next(self.finder.matches_if_project_exists(name, requirement.specifier), None) is None
-                for requirement in self.finder.requirements(root, "")
-                if canonicalize_name(requirement.name) == name
+                next(self.finder.matches_if_project_exists(name, each.requirement.specifier, each.platforms), None)
+                is None
+                for each in self.finder.requirements(root, "")
+                if each.name == name
             )
             if blocked and newer.import_place is not None:
                 self._find_import(root, name)
@@ -157,24 +176,24 @@ class RootSearch:
         for version in sorted(inputs.known_bad.get(inputs.root_name, ())):
             if is_pin(specifier) and specifier.contains(version, prereleases=True):
                 raise KnownBadRelease(inputs.root_name, str(version))
-        incompatible: dict[Version, Incompatibility] = {}
+        label = f"{inputs.root_name}{specifier}"
+        unfit: dict[str, str] = {}
         for version in specifier.filter(self.finder.project_files(inputs.root_name).versions):
             result = self.finder.evaluate(inputs.root_name, version)
-            if isinstance(result, Incompatibility):
-                incompatible[version] = result
-        label = f"{inputs.root_name}{specifier}"
-        for version, each in incompatible.items():
-            if each.requires_python is not None:
-                raise PythonNotSupported(label, str(version), str(each.requires_python), str(each.python))
+            if isinstance(result, Release):
+                unfit[str(version)] = f"is yanked: {result.yanked}".removesuffix(": ")
+            elif result.requires_python is not None:
+                raise PythonNotSupported(label, str(version), str(result.requires_python), str(result.python))
+            else:
+                unfit[str(version)] = str(result)
+        raise self._no_version(label, unfit)
+
+    def _no_version(self, label: str, unfit: Mapping[str, str]) -> NoVersion:
+        """Return the error that no version of the root can be used; *unfit* has the reasons by version."""
+        inputs = self.finder.inputs
         newest = self.finder.newest_usable(inputs.root_name)
         newest_version = None if newest is None else str(newest.version)
-        raise NoVersion(
-            label,
-            inputs.root_name,
-            newest_version,
-            {str(version): str(reason) for version, reason in incompatible.items()},
-            inputs.exclude_newer,
-        )
+        return NoVersion(label, inputs.root_name, newest_version, unfit, inputs.exclude_newer)
 
     def _root_specifier(self) -> SpecifierSet:
         """Return the specifier of the root, joined with all other rules of the user for its version."""
@@ -182,7 +201,7 @@ class RootSearch:
         specifier = inputs.root.specifier
         for each in (*inputs.whole, *inputs.available, *inputs.limits.get(inputs.root_name, ())):
             is_root = canonicalize_name(each.requirement.name) == inputs.root_name
-            if is_root and applies(each.requirement, inputs.platforms, ""):
+            if is_root and any(applies(each.requirement, platform, "") for platform in inputs.platforms):
                 specifier &= each.requirement.specifier
         return specifier
 
@@ -199,10 +218,13 @@ class RootSearch:
         newer = [version for version in files.versions if version > chosen.version]
         reasons: dict[Version, str] = {}
         for version in specifier.filter(newer, prereleases=bool(specifier.prereleases) or chosen.version.is_prerelease):
-            if isinstance(result := self.finder.evaluate(chosen.name, version), Incompatibility):
+            result = self.finder.evaluate(chosen.name, version)
+            if isinstance(result, Incompatibility):
                 reasons[version] = f"it {result}"
-            elif (yank_reason := files.yank_reason(version)) is not None:
-                reasons[version] = f"it is yanked: {yank_reason}".removesuffix(": ")
+            elif result.yanked is not None:
+                reasons[version] = f"it is yanked: {result.yanked}".removesuffix(": ")
+            elif (defect := self.finder.defects.get((chosen.name, version))) is not None:
+                reasons[version] = f"it is unusable: {defect}"
         reasons |= {failed.root.version: failed.reason("it") for failed in self._failed}
         return tuple(
             PassedOver(name=chosen.name, version=version, reason=reasons[version])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import resolvelib
 from packaging.utils import NormalizedName
+from resolvelib.resolvers import Resolution
 
 from minreq.errors import ResolutionTooDeep
 from minreq.model import Candidate
@@ -62,12 +63,21 @@ def solve(
 
     Raises `ResolutionTooDeep`, whose message names the search by *label*.
     """
-    resolver = resolvelib.Resolver[KeyRequirement, Pin, Key](provider, chains)
+    requirements = tuple(requirements)
+    # `Resolver` would ask recursively which pins are still required, without an end where a replaced version left a
+    # circle behind.
+    resolution = Resolution[KeyRequirement, Pin, Key](provider, chains)
     try:
-        result = resolver.resolve(requirements, max_rounds=max_rounds)
+        mapping = resolution.resolve(requirements, max_rounds=max_rounds).mapping
     except resolvelib.ResolutionImpossible as impossible:
         return group_conflicts(impossible.causes)
     except resolvelib.ResolutionTooDeep as too_deep:
         raise ResolutionTooDeep(label, too_deep.round_count) from too_deep
-    pins = dict(result.mapping)
+    pins: dict[Key, Pin] = {}
+    waiting = [requirement.key for requirement in requirements]
+    while waiting:
+        key = waiting.pop()
+        if key not in pins:
+            pins[key] = mapping[key]
+            waiting += [each.key for each in provider.get_dependencies(pins[key])]
     return Solution(pins=pins, dependencies={key: provider.get_dependencies(pin) for key, pin in pins.items()})

@@ -18,7 +18,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, NormalizedName, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from minreq import requirements
 from minreq.errors import (
     NoWheel,
     ProjectBuildFailed,
@@ -28,10 +27,11 @@ from minreq.errors import (
     SdistBuildFailed,
 )
 from minreq.index.client import IndexClient
+from minreq.index.remotefile import FileFetcher
 from minreq.index.settings import IndexSettings
 from minreq.interpreter import Interpreter
 from minreq.model import Platform, Sdist, Wheel
-from minreq.requirements import UserRequirement
+from minreq.requirements import RequirementsReader, UserRequirement
 from minreq.resolver import ResolverInput, resolve
 from minreq.sdists.backend import Backend, BackendFailed, open_backend, read_requirements
 from minreq.sdists.source import SourceRefused, copy_project, unpack_source
@@ -161,12 +161,15 @@ class SdistBuilder:
         if not required:
             return ()
         settings = self.settings
-        paths = (requirements.constraint_path(path) for path in settings.constraints)
+        fetcher = FileFetcher(settings, self.index.cache)
+        markers = [self.interpreter.platform.markers]
+        reader = RequirementsReader(environ=os.environ, environments=markers, fetch=fetcher.fetch)
+        files = (reader.read(each, constraint=True) for each in settings.constraints)
         inputs = ResolverInput(
             root=required[0].requirement,
             host=self.interpreter.platform,
             whole=required,
-            constraints=tuple(each for path in paths for each in requirements.read_constraints(path, os.environ)),
+            constraints=tuple(each for file in files for each in file.constraints),
             known_bad=self.known_bad,
             exclude_newer=self.exclude_newer,
             only_binary=settings.only_binary,

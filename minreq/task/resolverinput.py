@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
@@ -10,7 +9,6 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq import requirements
 from minreq.config import STDOUT, Settings
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
@@ -33,15 +31,12 @@ def make_resolver_input(
     """Return the input of the resolver: requirements of the user, constraints of pip, pins of the existing lock.
 
     *reporter* gets a note before code of a source distribution runs.
-
-    Raises ``UsageError`` if a file cannot be read.
     """
     settings = task.settings
     before = read_previous_lock(settings)
     files = task.files
     known_bad = known_bad_releases(task.profile)
     exclude_newer = _parse_cutoff(settings.exclude_newer or index_settings.uploaded_prior_to)
-    constraint_paths = (requirements.constraint_path(path) for path in index_settings.constraints)
     return ResolverInput(
         root=settings.root,
         host=task.host,
@@ -57,11 +52,7 @@ def make_resolver_input(
             *_with_origin("--provided", (Requirement(str(each)) for each in settings.provided)),
             *_with_origin("--project", [settings.root] if settings.project else []),
         ),
-        constraints=(
-            *task.constraints,
-            *(each for path in constraint_paths for each in requirements.read_constraints(path, os.environ)),
-            *(each for file in files for each in file.constraints),
-        ),
+        constraints=tuple(each for file in files for each in file.constraints),
         overrides=_with_origin("--override", settings.overrides),
         preferred=_preferred_versions(settings),
         passed_over=before.resolution.passed_over if before else (),
@@ -69,6 +60,10 @@ def make_resolver_input(
         exclude_newer=exclude_newer,
         only_binary=index_settings.only_binary,
         no_binary=index_settings.no_binary,
+        all_releases=index_settings.all_releases,
+        only_final=index_settings.only_final,
+        prefer_binary=index_settings.prefer_binary,
+        require_hashes=task.requires_hashes,
         builder=SdistBuilder(
             interpreter=task.interpreter,
             settings=index_settings,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq import interpreter as runtime, requirements
+from minreq import interpreter as runtime
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import format_command
 from minreq.errors import EvidenceUnreadable, NoProfile, ProjectBuildFailed, SmokeUnusable
@@ -26,9 +25,10 @@ from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
 from minreq.model.parsing import parse_version
 from minreq.profiles import loader, planner
 from minreq.reporting import Reporter
-from minreq.requirements import RequirementsFile, UserRequirement
+from minreq.requirements import RequirementsFile
 from minreq.system import regularfile
 from minreq.task import smokefiles
+from minreq.task.requirementfiles import RequirementFiles, digest_lines, drop_inapplicable, read_files
 from minreq.wheels.importmap import ImportMap
 
 #: The most scripts of a folder that an error names.
@@ -50,10 +50,20 @@ class Task:
     command: str
     #: The wheel of the root, if the root is a project in a folder.
     project: Wheel | None = None
-    #: The content of the files of ``-r``.
-    files: tuple[RequirementsFile, ...] = ()
-    #: The content of the files of ``--constraint``.
-    constraints: tuple[UserRequirement, ...] = ()
+    #: The content of the files of ``-r`` and ``--constraint``, and of those of pip's configuration.
+    requirement_files: RequirementFiles = field(default_factory=RequirementFiles)
+    #: What of the requirements of the user has no effect.
+    notes: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[RequirementsFile, ...]:
+        """The requirements and constraints files, in the order in which pip reads them."""
+        return self.requirement_files.all
+
+    @property
+    def requires_hashes(self) -> bool:
+        """Whether the user has to allow each file of the lock by its hash."""
+        return self.requirement_files.require_hashes
 
     @property
     def root(self) -> NormalizedName:
@@ -115,12 +125,8 @@ class Task:
 
         The inputs are the smoke for this *version* of the root, and the requirements and constraints files.
         """
-        texts: dict[str, list[str]] = {}
-        for each in (
-            *(each for file in self.files for each in (*file.requirements, *file.constraints)),
-            *self.constraints,
-        ):
-            texts.setdefault(each.origin, []).append(str(each.requirement))
+        # The files of pip's configuration belong to the machine.
+        texts = digest_lines(self.requirement_files.named)
         digests = {origin: hashlib.sha256("\n".join(sorted(lines)).encode()) for origin, lines in texts.items()}
         return {
             **planner.input_digests(self.plan(version)),
@@ -136,15 +142,18 @@ def prepare_task(settings: Settings, reporter: Reporter = _NO_REPORTER) -> Task:
     """
     smokes = _locate_smokes(settings)
     smokefiles.locate_files(settings.smoke_files)
-    files = tuple(requirements.read_requirements(path, os.environ) for path in settings.requirement_files)
     recorded_command = format_command(settings)
     interpreter = runtime.find_interpreter(Path(settings.python) if settings.python else None)
+    targets = tuple(map(runtime.preset_platform, settings.platforms)) or (interpreter.platform,)
+    environments = [platform.markers for platform in (interpreter.platform, *targets)]
+    files = read_files(settings, read_index_settings(settings.index), environments)
+    settings, notes = drop_inapplicable(settings, interpreter.platform.markers, environments)
     project = None
     if settings.project is not None:
         project = build_project(
             settings.project,
             interpreter,
-            read_index_settings(settings.index, files),
+            read_index_settings(settings.index, files.all),
             settings.cache_dir,
             require_sandbox=settings.require_sandbox,
             note=reporter.note,
@@ -157,14 +166,12 @@ def prepare_task(settings: Settings, reporter: Reporter = _NO_REPORTER) -> Task:
     task = Task(
         settings=settings,
         interpreter=interpreter,
-        targets=tuple(map(runtime.preset_platform, settings.platforms)) or (interpreter.platform,),
+        targets=targets,
         profile=profile,
         command=recorded_command,
         project=project,
-        files=files,
-        constraints=tuple(
-            each for path in settings.constraints for each in requirements.read_constraints(path, os.environ)
-        ),
+        requirement_files=files,
+        notes=(*files.notes, *notes),
     )
     # This reports unknown names before anything is fetched.
     planner.make_plan(profile, settings.providers, settings.features or None, smokes)

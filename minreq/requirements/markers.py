@@ -1,0 +1,20 @@
+"""Evaluates the markers of requirements for several platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
+
+
+def applies(marker: Marker | None, environments: Iterable[Mapping[str, str]]) -> bool:
+    """Whether *marker* holds in any of *environments*, the markers of platforms.
+
+    Raises ``ValueError`` for a marker that cannot be evaluated: ``python_version ~= 'banana'``.
+    """
+    if marker is None:
+        return True
+    try:
+        return any(marker.evaluate({**environment, "extra": ""}) for environment in environments)
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        raise ValueError(f"the marker {str(marker)!r} cannot be evaluated: {error}") from error

@@ -1,0 +1,85 @@
+"""A process that runs pip's `install --dry-run` again and again: importing pip takes longer than most of its runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
+
+PIP = Version(version("pip"))
+
+#: Reads a line of JSON for each run, and answers with its status and the end of its errors.
+_PROGRAM = """
+import contextlib, io, json, os, sys, traceback
+from pip._internal.cli.main import main
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+for line in sys.stdin:
+    run = json.loads(line)
+    os.chdir(run["folder"])
+    for name in [each for each in os.environ if each.startswith("PIP_")]:
+        del os.environ[name]
+    os.environ.update(run["environment"])
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        try:
+            status = main(run["arguments"])
+        except SystemExit as error:
+            status = error.code
+        except BaseException:
+            traceback.print_exc()
+            status = 2
+    print(json.dumps([status, errors.getvalue()[-4000:]]), file=answers, flush=True)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pip:
+    """A running process."""
+
+    process: subprocess.Popen[str]
+
+    def resolve(self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, str] | None:
+        """Return what pip would install, name to version; ``None`` where it refuses."""
+        installed = self.install(folder, arguments, environment)
+        if isinstance(installed, str):
+            return None
+        return {each["metadata"]["name"]: each["metadata"]["version"] for each in installed}
+
+    def install(
+        self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> list[dict[str, Any]] | str:
+        """Return the entries of pip's report on what it would install, or the errors that it writes."""
+        report = folder / "report.json"
+        options = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report), *arguments]
+        fixed = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        run = {"folder": str(folder), "arguments": options, "environment": {**fixed, **environment}}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{json.dumps(run)}\n")
+        self.process.stdin.flush()
+        status, errors = json.loads(self.process.stdout.readline())
+        if status:
+            return str(errors)
+        installed: list[dict[str, Any]] = json.loads(report.read_text("utf-8"))["install"]
+        return installed
+
+
+@contextmanager
+def start_pip() -> Iterator[Pip]:
+    """Start the process; it ends with the block."""
+    command = [sys.executable, "-c", _PROGRAM]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, encoding="utf-8", **pipes) as process:  # type: ignore[call-overload]
+        yield Pip(process)
+        assert process.stdin is not None
+        process.stdin.close()
