@@ -16,23 +16,30 @@ from packaging.version import Version
 
 PIP = Version(version("pip"))
 
-#: Reads a line of JSON for each run, and answers with its status. pip writes to the two standard streams.
+#: Reads a line of JSON for each run, and answers with its status. Each run is a fork: pip keeps options of earlier runs
+#: in its module globals. pip writes to the two standard streams.
 _PROGRAM = """
 import json, os, sys
+import pip._internal.commands.install
 from pip._internal.cli.main import main
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 for line in sys.stdin:
-    run = json.loads(line)
-    os.chdir(run["folder"])
-    for name in [each for each in os.environ if each.startswith("PIP_")]:
-        del os.environ[name]
-    os.environ.update(run["environment"])
-    try:
-        status = main(run["arguments"])
-    except SystemExit as error:
-        status = error.code
-    print(json.dumps(status), file=answers, flush=True)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            run = json.loads(line)
+            os.chdir(run["folder"])
+            for name in [each for each in os.environ if each.startswith("PIP_")]:
+                del os.environ[name]
+            os.environ.update(run["environment"])
+            status = main(run["arguments"])
+        except SystemExit as error:
+            status = error.code
+        finally:
+            os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
 """
 
 
