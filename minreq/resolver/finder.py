@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from packaging.markers import UndefinedComparison
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import BuildTag, NormalizedName, canonicalize_name, parse_wheel_filename
@@ -16,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from minreq.errors import ArchiveUnreadable, NoWheel, ProjectNotFound
 from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
+from minreq.requirements import MARKER_ERRORS
 from minreq.resolver.background import BackgroundWork
 from minreq.resolver.inputs import F, Index, ResolverInput
 
@@ -214,7 +214,7 @@ class ReleaseFinder:
                 return ()
             try:
                 return tuple(each for each in metadata.requires if applies(each, platforms, extra))
-            except UndefinedComparison as error:
+            except MARKER_ERRORS as error:
                 wheel = self.wheel(release)
                 problem = f"a marker in its metadata cannot be evaluated: {error}"
                 raise ArchiveUnreadable(wheel.filename, wheel.url, problem) from error
