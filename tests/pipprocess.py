@@ -17,28 +17,37 @@ from packaging.version import Version
 
 PIP = Version(version("pip"))
 
-#: Reads a line of JSON for each run, and answers with its status and the end of its errors.
+#: Reads a line of JSON for each run, and answers with status and end of its errors. Each run is a fork: pip keeps
+#: options of earlier runs in its module globals. pip writes to the two standard streams.
 _PROGRAM = """
-import contextlib, io, json, os, sys, traceback
+import json, os, sys, tempfile, traceback
+import pip._internal.commands.install
 from pip._internal.cli.main import main
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 for line in sys.stdin:
-    run = json.loads(line)
-    os.chdir(run["folder"])
-    for name in [each for each in os.environ if each.startswith("PIP_")]:
-        del os.environ[name]
-    os.environ.update(run["environment"])
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors):
+    errors = tempfile.TemporaryFile()
+    child = os.fork()
+    if child == 0:
+        status = 2
         try:
+            os.dup2(errors.fileno(), 2)
+            run = json.loads(line)
+            os.chdir(run["folder"])
+            for name in [each for each in os.environ if each.startswith("PIP_")]:
+                del os.environ[name]
+            os.environ.update(run["environment"])
             status = main(run["arguments"])
         except SystemExit as error:
             status = error.code
         except BaseException:
             traceback.print_exc()
-            status = 2
-    print(json.dumps([status, errors.getvalue()[-4000:]]), file=answers, flush=True)
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    errors.seek(0)
+    print(json.dumps([status, errors.read().decode("utf-8", "replace")[-4000:]]), file=answers, flush=True)
 """
 
 

@@ -22,6 +22,7 @@ needed."1.0" = {}
 needed."2.0" = {}
 colour."1.0" = {}
 broken."1.0" = { requires = ["needed ; python_version ~= 'banana'"] }
+odd."1.0" = { requires = ["needed ; 'x' in extras"] }
 """
 NEVER = "; sys_platform == 'win32'"
 LOCK = ("lock", "app", "--smoke", "smoke.py", "-j", "2")
@@ -111,6 +112,7 @@ def test_hashes(made: Project) -> None:
             "app 1.0 requires needed, against needed @ https://index.invalid/n.zip (-c c.txt (line 1))",
         ),
         ("broken", 5, "a marker in its metadata cannot be evaluated"),
+        ("odd", 5, "a marker in its metadata cannot be evaluated"),
     ],
 )
 def test_refusals(inside: Project, lines: str, status: int, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:

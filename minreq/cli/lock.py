@@ -88,7 +88,7 @@ def _closure_options(function: Function) -> Function:
             help="Keep the distributions that this log of `minreq guard` misses.",
         ),
         group.option(
-            "requirement", "Keep all requirements of this file with their dependencies.", "-r", metavar="FILE"
+            "requirement", "Keep all requirements of this file or URL with their dependencies.", "-r", metavar="FILE"
         ),
         group.option("whole", "Keep this requirement with all its dependencies.", metavar="REQ"),
         group.option(
@@ -114,7 +114,7 @@ def _version_options(function: Function) -> Function:
     group = Group("Versions")
     return add_options(
         function,
-        group.option("constraint", "Constrain versions by this file.", "-c", metavar="FILE"),
+        group.option("constraint", "Constrain versions by this file or URL.", "-c", metavar="FILE"),
         group.option("override", "Replace every requirement on this project.", metavar="REQ"),
         group.option("upgrade", "Update all pins of the existing lock.", "-U"),
         group.option("upgrade-package", "Update this pin.", "-P", metavar="NAME"),

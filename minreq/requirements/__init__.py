@@ -2,6 +2,14 @@
 
 from minreq.requirements.content import FileOption, RequirementsFile, UserRequirement
 from minreq.requirements.files import Fetched, RequirementsReader
-from minreq.requirements.markers import applies
+from minreq.requirements.markers import MARKER_ERRORS, applies
 
-__all__ = ["Fetched", "FileOption", "RequirementsFile", "RequirementsReader", "UserRequirement", "applies"]
+__all__ = [
+    "MARKER_ERRORS",
+    "Fetched",
+    "FileOption",
+    "RequirementsFile",
+    "RequirementsReader",
+    "UserRequirement",
+    "applies",
+]

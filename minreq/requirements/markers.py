@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 
+#: What `Marker.evaluate` raises: for values that cannot be compared, and for a variable that requirements do not have
+#: (``'x' in extras``), which older releases of packaging raise as ``KeyError``.
+MARKER_ERRORS = (UndefinedComparison, UndefinedEnvironmentName, KeyError)
+
 
 def applies(marker: Marker | None, environments: Iterable[Mapping[str, str]]) -> bool:
     """Whether *marker* holds in any of *environments*, the markers of platforms.
@@ -16,5 +20,5 @@ def applies(marker: Marker | None, environments: Iterable[Mapping[str, str]]) ->
         return True
     try:
         return any(marker.evaluate({**environment, "extra": ""}) for environment in environments)
-    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+    except MARKER_ERRORS as error:
         raise ValueError(f"the marker {str(marker)!r} cannot be evaluated: {error}") from error

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from minreq.errors import ArchiveUnreadable, MetadataMismatch, NoWheel, ProjectNotFound, SdistBuildFailed
 from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
+from minreq.requirements import MARKER_ERRORS
 from minreq.resolver.background import BackgroundWork
 from minreq.resolver.inputs import F, Index, ResolverInput
 from minreq.resolver.releases import (
@@ -277,7 +277,7 @@ class ReleaseFinder:
         """Return the platforms on which *requirement* applies; raise `ArchiveUnreadable` if its marker has no value."""
         try:
             return frozenset(each.name for each in self.inputs.platforms if applies(requirement, each, extra))
-        except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
+        except (*MARKER_ERRORS, InvalidVersion) as error:
             wheel = self.wheel(release)
             problem = f"the marker of {str(requirement)!r} has no value"
             raise ArchiveUnreadable(wheel.filename, wheel.url, problem) from error
