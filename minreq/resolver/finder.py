@@ -9,7 +9,7 @@ from functools import partial
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from minreq.errors import ArchiveUnreadable, MetadataMismatch, NoWheel, ProjectNotFound, SdistBuildFailed
 from minreq.model import Candidate, Metadata, Platform, Sdist, Wheel
