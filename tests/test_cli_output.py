@@ -91,7 +91,7 @@ def test_a_lost_standard_error_changes_nothing(command: str, redirection: str, f
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_an_error_keeps_its_status_without_standard_error(redirection: str, folder: Path) -> None:
-    for command, status in (("explain nothing --lock absent.txt", 2), ("nonsense", 2), ("lock --json", 2)):
+    for command, status in (("explain nothing --lock absent.txt", 2), ("nonsense", 2), ("lock nobody --json", 2)):
         assert run(command, redirection, folder)[0] == status
 
 

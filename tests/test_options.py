@@ -50,7 +50,7 @@ BASE: Mapping[str, list[str]] = {
     "build": ["--output", "out"],
     "analyze": ["."],
     "versions": ["a", "--trace", "--smoke", "smoke.py"],
-    "diff": ["old.txt", "new.txt"],
+    "diff": ["old.txt"],
     "export": ["--format", "pylock"],
     "sync": ["--python", "x"],
     "check": [],
@@ -143,7 +143,7 @@ TESTED = {
 #: Options that change what is printed, each with a test below.
 PRINTED = {("diff", "--format"), ("exposure", "--all"), ("doctor", "--require-sandbox")}
 #: What every command has that reports; `test_output` tests it.
-OUTPUT = {"--json", "--no-color", "--quiet", "--verbose", "--name"}
+OUTPUT = {"--json", "--no-color", "--quiet", "--verbose", "--name", "--help-index"}
 SANDBOX = "--require-sandbox"
 
 
@@ -326,6 +326,12 @@ OUTPUT_CASES = [(command, option) for command, option in ALL if long_name(option
 def test_output(command: str, option: click.Option, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = long_name(option)
     arguments = [*command.split(), *BASE[command]]
+    if name == "--help-index":
+        assert main([*arguments, name], engine=Failing()) == 0  # type: ignore[arg-type]
+        printed = capsys.readouterr().out
+        assert "--index-url" in printed
+        assert "--json" not in printed
+        return
     if name == "--name":
         assert main([*arguments, "--name", "x"], engine=Failing()) == 2  # type: ignore[arg-type]
         table = {"locks": {name: {"output": f"of-{name}.txt", "index-url": f"https://{name}.example"} for name in "xy"}}

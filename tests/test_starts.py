@@ -15,7 +15,9 @@ PACKAGE = Path(minreq.__file__).parent
 #: The one module that starts an interpreter on code of packages, and the scripts behind it.
 LAUNCHING = {
     "smoke/start.py": "starts every isolated process",
-    "smoke/launcher.py": "isolates itself, then becomes the command",
+    "smoke/launcher/launch.py": "isolates itself, then becomes the command",
+    "smoke/launcher/namespaces.py": "forks in the isolation, to be the first of the new processes",
+    "smoke/launcher/processes.py": "forks in the isolation, to end what is left running",
     "smoke/child/_minreq_fork.py": "forks in a run, which is isolated",
 }
 
@@ -27,6 +29,7 @@ OTHERS = {
     "index/defaultindex.py": "minreq's own interpreter with -I, on pip's help",
     "index/credentials.py": "the keyring program of the user, as pip does",
     "environment.py": "minreq's own interpreter with -I, on pip-tools",
+    "lockfile/revision.py": "git cat-file, which runs nothing that a repository configures",
     "build/slim/strip.py": "strip, which reads files and runs none",
     "system/workers.py": "minreq's own interpreter with -I, on functions of minreq",
 }

@@ -13,6 +13,7 @@ from minreq.model import Behaviour, Script, StageBehaviour
 from minreq.smoke.environment import Installed
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
+from minreq.smoke.start import Access, start_isolated
 
 #: Bytes of stdout and of stderr that are compared.
 _MAX_OUTPUT = 16 << 20
@@ -40,8 +41,7 @@ def _tools(setup: RunSetup) -> list[Path]:
 
 def _run_script(setup: RunSetup, name: str, folder: RunFolder, script: Script, seed: int) -> StageBehaviour:
     path_map = setup.make_path_map(folder.path)
-    command = setup.isolation.wrap_command(
-        [str(folder.python), str(script.file), *script.arguments],
+    access = Access(
         writable=folder.path,
         readable=[each.resolve() for each in _tools(setup)],
         merged=folder.merged,
@@ -52,14 +52,14 @@ def _run_script(setup: RunSetup, name: str, folder: RunFolder, script: Script, s
         tempfile.TemporaryFile() as output,
         tempfile.TemporaryFile() as errors,
     ):
-        child = subprocess.Popen(
-            command,
-            env={**folder.environment(setup.plan.environment, seed=seed), **variables},
-            cwd=folder.work,
-            stdin=subprocess.DEVNULL,
+        child = start_isolated(
+            setup.isolation,
+            [str(folder.python), str(script.file), *script.arguments],
+            access,
+            environment={**folder.environment(setup.plan.environment, seed=seed), **variables},
+            folder=folder.work,
             stdout=output,
             stderr=errors,
-            start_new_session=True,
         )
         status = _wait(child, setup.stage_timeout)
         printed, complaints = (path_map.make_output_portable(_read(file)).splitlines() for file in (output, errors))
