@@ -365,7 +365,9 @@ def test_every_option_is_a_flag_of_its_name() -> None:
         for name in parameter.opts
         if name.startswith("--")
     }
-    assert flags - {"html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(o.OPTIONS) - {"root"}
+    assert flags - {"help-index", "html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(
+        o.OPTIONS
+    ) - {"root"}
 
 
 def test_every_option_sets_a_field() -> None:

@@ -38,4 +38,4 @@ def _read(cache_dir: Path) -> dict[str, object]:
 
 
 def _key(command: str) -> str:
-    return hashlib.sha256(command.encode()).hexdigest()[:16]
+    return hashlib.sha256(command.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filen
 from packaging.version import InvalidVersion, Version
 
 from minreq.model import split_sdist_filename
+from minreq.model.parsing import parse_version
 
 
 def release_from_filename(
@@ -36,7 +37,7 @@ def parse_filename(filename: str, project: NormalizedName | None = None) -> dict
         name, version = _parse_wheel_release(release)
         return {"name": name, "version": version, "tags": _parse_tags("-".join(tag))}
     text, version_text = split_sdist_filename(filename, project)
-    return {"name": canonicalize_name(text), "version": Version(version_text)}
+    return {"name": canonicalize_name(text), "version": parse_version(version_text)}
 
 
 # A page has dozens of files of each release, and the same few tags for all: each is parsed once.
@@ -48,7 +49,7 @@ def _normalize_name(text: str) -> NormalizedName:
 @lru_cache(maxsize=1 << 16)
 def _parse_version(text: str) -> Version | None:
     try:
-        return Version(text)
+        return parse_version(text)
     except InvalidVersion:
         return None
 

@@ -48,7 +48,8 @@ def _check_requirement(key: str, text: str) -> None:
 
 
 def _requirements(lock: Lock) -> Iterator[tuple[str, str]]:
-    yield "root", lock.root
+    # The title of several roots.
+    yield from (("root", each) for each in lock.root.split(", "))
     for name, extra in sorted(lock.resolution.extras.items()):
         yield f"resolution.extras.{name}", extra
     for index, kept in enumerate(lock.selection.kept):

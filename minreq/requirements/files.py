@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 from packaging.requirements import Requirement
 
 from minreq.errors import RequirementsUnreadable
+from minreq.model.parsing import shorten
 from minreq.requirements.content import FileOption, RequirementsFile, UserRequirement
 from minreq.requirements.lines import (
     DirectReference,
@@ -30,6 +31,7 @@ from minreq.requirements.lines import (
 )
 from minreq.requirements.markers import applies
 from minreq.requirements.text import decode, join_lines
+from minreq.system import regularfile
 
 #: The most files that include each other in a chain. A server could invent one after the other.
 _MAX_DEPTH = 50
@@ -201,13 +203,13 @@ def _find_problem(requirement: Requirement | DirectReference, text: str, *, cons
     """Return why a lock cannot contain *requirement*, or ""; raise `LineError` where pip does in any case."""
     if isinstance(requirement, DirectReference):
         if constraint:
-            raise LineError(f"{text!r}: a constraint needs the name of a project")
+            raise LineError(f"{shorten(text)!r}: a constraint needs the name of a project")
         return requirement.problem
     if constraint and requirement.extras:
-        raise LineError(f"{text!r}: a constraint has no extras")
+        raise LineError(f"{shorten(text)!r}: a constraint has no extras")
     # Only the resolver knows whether the closure has the project of a constraint.
     is_url = requirement.url is not None and not constraint
-    return f"{text!r} is a URL, which has no version to lock; use --find-links" if is_url else ""
+    return f"{shorten(text)!r} is a URL, which has no version to lock; use --find-links" if is_url else ""
 
 
 def _option_value(base: str, option: str, value: str | None) -> str | None:
@@ -231,7 +233,7 @@ def _path_or_url(location: str) -> str:
 def _join(base: str, location: str) -> str:
     """Return *location*, which the file *base* names: a URL, or relative to *base*; raise `LineError`."""
     if "\0" in location:
-        raise LineError(f"{location!r} has a NUL character")
+        raise LineError(f"{shorten(location)!r} has a NUL character")
     try:
         joined = urljoin(base, location) if _is_url(base) else _path_or_url(location)
         urlsplit(joined)
@@ -247,7 +249,7 @@ def _join(base: str, location: str) -> str:
 
 def _read_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return regularfile.read_whole(path)
     except FileNotFoundError as error:
         nearest = difflib.get_close_matches(path.name, _sibling_names(path), n=1)
         suggestion = f"; did you mean {path.with_name(nearest[0])}?" if nearest else ""

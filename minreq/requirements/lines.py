@@ -12,6 +12,9 @@ from typing import NoReturn
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
+from minreq.model import parsing
+from minreq.model.parsing import shorten
+
 #: pip replaces variables of this spelling only.
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 
@@ -68,7 +71,7 @@ def parse_line(text: str) -> Line:
     try:
         split = shlex.split(" ".join(words[count:]))
     except ValueError as error:
-        raise LineError(f"{text!r}: {error}") from error
+        raise LineError(f"{shorten(text)!r}: {error}") from error
     options: list[tuple[str, str | None]] = []
     _, ignored = _make_option_parser(options).parse_args(split)
     return Line(requirement=" ".join(words[:count]).strip(), options=tuple(options), ignored=tuple(ignored))
@@ -77,15 +80,15 @@ def parse_line(text: str) -> Line:
 def parse_requirement(text: str) -> Requirement | DirectReference:
     """Parse a requirement, which may have a URL, or a path or URL without a name; raise `LineError`."""
     try:
-        requirement = Requirement(text)
+        requirement = parsing.parse_requirement(text)
     except InvalidRequirement as error:
         if "/" in text or "\\" in text or text.startswith("."):
             return _parse_location(text)
         first, *_ = str(error).splitlines()
-        raise LineError(f"{text!r} is no requirement: {first}") from error
+        raise LineError(f"{shorten(text)!r} is no requirement: {first}") from error
     # A name may hold dots; pip takes what ends like an archive for a file.
     if requirement.name.endswith(_ARCHIVES):
-        problem = f"{text!r} is a file, which has no version to lock; use --find-links"
+        problem = f"{shorten(text)!r} is a file, which has no version to lock; use --find-links"
         return DirectReference(text=text, marker=requirement.marker, problem=problem)
     return requirement
 
@@ -109,8 +112,8 @@ def _parse_location(text: str) -> DirectReference:
         marker = Marker(condition) if condition.strip() else None
     except InvalidMarker as error:
         first, *_ = str(error).splitlines()
-        raise LineError(f"{text!r} is no requirement: {first}") from error
-    problem = f"{location.strip()!r} is a path or URL, which has no version to lock; use --find-links"
+        raise LineError(f"{shorten(text)!r} is no requirement: {first}") from error
+    problem = f"{shorten(location.strip())!r} is a path or URL, which has no version to lock; use --find-links"
     return DirectReference(text=location.strip(), marker=marker, problem=problem)
 
 
