@@ -212,10 +212,10 @@ def test_it_is_what_a_lock_keeps(made: Project) -> None:
 def test_what_was_measured_is_kept(made: Project) -> None:
     """Nothing runs again; a provider that is new, or whose script changed, does."""
     first = measured(made)
-    records = {file: file.stat().st_mtime_ns for file in (made.cache / "providers").iterdir()}
+    records = {file: file.stat().st_ino for file in (made.cache / "providers").iterdir()}
     assert len(records) == 4
     assert measured(made) == first
-    assert {file: file.stat().st_mtime_ns for file in (made.cache / "providers").iterdir()} == records
+    assert {file: file.stat().st_ino for file in (made.cache / "providers").iterdir()} == records
     assert measured(made, "--providers", "far")["providers"] == first["providers"][1:2]
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_tools.py"
     script.write_text(script.read_text() + "import always\n")
@@ -322,9 +322,9 @@ def test_an_interrupt_loses_only_what_is_not_measured(made: Project) -> None:
             assert process.wait(60) == 130
         finally:
             process.kill()
-    kept = {file: file.stat().st_mtime_ns for file in records.glob("*.json")}
+    kept = {file: file.stat().st_ino for file in records.glob("*.json")}
     assert names(measured(made, "--providers", "far")) == {"far": ["bonus", "politeness", "shared"]}
-    assert {file: file.stat().st_mtime_ns for file in records.glob("*.json")} == kept
+    assert {file: file.stat().st_ino for file in records.glob("*.json")} == kept
 
 
 def test_a_base_with_an_extra_is_kept(made: Project) -> None:
@@ -335,9 +335,9 @@ def test_a_base_with_an_extra_is_kept(made: Project) -> None:
     found = measured(made, "--providers", "near")
     assert [part["name"] for part in found["base"]["distributions"]] == ["always", "bonus", "fat"]
     [base] = [file for file in (made.cache / "providers").iterdir() if '"extras"' in file.read_text()]
-    before = base.stat().st_mtime_ns
+    before = base.stat().st_ino
     assert names(measured(made, "--providers", "far,near")) == {**names(found), "far": ["politeness", "shared"]}
-    assert base.stat().st_mtime_ns == before
+    assert base.stat().st_ino == before
 
 
 def test_a_root_without_providers(made: Project) -> None:

@@ -45,7 +45,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A lock that holds; not to be changed."""
     made = project(SCENARIO, tmp_path_factory.mktemp("locked"))
     (made.folder / "constraints.txt").write_text("needed<2\n")
-    made.make_lock("--include", "asked", "--constraint", "constraints.txt")
+    made.make_lock("--whole", "asked", "--constraint", "constraints.txt")
     return made
 
 
@@ -130,7 +130,7 @@ class TestLines:
         without(own, lambda line: line.startswith("asked=="))
         assert own.minreq("verify", "-q").sentences[1:] == [
             "asked was removed from the file",
-            "the smoke passes without asked, which is in the lock because it was requested: --include asked",
+            "the smoke passes without asked, which is in the lock because it was requested: --whole asked",
         ]
 
     def test_another_version_is_installed_and_its_behaviour_told(self, own: Project) -> None:
