@@ -17,7 +17,7 @@ from minreq.errors import ScanInterrupted
 from minreq.guard import minreq_guard
 from minreq.profiles import loader
 from minreq.profiles.scanprofile import load_scan_profile
-from minreq.scan import find_usage, reader, scan_paths
+from minreq.scan import find_services, find_usage, reader, scan_paths
 from minreq.scan.patterns import make_file_filter
 from minreq.scan.usage import ScanRules, Usage
 from minreq.system.workers import WorkerEnded
@@ -235,6 +235,24 @@ def test_models_with_a_tokenizer_of_their_own(code: Code, model: str, has_own: b
     assert code.features.get("tokenizers", set()) == ({2, 3} if has_own else set())
     names = {each.description for each in code.scan().feature_uses if each.feature == "tokenizers"}
     assert names == ({f"the model {model}"} if has_own else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "services"),
+    [
+        ("import boto3\nboto3.client('s3')", {"s3"}),
+        ("def f(session):\n    return session.resource('dynamodb')", {"dynamodb"}),
+        ("N = 'sqs'\nclient = make().create_client(service_name=N)", {"sqs"}),
+        ("import litellm\nlitellm.cache = litellm.Cache(type='s3')", {"s3"}),
+        ("import os, boto3\nboto3.client(os.environ['X'])\nboto3.client()", set()),
+        ("x = 's3'\ntype('s3')", set()),
+        ("not python", set()),
+    ],
+)
+def test_aws_services(code: Code, text: str, services: set[str]) -> None:
+    code.write("a.py", text)
+    code.write("b.txt", "boto3.client('sns')")
+    assert find_services([code.folder], rules().services) == services
 
 
 def test_other_texts_in_python_are_no_models(code: Code) -> None:

@@ -45,6 +45,7 @@ def load_scan_profile(profile: Profile) -> ScanProfile | None:
             constructors={name: _constructor(each) for name, each in table.table("constructors").items()},
             attributes=table.string_table("attributes"),
             variables=table.string_table("variables"),
+            services=table.string_table("services"),
             model_features=_model_features(table.table("model_features")),
             settings=table.string_table("settings"),
             hints=_only_known_providers(profile, table.string_table("hints")),

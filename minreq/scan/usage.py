@@ -58,6 +58,8 @@ class ScanRules:
     attributes: Mapping[str, str]
     #: Environment variable -> feature that it turns on, where the value is ``true`` in a file of variables.
     variables: Mapping[str, str]
+    #: Function of the root -> its argument that may name an AWS service.
+    services: Mapping[str, str]
     #: Feature -> patterns of the names of models that use it.
     model_features: Mapping[str, tuple[re.Pattern[str], ...]]
     #: Setting of a proxy's configuration, with its table: ``settings.cache`` -> feature that it turns on.
