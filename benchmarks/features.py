@@ -34,6 +34,8 @@ class FeatureLock:
     seconds: float
     #: The sentence of minreq, "" where the lock was made.
     error: str = ""
+    #: What this release skips, and why, "" where it skips nothing.
+    skipped: str = ""
 
 
 def main() -> None:
@@ -80,13 +82,19 @@ def make_lock(root: Requirement, provider: str, features: str, others: Sequence[
         lines = [line for line in done.stderr.splitlines() if line.startswith("error")]
         return FeatureLock(kept={}, seconds=seconds, error=(lines or [f"exit status {done.returncode}"])[0])
     result: dict[str, Any] = json.loads(done.stdout)
-    return FeatureLock(kept={each["name"]: each["bytes"] for each in result["kept"]}, seconds=seconds)
+    notes = [line for line in done.stderr.splitlines() if ": skipped in part or whole: " in line]
+    return FeatureLock(
+        kept={each["name"]: each["bytes"] for each in result["kept"]},
+        seconds=seconds,
+        skipped="; ".join(note.removeprefix("Note").strip() for note in notes),
+    )
 
 
 def row(provider: str, feature: str, lock: FeatureLock, base: Mapping[str, int]) -> str:
     """Return a row of the table: what *lock* has beside *base*, or why there is none."""
     added = {name: size for name, size in lock.kept.items() if name not in base}
     names = lock.error or (", ".join(sorted(added)) if base else f"{len(added)} distributions") or "nothing"
+    names += f"; {lock.skipped}" if lock.skipped else ""
     return f"| {provider} | {feature} | {names} | {sum(added.values()):,} | {lock.seconds:.0f} |"
 
 
