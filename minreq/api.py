@@ -188,6 +188,8 @@ class BuildKeywords(RunKeywords, total=False):
     bytecode: Bytecode
     keep: Iterable[str]
     drop: Iterable[str]
+    keep_services: Iterable[str]
+    scan: Iterable[_Path]
     smokes: Iterable[_Path]
     smoke_files: Iterable[_Path]
     yes_traced: bool

@@ -409,7 +409,9 @@ def test_an_interruption_at_the_worst_moment_keeps_the_previous_build(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
-    nothing = WrittenFiles(stripped={}, placeholders={}, compiled={}, source_of={}, replaced_sources={})
+    nothing = WrittenFiles(
+        stripped={}, placeholders={}, service_placeholders={}, compiled={}, source_of={}, replaced_sources={}
+    )
     tree = BuiltTree(
         folder=tmp_path / "tree", selection=FileSelection(kept=(), removed=()), written=nothing, savings=()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from samplelock import candidate, failure
 from minreq.build.slim.files import Rule, TreeFile, module_of
 from minreq.build.slim.layers import plan_layers
 from minreq.build.slim.modulegraph import entry_point_modules, names_in_source
-from minreq.build.slim.placeholders import plan_placeholders
+from minreq.build.slim.placeholders import plan_placeholders, plan_service_placeholders
 from minreq.build.slim.select import select_files
 from minreq.model import Kept
 
@@ -93,6 +94,33 @@ class TestUnused:
         files = {"botocore/__init__.py": "", **dict.fromkeys(data, "")}
         selection = select_files(tree_files(tmp_path, files), "unused", opened={"botocore/__init__.py", data[0]})
         assert {removed.file.path: removed.rule for removed in selection.removed} == {data[1]: Rule.SERVICES}
+
+    def test_services_that_the_user_keeps(self, tmp_path: Path) -> None:
+        """The others are named by botocore's own error, in a folder that it lists as a service."""
+        data = ("botocore/data/sts/1/service-2.json", "botocore/data/s3/1/service-2.json", "boto3/data/s3/1/r.json")
+        files = {"botocore/__init__.py": "", "boto3/__init__.py": "", **dict.fromkeys(data, "")}
+        opened = {"botocore/__init__.py", "boto3/__init__.py", "botocore/data/_retry.json"}
+        files["botocore/data/_retry.json"] = ""
+        selection = select_files(tree_files(tmp_path, files), "unused", opened=opened, services={"s3"})
+        assert [removed.file.path for removed in selection.removed] == [data[0]]
+        [(path, owner)] = plan_service_placeholders(selection).items()
+        assert (path.startswith("botocore/data/("), "--keep-service" in path, owner) == (True, True, "botocore")
+
+    @pytest.mark.parametrize(
+        ("source", "stays"),
+        [("from attr import define", True), ("from . import other\nfrom attr import x", True), ("x = 1", False)],
+    )
+    def test_an_alias_of_what_stays(self, tmp_path: Path, source: str, stays: bool) -> None:  # noqa: FBT001 - A case.
+        files = {
+            "attr/__init__.py": "",
+            "attrs/__init__.py": source,
+            "attrs/more.py": "import attr",
+            "p/__init__.py": "",
+        }
+        found = [replace(each, owner=canonicalize_name("attrs")) for each in tree_files(tmp_path, files)]
+        selection = select_files(found, "unused", opened={"attr/__init__.py"})
+        removed = {each.file.path for each in selection.removed}
+        assert removed == {"p/__init__.py"} | (set() if stays else {"attrs/__init__.py", "attrs/more.py"})
 
     def test_a_service_that_is_called_like_a_licence(self, tmp_path: Path) -> None:
         data = ("botocore/data/license-manager/1/service.json", "botocore/licenses/MIT.txt", "botocore/LICENSE-APACHE")

@@ -144,6 +144,16 @@ class TestLoading:
             ('release = "example==1.2"', 'release = "!"', "refused[0].release: "),
             ('["missing"]', '["!"]', "undeclared.example-core[0]: "),
             ('reason = "it is bad"', 'reasons = "it is bad"', "refused[0].reasons: no such key"),
+            (
+                "[features.tools]",
+                '[[features.chat.cannot]]\nversions = "2"\nreason = "no"\n[features.tools]',
+                "features.chat.cannot[0].versions: ",
+            ),
+            (
+                "[features.tools]",
+                '[[features.chat.cannot]]\nfeatures = ["tools"]\nreason = "no"\n[features.tools]',
+                "features.chat.cannot[0].features: no such key",
+            ),
             ("smokes/chat.py", "smokes/dance.py", "features.chat.file: no such file"),
             ('["helper>=2"]', '["!"]', "providers.near.requirements[0]: "),
             ('kind = "error"', 'kind = "dance"', "providers.near.calls[2].kind: no feature makes calls"),
@@ -238,6 +248,26 @@ class TestPlan:
         if left_out is not None:
             told = skipped_calls(profile, ["near"], None, release)
             assert [f"{each.stage} {each.call}: {each.reason}" for each in told] == left_out
+
+    @pytest.mark.parametrize(
+        ("version", "made", "left_out"),
+        [
+            ("1.9", ["near/chat", "near/tools"], set()),
+            ("2.1", ["near/tools"], {"near/chat old: nothing chats"}),
+            (None, ["near/tools"], None),
+        ],
+    )
+    def test_feature_that_a_release_does_not_support(
+        self, tmp_path: Path, version: str | None, made: list[str], left_out: set[str] | None
+    ) -> None:
+        """The limit of a feature applies to every provider, and to no other feature with the same calls."""
+        limit = '[[features.chat.cannot]]\nversions = ">=2"\nreason = "nothing chats"\n\n[features.tools]'
+        profile = load_profile(write(tmp_path, PROFILE.replace("[features.tools]", limit)))
+        release = Version(version) if version else None
+        assert stages(make_plan(profile, ["near"], ["chat", "tools"], [], release)) == made
+        if release is not None and left_out is not None:
+            skipped = skipped_calls(profile, ["near"], ["chat", "tools"], release)
+            assert {f"{each.stage} {each.call}: {each.reason}" for each in skipped if each.call == "old"} == left_out
 
     def test_stage_without_calls_is_left_out_and_a_group_without_stages(self, tmp_path: Path) -> None:
         text = PROFILE.replace('model = "m1"', 'model = "m1"\nfeatures = ["chat"]')

@@ -17,7 +17,7 @@ from minreq.errors import ScanInterrupted
 from minreq.guard import minreq_guard
 from minreq.profiles import loader
 from minreq.profiles.scanprofile import load_scan_profile
-from minreq.scan import find_usage, reader, scan_paths
+from minreq.scan import find_services, find_usage, reader, scan_paths
 from minreq.scan.patterns import make_file_filter
 from minreq.scan.usage import ScanRules, Usage
 from minreq.system.workers import WorkerEnded
@@ -188,6 +188,71 @@ def test_features_in_python(code: Code) -> None:
         "embeddings": {5},
         "caching": {6},
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("from openai import OpenAI\nclient = OpenAI(api_key='k')\n", {2}),
+        ("import openai\nasync def f():\n    return openai.AsyncOpenAI()\n", {3}),
+        ("import openai as o\no.AzureOpenAI(http_client=None), o.AsyncAzureOpenAI(**x)\n", {2}),
+        ("from openai import OpenAI\nOpenAI(http_client=mine)\nOpenAI(**{'http_client': mine})\n", set()),
+        ("from mine import OpenAI\nOpenAI()\n", set()),
+        ("import openai\nopenai.OpenAI\nx = [openai.OpenAI]\n", set()),
+    ],
+)
+def test_a_client_with_its_own_transport_is_a_feature(code: Code, text: str, lines: set[int]) -> None:
+    code.write("a.py", text)
+    assert code.features.get("client", set()) == lines
+
+
+def test_attributes_of_the_root_and_variables_turn_features_on(code: Code) -> None:
+    code.write("a.py", "import litellm as l\nl.http2 = True\nl.http2 = False\nl.enable_json_schema_validation = x\n")
+    code.write("b.py", "import other, litellm\nother.http2 = True\nhttp2 = True\n")
+    code.write("c.env", "LITELLM_HTTP2=False\nexport LITELLM_HTTP2='true'\nOTHER_HTTP2=true\n")
+    found = {(Path(each.place.file).name, each.place.line, each.feature) for each in code.scan().feature_uses}
+    assert found == {("a.py", 2, "http2"), ("a.py", 4, "structured"), ("c.env", 2, "http2")}
+
+
+@pytest.mark.parametrize(
+    ("model", "has_own"),
+    [
+        ("bedrock/deepseek.v3-v1:0", True),
+        ("azure_ai/DeepSeek-V3", True),
+        ("deepseek/deepseek-chat", True),
+        ("deepseek/deepseek-reasoner", True),
+        ("bedrock/meta.llama-2-70b", True),
+        ("ollama/Llama-3.1", True),
+        ("cohere/command-r-plus", True),
+        ("deepseek/deepseek-coder", False),
+        ("ollama/llama4", False),
+        ("openai/gpt-4o", False),
+    ],
+)
+def test_models_with_a_tokenizer_of_their_own(code: Code, model: str, has_own: bool) -> None:  # noqa: FBT001 - A case.
+    code.write("a.py", f"import litellm\nlitellm.completion({model!r}, [])\n")
+    code.write("b.yaml", f"a: 1\nb: 2\nmodel: {model}\n")
+    assert code.features.get("tokenizers", set()) == ({2, 3} if has_own else set())
+    names = {each.description for each in code.scan().feature_uses if each.feature == "tokenizers"}
+    assert names == ({f"the model {model}"} if has_own else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "services"),
+    [
+        ("import boto3\nboto3.client('s3')", {"s3"}),
+        ("def f(session):\n    return session.resource('dynamodb')", {"dynamodb"}),
+        ("N = 'sqs'\nclient = make().create_client(service_name=N)", {"sqs"}),
+        ("import litellm\nlitellm.cache = litellm.Cache(type='s3')", {"s3"}),
+        ("import os, boto3\nboto3.client(os.environ['X'])\nboto3.client()", set()),
+        ("x = 's3'\ntype('s3')", set()),
+        ("not python", set()),
+    ],
+)
+def test_aws_services(code: Code, text: str, services: set[str]) -> None:
+    code.write("a.py", text)
+    code.write("b.txt", "boto3.client('sns')")
+    assert find_services([code.folder], rules().services) == services
 
 
 def test_other_texts_in_python_are_no_models(code: Code) -> None:

@@ -12,11 +12,12 @@ from packaging.utils import NormalizedName
 from minreq import interpreter as runtime
 from minreq.build.slim.bytecode import TreeCompiler
 from minreq.config import BuildSettings
-from minreq.errors import BytecodeVersionMismatch, PlatformNotChosen, ProofFailed, TracedWithoutSmoke
+from minreq.errors import BytecodeVersionMismatch, NothingToScan, PlatformNotChosen, ProofFailed, TracedWithoutSmoke
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.model import Lock, Plan, Platform
-from minreq.profiles import planner
+from minreq.profiles import planner, scanprofile
+from minreq.scan import find_services
 from minreq.smoke.isolation import Isolation
 from minreq.task import fromlock, smokefiles, task
 
@@ -33,6 +34,8 @@ class BuildTask:
     target: Platform
     #: The smoke of the lock, and the scripts of `--smoke`.
     plan: Plan
+    #: The AWS services whose data stays, sorted.
+    services: tuple[str, ...] = ()
 
     @property
     def host(self) -> Platform:
@@ -63,6 +66,7 @@ class BuildTask:
             "bytecode": settings.bytecode,
             "keep": list(settings.keep),
             "drop": list(settings.drop),
+            "services": list(self.services),
             "target": self.target.name,
             "python": ".".join(map(str, self.target.python_version.release[:2])),
             "stages": list(self.stages),
@@ -118,7 +122,18 @@ def read_task(settings: BuildSettings) -> BuildTask:
         interpreter=interpreter,
         target=target,
         plan=planner.with_user_smokes(plan, user_smokes, user_files),
+        services=tuple(sorted({*settings.keep_services, *find_used_services(lock, settings)})),
     )
+
+
+def find_used_services(lock: Lock, settings: BuildSettings) -> frozenset[str]:
+    """Return the names of AWS services that the code in the paths of *settings* uses. Raises ``NothingToScan``."""
+    for path in settings.scan:
+        if not path.exists():
+            raise NothingToScan(str(path), "there is no such file or folder")
+    profile = fromlock.find_profile(lock, settings.lock)
+    rules = scanprofile.load_scan_profile(profile) if profile is not None and settings.scan else None
+    return find_services(settings.scan, rules.rules.services if rules is not None else {})
 
 
 def _choose_target(lock: Lock, settings: BuildSettings, host: Platform) -> Platform:

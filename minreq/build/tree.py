@@ -139,6 +139,7 @@ def select(task: BuildTask, files: Collection[TreeFile], opened: Collection[str]
         entry_points={*entry_point_modules(texts)},
         keep=settings.keep,
         drop=settings.drop,
+        services=task.services,
     )
 
 

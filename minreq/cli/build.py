@@ -43,6 +43,8 @@ def _slim_options(function: Function) -> Function:
         ),
         option("keep", "Keep these paths at every level.", metavar="PATTERN"),
         option("drop", "Leave out these paths.", metavar="PATTERN"),
+        option("keep-service", "Keep the data of this AWS service, such as s3.", metavar="NAME"),
+        option("scan", "Keep the data of the AWS services that this code uses.", metavar="PATH"),
         option(
             "bytecode",
             "add: compiled files beside the sources (the default); none: no compiled files; only: no sources.",

@@ -40,6 +40,8 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="bytecode", example='"none"', field="bytecode", convert=parse_bytecode),
         Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
+        Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
+        Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
         Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
         Option(name="yes-traced", example="true", field="yes_traced", switch=True),
@@ -54,7 +56,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
 }
 
 #: The keys of ``[tool.minreq]`` that a build uses, in addition to the options of the index.
-_SHARED = ("jobs", "timeout", "require_sandbox", "budget")
+_SHARED = ("scan", "jobs", "timeout", "require_sandbox", "budget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,10 @@ class BuildSettings:
     #: Patterns of paths to keep at every level, and of paths to leave out.
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    #: AWS services whose data stays: ``s3``.
+    keep_services: tuple[str, ...] = ()
+    #: Code whose AWS clients keep the data of their services.
+    scan: tuple[Path, ...] = ()
     #: Additional scripts of the user, or the new places of scripts of the lock, which have the same file names.
     smokes: tuple[Path, ...] = ()
     #: Additional files of the smoke, or the new places of files of the lock.

@@ -29,6 +29,20 @@ class RefusedReleases:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limitation:
+    """Features or calls that some releases of the root do not support."""
+
+    #: The features; empty: all.
+    features: frozenset[str]
+    #: The names of calls; empty: all.
+    calls: frozenset[str]
+    #: The releases that do not support them.
+    versions: SpecifierSet
+    #: The reason, for the user.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """A smoke script, and the kind of calls it makes."""
 
@@ -39,20 +53,8 @@ class Feature:
     default: bool
     #: Added to the closure when the feature runs; kept only if the smoke needs them.
     requirements: tuple[Requirement, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limitation:
-    """Features or calls of a provider that some releases of the root do not support."""
-
-    #: The features; empty: all.
-    features: frozenset[str]
-    #: The names of calls; empty: all.
-    calls: frozenset[str]
-    #: The releases that do not support them.
-    versions: SpecifierSet
-    #: The reason, for the user.
-    reason: str
+    #: Apply to every provider.
+    limitations: tuple[Limitation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +214,7 @@ def _feature(name: str, table: Table, folder: Path) -> Feature:
         calls=table.string("calls"),
         default=table.boolean("default", default=True),
         requirements=_requirements(table, "requirements"),
+        limitations=tuple(_limitations(table)),
     )
     table.refuse_unknown_keys()
     return feature
@@ -279,7 +282,7 @@ def _provider(name: str, table: Table, features: Sequence[Feature]) -> Provider:
         requirements=_requirements(table, "requirements"),
         environment=table.string_table("environment"),
         calls=tuple(_calls(table, shared, features)),
-        limitations=tuple(_limitations(table, features)),
+        limitations=tuple(_limitations(table, frozenset(feature.name for feature in features))),
     )
     table.refuse_unknown_keys()
     return provider
@@ -309,16 +312,17 @@ def _calls(table: Table, shared: Mapping[str, Any], features: Sequence[Feature])
         yield call
 
 
-def _limitations(table: Table, features: Sequence[Feature]) -> Iterator[Limitation]:
+def _limitations(table: Table, features: frozenset[str] | None = None) -> Iterator[Limitation]:
+    """Yield the limitations in *table*. Those of a provider may name *features*; a feature has its own alone."""
     for each in table.tables("cannot"):
         versions = each.parse("versions", each.string("versions", ""), parse_specifiers, InvalidSpecifier)
         limitation = Limitation(
-            features=frozenset(each.strings("features")),
+            features=frozenset(each.strings("features")) if features is not None else frozenset(),
             calls=frozenset(each.strings("calls")),
             versions=versions or SpecifierSet(),
             reason=each.string("reason"),
         )
-        for name in sorted(limitation.features - {feature.name for feature in features}):
+        for name in sorted(limitation.features - (features or frozenset())):
             each.add_fault("features", f"no feature {name!r}")
         each.refuse_unknown_keys()
         yield limitation

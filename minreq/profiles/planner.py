@@ -228,7 +228,7 @@ def _reason_unsupported(provider: Provider, call: Call, feature: Feature, versio
     """
     if call.versions and (version is None or not call.versions.contains(version, prereleases=True)):
         return call.reason
-    for limitation in provider.limitations:
+    for limitation in (*provider.limitations, *feature.limitations):
         has_feature = not limitation.features or feature.name in limitation.features
         has_call = not limitation.calls or call.name in limitation.calls
         if has_feature and has_call and (version is None or limitation.versions.contains(version, prereleases=True)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from minreq.errors import ProfileInvalid
 from minreq.profiles import documents
 from minreq.profiles.loader import Profile
 from minreq.profiles.table import Table
-from minreq.scan.usage import Function, ScanRules
+from minreq.scan.usage import Constructor, Function, ScanRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ def load_scan_profile(profile: Profile) -> ScanProfile | None:
             methods={name: _function(each) for name, each in table.table("methods").items()},
             companions=frozenset(table.strings("companions")),
             arguments=table.string_table("arguments"),
+            constructors={name: _constructor(each) for name, each in table.table("constructors").items()},
+            attributes=table.string_table("attributes"),
+            variables=table.string_table("variables"),
+            services=table.string_table("services"),
+            model_features=_model_features(table.table("model_features")),
             settings=table.string_table("settings"),
             hints=_only_known_providers(profile, table.string_table("hints")),
             prefixes=_only_known_providers(profile, {**table.string_table("prefixes"), **_prefixes(profile)}),
@@ -66,6 +72,27 @@ def _function(table: Table) -> Function:
     )
     table.refuse_unknown_keys()
     return function
+
+
+def _constructor(table: Table) -> Constructor:
+    constructor = Constructor(feature=table.string("feature"), unless=table.string("unless", ""))
+    table.refuse_unknown_keys()
+    return constructor
+
+
+def _model_features(table: Table) -> dict[str, tuple[re.Pattern[str], ...]]:
+    found: dict[str, tuple[re.Pattern[str], ...]] = {}
+    for feature in table:
+        patterns = (
+            table.parse(f"{feature}[{index}]", text, _compile, re.error)
+            for index, text in enumerate(table.strings(feature))
+        )
+        found[feature] = tuple(each for each in patterns if each is not None)
+    return found
+
+
+def _compile(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
 
 
 def _prefixes(profile: Profile) -> dict[str, str]:

@@ -74,7 +74,7 @@ class Table:
     def __iter__(self) -> Iterator[str]:
         return iter(self._content)
 
-    def parse(self, key: str, text: str, parse: Callable[[str], _T], error: type[ValueError]) -> _T | None:
+    def parse(self, key: str, text: str, parse: Callable[[str], _T], error: type[Exception]) -> _T | None:
         """What *parse* makes of the *text* at *key*; `None` and a fault where *parse* raises *error*."""
         try:
             return parse(text)

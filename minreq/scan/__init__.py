@@ -2,5 +2,6 @@
 
 from minreq.scan.providers import find_usage
 from minreq.scan.reader import scan_paths
+from minreq.scan.services import find_services
 
-__all__ = ["find_usage", "scan_paths", "usage"]
+__all__ = ["find_services", "find_usage", "scan_paths", "usage"]

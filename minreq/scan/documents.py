@@ -101,12 +101,15 @@ class _Document:
                 )
 
 
-def read_variables(text: str, findings: FileFindings) -> None:
+def read_variables(text: str, rules: ScanRules, findings: FileFindings) -> None:
     """Add to *findings* what a file of variables (``.env``) contains."""
     for number, line in enumerate(text.splitlines(), 1):
         match = _VARIABLE.match(line)
         if match is not None:
             value = next(each for each in (match["double"], match["single"], match["bare"]) if each is not None)
+            feature = rules.variables.get(match["key"])
+            if feature is not None and value.lower() in _TRUE:
+                findings.add_feature_use(number, feature, match["key"])
             for each in value.split(","):
                 findings.add_text(number, each.strip(), is_model=is_model_key(match["key"]))
 

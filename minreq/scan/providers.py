@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from minreq.scan.patterns import provider_prefix
-from minreq.scan.usage import Findings, ModelName, ProviderUse, ScanRules, UnknownModel, Usage
+from minreq.scan.usage import FeatureUse, Findings, ModelName, ProviderUse, ScanRules, UnknownModel, Usage
 
 #: Of two findings for one place the first in this order stays: a call describes a model better than a mere text.
 _PRECEDENCE = ("call", "model", "text")
@@ -34,9 +34,25 @@ def find_usage(findings: Findings, rules: ScanRules, models: Callable[[], Mappin
             sorted(provider_uses.values(), key=lambda each: (str(each.place.file), each.place.line, each.model))
         ),
         unknown=tuple(sorted(unknown.values(), key=lambda each: (each.place.file, each.place.line, each.reason))),
-        feature_uses=findings.feature_uses,
+        feature_uses=_feature_uses(findings, rules, provider_uses.values()),
         skipped=findings.skipped,
         files=findings.files,
+    )
+
+
+def _feature_uses(findings: Findings, rules: ScanRules, provider_uses: Iterable[ProviderUse]) -> tuple[FeatureUse, ...]:
+    """Return the features in *findings*, and those that the names of the models of *provider_uses* show."""
+    by_model = {
+        FeatureUse(place=each.place, feature=feature, description=f"the model {each.model}")
+        for each in provider_uses
+        for feature, patterns in rules.model_features.items()
+        if any(pattern.search(each.model) for pattern in patterns)
+    }
+    return tuple(
+        sorted(
+            {*findings.feature_uses, *by_model},
+            key=lambda each: (each.place.file, each.place.line, each.description, each.feature),
+        )
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from minreq.scan.constants import PossibleTexts, evaluate
-from minreq.scan.definitions import Item, Table, bindings_of, find_dictionary, owner_of
+from minreq.scan.definitions import Item, Table, bindings_of, find_dictionary
+from minreq.scan.externalnames import ExternalNames
 from minreq.scan.findings import FileFindings
 from minreq.scan.patterns import is_model_key
-from minreq.scan.scopes import Module, ModuleFinder, Scope, find_module
+from minreq.scan.scopes import Module, ModuleFinder, Scope
 from minreq.scan.usage import Function, ScanRules
 from minreq.source import syntax
 
@@ -59,6 +60,10 @@ class _PythonReader:
     module: Module
     rules: ScanRules
     findings: FileFindings
+    _names: ExternalNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._names = ExternalNames(self.rules)
 
     def visit(self, node: ast.AST, scope: Scope, context: _Context) -> None:
         """Read *node* and everything in it."""
@@ -78,6 +83,8 @@ class _PythonReader:
             else:
                 if isinstance(node, ast.Dict):
                     self._read_deployment(node, scope)
+                elif isinstance(node, ast.Assign):
+                    self._read_assignment(node, scope)
                 waiting += self._children(node, scope, context)
 
     def _children(self, node: ast.AST, scope: Scope, context: _Context) -> Iterator[tuple[ast.AST, Scope, _Context]]:  # noqa: C901, PLR0912 - A case for each form there is.
@@ -92,7 +99,7 @@ class _PythonReader:
                 if value is not None:
                     yield value, scope, _context_of_target(target)
             case ast.Dict(keys=keys, values=items):
-                names = [_constant(key) for key in keys]
+                names = [syntax.constant_text(key) for key in keys]
                 for name, item in zip(names, items, strict=True):
                     is_alias = name == self.rules.alias and self.rules.parameters in names
                     yield item, scope, "other" if is_alias else self._context_of_key(name, context)
@@ -150,6 +157,7 @@ class _PythonReader:
     def _read_call(self, call: ast.Call, scope: Scope) -> None:
         root_call = self._find_call(call, scope)
         if root_call is None:
+            self._read_constructor(call, scope)
             return
         arguments, unpacked = self._arguments(root_call, scope)
         description = f"{root_call.name}(...)"
@@ -187,6 +195,26 @@ class _PythonReader:
             return
         reason = f"comes from {unpacked}" if unpacked else "is not given here"
         self.findings.add_unknown(line, description, reason)
+
+    def _read_constructor(self, call: ast.Call, scope: Scope) -> None:
+        name = self._names.find(call.func, scope) or ""
+        constructor = self.rules.constructors.get(name)
+        if constructor is None:
+            return
+        arguments, _ = self._arguments(
+            _Call(name, Function(), is_bound=False, positional=(), keywords=call.keywords), scope
+        )
+        given = arguments.get(constructor.unless)
+        if given is None or _is_false(given.expression):
+            self.findings.add_feature_use(call.lineno, constructor.feature, f"{name}(...)")
+
+    def _read_assignment(self, node: ast.Assign, scope: Scope) -> None:
+        for target in node.targets:
+            if not isinstance(target, ast.Attribute) or target.attr not in self.rules.attributes:
+                continue
+            if self._names.find(target.value, scope) == self.rules.module and not _is_false(node.value):
+                name = f"{self.rules.module}.{target.attr}"
+                self.findings.add_feature_use(node.lineno, self.rules.attributes[target.attr], f"{name} = ...")
 
     def _add_models(self, found: PossibleTexts, line: int, description: str, provider: str, *, is_bound: bool) -> None:
         for each in found.texts:
@@ -239,7 +267,7 @@ class _PythonReader:
 
     def _find_function(self, expression: ast.expr, scope: Scope) -> tuple[str, Function, bool, bool] | None:
         """The name of a function, the function, whether it is called on an instance, and whether it is a wrapper."""
-        dotted = self.external_name(expression, scope)
+        dotted = self._names.find(expression, scope)
         if dotted is None:
             return None
         module = self.rules.module
@@ -320,73 +348,12 @@ class _PythonReader:
         table = find_dictionary(element, scope)
         return table is not None and self.rules.parameters in table
 
-    # Names from outside of the code base.
-
-    def external_name(self, expression: ast.expr, scope: Scope, depth: int = 0) -> str | None:  # noqa: PLR0911 - As above.
-        """Return the dotted name that *expression* refers to outside of the code base, with ``()`` after a call.
-
-        For ``router.completion`` this is ``litellm.Router().completion``.
-        """
-        if depth > _MAX_DEPTH:
-            return None
-        match expression:
-            case ast.Await(value=inner):
-                return self.external_name(inner, scope, depth + 1)
-            case ast.Call(func=function, args=arguments):
-                name = self.external_name(function, scope, depth + 1)
-                if name == "importlib.import_module" and arguments and (module := _constant(arguments[0])):
-                    return module
-                return f"{name}()" if name else None
-            case ast.Name(id=name):
-                return self._external_variable(name, scope, depth)
-            case ast.Attribute(value=of, attr=attribute):
-                owner = owner_of(of, scope)
-                if owner is not None:
-                    return self._external_binding(owner, attribute, depth)
-                outer = self.external_name(of, scope, depth + 1)
-                return f"{outer}.{attribute}" if outer else None
-        return None
-
-    def _external_variable(self, name: str, scope: Scope, depth: int) -> str | None:
-        where: Scope | None = scope
-        while where is not None:
-            if name in where.bindings and (where is scope or not isinstance(where.node, ast.ClassDef)):
-                return self._external_binding(where, name, depth)
-            if name in where.functions or name in where.classes:
-                return None
-            where = where.parent
-        stars = scope.module.scope.bindings.get("*", ())
-        is_starred = any(each.module.partition(".")[0] == self.rules.module for each in stars)
-        return f"{self.rules.module}.{name}" if is_starred and name in self.rules.functions else None
-
-    def _external_binding(self, scope: Scope, name: str, depth: int) -> str | None:
-        for binding in scope.bindings.get(name, ()):
-            if binding.kind == "import":
-                module = find_module(scope, binding.module)
-                if module is not None and binding.name:
-                    found = self.external_name(ast.Name(id=binding.name), module.scope, depth + 1)
-                elif binding.module.startswith("."):
-                    found = None
-                else:
-                    found = f"{binding.module}.{binding.name}" if binding.name else binding.module
-            elif binding.kind == "value" and binding.expression is not None:
-                found = self.external_name(binding.expression, scope, depth + 1)
-            else:
-                found = None
-            if found is not None:
-                return found
-        return None
-
 
 def _context_of_target(target: ast.expr) -> _Context:
     match target:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
             return "model" if is_model_key(name) else ""
     return ""
-
-
-def _constant(node: ast.expr | None) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def _is_false(expression: ast.expr) -> bool:

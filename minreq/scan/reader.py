@@ -111,7 +111,11 @@ class _FileReader:
     _modules: dict[str, Module | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._filter = make_file_filter(self.rules.module, self.rules.prefixes, self.rules.functions)
+        self._filter = make_file_filter(
+            self.rules.module,
+            self.rules.prefixes,
+            (*self.rules.functions, *(name.rpartition(".")[2] for name in self.rules.constructors)),
+        )
 
     def read(self, files: Iterable[str]) -> Findings:
         """Return the findings in *files*."""
@@ -155,7 +159,7 @@ class _FileReader:
         else:
             from minreq.scan import documents  # noqa: PLC0415
 
-            documents.read_variables(text, findings)
+            documents.read_variables(text, self.rules, findings)
 
     def _read_python(self, file: str, text: str, findings: FileFindings) -> None:
         from minreq.scan import python  # noqa: PLC0415 - See above.

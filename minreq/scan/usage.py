@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,15 @@ class Function:
     streaming: str = ""
     #: Position of the model among the positional arguments; ``None``: it takes no model.
     model: int | None = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constructor:
+    """A class of another package: to call it uses a feature."""
+
+    feature: str
+    #: With this argument the call does not use it, "" where there is none.
+    unless: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,16 @@ class ScanRules:
     companions: frozenset[str]
     #: Argument of a call -> feature.
     arguments: Mapping[str, str]
+    #: Dotted name of a class of another package -> the feature that a call of it uses.
+    constructors: Mapping[str, Constructor]
+    #: Attribute of the root -> feature that it turns on, where the value is ``True``.
+    attributes: Mapping[str, str]
+    #: Environment variable -> feature that it turns on, where the value is ``true`` in a file of variables.
+    variables: Mapping[str, str]
+    #: Function of the root -> its argument that may name an AWS service.
+    services: Mapping[str, str]
+    #: Feature -> patterns of the names of models that use it.
+    model_features: Mapping[str, tuple[re.Pattern[str], ...]]
     #: Setting of a proxy's configuration, with its table: ``settings.cache`` -> feature that it turns on.
     settings: Mapping[str, str]
     #: Argument of a call -> provider.

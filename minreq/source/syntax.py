@@ -37,3 +37,8 @@ def matches_with_lines(pattern: re.Pattern[bytes], source: bytes) -> Iterator[tu
         line += source.count(b"\n", counted, match.start())
         counted = match.start()
         yield line, match
+
+
+def constant_text(node: ast.expr | None) -> str | None:
+    """Return the string that *node* is, ``None`` where it is none."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

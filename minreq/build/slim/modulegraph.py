@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from minreq.build.slim.files import TreeFile, folder_of
@@ -69,6 +69,29 @@ class ModuleGraph:
             waiting += self._in_folder[folder] if folder else ()
             waiting += self.referenced_by(module) - found
         return frozenset(found)
+
+    def aliases_of(self, kept: Collection[str]) -> frozenset[str]:
+        """Return the modules of packages that are aliases of one in *kept*, as ``attrs`` is of ``attr``.
+
+        Each module of such a package references a kept package of the same distribution.
+        """
+        owners: dict[str, set[str]] = defaultdict(set)
+        for module in kept:
+            owners[self.files[module].owner].add(module.partition(".")[0])
+        others: dict[str, list[str]] = defaultdict(list)
+        for module, file in self.files.items():
+            top = module.partition(".")[0]
+            if top not in owners.get(file.owner, {top}):
+                others[top].append(module)
+        return frozenset(
+            module
+            for modules in others.values()
+            if all(self._tops_referenced_by(each) & owners[self.files[each].owner] for each in modules)
+            for module in modules
+        )
+
+    def _tops_referenced_by(self, module: str) -> frozenset[str]:
+        return frozenset(name.partition(".")[0] for name in self.referenced_by(module))
 
 
 def names_in_source(source: bytes, package: str) -> Iterator[str]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from packaging.utils import NormalizedName
+
 from minreq.build.slim.files import Rule, folders_of
-from minreq.build.slim.select import FileSelection
+from minreq.build.slim.select import SERVICE_DATA, FileSelection
 
 #: The reporting module, at the top of the tree; every placeholder calls it.
 FILE = "_minreq_build.py"
@@ -90,6 +92,10 @@ def _sentence(what, pattern, rule):
 '''
 
 
+#: A folder of data that botocore lists as a service: so its error "Unknown service" names minreq and the option.
+_SERVICE_PLACEHOLDER = "(minreq build left out the data of other services; get one back with --keep-service NAME)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placeholder:
     """A source file that reports that code was left out."""
@@ -122,6 +128,24 @@ def plan_placeholders(selection: FileSelection) -> Mapping[str, Placeholder]:
             path = f"{stem}/__init__.py" if is_package else f"{stem}.py"
             found.setdefault(path, Placeholder(module=module, rule=removed.rule))
     return dict(sorted(found.items()))
+
+
+def plan_service_placeholders(selection: FileSelection) -> Mapping[str, NormalizedName]:
+    """Return the placeholders for data of AWS services: the paths of empty files, with their owners.
+
+    A data folder with no file left gets none: its distribution is left out.
+    """
+    data_folders = {folder for file in selection.kept for folder in folders_of(file.path)}
+    found = {
+        match["data"]: removed.file.owner
+        for removed in selection.removed
+        if removed.rule is Rule.SERVICES and (match := SERVICE_DATA.match(removed.file.path)) is not None
+    }
+    return {
+        f"{data}/{_SERVICE_PLACEHOLDER}/0/service-2.json": owner
+        for data, owner in sorted(found.items())
+        if data in data_folders
+    }
 
 
 def placeholder_source(rule: Rule) -> str:

@@ -14,7 +14,7 @@ from minreq.build.slim.modulegraph import ModuleGraph
 from minreq.config.levels import LEVELS, Level
 
 #: Data of one AWS service, which botocore finds by name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
-_SERVICE_DATA = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data/[^/]+)/")
+SERVICE_DATA = re.compile(r"(?P<data>(?:botocore|boto3|aiobotocore)/data)/(?P<service>[^/]+)/")
 #: Data of all services. Without it every service fails in the same way, and no error says why.
 _SHARED_SERVICE_DATA = re.compile(r"(?P<folder>(?:botocore|boto3|aiobotocore)/data)/[^/]+$")
 #: A package with this call reads its own type stubs on import (``lazy_loader``).
@@ -39,11 +39,13 @@ def select_files(
     entry_points: Collection[str] = (),
     keep: Collection[str] = (),
     drop: Collection[str] = (),
+    services: Collection[str] = (),
 ) -> FileSelection:
     """Decide which of *files* the *level* leaves out.
 
     *opened* are the paths that the smoke opens. *entry_points* are modules that metadata names, and no source. *keep*
-    and *drop* are patterns of paths, in which ``*`` matches any text; *keep* wins.
+    and *drop* are patterns of paths, in which ``*`` matches any text; *keep* wins. *services* are the
+    AWS services whose data stays.
     """
     depth = LEVELS.index(level)
     graph = ModuleGraph(files)
@@ -53,7 +55,9 @@ def select_files(
             remaining = [file for file in files if file.path not in rules]
             rules |= decide(remaining, graph, frozenset(opened), frozenset(entry_points))
     for file in files:
-        if file.is_metadata or any(fnmatchcase(file.path, pattern) for pattern in keep):
+        service = SERVICE_DATA.match(file.path)
+        is_needed = file.is_metadata or (service is not None and service["service"] in services)
+        if is_needed or any(fnmatchcase(file.path, pattern) for pattern in keep):
             rules.pop(file.path, None)
         elif any(fnmatchcase(file.path, pattern) for pattern in drop):
             rules[file.path] = Rule.DROPPED
@@ -124,7 +128,9 @@ def _unused(
     """Leave out folders with no file that the smoke opens and no module that a kept module graph."""
     paths = {file.path for file in files}
     roots = opened | {graph.files[name].path for name in entry_points if name in graph.files}
-    reachable = {graph.files[module].path for module in graph.reachable_from(roots & paths)}
+    reached = graph.reachable_from(roots & paths)
+    reached |= graph.aliases_of(reached)
+    reachable = {graph.files[module].path for module in reached}
     kept_folders = {folder for path in (opened | reachable) & paths for folder in folders_of(path)}
     # The system loads shared libraries; no source shows which folders it reads.
     native_folders = {folder for file in files if is_shared_object(file.path) for folder in folders_of(file.path)}
@@ -141,7 +147,7 @@ def _unused(
         shared = _SHARED_SERVICE_DATA.match(file.path)
         if shared is not None and folder == shared["folder"]:
             continue
-        service = _SERVICE_DATA.match(file.path)
+        service = SERVICE_DATA.match(file.path)
         if service is not None:
             found[file.path] = Rule.SERVICES
         else:

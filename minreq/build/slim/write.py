@@ -34,6 +34,8 @@ class WrittenFiles:
     #: By path, the bytes that ``strip`` removed.
     stripped: Mapping[str, int]
     placeholders: Mapping[str, Placeholder]
+    #: By path, the distribution whose data of AWS services were left out.
+    service_placeholders: Mapping[str, NormalizedName]
     #: The bytes of each compiled file.
     compiled: Mapping[str, int]
     #: The source of each compiled file.
@@ -64,12 +66,16 @@ def write_tree(
     planned = placeholders.plan_placeholders(selection)
     for path, each in planned.items():
         _write_text(folder / path, placeholders.placeholder_source(each.rule))
+    services = placeholders.plan_service_placeholders(selection)
+    for path in services:
+        _write_text(folder / path, "{}\n")
     if selection.removed:
         _write_text(folder / placeholders.FILE, placeholders.reporting_module(level, lock))
     source_of, replaced_sources = _compile_tree(selection.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
     return WrittenFiles(
         stripped=stripped,
         placeholders=planned,
+        service_placeholders=services,
         compiled={path: folder.joinpath(path).stat().st_size for path in source_of},
         source_of=source_of,
         replaced_sources=replaced_sources,
@@ -80,7 +86,7 @@ def owners_of_files(selection: FileSelection, written: WrittenFiles) -> Mapping[
     """Return the distribution of each file in a tree; files of the build itself are not included."""
     of_source = {file.path: file.owner for file in selection.kept}
     found = {path: owner for path, owner in of_source.items() if path not in written.replaced_sources}
-    found |= _owners_of_placeholders(selection, written)
+    found |= {**_owners_of_placeholders(selection, written), **written.service_placeholders}
     return found | {path: of_source[source] for path, source in written.source_of.items()}
 
 
