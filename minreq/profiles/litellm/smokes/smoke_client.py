@@ -14,6 +14,12 @@ def parts(call: SimpleNamespace) -> tuple[str, dict[str, Any], str]:
     return arguments.pop("client"), arguments, call.model.partition("/")[2]
 
 
+def beside(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What litellm takes beside a client: older releases look for the address themselves."""
+    names = {"base_url": "api_base", "azure_endpoint": "api_base", "api_key": "api_key", "api_version": "api_version"}
+    return {names[name]: value for name, value in arguments.items() if name in names}
+
+
 def check(call: SimpleNamespace, how: str, answer: Any) -> None:
     """The answer is the one of the emulator."""
     assert answer.choices[0].message.content == ANSWER, answer
@@ -26,7 +32,7 @@ async def main() -> None:
         kind, arguments, model = parts(call)
         async with getattr(openai, f"Async{kind}")(**arguments) as client:
             check(call, "async", await client.chat.completions.create(model=model, messages=MESSAGES))
-            answer = await litellm.acompletion(model=call.model, messages=MESSAGES, client=client)
+            answer = await litellm.acompletion(model=call.model, messages=MESSAGES, client=client, **beside(arguments))
             check(call, "async, by litellm", answer)
 
 
@@ -34,5 +40,6 @@ for call in calls():
     kind, arguments, model = parts(call)
     with getattr(openai, kind)(**arguments) as client:
         check(call, "sync", client.chat.completions.create(model=model, messages=MESSAGES))
-        check(call, "sync, by litellm", litellm.completion(model=call.model, messages=MESSAGES, client=client))
+        answer = litellm.completion(model=call.model, messages=MESSAGES, client=client, **beside(arguments))
+        check(call, "sync, by litellm", answer)
 run(main)
