@@ -52,8 +52,8 @@ def _smoke_options(function: Function) -> Function:
         group.option(
             "features",
             "The features to run. Of litellm, by default: chat, streaming, async, async-streaming, tools, "
-            "tools-streaming, embeddings, tokens, errors, credentials, client; by name also: text, router, caching, disk-caching, "
-            "images, audio, rerank, responses, tokenizers, http2, structured.",
+            "tools-streaming, embeddings, tokens, errors, credentials, client; by name also: text, router, caching, "
+            "disk-caching, images, audio, rerank, responses, tokenizers, http2, structured.",
             metavar="NAMES",
         ),
         group.option(
