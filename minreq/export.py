@@ -247,7 +247,7 @@ def _requested_extras(
     none that holds.
     """
     found: dict[NormalizedName, set[str]] = {}
-    texts = [lock.root, *(each for lines in requires.values() for each in lines)]
+    texts = [*lock.root_requirements, *(each for lines in requires.values() for each in lines)]
     for text in texts:
         try:
             requirement = parse_requirement(text)

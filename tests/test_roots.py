@@ -91,6 +91,9 @@ def test_several_roots_in_one_lock(made: Project) -> None:
     assert "# root: first, second" in text
     assert made.minreq("lock", "first", "--smoke", "smoke.py", "--check").status == 1
     assert made.minreq("verify").status == 0
+    for form in ("uv", "uv-excludes", "wheelhouse", "pylock"):
+        exported = made.minreq("export", "--format", form)
+        assert exported.status == 0, exported.err
     refused = made.minreq("lock", "first", "second", "--exclude", "second", "--smoke", "smoke.py")
     assert (refused.status, refused.sentences) == (2, ["--exclude second: the root cannot be left out"])
 

@@ -48,8 +48,7 @@ def _check_requirement(key: str, text: str) -> None:
 
 
 def _requirements(lock: Lock) -> Iterator[tuple[str, str]]:
-    # The title of several roots.
-    yield from (("root", each) for each in lock.root.split(", "))
+    yield from (("root", each) for each in lock.root_requirements)
     for name, extra in sorted(lock.resolution.extras.items()):
         yield f"resolution.extras.{name}", extra
     for index, kept in enumerate(lock.selection.kept):

@@ -84,10 +84,10 @@ def _reachable(lock: Lock, start: NormalizedName, visited: set[NormalizedName]) 
 
 
 def _with_extras(lock: Lock, name: NormalizedName) -> str:
-    """Return *name*; for the root with the requested extras."""
-    root = parse_requirement(lock.root)
-    extras = f"[{','.join(sorted(root.extras))}]" if name == canonicalize_name(root.name) and root.extras else ""
-    return f"{name}{extras}"
+    """Return *name*; for a root with the requested extras."""
+    roots = map(parse_requirement, lock.root_requirements)
+    extras = sorted({extra for root in roots if canonicalize_name(root.name) == name for extra in root.extras})
+    return f"{name}[{','.join(extras)}]" if extras else name
 
 
 def _environment(platform: Platform) -> str:

@@ -92,7 +92,7 @@ class Certificate:
 class Lock:
     """The content of a lock file and its evidence. Equal locks are written as equal bytes."""
 
-    #: The requirement of the root as requested, ``litellm`` or ``litellm==1.78.7``.
+    #: The requirements of the roots as requested, ``litellm==1.78.7`` or ``first, second``.
     root: str
     #: The command line that makes the same lock, without ``minreq``: ``lock --providers openai,bedrock``.
     command: str
@@ -135,6 +135,11 @@ class Lock:
     def declared_left_out(self) -> tuple[LeftOut, ...]:
         """Those of `left_out` that a plain install has."""
         return tuple(each for each in self.left_out if not self.is_of_extra(each))
+
+    @property
+    def root_requirements(self) -> tuple[str, ...]:
+        """The requirement of each root."""
+        return tuple(self.root.split(", "))
 
     @property
     def provided(self) -> tuple[LeftOut, ...]:
