@@ -18,7 +18,9 @@ def make_wheel(name: str, folder: Path) -> Path:
     info = f"{stem}.dist-info"
     members: dict[str, bytes] = {}
     for file in installed.files or ():
-        if not file.parts[0].startswith("..") and "__pycache__" not in file.parts:
+        # An installer may list compiled files that are not there.
+        is_compiled = "__pycache__" in file.parts or file.suffix == ".pyc"
+        if not file.parts[0].startswith("..") and not is_compiled:
             path = file.as_posix()
             if file.parts[0].endswith(".dist-info"):
                 if file.name in {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}:

@@ -88,7 +88,9 @@ def start_pip() -> Iterator[Pip]:
     """Start the process; it ends with the block."""
     command = [sys.executable, "-c", _PROGRAM]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, encoding="utf-8", **pipes) as process:  # type: ignore[call-overload]
+    # By itself pip reads metadata by other code before Python 3.11, which fails with other errors.
+    environment = {**os.environ, "_PIP_USE_IMPORTLIB_METADATA": "1"}
+    with subprocess.Popen(command, text=True, encoding="utf-8", env=environment, **pipes) as process:  # type: ignore[call-overload]
         yield Pip(process)
         assert process.stdin is not None
         process.stdin.close()

@@ -31,6 +31,17 @@ time.sleep(0.1)
 print(_minreq_clock.monotonic() - own, *[read() - before for read, before in zip(clocks, began)])
 print(abs(time.process_time() - time.process_time()))
 """
+#: Prints by how many seconds each view of the wall clock is ahead.
+CALENDAR = """
+import _minreq_clock, calendar, time
+true = int(time.time())
+_minreq_clock.advance_clocks()
+form = "%Y-%m-%d %H:%M:%S"
+texts = [time.strftime(form), time.strftime(form, time.localtime())]
+texts += [time.strftime(form, time.strptime(each)) for each in (time.ctime(), time.asctime())]
+print(*[int(time.mktime(time.strptime(each, form))) - true for each in texts])
+print(calendar.timegm(time.gmtime()) - true, time.gmtime(0).tm_year, time.strftime("%Y", (1999, *[1] * 8)))
+"""
 
 
 class Now:
@@ -159,3 +170,10 @@ def test_clocks_that_go_faster() -> None:
     assert own >= 0.1
     assert all(each > 0.7 for each in seconds)
     assert float(second) > 0.1
+    done = subprocess.run(
+        [sys.executable, "-c", CALENDAR], env={"PYTHONPATH": str(child)}, capture_output=True, text=True, check=True
+    )
+    views, given = done.stdout.splitlines()
+    ahead, *fixed = given.split()
+    assert all(60 <= int(each) < 120 for each in (*views.split(), ahead)), "another minute, whenever it starts"
+    assert fixed == ["1970", "1999"], "a given time stays"
