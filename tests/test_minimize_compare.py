@@ -173,6 +173,24 @@ def test_a_line_that_varies_hides_no_other(
     assert [(each.what, each.first, each.second) for each in found] == expected
 
 
+@pytest.mark.parametrize(
+    ("again", "now", "expected"),
+    [
+        pytest.param("12:34", "12:34", "False", id="the-clock-stands"),
+        pytest.param("12:35", "12:34", "False", id="the-clock-goes-on-later"),
+        pytest.param("12:35", "12:36", "False", id="the-clock-goes-on"),
+        pytest.param("noon", "12:36", "", id="more-than-numbers-varies"),
+    ],
+)
+def test_a_clock_does_not_change_the_evidence(again: str, now: str, expected: str) -> None:
+    """Whether two runs were within one minute is chance; where words vary, a new line may be chance, too."""
+    first, second, third = (
+        behaviour(changed(PLAIN, output=lines)) for lines in (("12:34", "True"), (again, "True"), (now, "False"))
+    )
+    found = subtract_noise(find_deviations(first, third), find_deviations(first, second))
+    assert [(each.what, each.first, each.second) for each in found] == [("output", "True", expected)]
+
+
 def test_status() -> None:
     """How a stage ended comes first."""
     first, second = stage(output=("a",)), stage(status="ValueError: x", output=())

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from minreq.minimize.compare import BY_LINE, VARYING_LINES_OF, Deviation
-from minreq.minimize.volatiletext import split_words
+from minreq.minimize.compare import BY_LINE, VARYING_LINES_OF, Deviation, differs_in_numbers
+from minreq.minimize.volatiletext import mask_numbers, split_words
 
 
 def drop_noisy_kinds(found: Iterable[Deviation], noise: Iterable[Deviation]) -> tuple[Deviation, ...]:
@@ -21,9 +21,9 @@ def subtract_noise(
 ) -> tuple[Deviation, ...]:
     """Leave out of *found* what *noise* explains; *noise* is how runs of the expected set differ from the expected run.
 
-    A missing line counts if all of those runs have it. If each of them has as many lines that vary as the expected run,
-    another number counts too; the deviation then has only the numbers. With *by_word* a line that varies has to have
-    the words that are in it in all of those runs.
+    A missing line counts if all of those runs have it; where only numbers vary, the new lines stand beside it. If each
+    of them has as many lines that vary as the expected run, another number counts too; the deviation then has only the
+    numbers. With *by_word* a line that varies has to have the words that are in it in all of those runs.
     """
     noise_at: dict[tuple[str, str], list[Deviation]] = {}
     for each in noise:
@@ -46,11 +46,23 @@ def _remove_noise(deviation: Deviation, noise: Sequence[Deviation], *, by_word: 
         varying |= Counter(each.first.splitlines())
     missing = sorted((Counter(expected) - varying).elements())
     if missing:
-        return replace(deviation, first="\n".join(missing), second="")
+        return replace(deviation, first="\n".join(missing), second="\n".join(_drop_noisy_numbers(seen, noise)))
     is_number_steady = all(len(each.first.splitlines()) == len(each.second.splitlines()) for each in noise)
     if is_number_steady and len(expected) != len(seen):
         return replace(deviation, first=f"lines that vary: {len(expected)}", second=f"lines that vary: {len(seen)}")
     return _find_changed_words(deviation, noise) if by_word else None
+
+
+def _drop_noisy_numbers(lines: Iterable[str], noise: Sequence[Deviation]) -> list[str]:
+    """Return *lines* without those that differ from a line of *noise* only in numbers.
+
+    Where more than numbers varies, any line may be noise, and none is returned. So the evidence is the same whether or
+    not a clock has gone on between two runs.
+    """
+    if not all(map(differs_in_numbers, noise)):
+        return []
+    varying = {mask_numbers(line) for each in noise for line in each.first.splitlines()}
+    return [line for line in lines if mask_numbers(line) not in varying]
 
 
 def _find_changed_words(deviation: Deviation, noise: Iterable[Deviation]) -> Deviation | None:
