@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -96,15 +96,24 @@ class TestUnused:
         assert {removed.file.path: removed.rule for removed in selection.removed} == {data[1]: Rule.SERVICES}
 
     def test_services_that_the_user_keeps(self, tmp_path: Path) -> None:
-        """The others are named by botocore's own error, in a folder that it lists as a service."""
-        data = ("botocore/data/sts/1/service-2.json", "botocore/data/s3/1/service-2.json", "boto3/data/s3/1/r.json")
+        """The errors of botocore and boto3 name the others, in a folder that they list as a service."""
+        data = (
+            "botocore/data/sts/1/service-2.json.gz",
+            "boto3/data/ec2/1/resources-1.json",
+            "botocore/data/s3/1/service-2.json",
+            "boto3/data/s3/1/resources-1.json",
+        )
         files = {"botocore/__init__.py": "", "boto3/__init__.py": "", **dict.fromkeys(data, "")}
         opened = {"botocore/__init__.py", "boto3/__init__.py", "botocore/data/_retry.json"}
         files["botocore/data/_retry.json"] = ""
         selection = select_files(tree_files(tmp_path, files), "unused", opened=opened, services={"s3"})
-        assert [removed.file.path for removed in selection.removed] == [data[0]]
-        [(path, owner)] = plan_service_placeholders(selection).items()
-        assert (path.startswith("botocore/data/("), "--keep-service" in path, owner) == (True, True, "botocore")
+        assert {removed.file.path for removed in selection.removed} == {*data[:2]}
+        found = [(*path.partition("/(")[::2], owner) for path, owner in plan_service_placeholders(selection).items()]
+        assert all("--keep-service" in path for _, path, _ in found)
+        assert [(folder, PurePosixPath(path).name, owner) for folder, path, owner in found] == [
+            ("boto3/data", "resources-1.json", "boto3"),
+            ("botocore/data", "service-2.json", "botocore"),
+        ]
 
     @pytest.mark.parametrize(
         ("source", "stays"),

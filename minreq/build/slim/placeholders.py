@@ -92,8 +92,9 @@ def _sentence(what, pattern, rule):
 '''
 
 
-#: A folder of data that botocore lists as a service: so its error "Unknown service" names minreq and the option.
+#: A folder of data that botocore and boto3 list as a service: so their errors name minreq and the option.
 _SERVICE_PLACEHOLDER = "(minreq build left out the data of other services; get one back with --keep-service NAME)"
+_SERVICE_FILES = ("service-2.json", "resources-1.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,19 +134,17 @@ def plan_placeholders(selection: FileSelection) -> Mapping[str, Placeholder]:
 def plan_service_placeholders(selection: FileSelection) -> Mapping[str, NormalizedName]:
     """Return the placeholders for data of AWS services: the paths of empty files, with their owners.
 
-    A data folder with no file left gets none: its distribution is left out.
+    A file is called as those that are left out: ``service-2.json`` describes clients, ``resources-1.json`` resources.
+    A data folder of a distribution of which no code is left gets none.
     """
-    data_folders = {folder for file in selection.kept for folder in folders_of(file.path)}
-    found = {
-        match["data"]: removed.file.owner
-        for removed in selection.removed
-        if removed.rule is Rule.SERVICES and (match := SERVICE_DATA.match(removed.file.path)) is not None
-    }
-    return {
-        f"{data}/{_SERVICE_PLACEHOLDER}/0/service-2.json": owner
-        for data, owner in sorted(found.items())
-        if data in data_folders
-    }
+    owners_of_code = {file.owner for file in selection.kept if file.module is not None}
+    found: dict[str, NormalizedName] = {}
+    for removed in selection.removed:
+        match = SERVICE_DATA.match(removed.file.path)
+        name = PurePosixPath(removed.file.path).name.removesuffix(".gz")
+        if match is not None and name in _SERVICE_FILES and removed.file.owner in owners_of_code:
+            found[f"{match['data']}/{_SERVICE_PLACEHOLDER}/0/{name}"] = removed.file.owner
+    return dict(sorted(found.items()))
 
 
 def placeholder_source(rule: Rule) -> str:
