@@ -17,6 +17,7 @@ from threading import Thread
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from samplelock import EXPECTED, LOCK
 
 from minreq import errors
@@ -26,6 +27,7 @@ from minreq.config import STDOUT, Settings, VerifySettings
 from minreq.lockfile.requirements import render
 from minreq.model import Lock
 from minreq.profiles import loader
+from minreq.providers.needs import FeatureAddition, NeededDistribution
 from minreq.reporting import Reporter, Step
 
 
@@ -55,9 +57,14 @@ class FakeEngine(Engine):
             raise self.error
         return LOCK
 
-    def list_features_not_run(self, lock: Lock, settings: Settings) -> tuple[str, ...]:
+    def list_uncovered_features(self, lock: Lock, settings: Settings) -> tuple[FeatureAddition, ...]:
         assert (lock, settings) == (LOCK, self.locked[-1])
-        return ("audio", "router")
+        orjson = NeededDistribution(name=canonicalize_name("orjson"), version=Version("3.11"), bytes=400_000)
+        return (
+            FeatureAddition(feature="audio", distributions=()),
+            FeatureAddition(feature="caching", distributions=(orjson,)),
+            FeatureAddition(feature="router", distributions=None),
+        )
 
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:
         reporter.began(Step.PROVE, "6 distributions alone")

@@ -236,6 +236,39 @@ def test_the_table(made: Project) -> None:
     assert lines[-1] == "skipped in part or whole: far/chat: older releases do not chat"
 
 
+def test_what_each_feature_adds(made: Project) -> None:
+    """Beyond the default features of its provider; a lock without the feature then shows what it would add."""
+    optional = PROFILE.replace("[features.tools]\n", "[features.tools]\ndefault = false\n")
+    made.folder.joinpath("profiles", "fat", "profile.toml").write_text(optional, encoding="utf-8")
+    before = made.minreq("lock", "fat", "--providers", "near", "-o", "before.txt")
+    assert "\nNot covered by this lock: tools\n" in before.err
+    assert "minreq providers fat -p near --by-feature" in before.err
+    done = made.minreq("providers", "fat", "--by-feature")
+    assert done.status == 0, done.err
+    rows = {line[: line.index("  ")]: line.split() for line in done.out.splitlines() if "  " in line}
+    assert "skipped in part or whole: far/chat: older releases do not chat" in done.out
+    found = {
+        (each["provider"], each["feature"]): {part["name"] for part in each["distributions"]}
+        for each in measured(made, "--by-feature")["providers"]
+    }
+    assert found == {
+        ("deep", None): {"seal", "vault"},
+        ("deep", "tools"): {"shared"},
+        ("far", None): set(),
+        ("far", "tools"): {"bonus", "politeness", "shared"},
+        ("near", None): {"boxes", "near-client"},
+        ("near", "tools"): {"seal", "shared", "vault"},
+    }
+    assert rows["near + tools"][3:4] == ["3"]
+    assert rows["far"][1:] == ["-", "-", "0", "skipped,", "see", "below"]
+    assert names(measured(made))["near"] == ["boxes", "near-client"]
+    after = made.minreq("lock", "fat", "--providers", "near", "-o", "after.txt", "--json")
+    [addition] = json.loads(after.out)["features_add"]
+    assert (addition["feature"], addition["distributions"]) == ("tools", ["seal", "shared", "vault"])
+    shown = made.minreq("lock", "fat", "--providers", "near,deep", "-o", "both.txt")
+    assert "Not covered by this lock, and what each would add: tools (shared, " in shown.err  # deep has the others
+
+
 def test_a_provider_whose_smoke_fails(made: Project) -> None:
     """The other providers are measured, and the exit status is 3."""
     script = made.folder / "profiles" / "fat" / "smokes" / "fat_chat.py"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from minreq.export import ExportResult
     from minreq.exposure.command import Exposure
     from minreq.lockfile.difference import LockDifference
-    from minreq.providers.needs import Measurement
+    from minreq.providers.needs import FeatureAddition, Measurement
     from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
 
@@ -53,12 +53,13 @@ class Engine:
         except (EvidenceUnreadable, LockMissing):
             return None
 
-    def list_features_not_run(self, lock: Lock, settings: Settings) -> tuple[str, ...]:
-        """Return the features of the providers of *lock* that its smoke does not cover."""
-        from minreq.profiles import loader, planner  # noqa: PLC0415 # Late, see the class.
+    def list_uncovered_features(self, lock: Lock, settings: Settings) -> tuple[FeatureAddition, ...]:
+        """Return the features of the providers of *lock* that its smoke does not cover, and what each would add."""
+        from minreq.profiles import loader  # noqa: PLC0415 # Late, see the class.
+        from minreq.providers import features  # noqa: PLC0415 # Late, see the class.
 
         profile = loader.find_profile(lock.resolution.root, settings.profiles)
-        return planner.features_not_run(profile, lock.stages) if profile else ()
+        return features.read_additions(settings.cache_dir, profile, lock) if profile else ()
 
     def compare_with_previous(self, before: str | None, lock: Lock) -> LockDifference | None:
         """Compare *lock* with the lock whose evidence was *before*; return ``None`` if *before* cannot be read."""

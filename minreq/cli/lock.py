@@ -247,14 +247,14 @@ def command(
             wrote=progress.wrote,
             changed=changed,
             html=html,
-            not_run=engine.list_features_not_run(lock, settings),
+            uncovered=engine.list_uncovered_features(lock, settings),
         )
         if html is not None:
             from minreq.cli import lockpage  # noqa: PLC0415
 
             writing.write_files({html: lockpage.render_page(lock)})
         progress.finish(() if report.as_json or settings.check else summary)
-    report.print_result(lambda: lockview.to_json_data(lock, settings, engine.list_features_not_run(lock, settings)))
+    report.print_result(lambda: lockview.to_json_data(lock, settings, engine.list_uncovered_features(lock, settings)))
     if settings.check and not report.as_json and not report.quiet:
         output.print_note(f"{settings.output} is up to date")
     if settings.output == STDOUT and not report.as_json:

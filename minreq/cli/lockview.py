@@ -18,6 +18,7 @@ from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.evidence import evidence_path
 from minreq.lockfile.requirements import render
 from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
+from minreq.providers.needs import FeatureAddition
 
 _BAR_WIDTH = 40
 #: Above this part of the limit the lock suggests a higher level of slimming.
@@ -32,12 +33,12 @@ def format_lines(
     wrote: bool = True,
     changed: LockDifference | None = None,
     html: Path | None = None,
-    not_run: Sequence[str] = (),
+    uncovered: Sequence[FeatureAddition] = (),
 ) -> Iterator[Text]:
     """Return the lines for a person: the largest first, the totals last, where a terminal shows them.
 
     *wrote* is false if the existing lock is unchanged. *changed* is the difference to the previous lock, *html* the
-    page that was written, *not_run* are features of the providers that the smoke does not cover.
+    page that was written, *uncovered* are features of the providers that the smoke does not cover.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows(
@@ -64,9 +65,8 @@ def format_lines(
         yield _certified(lock.certificate)
         yield from map(Text, lock.certificate.notes)
         yield Text()
-    if not_run:
-        yield Text(f"Not covered by this lock: {', '.join(not_run)}. Name what the program uses with --features, or")
-        yield Text("let --scan find it in the code")
+    if uncovered:
+        yield from _uncovered(uncovered, lock)
         yield Text()
     yield from _changes(changed)
     yield from _sizes(lock)
@@ -76,7 +76,33 @@ def format_lines(
         yield Text(f"Wrote {html}")
 
 
-def to_json_data(lock: Lock, settings: Settings, not_run: Sequence[str] = ()) -> dict[str, Any]:
+def _uncovered(uncovered: Sequence[FeatureAddition], lock: Lock) -> Iterator[Text]:
+    """Yield the features that *lock* does not cover, with what each would add if that was measured."""
+    is_measured = any(each.distributions is not None for each in uncovered)
+    named = ", ".join(_addition(each) if is_measured else each.feature for each in uncovered)
+    add = ", and what each would add" if is_measured else ""
+    yield Text(f"Not covered by this lock{add}: {named}")
+    yield Text("Name what the program uses with --features, or let --scan find it in the code")
+    if not is_measured:
+        providers = sorted({stage.partition("/")[0] for stage in lock.stages if "/" in stage})
+        yield Text(
+            f"What each would add: minreq providers {shlex.quote(lock.root)} -p {','.join(providers)} --by-feature"
+        )
+
+
+def _addition(feature: FeatureAddition) -> str:
+    match feature.distributions:
+        case None:
+            return f"{feature.feature} (not measured)"
+        case ():
+            return f"{feature.feature} (nothing)"
+        case (first, *others):
+            more = f" and {len(others)} more" if others else ""
+            return f"{feature.feature} ({first.name}{more}, {format_size(feature.bytes)})"
+    return feature.feature
+
+
+def to_json_data(lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = ()) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     is_written = settings.output != STDOUT and not settings.dry_run
@@ -113,7 +139,15 @@ def to_json_data(lock: Lock, settings: Settings, not_run: Sequence[str] = ()) ->
         ],
         "notes": list(lock.resolution.notes),
         "noise": list(lock.noise),
-        "features_not_run": list(not_run),
+        "features_not_run": [each.feature for each in uncovered],
+        "features_add": [
+            {
+                "feature": each.feature,
+                "bytes": None if each.distributions is None else each.bytes,
+                "distributions": None if each.distributions is None else [part.name for part in each.distributions],
+            }
+            for each in uncovered
+        ],
         "certified": lock.certificate is not None,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +31,7 @@ Examples:
   minreq providers
   minreq providers litellm==1.78.7 --providers openai,bedrock,vertex_ai
   minreq providers --features chat,streaming --json
+  minreq providers --providers openai,bedrock --by-feature
 """
 
 
@@ -45,6 +46,11 @@ def _options(function: Function) -> Function:
         group.option("profiles", "Read your own profile from this folder.", metavar="DIR"),
         group.option("providers", "The providers to measure. Default: all of the profile.", "-p", metavar="NAMES"),
         group.option("features", "The features to run. Default: those that a lock covers by default.", metavar="NAMES"),
+        group.option(
+            "by-feature",
+            "Also measure what each other feature, or each of --features, adds to the default ones. Later locks of the "
+            "release then show it.",
+        ),
         group.option("python", "The interpreter of the runs. Default: the one that runs minreq.", metavar="EXE"),
         group.option(
             "allow-pth", "Accept a .pth file of this distribution, which runs at every start of Python.", metavar="NAME"
@@ -77,7 +83,7 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
         needs = engine.providers(settings, progress)
         progress.finish()
     report.print_result(lambda: _to_json_data(needs), map(printable, _format_lines(needs)))
-    failed = [each.provider for each in needs.providers if each.failure]
+    failed = [_row_name(each) for each in needs.providers if each.failure]
     if failed:
         with after_result():
             raise ProvidersNotMeasured(failed)
@@ -91,16 +97,32 @@ def _format_lines(needs: Measurement) -> Iterator[str]:
     )
     yield ""
     rows = [["provider", "distributions", "bytes", "features", "largest"]]
-    for each in needs.providers:
-        largest = sorted(each.distributions, key=_largest_first)
-        named = [f"{part.name} {part.version}" for part in largest[:_MAX_NAMED]]
-        parts = ", ".join([*named, *([f"and {len(largest) - _MAX_NAMED} more"] if len(largest) > _MAX_NAMED else [])])
-        totals = ["?", "?"] if each.failure else [str(len(each.distributions)), f"{each.bytes:,}"]
-        rows.append([each.provider, *totals, str(len(each.features)), each.failure or parts or "none"])
+    rows += [[_row_name(each), *_totals(each)] for each in needs.providers]
     yield from align_columns(rows, right=frozenset({1, 2, 3}))
     yield ""
     yield from _feature_lines(needs)
     yield from _skipped_lines(needs)
+
+
+def _totals(need: ProviderNeeds) -> tuple[str, str, str, str]:
+    features = str(len(need.features))
+    if need.failure:
+        return "?", "?", features, need.failure
+    if not need.features:
+        return "-", "-", features, "skipped, see below"
+    return str(len(need.distributions)), f"{need.bytes:,}", features, _name_largest(need.distributions)
+
+
+def _row_name(need: ProviderNeeds) -> str:
+    """Return the provider, with the feature if the row has only what it adds to the default ones."""
+    return f"{need.provider} + {need.feature}" if need.feature else need.provider
+
+
+def _name_largest(distributions: Iterable[NeededDistribution]) -> str:
+    largest = sorted(distributions, key=_largest_first)
+    named = [f"{part.name} {part.version}" for part in largest[:_MAX_NAMED]]
+    more = [f"and {len(largest) - _MAX_NAMED} more"] if len(largest) > _MAX_NAMED else []
+    return ", ".join([*named, *more]) or "none"
 
 
 def _largest_first(part: NeededDistribution) -> tuple[int, str]:
@@ -111,7 +133,8 @@ def _feature_lines(needs: Measurement) -> Iterator[str]:
     """Yield the features that were run, with the providers that have the same features on one line."""
     together: dict[tuple[str, ...], list[str]] = {}
     for each in needs.providers:
-        together.setdefault(each.features, []).append(each.provider)
+        if not each.feature:
+            together.setdefault(each.features, []).append(each.provider)
     for features, names in together.items():
         yield f"{', '.join(features)}: {', '.join(names)}"
 
@@ -141,6 +164,7 @@ def _to_json_data(needs: Measurement) -> dict[str, Any]:
 def _provider(need: ProviderNeeds) -> dict[str, Any]:
     return {
         "provider": need.provider,
+        "feature": need.feature or None,
         "bytes": None if need.failure else need.bytes,
         "distributions": [*map(_part, need.distributions)],
         "features": list(need.features),

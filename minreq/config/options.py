@@ -216,6 +216,7 @@ OPTIONS: Mapping[str, Option] = {
             recorded=False,
         ),
         Option(name="check", field="check", switch=True, configurable=False, recorded=False),
+        Option(name="by-feature", field="by_feature", switch=True, configurable=False, recorded=False),
         Option(name="dry-run", field="dry_run", switch=True, configurable=False, recorded=False),
         Option(name="output", example='"locks/function.txt"', field="output", convert=parse_path, path=True),
         Option(name="hashes", example="false", field="hashes", switch=True),

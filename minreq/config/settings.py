@@ -65,6 +65,8 @@ class Settings:
     allow_unknown: bool = False
     #: Empty: all.
     features: tuple[str, ...] = ()
+    #: ``minreq providers``: measure each feature that does not run by default, too.
+    by_feature: bool = False
     #: Added to the closure; kept only if needed.
     with_: tuple[Requirement, ...] = ()
     #: Kept with their dependencies, as are the requirements of *requirement_files*.

@@ -1,3 +1,3 @@
 """Measure which distributions each provider needs."""
 
-__all__ = ["measure", "needs"]
+__all__ = ["features", "measure", "needs"]

@@ -21,6 +21,8 @@ from minreq.minimize.select import request_evidence
 from minreq.model import Difference, Evidence, Failure, Plan, Resolution
 from minreq.profiles import loader, planner
 from minreq.profiles.loader import Profile
+from minreq.profiles.planner import DEFAULT
+from minreq.providers import features
 from minreq.providers.allproviders import ProviderEvidence, find_provider_needs
 from minreq.providers.cache import BaseRecord, MeasurementCache, ProviderRecord
 from minreq.providers.needs import Measurement, NeededDistribution, ProviderNeeds
@@ -43,18 +45,36 @@ def measure(settings: Settings, reporter: Reporter) -> Measurement:
     requested = settings.providers or [provider.name for provider in profile.providers]
     # This reports unknown names before anything is fetched.
     planner.make_plan(profile, requested, settings.features or None, [])
+    if settings.by_feature:
+        opt_in = features.list_opt_in_features(profile, requested, settings.features)
+        settings = replace(settings, features=(DEFAULT, *opt_in))
+        task = replace(task, settings=replace(task.settings, features=settings.features))
     index_settings = read_index_settings(task.settings.index, task.files)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:
         resolved, unresolvable = _resolve(task, profile, index, index_settings, reporter)
         version = resolved.resolution.pins[task.profiled_root].version
         plan = planner.make_plan(profile, requested, settings.features or None, [], version)
-        groups = tuple(group for group in plan.groups if group.name not in unresolvable)
+        if settings.by_feature:
+            plan = features.split_by_feature(plan, profile)
+        failures = {
+            group.name: unresolvable[provider]
+            for group in plan.groups
+            if (provider := features.split_name(group.name)[0]) in unresolvable
+        }
+        groups = tuple(group for group in plan.groups if group.name not in failures)
         base, records = _measure_plan(task, resolved, replace(plan, groups=groups), reporter)
+    records += [ProviderRecord(provider=name, failure=failure) for name, failure in failures.items()]
+    skipped = planner.skipped_calls(profile, requested, settings.features or None, version)
+    names = {group.name for group in plan.groups}
     records += [
-        ProviderRecord(provider=group.name, failure=unresolvable[group.name])
-        for group in plan.groups
-        if group.name in unresolvable
+        ProviderRecord(provider=name)
+        for name in {features.group_of_stage(each.stage, profile, by_feature=settings.by_feature) for each in skipped}
+        if name not in names
     ]
+    if settings.by_feature:
+        records = features.subtract_default(records)
+        cache = features.open_release_cache(settings.cache_dir, profile, task.profiled_root, version, task.host)
+        features.write_additions(cache, records)
     records.sort(key=lambda each: each.provider)
     return Measurement(
         root=task.profiled_root,
@@ -102,7 +122,10 @@ def _why_unresolvable(task: Task, index: IndexClient, index_settings: IndexSetti
 
 
 def _with(task: Task, root: Requirement, providers: tuple[str, ...]) -> Task:
-    return replace(task, settings=replace(task.settings, root=root, providers=providers))
+    """Return *task* with other roots and *providers*, and with those features that these providers know."""
+    unknown = planner.uncovered_features(task.profile, providers, task.settings.features) if task.profile else ()
+    known = tuple(each for each in task.settings.features if each == DEFAULT or each not in unknown)
+    return replace(task, settings=replace(task.settings, root=root, providers=providers, features=known))
 
 
 def _measure_plan(
@@ -121,7 +144,8 @@ def _measure_plan(
     # Providers that have requirements of their own take longest, and so go first.
     own = {provider.name for provider in (task.profile.providers if task.profile else ()) if provider.requirements}
     missing = sorted(
-        (group for group in plan.groups if cached[group.name] is None), key=lambda each: each.name not in own
+        (group for group in plan.groups if cached[group.name] is None),
+        key=lambda each: features.split_name(each.name)[0] not in own,
     )
     if base is not None and not missing:
         return base, records
@@ -175,15 +199,17 @@ def _provider_record(closure: Closure, found: ProviderEvidence) -> ProviderRecor
 
 def _provider_needs(task: Task, profile: Profile, record: ProviderRecord, version: Version) -> ProviderNeeds:
     """Return *record* with what the profile has about that provider and that *version* of the root."""
-    (provider,) = (each for each in profile.providers if each.name == record.provider)
+    name, feature = features.split_name(record.provider)
+    (provider,) = (each for each in profile.providers if each.name == name)
     more = {each.name for each in planner.supported_features(profile, provider) if not each.default}
-    features = task.settings.features or None
+    requested = ((feature or DEFAULT,) if task.settings.by_feature else task.settings.features) or None
     return ProviderNeeds(
-        provider=record.provider,
+        provider=name,
+        feature=feature,
         distributions=record.parts,
         features=record.features,
         more=tuple(sorted(more.difference(record.features))),
-        skipped=planner.skipped_calls(profile, [record.provider], features, version),
+        skipped=planner.skipped_calls(profile, [name], requested, version),
         failure=record.failure,
     )
 

@@ -28,6 +28,8 @@ class ProviderNeeds:
     """What a provider needs in addition to the import of the root."""
 
     provider: str
+    #: With ``by_feature``, the feature whose addition to the default features this is; "" for the default features.
+    feature: str = ""
     #: Sorted by name.
     distributions: tuple[NeededDistribution, ...]
     #: The features that ran.
@@ -45,6 +47,20 @@ class ProviderNeeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureAddition:
+    """What a feature that a lock does not cover would add to it."""
+
+    feature: str
+    #: What the lock lacks, sorted by name; ``None`` if a provider of the lock was not measured with the feature.
+    distributions: tuple[NeededDistribution, ...] | None
+
+    @property
+    def bytes(self) -> int:
+        """Unpacked bytes of all these distributions."""
+        return sum(each.bytes for each in self.distributions or ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """What the import of a root needs, and what each of its providers needs in addition."""
 
@@ -53,5 +69,5 @@ class Measurement:
     platform: Platform
     #: What `import` of the root needs, the root included.
     base: tuple[NeededDistribution, ...]
-    #: Sorted by provider.
+    #: Sorted by provider, then by feature.
     providers: tuple[ProviderNeeds, ...]
