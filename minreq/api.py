@@ -274,12 +274,14 @@ def providers(
     *,
     providers: Iterable[str] = (),
     features: Iterable[str] = (),
+    by_feature: bool = False,
     profiles: Iterable[_Path] = (),
     reporter: Reporter | None = None,
     **options: Unpack[RunKeywords],
 ) -> Measurement:
-    """Return which distributions each of *providers* (by default all) needs."""
+    """Return which distributions *providers* (by default all) need, and with *by_feature* what each feature adds."""
     values = {"root": root, "providers": providers, "features": features, "profiles": profiles, **options}
+    values["by_feature"] = by_feature
     return measure.measure(_join(providers_settings, Settings, values), reporter or Reporter())
 
 

@@ -134,7 +134,7 @@ def test_wrong_values(call: Any, sentence: str, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("function", "keywords", "settings", "not_taken"),
     [
-        (api.lock, api.LockKeywords, Settings, set()),
+        (api.lock, api.LockKeywords, Settings, {"by_feature"}),
         (api.build, api.BuildKeywords, BuildSettings, set()),
         (api.verify, api.RunKeywords, VerifySettings, {"interpreter"}),
     ],
