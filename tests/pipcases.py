@@ -116,6 +116,9 @@ OPTIONS = {
     "pre-on-the-line-of-a-requirement": Case(requirements="a --pre"),
     "pre-in-constraints": Case(requirements="a", constraints="--pre"),
     "pre-of-the-configuration": Case(requirements="a", environment={"PIP_PRE": "1"}),
+    "pre-and-only-final-of-the-configuration": Case(
+        requirements="a", environment={"PIP_PRE": "1", "PIP_ONLY_FINAL": "c"}
+    ),
     "all-releases": Case(requirements="--all-releases a\na"),
     "all-releases-of-another": Case(requirements="--all-releases=c\na"),
     "all-releases-of-all-but": Case(requirements="--all-releases :all: --only-final a\na"),
@@ -182,6 +185,12 @@ FILES = {
     "circle-through-a-folder": Case(requirements="-r sub/../requirements.txt\na", files={"sub/x.txt": ""}),
     "circle-through-a-missing-folder": Case(requirements="-r missing/../requirements.txt\na"),
     "through-a-missing-folder": Case(requirements="-r missing/../more.txt", files={"more.txt": "a"}),
+    "file-url-without-root": Case(
+        requirements="-r file:more.txt",
+        files={"more.txt": "a"},
+        deviation="`-r file:more.txt` is relative, as `-r more.txt` is; pip looks for it in the root folder.",
+        minreq={"a": "2.0"},
+    ),
     "twice": Case(requirements="-r more.txt\n-r more.txt", files={"more.txt": "a"}),
     "missing-file": Case(requirements="a\n-r missing.txt"),
     "missing-constraints": Case(requirements="a\n-c missing.txt"),
@@ -220,6 +229,7 @@ TEXT = {
     "tab-before-an-option": Case(requirements="a\t--pre"),
     "two-names": Case(requirements="a c"),
     "wildcard": Case(requirements="a==1.*"),
+    "empty-marker": Case(requirements="a<2 ;\nc;"),
     "no-text": Case(requirements=b"a\n\xff\xff"),
 }
 
@@ -253,11 +263,26 @@ DIRECT = {
     "spelled-any-way": Case(requirements="spelled==1"),
 }
 
+_SEVERAL = (
+    "Several lines with hashes of one project allow the files that all of them allow. pip checks the file by the first "
+    "line alone."
+)
 HASH_DEVIATIONS = {
+    "hash-that-the-index-does-not-give": Case(
+        requirements=f"{ROOT}a --hash=sha512:@a-1.0:sha512@",
+        deviation="A file that does not match is no candidate, also where minreq has to download it, since the index "
+        "gives another kind of hash or none. pip takes the newest file, and ends where that does not match.",
+        minreq={"a": "1.0"},
+    ),
+    "hash-on-the-second-of-two-lines": Case(
+        requirements=f"{ROOT}a<3\na --hash=sha256:@a-1.0@", deviation=_SEVERAL, minreq={"a": "1.0"}
+    ),
+    "hashes-of-line-and-constraint-that-differ": Case(
+        requirements=f"{ROOT}a --hash=sha256:@a-2.0@", constraints="a --hash=sha256:@a-1.0@", deviation=_SEVERAL
+    ),
     "two-lines-with-other-hashes": Case(
         requirements=f"{ROOT}{A1}a==1.0 --hash={WRONG}",
-        deviation="Several lines with hashes of one project allow the files that all of them allow. pip checks the "
-        "file by the first line alone.",
+        deviation=_SEVERAL,
     ),
     "hash-damaged-on-a-line-that-does-not-apply": Case(
         requirements=f"{ROOT}c ; {NEVER} --hash=sha256:abc",

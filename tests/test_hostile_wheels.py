@@ -503,6 +503,28 @@ def test_sha512_in_record_is_checked(tmp_path: Path) -> None:
     assert (unpacked(path, tmp_path) / "evil/x.py").read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    ("entries", "changes", "problem"),
+    [
+        ((), {"WHEEL": b"Wheel-Version: 2.0\nTag: py3-none-any\n"}, "Incompatible Wheel-Version 2.0, "),
+        (
+            (Entry(path="other-1.0.dist-info/METADATA", content=b"Name: other\n"),),
+            {},
+            "Wheel doesn't contain exactly one .dist-info directory: ['evil-1.0.dist-info', 'other-1.0.dist-info']",
+        ),
+    ],
+    ids=["version", "two folders"],
+)
+def test_a_broken_wheel_is_named_without_folders_of_the_store(
+    tmp_path: Path, entries: tuple[Entry, ...], changes: Mapping[str, bytes | None], problem: str
+) -> None:
+    with pytest.raises(BrokenWheel) as caught:
+        unpacked(archive(tmp_path, FINE, *entries, **changes), tmp_path)
+    assert f"{NAME} is not a valid wheel: {problem}" in str(caught.value)
+    assert str(tmp_path) not in str(caught.value)
+    assert " object at " not in str(caught.value)
+
+
 @given(st.binary(min_size=1, max_size=8), st.floats(0, 1, exclude_max=True), st.sampled_from(["cut", "flip", "insert"]))
 def test_a_damaged_archive_is_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: float, how: str

@@ -256,6 +256,51 @@ def test_a_small_wheel_is_fetched_with_its_directory(house: Wheelhouse, connect:
         assert len(server.requests) == count
 
 
+@pytest.mark.parametrize("has_ranges", [True, False], ids=["ranges", "no ranges"])
+@pytest.mark.parametrize("filename", ["a-1.0-py3-none-any.whl", "a-2.0.tar.gz"])
+def test_a_file_without_sha256_is_downloaded_once(
+    house: Wheelhouse, connect: Connect, filename: str, *, has_ranges: bool
+) -> None:
+    """Its hash, its metadata and the archive itself all come from the same bytes."""
+    body = house.of("a")[0].path.read_bytes()
+
+    def answer(request: ReceivedRequest) -> CannedResponse:
+        if request.path == "/a/":
+            return CannedResponse(body=f'<a href="/{filename}">x</a>'.encode(), headers={"Content-Type": "text/html"})
+        if "range" in request.headers and has_ranges:
+            where = {"Content-Range": f"bytes 0-{len(body) - 1}/{len(body)}"}
+            return CannedResponse(status=206, body=body, headers=where)
+        return CannedResponse(body=body)
+
+    with serve_responses(answer) as server:
+        client = connect(server.origin)
+        (found,) = client.files(A)
+        identified = client.identify(found)
+        assert identified.sha256 == hashlib.sha256(body).hexdigest()
+        downloaded = io.BytesIO()
+        client.download(identified, downloaded)
+        assert downloaded.getvalue() == body
+        requests = [request.path for request in server.requests]
+        assert requests == ["/a/", f"/{filename}"]
+        if isinstance(identified, Wheel):
+            assert client.metadata(identified).name == A
+            assert client.members(identified) == client.members(found)
+            client.download(identified, io.BytesIO())
+        # One request for a range may find out that the server has none.
+        assert len(server.requests) - len(requests) <= isinstance(identified, Wheel)
+
+
+def test_a_wheel_of_a_server_without_ranges_is_downloaded_once(house: Wheelhouse, connect: Connect) -> None:
+    with serve(house, ServerFeatures(ranges=False)) as server:
+        client = connect(server.url)
+        wheel = newest(client)
+        assert client.metadata(wheel).name == A
+        count = len(server.requests)
+        client.download(wheel, downloaded := io.BytesIO())
+        assert hashlib.sha256(downloaded.getvalue()).hexdigest() == wheel.sha256
+        assert len(server.requests) == count
+
+
 def test_responses_without_validator_are_not_stored(house: Wheelhouse, connect: Connect, tmp_path: Path) -> None:
     page = project_json("a", house.of("a")).encode() + b" " * 1_000_000
     with serve_responses(lambda _: CannedResponse(body=page, headers={"Content-Type": JSON})) as server:

@@ -281,7 +281,10 @@ def releases(found: IndexSettings) -> tuple[list[str], list[str], bool]:
 
 def test_releases_of_options_and_variables() -> None:
     """As in pip: a later option has precedence, and ``pre`` means ``all-releases :all:``."""
-    found = settings([], {"PIP_PRE": "1", "PIP_PREFER_BINARY": "yes"}, {"only-final": "A,b"})
+    with pytest.raises(PipSettingInvalid, match=r"pre = '1'.* all-releases or only-final is set too"):
+        settings([], {"PIP_PRE": "1", "PIP_ONLY_FINAL": "a"}, {})
+    assert releases(settings([], {"PIP_PRE": "1"}, {})) == ([":all:"], [], False)
+    found = settings([], {"PIP_ALL_RELEASES": ":all:", "PIP_PREFER_BINARY": "yes"}, {"only-final": "A,b"})
     assert releases(found) == ([":all:"], ["a", "b"], True)
     assert releases(in_file(found, ("--all-releases", "b"), ("--only-final", ":none:"))) == ([":all:", "b"], [], True)
     options = (("--only-final", ":all:"), ("--pre", None), ("--prefer-binary", None))

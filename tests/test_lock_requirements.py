@@ -94,7 +94,7 @@ def test_hashes(made: Project) -> None:
         (
             "app==1.0 --hash=sha256:{app}\nneeded==1.0 --hash=sha256:" + "0" * 64,
             4,
-            "needed 1.0 has no file with a hash of -r r.in (line 2)",
+            "needed 1.0 has no file with a hash of -r r.in (line 2); correct the hashes if you trust the files",
         ),
         (
             "app==1.0 --hash=sha256:{app}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from typing import BinaryIO, TypeVar, final
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable, TemporaryFolderUnwritable
+from minreq.errors import HashMismatch, ProjectNotFound, ProjectQuarantined, StoreUnwritable
 from minreq.index import coremetadata
 from minreq.index.defaultindex import default_index
 from minreq.index.listing import Listing
@@ -186,15 +185,10 @@ class IndexClient:
 
     def _compute_hashes(self, file: Wheel | Sdist) -> frozenset[str]:
         digests = {name: hashlib.new(name, usedforsecurity=False) for name in HASH_NAMES}
-        try:
-            with tempfile.TemporaryFile() as stream:
-                self.download(file, stream)
-                stream.seek(0)
-                while chunk := stream.read(_CHUNK):
-                    for digest in digests.values():
-                        digest.update(chunk)
-        except OSError as error:
-            raise TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
+        with self._reader.open_whole(file) as stream:
+            while chunk := stream.read(_CHUNK):
+                for digest in digests.values():
+                    digest.update(chunk)
         return frozenset(f"{name}:{digest.hexdigest()}" for name, digest in digests.items())
 
     def _listing(self, name: NormalizedName) -> Listing:

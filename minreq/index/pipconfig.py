@@ -119,6 +119,9 @@ def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Fla
     for key, flag in flags.items():
         merged.set_flag(key, flag)
     single, multiple = merged.single, merged.multiple
+    pre = _boolean("pre", single.get("pre", "no"))
+    if pre and (merged.all_releases or merged.only_final):
+        raise PipSettingInvalid("pre", single["pre"], "no, since all-releases or only-final is set too")
     provider = single.get("keyring-provider", "auto")
     if provider not in get_args(KeyringProvider):
         raise PipSettingInvalid("keyring-provider", provider, f"one of {', '.join(get_args(KeyringProvider))}")
@@ -137,7 +140,7 @@ def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Fla
         keyring_provider=provider,
         only_binary=frozenset(merged.only_binary),
         no_binary=frozenset(merged.no_binary),
-        all_releases=frozenset(merged.all_releases),
+        all_releases=frozenset({":all:"} if pre else merged.all_releases),
         only_final=frozenset(merged.only_final),
         prefer_binary=_boolean("prefer-binary", single.get("prefer-binary", "no")),
         constraints=tuple(multiple["constraint"]),
@@ -239,8 +242,6 @@ class _MergedSettings:
             _format_control(value, self.only_binary, self.no_binary)
         elif key == "no-binary":
             _format_control(value, self.no_binary, self.only_binary)
-        elif key == "pre":
-            _format_control(":all:" if _boolean(key, value) else "", self.all_releases, self.only_final)
         elif key == "all-releases":
             _format_control(value, self.all_releases, self.only_final)
         elif key == "only-final":

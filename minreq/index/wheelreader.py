@@ -54,12 +54,12 @@ class WheelReader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._temporary = ExitStack()
-        #: Whole archives: downloaded once, or on this machine.
-        self._whole: OncePerKey[Wheel, Path] = OncePerKey()
+        #: Whole archives by URL: downloaded once, or on this machine.
+        self._whole: OncePerKey[str, Path] = OncePerKey()
         #: Hosts that refused a range request.
         self._hosts_without_ranges: set[str] = set()
-        #: The most recently used last.
-        self._open: OrderedDict[Wheel, _OpenArchive] = OrderedDict()
+        #: By URL, the most recently used last.
+        self._open: OrderedDict[str, _OpenArchive] = OrderedDict()
         self._lock = Lock()
 
     def close(self) -> None:
@@ -96,28 +96,31 @@ class WheelReader:
         return self._with_archive(wheel, read)
 
     def download(self, file: Wheel | Sdist, to: BinaryIO) -> None:
-        """Write the whole archive to *to*.
+        """Write the whole archive to *to*; what was fetched already is not fetched again.
 
         Raises :class:`SizeMismatch`, :class:`ArchiveUnreadable` and what the network does.
         """
-        path = local_path(file.url)
-        if path is None and isinstance(file, Wheel) and (whole := self._fetched_bytes(file)) is not None:
+        path = local_path(file.url) or self._whole.find(file.url)
+        if path is None and (whole := self._fetched_bytes(file)) is not None:
             to.write(whole)
             return
         if path is None:
             self._session.download(file.url, to, size=file.size)
             return
-        try:
-            stream = regularfile.open_stream(path)
-        except OSError as error:
-            raise ArchiveUnreadable(file.filename, file.url, error.strerror or str(error)) from error
-        with stream:
+        with _open_file(path, file) as stream:
             shutil.copyfileobj(stream, to)
 
-    def _fetched_bytes(self, wheel: Wheel) -> bytes | None:
+    def open_whole(self, file: Wheel | Sdist) -> BinaryIO:
+        """Return a stream of the whole archive, which stays on this machine until `close`.
+
+        Raises what `download` does, and :class:`TemporaryFolderUnwritable`.
+        """
+        return _open_file(self._whole.get(file.url, partial(self._fetch_whole, file)), file)
+
+    def _fetched_bytes(self, archive: Wheel | Sdist) -> bytes | None:
         """Return the whole archive where range requests have fetched all of it, as of a small one."""
         with self._lock:
-            open_archive = self._open.get(wheel)
+            open_archive = self._open.get(archive.url)
         if open_archive is None:
             return None
         with open_archive.lock:
@@ -135,17 +138,13 @@ class WheelReader:
                 return self._with_ranged_archive(wheel, read)
             except RangesRefused:
                 self._hosts_without_ranges.add(host)
-        try:
-            stream = regularfile.open_stream(self._whole.get(wheel, partial(self._fetch_whole, wheel)))
-        except OSError as error:
-            raise ArchiveUnreadable(wheel.filename, wheel.url, error.strerror or str(error)) from error
-        with stream, archive.open_zip(stream, wheel) as opened:
+        with self.open_whole(wheel) as stream, archive.open_zip(stream, wheel) as opened:
             return read(opened, None)
 
     def _with_ranged_archive(self, wheel: Wheel, read: Callable[[ZipFile, RangedFile | None], T]) -> T:
         with self._lock:
-            open_archive = self._open.setdefault(wheel, _OpenArchive())
-            self._open.move_to_end(wheel)
+            open_archive = self._open.setdefault(wheel.url, _OpenArchive())
+            self._open.move_to_end(wheel.url)
             if len(self._open) > _MAX_OPEN:
                 self._open.popitem(last=False)
         with open_archive.lock:
@@ -174,15 +173,23 @@ class WheelReader:
             raise SizeMismatch(wheel.url, stop - start, len(part.body))
         return part.body
 
-    def _fetch_whole(self, wheel: Wheel) -> Path:
-        path = local_path(wheel.url)
+    def _fetch_whole(self, file: Wheel | Sdist) -> Path:
+        path = local_path(file.url)
         if path is not None:
             return path
         try:
             folder = self._temporary.enter_context(temporary.make_temporary_folder())
-            whole = folder / "wheel"
+            whole = folder / "archive"
             with whole.open("w+b") as stream:
-                self.download(wheel, stream)
+                self.download(file, stream)
         except OSError as error:
             raise TemporaryFolderUnwritable(Path(tempfile.gettempdir()), error.strerror or str(error)) from error
         return whole
+
+
+def _open_file(path: Path, file: Wheel | Sdist) -> BinaryIO:
+    """Return a stream of the archive at *path*; raise `ArchiveUnreadable`."""
+    try:
+        return regularfile.open_stream(path)
+    except OSError as error:
+        raise ArchiveUnreadable(file.filename, file.url, error.strerror or str(error)) from error

@@ -79,6 +79,9 @@ def parse_line(text: str) -> Line:
 
 def parse_requirement(text: str) -> Requirement | DirectReference:
     """Parse a requirement, which may have a URL, or a path or URL without a name; raise `LineError`."""
+    if not _URL.match(text):
+        # As in pip: a semicolon without a marker. In a URL it may be a part of it.
+        text = text.removesuffix(";").rstrip()
     try:
         requirement = parsing.parse_requirement(text)
     except InvalidRequirement as error:

@@ -102,7 +102,9 @@ class ConflictExplainer:
                 return requirement.blocker.remedy
         newest = self._finder.newest_usable(conflict.name)
         if newest is None:
-            return "check --index-url and --extra-index-url"
+            rule = self._finder.inputs.hash_rules.get(conflict.name)
+            found = rule is not None and self._exists(conflict.name)
+            return "correct the hashes if you trust the files" if found else "check --index-url and --extra-index-url"
         if conflict.is_from_user or conflict.name in self._finder.inputs.limits:
             return f"require another version of {conflict.name}, or replace what packages require with --override"
         return f"replace that requirement with --override '{conflict.name}>={newest.version}'"
@@ -157,6 +159,12 @@ class ConflictExplainer:
         if newest is None:
             return f"the index has no version of {name} that can be used"
         return f"the newest that can be used is {newest.version}"
+
+    def _exists(self, name: NormalizedName) -> bool:
+        try:
+            return bool(self._finder.project_files(name).versions)
+        except ProjectNotFound:
+            return False
 
     def _versions(self, requirement: KeyRequirement) -> tuple[Version, ...]:
         try:

@@ -179,7 +179,8 @@ def _make_builder(source: Path, *, python: str, runner: object) -> ProjectBuilde
             warnings.simplefilter("ignore")
             return ProjectBuilder(source, python, **options)  # type: ignore[arg-type]  # The type is internal.
     except (BuildException, OSError, ValueError, RecursionError) as error:
-        raise BackendFailed([str(error)]) from error
+        # The folder is temporary: with its name, two notes about the same source would differ.
+        raise BackendFailed([str(error).replace(f"{source}{os.sep}", "")]) from error
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int | None:

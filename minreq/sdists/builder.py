@@ -31,7 +31,7 @@ from minreq.index.remotefile import FileFetcher
 from minreq.index.settings import IndexSettings
 from minreq.interpreter import Interpreter
 from minreq.model import Platform, Sdist, Wheel
-from minreq.requirements import RequirementsReader, UserRequirement
+from minreq.requirements import RequirementsReader, UserRequirement, applies
 from minreq.resolver import ResolverInput, resolve
 from minreq.sdists.backend import Backend, BackendFailed, open_backend, read_requirements
 from minreq.sdists.source import SourceRefused, copy_project, unpack_source
@@ -156,7 +156,7 @@ class SdistBuilder:
         required = tuple(
             UserRequirement(requirement=each, origin=origin)
             for each in map(_parse, texts)
-            if each.marker is None or each.marker.evaluate({**self.interpreter.platform.markers, "extra": ""})
+            if _applies(each, self.interpreter.platform)
         )
         if not required:
             return ()
@@ -229,6 +229,13 @@ def _parse(text: str) -> Requirement:
     if requirement.url is not None:
         raise BackendFailed([f"the build requires {requirement}; minreq builds with what an index has only"])
     return requirement
+
+
+def _applies(requirement: Requirement, host: Platform) -> bool:
+    try:
+        return applies(requirement.marker, [host.markers])
+    except ValueError as error:
+        raise BackendFailed([f"the build requires {str(requirement)!r}, and {error}"]) from error
 
 
 def _describe(isolation: Isolation) -> str:

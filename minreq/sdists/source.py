@@ -37,7 +37,9 @@ def unpack_source(archive: Path, folder: Path) -> Path:
         else:
             _unpack_tar(archive, folder)
     except _UNREADABLE as error:
-        raise SourceRefused(f"the archive cannot be unpacked: {str(error) or type(error).__name__}") from error
+        # tarfile adds a line for each method that it tried.
+        problem, *_ = str(error).splitlines() or [type(error).__name__]
+        raise SourceRefused(f"the archive cannot be unpacked: {problem.removesuffix(':')}") from error
     inside = [*folder.iterdir()]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() and not inside[0].is_symlink() else folder
 

@@ -25,6 +25,12 @@ class OncePerKey(Generic[K, V]):
             _run(work, result)
         return result.result()
 
+    def find(self, key: K) -> V | None:
+        """Return the result for *key*; ``None`` where there is none yet, or an error."""
+        with self._lock:
+            result = self._results.get(key)
+        return result.result() if result is not None and result.done() and result.exception() is None else None
+
     def start(self, key: K, work: Callable[[], V], executor: Executor) -> None:
         """Run *work* in the background, unless *key* has a result or a thread works on it."""
         with self._lock:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
-from installer.exceptions import InstallerError
+from installer.exceptions import InstallerError, InvalidWheelSource
 from installer.records import Hash, RecordEntry
 from installer.scripts import Script
 from installer.sources import WheelFile
@@ -74,8 +74,17 @@ def _install(archive: Path, destination: _HashingDestination, metadata_sha256: s
         KeyError,
         AssertionError,  # installer raises it for a RECORD with wrong columns.
     ) as error:
-        raise BrokenWheel(archive.name, str(error) or type(error).__name__) from error
+        raise BrokenWheel(archive.name, _describe(error)) from error
     return destination.hashes
+
+
+def _describe(error: Exception) -> str:
+    """Return what is wrong with the wheel; the texts of installer also have names of objects and of files."""
+    if isinstance(error, InvalidWheelSource):
+        return str(error.args[-1])
+    if isinstance(error, InstallerError) and (reason := getattr(error, "reason", None)):
+        return f"{reason}: {getattr(error, 'dist_info', '')}".removesuffix(": ")
+    return str(error) or type(error).__name__
 
 
 def read_record(tree: Path) -> Sequence[Sequence[str]]:
