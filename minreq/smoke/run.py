@@ -364,7 +364,8 @@ class Run:
         tail = os.pread(descriptor, _OUTPUT_TAIL_SIZE, begin)
         if state.inner_pid is not None:
             with contextlib.suppress(OSError):
-                tail += regularfile.read_end(self.run_folder.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
+                file = self.run_folder.errors_file(state.inner_pid)
+                tail += regularfile.read_end(file, _OUTPUT_TAIL_SIZE, below=self.run_folder.path)
         text = tail.decode("utf-8", "replace")
         return self._make_portable("\n".join(text.splitlines()[-_OUTPUT_TAIL_LINES:]) + "\n")
 
