@@ -208,7 +208,7 @@ class Run:
                 with state.clock.stop_clock():
                     return self._compile(message)
             if "record" in message:
-                state.records.append(messages.read_record(message))
+                state.add_record(messages.read_record(message))
                 return {}
             return self._answer_driver(state, message, is_own=is_own)
         except MessageRefused:
@@ -256,7 +256,7 @@ class Run:
             stage = messages.read_text(result, "stage")
             if not state.stages or state.stages.popleft() != stage:
                 raise MessageRefused("sent the result of a stage that it did not have to run")
-            records = [record for record in state.records if record.stage == stage]
+            records = state.take_records(stage)
             state.events.put(messages.read_result(stage, result, self._make_portable, records))
             return {"go": True}
         if "unsettled" in message:
