@@ -17,6 +17,7 @@ from lockkiller import ARGUMENTS, SCENARIO, find_damage, find_processes, kill_lo
 from simpleserver import ServerFeatures, serve
 
 from minreq.doctor import diagnose
+from minreq.smoke.isolation import SANDBOX_VARIABLE
 
 #: How often a lock is killed; the moments are the same each time, what happens then is not.
 KILLS = 6
@@ -114,6 +115,25 @@ def test_a_child_that_misbehaves_is_a_sentence(made: Project, tmp_path: Path, ch
     assert (again.status, again.err) == (0, "")
     assert "needed==1.0" in made.lock.read_text()
     assert "unused==1.0" not in made.lock.read_text()
+
+
+@pytest.mark.parametrize("isolation", ["", "hooks"])
+def test_no_link_in_the_place_of_what_a_child_printed_is_followed(made: Project, isolation: str) -> None:
+    """minreq shows the end of it: a link to a private file would put that on the terminal, and into logs of CI."""
+    secret = made.folder.parent / "secret"
+    secret.write_text("a private line")
+    (made.folder / "smoke.py").write_text(f"""import app, ctypes, glob, os
+(file,) = glob.glob(f"../hook/errors-{{os.getpid()}}")
+os.unlink(file)
+ctypes.CDLL(None).symlink({str(secret)!r}.encode(), file.encode())
+os._exit(3)""")
+    environment = {**made.environment(), SANDBOX_VARIABLE: isolation}
+    done = subprocess.run(
+        made.command(*ARGUMENTS), cwd=made.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "its process died" in done.stderr
+    assert "a private line" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import asyncio
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Awaitable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
@@ -18,7 +20,7 @@ import httpx
 import pytest
 import trustme
 
-from minreq.smoke.emulator import server
+from minreq.smoke.emulator import quota, server
 from minreq.smoke.emulator.__main__ import run_command
 from minreq.smoke.emulator.message import Request, Response, stream_response
 from minreq.smoke.emulator.recording import record_request
@@ -227,6 +229,48 @@ def test_what_is_no_request_is_refused(listeners: Listeners, data: bytes) -> Non
     assert not listeners.requests
 
 
+def test_a_body_in_many_chunks_is_limited(listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the sum of its chunks."""
+    monkeypatch.setattr(server, "_MAX_BODY_SIZE", 1000)
+    data = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"190\r\n" + bytes(0x190) + b"\r\n"
+    assert b"A body of 1200 bytes is too long." in raw(listeners, data + (b"190\r\n" + bytes(0x190) + b"\r\n") * 2)
+    assert not listeners.requests
+
+
+def test_bodies_at_the_same_time_are_limited(listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends too much is refused, and others are answered when the first is done."""
+    monkeypatch.setattr(quota, "MAX_HELD_SIZE", 1000)
+    head = b"POST / HTTP/1.1\r\nContent-Length: 800\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", listeners.ports["http"])) as first:
+        first.sendall(head + bytes(700))
+        while not listeners.quota._held:
+            time.sleep(0.01)
+        assert b"The emulator holds" in raw(listeners, head)
+        first.sendall(bytes(100))
+        assert first.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        while listeners.quota._held:
+            time.sleep(0.01)
+    assert raw(listeners, head + bytes(800)).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_what_is_recorded_is_limited(listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota, "MAX_RECORDED_SIZE", 10_000)
+    answers = raw(listeners, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+    assert answers.count(b"200 OK") == len(listeners.requests) == 7
+    assert answers.count(b"507 Insufficient Storage") == 13
+
+
+def test_connections_are_limited(listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MAX_CONNECTIONS", 2)
+    place = ("127.0.0.1", listeners.ports["http"])
+    with socket.create_connection(place) as first, socket.create_connection(place) as second:
+        for each in (first, second):
+            each.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert each.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        with socket.create_connection(place) as third, suppress(ConnectionError):
+            assert third.recv(65536) == b""
+
+
 def test_half_a_request_is_forgotten(listeners: Listeners) -> None:
     assert raw(listeners, b"POST / HTT") == b""
     assert raw(listeners, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf") == b""
@@ -272,6 +316,14 @@ def test_what_differs_in_every_run_is_recorded_by_name(sent: str, kept: str) -> 
 def test_body_that_is_no_text_is_recorded_by_its_digest() -> None:
     record = record_request(Request(method="POST", target="/", headers=(), body=b"\xff"), {})
     assert record["body"] == "sha256:a8100ae6aa1940d0b663bb31cd466142ebbdbd5187131b92d93818987832eb89"
+
+
+def test_a_long_body_is_recorded_by_its_digest_and_grows_by_no_boundary() -> None:
+    headers = (("content-type", "multipart/form-data; boundary=a"),)
+    record = record_request(Request(method="POST", target="/", headers=headers, body=b"a" * (2 << 20)), {})
+    assert str(record["body"]).startswith("sha256:")
+    record = record_request(Request(method="POST", target="/", headers=headers, body=b"aaa"), {})
+    assert record["body"] == "aaa"
 
 
 def test_commands_open_and_close_names(loop: Loop, context: ssl.SSLContext) -> None:

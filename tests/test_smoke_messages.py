@@ -86,6 +86,10 @@ BROKEN_RULES = {
     "result(loaded=[['a\\0', None]])": "whose 'path' is not",
     "LINK.request({'unsettled': []}); time.sleep(60)": "whose 'unsettled' is not",
     "LINK.request({'anything': 1}); time.sleep(60)": "that the protocol does not have",
+    "print('ab\\n' * 200_000)": "printed or logged more than 100,000 lines in one stage",
+    "result(errors='x' * (9 << 20))": "printed or logged more than 8 MiB in one stage",
+    "while True: LINK.request({'record': {'logs': ['x'] * 50_000}, 'stage': 's'})": "logged more in subprocesses",
+    "while True: LINK.request({'record': {'shown': ['x' * (3 << 20)]}, 'stage': 's'})": "logged more in subprocesses",
 }
 
 

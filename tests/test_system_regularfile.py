@@ -37,3 +37,19 @@ def test_other_files_raise_at_once(tmp_path: Path) -> None:
     for each in (tmp_path, tmp_path / "pipe", tmp_path / "nothing"):
         with pytest.raises(OSError, match=each.name):
             regularfile.read(each, 9)
+
+
+def test_no_link_is_followed_below_a_folder(tmp_path: Path) -> None:
+    """Neither at the end of a path nor on its way: a process that minreq does not trust writes there."""
+    inside, secret = tmp_path / "inside", tmp_path / "secret"
+    for folder in (inside / "folder", secret):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"content")
+    (inside / "link").symlink_to(secret / "file")
+    (inside / "way").symlink_to(secret)
+    os.mkfifo(inside / "pipe")
+    assert regularfile.read(inside / "folder" / "file", 99, below=inside) == b"content"
+    assert regularfile.read_end(inside / "folder" / "file", 4, below=inside) == b"tent"
+    for name in ("link", "way/file", "pipe", "folder", "nothing"):
+        with pytest.raises(OSError, match=name.partition("/")[0]):
+            regularfile.read(inside / name, 99, below=inside)

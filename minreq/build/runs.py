@@ -203,6 +203,6 @@ def time_first_import(setup: RunSetup, plan: Plan, paths: Sequence[Path]) -> flo
             process.kill()
             process.wait()
         try:
-            return None if status else float(regularfile.read_end(home / "output", _LINE_SIZE).split()[-1])
+            return None if status else float(regularfile.read_end(home / "output", _LINE_SIZE, below=home).split()[-1])
         except (OSError, ValueError, IndexError):
             return None

@@ -157,7 +157,7 @@ class Backend:
             raise BackendFailed([*self._lines, f"{hook} did not end within {_TIMEOUT:.0f} seconds"])
         if status:
             raise BackendFailed([*self._lines, f"{hook} ended with status {status}"])
-        answer = regularfile.read(own / "output.json", _MAX_ANSWER)
+        answer = regularfile.read(own / "output.json", _MAX_ANSWER, below=self.folder)
         Path(exchange, "output.json").write_bytes(answer)
 
     def _variables(self, extra: Mapping[str, str]) -> dict[str, str]:

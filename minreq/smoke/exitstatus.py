@@ -58,15 +58,15 @@ def read_exit_status(folder: Path, pid: int) -> int | None:
     """
     stop = time.monotonic() + LINE_TIMEOUT
     while True:
-        status = _read_line(folder / FILENAME, pid)
+        status = _read_line(folder, pid)
         if status is not None or time.monotonic() > stop:
             return status
         time.sleep(_POLL_INTERVAL)
 
 
-def _read_line(file: Path, pid: int) -> int | None:
+def _read_line(folder: Path, pid: int) -> int | None:
     try:
-        text = regularfile.read(file, _MAX_SIZE).decode("ascii", "replace")
+        text = regularfile.read(folder / FILENAME, _MAX_SIZE, below=folder).decode("ascii", "replace")
     except OSError:
         return None
     match = re.search(rf"^{pid} (-?\d{{1,3}})\n", text, re.MULTILINE)

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from minreq.model import Frame, Question, QuestionKind, Script, StageBehaviour
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.lines import MAX_VALUES, MessageRefused
-from minreq.smoke.results import StageResult, WorkerRecord
+from minreq.smoke.results import MAX_LINES, MAX_PRINTED, StageResult, WorkerRecord
 
 #: The child sends sixty.
 _MAX_FRAMES = 1000
@@ -72,6 +72,7 @@ def read_result(
 
     *make_portable* replaces what differs between machines in a text.
     """
+    _check_printed(message, records)
 
     def lines(key: str) -> tuple[str, ...]:
         of_workers = (line for record in records for line in record.lines.get(key, ()))
@@ -99,6 +100,18 @@ def read_result(
         opened_files=tuple(map(_check_path, _read_texts(message, "opened"))),
         loaded_files=tuple(_read_place(each, "loaded", is_path=True) for each in _read_list(message, "loaded")),
     )
+
+
+def _check_printed(message: Mapping[str, Any], records: Sequence[WorkerRecord]) -> None:
+    """Refuse a stage that printed too much: each line takes memory in every run, and stays in the evidence."""
+    texts = [read_text(message, key) for key in ("status", "output", "errors", "traceback")]
+    texts += [text for key in ("warnings", "logs", "exits", "connections") for text in _read_texts(message, key)]
+    size = sum(map(len, texts)) + sum(record.size for record in records)
+    lines = sum(text.count("\n") + 1 for text in texts) + sum(record.count for record in records)
+    if size > MAX_PRINTED:
+        raise MessageRefused(f"printed or logged more than {MAX_PRINTED >> 20} MiB in one stage")
+    if lines > MAX_LINES:
+        raise MessageRefused(f"printed or logged more than {MAX_LINES:,} lines in one stage")
 
 
 def read_record(message: Mapping[str, Any]) -> WorkerRecord:

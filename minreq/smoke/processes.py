@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName
 
 from minreq.smoke.clock import MAX_PAUSE, Clock
 from minreq.smoke.lines import MessageRefused
-from minreq.smoke.results import StageResult, WorkerRecord
+from minreq.smoke.results import MAX_LINES, MAX_PRINTED, StageResult, WorkerRecord
 
 #: The name of the first process.
 MAIN = "main"
@@ -69,10 +69,28 @@ class Process:
     has_ended: bool = False
     #: What its workers recorded.
     records: list[WorkerRecord] = field(default_factory=list)
+    _recorded_size: int = 0
+    _recorded_lines: int = 0
     #: What a fork at a miss did that it must not do.
     unsettled_reason: str = ""
     #: Why minreq has ended it, if it did.
     refusal: str = ""
+
+    def add_record(self, record: WorkerRecord) -> None:
+        """Keep *record* until the result of its stage arrives; refuse more than a stage may print."""
+        self.records.append(record)
+        self._recorded_size += record.size
+        self._recorded_lines += record.count
+        if self._recorded_size > MAX_PRINTED or self._recorded_lines > MAX_LINES:
+            raise MessageRefused("logged more in subprocesses than a stage may print")
+
+    def take_records(self, stage: str) -> list[WorkerRecord]:
+        """Return the records of *stage*, and keep them no longer."""
+        taken = [record for record in self.records if record.stage == stage]
+        self.records[:] = [record for record in self.records if record.stage != stage]
+        self._recorded_size -= sum(record.size for record in taken)
+        self._recorded_lines -= sum(record.count for record in taken)
+        return taken
 
     def wait_for_event(self, timeout: float) -> StageResult | Literal["death", "unsettled", "timeout"] | None:
         """Return what happens within *timeout* seconds, not counting those in which minreq works for the process."""

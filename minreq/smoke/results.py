@@ -10,6 +10,10 @@ from packaging.utils import NormalizedName
 
 from minreq.model import Frame, StageBehaviour
 
+#: Characters and lines of all that a stage prints, warns and logs. It is compared several times, and becomes evidence.
+MAX_PRINTED = 8 << 20
+MAX_LINES = 100_000
+
 #: What may end a stage before it sends a result.
 Interruption = Literal["timeout", "death", "unsettled"]
 
@@ -53,3 +57,13 @@ class WorkerRecord:
     stage: str
     #: By ``logs``, ``warnings``, ``exits`` and ``shown``.
     lines: Mapping[str, tuple[str, ...]]
+
+    @property
+    def size(self) -> int:
+        """The number of characters of all lines."""
+        return sum(len(line) for lines in self.lines.values() for line in lines)
+
+    @property
+    def count(self) -> int:
+        """The number of lines."""
+        return sum(map(len, self.lines.values()))

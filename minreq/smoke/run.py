@@ -208,7 +208,7 @@ class Run:
                 with state.clock.stop_clock():
                     return self._compile(message)
             if "record" in message:
-                state.records.append(messages.read_record(message))
+                state.add_record(messages.read_record(message))
                 return {}
             return self._answer_driver(state, message, is_own=is_own)
         except MessageRefused:
@@ -256,7 +256,7 @@ class Run:
             stage = messages.read_text(result, "stage")
             if not state.stages or state.stages.popleft() != stage:
                 raise MessageRefused("sent the result of a stage that it did not have to run")
-            records = [record for record in state.records if record.stage == stage]
+            records = state.take_records(stage)
             state.events.put(messages.read_result(stage, result, self._make_portable, records))
             return {"go": True}
         if "unsettled" in message:
@@ -364,7 +364,8 @@ class Run:
         tail = os.pread(descriptor, _OUTPUT_TAIL_SIZE, begin)
         if state.inner_pid is not None:
             with contextlib.suppress(OSError):
-                tail += regularfile.read_end(self.run_folder.errors_file(state.inner_pid), _OUTPUT_TAIL_SIZE)
+                file = self.run_folder.errors_file(state.inner_pid)
+                tail += regularfile.read_end(file, _OUTPUT_TAIL_SIZE, below=self.run_folder.path)
         text = tail.decode("utf-8", "replace")
         return self._make_portable("\n".join(text.splitlines()[-_OUTPUT_TAIL_LINES:]) + "\n")
 

@@ -14,14 +14,17 @@ from typing import BinaryIO
 _CHUNK = 1 << 20
 
 
-def read(path: Path, limit: int) -> bytes:
-    """Return the first *limit* bytes of a regular file; raise ``OSError`` for anything else; never wait."""
-    return _read(path, limit, from_end=False)
+def read(path: Path, limit: int, *, below: Path | None = None) -> bytes:
+    """Return the first *limit* bytes of a regular file; raise ``OSError`` for anything else; never wait.
+
+    Follow no link *below* this folder: a process that minreq does not trust may have put one there.
+    """
+    return _read(path, limit, below, from_end=False)
 
 
-def read_end(path: Path, limit: int) -> bytes:
+def read_end(path: Path, limit: int, *, below: Path | None = None) -> bytes:
     """Return the last *limit* bytes of a regular file; otherwise like `read`."""
-    return _read(path, limit, from_end=True)
+    return _read(path, limit, below, from_end=True)
 
 
 def read_whole(path: Path | str) -> bytes:
@@ -111,8 +114,24 @@ def _open(path: Path | str, flags: int = 0) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
 
 
-def _read(path: Path, limit: int, *, from_end: bool) -> bytes:
-    with open_stream(path) as stream:
+def _open_below(folder: Path, path: Path) -> BinaryIO:
+    """Open the regular file *path*; follow no link below *folder*."""
+    *parents, name = path.relative_to(folder).parts
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for part, flags in (*((each, os.O_DIRECTORY) for each in parents), (name, os.O_NONBLOCK)):
+        try:
+            inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        descriptor = inner
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _read(path: Path, limit: int, below: Path | None, *, from_end: bool) -> bytes:
+    with open_stream(path) if below is None else _open_below(below, path) as stream:
         if from_end:
             stream.seek(max(os.fstat(stream.fileno()).st_size - limit, 0))
         # One read of *limit* bytes would allocate all of them.

@@ -71,7 +71,8 @@ class TreeCompiler:
             )
             output: str = process.communicate("\n".join(lines))[0]
             if process.returncode:
-                last = regularfile.read_end(own / "errors", _ERROR_SIZE).decode("utf-8", "replace").strip().splitlines()
+                text = regularfile.read_end(own / "errors", _ERROR_SIZE, below=own).decode("utf-8", "replace")
+                last = text.strip().splitlines()
                 problem = last[-1] if last else f"status {process.returncode}"
                 raise PythonUnusable(str(self.python), f"it does not compile ({problem})")
         return output.splitlines()

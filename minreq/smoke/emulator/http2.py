@@ -21,6 +21,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 
 from minreq.smoke.emulator.message import Request, Response
+from minreq.smoke.emulator.quota import Quota, QuotaExceeded
 
 _READ_SIZE = 65536
 
@@ -40,13 +41,23 @@ async def serve_connection(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     answer: Callable[[Request], Response],
+    quota: Quota,
     max_body_size: int,
 ) -> None:
     """Answer the requests of one connection until the client closes it; a longer body resets its stream."""
     connection = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
     connection.initiate_connection()
-    server = _Connection(connection, answer, max_body_size)
+    server = _Connection(connection, answer, quota, max_body_size)
     writer.write(connection.data_to_send())
+    try:
+        await _receive_all(reader, writer, connection, server)
+    finally:
+        server.forget_streams()
+
+
+async def _receive_all(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: H2Connection, server: _Connection
+) -> None:
     while data := await reader.read(_READ_SIZE):
         try:
             ended = [not server.receive(event) for event in connection.receive_data(data)]
@@ -63,9 +74,12 @@ async def serve_connection(
 class _Connection:
     """The streams of one connection."""
 
-    def __init__(self, connection: H2Connection, answer: Callable[[Request], Response], max_body_size: int) -> None:
+    def __init__(
+        self, connection: H2Connection, answer: Callable[[Request], Response], quota: Quota, max_body_size: int
+    ) -> None:
         self._connection = connection
         self._answer = answer
+        self._quota = quota
         self._max_body_size = max_body_size
         self._streams: dict[int, _Stream] = {}
 
@@ -78,7 +92,7 @@ class _Connection:
         elif isinstance(event, StreamEnded):
             self._respond(event.stream_id)
         elif isinstance(event, StreamReset):
-            self._streams.pop(event.stream_id, None)
+            self._forget(event.stream_id)
         elif isinstance(event, WindowUpdated):
             for stream_id in [*self._streams]:
                 self._send_rest(stream_id)
@@ -89,10 +103,26 @@ class _Connection:
         stream = self._streams.get(event.stream_id)
         if stream is None:
             return
-        stream.body += event.data
-        if len(stream.body) > self._max_body_size:
-            del self._streams[event.stream_id]
+        try:
+            self._quota.hold(len(event.data))
+        except QuotaExceeded:
+            is_too_much = True
+        else:
+            stream.body += event.data
+            is_too_much = len(stream.body) > self._max_body_size
+        if is_too_much:
+            self._forget(event.stream_id)
             self._connection.reset_stream(event.stream_id, ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def forget_streams(self) -> None:
+        """Forget all streams: the connection is closed."""
+        for stream_id in [*self._streams]:
+            self._forget(stream_id)
+
+    def _forget(self, stream_id: int) -> None:
+        stream = self._streams.pop(stream_id, None)
+        if stream is not None:
+            self._quota.release(len(stream.body))
 
     def _respond(self, stream_id: int) -> None:
         stream = self._streams.get(stream_id)
@@ -120,7 +150,7 @@ class _Connection:
             self._connection.send_data(stream_id, bytes(stream.rest[:size]))
             del stream.rest[:size]
         self._connection.end_stream(stream_id)
-        del self._streams[stream_id]
+        self._forget(stream_id)
 
 
 def _make_request(stream: _Stream) -> Request:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from minreq.smoke.emulator.message import Request
 
@@ -19,7 +20,10 @@ _VOLATILE = (
 )
 
 #: The boundary between the parts of a form is random (RFC 2046, section 5.1.1).
-_BOUNDARY = re.compile(r'\bboundary="?([^";\s]+)')
+#: A shorter one is not random, and may be anywhere in the body.
+_BOUNDARY = re.compile(r'\bboundary="?([^";\s]{10,})')
+#: Bytes; of a longer body the digest is recorded.
+_MAX_TEXT_SIZE = 1 << 20
 
 #: botocore lists the features in use in the order of a set, which differs between runs.
 _FEATURES = re.compile(r"(?<= m/)[A-Za-z0-9+,-]+")
@@ -48,8 +52,8 @@ def record_request(request: Request, ports: Mapping[str, int]) -> dict[str, obje
 
 
 def _text(body: bytes) -> str:
-    """Return *body* if it is UTF-8, else its digest."""
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return f"sha256:{hashlib.sha256(body).hexdigest()}"
+    """Return *body* if it is UTF-8 and not too long, else its digest."""
+    if len(body) <= _MAX_TEXT_SIZE:
+        with suppress(UnicodeDecodeError):
+            return body.decode()
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"

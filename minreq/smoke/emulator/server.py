@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from minreq.smoke.emulator.message import Request, Response
+from minreq.smoke.emulator.quota import Quota, QuotaExceeded
 from minreq.smoke.emulator.recording import record_request
 
 #: Bytes. No smoke sends more; a longer body is refused, so that a mistake does not fill the memory.
 _MAX_BODY_SIZE = 64 * 1024 * 1024
+#: Connections under one name at a time; the process may have a thousand open files.
+_MAX_CONNECTIONS = 128
 
 #: The name that a client and this server agree on by ALPN (RFC 9113, section 3.1).
 HTTP2 = "h2"
@@ -35,6 +38,7 @@ class Listeners:
     http: asyncio.Server | None = None
     https: asyncio.Server | None = None
     requests: list[dict[str, object]] = field(default_factory=list)
+    quota: Quota = field(default_factory=Quota)
     _connections: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
@@ -57,6 +61,9 @@ class Listeners:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= _MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
         self._connections.add(writer)
         try:
             # A client may close its connection at any time, also in the middle of a handshake.
@@ -66,7 +73,7 @@ class Listeners:
                     # Few clients speak it, and the library takes longer to import than the whole emulator.
                     from minreq.smoke.emulator import http2  # noqa: PLC0415
 
-                    await http2.serve_connection(reader, writer, self._record_and_answer, _MAX_BODY_SIZE)
+                    await http2.serve_connection(reader, writer, self._record_and_answer, self.quota, _MAX_BODY_SIZE)
                 else:
                     await self._answer_requests(reader, writer)
         finally:
@@ -90,29 +97,62 @@ class Listeners:
             inner_writer.close()
 
     def _record_and_answer(self, request: Request) -> Response:
-        self.requests.append(record_request(request, self.ports))
         try:
+            record = record_request(request, self.ports)
+            self.quota.count_record([request.target, str(record["headers"]), str(record["body"])], len(request.headers))
+            self.requests.append(record)
             return self.handler(request)
+        except QuotaExceeded as error:
+            return Response(status=507, body=str(error).encode())
         except Exception as error:  # noqa: BLE001 - An error must not look like a lost connection.
             text = f"The emulator cannot answer {request.method} {request.target}: {error!r}"
             return Response(status=500, headers=(("content-type", "text/plain; charset=utf-8"),), body=text.encode())
 
     async def _answer_requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
+            body = _Body(self.quota)
             try:
-                request = await _read_request(reader, writer)
-            except _MalformedRequest as error:
+                request = await _read_request(reader, writer, body)
+                if request is None:
+                    return
+                if request.method == "CONNECT":
+                    await self._tunnel(request.target, reader, writer)
+                    return
+                keep = request.header("connection").lower() != "close"
+                await _write_response(writer, self._record_and_answer(request), keep=keep)
+                if not keep:
+                    return
+            except (_MalformedRequest, QuotaExceeded) as error:
                 await _write_response(writer, Response(status=400, body=str(error).encode()), keep=False)
                 return
-            if request is None:
-                return
-            if request.method == "CONNECT":
-                await self._tunnel(request.target, reader, writer)
-                return
-            keep = request.header("connection").lower() != "close"
-            await _write_response(writer, self._record_and_answer(request), keep=keep)
-            if not keep:
-                return
+            finally:
+                body.release()
+
+
+class _Body:
+    """The body of a request, while it is read and answered."""
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self._size = 0
+        self._parts: list[bytes] = []
+
+    async def read(self, reader: asyncio.StreamReader, size: int) -> None:
+        """Read the next *size* bytes of it."""
+        if size > _MAX_BODY_SIZE - self._size:
+            message = f"A body of {self._size + size} bytes is too long."
+            raise _MalformedRequest(message)
+        self._quota.hold(size)
+        self._size += size
+        self._parts.append(await reader.readexactly(size))
+
+    def content(self) -> bytes:
+        """Return what was read."""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def release(self) -> None:
+        """Count it as held no longer."""
+        self._quota.release(self._size)
 
 
 async def _copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,7 +164,7 @@ async def _copy_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         writer.write_eof()
 
 
-async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request | None:
+async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: _Body) -> Request | None:
     """Read the next request; return ``None`` where the client has closed the connection between two requests."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -145,32 +185,30 @@ async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     if request.header("expect").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await writer.drain()
-    body = await _read_body(reader, request)
-    return Request(method=method, target=target, headers=headers, body=body)
+    await _read_body(reader, request, body)
+    return Request(method=method, target=target, headers=headers, body=body.content())
 
 
-async def _read_body(reader: asyncio.StreamReader, request: Request) -> bytes:
-    """Read the body, by its length or chunked (RFC 9112, section 6)."""
+async def _read_body(reader: asyncio.StreamReader, request: Request, body: _Body) -> None:
+    """Read the *body*, by its length or chunked (RFC 9112, section 6)."""
     if request.header("transfer-encoding").lower() == "chunked":
-        parts = []
         while size := _parse_size((await reader.readline()).split(b";")[0], base=16):
-            parts.append(await reader.readexactly(size))
+            await body.read(reader, size)
             await reader.readexactly(2)
         while (await reader.readline()).strip():
             continue  # No provider uses trailers.
-        return b"".join(parts)
-    length = request.header("content-length")
-    return await reader.readexactly(_parse_size(length.encode(), base=10)) if length else b""
+    elif length := request.header("content-length"):
+        await body.read(reader, _parse_size(length.encode(), base=10))
 
 
 def _parse_size(text: bytes, *, base: int) -> int:
     try:
         size = int(text, base)
     except ValueError as error:
-        message = f"Not a length: {text!r}"
+        message = f"Not a length: {text[:80]!r}"
         raise _MalformedRequest(message) from error
-    if not 0 <= size <= _MAX_BODY_SIZE:
-        message = f"A body of {size} bytes is too long."
+    if size < 0:
+        message = f"A length below zero: {size}"
         raise _MalformedRequest(message)
     return size
 
