@@ -11,6 +11,7 @@ from pathlib import Path
 from minreq import interpreter as runtime
 from minreq.config import IndexOptions, VerifySettings
 from minreq.index.client import IndexClient
+from minreq.index.settings import IndexSettings
 from minreq.interpreter import Interpreter
 from minreq.lockfile.pinnedfiles import PinnedFileFinder
 from minreq.model import Lock
@@ -27,6 +28,7 @@ class Sources:
     """The index and the store of one verification."""
 
     index: IndexClient
+    index_settings: IndexSettings
     store: Store
     finder: PinnedFileFinder
     builder: SdistBuilder
@@ -60,7 +62,7 @@ def open_sources(
         )
         # A new store has no scratch folder yet.
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
-        yield Sources(index=index, store=store, finder=finder, builder=builder)
+        yield Sources(index=index, index_settings=index_settings, store=store, finder=finder, builder=builder)
 
 
 def _index_options(settings: VerifySettings, lock: Lock, interpreter: Interpreter, reporter: Reporter) -> IndexOptions:
