@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from minreq.exposure.command import Exposure
     from minreq.lockfile.difference import LockDifference
     from minreq.providers.needs import Measurement
-    from minreq.verify.against import FullComparison
+    from minreq.verify.comparison import FullComparison
     from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
 

@@ -3,76 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-
-from packaging.utils import NormalizedName
 
 from minreq import interpreter as runtime
 from minreq.config import VerifySettings
-from minreq.errors import NoTestPasses, SmokeFailed, SmokeTimedOut, SmokeUnusable
+from minreq.errors import InvalidOptions, NoTestPasses, SmokeFailed, SmokeTimedOut
 from minreq.lockfile import edits as edited
-from minreq.minimize.compare import describe, find_deviations
+from minreq.minimize.compare import Deviation, describe, find_deviations
 from minreq.minimize.noise import subtract_noise
-from minreq.model import Behaviour, Command, Lock
+from minreq.model import Behaviour, Command
 from minreq.profiles import planner
 from minreq.reporting import Reporter, Step
 from minreq.smoke.absentfile import explain_hidden_file, explain_read_only_file
 from minreq.task import fromlock
+from minreq.verify.causes import CauseFinder
 from minreq.verify.commandrun import CommandRun, run_command
+from minreq.verify.comparison import FullComparison
+from minreq.verify.deviations import describe_other_platform
 from minreq.verify.environments import ComparedEnvironment, ComparisonTask, Environments, FoundFiles, find_files
-from minreq.verify.missing import Miss, choose_misses
 from minreq.verify.outcomes import Outcome, RunOutcomes, find_differing
 from minreq.verify.sources import open_sources
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DifferingTest:
-    """A test that passes in one of the two environments alone."""
-
-    #: The node ID of pytest.
-    test: str
-    full: Outcome
-    locked: Outcome
-    #: What it missed on the lock, or probably did.
-    misses: tuple[Miss, ...] = ()
-    #: Whether it passes on the lock with what it missed; ``None``: not tried.
-    is_covered: bool | None = None
-    #: Features of the profile that keep what it missed, and that the lock was made without.
-    features: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FullComparison:
-    """What a command does with all declared distributions, and on the lock."""
-
-    lock: Lock
-    command: str
-    #: Numbers of distributions, without the tools.
-    declared: int
-    installed: int
-    #: Of commands that do not run pytest there are no tests.
-    full: RunOutcomes
-    locked: RunOutcomes
-    differing: tuple[DifferingTest, ...] = ()
-    #: Tests that pass now and then, in one of the environments or in both.
-    flaky: tuple[DifferingTest, ...] = ()
-    #: A sentence for each difference of a command that does not run pytest.
-    deviations: tuple[str, ...] = ()
-    #: Sentences on what is wrong with the lock itself.
-    faults: tuple[str, ...] = ()
-
-    @property
-    def is_pytest(self) -> bool:
-        """Whether the command runs pytest, so that its tests are compared one by one."""
-        return self.full.is_pytest
-
-    @property
-    def holds(self) -> bool:
-        """Whether the command does the same on the lock."""
-        return not (self.differing or self.deviations or self.faults)
+#: Further runs of tests that differ without a known cause: one that passes now and then seldom ends the same in all.
+_MAX_REPETITIONS = 3
 
 
 def compare_with_full(settings: VerifySettings, reporter: Reporter) -> FullComparison:
@@ -82,6 +39,8 @@ def compare_with_full(settings: VerifySettings, reporter: Reporter) -> FullCompa
     every other branch of ``MinreqError``.
     """
     task = _read_task(settings)
+    if place := describe_other_platform(task.lock, task.interpreter.platform):
+        reporter.note(place)
     with (
         open_sources(settings, task.lock, task.interpreter, reporter) as sources,
         ExitStack() as stack,
@@ -114,8 +73,44 @@ def _make_command(text: str) -> Command:
     try:
         program, *arguments = shlex.split(text)
     except ValueError as error:
-        raise SmokeUnusable(repr(text), f"it is no command line: {error}") from error
+        raise InvalidOptions([f"--against-full {text!r} is no command line: {error}"]) from error
     return Command(words=(Path(program).name, *arguments), folder=Path.cwd())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Repetition:
+    """Tells tests that differ from those that pass now and then."""
+
+    full: CommandRun
+    locked: CommandRun
+    #: Runs the given tests, or all, in both environments.
+    run: Callable[[Sequence[str] | None], tuple[RunOutcomes, RunOutcomes]]
+
+    def find_steady(self, tests: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """Return those of *tests* that end alone as they did, and those that do so together with all others.
+
+        A test may need what others leave behind. The second are looked for among the rest of the first.
+        """
+        alone = self._end_again(tests, tests)
+        others = [test for test in tests if test not in alone]
+        return alone, self._end_again(others, None) if others else frozenset()
+
+    def find_varying(self, tests: Sequence[str]) -> frozenset[str]:
+        """Return those of *tests* that end differently in further runs."""
+        left = tuple(tests)
+        for _ in range(_MAX_REPETITIONS):
+            steady = self._end_again(left, left) if left else frozenset()
+            left = tuple(test for test in left if test in steady)
+        return frozenset(tests).difference(left)
+
+    def _end_again(self, tests: Iterable[str], selected: Sequence[str] | None) -> frozenset[str]:
+        again = self.run(selected)
+        firsts = (self.full.outcomes, self.locked.outcomes)
+        return frozenset(
+            test
+            for test in tests
+            if all(first.find(test).passes == run.find(test).passes for first, run in zip(firsts, again, strict=True))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +134,18 @@ class _Comparer:
         with self.found.open_environments(joined=True) as environments:
             joined = self._run(environments.full)
             if _count_passing(joined) > _count_passing(full):
-                names = ", ".join(sorted(self.found.tools.shared))
-                self.reporter.note(
-                    f"more passes where the tools have no copies of {names} of their own; "
-                    "both environments have these now, so that no run shows whether the program needs them"
-                )
+                self._note_joined()
                 return self._compare(environments, joined)
         with self.found.open_environments() as environments:
             return self._compare(environments, full)
+
+    def _note_joined(self) -> None:
+        shared = self.found.tools.shared
+        hidden = sorted(shared - self.found.locked.names)
+        self.reporter.note(
+            f"more passes where the tools have no own copies of {', '.join(sorted(shared))}; they now use the program's"
+            + (f", so no run shows whether the program needs {', '.join(hidden)}" if hidden else "")
+        )
 
     def _run(self, environment: ComparedEnvironment, selected: Sequence[str] | None = None) -> CommandRun:
         self.reporter.began(Step.COMPARE, environment.label)
@@ -167,82 +166,53 @@ class _Comparer:
             faults=self.found.faults,
         )
         if not full.outcomes.is_pytest:
-            return replace(comparison, deviations=self._find_deviations(environments, full, locked))
+            return self._compare_behaviour(environments, full, locked, comparison)
         differing = find_differing(full.outcomes, locked.outcomes)
         if not differing:
             return comparison
-        steady = self._find_steady(environments, full, locked, differing)
-        tests = {test: self._explain(test, environments, full, locked) for test in differing}
-        found = self._try_covering(environments, [tests[test] for test in differing if test in steady])
-        flaky = tuple(tests[test] for test in differing if test not in steady)
-        return replace(comparison, differing=found, flaky=flaky)
-
-    def _find_deviations(self, environments: Environments, full: CommandRun, locked: CommandRun) -> tuple[str, ...]:
-        """Describe what a command that is not pytest does differently on the lock, and does so in a second run too."""
-        expected, seen = _behaviour(full), _behaviour(locked)
-        found = find_deviations(expected, seen)
-        if found:
-            noise = find_deviations(expected, _behaviour(self._run(environments.full)))
-            found = subtract_noise(found, noise, by_word=True)
-        if found:
-            again = find_deviations(expected, _behaviour(self._run(environments.locked)))
-            repeated = {(each.stage, each.what) for each in again}
-            found = tuple(each for each in found if (each.stage, each.what) in repeated)
-        return tuple(map(describe, found))
-
-    def _find_steady(
-        self, environments: Environments, full: CommandRun, locked: CommandRun, differing: Sequence[str]
-    ) -> frozenset[str]:
-        """Return those of *differing* that differ again: alone, or else together with all others."""
-        pairs = [(full, environments.full), (locked, environments.locked)]
-
-        def end_again(tests: Iterable[str], selected: Sequence[str] | None) -> frozenset[str]:
-            runs = [(first, self._run(environment, selected)) for first, environment in pairs]
-            return frozenset(
-                test
-                for test in tests
-                if all(first.outcomes.find(test).passes == run.outcomes.find(test).passes for first, run in runs)
-            )
-
-        steady = end_again(differing, differing)
-        others = [test for test in differing if test not in steady]
-        # A test may need what others leave behind.
-        return steady | end_again(others, None) if others else steady
-
-    def _explain(self, test: str, environments: Environments, full: CommandRun, locked: CommandRun) -> DifferingTest:
-        outcome = locked.outcomes.find(test)
-        misses = () if outcome.passes else choose_misses(test, outcome, locked.misses, environments.absent)
-        profile, lock = self._task.profile, self._task.lock
-        names = dict.fromkeys(miss.distribution for miss in misses)
-        features = [
-            feature
-            for name in names
-            for feature in (planner.features_that_keep(profile, lock.stages, name) if profile else ())
-        ]
-        return DifferingTest(
-            test=test,
-            full=full.outcomes.find(test),
-            locked=outcome,
-            misses=misses,
-            features=tuple(dict.fromkeys(features)),
+        repetition = _Repetition(full=full, locked=locked, run=partial(self._repeat, environments))
+        alone, together = repetition.find_steady(differing)
+        causes = CauseFinder(task=self._task, environments=environments, reporter=self.reporter)
+        tests = {test: causes.explain(test, full.outcomes.find(test), locked) for test in differing}
+        found = causes.try_covering([tests[test] for test in differing if test in alone | together])
+        unexplained = [each.test for each in found if not each.is_covered and each.test in alone]
+        varying = repetition.find_varying(unexplained)
+        return replace(
+            comparison,
+            differing=tuple(each for each in found if each.test not in varying),
+            flaky=tuple(tests[test] for test in differing if test not in alone | together or test in varying),
         )
 
-    def _try_covering(self, environments: Environments, tests: Sequence[DifferingTest]) -> tuple[DifferingTest, ...]:
-        """Run *tests* on the lock with all that they missed, and what that requires."""
-        requires = self._task.lock.resolution.requires
-        added: set[NormalizedName] = set()
-        waiting = [miss.distribution for each in tests for miss in each.misses]
-        while waiting:
-            name = waiting.pop()
-            if name in environments.absent.names and name not in added:
-                added.add(name)
-                waiting += requires.get(name, ())
-        if not added:
-            return tuple(tests)
-        run = self._run(environments.locked.with_added(added), [each.test for each in tests])
-        return tuple(
-            replace(each, is_covered=run.outcomes.find(each.test).passes) if each.misses else each for each in tests
+    def _compare_behaviour(
+        self, environments: Environments, full: CommandRun, locked: CommandRun, comparison: FullComparison
+    ) -> FullComparison:
+        """Return *comparison* with what a command that is not pytest does differently on the lock, in two runs."""
+        found = find_deviations(_behaviour(full), _behaviour(locked))
+        if not found:
+            return comparison
+        noise = find_deviations(_behaviour(full), _behaviour(self._run(environments.full)))
+
+        def find_beyond_noise(run: CommandRun) -> tuple[Deviation, ...]:
+            return subtract_noise(find_deviations(_behaviour(full), _behaviour(run)), noise, by_word=True)
+
+        def find_outcome(run: CommandRun, _command: str) -> Outcome:
+            beyond = find_beyond_noise(run)
+            missing = tuple((module, run.result.importers.get(module)) for module in run.result.missing_modules)
+            return Outcome(status="failed" if beyond else "passed", missing=missing)
+
+        again = {(each.stage, each.what) for each in find_beyond_noise(self._run(environments.locked))}
+        found = tuple(each for each in find_beyond_noise(locked) if (each.stage, each.what) in again)
+        if not found:
+            return comparison
+        causes = CauseFinder(
+            task=self._task, environments=environments, reporter=self.reporter, find_outcome=find_outcome
         )
+        command = causes.explain(comparison.command, Outcome(status="passed"), locked)
+        return replace(comparison, differing=causes.try_covering([command]), deviations=tuple(map(describe, found)))
+
+    def _repeat(self, environments: Environments, selected: Sequence[str] | None) -> tuple[RunOutcomes, RunOutcomes]:
+        full, locked = (self._run(each, selected) for each in (environments.full, environments.locked))
+        return full.outcomes, locked.outcomes
 
 
 def _check_full(run: CommandRun, task: ComparisonTask) -> None:
@@ -258,7 +228,7 @@ def _check_full(run: CommandRun, task: ComparisonTask) -> None:
         return
     if not _count_passing(run):
         first = next((each for each in (*run.outcomes.tests.items(), *run.outcomes.uncollected.items())), None)
-        why = f"{first[0]}: {first[1].text}" if first else status
+        why = f"{first[0]}: {first[1].text}" if first else run.outcomes.ending
         raise NoTestPasses(stage, len(run.outcomes.collected), why)
 
 

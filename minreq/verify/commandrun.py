@@ -67,13 +67,14 @@ def _run_once(
     plan = environment.runner.setup.plan
     with environment.start(recorder, () if absent is None else absent.shared) as run:
         (result,) = run_stages(run, plan, jobs=1)
-        name_file = _make_name_file(run, {str(script.file) for group in plan.groups for script in group.scripts})
-    is_early = result.ended_by != "itself" or not any(event.kind == "session" for event in recorder.events)
+        scripts = [script for group in plan.groups for script in group.scripts]
+        name_file = _make_name_file(run, {str(script.file) for script in scripts})
+        folders = {f"{script.folder}/" for script in scripts if script.folder is not None}
     outcomes = read_outcomes(
         recorder.events,
-        ending=result.behaviour.status if is_early or not result.passed else "",
+        ending=_describe_ending(result),
         name_file=name_file,
-        make_portable=run.path_map.make_output_portable,
+        make_portable=lambda text: run.path_map.make_output_portable(_without_folders(text, folders)),
     )
     misses = () if absent is None else find_misses(recorder.questions, absent, lock, name_file)
     return CommandRun(result=result, outcomes=outcomes, misses=misses)
@@ -90,3 +91,17 @@ def _make_name_file(run: Run, runners: Iterable[str]) -> NameFile:
         return None if name.startswith(STANDARD_LIBRARY) else name.removeprefix(_OWN_FOLDER)
 
     return name_file
+
+
+def _describe_ending(result: StageResult) -> str:
+    """Return how a run ended that may have ended before its end: in the last words of the command, if it has some."""
+    printed = [*result.behaviour.output, *result.behaviour.errors]
+    if result.ended_by != "itself" or not printed:
+        return result.behaviour.status
+    return next((words for line in reversed(printed) if (words := line.removeprefix("E ").strip())), "")
+
+
+def _without_folders(text: str, folders: Iterable[str]) -> str:
+    for folder in folders:
+        text = text.replace(folder, "")
+    return text

@@ -40,6 +40,11 @@ class AbsentDistributions:
         """The packages that have some of the modules, and others."""
         return tuple(sorted({parent for module in self.modules for parent in [*with_parents(module)][:-1]}))
 
+    def without(self, names: frozenset[NormalizedName]) -> AbsentDistributions:
+        """Return what is absent where *names* are there."""
+        modules = {module: name for module, name in self.modules.items() if name not in names}
+        return AbsentDistributions(modules=modules, names=self.names - names)
+
     def owner(self, module: str) -> NormalizedName | None:
         """Return the distribution that *module* is of, ``None`` for any other module."""
         return next((self.modules[name] for name in with_parents(module) if name in self.modules), None)
@@ -75,16 +80,25 @@ def find_misses(
             # What a tool imports for itself is no miss.
             continue
         is_declined = place is not None and (place.file, place.line, distribution) in declined
-        miss = Miss(distribution=distribution, module=question.name, frame=place, test=test, declined=is_declined)
+        module = distribution if question.need is QuestionKind.METADATA else question.name
+        miss = Miss(distribution=distribution, module=module, frame=place, test=test, declined=is_declined)
         found[miss] = None
     return tuple(found)
 
 
-def choose_misses(test: str, outcome: Outcome, misses: Iterable[Miss], absent: AbsentDistributions) -> tuple[Miss, ...]:
+def choose_misses(
+    test: str,
+    outcome: Outcome,
+    misses: Iterable[Miss],
+    absent: AbsentDistributions,
+    *,
+    only_own: bool = False,
+) -> tuple[Miss, ...]:
     """Return the misses that may be why *test* ended with *outcome*: the likeliest ones alone.
 
     These are what the failure itself names; else what the test, or the collection of its file, asked for; else what was
-    asked for anywhere, as by an import of an earlier test. What the trace declined at the same place comes last.
+    asked for anywhere, as by an import of an earlier test. What the trace declined at the same place comes last. With
+    *only_own* only the first two count.
     """
     misses = tuple(misses)
     around = {test, *nodes_around(test)}
@@ -95,13 +109,9 @@ def choose_misses(test: str, outcome: Outcome, misses: Iterable[Miss], absent: A
         for module, frame in outcome.missing
         if (distribution := absent.owner(module)) is not None
     ]
-    tiers = (
-        named,
-        [miss for miss in own if not miss.declined],
-        [miss for miss in misses if not miss.declined],
-        own,
-        misses,
-    )
+    tiers = [named, [miss for miss in own if not miss.declined]]
+    if not only_own:
+        tiers += [[miss for miss in misses if not miss.declined], own, [*misses]]
     found: dict[tuple[str, str], Miss] = {}
     for miss in next(filter(None, tiers), ()):
         found.setdefault((miss.distribution, miss.module), miss)

@@ -48,7 +48,7 @@ class RunOutcomes:
     tests: Mapping[str, Outcome] = field(default_factory=dict)
     #: By node ID: the files, classes and folders that could not be collected.
     uncollected: Mapping[str, Outcome] = field(default_factory=dict)
-    #: Why the run as a whole ended before its end, or did not begin; "" where it did.
+    #: How the run as a whole ended: why tests did not run, if some did not.
     ending: str = ""
 
     @property
@@ -56,11 +56,10 @@ class RunOutcomes:
         """The collected tests that did not run."""
         return tuple(test for test in self.collected if test not in self.tests)
 
-    @property
-    def counts(self) -> Mapping[Status, int]:
-        """How many tests ended in each way: the passed ones first, the others by name."""
+    def count(self, tests: Iterable[str]) -> Mapping[Status, int]:
+        """Return how many of *tests* ended in each way: the passed ones first, the others by name."""
         counts: dict[Status, int] = {"passed": 0}
-        for status in sorted(self.find(test).status for test in dict.fromkeys((*self.collected, *self.tests))):
+        for status in sorted(self.find(test).status for test in tests):
             counts[status] = counts.get(status, 0) + 1
         return counts
 
@@ -113,7 +112,7 @@ def read_outcomes(
     name_file: NameFile = lambda file: file,
     make_portable: Callable[[str], str] = lambda text: text,
 ) -> RunOutcomes:
-    """Return how the tests ended that *events* report; *ending* says why the run ended before its end, if it did.
+    """Return how the tests ended that *events* report; *ending* says how the run as a whole ended.
 
     *make_portable* returns a text without what depends on the machine.
 
@@ -140,7 +139,9 @@ def read_outcomes(
         if outcome := _outcome(parts, errors.get(test)):
             target[test] = outcome
     # What has begun and not ended, ended with its process; a teardown may hang after the test has passed.
-    tests.update((test, Outcome(status="interrupted", text=ending)) for test in begun)
+    for test in begun:
+        if test not in tests or tests[test].passes:
+            tests[test] = Outcome(status="interrupted", text=ending)
     return RunOutcomes(
         is_pytest=any(event.kind == "session" for event in events),
         collected=tuple(dict.fromkeys(test for event in events for test in event.tests)),
@@ -157,7 +158,7 @@ def _outcome(parts: Sequence[PytestEvent], error: PytestEvent | None) -> Outcome
         is_collection = failed.when == "collect"
         text = error.text if is_collection and error is not None and error.text else failed.text
         missing = () if error is None else error.missing
-        return Outcome(status="failed" if failed.when == "call" else "error", text=text, missing=missing)
+        return Outcome(status="error" if failed.when in {"setup", "teardown"} else "failed", text=text, missing=missing)
     skipped = next((part for part in parts if part.outcome == "skipped"), None)
     if skipped is not None:
         return Outcome(status="xfailed" if skipped.expected else "skipped", text=skipped.text)
@@ -167,5 +168,9 @@ def _outcome(parts: Sequence[PytestEvent], error: PytestEvent | None) -> Outcome
 
 def find_differing(full: RunOutcomes, locked: RunOutcomes) -> tuple[str, ...]:
     """Return the tests that pass in one of two runs alone, in the order of pytest."""
-    tests = dict.fromkeys((*full.collected, *full.tests, *locked.collected, *locked.tests))
-    return tuple(test for test in tests if full.find(test).passes != locked.find(test).passes)
+    return tuple(test for test in all_tests(full, locked) if full.find(test).passes != locked.find(test).passes)
+
+
+def all_tests(*runs: RunOutcomes) -> tuple[str, ...]:
+    """Return the tests that one of *runs* has, in the order of the first."""
+    return tuple(dict.fromkeys(test for run in runs for test in (*run.collected, *run.tests)))

@@ -5,8 +5,9 @@ The messages (a test is named by its node ID; so is a file, class or folder whil
     {"test": "session"}                                  pytest has begun
     {"test": "collected", "ids": [ID...]}                the tests that it is about to run
     {"test": "begin", "node": ID}  {"test": "end", "node": ID}
-    {"test": "report", "node": ID, "when": "collect"|"setup"|"call"|"teardown", "outcome": "passed"|"failed"|"skipped"...,
-     "expected": BOOL, "text": TEXT}                     "expected": the test is marked ``xfail``
+    {"test": "report", "node": ID, "when": "collect"|"setup"|"call"|"teardown",
+     "outcome": "passed"|"failed"|"skipped"..., "expected": BOOL, "text": TEXT}
+                                                         "expected": the test is marked ``xfail``
     {"test": "error", "node": ID, "text": TEXT, "missing": [[MODULE, [FILE, LINE, FUNCTION] or null]...]}
                                                          the failed imports that led to a failure
 
