@@ -68,7 +68,8 @@ from minreq.providers.needs import Measurement
 from minreq.reporting import Reporter
 from minreq.scan.usage import Usage
 from minreq.task import scan as scanning
-from minreq.verify import verify as verifying
+from minreq.verify import against as comparing, verify as verifying
+from minreq.verify.comparison import FullComparison
 from minreq.versions import Survey
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ __all__ = [
     "Explanation",
     "ExportResult",
     "Exposure",
+    "FullComparison",
     "IndexKeywords",
     "Lock",
     "LockDifference",
@@ -96,6 +98,7 @@ __all__ = [
     "analyze",
     "build",
     "check",
+    "compare_with_full",
     "diff",
     "explain",
     "export",
@@ -241,6 +244,25 @@ def verify(
     """
     values = {"lock": lock, "path": path, "smokes": smokes, "smoke_files": smoke_files, **options}
     return verifying.verify(_join(verify_settings, VerifySettings, values), reporter or Reporter())
+
+
+def compare_with_full(
+    command: str,
+    lock: _Path = DEFAULT_OUTPUT,
+    *,
+    path: _Path | None = None,
+    smoke_with: Iterable[_Requirement] = (),
+    reporter: Reporter | None = None,
+    **options: Unpack[RunKeywords],
+) -> FullComparison:
+    """Run *command* with all that the lock on disk declares, and on the lock; return how its tests differ.
+
+    ``FullComparison.holds`` is whether they do not. *smoke_with* are tools of the command, such as pytest; *path* and
+    ``python`` are those of `verify`.
+    """
+    values = {"lock": lock, "path": path, "against_full": command, "smoke_with": smoke_with, **options}
+    settings = _join(verify_settings, VerifySettings, values)
+    return comparing.compare_with_full(settings, reporter or Reporter())
 
 
 def explain(name: str, lock: _Path = DEFAULT_OUTPUT) -> Explanation:

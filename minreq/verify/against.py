@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from minreq import interpreter as runtime
 from minreq.config import VerifySettings
 from minreq.errors import InvalidOptions, NoTestPasses, SmokeFailed, SmokeTimedOut
@@ -30,6 +32,7 @@ from minreq.verify.sources import open_sources
 
 #: Further runs of tests that differ without a known cause: one that passes now and then seldom ends the same in all.
 _MAX_REPETITIONS = 3
+_PYTEST = canonicalize_name("pytest")
 
 
 def compare_with_full(settings: VerifySettings, reporter: Reporter) -> FullComparison:
@@ -78,11 +81,11 @@ def _make_command(text: str) -> Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Repetition:
+class Repetition:
     """Tells tests that differ from those that pass now and then."""
 
-    full: CommandRun
-    locked: CommandRun
+    full: RunOutcomes
+    locked: RunOutcomes
     #: Runs the given tests, or all, in both environments.
     run: Callable[[Sequence[str] | None], tuple[RunOutcomes, RunOutcomes]]
 
@@ -105,7 +108,7 @@ class _Repetition:
 
     def _end_again(self, tests: Iterable[str], selected: Sequence[str] | None) -> frozenset[str]:
         again = self.run(selected)
-        firsts = (self.full.outcomes, self.locked.outcomes)
+        firsts = (self.full, self.locked)
         return frozenset(
             test
             for test in tests
@@ -125,25 +128,32 @@ class _Comparer:
         return self.found.task
 
     def compare(self) -> FullComparison:
-        """Run, compare, and find what each differing test missed."""
+        """Run, compare, and find what each differing test missed.
+
+        A tool that replaces parts of what the program imports, such as a mock of its network, has to import the same.
+        So the tools get no copies of their own if more passes then, or if nothing passes on the lock: a test may import
+        a tool that the program declares too.
+        """
+        shared = self.found.tools.shared
         with self.found.open_environments() as environments:
             full = self._run(environments.full)
-            if not (self.found.tools.shared and _fails_somewhere(full)):
-                return self._compare(environments, full)
-        # A tool that replaces parts of what the program imports, such as a mock of its network, has to import the same.
+            if full.result.passed or not shared:
+                locked = self._run_locked(environments, full)
+                if _count_passing(locked) or not shared - self.found.locked.names:
+                    return self._compare(environments, full, locked)
         with self.found.open_environments(joined=True) as environments:
             joined = self._run(environments.full)
-            if _count_passing(joined) > _count_passing(full):
+            if _count_passing(joined) > _count_passing(full) or full.result.passed:
                 self._note_joined()
-                return self._compare(environments, joined)
+                return self._compare(environments, joined, self._run_locked(environments, joined))
         with self.found.open_environments() as environments:
-            return self._compare(environments, full)
+            return self._compare(environments, full, self._run_locked(environments, full))
 
     def _note_joined(self) -> None:
         shared = self.found.tools.shared
         hidden = sorted(shared - self.found.locked.names)
         self.reporter.note(
-            f"more passes where the tools have no own copies of {', '.join(sorted(shared))}; they now use the program's"
+            f"too little passes where the tools have copies of {', '.join(sorted(shared))}; they use the program's now"
             + (f", so no run shows whether the program needs {', '.join(hidden)}" if hidden else "")
         )
 
@@ -152,10 +162,17 @@ class _Comparer:
         is_full = environment.name == "full"
         return run_command(environment, self._task.lock, selected=selected, is_timeout_final=is_full)
 
-    def _compare(self, environments: Environments, full: CommandRun) -> FullComparison:
+    def _run_locked(self, environments: Environments, full: CommandRun) -> CommandRun:
+        """Run the command on the lock, and record what it misses; raise an error if it does not work at all."""
         _check_full(full, self._task)
+        absent = environments.absent
+        if full.outcomes.is_pytest and _PYTEST in absent.names - self.found.tools.names:
+            sentence = f"{self._task.settings.lock} has no pytest, so the command cannot run there"
+            raise InvalidOptions([f"{sentence}; add --smoke-with pytest"])
         self.reporter.began(Step.COMPARE, environments.locked.label)
-        locked = run_command(environments.locked, self._task.lock, absent=environments.absent)
+        return run_command(environments.locked, self._task.lock, absent=absent)
+
+    def _compare(self, environments: Environments, full: CommandRun, locked: CommandRun) -> FullComparison:
         comparison = FullComparison(
             lock=self._task.lock,
             command=self._task.settings.against_full or "",
@@ -170,7 +187,7 @@ class _Comparer:
         differing = find_differing(full.outcomes, locked.outcomes)
         if not differing:
             return comparison
-        repetition = _Repetition(full=full, locked=locked, run=partial(self._repeat, environments))
+        repetition = Repetition(full=full.outcomes, locked=locked.outcomes, run=partial(self._repeat, environments))
         alone, together = repetition.find_steady(differing)
         causes = CauseFinder(task=self._task, environments=environments, reporter=self.reporter)
         tests = {test: causes.explain(test, full.outcomes.find(test), locked) for test in differing}
@@ -230,10 +247,6 @@ def _check_full(run: CommandRun, task: ComparisonTask) -> None:
         first = next((each for each in (*run.outcomes.tests.items(), *run.outcomes.uncollected.items())), None)
         why = f"{first[0]}: {first[1].text}" if first else run.outcomes.ending
         raise NoTestPasses(stage, len(run.outcomes.collected), why)
-
-
-def _fails_somewhere(run: CommandRun) -> bool:
-    return not run.result.passed
 
 
 def _count_passing(run: CommandRun) -> int:

@@ -47,6 +47,11 @@ class LockTools:
         return replace(installation, candidates={**installation.candidates, **self.joined.candidates})
 
     @property
+    def names(self) -> frozenset[NormalizedName]:
+        """All tools."""
+        return frozenset(self.apart.candidates) | frozenset(self.joined.candidates)
+
+    @property
     def shared(self) -> frozenset[NormalizedName]:
         """The tools with a copy of their own that the program declares too."""
         return frozenset(self.apart.candidates.keys() & self.lock.resolution.pins.keys())
