@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def main() -> None:
             if not feature.default:
                 found = make_lock(options.root, provider.name, f"default,{feature.name}", others)
                 has_failed |= bool(found.error)
-                print(row(provider.name, feature.name, found, base.kept), flush=True)
+                print(row(provider.name, feature.name, found, base.kept, feature.keeps), flush=True)
     sys.exit(has_failed)
 
 
@@ -90,11 +90,13 @@ def make_lock(root: Requirement, provider: str, features: str, others: Sequence[
     )
 
 
-def row(provider: str, feature: str, lock: FeatureLock, base: Mapping[str, int]) -> str:
-    """Return a row of the table: what *lock* has beside *base*, or why there is none."""
+def row(provider: str, feature: str, lock: FeatureLock, base: Mapping[str, int], keeps: Collection[str] = ()) -> str:
+    """Return a row of the table: what *lock* has beside *base*, or why there is none; it should have *keeps*."""
     added = {name: size for name, size in lock.kept.items() if name not in base}
     names = lock.error or (", ".join(sorted(added)) if base else f"{len(added)} distributions") or "nothing"
     names += f"; {lock.skipped}" if lock.skipped else ""
+    lacking = sorted({*keeps} - lock.kept.keys()) if lock.kept else []
+    names += f"; without {', '.join(lacking)}, which the profile names" if lacking else ""
     return f"| {provider} | {feature} | {names} | {sum(added.values()):,} | {lock.seconds:.0f} |"
 
 

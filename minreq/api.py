@@ -17,9 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from packaging.requirements import Requirement
 
@@ -47,8 +46,7 @@ from minreq.config.exports import (
     export_settings,
 )
 from minreq.config.keywords import convert_keywords
-from minreq.config.levels import Bytecode, Level
-from minreq.config.options import Provided
+from minreq.config.keywordtypes import BuildKeywords, IndexKeywords, LockKeywords, RunKeywords
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
 from minreq.environment import EnvironmentStatus
@@ -68,7 +66,8 @@ from minreq.providers.needs import Measurement
 from minreq.reporting import Reporter
 from minreq.scan.usage import Usage
 from minreq.task import scan as scanning
-from minreq.verify import verify as verifying
+from minreq.verify import against as comparing, verify as verifying
+from minreq.verify.comparison import FullComparison
 from minreq.versions import Survey
 
 if TYPE_CHECKING:
@@ -83,6 +82,7 @@ __all__ = [
     "Explanation",
     "ExportResult",
     "Exposure",
+    "FullComparison",
     "IndexKeywords",
     "Lock",
     "LockDifference",
@@ -96,6 +96,7 @@ __all__ = [
     "analyze",
     "build",
     "check",
+    "compare_with_full",
     "diff",
     "explain",
     "export",
@@ -113,96 +114,6 @@ __all__ = [
 _Joined = TypeVar("_Joined")
 _Path: TypeAlias = "str | Path"
 _Requirement: TypeAlias = "str | Requirement"
-
-
-class IndexKeywords(TypedDict, total=False):
-    """Which index is asked, and how; by default as pip is configured."""
-
-    index_url: str
-    extra_index_urls: Iterable[str]
-    find_links: Iterable[_Path]
-    no_index: bool
-    index_strategy: str
-    offline: bool
-    cert: _Path
-    client_cert: _Path
-    trusted_hosts: Iterable[str]
-    only_binary: Iterable[str]
-    no_binary: Iterable[str]
-
-
-class RunKeywords(IndexKeywords, total=False):
-    """How the smoke runs, beside the index."""
-
-    #: A path, a command on ``PATH`` or a version.
-    python: _Path
-    jobs: int
-    #: Seconds.
-    timeout: float
-    require_sandbox: bool
-
-
-class LockKeywords(RunKeywords, total=False):
-    """What a lock is made of: the options of ``minreq lock``, by the fields of its settings."""
-
-    project: _Path
-    also: Iterable[_Requirement]
-    profiles: Iterable[_Path]
-    providers: Iterable[str]
-    features: Iterable[str]
-    smokes: Iterable[_Path]
-    smoke_files: Iterable[_Path]
-    smoke_with: Iterable[_Requirement]
-    scan: Iterable[_Path]
-    allow_unknown: bool
-    with_: Iterable[_Requirement]
-    whole: Iterable[_Requirement]
-    requirement_files: Iterable[_Path]
-    provided: Iterable[str | Provided]
-    include: Iterable[str]
-    exclude: Iterable[str]
-    allow_pth: Iterable[str]
-    constraints: Iterable[_Path]
-    overrides: Iterable[_Requirement]
-    exclude_newer: str | date
-    smallest: bool
-    portable: bool
-    settle: str
-    certify: bool
-    #: Bytes.
-    budget: int | str
-    upgrade: bool
-    upgrade_packages: Iterable[str]
-    check: bool
-    dry_run: bool
-    hashes: bool
-    annotate: bool
-    platforms: Iterable[str]
-    allow_unproven: bool
-
-
-class BuildKeywords(RunKeywords, total=False):
-    """What a build holds: the options of ``minreq build``, by the fields of its settings."""
-
-    slim: Level
-    bytecode: Bytecode
-    keep: Iterable[str]
-    drop: Iterable[str]
-    keep_services: Iterable[str]
-    scan: Iterable[_Path]
-    smokes: Iterable[_Path]
-    smoke_files: Iterable[_Path]
-    yes_traced: bool
-    html: _Path
-    layers: bool
-    #: Bytes.
-    max_zip: int | str
-    #: Bytes.
-    budget: int | str
-    #: Bytes.
-    reserve: int | str
-    platform: str
-    prefix: str
 
 
 def lock(
@@ -241,6 +152,25 @@ def verify(
     """
     values = {"lock": lock, "path": path, "smokes": smokes, "smoke_files": smoke_files, **options}
     return verifying.verify(_join(verify_settings, VerifySettings, values), reporter or Reporter())
+
+
+def compare_with_full(
+    command: str,
+    lock: _Path = DEFAULT_OUTPUT,
+    *,
+    path: _Path | None = None,
+    smoke_with: Iterable[_Requirement] = (),
+    reporter: Reporter | None = None,
+    **options: Unpack[RunKeywords],
+) -> FullComparison:
+    """Run *command* with all that the lock on disk declares, and on the lock; return how its tests differ.
+
+    ``FullComparison.holds`` is whether they do not. *smoke_with* are tools of the command, such as pytest; *path* and
+    ``python`` are those of `verify`.
+    """
+    values = {"lock": lock, "path": path, "against_full": command, "smoke_with": smoke_with, **options}
+    settings = _join(verify_settings, VerifySettings, values)
+    return comparing.compare_with_full(settings, reporter or Reporter())
 
 
 def explain(name: str, lock: _Path = DEFAULT_OUTPUT) -> Explanation:

@@ -20,7 +20,6 @@ from wheelhouse import Scenario, Wheelhouse
 
 from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
-from minreq.lock.smoketools import resolve_tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.minimize.select import loaded_files, request_evidence, select
@@ -29,6 +28,7 @@ from minreq.reporting import Reporter, Step
 from minreq.requirements import UserRequirement
 from minreq.resolver import ResolverInput, extend, resolve
 from minreq.source.imports import StaticImportFinder
+from minreq.task.smoketools import resolve_tools
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
 

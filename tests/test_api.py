@@ -109,6 +109,8 @@ def test_a_scan_and_its_progress(tmp_path: Path) -> None:
         pytest.param(lambda: ANY.lock(providers=["openai"], platforms=["moon"]), "moon", id="platform"),
         pytest.param(lambda: ANY.read(3j), "path: 3j has the type complex", id="path"),
         pytest.param(lambda: ANY.verify(Path("no.txt")), "no lock at no.txt", id="no-lock"),
+        pytest.param(lambda: ANY.compare_with_full(" "), "--against-full needs a command line", id="no-command"),
+        pytest.param(lambda: ANY.compare_with_full(3j), "against_full: 3j has the type", id="command"),
         pytest.param(lambda: ANY.export("zip"), "form: 'zip' is not one of pylock", id="format"),
         pytest.param(lambda: ANY.export(["uv"]), "form: ['uv'] is not one of pylock", id="unhashable-format"),
         pytest.param(lambda: ANY.build("a.zip", slim="all"), "slim: 'all' is not one of", id="level"),
@@ -136,11 +138,17 @@ def test_wrong_values(call: Any, sentence: str, tmp_path: Path, monkeypatch: pyt
     [
         (api.lock, api.LockKeywords, Settings, {"by_feature"}),
         (api.build, api.BuildKeywords, BuildSettings, set()),
-        (api.verify, api.RunKeywords, VerifySettings, {"interpreter"}),
+        (api.verify, api.RunKeywords, VerifySettings, {"interpreter", "against_full", "smoke_with"}),
+        (
+            api.compare_with_full,
+            api.RunKeywords,
+            VerifySettings,
+            {"interpreter", "smokes", "smoke_files", "against_full"},
+        ),
     ],
 )
 def test_keywords_are_the_options(function: Any, keywords: Any, settings: Any, not_taken: set[str]) -> None:
     """A new option is an argument, too; a type checker knows all of them."""
-    named = set(inspect.signature(function).parameters) - {"options", "reporter"}
+    named = set(inspect.signature(function).parameters) - {"options", "reporter", "command"}
     known = {each.name for kind in (settings, IndexOptions) for each in dataclasses.fields(kind)}
     assert named | set(keywords.__annotations__) | not_taken | {"index", "cache_dir"} == known | {"index", "cache_dir"}

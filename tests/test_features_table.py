@@ -17,6 +17,9 @@ def test_rows() -> None:
     more = FeatureLock(kept={"a": 5, "b": 1000, "c": 7}, seconds=2.0, skipped="near/more: old")
     assert row("near", "default", base, {}) == "| near | default | 1 distributions | 5 | 1 |"
     assert row("near", "more", more, base.kept) == "| near | more | b, c; near/more: old | 1,007 | 2 |"
+    assert row("near", "more", more, base.kept, {"b", "d"}).endswith(
+        "b, c; near/more: old; without d, which the profile names | 1,007 | 2 |"
+    )
     assert row("near", "same", base, base.kept) == "| near | same | nothing | 0 | 1 |"
 
 

@@ -138,6 +138,8 @@ TESTED = {
     ("lock", "--misses"): "test_trust.py",
     ("lock", "--html"): "test_cli_lockpage.py",
     ("verify", "--export-smoke"): "test_verify.py",
+    ("verify", "--against-full"): "test_verify_against.py",
+    ("verify", "--smoke-with"): "test_verify_against.py",
     ("explain", "--tree"): "test_trust.py",
     ("exposure", "--fail-on"): "test_trust.py",
     ("versions", "--trace"): "test_versions.py",

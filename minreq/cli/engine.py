@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minreq.exposure.command import Exposure
     from minreq.lockfile.difference import LockDifference
     from minreq.providers.needs import FeatureAddition, Measurement
+    from minreq.verify.comparison import FullComparison
     from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
 
@@ -78,6 +79,14 @@ class Engine:
 
         heap.limit_fragmentation()
         return verifying.verify(settings, reporter)
+
+    def compare_with_full(self, settings: VerifySettings, reporter: Reporter) -> FullComparison:
+        """Run a command with all that the lock on disk declares, and on the lock, and compare."""
+        from minreq.system import heap  # noqa: PLC0415 # Late, see the class.
+        from minreq.verify import against  # noqa: PLC0415 # Late, see the class.
+
+        heap.limit_fragmentation()
+        return against.compare_with_full(settings, reporter)
 
     def explain(self, lock: Path, name: str) -> tuple[Lock, Explanation]:
         """Read the evidence beside *lock*; return it, and the explanation of *name*."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from minreq.cli import output
+from minreq.cli import comparisonview, output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -17,9 +17,10 @@ from minreq.cli.options import (
     index_options,
     run_options,
 )
-from minreq.cli.report import Report, pass_report
+from minreq.cli.report import Report, after_result, pass_report
 from minreq.cli.text import pluralize
 from minreq.config.settings import VerifySettings, verify_settings
+from minreq.errors import InvalidOptions, ProofFailed
 
 _EXAMPLES = """\
 Examples:
@@ -27,6 +28,7 @@ Examples:
   minreq verify requirements-minimal.txt
   minreq verify --path build/function.zip
   minreq verify --python .venv/bin/python
+  minreq verify --against-full 'pytest -q tests' --smoke-with pytest
   minreq verify --export-smoke canary.py
 """
 
@@ -40,6 +42,14 @@ def _artifact_options(function: Function) -> Function:
         ),
         group.declare(
             "--python", metavar="EXE", help="The interpreter of an environment that another tool made from the lock."
+        ),
+        group.declare(
+            "--against-full",
+            metavar="COMMAND",
+            help="Run no smoke; run COMMAND with all declared distributions and on the lock, and compare each test.",
+        ),
+        group.option(
+            "smoke-with", "A tool of that COMMAND: pytest. Default: the tools of the lock's smoke.", metavar="REQ"
         ),
         group.declare(
             "--export-smoke",
@@ -67,12 +77,34 @@ def command(engine: Engine, /, *, report: Report, script: Path | None, **flags: 
     """
     settings = report.settings(verify_settings, flags)
     if script is not None:
+        if settings.against_full is not None:
+            raise InvalidOptions(["--export-smoke runs nothing, and --against-full runs a command; give one"])
         _export(engine, settings, script, report)
+        return
+    if settings.against_full is not None:
+        _compare(engine, settings, report)
         return
     with report.show_progress() as progress:
         lock = engine.verify(settings, progress)
         progress.finish([f"{settings.lock} holds: {pluralize(len(lock.selection.kept), 'distribution')}, verified"])
     report.print_result(lambda: {"lock": settings.lock.as_posix(), "holds": True, "stages": list(lock.stages)})
+
+
+def _compare(engine: Engine, settings: VerifySettings, report: Report) -> None:
+    """Run the command of *settings* in both environments, and report which tests differ."""
+    with report.show_progress() as progress:
+        comparison = engine.compare_with_full(settings, progress)
+        for sentence in comparisonview.format_notes(comparison):
+            progress.note(sentence)
+        holds = f"{settings.lock} holds: {comparisonview.summarize(comparison)}"
+        progress.finish([holds] if comparison.holds else [])
+    report.print_result(
+        lambda: comparisonview.to_json_data(comparison, settings.lock.as_posix()),
+        comparisonview.format_lines(comparison),
+    )
+    if not comparison.holds:
+        with after_result():
+            raise ProofFailed(str(settings.lock), list(comparisonview.list_reasons(comparison)))
 
 
 def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "artifacts",
     "exports",
     "keywords",
+    "keywordtypes",
     "levels",
     "options",
     "paths",

@@ -22,6 +22,7 @@ _TEXTS = (str, Path, Requirement, Version, Provided, date, int, float)
 _OTHERS = (
     Option(name="lock", field="lock", convert=parse_path),
     Option(name="path", field="path", convert=parse_path),
+    Option(name="against-full", field="against_full"),
     Option(name="interpreter", field="interpreter"),
     Option(name="environment", field="environment"),
     Option(name="last", field="last", convert=parse_count),

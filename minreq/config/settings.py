@@ -128,6 +128,10 @@ class VerifySettings:
     python: str | None = None
     #: The interpreter of a new environment; ``None``: the one that runs minreq.
     interpreter: str | None = None
+    #: A command line to run with all declared distributions, and on the lock: ``pytest -q tests``.
+    against_full: str | None = None
+    #: Tools of that command; empty: those of the smoke of the lock.
+    smoke_with: tuple[Requirement, ...] = ()
     #: The new places of smoke scripts that were moved.
     smokes: tuple[Path, ...] = ()
     #: The new places of files of the smoke that were moved.
@@ -209,13 +213,17 @@ def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Veri
     """Join *flags* and *config* as ``lock_settings`` does. The default of the lock is the configured output."""
     shared = {
         name: config[name]
-        for name in (*INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes", "smoke_files")
+        for name in (*INDEX_FIELDS, "jobs", "timeout", "require_sandbox", "smokes", "smoke_files", "smoke_with")
         if name in config
     }
     defaults = {"lock": config.get("output", DEFAULT_OUTPUT), "interpreter": config.get("python")}
     index, values = merge(flags, {**defaults, **shared})
     if "path" in values and "python" in values:
         raise InvalidOptions(["--path and --python name two things to verify; give one"])
+    if flags.get("smoke_with") and "against_full" not in values:
+        raise InvalidOptions(["--smoke-with names tools for the command of --against-full; name the command too"])
+    if not values.get("against_full", "pytest").strip():
+        raise InvalidOptions(["--against-full needs a command line, such as 'pytest -q tests'"])
     return VerifySettings(index=index, **values)
 
 

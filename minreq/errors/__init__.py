@@ -111,6 +111,7 @@ from minreq.errors.smokes import (
     EmulatorStopped as EmulatorStopped,
     ExcludedIsNeeded as ExcludedIsNeeded,
     ModuleNotDeclared as ModuleNotDeclared,
+    NoTestPasses as NoTestPasses,
     SandboxMissing as SandboxMissing,
     SmokeFailed as SmokeFailed,
     SmokeNotDeterministic as SmokeNotDeterministic,

@@ -61,6 +61,24 @@ class SmokeTimedOut(BaselineFailure):
         return f"{problem}; repair it, or set a longer --timeout"
 
 
+class NoTestPasses(BaselineFailure):
+    """No test of a command of pytest passes with all declared distributions, so there is nothing to compare."""
+
+    reason = "no-test-passes"
+
+    def __init__(self, command: str, collected: int, why: str) -> None:
+        super().__init__(command, collected, why)
+        self.command, self.collected, self.why = command, collected, why
+
+    def __str__(self) -> str:
+        tests = f"none of {self.collected} tests passes" if self.collected else "pytest finds no test"
+        why = " ".join(self.why.splitlines())
+        return (
+            f"{self.command}: {tests} with all declared distributions installed: {why}; repair the tests or the "
+            "command, or name what the tests import with --smoke-with"
+        )
+
+
 class SmokeNotDeterministic(NegativeAnswer):
     """Two runs of the smoke on one set behave differently."""
 

@@ -13,10 +13,9 @@ from minreq.config import Settings
 from minreq.errors import BaselineFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lock import resolve, smoketools
+from minreq.lock import resolve
 from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
-from minreq.lock.smoketools import Tools
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.prefetch import Prefetcher, precompile
@@ -26,7 +25,9 @@ from minreq.minimize.select import loaded_files, request_evidence, select
 from minreq.model import Certificate, Lock, Resolution, Selection
 from minreq.reporting import Reporter
 from minreq.resolver import ResolverInput
+from minreq.task import smoketools
 from minreq.task.resolverinput import provider_requirements
+from minreq.task.smoketools import Tools
 from minreq.task.task import Task, check_script_names
 from minreq.wheels import rules
 from minreq.wheels.closure import Closure

@@ -13,14 +13,14 @@ from minreq.errors import IndexFailure, ResolutionFailure
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lock import smoketools
-from minreq.lock.smoketools import Extend, Tools
 from minreq.model import Candidate, Resolution
 from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter, Step
 from minreq.resolver import ResolverInput, extend, resolve
 from minreq.source.imports import StaticImportFinder
+from minreq.task import smoketools
 from minreq.task.resolverinput import make_resolver_input
+from minreq.task.smoketools import Extend, Tools
 from minreq.task.task import Task, read_previous_lock
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store

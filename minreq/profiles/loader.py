@@ -53,6 +53,8 @@ class Feature:
     default: bool
     #: Added to the closure when the feature runs; kept only if the smoke needs them.
     requirements: tuple[Requirement, ...]
+    #: What a lock keeps for this feature and mostly for no other.
+    keeps: frozenset[NormalizedName]
     #: Apply to every provider.
     limitations: tuple[Limitation, ...]
 
@@ -214,6 +216,7 @@ def _feature(name: str, table: Table, folder: Path) -> Feature:
         calls=table.string("calls"),
         default=table.boolean("default", default=True),
         requirements=_requirements(table, "requirements"),
+        keeps=frozenset(map(canonicalize_name, table.strings("keeps"))),
         limitations=tuple(_limitations(table)),
     )
     table.refuse_unknown_keys()

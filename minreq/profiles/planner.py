@@ -27,6 +27,8 @@ DEFAULT = "default"
 _EMULATOR_VARIABLES: Mapping[str, str] = {"MINREQ_HTTP": "{http}", "MINREQ_HTTPS": "{https}"}
 #: A command runs in the user's folder, several times at once, so pytest must not write its cache there.
 _COMMAND_VARIABLES: Mapping[str, str] = {**_EMULATOR_VARIABLES, "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+#: The same, and the plug-in that reports each test; a run without it does not have the module.
+_TESTING_VARIABLES = {**_COMMAND_VARIABLES, "PYTEST_ADDOPTS": "-p no:cacheprovider -p _minreq_pytest_plugin"}
 #: The scripts that run a command line, and that import a distribution.
 _COMMAND_SCRIPT = Path(__file__).parent / "commands" / "smoke_command.py"
 _INCLUDED_SCRIPT = Path(__file__).parent / "commands" / "smoke_included.py"
@@ -80,6 +82,19 @@ def _included_groups(included: Iterable[NormalizedName]) -> Iterator[Group]:
         yield Group(name=script.stage, scripts=(script,))
 
 
+def make_command_plan(command: Command, environment: Mapping[str, str]) -> Plan:
+    """Return the plan that runs *command* alone, with a plug-in for pytest that reports each test."""
+    stage = shlex.join(command.words)
+    script = Script(
+        stage=stage,
+        file=_COMMAND_SCRIPT,
+        environment=_TESTING_VARIABLES,
+        arguments=(str(command.folder), *command.words),
+        folder=command.folder,
+    )
+    return Plan(environment=environment, first=None, groups=(Group(name=stage, scripts=(script,)),))
+
+
 def extra_requirements(
     profile: Profile, root: NormalizedName, providers: Sequence[str], features: Sequence[str] | None
 ) -> tuple[Requirement, ...]:
@@ -113,6 +128,12 @@ def features_not_run(profile: Profile, stages: Iterable[str]) -> tuple[str, ...]
             run.add(feature)
             found |= {each.name for each in supported_features(profile, known[name])}
     return tuple(sorted(found - run))
+
+
+def features_that_keep(profile: Profile, stages: Iterable[str], distribution: NormalizedName) -> tuple[str, ...]:
+    """Return the features that keep *distribution* in a lock, and that none of *stages* runs; sorted."""
+    keeping = {each.name for each in profile.features if distribution in each.keeps}
+    return tuple(name for name in features_not_run(profile, stages) if name in keeping)
 
 
 def _all_features(profile: Profile, providers: Sequence[str]) -> list[Feature]:

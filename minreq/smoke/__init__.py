@@ -11,6 +11,7 @@ __all__ = [
     "machinefiles",
     "paths",
     "plainrun",
+    "pytestevents",
     "results",
     "run",
     "runfolder",

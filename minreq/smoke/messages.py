@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from minreq.model import Frame, Question, QuestionKind, Script, StageBehaviour
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.lines import MAX_VALUES, MessageRefused
+from minreq.smoke.pytestevents import PytestEvent
 from minreq.smoke.results import MAX_LINES, MAX_PRINTED, StageResult, WorkerRecord
 
 #: The child sends sixty.
@@ -121,6 +122,29 @@ def read_record(message: Mapping[str, Any]) -> WorkerRecord:
         stage=read_text(message, "stage"),
         lines={key: _read_texts(record, key) for key in _RECORD_KEYS if key in record},
     )
+
+
+def read_pytest_event(message: Mapping[str, Any]) -> PytestEvent:
+    """Read what the plug-in for pytest reports."""
+    kind = read_text(message, "test")
+    if kind not in {"session", "collected", "begin", "end", "report", "error"}:
+        raise MessageRefused("sent a message about a test that the protocol does not have")
+    is_report, is_error = kind == "report", kind == "error"
+    return PytestEvent(
+        kind=kind,
+        test=read_text(message, "node") if kind not in {"session", "collected"} else "",
+        tests=_read_texts(message, "ids") if kind == "collected" else (),
+        when=read_text(message, "when") if is_report else "",
+        outcome=read_text(message, "outcome") if is_report else "",
+        expected=is_report and message.get("expected") is True,
+        text=read_text(message, "text") if is_report or is_error else "",
+        missing=tuple(_read_place(each, "missing") for each in _read_list(message, "missing")) if is_error else (),
+    )
+
+
+def read_asking_test(message: Mapping[str, Any]) -> str:
+    """Return the test of pytest that a question belongs to, "" where none ran."""
+    return read_text(message, "test")
 
 
 def _without_shown(errors: str, records: Iterable[WorkerRecord]) -> str:

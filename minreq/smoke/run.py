@@ -24,6 +24,7 @@ from minreq.smoke.answers import QuestionHandler
 from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable, end_launched, wait_for_launched
+from minreq.smoke.pytestevents import PytestRecorder
 from minreq.smoke.results import StageResult, interrupted_result
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
@@ -60,7 +61,7 @@ class Run:
     *paths* are importable from the start, and the environment has what is *installed*. The *handler* answers the
     questions for everything else; without a handler there are no questions, and what is missing is missing. *max_forks*
     is the number of forks at misses that run at a time. With *record_opens* the results name the files that each stage
-    opens.
+    opens. The *recorder* gets what pytest reports, and the questions.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Run:
         seed: int = 0,
         max_forks: int = 1,
         record_opens: bool = False,
+        recorder: PytestRecorder | None = None,
     ) -> None:
         self._setup = setup
         self._name = name
@@ -84,6 +86,7 @@ class Run:
         self._shared = shared
         self._seed = seed
         self._record_opens = record_opens
+        self._recorder = recorder
         self._processes = ProcessTable()
         self._fork_slots = threading.Semaphore(max(max_forks, 1))
         self._error: Exception | None = None
@@ -104,7 +107,7 @@ class Run:
         readable = [each for path in folders for each in {path, path.resolve()}]
         run_folder.prepare(
             paths=self._paths,
-            asks=self._handler is not None,
+            asks=self._handler is not None or (self._recorder is not None and self._recorder.asks),
             shared=self._shared,
             authority=setup.emulator.authority,
             folders=setup.isolation.folders_for_hooks(writable=run_folder.path, readable=readable),
@@ -115,6 +118,7 @@ class Run:
             tools=None if setup.tools is None else self._configure_tools(setup.tools),
             files=setup.plan.files,
             fast_clock=setup.fast_clock,
+            tests=None if self._recorder is None else self._recorder.configure(),
         )
         if setup.plan.first is not None:
             self._first_script = self._open_emulator(MAIN, setup.plan.first)
@@ -210,6 +214,9 @@ class Run:
             if "record" in message:
                 state.add_record(messages.read_record(message))
                 return {}
+            if "test" in message and self._recorder is not None:
+                self._recorder.add_event(messages.read_pytest_event(message))
+                return {}
             return self._answer_driver(state, message, is_own=is_own)
         except MessageRefused:
             raise
@@ -276,6 +283,8 @@ class Run:
 
     def _answer_question(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         question = messages.read_question(message)
+        if self._recorder is not None:
+            self._recorder.add_question(question, test=messages.read_asking_test(message))
         if self._handler is None:
             return {"answer": "unknown"}
         owners = tuple(self.path_map.owner_of(frame.file) for frame in question.frames)

@@ -14,7 +14,7 @@ from minreq.smoke.environment import Environment, Installed, MergedFolder
 from minreq.system.temporary import TemporaryFolder
 
 #: The version of the protocol; the child refuses any other than its own.
-PROTOCOL = 4
+PROTOCOL = 5
 
 #: The names of the child's files begin so.
 _CHILD_PREFIX = "_minreq_"
@@ -78,6 +78,7 @@ class RunFolder:
         tools: Mapping[str, object] | None = None,
         files: Mapping[str, Path] = _NO_FILES,
         fast_clock: bool = False,
+        tests: Mapping[str, object] | None = None,
     ) -> None:
         """Write the environment; if that fails, as on a full disk, remove it.
 
@@ -87,7 +88,7 @@ class RunFolder:
         sources below the folder *store* and those of the environment. The environment has what is *installed*; with
         *merge* the launcher has to merge its folders, see `merged`. *tools* are the tools of the smoke, see
         `minreq.smoke.tools`. *files* are copied into the working directory, under their names. With *fast_clock* the
-        clocks of the child go faster.
+        clocks of the child go faster. With *tests* the child has a plug-in that reports the tests of pytest.
         """
         configuration = {
             "protocol": PROTOCOL,
@@ -102,6 +103,7 @@ class RunFolder:
             "sources": [] if store is None else [str(store), str(self.venv.site_packages)],
             "tools": tools,
             "fast_clock": fast_clock,
+            "tests": tests,
         }
         with self._removed_on_error():
             self._create_folders()

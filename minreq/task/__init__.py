@@ -1,3 +1,3 @@
 """Makes a task from settings, or reads one from a lock on disk."""
 
-__all__ = ["fromlock", "resolverinput", "scan", "sdists", "smokefiles", "task"]
+__all__ = ["fromlock", "resolverinput", "scan", "sdists", "smokefiles", "smoketools", "task"]

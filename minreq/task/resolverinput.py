@@ -14,11 +14,14 @@ from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.lockfile import reading, requirements as lockfile
+from minreq.model import Lock, Platform
 from minreq.profiles import planner
+from minreq.profiles.loader import Profile
 from minreq.reporting import Reporter
 from minreq.requirements import UserRequirement
 from minreq.resolver import ResolverInput
 from minreq.sdists.builder import SdistBuilder
+from minreq.task import fromlock
 from minreq.task.task import Task, known_bad_releases, read_previous_lock
 from minreq.wheels.store import Store
 
@@ -75,6 +78,26 @@ def make_resolver_input(
             known_bad=known_bad,
             note=reporter.note,
         ),
+    )
+
+
+def make_tool_input(
+    lock: Lock, profile: Profile | None, platform: Platform, index_settings: IndexSettings, builder: SdistBuilder
+) -> ResolverInput:
+    """Return the input for requirements of tools beside *lock*, whose command may set a cooldown."""
+    return ResolverInput(
+        root=Requirement(lock.root_requirements[0]),
+        host=platform,
+        known_bad=known_bad_releases(profile),
+        exclude_newer=_parse_cutoff(
+            fromlock.read_command(lock).get("exclude_newer") or index_settings.uploaded_prior_to
+        ),
+        only_binary=index_settings.only_binary,
+        no_binary=index_settings.no_binary,
+        all_releases=index_settings.all_releases,
+        only_final=index_settings.only_final,
+        prefer_binary=index_settings.prefer_binary,
+        builder=builder,
     )
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from minreq.index.client import IndexClient
 from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, recorded_pin
 from minreq.model import Lock, Masked
+from minreq.resolver import ResolverInput, extend
 from minreq.smoke.tools import ToolPlaces, list_modules, place_tools
 from minreq.task import fromlock
+from minreq.task.smoketools import resolve_tools
 from minreq.wheels.store import Store
 
 
@@ -21,6 +26,8 @@ class LockTools:
     """The tools of the smoke of a lock, found at the index."""
 
     lock: Lock
+    #: Those that the user named.
+    named: frozenset[NormalizedName]
     apart: Installation
     #: Those that the program finds too: tools that had no copy of their own when the lock was made.
     joined: Installation
@@ -39,6 +46,26 @@ class LockTools:
         """Return *installation* with the tools that the program finds too."""
         return replace(installation, candidates={**installation.candidates, **self.joined.candidates})
 
+    @property
+    def names(self) -> frozenset[NormalizedName]:
+        """All tools."""
+        return frozenset(self.apart.candidates) | frozenset(self.joined.candidates)
+
+    @property
+    def shared(self) -> frozenset[NormalizedName]:
+        """The tools with a copy of their own that the program declares too."""
+        return frozenset(self.apart.candidates.keys() & self.lock.resolution.pins.keys())
+
+    def join(self) -> LockTools:
+        """Return the tools without copies of their own: they use what the program has, which has it in every run."""
+        copies = {name: each for name, each in self.apart.candidates.items() if name in self.shared}
+        apart = {name: each for name, each in self.apart.candidates.items() if name not in copies}
+        return replace(
+            self,
+            apart=replace(self.apart, candidates=apart),
+            joined=replace(self.joined, candidates={**self.joined.candidates, **copies}),
+        )
+
     def place(self, store: Store, program: Callable[[], Iterable[Path]]) -> AbstractContextManager[ToolPlaces | None]:
         """Unpack the tools that are apart from the program, whose folders *program* returns."""
         lock = self.lock
@@ -47,8 +74,8 @@ class LockTools:
             {name: candidate.wheel for name, candidate in sorted(self.apart.candidates.items())},
             store.unpack,
             store.scratch_folder,
-            shared=frozenset(self.apart.candidates.keys() & lock.resolution.pins.keys()),
-            named=frozenset(canonicalize_name(each.name) for each in fromlock.read_command(lock).get("smoke_with", ())),
+            shared=self.shared,
+            named=self.named,
             program_modules=lambda: gone.union(*map(list_modules, program())),
         )
 
@@ -67,6 +94,21 @@ def find_tools(lock: Lock, finder: PinnedFileFinder, installed: Iterable[Normali
 
     return LockTools(
         lock=lock,
+        named=frozenset(canonicalize_name(each.name) for each in fromlock.read_command(lock).get("smoke_with", ())),
         apart=find(each.name for each in lock.tools if each.name not in joined),
         joined=find(joined.difference(installed)),
+    )
+
+
+def resolve_new_tools(
+    lock: Lock, requirements: Iterable[Requirement], full: Installation, inputs: ResolverInput, index: IndexClient
+) -> LockTools:
+    """Resolve the *requirements* of tools beside *full*, what *lock* declares; raise as a resolution does."""
+    resolution = replace(lock.resolution, pins=full.candidates)
+    tools = resolve_tools(resolution, requirements, partial(extend, inputs=inputs, index=index))
+    return LockTools(
+        lock=lock,
+        named=tools.named,
+        apart=Installation(candidates={name: tools.resolution.pins[name] for name in sorted(tools.names)}),
+        joined=Installation(candidates={}),
     )

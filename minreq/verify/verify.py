@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,9 +10,8 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq import interpreter as runtime
-from minreq.config import IndexOptions, VerifySettings
+from minreq.config import VerifySettings
 from minreq.errors import ProofFailed
-from minreq.index.client import IndexClient
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.lockfile.pinnedfiles import Installation, PinnedFileFinder, read_pins, recorded_pin
@@ -22,11 +20,10 @@ from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.model import Behaviour, Lock, Plan
 from minreq.profiles import planner
 from minreq.reporting import Reporter, Step
-from minreq.sdists.builder import SdistBuilder
 from minreq.smoke.run import Run
 from minreq.task import fromlock
-from minreq.task.task import build_project, read_index_settings, with_find_links
 from minreq.verify import artifact, deviations
+from minreq.verify.sources import link_folders, open_folders, open_sources
 from minreq.verify.tools import LockTools, find_tools
 from minreq.wheels.store import Store
 
@@ -57,32 +54,8 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
     conditions = tuple(_changed_conditions(task))
     for sentence in conditions:
         reporter.note(sentence)
-    index_settings = read_index_settings(_index_options(task, reporter))
-    with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        store = Store(
-            settings.cache_dir / "wheels",
-            index,
-            on_fetched=reporter.fetched,
-            allow_pth=fromlock.read_allowed_pth(task.lock),
-            on_damage=reporter.note,
-            check_all=True,
-        )
-        finder = PinnedFileFinder(
-            index=index,
-            platform=task.interpreter.platform,
-            build=SdistBuilder(
-                interpreter=task.interpreter,
-                settings=index_settings,
-                index=index,
-                store=store,
-                require_sandbox=settings.require_sandbox,
-                note=reporter.note,
-            ).build,
-            holds=store.holds_intact,
-        )
-        # A new store has no scratch folder yet.
-        store.scratch_folder.mkdir(parents=True, exist_ok=True)
-        verifier = _Verifier(task=task, store=store, finder=finder, reporter=reporter)
+    with open_sources(settings, task.lock, task.interpreter, reporter) as sources:
+        verifier = _Verifier(task=task, store=sources.store, finder=sources.finder, reporter=reporter)
         is_built = settings.path is not None or settings.python is not None
         found = verifier.verify_artifact() if is_built else verifier.verify_pins()
     # Edits that do not change what is installed come last.
@@ -106,24 +79,6 @@ def _read_task(settings: VerifySettings) -> _VerifyTask:
         inputs=planner.input_digests(plan),
         edits=edited.find_edits(lock, text, filename=settings.lock.name),
     )
-
-
-def _index_options(task: _VerifyTask, reporter: Reporter) -> IndexOptions:
-    """Return the index options. When a local project is the root, it is built again and its wheel is added."""
-    settings = task.settings
-    recorded = fromlock.read_command(task.lock).get("project")
-    if recorded is None:
-        return settings.index
-    folder = next((each for each in (recorded, settings.lock.parent / recorded) if each.is_dir()), recorded)
-    wheel = build_project(
-        folder,
-        task.interpreter,
-        read_index_settings(settings.index),
-        settings.cache_dir,
-        require_sandbox=settings.require_sandbox,
-        note=reporter.note,
-    )
-    return with_find_links(settings.index, wheel)
 
 
 def _changed_conditions(task: _VerifyTask) -> Iterator[str]:
@@ -174,7 +129,7 @@ class _Verifier:
         """Run the smoke on what another tool built from the lock; return sentences on faults."""
         task, lock = self.task, self.task.lock
         with ExitStack() as stack:
-            where, folders = self._open_folders(stack)
+            where, folders = open_folders(task.settings, task.interpreter, self.store, stack)
             # An environment also has seed packages, and the distributions that the runtime provides.
             tolerated = artifact.SEED_PACKAGES | lock.resolution.provided if task.settings.python else frozenset()
             installed = artifact.installed_versions(folders)
@@ -184,7 +139,7 @@ class _Verifier:
             provided = {name: recorded_pin(lock, name) for name in lock.resolution.provided if name not in installed}
             tools = find_tools(lock, self.finder, installed)
             installation = tools.add_joined(self.finder.find(lock, provided))
-            links = self._link_folders(folders, stack)
+            links = link_folders(folders, self.store, stack)
 
             def run(runner: SmokeRunner) -> Behaviour:
                 paths = [*links, *runner.folders(installation.candidates)]
@@ -201,25 +156,6 @@ class _Verifier:
             )
         # The lock on disk has to hold too, whatever the tool built the tree from.
         return (*found, *installation.faults, *tools.faults, *(edit.sentence for edit in task.edits if edit.installs))
-
-    def _open_folders(self, stack: ExitStack) -> tuple[str, tuple[Path, ...]]:
-        """Return the name of the artifact and its import folders; *stack* removes what was unpacked."""
-        settings, interpreter = self.task.settings, self.task.interpreter
-        if settings.path is None:
-            return str(settings.python), runtime.site_folders(interpreter)
-        version = interpreter.platform.python_version
-        folder = stack.enter_context(artifact.open_tree(settings.path, self.store.scratch_folder))
-        return str(settings.path), artifact.find_import_folders(
-            folder, (version.major, version.minor), named=settings.path
-        )
-
-    def _link_folders(self, folders: Sequence[Path], stack: ExitStack) -> list[Path]:
-        """Link *folders* into the scratch folder, so that the behaviour does not depend on the place of the tree."""
-        links = [self.store.scratch_folder / f"tree-{secrets.token_hex(6)}" for _ in folders]
-        for link, folder in zip(links, folders, strict=True):
-            stack.callback(link.unlink, missing_ok=True)
-            link.symlink_to(folder.absolute(), target_is_directory=True)
-        return links
 
     def _compare_with_lock(
         self,

@@ -5,22 +5,22 @@ imports this one. So a subprocess of the same interpreter loads the hooks too. T
 each other, at once: their folder does not stay on ``sys.path``. They import nothing else of minreq.
 
 Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > ``_minreq_programs`` >
-``_minreq_clock``, ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder`` > ``_minreq_fork``, ``_minreq_network``,
-``_minreq_record``, ``_minreq_tools`` > ``_minreq_link``, ``_minreq_state`` > ``_minreq_failure``,
-``_minreq_frames``, ``_minreq_listing``.
+``_minreq_clock``, ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder``, ``_minreq_pytest`` > ``_minreq_fork``,
+``_minreq_network``, ``_minreq_record``, ``_minreq_tools`` > ``_minreq_link``, ``_minreq_state`` >
+``_minreq_failure``, ``_minreq_frames``, ``_minreq_listing``.
 
-The protocol, version 4
+The protocol, version 5
 -----------------------
 ``_minreq_child.json`` beside this file is the configuration::
 
-    {"protocol": 4, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
+    {"protocol": 5, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"system": [PATH...], "readable": [PATH...], "masked": [PATH...],
      "hidden": [FOLDER...], "writable": [FOLDER...], "temporary": [FOLDER...], "followed": [FOLDER...],
      "devices": [PATH...], "terminals": [PATH...], "sockets": [PATH...]},
      "home": FOLDER, "opens": BOOL, "sources": [FOLDER...],
      "tools": {"folders": [FOLDER...], "program": [FOLDER...], "runners": [FILE...], "named": [DISTRIBUTION...],
      "own": {MODULE: DISTRIBUTION}, "shared": [MODULE...], "shared_distributions": [DISTRIBUTION...]} or null,
-     "fast_clock": BOOL}
+     "fast_clock": BOOL, "tests": {"selected": [ID...] or null} or null}
 
 A process that cannot install the hooks, for instance since the number of the protocol is another, writes the reason to
 stderr and ends with the status 70: without the hooks it would ask nothing, and reach anything.
@@ -31,9 +31,9 @@ number, ``id``, and its answer has the same; they are left out here. The first m
 process; a subprocess inherits the name in the environment variable ``MINREQ_PROCESS``, and its stage in
 ``MINREQ_STAGE``::
 
-    {"hello": PROCESS, "pid": PID, "protocol": 4}                 -> {}
+    {"hello": PROCESS, "pid": PID, "protocol": 5}                 -> {}
     {"ask": "import"|"probe"|"metadata", "name": NAME, "frames": [[FILE, LINE, FUNCTION]...],
-     "stage": STAGE, "order": N, "quiet": BOOL}                   -> one of
+     "stage": STAGE, "order": N, "quiet": BOOL, "test": ID or ""} -> one of
         {"answer": "yes", "path": FOLDER, "shared": [PACKAGE...], "fork": PROCESS or null}
         {"answer": "no", "distribution": NAME}                       left out: minreq raises a ModuleNotFoundError
         {"answer": "namespace"}                                      an empty namespace package
@@ -46,7 +46,9 @@ process; a subprocess inherits the name in the environment variable ``MINREQ_PRO
         started; "shown" is what appeared on stderr for it. All keys are optional.
     {"unsettled": REASON}                                         -> {}    a fork ends before it does what it must not
 
-The messages of the driver are in ``_minreq_driver.py``. If a connection closes before its process has sent ``end``, the
+The messages of the driver are in ``_minreq_driver.py``, those about tests in ``_minreq_pytest.py``.
+
+If a connection closes before its process has sent ``end``, the
 process has died.
 """
 
@@ -64,6 +66,7 @@ from _minreq_fork import make_fork_hook
 from _minreq_link import NO_PARENT, Link
 from _minreq_network import make_network_hook, trust_authority
 from _minreq_programs import make_program_hook, record_exits
+from _minreq_pytest import provide_plugin
 from _minreq_record import make_import_hook, make_open_hook, record_logs, record_uncaught, record_warnings
 from _minreq_state import FOLDER, State
 from _minreq_tools import keep_tools_apart
@@ -72,7 +75,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROTOCOL = 4
+PROTOCOL = 5
 
 
 def read_configuration() -> dict[str, Any]:
@@ -117,6 +120,8 @@ def install(configuration: dict[str, Any]) -> tuple[Link, State]:
         sys.meta_path.append(Finder(link, state, configuration["shared"], tools))
     if configuration["fast_clock"]:
         advance_clocks()
+    if configuration["tests"] is not None:
+        provide_plugin(link, state, configuration["tests"]["selected"])
     return link, state
 
 

@@ -1,7 +1,7 @@
 """Run the stages of a smoke in the child: the first stage, then each group in a fork of the process after it.
 
 The command line of the child imports this file and calls `main`, in the environment that ``_minreq_child`` describes.
-The messages of the driver, in version 4 of the protocol described there (SCRIPT is
+The messages of the driver, in version 5 of the protocol described there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}

@@ -36,7 +36,7 @@ class Finder:
         self._state = state
         self._shared = set(shared)
         #: Answers that end in an exception, for code that asks again and again.
-        self._declined: dict[tuple[str, str, tuple[FrameInfo, ...]], dict[str, Any]] = {}
+        self._declined: dict[tuple[str, str, str, tuple[FrameInfo, ...]], dict[str, Any]] = {}
         #: Distributions that a list of everything has shown to this process, or to the one it was forked from. The
         #: failure of an import whose name may be from the list proves nothing: without the distribution, the list
         #: would not have had it.
@@ -107,6 +107,7 @@ class Finder:
                 "stage": self._state.stage,
                 "order": self._state.order,
                 "quiet": False,
+                "test": self._state.test,
             }
         )
         rows = answer.get("listed", ())
@@ -120,12 +121,14 @@ class Finder:
         return sys.meta_path.index(self) if self in sys.meta_path else len(sys.meta_path)
 
     def _ask(self, need: str, name: str, frames: list[FrameInfo]) -> dict[str, Any]:
-        key = (need, name, tuple(frames[:3]))
+        state = self._state
+        # Each test asks: what one misses, another misses at the same place.
+        key = (need, name, state.test, tuple(frames[:3]))
         if key in self._declined:
             return self._declined[key]
-        state = self._state
         state.order += 1
         question = {"ask": need, "name": name, "frames": frames, "stage": state.stage, "order": state.order}
+        question["test"] = state.test
         can_fork = state.fork_folder is None and is_fork_safe(state.descriptors | {self._link.descriptor})
         answer = self._link.request({**question, "quiet": can_fork})
         if answer.get("fork"):

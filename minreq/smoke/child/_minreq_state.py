@@ -97,6 +97,8 @@ class State:
         self.stage = os.environ.get("MINREQ_STAGE", _NO_STAGE)
         #: The process that sends the result of the stage; all others are workers.
         self.driver_pid: int | None = None
+        #: The test of pytest that runs, or what pytest collects; in a subprocess the test that has started it.
+        self.test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
         #: Questions asked so far.
         self.order = 0
         #: The one folder where a fork at a miss may write; ``None`` in any other process.
