@@ -26,7 +26,7 @@ from packaging.requirements import Requirement
 from minreq import environment as environments, export as exporting, versions as surveying
 from minreq.analyze import analyze as analyzing
 from minreq.analyze.analyze import Analysis
-from minreq.build import build as building
+from minreq.build import build as building, forecast as forecasting
 from minreq.build.build import BuildResult
 from minreq.config import (
     STDOUT,
@@ -47,7 +47,7 @@ from minreq.config.exports import (
     export_settings,
 )
 from minreq.config.keywords import convert_keywords
-from minreq.config.levels import Bytecode, Level
+from minreq.config.levels import Bytecode, Level, LockBytecode
 from minreq.config.options import Provided
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
@@ -171,6 +171,7 @@ class LockKeywords(RunKeywords, total=False):
     certify: bool
     #: Bytes.
     budget: int | str
+    bytecode: LockBytecode
     upgrade: bool
     upgrade_packages: Iterable[str]
     check: bool
@@ -217,7 +218,7 @@ def lock(
     Raises every branch of ``MinreqError``.
     """
     values = {"root": root, "output": output, **options}
-    return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter())
+    return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter(), forecasting.forecast_build)
 
 
 def read(path: _Path = DEFAULT_OUTPUT) -> Lock:

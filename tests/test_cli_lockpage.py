@@ -15,13 +15,14 @@ from test_cli import FakeEngine
 from test_pages import data
 
 from minreq.cli import lockpage, main
+from minreq.cli.lockbudget import read_budget
 from minreq.config import Settings
 from minreq.lockfile import evidence
 from minreq.lockfile.difference import LockDifference
 from minreq.model import Lock, Selection
 from minreq.reporting import Reporter, Step
 
-PAGE = lockpage.render_page(LOCK)
+PAGE = lockpage.render_page(LOCK, read_budget(LOCK))
 
 
 def test_it_holds_every_distribution_with_its_evidence() -> None:

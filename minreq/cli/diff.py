@@ -155,7 +155,9 @@ def _root(lock: Lock) -> str:
 def _bytes(difference: LockDifference) -> str:
     before, now, left = difference.bytes_before, difference.bytes_now, difference.bytes_left
     room = f"{left:,} bytes left of" if left >= 0 else f"{-left:,} bytes over"
-    return f"Unpacked {before:,} -> {now:,} bytes ({now - before:+,}); {room} AWS Lambda's {LAMBDA_LIMIT:,}"
+    about = "" if difference.new.is_measured else "about "
+    compiled = f"with bytecode {about}{difference.new.selection.installed_bytes:,}"
+    return f"Unpacked {before:,} -> {now:,} bytes ({now - before:+,}); {compiled}, {room} AWS Lambda's {LAMBDA_LIMIT:,}"
 
 
 def _why_added(added: AddedDistribution) -> str:
@@ -204,4 +206,5 @@ def _lock_data(lock: Lock, count: int) -> dict[str, Any]:
         "kept": len(lock.selection.kept),
         "left_out": len(lock.declared_left_out),
         "bytes": count,
+        "installed": lock.selection.installed_bytes,
     }

@@ -186,9 +186,10 @@ def _numbers(lock: Lock) -> Iterator[tuple[str, str]]:
     """Yield how much is kept of a plain install; what only extras have is counted beside it."""
     kept, declared = lock.selection.kept, lock.declared
     of_extras = [each.candidate.name for each in kept if lock.is_of_extra(each)]
-    kept_bytes, declared_bytes = (sum(each.bytes for each in part) for part in (kept, declared))
+    kept_bytes, declared_bytes = lock.selection.bytes, sum(each.bytes for each in declared)
+    about = "" if lock.is_measured else "about "
     counts = f"{len(kept) - len(of_extras)} of {len(declared)} distributions"
-    limit = f"AWS Lambda's limit is {LAMBDA_LIMIT:,} bytes"
+    limit = f"with bytecode {about}{lock.selection.installed_bytes:,}; AWS Lambda's limit is {LAMBDA_LIMIT:,} bytes"
     if of_extras:
         extras = ", ".join(sorted({lock.resolution.extras[name] for name in of_extras}))
         yield "kept", f"{counts} of a plain install, and {len(of_extras)} of {extras}"
