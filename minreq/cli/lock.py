@@ -97,7 +97,7 @@ def _closure_options(function: Function) -> Function:
         group.option("whole", "Keep this requirement with all its dependencies.", metavar="REQ"),
         group.option(
             "provided",
-            "The runtime has this distribution: the smoke uses it, the lock omits it.",
+            "The runtime has this distribution, and what only it requires: the smoke uses them, the lock omits them.",
             metavar="NAME==VERSION",
         ),
         group.option(

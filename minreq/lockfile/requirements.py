@@ -160,9 +160,9 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     yield "proven on", _platform(lock.proven_on)
     yield "smoke", _stages(lock.stages)
     yield from _numbers(lock)
-    if resolution.provided:
-        provided = (f"{name}=={resolution.pins[name].version}" for name in sorted(resolution.provided))
-        yield "provided by the runtime, not written here", ", ".join(provided)
+    if provided := sorted(resolution.provided - {resolution.root}):
+        versions = (f"{name}=={resolution.pins[name].version}" for name in provided)
+        yield "provided by the runtime, not written here", ", ".join(versions)
     if lock.tools:
         yield "tools of the smoke, not written here", ", ".join(f"{each.name}=={each.version}" for each in lock.tools)
     if not lock.hashes:

@@ -153,9 +153,10 @@ class Lock:
 
     @property
     def declared(self) -> tuple[Kept | LeftOut, ...]:
-        """What a plain install of the root has: the closure without what extras added."""
+        """What a plain install of the root has, without what extras added, and without a project that is the root."""
         members: tuple[Kept | LeftOut, ...] = (*self.selection.kept, *self.selection.left_out)
-        return tuple(each for each in members if not self.is_of_extra(each))
+        project = self.resolution.provided & {self.resolution.root}
+        return tuple(each for each in members if each.candidate.name not in project and not self.is_of_extra(each))
 
     def is_of_extra(self, member: Kept | LeftOut) -> bool:
         """Whether *member* is in the closure only because the smoke failed without an extra."""
