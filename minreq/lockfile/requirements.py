@@ -161,8 +161,8 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     yield "smoke", _stages(lock.stages)
     yield from _numbers(lock)
     if provided := sorted(resolution.provided - {resolution.root}):
-        versions = (f"{name}=={resolution.pins[name].version}" for name in provided)
-        yield "provided by the runtime, not written here", ", ".join(versions)
+        pins = [f"{name}=={resolution.pins[name].version}" for name in provided]
+        yield "provided by the runtime, not written here", ", ".join(pins)
     if lock.tools:
         yield "tools of the smoke, not written here", ", ".join(f"{each.name}=={each.version}" for each in lock.tools)
     if not lock.hashes:
