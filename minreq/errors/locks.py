@@ -183,7 +183,8 @@ class NoSuchRevision(UsageError):
         self.revision, self.path, self.why = revision, path, why
 
     def __str__(self) -> str:
-        return f"{self.revision} is no lock, and git has no {self.path} of that revision: {self.why}; name one of both"
+        missing = f"{self.revision} is no lock, and git has no {self.path} of that revision ({self.why})"
+        return f"{missing}; name a lock, or a revision that has one"
 
 
 class EvidenceUnreadable(UsageError):
