@@ -36,6 +36,8 @@ _DEFAULTS: Mapping[tuple[str | None, str], str] = {
     ("lock", "portable"): "true with `platform`",
     ("lock", "index-url"): "as pip",
     ("lock", "output"): '`"requirements-minimal.txt"`, for a named lock `"requirements-minimal-NAME.txt"`',
+    ("build", "budget"): "that of the lock",
+    ("build", "bytecode"): '`"add"`, or that of the lock',
     ("build", "output"): "none: name one here or with `-o`",
     ("build", "prefix"): "`python` in a zip, the top in a folder",
     ("build", "platform"): "the only one of the lock",

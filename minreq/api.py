@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 from minreq import environment as environments, export as exporting, versions as surveying
 from minreq.analyze import analyze as analyzing
 from minreq.analyze.analyze import Analysis
-from minreq.build import build as building
+from minreq.build import build as building, forecast as forecasting
 from minreq.build.build import BuildResult
 from minreq.config import (
     STDOUT,
@@ -128,7 +128,7 @@ def lock(
     Raises every branch of ``MinreqError``.
     """
     values = {"root": root, "output": output, **options}
-    return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter())
+    return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter(), forecasting.forecast_build)
 
 
 def read(path: _Path = DEFAULT_OUTPUT) -> Lock:

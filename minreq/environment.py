@@ -249,7 +249,7 @@ def _reason_for_gap(lock: Lock, name: NormalizedName, *, present: Mapping[Normal
         # The lock chose a version against the requirement: by an override, or by ignoring a lower bound.
         return "another version by the lock"
     if name in lock.resolution.provided:
-        return "provided by the runtime"
+        return "the project itself" if name == lock.resolution.root else "provided by the runtime"
     return next((each.reason for each in lock.selection.left_out if each.candidate.name == name), None)
 
 

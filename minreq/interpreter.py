@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,8 @@ OLDEST_PYTHON = (3, 10)
 
 #: Seconds that an interpreter may take to answer.
 _TIMEOUT = 60
+#: The status of a shell for a command that it does not find.
+_NOT_FOUND = 127
 
 #: The interpreter, of any version, runs this script, which prints JSON. It imports the packaging that minreq runs
 #: with, from the folder in the argument, and nothing of its own environment.
@@ -91,9 +95,20 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
     *python* is a path, a command on ``PATH``, a version (``3.13``) or the folder of a virtual environment. The child
     runs isolated and without ``site``, so it executes no ``.pth`` file of its environment.
 
-    Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
+    A command that is on ``PATH`` several times is the first one that works: a shim of pyenv fails for a version that is
+    not activated. Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
     """
-    executable = _find_executable(python)
+    first, *others = _find_executables(python)
+    try:
+        return _ask_interpreter(first)
+    except PythonUnusable:
+        for executable in others:
+            with suppress(PythonUnusable):
+                return _ask_interpreter(executable)
+        raise
+
+
+def _ask_interpreter(executable: Path) -> Interpreter:
     # The folder with packaging has the rest of minreq's environment too, so the script appends it to the path.
     folder = Path(packaging.__path__[0]).parent
     try:
@@ -111,8 +126,10 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
     except (OSError, subprocess.TimeoutExpired, ValueError, RecursionError) as error:
         raise PythonUnusable(str(executable), f"it does not answer as a Python does ({error})") from error
     if facts is None:
-        last_line = (answer.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise PythonUnusable(str(executable), f"it ends with status {answer.returncode} and prints: {last_line}")
+        lines = answer.stderr.strip().splitlines() or ["nothing"]
+        # The error of a Python is its last line; that of a shim of pyenv, which has no Python to start, is the first.
+        line = lines[0] if answer.returncode == _NOT_FOUND else lines[-1]
+        raise PythonUnusable(str(executable), f"it ends with status {answer.returncode} and prints: {line}")
     if "tags" not in facts:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
@@ -166,19 +183,22 @@ def site_folders(interpreter: Interpreter) -> tuple[Path, ...]:
 _VERSION = re.compile(r"(?P<major>[0-9])\.(?P<minor>[0-9]{1,2})")
 
 
-def _find_executable(python: Path | None) -> Path:
+def _find_executables(python: Path | None) -> list[Path]:
+    """Return the executables that *python* may mean, at least one; raises ``PythonNotFound``."""
     if python is None:
-        return Path(sys.executable)
+        return [Path(sys.executable)]
     if python.is_dir():
         python /= "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
     version = _VERSION.fullmatch(str(python))
     if version and sys.version_info[:2] == (int(version["major"]), int(version["minor"])):
-        return Path(sys.executable)
-    found = shutil.which(f"python{python}" if version else python)
-    if found is None:
+        return [Path(sys.executable)]
+    name = f"python{python}" if version else str(python)
+    folders = [None] if os.sep in name else os.get_exec_path()
+    found = dict.fromkeys(each for folder in folders if (each := shutil.which(name, path=folder)) is not None)
+    if not found:
         raise PythonNotFound(str(python))
     # Not resolved: through the link, Python finds its virtual environment.
-    return Path(found).absolute()
+    return [Path(each).absolute() for each in found]
 
 
 def _base_executable(executable: Path, base_prefix: Path) -> Path:

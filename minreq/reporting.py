@@ -24,6 +24,8 @@ class Step(Enum):
     WATCH = "watch"
     BUILD = "build"
     PROVE = "prove"
+    #: Measuring compiled files that nothing compiled yet.
+    COMPILE = "compile"
     CERTIFY = "certify"
     WRITE = "write"
 

@@ -147,6 +147,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "module-offered-by-with",
         "provided-and-not-asked",
         "provided-by-the-runtime",
+        "provided-with-dependencies",
         "whole-beside-minimal",
     ),
     "Found without an import": (

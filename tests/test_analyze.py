@@ -172,7 +172,7 @@ class TestBudget:
         size = data(made, str(tree))["bytes"]
         done = analyze(made, str(tree), "--budget", str(size + 100), "--reserve", "160")
         assert (done.status, len(done.sentences)) == (1, 1)
-        told = f"{tree} has {size + 160:,} bytes, 60 over the budget of {size + 100:,}; the largest: "
+        told = f"{tree} has {size + 160:,} bytes, over the budget of {size + 100:,} by 60 bytes; the largest: "
         assert done.sentences[0].startswith(told)
         assert f"Budget {size + 100:,}: {size:,} here and 160 of the function, 60 over" in done.out
 

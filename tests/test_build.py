@@ -19,10 +19,12 @@ from commanding import Done, Project, project
 
 from minreq import interpreter
 from minreq.build import output
+from minreq.build.forecast import forecast_build
 from minreq.build.slim.select import FileSelection
 from minreq.build.slim.write import WrittenFiles
 from minreq.build.tree import BuiltTree
-from minreq.config import BuildSettings
+from minreq.config import BuildSettings, Settings
+from minreq.lockfile import evidence
 
 SCENARIO = """
 explanation = "`app` has a part of every kind; its smoke uses little of it."
@@ -80,7 +82,7 @@ CONVENTIONAL = {"app/app.pyi", "app/native.c", "app/docs/index.md", "app/tests/t
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A lock; not to be changed."""
     made = project(SCENARIO, tmp_path_factory.mktemp("built"))
-    made.make_lock()
+    made.make_lock("--budget", "1MB")
     return made
 
 
@@ -102,6 +104,21 @@ def built(own: Project, *arguments: str) -> dict[str, Any]:
 
 def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_size_is_known_before(own: Project) -> None:
+    """About: what the build itself adds (its list, its report, placeholders) is not counted, and strip not run."""
+    done = own.minreq("build", "-o", "out", "-q", "--json", "--slim", "unused")
+    assert done.status == 0, done.err
+    added = {"minreq-build.json", "_minreq_build.py"}
+    tree = own.folder / "out"
+    size = sum(tree.joinpath(path).stat().st_size for path in files(tree) - added if "unreached" not in path)
+    settings = Settings(cache_dir=own.cache)
+    lock = evidence.load(own.evidence.read_text())
+    assert forecast_build(lock, settings) == pytest.approx(size, rel=0.1)
+    assert (own.cache / "forecasts.json").exists()
+    shutil.rmtree(own.cache / "forecasts.json", ignore_errors=True)
+    assert forecast_build(lock, Settings(cache_dir=own.folder)) is None
 
 
 def python(folder: Path, code: str) -> Done:

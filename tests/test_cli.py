@@ -57,6 +57,10 @@ class FakeEngine(Engine):
             raise self.error
         return LOCK
 
+    def forecast_build(self, lock: Lock, settings: Settings) -> int | None:
+        assert (lock, settings) == (LOCK, self.locked[-1])
+        return 101_234_567
+
     def list_uncovered_features(self, lock: Lock, settings: Settings) -> tuple[FeatureAddition, ...]:
         assert (lock, settings) == (LOCK, self.locked[-1])
         orjson = NeededDistribution(name=canonicalize_name("orjson"), version=Version("3.11"), bytes=400_000)
@@ -233,9 +237,10 @@ class TestLock:
         assert main(["lock", "-p", "openai"], engine=FakeEngine()) == 0
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.splitlines()[-2:] == [
+        assert err.splitlines()[-3:] == [
             "  pip install --no-deps --require-hashes -r requirements-minimal.txt -t python/",
-            "or build a smaller, proven layer: minreq build -o layer.zip",
+            "or build a smaller, proven layer with",
+            "  minreq build -o layer.zip",
         ]
 
     def test_the_lock_goes_to_stdout_when_asked(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -312,7 +317,7 @@ class TestErrors:
         [
             (errors.LockStale("requirements-minimal.txt", ["litellm is yanked"]), 1, "stale"),
             (errors.ProofFailed("requirements-minimal.txt", ["openai/chat: no module named 'jiter'"]), 1, "proof"),
-            (errors.OverBudget(300, 200, ["litellm 150"]), 1, "budget"),
+            (errors.OverBudget(300, "with bytecode", 200, ["litellm 150"], None), 1, "budget"),
             (errors.PlatformUnproven(["lambda-python3.12-x86_64"], "host"), 1, "unproven"),
             (errors.NothingToRun(), 2, "usage"),
             (errors.BaselineFailure("the smoke fails"), 3, "baseline"),

@@ -21,12 +21,17 @@ from wheelhouse import Wheelhouse
 
 import minreq
 
-SCENARIO = """
+#: Much code that the smoke does not load, so that nothing has compiled it.
+MUCH = "\n".join(f"def f{number}(value): return value + {number}" for number in range(900))
+SCENARIO = f"""
 explanation = "A small world."
 requirements = ["app"]
 [wheels.app."1.0"]
 requires = ["needed", "unused"]
-files = { "app/__init__.py" = "import needed" }
+scripts = {{ "app.py" = "#!python" }}
+files = {{ "app/__init__.py" = "import needed", "app/no.py" = "{{{{ x }}}}", "app/much.py" = '''{MUCH}''' }}
+"""
+SCENARIO += """
 [wheels]
 needed."1.0" = {}
 unused."1.0" = {}
@@ -141,13 +146,17 @@ def test_lock_as_data(user: User) -> None:
 
 
 def test_installs(user: User, tmp_path: Path) -> None:
-    """pip takes the lock with its hashes, and the program works on what it installs."""
-    assert user.run("app", "--smoke", "check.py", *user.index).returncode == 0
+    """pip takes the lock with its hashes, the program works on what it installs, and the size is the measured one."""
+    done = user.run("app", "--smoke", "check.py", "--budget", "1MB", "--json", *user.index)
+    sizes = json.loads(done.stdout)["bytes"]
     target = tmp_path / "installed"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", str(target)]
     subprocess.run(
         [*pip, *user.index, "-r", "requirements-minimal.txt"], cwd=user.folder, env=user.environment, check=True
     )
+    installed = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    assert sizes["measured"] is True
+    assert sizes["installed"] == pytest.approx(installed, rel=0.005)
     subprocess.run([sys.executable, "-S", "-c", "import app"], cwd=target, env=user.environment, check=True)
 
 
@@ -233,7 +242,7 @@ Prepare = Callable[[User], tuple[str, ...]]
         pytest.param(
             ("app", *SMOKE, "--platform", "lambda-python3.12-arm64"), on_index, 1, "--allow-unproven", id="unproven"
         ),
-        pytest.param(("app", *SMOKE, "--budget", "10"), on_index, 1, "over the budget of 10", id="over-budget"),
+        pytest.param(("app", *SMOKE, "--budget", "10"), on_index, 1, "over the budget of 10 by", id="over-budget"),
         pytest.param(("app", *SMOKE, "--exclude", "needed"), on_index, 1, "cannot exclude", id="excluded-needed"),
         pytest.param(("app", *SMOKE, "--exclude", "app"), on_index, 2, "the root cannot", id="excluded-root"),
         pytest.param(("app", *SMOKE, "--nonsense"), on_index, 2, "--nonsense", id="unknown-option"),

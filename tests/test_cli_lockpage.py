@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 from browser import BROWSER
-from samplelock import LOCK
+from samplelock import LOCK, with_selection
 from test_cli import FakeEngine
 from test_pages import data
 
 from minreq.cli import lockpage, main
+from minreq.cli.lockbudget import read_budget
 from minreq.config import Settings
 from minreq.lockfile import evidence
 from minreq.lockfile.difference import LockDifference
 from minreq.model import Lock, Selection
 from minreq.reporting import Reporter, Step
 
-PAGE = lockpage.render_page(LOCK)
+PAGE = lockpage.render_page(LOCK, read_budget(LOCK))
 
 
 def test_it_holds_every_distribution_with_its_evidence() -> None:
@@ -37,6 +38,16 @@ def test_it_holds_every_distribution_with_its_evidence() -> None:
     assert ["without it", "RequestsDependencyWarning: no character detection (requests)"] in warned["evidence"]
     assert (spared["kind"], spared["why"]) == ("out", "never asked for")
     assert "boto3" in entries["litellm"]["imports"]
+
+
+def test_it_says_how_the_lock_fits() -> None:
+    assert "178,110,000 bytes with bytecode, estimated." in PAGE
+    assert "About 84,034,000 of the 262,144,000 bytes of AWS Lambda left, bytecode included." in PAGE
+    measured = tuple(replace(each, compiled=each.sources * 4) for each in LOCK.selection.kept)
+    lock = with_selection(LOCK, measured, LOCK.selection.left_out)
+    page = lockpage.render_page(lock, read_budget(lock, build=190_000_123))
+    assert "Over the 262,144,000 bytes of AWS Lambda by 40,456,000 bytes, bytecode included." in page
+    assert "minreq build --slim unused makes a tree of about 190,000,000 bytes." in page
 
 
 def test_it_is_one_file_that_asks_for_nothing_else() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import pty
 import shlex
 import subprocess
 import sys
@@ -15,9 +16,26 @@ from commanding import Project, project
 from samplelock import LOCK
 
 from minreq.cli import commands
-from minreq.cli.text import printable, printable_block
+from minreq.cli.text import printable, printable_block, wrap_block
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import render
+
+
+def test_on_a_terminal_an_error_is_wrapped_at_words(tmp_path: Path) -> None:
+    parent, child = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "40", "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "minreq", "explain", "x"]
+    assert subprocess.run(command, stderr=child, env=environment, cwd=tmp_path, check=False).returncode == 2
+    os.close(child)
+    lines = os.read(parent, 1 << 16).decode().splitlines()
+    os.close(parent)
+    assert lines == [
+        "error: no lock at",
+        "  requirements-minimal.txt; restore it,",
+        "  or make the lock with `minreq lock`",
+    ]
+    assert wrap_block("a b\n  " + "c" * 5 + " d", 6) == "a b\n  ccccc\n    d"
+
 
 SCENARIO = """
 explanation = "A root with a dependency."

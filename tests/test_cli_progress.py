@@ -181,7 +181,7 @@ def test_the_ending_fits_the_settings() -> None:
         return last.plain
 
     assert ending(replace(SETTINGS, dry_run=True)) == "Nothing written (--dry-run), in 4.0 s"
-    *_, install, build = lockview.format_lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
+    *_, install, _, build = lockview.format_lines(LOCK, replace(SETTINGS, output=Path("my locks/a.txt")), 4.0)
     assert install.plain == "  pip install --no-deps --require-hashes -r 'my locks/a.txt' -t python/"
     assert build.plain.endswith("minreq build 'my locks/a.txt' -o layer.zip")
     assert ending(replace(SETTINGS, output=STDOUT)) == ""
@@ -189,19 +189,36 @@ def test_the_ending_fits_the_settings() -> None:
 
 def test_what_is_over_the_limit_shows() -> None:
     kept = (replace(KEPT[0], bytes=300_000_000),)
-    texts = list(lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0))
+    texts = list(lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0, build=190_049_999))
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
     assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
     assert [span.style for span in row.spans] == ["red"]
-    assert texts[-1].plain.endswith("minreq build -o layer.zip --slim unused")
+    verdict, _, advice, build, other, install = (text.plain for text in texts[-6:])
+    assert verdict.startswith("Over the 262,144,000 bytes of AWS Lambda by about 37,856,000 bytes, bytecode included")
+    assert advice == "Build a smaller, proven layer of about 190,000,000 bytes with"
+    assert build == "  minreq build -o layer.zip --slim unused"
+    assert other == "or, where the size does not matter, install the lock with"
+    assert install.startswith("  pip install ")
 
 
-def test_a_lock_near_the_limit_with_bytecode_is_reported() -> None:
+def test_a_lock_near_its_budget_with_bytecode_is_reported() -> None:
+    settings = replace(SETTINGS, budget=250_000_000)
     kept = (replace(KEPT[0], bytes=150_000_000, sources=90_000_000),)
-    texts = [text.plain for text in lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
+    texts = [text.plain for text in lockview.format_lines(with_selection(LOCK, kept, ()), settings, 1.0)]
     (row,) = (text for text in texts if text.startswith("  with bytecode, about"))
-    assert row.split()[3:5] == ["240,000,000", "91.6%"]
-    assert texts[-1].endswith("minreq build -o layer.zip --slim unused")
+    assert row.split()[3:5] == ["244,500,000", "97.8%"]
+    assert "Unpacked bytes, compared with the 250,000,000 of the budget" in texts
+    assert "About 5,500,000 of the 250,000,000 bytes of the budget left, bytecode included" in texts
+    assert texts[-1] == "  minreq build -o layer.zip --slim unused"
+    measured = with_selection(LOCK, (replace(kept[0], compiled=99_999_999),), ())
+    texts = [text.plain for text in lockview.format_lines(measured, settings, 1.0)]
+    (row,) = (text for text in texts if text.startswith("  with bytecode"))
+    assert row.split()[2:4] == ["249,999,999", "99.9%"]
+    without = replace(settings, bytecode="none")
+    texts = [text.plain for text in lockview.format_lines(measured, without, 1.0)]
+    assert not [each for each in texts if "bytes of the budget left" in each]
+    assert texts[-1] == "  minreq build -o layer.zip --bytecode none"
+    assert texts[-3].startswith("  pip install --no-deps --require-hashes --no-compile")
 
 
 def test_why_something_is_kept() -> None:

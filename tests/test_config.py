@@ -414,9 +414,12 @@ class TestBuilds:
         table = {
             "budget": 262_144_000,
             "build": {"output": "layer.zip", "slim": "unused", "reserve": 1000, "keep": ["a/*"], "smoke": ["s.py"]},
-            "locks": {"one": {"build": {"slim": "traced", "yes-traced": True}}},
+            "bytecode": "none",
+            "locks": {"one": {"build": {"slim": "traced", "yes-traced": True}}, "two": {"build": {"budget": "1MB"}}},
         }
         configuration = Configuration(file=Path("sub/pyproject.toml"), table=table)
+        two = build_settings(CACHE, read_values(configuration, "two"), read_build_values(configuration, "two"))
+        assert (two.budget, two.bytecode) == (1_000_000, "none")
         found = build_settings(
             {**CACHE, "reserve": 5, "yes_traced": False},
             read_values(configuration, "one"),
@@ -430,12 +433,12 @@ class TestBuilds:
         assert "build" not in configured({"build": {"slim": "none"}})
 
     def test_every_fault_is_reported_with_its_key(self) -> None:
-        table = {"build": {"slim": "all", "budget": 1, "layers": "yes"}, "locks": {"one": {"build": [1]}}}
+        table = {"build": {"slim": "all", "buget": 1, "layers": "yes"}, "locks": {"one": {"build": [1]}}}
         with pytest.raises(InvalidOptions) as caught:
             configured(table, "one")
         assert caught.value.faults == (
             "pyproject.toml: tool.minreq.build.slim: 'all' is not one of none, safe, unused, traced",
-            "pyproject.toml: tool.minreq.build.budget: unknown key",
+            "pyproject.toml: tool.minreq.build.buget: unknown key; did you mean 'budget'?",
             "pyproject.toml: tool.minreq.build.layers: is not true or false",
             "pyproject.toml: tool.minreq.locks.one.build: is not a table",
         )

@@ -94,12 +94,28 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
     ("error", "sentence"),
     [
         (
-            errors.OverBudget(1500, 1000, ()),
-            "the lock installs 1,500 bytes, 500 over the budget of 1,000",
+            errors.OverBudget(1500, "with bytecode", 1000, (), None),
+            (
+                "the lock installs 1,500 bytes with bytecode, over the budget of 1,000 by 500 bytes; nothing was "
+                "written; "
+                "`minreq build --slim unused` makes a smaller tree: give the budget to the build, and lock without it"
+            ),
         ),
         (
-            errors.OverBudget(1500, 1000, ["a 900", "b 600"]),
-            "the lock installs 1,500 bytes, 500 over the budget of 1,000; the largest: a 900, b 600",
+            errors.OverBudget(900_000, "with bytecode", 850_000, ["a 900", "b 600"], 812_345),
+            (
+                "the lock installs 900,000 bytes with bytecode, over the budget of 850,000 by 50,000 bytes; "
+                "the largest: a 900, b 600; nothing was written; `minreq build --slim unused` makes a tree of about "
+                "800,000 bytes: give the budget to the build, and lock without it"
+            ),
+        ),
+        (
+            errors.OverBudget(900_000, "without bytecode", 300_000, (), 500_000),
+            (
+                "the lock installs 900,000 bytes without bytecode, over the budget of 300,000 by 600,000 bytes; "
+                "nothing was written; `minreq build --slim unused --bytecode none` makes a tree of about 500,000 "
+                "bytes, which is over it too: lock with fewer --providers or --features"
+            ),
         ),
         (
             errors.EmulatorStopped(1, "Traceback\nOSError: no port\n"),

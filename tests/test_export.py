@@ -274,7 +274,10 @@ class TestRepacking:
         assert "unused" not in metadata
 
 
-BYTES = "Unpacked 133,800,000 -> 140,600,001 bytes (+6,800,001); 121,543,999 bytes left of AWS Lambda's 262,144,000"
+BYTES = (
+    "Unpacked 133,800,000 -> 140,600,001 bytes (+6,800,001)",
+    "With bytecode about 184,910,001 bytes, 77,233,999 left of the 262,144,000 of AWS Lambda",
+)
 
 
 class TestDiff:
@@ -304,7 +307,7 @@ class TestDiff:
             "No longer in the lock: 1 distribution",
             "Other version of 1 distribution",
             "No longer declared: 1 distribution",
-            BYTES,
+            *BYTES,
         ]
         assert any(line.startswith("  hf-xet") and "left out before: never asked for" in line for line in lines)
 

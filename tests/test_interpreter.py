@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import venv
@@ -59,6 +60,17 @@ def test_a_version_names_an_interpreter(tmp_path: Path, monkeypatch: pytest.Monk
         find_interpreter(Path("3.99"))
     (tmp_path / "python3.99").symlink_to(sys.executable)
     assert find_interpreter(Path("3.99")).executable == tmp_path / "python3.99"
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    (shims / "python3.99").write_text(
+        "#!/bin/sh\necho 'pyenv: python3.99: command not found' >&2\necho Note >&2\nexit 127\n"
+    )
+    (shims / "python3.99").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shims}{os.pathsep}{tmp_path}")
+    assert find_interpreter(Path("3.99")).executable == tmp_path / "python3.99"
+    monkeypatch.setenv("PATH", str(shims))
+    with pytest.raises(PythonUnusable, match=r"prints: pyenv: python3\.99: command not found"):
+        find_interpreter(Path("3.99"))
 
 
 def test_no_interpreter(tmp_path: Path) -> None:

@@ -216,19 +216,25 @@ def test_nothing_is_written(
 
 
 def test_over_budget(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:
-    """A lock over budget is not written; the old one stays, and the error names the largest distributions."""
-    settings = make_settings(make_wheelhouse(SCENARIO))
-    made = lock(settings, RecordingReporter())
-    size = sum(each.bytes for each in made.selection.kept)
-    lock(replace(settings, budget=size), RecordingReporter())
+    """A lock over budget is not written; the old one stays, and the error names the largest distributions.
+
+    A budget counts compiled files, unless the installer writes none. What was compiled once for its size is known.
+    """
+    settings, recorder = make_settings(make_wheelhouse(SCENARIO)), RecordingReporter()
+    made = lock(replace(settings, budget=10**6), recorder).selection
+    assert Step.COMPILE in recorder.steps
+    assert made.installed_bytes > made.bytes
+    lock(replace(settings, budget=made.bytes, bytecode="none"), RecordingReporter())
     before = written(settings)
-    settings.smokes[0].write_text("import app # again\n")
+    recorder = RecordingReporter()
     with pytest.raises(errors.OverBudget) as caught:
-        lock(replace(settings, budget=size - 1), RecordingReporter())
-    assert (caught.value.size, caught.value.budget) == (size, size - 1)
+        lock(replace(settings, budget=made.installed_bytes - 1), recorder, lambda _lock, _settings: 123)
+    assert (caught.value.size, caught.value.budget) == (made.installed_bytes, made.installed_bytes - 1)
+    assert (caught.value.kind, caught.value.build) == ("with bytecode", 123)
     assert caught.value.largest[0].startswith("app ")
     assert len(caught.value.largest) == 3
     assert written(settings) == before
+    assert Step.COMPILE not in recorder.steps
 
 
 def test_unproven_platform(make_wheelhouse: MakeWheelhouse, make_settings: MakeSettings) -> None:

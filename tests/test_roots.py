@@ -238,7 +238,9 @@ def test_a_project_in_a_folder(made: Project) -> None:
     command = ("lock", "./program", "--smoke", "smoke.py")
     done = made.minreq(*command)
     assert done.status == 0, done.err
-    assert "Provided by the runtime" not in done.err
+    assert "provided by the runtime" not in (done.err + made.lock.read_text()).lower()
+    assert "# kept: 3 of 5 distributions\n" in made.lock.read_text()
+    assert "because  it is the project itself;" in made.minreq("explain", "program").out
     assert kept(made) == {"first": "failure", "needed": "failure", "shared": "failure"}
     text = made.lock.read_text()
     assert "minreq lock --project program --smoke smoke.py" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import sys
 import threading
 from collections.abc import Iterator
@@ -72,12 +73,23 @@ def test_only_sources_of_the_store_are_compiled(compiler: Compiler, tree: Path, 
     assert not list(tmp_path.rglob("*.pyc"))
 
 
+def test_a_compiled_file_is_measured_and_not_written(compiler: Compiler, tree: Path, tmp_path: Path) -> None:
+    source = tree / "lib" / "p" / "lib" / "m1.py"
+    expected = py_compile.compile(str(source), str(tmp_path / "m1.pyc"), "p/lib/m1.py")
+    assert expected is not None
+    assert compiler.measure(str(source), "p/lib/m1.py") == Path(expected).stat().st_size
+    assert compiler.measure(str(source.with_name("broken.py")), "broken.py") == 0
+    assert compiler.measure(expected, "m1.pyc") is None
+    assert not list(tree.rglob("*.pyc"))
+
+
 def test_sources_that_take_hours_are_left_to_the_run(tree: Path) -> None:
     """Python compiles the code of a ``finally`` twice, and that of one within it four times."""
     slow = tree / "lib" / "p" / "lib" / "slow.py"
     lines = [f"{' ' * depth}try:\n{' ' * depth} b()\n{' ' * depth}finally:\n" for depth in range(19)]
     slow.write_text("".join(lines) + " " * 19 + "a()\n")
     with make_compiler(tree, 0.5) as compiler:
+        assert compiler.measure(str(slow), "slow.py") is None
         assert not compiler.compile(str(slow), 0)
         assert not compiler.compile(str(slow.with_name("m1.py")), 0)
     assert not list(tree.rglob("*.pyc"))

@@ -68,10 +68,19 @@ def _output_options(function: Function) -> Function:
             metavar="DIR",
         ),
         option("layers", "Write one zip for all functions and one for each provider."),
-        option("max-zip", "Exit 1 if an archive is larger.", metavar="BYTES"),
+        option(
+            "max-zip",
+            "Exit 1 if an archive is larger. AWS Lambda takes 50MB in a direct upload, and more only through S3.",
+            metavar="BYTES",
+        ),
         option("platform", "Build for this platform of the lock.", metavar="NAME"),
         group.option("python", "The interpreter that runs the smoke and compiles.", metavar="EXE"),
-        group.option("budget", "Exit 1 and write nothing if the unpacked size is larger.", metavar="BYTES"),
+        option(
+            "budget",
+            "Exit 1 and write nothing if the unpacked size is larger, compiled files included. Default: that of the "
+            "lock in the configuration.",
+            metavar="BYTES",
+        ),
         option("html", "Write an HTML page with a map of the sizes.", metavar="FILE"),
         option("reserve", "Bytes to reserve for the function and other layers.", metavar="BYTES"),
     )

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from minreq.build.build import BuildResult
 from minreq.cli.text import align_columns, format_duration, pluralize, printable
-from minreq.model import LAMBDA_LIMIT
+from minreq.model import LAMBDA_LIMIT, LAMBDA_UPLOAD_LIMIT
 from minreq.pages import treemap
 
 #: Seconds of the init phase of AWS Lambda; a function that starts longer is started again, within its own time limit.
 _LAMBDA_START = 10
+_DIRECT_UPLOAD = f"a direct upload to AWS Lambda ({LAMBDA_UPLOAD_LIMIT:,} bytes): copy it to S3, and name it there"
 
 
 def format_lines(built: BuildResult, seconds: float) -> Iterator[Text]:
@@ -78,6 +79,8 @@ def _layers(built: BuildResult) -> Iterator[str]:
     ]
     yield from align_columns(rows, right=frozenset({2, 3}))
     yield f"  Each function has {_limit(built):,} bytes together with all layers that it attaches."
+    if any(each.zip_bytes > LAMBDA_UPLOAD_LIMIT for each in built.layers):
+        yield f"  A zip of more than {LAMBDA_UPLOAD_LIMIT:,} bytes is too large for {_DIRECT_UPLOAD}."
 
 
 def _functions(built: BuildResult) -> Iterator[tuple[str, tuple[str, ...], int, int]]:
@@ -99,6 +102,9 @@ def _sizes(built: BuildResult) -> Iterator[tuple[str, str, str]]:
     yield "  opened", f"{built.opened:,}", f"of these bytes are in files that the smoke opens{beside}"
     if built.zip_bytes is not None:
         yield "  zip", f"{built.zip_bytes:,}", f"bytes, SHA-256 {built.sha256}"
+        if built.zip_bytes > LAMBDA_UPLOAD_LIMIT:
+            over = f"{built.zip_bytes - LAMBDA_UPLOAD_LIMIT:,}"
+            yield "  too large by", over, f"bytes for {_DIRECT_UPLOAD}"
     if built.first_import is not None:
         yield (
             "  first import",
@@ -107,7 +113,8 @@ def _sizes(built: BuildResult) -> Iterator[tuple[str, str, str]]:
         )
     left = _limit(built) - built.bytes - built.reserve
     beside = f", with {built.reserve:,} reserved" if built.reserve else ""
-    yield "  left", f"{left:,}", f"of {_limit(built):,} bytes{beside}"
+    whose = "AWS Lambda" if built.budget is None else "the budget"
+    yield "  left" if left >= 0 else "  over by", f"{abs(left):,}", f"of the {_limit(built):,} bytes of {whose}{beside}"
 
 
 def to_json_data(built: BuildResult) -> dict[str, Any]:

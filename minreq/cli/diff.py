@@ -70,7 +70,7 @@ def format_text(difference: LockDifference) -> Iterator[str]:
         yield heading
         yield from align_columns([("  " + row[0], *row[1:]) for row in rows], right=frozenset({2}))
     yield ""
-    yield _bytes(difference)
+    yield from _bytes(difference)
 
 
 def format_markdown(difference: LockDifference) -> Iterator[str]:
@@ -85,7 +85,7 @@ def format_markdown(difference: LockDifference) -> Iterator[str]:
         for row in rows:
             yield f"| {' | '.join(_cell(each) for each in row)} |"
     yield ""
-    yield _bytes(difference)
+    yield from _bytes(difference)
 
 
 def to_json_data(difference: LockDifference) -> dict[str, Any]:
@@ -152,10 +152,13 @@ def _root(lock: Lock) -> str:
     return f"{lock.resolution.root} {lock.resolution.pins[lock.resolution.root].version}"
 
 
-def _bytes(difference: LockDifference) -> str:
+def _bytes(difference: LockDifference) -> Iterator[str]:
     before, now, left = difference.bytes_before, difference.bytes_now, difference.bytes_left
-    room = f"{left:,} bytes left of" if left >= 0 else f"{-left:,} bytes over"
-    return f"Unpacked {before:,} -> {now:,} bytes ({now - before:+,}); {room} AWS Lambda's {LAMBDA_LIMIT:,}"
+    yield f"Unpacked {before:,} -> {now:,} bytes ({now - before:+,})"
+    installed = f"{'' if difference.new.is_measured else 'about '}{difference.new.selection.installed_bytes:,}"
+    limit = f"the {LAMBDA_LIMIT:,} of AWS Lambda"
+    room = f"{left:,} left of {limit}" if left >= 0 else f"over {limit} by {-left:,} bytes"
+    yield f"With bytecode {installed} bytes, {room}"
 
 
 def _why_added(added: AddedDistribution) -> str:
@@ -204,4 +207,5 @@ def _lock_data(lock: Lock, count: int) -> dict[str, Any]:
         "kept": len(lock.selection.kept),
         "left_out": len(lock.declared_left_out),
         "bytes": count,
+        "installed": lock.selection.installed_bytes,
     }

@@ -36,7 +36,13 @@ class Engine:
         from minreq.system import heap  # noqa: PLC0415 # Late, see the class.
 
         heap.limit_fragmentation()
-        return locking.lock(settings, reporter)
+        return locking.lock(settings, reporter, self.forecast_build)
+
+    def forecast_build(self, lock: Lock, settings: Settings) -> int | None:
+        """Return about the bytes of ``minreq build --slim unused`` of *lock*, ``None`` if that is unknown."""
+        from minreq.build import forecast  # noqa: PLC0415 # Late, see the class.
+
+        return forecast.forecast_build(lock, settings)
 
     def read_recorded_options(self, lock: Path) -> Mapping[str, Any]:
         """Return the options that made *lock*, by field of ``Settings``; nothing if there is no lock."""

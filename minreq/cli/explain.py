@@ -130,6 +130,7 @@ _REASONS = {
     "never asked for": "never asked for: no stage imported it, probed for it or looked up its metadata",
     "passed without it": "the smoke passed and behaved the same without it",
     "provided": "the runtime provides it (--provided)",
+    "project": "it is the project itself; the lock has what the project needs",
     "excluded": "excluded (--exclude), and the proof passed",
 }
 
@@ -155,6 +156,8 @@ def _relations(explanation: Explanation) -> Iterator[tuple[str, str]]:
 
 def _cost(explanation: Explanation) -> Iterator[tuple[str, str]]:
     brings, entry = explanation.brings, explanation.entry
+    if isinstance(entry, LeftOut) and entry.reason == "project":
+        return
     total = entry.bytes + sum(brings.values())
     along = "".join(f", {name} {format_size(count)}" for name, count in brings.items())
     label = "it costs" if isinstance(entry, Kept) else "it would cost"

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from packaging.requirements import Requirement
@@ -27,6 +27,10 @@ from minreq.config import STDOUT, Settings
 from minreq.config.options import parse_requirement
 from minreq.config.settings import format_command, relock_settings
 from minreq.errors import InvalidOptions
+
+if TYPE_CHECKING:
+    from minreq.cli.lockbudget import LockBudget
+    from minreq.model import Lock
 
 _EXAMPLES = """\
 Examples:
@@ -93,7 +97,7 @@ def _closure_options(function: Function) -> Function:
         group.option("whole", "Keep this requirement with all its dependencies.", metavar="REQ"),
         group.option(
             "provided",
-            "The runtime has this distribution: the smoke uses it, the lock omits it.",
+            "The runtime has this distribution, and what only it requires: the smoke uses them, the lock omits them.",
             metavar="NAME==VERSION",
         ),
         group.option(
@@ -145,7 +149,12 @@ def _lock_options(function: Function) -> Function:
         ),
         group.option("hashes", "Write hashes (the default)."),
         group.option("annotate", "Write comments that say who imports each distribution (the default)."),
-        group.option("budget", "Exit 1 if the lock installs more bytes.", metavar="BYTES"),
+        group.option("budget", "Exit 1 if the lock installs more bytes, compiled files included.", metavar="BYTES"),
+        group.option(
+            "bytecode",
+            "add: the installer compiles, as pip does (the default); none: it does not, as uv and pip --no-compile.",
+            metavar="WHAT",
+        ),
         group.option("settle", "auto (the default), or runs: a separate run for each distribution.", metavar="METHOD"),
         group.option(
             "certify", "Test the set again: one clean run without each distribution, and other orders of the features."
@@ -188,6 +197,25 @@ def _settings(
     return settings, (*notes, *missed)
 
 
+def _check_outputs(settings: Settings, html: Path | None) -> None:
+    """Raise ``InvalidOptions``, or ``OutputUnwritable`` before the work for it is done."""
+    from minreq.lockfile import writing  # noqa: PLC0415 # As in `command`.
+
+    if html is not None and (settings.check or settings.dry_run):
+        raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
+    if settings.output != STDOUT and not settings.dry_run and not settings.check:
+        writing.check_writable(settings.output)
+    if html is not None:
+        writing.check_writable(html)
+
+
+def _write_page(html: Path, lock: Lock, budget: LockBudget) -> None:
+    from minreq.cli import lockpage  # noqa: PLC0415 # As in `command`.
+    from minreq.lockfile import writing  # noqa: PLC0415
+
+    writing.write_files({html: lockpage.render_page(lock, budget)})
+
+
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("roots", required=False, nargs=-1, callback=convert_with(_root), metavar="[ROOT]...")
 @_smoke_options
@@ -219,17 +247,11 @@ def command(
     the lock on disk.
     """
     # Imported here: help and usage errors do not need these modules.
-    from minreq.cli import durations, lockview  # noqa: PLC0415
-    from minreq.lockfile import writing  # noqa: PLC0415
+    from minreq.cli import durations, lockbudget, lockview  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
     settings, notes = _settings(engine, report, {**flags, **_roots(roots, flags["also"])}, misses)
-    if html is not None and (settings.check or settings.dry_run):
-        raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
-    if settings.output != STDOUT and not settings.dry_run and not settings.check:
-        writing.check_writable(settings.output)
-    if html is not None:
-        writing.check_writable(html)
+    _check_outputs(settings, html)
     before = None if settings.check else engine.read_previous_evidence(settings)
     command_line = format_command(settings)
     with report.show_progress() as progress:
@@ -240,6 +262,8 @@ def command(
         if progress.wrote:
             durations.write_duration(settings.cache_dir, command_line, progress.seconds)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
+        build = engine.forecast_build(lock, settings) if lockbudget.is_build_worthwhile(lock, settings) else None
+        uncovered = engine.list_uncovered_features(lock, settings)
         summary = lockview.format_lines(
             lock,
             settings,
@@ -247,14 +271,13 @@ def command(
             wrote=progress.wrote,
             changed=changed,
             html=html,
-            uncovered=engine.list_uncovered_features(lock, settings),
+            uncovered=uncovered,
+            build=build,
         )
         if html is not None:
-            from minreq.cli import lockpage  # noqa: PLC0415
-
-            writing.write_files({html: lockpage.render_page(lock)})
+            _write_page(html, lock, lockbudget.read_budget(lock, settings, build))
         progress.finish(() if report.as_json or settings.check else summary)
-    report.print_result(lambda: lockview.to_json_data(lock, settings, engine.list_uncovered_features(lock, settings)))
+    report.print_result(lambda: lockview.to_json_data(lock, settings, uncovered, build))
     if settings.check and not report.as_json and not report.quiet:
         output.print_note(f"{settings.output} is up to date")
     if settings.output == STDOUT and not report.as_json:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from minreq.cli import wording
+from minreq.cli.lockbudget import LockBudget
 from minreq.cli.text import pluralize
 from minreq.explain import explain
-from minreq.model import LAMBDA_LIMIT, Asker, Difference, Failure, Kept, LeftOut, Lock, QuestionKind
+from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, QuestionKind
 from minreq.pages import report
 
 #: The most places that the page shows for one distribution.
@@ -19,17 +20,17 @@ _VERBS = {
 }
 
 
-def render_page(lock: Lock) -> str:
+def render_page(lock: Lock, budget: LockBudget) -> str:
     """Return the page: each distribution, kept or left out, with its imports and its evidence."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
-    size = sum(each.bytes for each in kept)
+    size = lock.selection.bytes
     other = sum(each.bytes for each in left_out if not lock.is_of_extra(each))
     provided = f", {len(lock.provided)} provided by the runtime" if lock.provided else ""
     root = lock.resolution.root
     facts = [
         (f"{pluralize(len(kept), 'distribution')} kept, {size:,} bytes.", False),
         (f"{len(lock.declared_left_out)} left out{provided}, {other:,} bytes.", False),
-        (f"{size / LAMBDA_LIMIT:.1%} of the {LAMBDA_LIMIT:,} bytes of AWS Lambda, unpacked.", size > LAMBDA_LIMIT),
+        *_fit(budget),
         (f"Proven by {pluralize(len(lock.stages), 'stage')} of the smoke.", False),
     ]
     return report.render_page(
@@ -37,8 +38,19 @@ def render_page(lock: Lock) -> str:
         facts,
         [*(_kept(lock, each) for each in kept), *(_left_out(lock, each) for each in left_out)],
         providers=sorted({name for each in kept for name in each.providers}),
-        limit=LAMBDA_LIMIT,
+        limit=budget.limit,
     )
+
+
+def _fit(budget: LockBudget) -> Iterator[tuple[str, bool]]:
+    """Yield how the lock fits its limit, and what a smaller build would have, each with whether it is bad news."""
+    yield (
+        f"{budget.size:,} bytes {budget.label.removesuffix(', about')}{'' if budget.is_measured else ', estimated'}.",
+        False,
+    )
+    yield f"{budget.verdict[0].upper()}{budget.verdict[1:]}.", budget.is_over
+    if budget.build is not None:
+        yield f"minreq build --slim unused makes a tree{budget.of_build}.", False
 
 
 def _kept(lock: Lock, kept: Kept) -> report.Entry:

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from rich.text import Text
 
 from minreq.cli import wording
+from minreq.cli.lockbudget import LockBudget, read_budget
 from minreq.cli.text import align_columns, format_duration, format_size, pluralize, printable
 from minreq.config import STDOUT, Settings
 from minreq.config.settings import DEFAULT_OUTPUT
@@ -21,8 +22,6 @@ from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
 from minreq.providers.needs import FeatureAddition
 
 _BAR_WIDTH = 40
-#: Above this part of the limit the lock suggests a higher level of slimming.
-_NEAR_LIMIT = 0.75
 
 
 def format_lines(
@@ -34,11 +33,13 @@ def format_lines(
     changed: LockDifference | None = None,
     html: Path | None = None,
     uncovered: Sequence[FeatureAddition] = (),
+    build: int | None = None,
 ) -> Iterator[Text]:
     """Return the lines for a person: the largest first, the totals last, where a terminal shows them.
 
     *wrote* is false if the existing lock is unchanged. *changed* is the difference to the previous lock, *html* the
-    page that was written, *uncovered* are features of the providers that the smoke does not cover.
+    page that was written, *uncovered* are features of the providers that the smoke does not cover, *build* is about the
+    bytes of a smaller build.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows(
@@ -69,9 +70,10 @@ def format_lines(
         yield from _uncovered(uncovered, lock)
         yield Text()
     yield from _changes(changed)
-    yield from _sizes(lock)
+    budget = read_budget(lock, settings, build)
+    yield from _sizes(lock, budget)
     yield Text()
-    yield from _ending(lock, settings, seconds, wrote=wrote)
+    yield from _ending(lock, settings, budget, seconds, wrote=wrote)
     if html is not None:
         yield Text(f"Wrote {html}")
 
@@ -102,7 +104,9 @@ def _addition(feature: FeatureAddition) -> str:
     return feature.feature
 
 
-def to_json_data(lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = ()) -> dict[str, Any]:
+def to_json_data(
+    lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = (), build: int | None = None
+) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
     is_written = settings.output != STDOUT and not settings.dry_run
@@ -113,9 +117,13 @@ def to_json_data(lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddi
         "requirements": render(lock, filename=settings.output.name) if is_written else render(lock),
         "bytes": {
             "declared": sum(each.bytes for each in lock.declared),
-            "kept": sum(each.bytes for each in kept),
+            "kept": lock.selection.bytes,
             "left_out": sum(each.bytes for each in left_out if not lock.is_of_extra(each)),
-            "compiled": sum(each.sources for each in kept),
+            "compiled": sum(each.compiled_bytes for each in kept),
+            "installed": lock.selection.installed_bytes,
+            "measured": lock.is_measured,
+            "budget": settings.budget,
+            "build_unused": build,
             "lambda_limit": LAMBDA_LIMIT,
         },
         "kept": [
@@ -200,8 +208,7 @@ def _changes(changed: LockDifference | None) -> Iterator[Text]:
         yield Text()
 
 
-def _sizes(lock: Lock) -> Iterator[Text]:
-    kept = sum(each.bytes for each in lock.selection.kept)
+def _sizes(lock: Lock, budget: LockBudget) -> Iterator[Text]:
     left_out, of_extras, provided = (
         sum(each.bytes for each in part)
         for part in (
@@ -210,29 +217,30 @@ def _sizes(lock: Lock) -> Iterator[Text]:
             lock.provided,
         )
     )
-    compiled = sum(each.sources for each in lock.selection.kept)
-    yield Text(f"Unpacked bytes, compared with the {LAMBDA_LIMIT:,} of AWS Lambda", style="bold")
+    yield Text(f"Unpacked bytes, compared with {budget.heading}", style="bold")
     sizes = {"full closure": sum(each.bytes for each in lock.declared), "left out": left_out}
     if provided:
         sizes["provided by the runtime"] = provided
     if of_extras:
         sizes["added by extras"] = of_extras
-    sizes["this lock"] = kept
-    if compiled:
-        # A compiled file is about as large as its source.
-        sizes["with bytecode, about"] = kept + compiled
-    cells = [(f"  {label}", f"{count:,}", f"{count / LAMBDA_LIMIT:.1%}") for label, count in sizes.items()]
+    sizes["this lock"] = lock.selection.bytes
+    if budget.size != lock.selection.bytes:
+        sizes[budget.label] = budget.size
+    cells = [(f"  {label}", f"{count:,}", budget.share(count)) for label, count in sizes.items()]
     for row, count in zip(align_columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
-        yield Text(f"{row}  ").append(_bar(count), style="green" if count <= LAMBDA_LIMIT else "red")
+        yield Text(f"{row}  ").append(_bar(count, budget.limit), style="green" if count <= budget.limit else "red")
 
 
-def _bar(count: int) -> str:
+def _bar(count: int, limit: int) -> str:
     """Return a bar whose full length is the limit; the percentage shows what is over the limit."""
-    filled = min(_BAR_WIDTH, round(count / LAMBDA_LIMIT * _BAR_WIDTH))
+    filled = min(_BAR_WIDTH, round(count / limit * _BAR_WIDTH))
     return f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}]"
 
 
-def _ending(lock: Lock, settings: Settings, seconds: float, *, wrote: bool) -> Iterator[Text]:
+def _ending(lock: Lock, settings: Settings, budget: LockBudget, seconds: float, *, wrote: bool) -> Iterator[Text]:
+    """Yield what was written, and the next step: a build where the lock is over the limit or near it."""
+    if budget.is_near:
+        yield Text(f"{budget.verdict[0].upper()}{budget.verdict[1:]}", style="red" if budget.is_over else "yellow")
     if settings.dry_run:
         yield Text(f"Nothing written (--dry-run), in {format_duration(seconds)}")
         return
@@ -240,14 +248,28 @@ def _ending(lock: Lock, settings: Settings, seconds: float, *, wrote: bool) -> I
         return
     files, took = f"{settings.output} and {evidence_path(settings.output).name}", format_duration(seconds)
     yield Text(f"Wrote {files} in {took}" if wrote else f"{files} are unchanged ({took})")
+    install, build = _install_command(lock, settings), _build_command(budget, settings)
+    if budget.is_over:
+        yield Text(f"Build a smaller, proven layer{budget.of_build} with")
+        yield Text(f"  {build}")
+        yield Text("or, where the size does not matter, install the lock with")
+        yield Text(f"  {install}")
+        return
     yield Text("Install the lock with")
-    require_hashes = " --require-hashes" if lock.hashes else ""
-    yield Text(f"  pip install --no-deps{require_hashes} -r {shlex.quote(str(settings.output))} -t python/")
-    yield Text(f"or build a smaller, proven layer: {_build_command(lock, settings)}")
+    yield Text(f"  {install}")
+    yield Text(f"or build a smaller, proven layer{budget.of_build} with")
+    yield Text(f"  {build}")
 
 
-def _build_command(lock: Lock, settings: Settings) -> str:
-    """Return the next command, with a higher level if the compiled lock would come near the limit."""
+def _install_command(lock: Lock, settings: Settings) -> str:
+    options = " --require-hashes" if lock.hashes else ""
+    options += " --no-compile" if settings.bytecode == "none" else ""
+    return f"pip install --no-deps{options} -r {shlex.quote(str(settings.output))} -t python/"
+
+
+def _build_command(budget: LockBudget, settings: Settings) -> str:
+    """Return the next command, with a higher level if the lock is near the limit."""
     name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
-    full = sum(each.bytes + each.sources for each in lock.selection.kept) > _NEAR_LIMIT * LAMBDA_LIMIT
-    return f"minreq build{name} -o layer.zip" + (" --slim unused" if full else "")
+    options = " --slim unused" if budget.is_near else ""
+    options += " --bytecode none" if settings.bytecode == "none" else ""
+    return f"minreq build{name} -o layer.zip{options}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import Any
 
 import click
 
-from minreq.cli.text import printable, printable_block
+from minreq.cli.text import printable, printable_block, wrap_block
 
 #: The schema of the `--json` documents. It grows when a reader of the old schema could misread the new (docs/json.md).
 SCHEMA = 1
@@ -48,7 +49,7 @@ def print_file(text: str) -> None:
 
 def print_note(sentence: str) -> None:
     """Write *sentence* for a person to standard error."""
-    click.echo(printable(sentence), err=True)
+    click.echo(_wrap(printable(sentence)), err=True)
 
 
 def print_help(text: str) -> None:
@@ -59,7 +60,13 @@ def print_help(text: str) -> None:
 def print_error(sentence: str) -> None:
     """Write the sentence of an error to standard error; its further lines are indented."""
     prefix = "error" if os.environ.get("NO_COLOR") else click.style("error", fg="red", bold=True)
-    click.echo(f"{prefix}: {printable_block(sentence)}", err=True)
+    text = _wrap(f"error: {printable_block(sentence)}")
+    click.echo(prefix + text.removeprefix("error"), err=True)
+
+
+def _wrap(text: str) -> str:
+    """Wrap *text* at words for a terminal, which would wrap inside them; a log keeps each line whole."""
+    return wrap_block(text, shutil.get_terminal_size().columns) if sys.stderr.isatty() else text
 
 
 def open_standard_streams() -> None:

@@ -32,6 +32,7 @@ _PRESENT = {
     Step.WATCH: "Watching",
     Step.BUILD: "Building",
     Step.PROVE: "Proving",
+    Step.COMPILE: "Compiling",
     Step.CERTIFY: "Certifying",
     Step.WRITE: "Writing",
 }
@@ -48,6 +49,7 @@ _PAST = {
     Step.WATCH: "Watched",
     Step.BUILD: "Built",
     Step.PROVE: "Proved",
+    Step.COMPILE: "Compiled",
     Step.CERTIFY: "Certified",
     Step.WRITE: "Wrote",
 }
@@ -63,6 +65,7 @@ _DEFAULT_SUMMARIES = {
     Step.WATCH: "the files that the smoke opens",
     Step.BUILD: "the tree",
     Step.PROVE: "by the smoke, on the lock alone",
+    Step.COMPILE: "what nothing compiled yet, for its size",
     Step.CERTIFY: "one run without each distribution",
     Step.WRITE: "the lock and its evidence",
 }

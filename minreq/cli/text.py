@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 _KIB, _MIB = 1 << 10, 1 << 20
@@ -25,6 +26,23 @@ def printable(text: str) -> str:
 def printable_block(text: str) -> str:
     """Return *text* as `printable` does, with our own line breaks: those before an indented line."""
     return "\n  ".join(map(printable, text.split("\n  ")))
+
+
+def wrap_block(text: str, width: int) -> str:
+    """Return *text* with its lines wrapped at words; a part is indented below the line that it belongs to."""
+    lines = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        wrapped = textwrap.wrap(
+            line.lstrip(" "),
+            width,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += wrapped or [line]
+    return "\n".join(lines)
 
 
 def format_size(count: int) -> str:

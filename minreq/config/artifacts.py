@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import BYTECODE, LEVELS, Bytecode, Level
+from minreq.config.levels import Bytecode, Level, parse_bytecode, parse_level
 from minreq.config.options import Option, parse_byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
-
-
-def parse_level(text: str) -> str:
-    """Convert the name of a level of slimming."""
-    return _parse_choice(text, LEVELS)
-
-
-def parse_bytecode(text: str) -> str:
-    """Convert the treatment of compiled files."""
-    return _parse_choice(text, BYTECODE)
-
-
-def _parse_choice(text: str, choices: Sequence[str]) -> str:
-    if text not in choices:
-        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
-    return text
-
 
 #: The flags of ``build`` that are also keys of ``[tool.minreq.build]``.
 BUILD_OPTIONS: Mapping[str, Option] = {
@@ -51,12 +34,13 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="max-zip", example='"50MB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
         Option(name="platform", example='"lambda-python3.12-x86_64"', field="platform"),
         Option(name="html", example='"build.html"', field="html", convert=Path, path=True),
+        Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
         Option(name="reserve", example='"5MB"', field="reserve", convert=parse_byte_count, toml=(int, str)),
     )
 }
 
 #: The keys of ``[tool.minreq]`` that a build uses, in addition to the options of the index.
-_SHARED = ("scan", "jobs", "timeout", "require_sandbox", "budget")
+_SHARED = ("scan", "jobs", "timeout", "require_sandbox", "budget", "bytecode")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypedDict
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Bytecode, Level
+from minreq.config.levels import Bytecode, Level, LockBytecode
 from minreq.config.options import Provided
 
 _Path: TypeAlias = "str | Path"
@@ -72,6 +72,7 @@ class LockKeywords(RunKeywords, total=False):
     certify: bool
     #: Bytes.
     budget: int | str
+    bytecode: LockBytecode
     upgrade: bool
     upgrade_packages: Iterable[str]
     check: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 #: Each level leaves out all that the previous level does, and more.
@@ -11,3 +12,28 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 #: Compiled files beside the sources, none, or in their place.
 Bytecode: TypeAlias = Literal["add", "none", "only"]
 BYTECODE: tuple[Bytecode, ...] = get_args(Bytecode)
+
+#: Whether the installer of a lock compiles.
+LockBytecode: TypeAlias = Literal["add", "none"]
+LOCK_BYTECODE: tuple[LockBytecode, ...] = get_args(LockBytecode)
+
+
+def parse_level(text: str) -> str:
+    """Convert the name of a level of slimming."""
+    return _parse_choice(text, LEVELS)
+
+
+def parse_bytecode(text: str) -> str:
+    """Convert the treatment of compiled files in a build."""
+    return _parse_choice(text, BYTECODE)
+
+
+def parse_lock_bytecode(text: str) -> str:
+    """Convert the treatment of compiled files by the installer of a lock."""
+    return _parse_choice(text, LOCK_BYTECODE)
+
+
+def _parse_choice(text: str, choices: Sequence[str]) -> str:
+    if text not in choices:
+        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+    return text

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from minreq.config.levels import parse_lock_bytecode
 from minreq.model import parsing
 
 
@@ -206,6 +207,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="settle", example='"runs"', field="settle", convert=parse_settle, recorded=False),
         Option(name="certify", example="true", field="certify", switch=True, recorded=False),
         Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
+        Option(name="bytecode", example='"none"', field="bytecode", convert=parse_lock_bytecode),
         Option(name="upgrade", field="upgrade", switch=True, configurable=False, recorded=False),
         Option(
             name="upgrade-package",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from minreq.config.levels import LockBytecode
 from minreq.config.options import OPTIONS, Option, Provided
 from minreq.errors import InvalidOptions, NothingToRun
 
@@ -88,8 +89,10 @@ class Settings:
     settle: Literal["auto", "runs"] = "auto"
     #: Test the set again by separate runs, and record the results.
     certify: bool = False
-    #: The most unpacked bytes that the lock may install.
+    #: The most unpacked bytes that the lock may install, with compiled files unless *bytecode* is none.
     budget: int | None = None
+    #: Whether the installer of the lock compiles, as pip does.
+    bytecode: LockBytecode = "add"
     upgrade: bool = False
     upgrade_packages: tuple[NormalizedName, ...] = ()
     check: bool = False

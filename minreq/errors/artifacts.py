@@ -88,9 +88,9 @@ class TreeOverBudget(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"{self.path} has {self.size:,} bytes, {self.size - self.budget:,} over the budget of "
-            f"{self.budget:,}; the largest: {', '.join(self.largest)}; leave out unneeded distributions with "
-            "`minreq lock`, and unneeded files with `minreq build`"
+            f"{self.path} has {self.size:,} bytes, over the budget of {self.budget:,} by "
+            f"{self.size - self.budget:,} bytes; the largest: {', '.join(self.largest)}; leave out unneeded "
+            "distributions with `minreq lock`, and unneeded files with `minreq build`"
         )
 
 
@@ -121,8 +121,9 @@ class ArchiveTooLarge(NegativeAnswer):
 
     def __str__(self) -> str:
         return (
-            f"the archive {self.archive} has {self.size:,} bytes, {self.size - self.limit:,} over --max-zip "
-            f"{self.limit:,}; nothing was written; choose a higher --slim, or --bytecode none"
+            f"the archive {self.archive} has {self.size:,} bytes, over --max-zip {self.limit:,} by "
+            f"{self.size - self.limit:,} bytes; nothing was written; choose a higher --slim, or --bytecode none, or "
+            "without --max-zip upload it through S3"
         )
 
 
@@ -141,7 +142,7 @@ class BuildOverBudget(NegativeAnswer):
         beside = f" and {self.reserve:,} reserved" if self.reserve else ""
         over = self.size + self.reserve - self.budget
         return (
-            f"{self.what} has {self.size:,} bytes{beside}, {over:,} over the budget of {self.budget:,}; "
+            f"{self.what} has {self.size:,} bytes{beside}, over the budget of {self.budget:,} by {over:,} bytes; "
             f"nothing was written; these may help{format_parts(self.advice)}"
         )
 

@@ -100,13 +100,31 @@ class OverBudget(NegativeAnswer):
 
     reason = "budget"
 
-    def __init__(self, size: int, budget: int, largest: Sequence[str]) -> None:
-        super().__init__(size, budget, largest)
-        self.size, self.budget, self.largest = size, budget, tuple(largest)
+    def __init__(self, size: int, kind: str, budget: int, largest: Sequence[str], build: int | None) -> None:
+        super().__init__(size, kind, budget, largest, build)
+        #: What the size includes: ``with bytecode``, ``with bytecode (an estimate)``, ``without bytecode``.
+        self.size, self.kind = size, kind
+        self.budget, self.largest = budget, tuple(largest)
+        #: About the bytes of ``minreq build --slim unused``; ``None``: unknown.
+        self.build = build
 
     def __str__(self) -> str:
-        over = f"the lock installs {self.size:,} bytes, {self.size - self.budget:,} over the budget of {self.budget:,}"
-        return f"{over}; the largest: {', '.join(self.largest)}" if self.largest else over
+        over = self.size - self.budget
+        what = (
+            f"the lock installs {self.size:,} bytes {self.kind}, over the budget of {self.budget:,} by {over:,} bytes"
+        )
+        largest = f"; the largest: {', '.join(self.largest)}" if self.largest else ""
+        return f"{what}{largest}; nothing was written; {self._advice}"
+
+    @property
+    def _advice(self) -> str:
+        build = f"`minreq build --slim unused{' --bytecode none' if self.kind.startswith('without') else ''}`"
+        if self.build is None:
+            return f"{build} makes a smaller tree: give the budget to the build, and lock without it"
+        size = f"{build} makes a tree of about {round(self.build, -5):,} bytes"
+        if self.build > self.budget:
+            return f"{size}, which is over it too: lock with fewer --providers or --features"
+        return f"{size}: give the budget to the build, and lock without it"
 
 
 class PlatformUnproven(NegativeAnswer):
@@ -165,7 +183,8 @@ class NoSuchRevision(UsageError):
         self.revision, self.path, self.why = revision, path, why
 
     def __str__(self) -> str:
-        return f"{self.revision} is no lock, and git has no {self.path} of that revision: {self.why}; name one of both"
+        missing = f"{self.revision} is no lock, and git has no {self.path} of that revision ({self.why})"
+        return f"{missing}; name a lock, or a revision that has one"
 
 
 class EvidenceUnreadable(UsageError):

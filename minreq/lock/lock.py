@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from minreq.config import STDOUT, Settings
 from minreq.errors import OverBudget, PlatformUnproven
 from minreq.lock import check
@@ -15,11 +17,15 @@ from minreq.task.task import Task, prepare_task, read_index_settings
 _LARGEST = 5
 
 
-def lock(settings: Settings, reporter: Reporter) -> Lock:
+def lock(
+    settings: Settings,
+    reporter: Reporter,
+    forecast: Callable[[Lock, Settings], int | None] = lambda _lock, _settings: None,
+) -> Lock:
     """Make the lock for *settings*, prove it, and write it with its evidence.
 
-    Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. Raises every
-    branch of ``MinreqError``.
+    Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. *forecast* returns
+    about the bytes of a build of a lock, for the error about the budget. Raises every branch of ``MinreqError``.
     """
     temporary.remove_abandoned()
     # The store does this too, but an unchanged lock never opens the store.
@@ -47,7 +53,7 @@ def lock(settings: Settings, reporter: Reporter) -> Lock:
         from minreq.lock import make  # noqa: PLC0415
 
         new_lock = make.make_lock(task, index, index_settings, reporter)
-    _check_budget(new_lock, settings)
+    _check_budget(new_lock, settings, forecast)
     if not settings.dry_run and settings.output != STDOUT:
         reporter.began(Step.WRITE)
         _write(new_lock, settings)
@@ -68,13 +74,16 @@ def _check_platforms(task: Task) -> None:
         raise PlatformUnproven(foreign, task.host.name)
 
 
-def _check_budget(lock: Lock, settings: Settings) -> None:
-    """Raise ``OverBudget`` if the lock installs more bytes than allowed."""
-    kept = lock.selection.kept
-    size = sum(each.bytes for each in kept)
+def _check_budget(lock: Lock, settings: Settings, forecast: Callable[[Lock, Settings], int | None]) -> None:
+    """Raise ``OverBudget`` if the lock installs more bytes than allowed, with compiled files by default."""
+    compiles = settings.bytecode != "none"
+    sizes = {each.candidate.name: each.bytes + (each.compiled_bytes if compiles else 0) for each in lock.selection.kept}
+    size = sum(sizes.values())
     if settings.budget is not None and size > settings.budget:
-        largest = sorted(kept, key=lambda each: (-each.bytes, each.candidate.name))[:_LARGEST]
-        raise OverBudget(size, settings.budget, [f"{each.candidate.name} {each.bytes:,}" for each in largest])
+        largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_LARGEST]
+        kind = f"with bytecode{'' if lock.is_measured else ' (an estimate)'}" if compiles else "without bytecode"
+        named = [f"{name} {sizes[name]:,}" for name in largest]
+        raise OverBudget(size, kind, settings.budget, named, forecast(lock, settings))
 
 
 def _write(lock: Lock, settings: Settings) -> None:

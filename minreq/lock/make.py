@@ -13,7 +13,7 @@ from minreq.config import Settings
 from minreq.errors import BaselineFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lock import resolve
+from minreq.lock import bytecode, resolve
 from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
 from minreq.minimize import MinimalSet, UserChoices, minimize
@@ -148,6 +148,8 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
             loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
             excluded=choices.excluded,
         )
+        budget = None if settings.bytecode == "none" else settings.budget
+        selection = bytecode.with_compiled_sizes(selection, budget, runner, reporter)
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
         certificate = certify(runner, minimal_set, digest, reporter) if settings.certify else None
     return _MinimizedLock(minimal_set=minimal_set, selection=selection, resolution=resolution, certificate=certificate)

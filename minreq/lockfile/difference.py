@@ -57,17 +57,17 @@ class LockDifference:
     @property
     def bytes_before(self) -> int:
         """The unpacked bytes that the old lock installs."""
-        return _bytes(self.old)
+        return self.old.selection.bytes
 
     @property
     def bytes_now(self) -> int:
         """The unpacked bytes that the new lock installs."""
-        return _bytes(self.new)
+        return self.new.selection.bytes
 
     @property
     def bytes_left(self) -> int:
-        """The bytes left of AWS Lambda's limit; negative if the lock is over it."""
-        return LAMBDA_LIMIT - self.bytes_now
+        """The bytes that the new lock, with compiled files, leaves of AWS Lambda's limit; negative if it is over."""
+        return LAMBDA_LIMIT - self.new.selection.installed_bytes
 
     @property
     def is_empty(self) -> bool:
@@ -110,7 +110,3 @@ def _by_name(members: tuple[Member, ...]) -> Mapping[NormalizedName, Member]:
 
 def _version(member: Kept | LeftOut) -> Version:
     return member.candidate.version
-
-
-def _bytes(lock: Lock) -> int:
-    return sum(each.bytes for each in lock.selection.kept)

@@ -160,9 +160,9 @@ def _facts(lock: Lock) -> Iterator[tuple[str, str]]:
     yield "proven on", _platform(lock.proven_on)
     yield "smoke", _stages(lock.stages)
     yield from _numbers(lock)
-    if resolution.provided:
-        provided = (f"{name}=={resolution.pins[name].version}" for name in sorted(resolution.provided))
-        yield "provided by the runtime, not written here", ", ".join(provided)
+    if provided := sorted(resolution.provided - {resolution.root}):
+        pins = [f"{name}=={resolution.pins[name].version}" for name in provided]
+        yield "provided by the runtime, not written here", ", ".join(pins)
     if lock.tools:
         yield "tools of the smoke, not written here", ", ".join(f"{each.name}=={each.version}" for each in lock.tools)
     if not lock.hashes:
@@ -186,9 +186,10 @@ def _numbers(lock: Lock) -> Iterator[tuple[str, str]]:
     """Yield how much is kept of a plain install; what only extras have is counted beside it."""
     kept, declared = lock.selection.kept, lock.declared
     of_extras = [each.candidate.name for each in kept if lock.is_of_extra(each)]
-    kept_bytes, declared_bytes = (sum(each.bytes for each in part) for part in (kept, declared))
+    kept_bytes, declared_bytes = lock.selection.bytes, sum(each.bytes for each in declared)
+    about = "" if lock.is_measured else "about "
     counts = f"{len(kept) - len(of_extras)} of {len(declared)} distributions"
-    limit = f"AWS Lambda's limit is {LAMBDA_LIMIT:,} bytes"
+    limit = f"with bytecode {about}{lock.selection.installed_bytes:,}; AWS Lambda's limit is {LAMBDA_LIMIT:,} bytes"
     if of_extras:
         extras = ", ".join(sorted({lock.resolution.extras[name] for name in of_extras}))
         yield "kept", f"{counts} of a plain install, and {len(of_extras)} of {extras}"

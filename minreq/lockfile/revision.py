@@ -50,7 +50,8 @@ def _read_revision(revision: str, lock: Path) -> Lock:
         raise NoSuchRevision(revision, path, f"git does not answer: {error}") from error
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise NoSuchRevision(revision, path, lines[0] if lines else f"git ends with status {done.returncode}")
+        why = lines[0].removeprefix("fatal: ").rstrip(".") if lines else f"git ends with status {done.returncode}"
+        raise NoSuchRevision(revision, path, why)
     place = f"{revision}:{path.name}"
     try:
         return evidence.load(done.stdout.decode("utf-8"), filename=place)

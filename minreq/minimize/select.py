@@ -158,7 +158,7 @@ def _reason(
     excluded: frozenset[NormalizedName],
 ) -> str:
     if name in resolution.provided:
-        return "provided"
+        return "project" if name == resolution.root else "provided"
     if name in excluded:
         return "excluded"
     if name in minimal_set.degraded:

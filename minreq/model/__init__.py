@@ -2,6 +2,7 @@
 
 from minreq.model.distributions import (
     LAMBDA_LIMIT,
+    LAMBDA_UPLOAD_LIMIT,
     Candidate,
     Member,
     Metadata,
@@ -22,13 +23,14 @@ from minreq.model.evidence import (
     StageBehaviour,
 )
 from minreq.model.filenames import split_sdist_filename
-from minreq.model.lock import Certificate, Kept, LeftOut, Lock, Outcome, Selection
+from minreq.model.lock import Certificate, Kept, LeftOut, Lock, Outcome, Selection, is_near
 from minreq.model.plan import EMPTY, Command, Group, Plan, Script
 from minreq.model.questions import Answer, Asker, Frame, Question, QuestionKind
 
 __all__ = [
     "EMPTY",
     "LAMBDA_LIMIT",
+    "LAMBDA_UPLOAD_LIMIT",
     "Answer",
     "Asker",
     "Behaviour",
@@ -60,6 +62,7 @@ __all__ = [
     "Selection",
     "StageBehaviour",
     "Wheel",
+    "is_near",
     "parsing",
     "split_sdist_filename",
 ]

@@ -14,6 +14,8 @@ from packaging.version import Version
 
 #: AWS Lambda's limit for a function and its layers together, unpacked, in bytes.
 LAMBDA_LIMIT = 262_144_000
+#: The largest zip that AWS Lambda takes without S3: "50 MB", in bytes.
+LAMBDA_UPLOAD_LIMIT = 52_428_800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

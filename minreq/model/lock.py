@@ -12,6 +12,18 @@ from minreq.model.evidence import Behaviour, Difference, Evidence, Failure
 from minreq.model.plan import EMPTY
 from minreq.model.questions import Asker, Question
 
+#: Without measuring: the bytes that compiling adds for each byte of Python source.
+_COMPILED_PER_SOURCE = 1.05
+
+
+#: Above this part of a limit an estimate does not do, and a smaller build is worth while.
+_NEAR = 0.8
+
+
+def is_near(size: int, limit: int) -> bool:
+    """Whether *size* is near *limit*, or over it."""
+    return size > _NEAR * limit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
@@ -33,8 +45,15 @@ class Kept:
     loaded: tuple[str, ...] = ()
     #: Bytes of all its Python files, a part of *bytes*; compiled files would add about as many.
     sources: int = 0
+    #: Bytes that pip adds when it compiles these files, as measured; ``None``: not measured.
+    compiled: int | None = None
     #: The extra that supplied it, ``litellm[mcp]``.
     extra: str | None = None
+
+    @property
+    def compiled_bytes(self) -> int:
+        """The bytes that compiling adds, an estimate where they are not measured."""
+        return round(self.sources * _COMPILED_PER_SOURCE) if self.compiled is None else self.compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +80,16 @@ class Selection:
 
     kept: tuple[Kept, ...]
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The unpacked bytes of the kept wheels."""
+        return sum(each.bytes for each in self.kept)
+
+    @property
+    def installed_bytes(self) -> int:
+        """The bytes that ``pip install --target`` writes, compiled files included."""
+        return sum(each.bytes + each.compiled_bytes for each in self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +146,17 @@ class Lock:
     annotate: bool = True
 
     @property
+    def is_measured(self) -> bool:
+        """Whether the bytes of compiled files are measured; for another platform than the host they are estimates."""
+        is_of_host = all(platform.name == self.proven_on.name for platform in self.platforms)
+        return is_of_host and all(each.compiled is not None for each in self.selection.kept)
+
+    @property
     def declared(self) -> tuple[Kept | LeftOut, ...]:
-        """What a plain install of the root has: the closure without what extras added."""
+        """What a plain install of the root has, without what extras added, and without a project that is the root."""
         members: tuple[Kept | LeftOut, ...] = (*self.selection.kept, *self.selection.left_out)
-        return tuple(each for each in members if not self.is_of_extra(each))
+        project = self.resolution.provided & {self.resolution.root}
+        return tuple(each for each in members if each.candidate.name not in project and not self.is_of_extra(each))
 
     def is_of_extra(self, member: Kept | LeftOut) -> bool:
         """Whether *member* is in the closure only because the smoke failed without an extra."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set as AbstractSet
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -34,6 +34,16 @@ def resolution_notes(
     )
 
     return (*notes, *release_notes(finder, solution))
+
+
+def provided_notes(named: AbstractSet[NormalizedName], brought: AbstractSet[NormalizedName]) -> Iterator[str]:
+    """Yield a note on what the runtime has because it provides *named*: the user did not say its versions."""
+    if brought:
+        pronoun = "it" if len(named) == 1 else "they"
+        yield (
+            f"the runtime provides {', '.join(sorted(named))}, and so also what only {pronoun} "
+            f"require{'s' if len(named) == 1 else ''}: {', '.join(sorted(brought))}"
+        )
 
 
 def release_notes(finder: ReleaseFinder, solution: Solution) -> Iterator[str]:

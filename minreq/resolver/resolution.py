@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set as AbstractSet
 from dataclasses import replace
 
 from packaging.requirements import Requirement
@@ -15,7 +15,7 @@ from minreq.resolver.background import BackgroundWork
 from minreq.resolver.conflict import ConflictExplainer
 from minreq.resolver.finder import ReleaseFinder
 from minreq.resolver.inputs import ImportFinder, Index, ResolverInput
-from minreq.resolver.notes import release_notes, resolution_notes
+from minreq.resolver.notes import provided_notes, release_notes, resolution_notes
 from minreq.resolver.provider import Provider, RequirementChains
 from minreq.resolver.releases import Release
 from minreq.resolver.rootsearch import RootChoice, RootSearch
@@ -32,7 +32,7 @@ def resolve(inputs: ResolverInput, index: Index, imports: ImportFinder) -> Resol
         for requirement in _named_by_user(inputs):
             finder.prefetch(requirement)
         resolution = _resolution(RootSearch(finder=finder, imports=imports).run(), finder)
-        _check_hashes(inputs, resolution.pins)
+        _check_hashes(inputs, resolution.pins, resolution.provided)
         return resolution
 
 
@@ -54,7 +54,7 @@ def extend(resolution: Resolution, requirement: Requirement, inputs: ResolverInp
             reason = explainer.reason(conflict, subject=str(fixed[resolution.root]))
             raise VersionsConflict(str(requirement), conflict.name, reason, explainer.remedy(conflict), 1)
         pins = {**result.candidates(finder), **resolution.pins}
-        _check_hashes(inputs, pins)
+        _check_hashes(inputs, pins, resolution.provided)
         requires = dict(resolution.requires)
         for name, names in result.requires().items():
             requires[name] = requires.get(name, frozenset()) | names
@@ -74,21 +74,53 @@ def _named_by_user(inputs: ResolverInput) -> Iterable[Requirement]:
 
 def _resolution(choice: RootChoice, finder: ReleaseFinder) -> Resolution:
     inputs, solution = finder.inputs, choice.solution
-    pins = solution.candidates(finder)
+    pins, requires = solution.candidates(finder), solution.requires()
+    whole = solution.closure(Provider(finder).whole_keys(), without=inputs.root_name)
+    provided = frozenset(canonicalize_name(each.requirement.name) for each in inputs.provided) & pins.keys()
+    # A project that is the root is not written, but what it requires is.
+    named = provided - {inputs.root_name}
+    wanted = whole | {canonicalize_name(each.name) for each in _named_by_user(inputs)}
+    brought = _required_only_by(named, requires, wanted)
     return Resolution(
         pins=pins,
         root=inputs.root_name,
-        whole=solution.closure(Provider(finder).whole_keys(), without=inputs.root_name),
-        provided=frozenset(canonicalize_name(each.requirement.name) for each in inputs.provided) & pins.keys(),
-        requires=solution.requires(),
+        whole=whole,
+        provided=provided | brought,
+        requires=requires,
         passed_over=choice.passed_over,
-        notes=resolution_notes(finder, solution, pins, choice.relaxations),
+        notes=(*resolution_notes(finder, solution, pins, choice.relaxations), *provided_notes(named, brought)),
     )
 
 
-def _check_hashes(inputs: ResolverInput, pins: Mapping[NormalizedName, Candidate]) -> None:
+def _required_only_by(
+    provided: AbstractSet[NormalizedName],
+    requires: Mapping[NormalizedName, AbstractSet[NormalizedName]],
+    wanted: AbstractSet[NormalizedName],
+) -> frozenset[NormalizedName]:
+    """Return what only distributions of *provided* require, directly or not; the runtime has that too.
+
+    *wanted* are the distributions that the user names: what they require without *provided* has to be in the lock.
+    """
+    return _reachable(provided, requires, frozenset()) - provided - _reachable(wanted - provided, requires, provided)
+
+
+def _reachable(
+    start: AbstractSet[NormalizedName],
+    requires: Mapping[NormalizedName, AbstractSet[NormalizedName]],
+    without: AbstractSet[NormalizedName],
+) -> frozenset[NormalizedName]:
+    found: set[NormalizedName] = set()
+    waiting = {*start}
+    while waiting:
+        found |= waiting
+        waiting = {each for name in waiting for each in requires.get(name, ())} - found - without
+    return frozenset(found)
+
+
+def _check_hashes(
+    inputs: ResolverInput, pins: Mapping[NormalizedName, Candidate], provided: AbstractSet[NormalizedName]
+) -> None:
     """Raise `HashesRequired` where the user has to allow each file by its hash, and does not for some of *pins*."""
-    provided = {canonicalize_name(each.requirement.name) for each in inputs.provided}
     missing = [pin for name, pin in pins.items() if name not in inputs.hash_rules and name not in provided]
     if inputs.require_hashes and missing:
         files = {f"{pin.name}=={pin.version}": str((pin.sdist or pin.wheel).sha256) for pin in missing}

@@ -12,12 +12,12 @@ import selectors
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from minreq.smoke.isolation import Isolation
 from minreq.smoke.start import Access, start_isolated
@@ -48,8 +48,8 @@ class Compiler:
         self._command = [str(executable), "-I", "-S", "-B", "-c", _WORKER_SCRIPT.read_text("utf-8")]
         self._isolation = isolation
         self._record = record
-        source = rf"(?P<tree>{re.escape(str(isolation.unpacked))}/[0-9a-f]{{64}})/lib/(?P<path>[^\0]+\.py)"
-        self._source = re.compile(source)
+        unpacked = re.escape(str(isolation.unpacked))
+        self._source = re.compile(rf"(?P<tree>{unpacked}/[0-9a-f]{{64}})/(?P<folder>lib|bin|data)/(?P<path>[^\0]+\.py)")
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, int], Future[bool]] = {}
         # Each thread starts a worker of its own: the kernel ends a worker with the thread that started it.
@@ -82,8 +82,8 @@ class Compiler:
         *optimize* is the number of ``-O`` that Python runs with. A file that is no source of the store, or that cannot
         be compiled, gets no compiled file.
         """
-        match = self._source.fullmatch(file)
-        if match is None or {"..", "."} & {*match["path"].split("/")} or not 0 <= optimize <= 2:  # noqa: PLR2004
+        match = self._match(file)
+        if match is None or match["folder"] != "lib" or not 0 <= optimize <= 2:  # noqa: PLR2004
             return False
         with self._lock:
             answer = self._answers.get((file, optimize))
@@ -94,22 +94,50 @@ class Compiler:
                 self._answers[file, optimize] = answer
         return answer.result()
 
+    def measure(self, file: str, shown: str) -> int | None:
+        """Return the bytes of the compiled file of the source *file* of the store, without writing it.
+
+        The code names its source *shown*. A file that is no valid Python has 0. ``None``: *file* is no source of the
+        store, it kills the compiler, or the time is over.
+        """
+        if self._match(file) is None:
+            return None
+        with self._lock:
+            if self._is_closed:
+                return None
+            answer = self._threads.submit(self._measure, file, shown)
+        return answer.result()
+
+    def _match(self, file: str) -> re.Match[str] | None:
+        match = self._source.fullmatch(file)
+        return None if match is None or {"..", "."} & {*match["path"].split("/")} else match
+
+    def _measure(self, file: str, shown: str) -> int | None:
+        with suppress(OSError):
+            return int(self._ask(file, 0, shown) or 0)
+        return None
+
     def _compile(self, file: str, optimize: int, tree: Path) -> bool:
+        # A full disk or a read-only folder: the child compiles for itself.
+        with suppress(OSError):
+            answer = self._ask(file, optimize)
+            if answer is None:
+                return False
+            path, digest, source = map(str, answer)
+            self._record(tree, path.removeprefix(f"{tree}/"), BytecodeRecord(digest, source))
+            return True
+        return False
+
+    def _ask(self, *request: str | int) -> Any:
+        """Return the answer of a worker to *request*; raises ``OSError`` where there is none, or no time for it."""
         if self._seconds_left <= 0:
-            return False
+            raise TimeoutError
         began = time.monotonic()
         try:
-            compiled_file = _request(self._worker(), file, optimize, self._seconds_left)
-            if compiled_file is not None:
-                path, made = compiled_file
-                self._record(tree, path.removeprefix(f"{tree}/"), made)
-        except OSError:
-            # A full disk or a read-only folder: the child compiles for itself.
-            return False
+            return _ask(self._worker(), request, self._seconds_left)
         finally:
             with self._lock:
                 self._seconds_left -= time.monotonic() - began
-        return compiled_file is not None
 
     def _worker(self) -> subprocess.Popen[str]:
         worker: subprocess.Popen[str] | None = getattr(self._of_thread, "worker", None)
@@ -138,27 +166,21 @@ class Compiler:
         return worker
 
 
-def _request(
-    worker: subprocess.Popen[str], file: str, optimize: int, timeout: float
-) -> tuple[str, BytecodeRecord] | None:
-    """Let *worker* compile *file*; return the path of the compiled file and the hashes, ``None`` if that failed.
+def _ask(worker: subprocess.Popen[str], request: Sequence[str | int], timeout: float) -> Any:
+    """Send *request* to *worker*, and return its answer.
 
     Raises ``OSError`` where the worker is gone or not done after *timeout* seconds: some sources kill the compiler.
     """
     if worker.stdin is None or worker.stdout is None:
         raise BrokenPipeError
-    worker.stdin.write(json.dumps([file, optimize]) + "\n")
+    worker.stdin.write(json.dumps(request) + "\n")
     worker.stdin.flush()
     line = worker.stdout.readline() if _has_output(worker.stdout, timeout) else ""
     if not line.endswith("\n"):
         worker.kill()
         worker.wait()
         raise BrokenPipeError
-    answer = json.loads(line)
-    if answer is None:
-        return None
-    path, digest, source = answer
-    return str(path), BytecodeRecord(str(digest), str(source))
+    return json.loads(line)
 
 
 def _has_output(stream: IO[str], timeout: float) -> bool:

@@ -2,6 +2,7 @@
 
 __all__ = [
     "cachefile",
+    "cachetable",
     "disclosure",
     "heap",
     "onceperkey",

@@ -12,6 +12,7 @@ from minreq.errors import PythonUnusable
 from minreq.smoke.isolation import Isolation
 from minreq.smoke.start import Access, start_isolated
 from minreq.system import regularfile, temporary
+from minreq.wheels import compiledsizes
 
 #: The number of parts does not depend on the machine, so that the bytes do not either.
 _PARTS = 4
@@ -80,8 +81,6 @@ class TreeCompiler:
 
 def compiled_path(path: str, tag: str, *, beside: bool) -> str:
     """Return the path of the compiled file of the source *path*."""
-    stem = path.removesuffix(".py")
     if beside:
-        return f"{stem}.pyc"
-    folder, slash, name = stem.rpartition("/")
-    return f"{folder}{slash}__pycache__/{name}.{tag}.pyc"
+        return f"{path}c"
+    return compiledsizes.compiled_path(path, tag)

@@ -9,9 +9,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.build.slim.files import TreeFile
-
-#: For each folder of the store, the folder that ``pip install --target`` writes its files into.
-_TARGET_FOLDERS = {"lib": "", "bin": "bin/", "data": ""}
+from minreq.wheels.compiledsizes import TARGET_FOLDERS
 
 
 def files_to_install(unpacked: Mapping[NormalizedName, Path]) -> tuple[TreeFile, ...]:
@@ -22,7 +20,7 @@ def files_to_install(unpacked: Mapping[NormalizedName, Path]) -> tuple[TreeFile,
     """
     found: dict[str, TreeFile] = {}
     for name, lib in sorted(unpacked.items()):
-        for part, prefix in _TARGET_FOLDERS.items():
+        for part, prefix in TARGET_FOLDERS.items():
             for file, inside in _walk(lib.with_name(part)):
                 status = file.stat()
                 path = prefix + inside
