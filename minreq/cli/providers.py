@@ -9,6 +9,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
+    FEATURES_OF_LITELLM,
     Function,
     Group,
     GroupedCommand,
@@ -44,7 +45,7 @@ def _options(function: Function) -> Function:
         function,
         group.option("profiles", "Read your own profile from this folder.", metavar="DIR"),
         group.option("providers", "The providers to measure. Default: all of the profile.", "-p", metavar="NAMES"),
-        group.option("features", "The features to run. Default: those that a lock covers by default.", metavar="NAMES"),
+        group.option("features", f"The features to run. {FEATURES_OF_LITELLM}", metavar="NAMES"),
         group.option("python", "The interpreter of the runs. Default: the one that runs minreq.", metavar="EXE"),
         group.option(
             "allow-pth", "Accept a .pth file of this distribution, which runs at every start of Python.", metavar="NAME"
