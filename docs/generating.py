@@ -32,7 +32,7 @@ _DEFAULTS: Mapping[tuple[str | None, str], str] = {
     ("lock", "python"): "the interpreter that runs minreq",
     ("lock", "jobs"): "the number of processors",
     ("lock", "platform"): "this machine",
-    ("lock", "features"): "all",
+    ("lock", "features"): "those by default",
     ("lock", "portable"): "true with `platform`",
     ("lock", "index-url"): "as pip",
     ("lock", "output"): '`"requirements-minimal.txt"`, for a named lock `"requirements-minimal-NAME.txt"`',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -32,6 +33,8 @@ from minreq.task import task
 from minreq.verify import artifact
 from minreq.wheels import repacking
 from minreq.wheels.store import Store
+
+_LOG = logging.getLogger(__name__)
 
 #: How many lines of a failure an error shows.
 _MAX_LINES = 8
@@ -71,6 +74,7 @@ def check(settings: EnvironmentSettings) -> EnvironmentStatus:
         platform, folders = _find_folders(Path(settings.environment), lock, stack)
         installed = artifact.installed_versions(folders)
         requires = _declared_requirements(folders)
+    _LOG.info("found %d distributions in %s", len(installed), settings.environment)
     # An installer read the file, so its pins are compared: the evidence may be of another state.
     pins = {pin.name: pin.version for pin in parse(text, filename=settings.lock.name).pins}
     versions = {name: _without_repack_label(version, pins.get(name)) for name, version in installed.items()}
@@ -142,6 +146,7 @@ def _run_pip_sync(
         command = [sys.executable, "-I", "-m", "piptools", "sync", "--no-config", "--python-executable", str(python)]
         command += ["--no-index", "--find-links", str(folder), "--pip-args", "--no-deps --only-binary=:all:"]
         command += [*(["--dry-run"] if settings.dry_run else []), str(file)]
+        _LOG.info("start pip-sync of pip-tools for %s", python)
         return subprocess.run(
             command,
             cwd=empty,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from minreq.system import temporary
 from minreq.task import fromlock, task
 from minreq.wheels import repacking
 from minreq.wheels.store import Store
+
+_LOG = logging.getLogger(__name__)
 
 #: The requirements file in a wheelhouse.
 REQUIREMENTS = "requirements.txt"
@@ -133,6 +136,7 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
                 # The old wheelhouse is removed with the temporary folder.
                 output.replace(folder / "previous")
             new_folder.replace(output)
+            _LOG.info("wrote %s", output)
     except OSError as error:
         raise OutputUnwritable(output, error.strerror or str(error)) from error
     return ExportResult(lock=lock, output=output, repacked=tuple(sorted(repacked)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ from packaging.version import Version
 from minreq.errors import PythonNotFound, PythonUnusable, UnknownPlatform
 from minreq.model import Platform
 from minreq.model.parsing import parse_version
+
+_LOG = logging.getLogger(__name__)
 
 #: The oldest Python that minreq locks for and runs a smoke on.
 OLDEST_PYTHON = (3, 10)
@@ -133,6 +136,7 @@ def _ask_interpreter(executable: Path) -> Interpreter:
     if "tags" not in facts:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
+    _LOG.info("started %s to ask for its platform: Python %s", executable, facts["version"])
     return Interpreter(
         executable=executable,
         base_executable=_base_executable(Path(facts["base_executable"]), Path(facts["base_prefix"])),

@@ -124,10 +124,11 @@ class TestAsAUser:
         assert {"--index-url", "--find-links", "--no-binary"} <= names
         assert "--python" not in index.stdout
 
-    def test_help_names_every_feature(self) -> None:
+    @pytest.mark.parametrize("command", ["lock", "providers"])
+    def test_help_names_every_feature(self, command: str) -> None:
         profile = loader.find_profile(canonicalize_name("litellm"), ())
         assert profile is not None
-        text = " ".join(minreq("lock", "--help").stdout.split())
+        text = " ".join(minreq(command, "--help").stdout.split())
         default, others = (
             ", ".join(feature.name for feature in profile.features if feature.default is is_default)
             for is_default in (True, False)

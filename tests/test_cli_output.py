@@ -118,6 +118,44 @@ def test_help_of_each_command_without_standard_output(name: str, folder: Path) -
     assert run(f"{name} --help", ">&-", folder)[0] == 1
 
 
+#: A command, and what it does to which files.
+DONE = {
+    "explain --tree": ["read [tool.minreq] of pyproject.toml", "read requirements-minimal.evidence.json"],
+    "diff requirements-minimal.txt": ["read requirements-minimal.evidence.json"],
+    "guard -o out": ["read requirements-minimal.evidence.json", "wrote out/minreq_guard.py"],
+    "analyze out --html page.html": ["read out, 1 files", "wrote page.html"],
+    "cache dir": ["the cache is {cache}, by MINREQ_CACHE_DIR"],
+    "cache prune": ["remove {cache}/wheels/unfinished/old"],
+    "doctor": ["the cache is {cache}, by MINREQ_CACHE_DIR"],
+    "export --format uv -o uv.toml": ["read requirements-minimal.txt", "wrote uv.toml"],
+    "scan src": ["the cache is {cache}, by MINREQ_CACHE_DIR"],
+}
+
+
+@pytest.mark.parametrize("command", DONE)
+def test_verbose_names_the_files(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file once, on a line of its own on standard error; the result is the same."""
+    cache = folder / "cache"
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(cache))
+    monkeypatch.setenv("MINREQ_SANDBOX", "hooks")
+    Path("pyproject.toml").write_text("[tool.minreq]\n")
+    for name in ("src", "out", "cache/wheels/unfinished/old"):
+        Path(name).mkdir(parents=True, exist_ok=True)
+    Path("out/minreq_guard.py").touch()
+    os.utime("cache/wheels/unfinished/old", (0, 0))
+    assert commands.main([*command.split(), "-v"]) == 0
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    for sentence in DONE[command]:
+        assert lines.count(f"  . {sentence.format(cache=cache)}") == 1
+    assert commands.main([*command.split(), "-q"]) == 0
+    assert capsys.readouterr() == (out, "")
+    Path("pyproject.toml").unlink()
+
+
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = project(SCENARIO, tmp_path_factory.mktemp("project"))

@@ -350,9 +350,7 @@ class TestCommand:
         told = lock_settings(flags, {})
         arguments = shlex.split(format_command(told))[1:]
         context = lock_command.command.make_context("lock", arguments)
-        given = {
-            key: value for key, value in context.params.items() if key not in {"name", "as_json", "quiet", "verbose"}
-        }
+        given = {key: value for key, value in context.params.items() if key not in {"name", "as_json"}}
         assert lock_settings({**given, **CACHE}, {}) == told
 
 

@@ -141,7 +141,7 @@ def test_the_table_of_examples_names_all_of_them() -> None:
     assert {path.relative_to(ROOT / "examples").parts[0] for path in EXAMPLES} <= named
 
 
-_JSON_PRINTERS = {"output.print_json", "output.to_json", "report.print_result"}
+_JSON_PRINTERS = {"report.print_result", "report.print_text"}
 
 
 def printed(module: Path) -> set[str]:
@@ -150,10 +150,7 @@ def printed(module: Path) -> set[str]:
         key.value
         for node in ast.walk(ast.parse(module.read_text("utf-8")))
         if (isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "dict[str, Any]")
-        or (
-            isinstance(node, ast.Call)
-            and ast.unparse(node.func) in {"output.print_json", "output.to_json", "report.print_result"}
-        )
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) in _JSON_PRINTERS)
         for within in ast.walk(node)
         if isinstance(within, ast.Dict)
         for key in within.keys

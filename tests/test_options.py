@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -74,7 +75,6 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--extra-index-url": ("https://b.example", ("https://b.example",)),
     "--features": ("chat,tools", ("chat", "tools")),
     "--find-links": ("wheels", ("wheels",)),
-    "--function-bytes": ("5", 5),
     "--html": ("page.html", Path("page.html")),
     "--include": ("b", ("b",)),
     "--index-strategy": ("unsafe-best-match", "unsafe-best-match"),
@@ -146,8 +146,10 @@ TESTED = {
 }
 #: Options that change what is printed, each with a test below.
 PRINTED = {("diff", "--format"), ("exposure", "--all"), ("doctor", "--require-sandbox")}
-#: What every command has that reports; `test_output` tests it.
-OUTPUT = {"--json", "--no-color", "--quiet", "--verbose", "--name", "--help-index"}
+#: What every command has.
+COMMON = {"--json", "--no-color", "--quiet", "--verbose"}
+#: What `test_output` tests.
+OUTPUT = {*COMMON, "--name", "--help-index"}
 SANDBOX = "--require-sandbox"
 
 
@@ -308,11 +310,29 @@ def test_require_sandbox_of_doctor(
     assert "the kernel cannot isolate" in capsys.readouterr().err
 
 
+def test_common_options() -> None:
+    """One meaning, so one declaration: no command has them of its own, and none lacks them."""
+    for command in BASE:
+        assert {long_name(option) for name, option in ALL if name == command} >= COMMON, command
+    texts = {(long_name(option), option.help, *option.opts) for _, option in ALL if long_name(option) in COMMON}
+    assert len(texts) == len(COMMON)
+
+
+@pytest.mark.parametrize("command", [name for name in BASE if " " not in name])
+def test_help_breaks_no_name(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No line of the options ends in the middle of a name such as ``tools-streaming``."""
+    main([command, "--help"])
+    options = capsys.readouterr().out.partition(":\n")[2]
+    assert "--quiet" in options
+    assert not [line for line in options.splitlines() if line.endswith("-")]
+
+
 class Failing(Recorder):
-    """An engine that reports something, and fails."""
+    """An engine that reports something, logs something, and fails."""
 
     def __getattr__(self, method: str) -> Any:
         def call(*arguments: Any) -> None:
+            logging.getLogger("minreq.room").info("read the-lock")
             for reporter in arguments:
                 if isinstance(reporter, Reporter):
                     reporter.began(Step.MAP, "the detail")
@@ -354,23 +374,50 @@ def test_output(command: str, option: click.Option, folder: Path, capsys: pytest
             json.loads(plain.out)
     elif name == "--no-color":
         assert os.environ["NO_COLOR"] == "1"
-    elif name == "--quiet" and command != "check":
-        assert "the note" in plain.err
-        assert "the note" not in found.err
+    elif name == "--quiet":
+        assert (status, found.out) == (0 if command in WITHOUT_WORK else 2, plain.out)
+        errors = [line for line in found.err.splitlines() if line.startswith("error: ")]
+        assert found.err.splitlines() == errors
+        assert len(errors) == (command not in WITHOUT_WORK)
+        # The same before the command, for all.
+        main([name, *arguments], engine=Failing())  # type: ignore[arg-type]
+        assert capsys.readouterr() == found
     elif name == "--verbose":
-        assert "the-file.whl" in found.err
+        assert found.out == plain.out
+        if command not in WITHOUT_WORK:
+            assert "  . read the-lock" in found.err.splitlines()
+        if "the note" in plain.err:
+            assert "the-file.whl" in found.err
         assert "the-file.whl" not in plain.err
+        assert "the-lock\n" not in plain.err
+        main([name, *arguments], engine=Failing())  # type: ignore[arg-type]
+        assert capsys.readouterr() == found
+        assert main([*arguments, name, "--quiet"], engine=Failing()) == 2  # type: ignore[arg-type]
+        assert "exclude each other" in capsys.readouterr().err
 
 
-def test_quiet_of_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It has no progress; it prints one line about a good environment."""
+#: Commands whose result needs no engine.
+WITHOUT_WORK = {"cache dir", "completion"}
+
+#: A command, and a sentence for a person at its end.
+SENTENCES = {
+    "check": ("check", SimpleNamespace(lock=SimpleNamespace(selection=SimpleNamespace(kept=())), gaps=())),
+    "guard -o out": ("guard", Path("out/minreq_guard.py")),
+    "verify --export-smoke x.py": ("export_smoke", SimpleNamespace(stages=("import",), left_out=("a/chat",))),
+}
+
+
+@pytest.mark.parametrize("command", SENTENCES)
+def test_quiet_leaves_no_sentence_of_success(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is the answer; what is for people goes to stderr, and `-q` drops it."""
     del folder
-    lock = SimpleNamespace(selection=SimpleNamespace(kept=()))
-    engine = SimpleNamespace(check=lambda _settings: SimpleNamespace(lock=lock, gaps=()))
-    assert main(["check"], engine=engine) == 0  # type: ignore[arg-type]
-    assert "matches" in capsys.readouterr().out
-    assert main(["check", "-q"], engine=engine) == 0  # type: ignore[arg-type]
-    assert capsys.readouterr().out == ""
+    method, answer = SENTENCES[command]
+    engine = SimpleNamespace(**{method: lambda *_: answer})
+    assert main(command.split(), engine=engine) == 0  # type: ignore[arg-type]
+    out, err = capsys.readouterr()
+    assert (out, err != "") == ("", True)
+    assert main([*command.split(), "-q"], engine=engine) == 0  # type: ignore[arg-type]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_format_of_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from minreq.analyze import containers
 from minreq.analyze.inventory import FileEntry, InstalledDistribution, Inventory, take_inventory
 from minreq.analyze.kinds import Kind
 from minreq.config.artifacts import AnalyzeSettings
-from minreq.errors import EvidenceUnreadable, LockMissing, TreeOverBudget
-from minreq.lockfile import evidence
+from minreq.errors import TreeOverBudget
+from minreq.lockfile import reading
 from minreq.model import Lock
-from minreq.system import regularfile
+
+_LOG = logging.getLogger(__name__)
 
 #: How many of the largest files an analysis lists.
 _LARGEST_FILES = 20
@@ -94,10 +96,11 @@ def analyze(settings: AnalyzeSettings) -> Analysis:
     """Analyze the tree; raises ``TreeUnreadable``, ``LockMissing`` and ``EvidenceUnreadable``."""
     with containers.open_container(settings.path) as container:
         inventory = take_inventory(container)
+    _LOG.info("read %s, %d files", settings.path, len(inventory.entries))
     return summarize(
         settings.path,
         inventory,
-        lock=_read_lock(settings.lock) if settings.lock else None,
+        lock=reading.read_evidence(settings.lock) if settings.lock else None,
         budget=settings.budget,
         reserve=settings.reserve,
     )
@@ -131,17 +134,6 @@ def summarize(
         budget=budget,
         reserve=reserve,
     )
-
-
-def _read_lock(path: Path) -> Lock:
-    beside = evidence.evidence_path(path)
-    try:
-        return evidence.load(regularfile.read_text(beside), filename=beside.name)
-    except FileNotFoundError:
-        missing = (beside, "evidence") if path.exists() else (path, "lock")
-        raise LockMissing(*missing) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise EvidenceUnreadable(str(beside), "", f"cannot be read: {error}") from error
 
 
 def _bytes_by_kind(entry: FileEntry) -> Counter[Kind]:

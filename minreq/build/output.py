@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings
 from minreq.errors import ArchiveTooLarge, OutputFolderMissing, OutputUnwritable
 from minreq.system import regularfile
+
+_LOG = logging.getLogger(__name__)
 
 #: The folder in a layer that Python imports from (AWS Lambda developer guide, "Packaging your layer content").
 _LAYER_PREFIX = "python"
@@ -97,6 +100,7 @@ def _replacement(output: Path) -> Iterator[Path]:
         if new.is_dir() and output.is_dir():
             output.replace(old)
         new.replace(output)
+        _LOG.info("wrote %s", output)
     except OSError as error:
         raise OutputUnwritable(output, error.strerror or str(error)) from error
     finally:

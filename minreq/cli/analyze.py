@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from minreq.cli import output
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, output_options
-from minreq.cli.report import after_result
+from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with
+from minreq.cli.report import Report, after_result, pass_output
 from minreq.config import AnalyzeSettings
 from minreq.config.options import parse_byte_count
 
@@ -38,15 +37,15 @@ def _options(function: Function) -> Function:
             "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
         result.declare("--html", type=Path, metavar="FILE", help="Write an HTML page with a map of the sizes."),
-        output_options,
     )
 
 
 @click.command("analyze", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("path", type=Path)
 @_options
+@pass_output
 @click.pass_obj
-def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
+def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Show what PATH consists of: a folder, a virtual environment, a wheel, or a zip such as a Lambda layer.
 
     minreq runs nothing in PATH. The exit status is 1 if the size is over the budget.
@@ -62,9 +61,6 @@ def command(engine: Engine, /, *, as_json: bool, **flags: Any) -> None:
     analysis = engine.analyze(settings)
     if settings.html is not None:
         writing.write_files({settings.html: analysisview.render_page(analysis)})
-    if as_json:
-        output.print_json(analysisview.to_json_data(analysis))
-    else:
-        output.print_lines(analysisview.format_lines(analysis))
+    report.print_result(lambda: analysisview.to_json_data(analysis), analysisview.format_lines(analysis))
     with after_result():
         analyze.check_budget(analysis)

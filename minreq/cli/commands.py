@@ -17,6 +17,7 @@ import click
 from click.shell_completion import shell_complete
 
 from minreq.cli import output
+from minreq.cli.messages import message_options
 from minreq.errors import MinreqError, UsageError
 
 if TYPE_CHECKING:
@@ -135,14 +136,10 @@ class _Commands(click.Group):
     epilog="`minreq COMMAND --help` shows the options. Progress and errors go to stderr, results to stdout.",
 )
 @click.version_option(None, "-V", "--version", package_name="minreq", message="%(prog)s %(version)s")
-@click.option(
-    "--no-color", is_flag=True, help="Print without colours (as NO_COLOR=1). Works before and after the command."
-)
+@message_options
 @click.pass_context
-def root(context: click.Context, /, *, no_color: bool) -> None:
+def root(context: click.Context, /) -> None:
     """Find the smallest set of pinned, hashed distributions with which a program works, and prove it by running it."""
-    if no_color:
-        os.environ["NO_COLOR"] = "1"
     if context.obj is None:
         # Imported here, since help needs no engine.
         from minreq.cli.engine import Engine  # noqa: PLC0415

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minreq.cli import output
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, add_options, output_options, read_configuration
+from minreq.cli.options import Group, GroupedCommand, read_configuration
+from minreq.cli.report import Report, pass_report
 from minreq.cli.text import align_columns, format_size, pluralize
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
@@ -27,39 +27,28 @@ Examples:
 """
 
 
-def _options(function: Function) -> Function:
-    group = Group("This command")
-    return add_options(
-        function,
-        group.declare("--name", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."),
-        group.declare(
-            "--format",
-            "form",
-            type=click.Choice(["text", "markdown"]),
-            default="text",
-            help="markdown: for the text of a pull request.",
-        ),
-        output_options,
-    )
-
-
 @click.command("diff", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("old")
 @click.argument("new", required=False, type=Path)
-@_options
+@Group("This command").declare(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown"]),
+    default="text",
+    help="markdown: for the text of a pull request.",
+)
+@pass_report
 @click.pass_obj
-def command(engine: Engine, /, *, old: str, new: Path | None, name: str | None, form: str, as_json: bool) -> None:
+def command(engine: Engine, /, *, old: str, new: Path | None, form: str, report: Report) -> None:
     """Show the differences between the locks OLD and NEW, with the reason for each and the sizes.
 
     OLD is a file, or a revision of git: then the lock NEW is compared with what it was in that revision. NEW is by
     default the output of `minreq lock`. minreq reads only the evidence beside each lock. The exit status is 0 also if
     the locks differ.
     """
-    difference = engine.diff(old, new or read_configuration(name).get("output", DEFAULT_OUTPUT))
-    if as_json:
-        output.print_json(to_json_data(difference))
-        return
-    output.print_lines(format_markdown(difference) if form == "markdown" else format_text(difference))
+    difference = engine.diff(old, new or read_configuration(report.name).get("output", DEFAULT_OUTPUT))
+    lines = format_markdown(difference) if form == "markdown" else format_text(difference)
+    report.print_result(lambda: to_json_data(difference), lines)
 
 
 def format_text(difference: LockDifference) -> Iterator[str]:

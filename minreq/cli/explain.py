@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from minreq.cli import output
 from minreq.cli.engine import Engine
-from minreq.cli.options import Group, GroupedCommand, add_options, output_options, read_configuration
+from minreq.cli.options import Group, GroupedCommand, add_options, read_configuration
+from minreq.cli.report import Report, pass_report
 from minreq.cli.text import align_columns, describe_absence, format_size, pluralize
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, QuestionKind, Request
@@ -34,37 +34,29 @@ def _options(function: Any) -> Any:
         function,
         group.declare("--tree", is_flag=True, help="Show the whole lock as a tree of imports."),
         group.declare("--lock", type=Path, metavar="FILE", help="The lock. Default: the output of `minreq lock`."),
-        group.declare(
-            "--name", "section", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."
-        ),
-        output_options,
     )
 
 
 @click.command("explain", cls=GroupedCommand, epilog=_EXAMPLES)
-@click.argument("name", required=False)
+@click.argument("distribution", required=False, metavar="[NAME]")
 @_options
+@pass_report
 @click.pass_obj
-def command(
-    engine: Engine, /, *, name: str | None, tree: bool, lock: Path | None, section: str | None, as_json: bool
-) -> None:
+def command(engine: Engine, /, *, distribution: str | None, tree: bool, lock: Path | None, report: Report) -> None:
     """Explain why NAME, a distribution or a module, is in the lock or left out.
 
     minreq runs nothing: it reads the evidence beside the lock.
     """
-    if (name is None) is not tree:
+    if (distribution is None) is not tree:
         raise click.UsageError("name a distribution, or show the whole lock with --tree")
-    path = lock or read_configuration(section).get("output", DEFAULT_OUTPUT)
-    if name is None:
+    path = lock or read_configuration(report.name).get("output", DEFAULT_OUTPUT)
+    if distribution is None:
         branches = engine.tree(path)
         data, lines = {"distributions": [_branch_data(each) for each in branches]}, _tree(branches)
     else:
-        read, explanation = engine.explain(path, name)
+        read, explanation = engine.explain(path, distribution)
         data, lines = _to_json_data(explanation), _format_lines(read, explanation)
-    if as_json:
-        output.print_json(data)
-    else:
-        output.print_lines(lines)
+    report.print_result(lambda: data, lines)
 
 
 def _format_lines(lock: Lock, explanation: Explanation) -> Iterator[str]:

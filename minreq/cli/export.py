@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -71,9 +70,7 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
         is_printed = exported.output == STDOUT
         written = f"Wrote {exported.output} with {pluralize(number, 'distribution')}{repacked}"
         progress.finish([] if is_printed else [written])
-    if is_printed and not report.as_json:
-        output.print_file(exported.text)
-    report.print_result(
+    report.print_text(
         lambda: {
             "lock": settings.lock.as_posix(),
             "format": settings.format,
@@ -81,5 +78,6 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
             **({"text": exported.text} if is_printed else {}),
             "distributions": number,
             "repacked": list(exported.repacked),
-        }
+        },
+        exported.text if is_printed else "",
     )

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from minreq.cli import output
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
+    FEATURES_OF_LITELLM,
     Function,
     Group,
     GroupedCommand,
@@ -53,13 +54,7 @@ def _smoke_options(function: Function) -> Function:
         group.option("providers", "The providers that the program calls.", "-p", metavar="NAMES"),
         group.option("scan", "Find the providers in the code of this file or folder.", metavar="PATH"),
         group.option("allow-unknown", "With --scan: accept calls whose model is not in the code."),
-        group.option(
-            "features",
-            "The features to run. Of litellm, by default: chat, streaming, async, async-streaming, tools, "
-            "tools-streaming, embeddings, tokens, errors, credentials, client; by name also: text, router, caching, "
-            "disk-caching, images, audio, rerank, responses, tokenizers, http2, structured.",
-            metavar="NAMES",
-        ),
+        group.option("features", f"The features to run. {FEATURES_OF_LITELLM}", metavar="NAMES"),
         group.option(
             "smoke",
             "A script that shows that the program works, or a command such as 'pytest -q tests'.",
@@ -278,7 +273,7 @@ def command(
             _write_page(html, lock, lockbudget.read_budget(lock, settings, build))
         progress.finish(() if report.as_json or settings.check else summary)
     report.print_result(lambda: lockview.to_json_data(lock, settings, uncovered, build))
-    if settings.check and not report.as_json and not report.quiet:
-        output.print_note(f"{settings.output} is up to date")
+    if settings.check and not report.as_json:
+        report.note(f"{settings.output} is up to date")
     if settings.output == STDOUT and not report.as_json:
         output.print_file(render(lock))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from minreq.cli import output
+from minreq.cli import choices, output
+from minreq.cli.messages import Function as Function, message_options  # noqa: PLC0414 # Re-exported for the commands.
 from minreq.config import options, pyproject
 from minreq.config.paths import cache_dir as cache_dir  # noqa: PLC0414 # Re-exported for the commands.
 from minreq.errors import UnknownLock
@@ -17,12 +17,17 @@ from minreq.errors import UnknownLock
 # click adds --help itself, without a heading.
 _LAST_HEADING = "This command"
 _INDEX_HEADING = "Index (as pip; minreq also reads pip's configuration files and variables)"
+#: Takes the place of a hyphen while click wraps a text: it would break a name such as ``tools-streaming``.
+_HYPHEN = "\ue000"
+#: The features of litellm, for the help of every command that takes features.
+FEATURES_OF_LITELLM = (
+    "Of litellm, by default: chat, streaming, async, async-streaming, tools, tools-streaming, embeddings, tokens, "
+    "errors, credentials, client; by name also: text, router, caching, disk-caching, images, audio, rerank, responses, "
+    "tokenizers, http2, structured."
+)
 #: The key of ``Context.meta`` whose value says which options the help shows: ``index`` for the index options alone,
 #: ``all`` for all; without it the help has one line for the index options.
 SHOWN_OPTIONS = "minreq.options"
-
-#: A function that an option decorates.
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def convert_with(
@@ -60,7 +65,7 @@ class GroupedCommand(click.Command):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
                 groups.setdefault(getattr(parameter, "group", _LAST_HEADING), []).append(record)
-        shown = ctx.meta.get(SHOWN_OPTIONS)
+        shown, start = ctx.meta.get(SHOWN_OPTIONS), len(formatter.buffer)
         for group, records in groups.items():
             is_index = group == _INDEX_HEADING
             if shown == "index" and not is_index:
@@ -68,7 +73,8 @@ class GroupedCommand(click.Command):
             with formatter.section(group):
                 if is_index and shown is None:
                     records = [("--help-index", f"Show the {len(records) - 1} options of the index and exit.")]  # noqa: PLW2901
-                formatter.write_dl(records, col_max=26)
+                formatter.write_dl([(names, text.replace("-", _HYPHEN)) for names, text in records], col_max=26)
+        formatter.buffer[start:] = [part.replace(_HYPHEN, "-") for part in formatter.buffer[start:]]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's.
         """Write the examples without wrapping them."""
@@ -104,6 +110,7 @@ class Group:
             option.field,
             callback=convert_with(option.convert, commas=option.commas),
             multiple=option.many,
+            shell_complete=choices.find_completion(name, commas=option.commas),
             metavar=metavar,
             help=text,
         )
@@ -173,8 +180,6 @@ def report_options(function: Function) -> Function:
         function,
         group.declare("--name", metavar="NAME", help="The table [tool.minreq.locks.NAME] of pyproject.toml to use."),
         output_options,
-        group.declare("-q", "--quiet", is_flag=True, help="Print only errors."),
-        group.declare("-v", "--verbose", is_flag=True, help="Print every event on its own line."),
     )
 
 
@@ -184,13 +189,7 @@ def output_options(function: Function) -> Function:
     return add_options(
         function,
         group.declare("--json", "as_json", is_flag=True, help="Print the result, or the error, as JSON."),
-        group.declare(
-            "--no-color",
-            is_flag=True,
-            expose_value=False,
-            callback=_disable_color,
-            help="Print without colours (as NO_COLOR=1).",
-        ),
+        message_options,
     )
 
 
@@ -202,12 +201,6 @@ def _show_index_options(context: click.Context, _parameter: click.Parameter, val
         context.command.format_options(context, formatter)
         output.print_file(formatter.getvalue())
         context.exit()
-
-
-def _disable_color(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 # click's.
-    """Set NO_COLOR, which minreq and the tools that it starts obey."""
-    if value:
-        os.environ["NO_COLOR"] = "1"
 
 
 def add_options(function: Function, *declarations: Callable[[Function], Function]) -> Function:

@@ -218,6 +218,11 @@ class Progress(Reporter):
             self._counts["added"] = self._counts["declined"] = 0
             self._milestone("Again", why, "yellow")
 
+    def print_line(self, line: str) -> None:
+        """Print *line* as it is."""
+        with self._lock:
+            self._print(Text(text.printable(line)))
+
     def note(self, sentence: str) -> None:
         """Print *sentence* on its own line."""
         with self._lock:

@@ -9,6 +9,7 @@ import click
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
+    FEATURES_OF_LITELLM,
     Function,
     Group,
     GroupedCommand,
@@ -45,7 +46,7 @@ def _options(function: Function) -> Function:
         function,
         group.option("profiles", "Read your own profile from this folder.", metavar="DIR"),
         group.option("providers", "The providers to measure. Default: all of the profile.", "-p", metavar="NAMES"),
-        group.option("features", "The features to run. Default: those that a lock covers by default.", metavar="NAMES"),
+        group.option("features", f"The features to run. {FEATURES_OF_LITELLM}", metavar="NAMES"),
         group.option(
             "by-feature",
             "Also measure what each other feature, or each of --features, adds to the default ones. Later locks of the "

@@ -1,15 +1,16 @@
-"""What commands share: joining the settings, showing progress, printing the result."""
+"""What commands share: joining the settings, printing messages, progress and the result."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minreq.cli import output
-from minreq.cli.options import Function, cache_dir, read_configuration, report_options
+from minreq.cli.messages import LogPrinter, is_quiet, is_verbose
+from minreq.cli.options import Function, cache_dir, output_options, read_configuration, report_options
 from minreq.errors import MinreqError
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ class Report:
     #: The name of the lock in ``pyproject.toml``.
     name: str | None
     as_json: bool
+    #: Print only the result, and errors.
     quiet: bool
-    verbose: bool
+    #: Prints the log; ``None`` without ``--verbose``.
+    log: LogPrinter | None
 
     def settings(
         self, join: Callable[[Mapping[str, Any], Mapping[str, Any]], Settings], flags: Mapping[str, Any]
@@ -34,12 +37,22 @@ class Report:
         """Join *flags* and the values in ``pyproject.toml`` by *join*."""
         return join({**flags, "cache_dir": cache_dir()}, read_configuration(self.name))
 
-    def show_progress(self) -> AbstractContextManager[Progress]:
+    @contextmanager
+    def show_progress(self) -> Iterator[Progress]:
         """Show the events of the reporter on stderr."""
         # Imported here: help and usage errors do not need it.
         from minreq.cli.progress import show_progress  # noqa: PLC0415
 
-        return show_progress(quiet=self.quiet, verbose=self.verbose)
+        with (
+            show_progress(quiet=self.quiet, verbose=self.log is not None) as progress,
+            nullcontext() if self.log is None else self.log.printing_by(progress.print_line),
+        ):
+            yield progress
+
+    def note(self, sentence: str) -> None:
+        """Print *sentence* for a person, unless ``--quiet`` was given."""
+        if not self.quiet:
+            output.print_note(sentence)
 
     def print_result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:
         """Print *data* with ``--json``, else *lines*."""
@@ -47,6 +60,13 @@ class Report:
             output.print_json(data())
         else:
             output.print_lines(lines)
+
+    def print_text(self, data: Callable[[], Mapping[str, Any]], text: str) -> None:
+        """Print *data* with ``--json``, else *text*, which is for another program, as it is."""
+        if self.as_json:
+            output.print_json(data())
+        elif text:
+            output.print_file(text)
 
 
 @contextmanager
@@ -60,11 +80,26 @@ def after_result() -> Iterator[None]:
 
 
 def pass_report(function: Function) -> Callable[..., Any]:
-    """Declare the output options and pass them to *function* as the keyword ``report``."""
+    """Declare the output options and ``--name``, and pass them to *function* as the keyword ``report``."""
+    return report_options(_with_report(function))
+
+
+def pass_output(function: Function) -> Callable[..., Any]:
+    """Do the same as `pass_report` for a command that reads no configuration: it has no ``--name``."""
 
     @functools.wraps(function)
-    def command(*args: Any, name: str | None, as_json: bool, quiet: bool, verbose: bool, **flags: Any) -> Any:
-        report = Report(name=name, as_json=as_json, quiet=quiet, verbose=verbose)
-        return function(*args, report=report, **flags)
+    def command(*args: Any, **flags: Any) -> Any:
+        return _with_report(function)(*args, name=None, **flags)
 
-    return report_options(command)
+    return output_options(command)
+
+
+def _with_report(function: Function) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def command(*args: Any, name: str | None, as_json: bool, **flags: Any) -> Any:
+        log = LogPrinter() if is_verbose() else None
+        report = Report(name=name, as_json=as_json, quiet=is_quiet(), log=log)
+        with nullcontext() if log is None else log.listening():
+            return function(*args, report=report, **flags)
+
+    return command

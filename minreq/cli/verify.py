@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from minreq.cli import comparisonview, output
+from minreq.cli import comparisonview
 from minreq.cli.engine import Engine
 from minreq.cli.options import (
     Function,
@@ -116,6 +116,6 @@ def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report
     if report.as_json:
         return
     if exported.left_out:
-        output.print_note(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}")
+        report.note(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}")
     calls = "it calls the real endpoints with the credentials in its environment; minreq never runs it"
-    output.print_note(f"wrote {file}, {pluralize(len(exported.stages), 'stage')}; {calls}")
+    report.note(f"wrote {file}, {pluralize(len(exported.stages), 'stage')}; {calls}")

@@ -113,17 +113,21 @@ def parse_seconds(text: str) -> float:
     return number
 
 
+SETTLE_METHODS = ("auto", "runs")
+INDEX_STRATEGIES = ("first-index", "unsafe-best-match")
+
+
 def parse_settle(text: str) -> str:
     """Convert the name of a method of settling."""
-    if text not in {"auto", "runs"}:
-        raise ValueError(f"{text!r} is neither auto nor runs")
+    if text not in SETTLE_METHODS:
+        raise ValueError(f"{text!r} is neither {' nor '.join(SETTLE_METHODS)}")
     return text
 
 
 def parse_index_strategy(text: str) -> str:
     """Convert the name of an index strategy."""
-    if text not in {"first-index", "unsafe-best-match"}:
-        raise ValueError(f"{text!r} is neither first-index nor unsafe-best-match")
+    if text not in INDEX_STRATEGIES:
+        raise ValueError(f"{text!r} is neither {' nor '.join(INDEX_STRATEGIES)}")
     return text
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
 
 
 def cache_dir() -> Path:
@@ -12,4 +15,6 @@ def cache_dir() -> Path:
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     configured = os.environ.get("MINREQ_CACHE_DIR")
-    return Path(configured).absolute() if configured else user_cache_path("minreq", appauthor=False)
+    folder = Path(configured).absolute() if configured else user_cache_path("minreq", appauthor=False)
+    _LOG.info("the cache is %s%s", folder, ", by MINREQ_CACHE_DIR" if configured else "")
+    return folder

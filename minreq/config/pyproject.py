@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,8 @@ from minreq.config.options import OPTIONS, Option
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, UnknownLock
 from minreq.system import regularfile
+
+_LOG = logging.getLogger(__name__)
 
 _LOCKS = "locks"
 _BUILD = "build"
@@ -47,7 +50,9 @@ def find_configuration(start: Path) -> Configuration | None:
     for folder in (start, *start.parents):
         file = folder / "pyproject.toml"
         if file.is_file() and (table := _read_table(file)) is not None:
-            return Configuration(file=Path(os.path.relpath(file, start)), table=table)
+            found = Path(os.path.relpath(file, start))
+            _LOG.info("read [tool.minreq] of %s", found)
+            return Configuration(file=found, table=table)
     return None
 
 

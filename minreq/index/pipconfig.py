@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import locale
+import logging
 import os
 import re
 import sys
@@ -21,6 +22,8 @@ from minreq.index.settings import IndexSettings, KeyringProvider
 from minreq.index.urls import url_from_setting
 from minreq.requirements import FileOption
 from minreq.system import regularfile
+
+_LOG = logging.getLogger(__name__)
 
 #: Flags of the command line by pip's long name without dashes: ``yes`` for a switch that is set, several values for an
 #: option that pip accepts several times.
@@ -99,9 +102,11 @@ def _user_folders() -> list[Path]:
 
 def _read(path: Path) -> str:
     try:
-        return regularfile.read_text(path, locale.getpreferredencoding(do_setlocale=False))
+        text = regularfile.read_text(path, locale.getpreferredencoding(do_setlocale=False))
     except (OSError, UnicodeDecodeError) as error:
         raise PipConfigurationUnreadable(str(path), str(error)) from error
+    _LOG.info("read %s", path)
+    return text
 
 
 def settings(files: Iterable[ConfigFile], environ: Mapping[str, str], flags: Flags) -> IndexSettings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from minreq.model import Member, Wheel
 from minreq.system import cachefile, temporary
+
+_LOG = logging.getLogger(__name__)
 
 #: Seconds after which `prune` removes an unused record.
 _UNUSED_AGE = 30 * 24 * 60 * 60
@@ -102,5 +105,6 @@ def prune(folder: Path) -> int:
             status = record.lstat()
             if status.st_mtime < oldest:
                 record.unlink()
+                _LOG.info("removed %s", record)
                 freed += status.st_size
     return freed

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from minreq.errors import EvidenceUnreadable, LockMissing
 from minreq.lockfile import evidence
 from minreq.model import Lock
 from minreq.system import regularfile
+
+_LOG = logging.getLogger(__name__)
 
 
 def read_evidence(lock: Path) -> Lock:
@@ -21,8 +24,10 @@ def read_evidence(lock: Path) -> Lock:
 def read_text(path: Path, what: str) -> str:
     """Return the text of *path*; *what* is ``lock`` or ``evidence``, for errors. Raises as `read_evidence` does."""
     try:
-        return regularfile.read_text(path)
+        text = regularfile.read_text(path)
     except FileNotFoundError:
         raise LockMissing(path, what) from None
     except (OSError, UnicodeDecodeError) as error:
         raise EvidenceUnreadable(str(path), "", f"cannot be read: {error}") from error
+    _LOG.info("read %s", path)
+    return text

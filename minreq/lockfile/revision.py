@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 from minreq.errors import EvidenceUnreadable, NoSuchRevision
 from minreq.lockfile import evidence, reading
 from minreq.model import Lock
+
+_LOG = logging.getLogger(__name__)
 
 #: Seconds; git reads one object of its own files.
 _TIMEOUT = 60.0
@@ -53,6 +56,7 @@ def _read_revision(revision: str, lock: Path) -> Lock:
         why = lines[0].removeprefix("fatal: ").rstrip(".") if lines else f"git ends with status {done.returncode}"
         raise NoSuchRevision(revision, path, why)
     place = f"{revision}:{path.name}"
+    _LOG.info("read %s from git", place)
     try:
         return evidence.load(done.stdout.decode("utf-8"), filename=place)
     except UnicodeDecodeError as error:

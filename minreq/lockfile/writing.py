@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from minreq.errors import OutputFolderMissing, OutputUnwritable
 from minreq.system import temporary
+
+_LOG = logging.getLogger(__name__)
 
 
 def write_files(files: Mapping[Path, str], *, replace: Callable[[Path, Path], object] = os.replace) -> None:
@@ -27,6 +30,7 @@ def write_files(files: Mapping[Path, str], *, replace: Callable[[Path, Path], ob
             for target, path, new, previous in staged:
                 replaced.append((target, previous))
                 _replace(replace, new, target, path)
+                _LOG.info("wrote %s", path)
         except BaseException:  # Also at an interrupt.
             for target, previous in reversed(replaced):
                 _restore(target, previous)

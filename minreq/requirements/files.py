@@ -7,6 +7,7 @@ line numbers, which a user needs to correct a file.
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from minreq.requirements.lines import (
 from minreq.requirements.markers import applies
 from minreq.requirements.text import decode, join_lines
 from minreq.system import regularfile
+
+_LOG = logging.getLogger(__name__)
 
 #: The most files that include each other in a chain. A server could invent one after the other.
 _MAX_DEPTH = 50
@@ -249,7 +252,7 @@ def _join(base: str, location: str) -> str:
 
 def _read_file(path: Path) -> bytes:
     try:
-        return regularfile.read_whole(path)
+        content = regularfile.read_whole(path)
     except FileNotFoundError as error:
         nearest = difflib.get_close_matches(path.name, _sibling_names(path), n=1)
         suggestion = f"; did you mean {path.with_name(nearest[0])}?" if nearest else ""
@@ -258,6 +261,8 @@ def _read_file(path: Path) -> bytes:
         raise RequirementsUnreadable(path, None, error.strerror or str(error)) from error
     except ValueError as error:
         raise RequirementsUnreadable(path, None, f"it is no file: {error}") from error
+    _LOG.info("read %s", path)
+    return content
 
 
 def _sibling_names(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -20,6 +21,8 @@ from pathlib import Path
 from minreq.smoke.environment import MergedFolder
 from minreq.smoke.visible import VisibleFiles, find_visible, list_sockets, list_terminals, list_unmasked
 from minreq.system import temporary
+
+_LOG = logging.getLogger(__name__)
 
 #: Set to ``hooks`` or ``landlock``, this variable keeps minreq from trying more: for machines where namespaces
 #: misbehave, and to compare them.
@@ -235,6 +238,12 @@ def can_start(isolation: Isolation, command: Sequence[str]) -> bool:
 
 def _try(isolation: Isolation, tried: Sequence[str] = ()) -> str:
     """Start *tried* in *isolation*, or what replaces a folder if it merges; return why that fails, "" if it works."""
+    failure = _start(isolation, tried)
+    _LOG.info("tried to isolate by %s: %s", isolation.name, failure or "it works")
+    return failure
+
+
+def _start(isolation: Isolation, tried: Sequence[str]) -> str:
     if sys.platform != "linux":
         return "this system has no namespaces"
     with temporary.make_temporary_folder() as folder:

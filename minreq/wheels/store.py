@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -24,6 +25,8 @@ from minreq.wheels.bytecode import BytecodeRecord
 from minreq.wheels.rules import WheelNotice
 from minreq.wheels.storedtree import CheckedTrees, TreeDamaged, TreeIndex
 from minreq.wheels.unpacking import hash_files, unpack
+
+_LOG = logging.getLogger(__name__)
 
 _DAY = 24 * 60 * 60
 #: Seconds after which a leftover is removed: no run takes that long to finish it.
@@ -324,6 +327,7 @@ def _remove_unused(folder: Path, stored: Path, name: str, now: float) -> int:
 
 def _remove(path: Path) -> int:
     """Remove *path* and return the freed bytes: a file with another hard link frees none."""
+    _LOG.info("remove %s", path)
     if path.is_symlink() or path.is_file():
         status = path.lstat()
         path.unlink(missing_ok=True)
