@@ -434,7 +434,7 @@ class TestBuilds:
         with pytest.raises(InvalidOptions) as caught:
             configured(table, "one")
         assert caught.value.faults == (
-            "pyproject.toml: tool.minreq.build.slim: 'all' is not one of none, safe, unused, traced",
+            "pyproject.toml: tool.minreq.build.slim: 'all' is not one of none, safe, cold, unused, traced",
             "pyproject.toml: tool.minreq.build.budget: unknown key",
             "pyproject.toml: tool.minreq.build.layers: is not true or false",
             "pyproject.toml: tool.minreq.locks.one.build: is not a table",

@@ -20,8 +20,8 @@ from minreq.minimize.runner import SmokeRunner
 from minreq.model import Plan
 from minreq.reporting import Reporter, Step
 
-#: Levels that leave out files by what the smoke opens.
-_LEVELS_OF_SMOKE = frozenset({"unused", "traced"})
+#: Levels that leave out or pack files by what the smoke opens.
+_LEVELS_OF_SMOKE = frozenset({"cold", "unused", "traced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

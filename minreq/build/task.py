@@ -36,6 +36,8 @@ class BuildTask:
     plan: Plan
     #: The AWS services whose data stays, sorted.
     services: tuple[str, ...] = ()
+    #: Paths that logs of earlier builds name: they are not to be cold.
+    warmed: frozenset[str] = frozenset()
 
     @property
     def host(self) -> Platform:

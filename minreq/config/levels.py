@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-#: Each level leaves out all that the previous level does, and more.
-Level: TypeAlias = Literal["none", "safe", "unused", "traced"]
+#: ``cold`` leaves out nothing: what the smoke does not open is packed, and served on demand.
+Level: TypeAlias = Literal["none", "safe", "cold", "unused", "traced"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+#: Each of these levels leaves out all that the previous one does, and more.
+LEAVING_OUT: tuple[Level, ...] = ("none", "safe", "unused", "traced")
 
 #: Compiled files beside the sources, none, or in their place.
 Bytecode: TypeAlias = Literal["add", "none", "only"]
