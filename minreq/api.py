@@ -47,7 +47,7 @@ from minreq.config.exports import (
     export_settings,
 )
 from minreq.config.keywords import convert_keywords
-from minreq.config.levels import Bytecode, Level
+from minreq.config.levels import Bytecode, Level, ProvenModules
 from minreq.config.options import Provided
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
@@ -189,6 +189,8 @@ class BuildKeywords(RunKeywords, total=False):
     keep: Iterable[str]
     drop: Iterable[str]
     keep_services: Iterable[str]
+    hot: Iterable[_Path]
+    prove_modules: ProvenModules
     scan: Iterable[_Path]
     smokes: Iterable[_Path]
     smoke_files: Iterable[_Path]

@@ -5,8 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from coldtree import SCENARIO, ColdTree, build_trees
+from coldtree import SCENARIO, ColdTree, build, build_trees
 from commanding import Project, project
+
+UNSERVED = """
+explanation = "`app` has a module that asks the system for its own source."
+requirements = ["app"]
+program = "import app"
+[wheels.app."1.0".files]
+"app/__init__.py" = ""
+"app/raw.py" = "import _io; _io.FileIO(__file__).close()"
+"app/reader.py" = "import app.raw"
+"app/other.py" = "x = 1"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +64,28 @@ class TestChoice:
         assert there - own == hot | {"minreq-build.json"}
         assert {path for path in own if path.endswith(".zip")} == {*tree.description["archives"]}
         assert {*tree.description["archives"]} == {f"_minreq_cold/{name}.zip" for name in ("app", "lib", "ns-part")}
+
+
+class TestProof:
+    """What would be lost is found before anything is written."""
+
+    def test_all_modules_are_compared(self, tree: ColdTree) -> None:
+        assert tree.result["modules"] == 15
+
+    def test_a_module_that_cannot_be_served_is_named(self, tmp_path: Path) -> None:
+        """Code that asks the system for a path, and not Python, does not find a cold file."""
+        made = project(UNSERVED, tmp_path)
+        made.make_lock()
+        done = made.minreq("build", "-o", "out", "-q", "--slim", "cold", "--bytecode", "none")
+        assert done.status == 1
+        assert done.sentences[1:] == [
+            "app.raw: imported from the whole lock, fails (FileNotFoundError) from the cold tree",
+            "app.reader: imported from the whole lock, fails (FileNotFoundError) from the cold tree",
+        ]
+        assert "--keep PATTERN" in done.sentences[0]
+        assert not made.folder.joinpath("out").exists()
+        assert build(made, "out", "--slim", "cold", "--keep", "app/r*.py")["modules"] == 4
+        assert build(made, "out", "--slim", "cold", "--prove-modules", "none")["modules"] is None
 
 
 class TestModules:

@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import BYTECODE, LEVELS, Bytecode, Level
+from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules
 from minreq.config.options import Option, parse_byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
@@ -24,6 +24,11 @@ def parse_level(text: str) -> str:
 def parse_bytecode(text: str) -> str:
     """Convert the treatment of compiled files."""
     return _parse_choice(text, BYTECODE)
+
+
+def parse_proven_modules(text: str) -> str:
+    """Convert which modules are proven."""
+    return _parse_choice(text, PROVEN_MODULES)
 
 
 def _parse_choice(text: str, choices: Sequence[str]) -> str:
@@ -41,6 +46,8 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
         Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
+        Option(name="hot", example='["production.log"]', field="hot", convert=Path, many=True, path=True),
+        Option(name="prove-modules", example='"cold"', field="prove_modules", convert=parse_proven_modules),
         Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
         Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
@@ -88,6 +95,10 @@ class BuildSettings:
     drop: tuple[str, ...] = ()
     #: AWS services whose data stays: ``s3``.
     keep_services: tuple[str, ...] = ()
+    #: Logs of functions on earlier builds: the cold files that they name are not cold in this one.
+    hot: tuple[Path, ...] = ()
+    #: With ``--slim cold``: the modules that the proof imports on the whole lock and on the tree.
+    prove_modules: ProvenModules = "all"
     #: Code whose AWS clients keep the data of their services.
     scan: tuple[Path, ...] = ()
     #: Additional scripts of the user, or the new places of scripts of the lock, which have the same file names.

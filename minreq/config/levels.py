@@ -11,6 +11,10 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 #: Each of these levels leaves out all that the previous one does, and more.
 LEAVING_OUT: tuple[Level, ...] = ("none", "safe", "unused", "traced")
 
+#: Which modules a build imports to prove that a cold tree loses none.
+ProvenModules: TypeAlias = Literal["all", "cold", "none"]
+PROVEN_MODULES: tuple[ProvenModules, ...] = get_args(ProvenModules)
+
 #: Compiled files beside the sources, none, or in their place.
 Bytecode: TypeAlias = Literal["add", "none", "only"]
 BYTECODE: tuple[Bytecode, ...] = get_args(Bytecode)
