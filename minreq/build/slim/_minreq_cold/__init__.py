@@ -26,6 +26,8 @@ def serve(namespace: dict[str, Any]) -> None:
     if not file.startswith(_ROOT):
         _find_runtime(file).serve(namespace)
         return
+    if not os.path.isdir(_FOLDER):
+        raise ImportError(f"{_ROOT} has cold files and cannot be imported from an archive: unpack it")
     from . import finder
 
     finder.serve_package(namespace, file[len(_ROOT) :])
