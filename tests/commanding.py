@@ -59,7 +59,11 @@ class Project:
         return {**kept, **_ENVIRONMENT, **temporary, "MINREQ_CACHE_DIR": str(self.cache)}
 
     def command(self, *arguments: str) -> list[str]:
-        index = () if arguments[0] in {"cache", "check", "diff"} else ("--index-url", self.index or self.wheelhouse.url)
+        index = (
+            ()
+            if arguments[0] in {"analyze", "cache", "check", "diff"}
+            else ("--index-url", self.index or self.wheelhouse.url)
+        )
         return [sys.executable, "-m", "minreq", *arguments, *index]
 
     def minreq(self, *arguments: str) -> Done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,52 @@ class TestProof:
         assert not made.folder.joinpath("out").exists()
         assert build(made, "out", "--slim", "cold", "--keep", "app/r*.py")["modules"] == 4
         assert build(made, "out", "--slim", "cold", "--prove-modules", "none")["modules"] is None
+
+
+class TestReports:
+    """What a build, a tree and a program on it say about cold files."""
+
+    def test_the_savings_have_a_row(self, tree: ColdTree) -> None:
+        [step] = [each for each in tree.result["savings"] if each["step"] == "cold files"]
+        assert (step["files"], step["risk"]) == (12, "low")
+        sizes = [size for paths in tree.description["cold"].values() for size in paths.values()]
+        assert step["bytes"] == sum(sizes) - sum(each["bytes"] for each in tree.description["archives"].values())
+
+    def test_analyze_shows_what_the_archives_hold(self, locked: Project, tree: ColdTree) -> None:
+        found = json.loads(locked.minreq("analyze", str(tree.folder), "--json").out)
+        sizes = {name: tree.whole.joinpath(name).stat().st_size for name in ("lib/__main__.py", "lib/more.py")}
+        [lib] = [each for each in found["cold"] if each["name"] == "lib"]
+        assert (lib["files"], lib["unpacked"], lib["kinds"]) == (2, sum(sizes.values()), {"code": sum(sizes.values())})
+        [owner] = [each for each in found["distributions"] if each["name"] == "lib"]
+        assert owner["kinds"]["cold archives"] == lib["bytes"]
+        assert found["unowned"] == {}
+        shown = locked.minreq("analyze", str(tree.folder)).out
+        assert "Cold files: packed, and served on demand" in shown
+
+    def test_a_cold_access_is_logged_and_the_next_build_keeps_the_file(self, locked: Project, tree: ColdTree) -> None:
+        code = (
+            "import logging, sys\nlogging.basicConfig(stream=sys.stdout, level='INFO', format='%(name)s %(message)s')\n"
+            "import app.sub.deep, app.native, app.cold, importlib\nimport app.cold\napp.cold.read()"
+        )
+        lines = tree.output(code).splitlines()
+        facts = [json.loads(line.removeprefix("minreq minreq-cold ")) for line in lines]
+        modules = ["app.sub", "app.sub.deep", "app.native", "app.cold"]
+        assert [each.get("module") for each in facts] == [*modules, None]
+        assert facts[-1]["path"] == "app/table.txt"
+        assert all(each["milliseconds"] >= 0 for each in facts)
+        locked.folder.joinpath("log.txt").write_text("\n".join(json.dumps({"message": line}) for line in lines))
+        build(locked, "warm", "--slim", "cold", "--hot", "log.txt", "--prove-modules", "none")
+        description = json.loads(locked.folder.joinpath("warm/minreq-build.json").read_text())
+        assert {*description["hot"]["--hot"]} == {each["path"] for each in facts}
+        done = locked.minreq("build", "-o", "out", "--hot", "none.txt")
+        assert (done.status, "--hot none.txt: No such file" in done.err) == (2, True)
+
+    def test_equal_inputs_give_equal_bytes(self, locked: Project, tree: ColdTree) -> None:
+        build(locked, "again", "--slim", "cold", "--prove-modules", "none")
+        again = locked.folder / "again"
+        for path in tree.folder.rglob("*"):
+            if path.is_file():
+                assert path.read_bytes() == again.joinpath(path.relative_to(tree.folder)).read_bytes()
 
 
 class TestModules:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,15 +62,17 @@ class Member:
 class Archive:
     """The cold files of one distribution."""
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
+    def __init__(self, facts: Mapping[str, Any], *, may_be_absent: bool) -> None:
         self.path = os.path.join(FOLDER, facts["file"])
+        #: Whether the archive may be in another layer: others have files of the same package.
+        self._may_be_absent = may_be_absent
         self._index = facts["index"]
         self._members: dict[str, Member] | None = None
         self._names: dict[str, dict[str, Member | None]] = {}
 
     @property
     def members(self) -> Mapping[str, Member]:
-        """The cold files by path; none where the archive is not here, as in a function without this layer."""
+        """The cold files by path; none where the archive may be in a layer that is not here."""
         if self._members is None:
             self._members = self._read_members()
         return self._members
@@ -102,8 +105,8 @@ class Archive:
         """Return the error for a file whose bytes are not those of the build."""
         return ColdFileError(
             errno.EIO,
-            f"{path} is a cold file of this tree, and its archive {self.path} is damaged or of another build; "
-            f"write the tree again with `minreq build`",
+            f"{path} is a cold file of this tree, and its archive {self.path} is damaged, missing or of another build; "
+            f"write the whole tree again with `minreq build`",
             ROOT + path,
         )
 
@@ -114,7 +117,9 @@ class Archive:
         try:
             content = unpack(self.read(offset, packed), DEFLATED, size)
         except FileNotFoundError:
-            return {}
+            if self._may_be_absent:
+                return {}
+            raise self.damaged(os.path.basename(self.path)) from None
         if content is None or sha256(content) != digest:
             raise self.damaged(os.path.basename(self.path))
         return {path: Member(self, path, facts) for path, facts in json.loads(content).items()}
@@ -172,9 +177,14 @@ class _Packages:
     def _read(self) -> dict[str, Package]:
         import json
 
-        with real_open(os.path.join(FOLDER, "index.json"), encoding="utf-8") as file:
-            index = json.load(file)
-        archives = {name: Archive(facts) for name, facts in index["archives"].items()}
+        path = os.path.join(FOLDER, "index.json")
+        try:
+            with real_open(path, encoding="utf-8") as file:
+                index = json.load(file)
+        except (OSError, ValueError) as error:
+            raise ImportError(f"{path} cannot be read ({error}); write the tree again with `minreq build`") from error
+        shared = {name for facts in index["packages"].values() if facts["archives"][1:] for name in facts["archives"]}
+        archives = {name: Archive(facts, may_be_absent=name in shared) for name, facts in index["archives"].items()}
         return {
             path: Package(path, [archives[name] for name in facts["archives"]], facts["by_path"])
             for path, facts in index["packages"].items()
@@ -182,6 +192,22 @@ class _Packages:
 
 
 package_of = _Packages().find
+
+
+#: The cold files that the log has already.
+_reported: set[str] = set()
+
+
+def report(module: str | None, path: str, seconds: float) -> None:
+    """Log the first use of a cold file, for `minreq build --hot`. Without the module logging nobody reads logs."""
+    logging: Any = sys.modules.get("logging")
+    if path in _reported or not hasattr(logging, "getLogger"):
+        return
+    _reported.add(path)
+    import json
+
+    facts = {**({"module": module} if module else {}), "path": path, "milliseconds": round(seconds * 1000, 1)}
+    logging.getLogger("minreq").info("minreq-cold %s", json.dumps(facts))
 
 
 def unpack(content: bytes, method: int, size: int) -> bytes | None:

@@ -17,7 +17,7 @@ from importlib.machinery import (
 from importlib.util import spec_from_file_location
 
 from . import archives
-from .archives import ROOT, ColdFileError, Member, Package, package_of
+from .archives import ROOT, ColdFileError, Member, Package, package_of, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class ColdLoader(SourceFileLoader):
             code = super().get_code(fullname)
         except ColdFileError as error:
             raise ImportError(error.strerror, name=fullname, path=self.path) from error
-        report(fullname, self.path, perf_counter() - began)
+        report(fullname, self.path[len(ROOT) :], perf_counter() - began)
         return code
 
     def get_data(self, path: str) -> bytes:
@@ -177,7 +177,7 @@ class ColdExtensionLoader(ExtensionFileLoader):
         except ColdFileError as error:
             raise ImportError(error.strerror, name=spec.name, path=self.path) from error
         module.__file__ = self.path
-        report(spec.name, self.path, perf_counter() - began)
+        report(spec.name, self.path[len(ROOT) :], perf_counter() - began)
         return module
 
     def get_resource_reader(self, name: str | None = None) -> Any:
@@ -244,13 +244,3 @@ def _with_origin(spec: ModuleSpec, file: str) -> ModuleSpec:
     copy = ModuleSpec(spec.name, spec.loader, origin=file)
     copy.submodule_search_locations = spec.submodule_search_locations
     return copy
-
-
-def report(module: str, path: str, seconds: float) -> None:
-    """Log that a cold *module* was loaded, for `minreq build --hot`. Without the module logging nobody reads logs."""
-    logging = sys.modules.get("logging")
-    if logging is not None and hasattr(logging, "getLogger"):
-        import json
-
-        facts = {"module": module, "path": path[len(ROOT) :], "milliseconds": round(seconds * 1000, 1)}
-        logging.getLogger("minreq").info("minreq-cold %s", json.dumps(facts))

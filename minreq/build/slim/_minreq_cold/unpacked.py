@@ -7,7 +7,7 @@ import stat
 from contextlib import contextmanager
 
 from . import archives
-from .archives import DIGITS, ColdFileError, Member, sha256
+from .archives import DIGITS, ColdFileError, Member, report, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ _MAX_BYTES = 1 << 30
 
 def open_in_memory(member: Member) -> int:
     """Return a descriptor for reading the contents of *member*; raises `ColdFileError`."""
+    from time import perf_counter
+
+    began = perf_counter()
     content = member.read()
+    report(None, member.path, perf_counter() - began)
     try:
         descriptor = _make_nameless_file(member.path)
     except OSError as error:
