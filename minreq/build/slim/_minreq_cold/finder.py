@@ -202,6 +202,9 @@ def serve_package(namespace: dict[str, Any], path: str) -> None:
     loader = getattr(spec, "loader", None)
     if spec is not None and type(loader) is SourceFileLoader:
         spec.loader = namespace["__loader__"] = HotLoader(loader.name, loader.path)
+    else:
+        # The loader of a compiled file has no resources but those that have a path.
+        serve_paths()
     package = package_of(os.path.dirname(path).replace(os.sep, "/"))
     if package is not None and package.by_path == "any":
         serve_paths()
