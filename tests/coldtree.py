@@ -72,6 +72,7 @@ def read():
 "lib/__init__.py" = ""
 "lib/__main__.py" = "print('main', __name__)"
 "lib/more.py" = "x = 1"
+"loose.py" = "__path__ = []"
 [wheels.ns-part."1.0".files]
 "ns/part/__init__.py" = "import os"
 "ns/part/more.py" = "y = 1"

@@ -84,7 +84,8 @@ def _record_all(modules: Sequence[str], sender: int, seconds: float) -> None:
         if record["outcome"] == "imported" and found is not None:
             names = sorted(name for name in vars(found) if not name.startswith("_"))
             record["names"] = _digest(json.dumps(names).encode())
-            if hasattr(found, "__path__"):
+            # A module such as six has an empty path, and the resources of the folder that it is in.
+            if [*getattr(found, "__path__", ())]:
                 signal.alarm(int(seconds))
                 record["data"] = _digest_data(module)
         os.write(sender, json.dumps(record).encode() + b"\n")
