@@ -61,7 +61,7 @@ class Project:
     def command(self, *arguments: str) -> list[str]:
         index = (
             ()
-            if arguments[0] in {"cache", "check", "diff", "explain"}
+            if arguments[0] in {"analyze", "cache", "check", "diff", "explain"}
             else ("--index-url", self.index or self.wheelhouse.url)
         )
         return [sys.executable, "-m", "minreq", *arguments, *index]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 _PREFIX = "/2018-06-01/runtime"
@@ -84,3 +88,30 @@ def serve_event(event: Any) -> Iterator[Invocation]:
         runtime.done.set()
         server.shutdown()
         server.server_close()
+
+
+def install_client(folder: Path) -> None:
+    """Install AWS's runtime client, which a runtime has, into *folder*."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "awslambdaric>=3"]
+    subprocess.run(pip, check=True)
+
+
+def run_function(runtime: Invocation, task: Path, environment: Mapping[str, str]) -> None:
+    """Start the handler in `function.py` of the folder *task* as Lambda does, and wait for its answer or error."""
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
+        "AWS_LAMBDA_RUNTIME_API": runtime.address,
+        "AWS_REGION": "us-east-1",
+        "LAMBDA_TASK_ROOT": str(task),
+        "PATH": os.defpath,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **environment,
+    }
+    command = [sys.executable, "-S", "-m", "awslambdaric", "function.handler"]
+    with subprocess.Popen(
+        command, env=variables, cwd=task, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as function:
+        try:
+            assert runtime.done.wait(120), "no answer"
+        finally:
+            function.kill()

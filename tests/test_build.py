@@ -289,7 +289,7 @@ class TestWhatIsRefused:
         done = own.minreq("build", "-o", "out.zip", "-q", "--budget", "5000", "--reserve", "4000")
         assert done.status == 1
         assert "and 4,000 reserved" in done.sentences[0]
-        assert done.sentences[1] == "--slim unused"
+        assert done.sentences[1] == "--slim cold"
         assert done.sentences[2].startswith("--bytecode none, ")
         assert not own.folder.joinpath("out.zip").exists()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lambdaruntime import Invocation, serve_event
+from lambdaruntime import Invocation, install_client, run_function, serve_event
 
 from minreq.smoke.emulatorprocess import Emulator
 
@@ -67,8 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def client(made: Made) -> Path:
     """AWS's runtime client, which the runtime has, in a folder of its own."""
     folder = made.folder / "runtime"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "awslambdaric>=3"]
-    subprocess.run(pip, check=True)
+    install_client(folder)
     return folder
 
 
@@ -81,27 +80,14 @@ def invoke(made: Made, client: Path, layer: Path) -> Invocation:
         environment = {
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_LAMBDA_FUNCTION_NAME": "f",
-            "AWS_LAMBDA_RUNTIME_API": runtime.address,
-            "AWS_REGION": "us-east-1",
             "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             "ENDPOINT": emulator.open("lambda").http,
             "HOME": str(made.folder),
-            "LAMBDA_TASK_ROOT": str(task),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "PATH": "/usr/bin:/bin",
-            "PYTHONDONTWRITEBYTECODE": "1",
             # The task, what the layers bring, the runtime's own.
             "PYTHONPATH": f"{task}:{layer / 'python'}:{client}",
         }
-        command = [sys.executable, "-S", "-m", "awslambdaric", "function.handler"]
-        with subprocess.Popen(
-            command, env=environment, cwd=task, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as function:
-            try:
-                assert runtime.done.wait(120), "no answer"
-            finally:
-                function.kill()
+        run_function(runtime, task, environment)
     return runtime
 
 

@@ -435,7 +435,7 @@ class TestBuilds:
         with pytest.raises(InvalidOptions) as caught:
             configured(table, "one")
         assert caught.value.faults == (
-            "pyproject.toml: tool.minreq.build.slim: 'all' is not one of none, safe, unused, traced",
+            "pyproject.toml: tool.minreq.build.slim: 'all' is not one of none, safe, cold, unused, traced",
             "pyproject.toml: tool.minreq.build.buget: unknown key; did you mean 'budget'?",
             "pyproject.toml: tool.minreq.build.layers: is not true or false",
             "pyproject.toml: tool.minreq.locks.one.build: is not a table",

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.analyze import containers
+from minreq.analyze.coldarchives import ColdArchive, read_cold_archives
 from minreq.analyze.inventory import FileEntry, InstalledDistribution, Inventory, take_inventory
 from minreq.analyze.kinds import Kind
 from minreq.config.artifacts import AnalyzeSettings
@@ -75,6 +76,8 @@ class Analysis:
     tops: tuple[NormalizedName, ...]
     #: Start-up files (``.pth``): Python runs their lines at every start.
     pth: tuple[str, ...]
+    #: What a build packed.
+    cold: tuple[ColdArchive, ...] = ()
     #: With a lock: the distributions of the tree that the lock leaves out, largest saving first.
     savings: tuple[Saving, ...] | None = None
     budget: int | None = None
@@ -96,10 +99,12 @@ def analyze(settings: AnalyzeSettings) -> Analysis:
     """Analyze the tree; raises ``TreeUnreadable``, ``LockMissing`` and ``EvidenceUnreadable``."""
     with containers.open_container(settings.path) as container:
         inventory = take_inventory(container)
+        cold = tuple(read_cold_archives(container))
     _LOG.info("read %s, %d files", settings.path, len(inventory.entries))
     return summarize(
         settings.path,
         inventory,
+        cold=cold,
         lock=reading.read_evidence(settings.lock) if settings.lock else None,
         budget=settings.budget,
         reserve=settings.reserve,
@@ -114,7 +119,13 @@ def check_budget(analysis: Analysis) -> None:
 
 
 def summarize(
-    path: Path, inventory: Inventory, *, lock: Lock | None = None, budget: int | None = None, reserve: int = 0
+    path: Path,
+    inventory: Inventory,
+    *,
+    cold: Iterable[ColdArchive] = (),
+    lock: Lock | None = None,
+    budget: int | None = None,
+    reserve: int = 0,
 ) -> Analysis:
     """Return the analysis of *inventory*; pure."""
     kinds: Counter[Kind] = Counter()
@@ -130,6 +141,7 @@ def summarize(
         unowned=_unowned(inventory),
         tops=_not_required(inventory.distributions.values()),
         pth=tuple(entry.path for entry in inventory.entries if entry.path.endswith(".pth")),
+        cold=tuple(cold),
         savings=None if lock is None else _savings(inventory, lock),
         budget=budget,
         reserve=reserve,

@@ -30,7 +30,7 @@ BUILD = "(minreq build)"
 _METADATA = re.compile(r"(?:^|.*/)(?P<folder>[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO))$")
 #: The folder with ``python3.12/os.py`` is a standard library.
 _STANDARD_LIBRARY = re.compile(r"(?P<folder>(?:.*/)?python3\.\d+)/os\.py$")
-_BUILD = re.compile(r"(?:.*/)?(?:_minreq_build\.py|minreq-build\.json)$")
+_BUILD = re.compile(r"(?:.*/)?(?:_minreq_build\.py|minreq-build\.json|_minreq_cold/[^/]+\.(?:py|json))$")
 _INTERPRETER = re.compile(r"(?:.*/)?(?:bin/(?:python|pip|idle|pydoc)[\d.]*|libpython3[\d.]*(?:\.so|\.a)[\d.]*)$")
 _COMPILED = re.compile(r"__pycache__/(?P<stem>[^/]+?)\.[a-z]+-\d+(?:\.opt-\d)?\.pyc$")
 

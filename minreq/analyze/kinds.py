@@ -21,6 +21,8 @@ class Kind(Enum):
     #: Sources and headers of extension modules.
     SOURCES = "C sources"
     DATA = "data"
+    #: What a build packed, to serve it on demand.
+    COLD = "cold archives"
 
 
 #: Names of folders with tests, and of folders with documentation.
@@ -68,6 +70,8 @@ def kind_of(path: str) -> Kind:
     *folders, name = path.split("/")
     if any(folder.endswith(_METADATA) for folder in folders):
         return Kind.METADATA
+    if folders[-1:] == ["_minreq_cold"] and name.endswith(".zip"):
+        return Kind.COLD
     kind = Kind.SHARED_OBJECT if is_shared_object(name) else _BY_SUFFIX.get(PurePosixPath(name).suffix, Kind.DATA)
     inside = {folder.lower() for folder in folders}
     if inside & TESTS:

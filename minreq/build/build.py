@@ -75,10 +75,8 @@ def _build(
 ) -> BuildResult:
     """Select the files, write them into *scratch*, prove the tree, and write the output."""
     task, reporter, settings = prover.task, prover.reporter, prover.task.settings
-    strip = find_strip_program()
+    strip = _find_strip(settings, reporter)
     write = partial(tree.write, task, compiler=task.make_compiler(prover.runner.setup.isolation))
-    if strip is None and settings.slim != "none":
-        reporter.note("this machine has no `strip`, so debug symbols stay; install binutils to remove them")
 
     host_files, target_files = (tree.list_files(task, wheels, store) for wheels in (for_host, for_target))
     reference = prover.run_reference()
@@ -95,6 +93,7 @@ def _build(
     missed = host_tree.find_missed(opened_in_tree)
     for sentence in advice.describe_missed_files(missed):
         reporter.note(f"{sentence}; the smoke passes without it")
+    modules = prover.prove_modules(host_tree, host_files, scratch)
     seconds = prover.time_first_import(host_tree)
 
     target_tree = host_tree
@@ -120,6 +119,7 @@ def _build(
         sha256=regularfile.sha256(archive) if archive else None,
         opened=host_tree.bytes_of(opened_files),
         opened_with_sources=host_tree.bytes_of(host_tree.add_sources(opened_files)),
+        modules=modules,
         missed=missed,
         first_import=seconds,
         stages=task.stages,
@@ -130,3 +130,10 @@ def _build(
         reserve=settings.reserve,
         budget=settings.budget,
     )
+
+
+def _find_strip(settings: BuildSettings, reporter: Reporter) -> Path | None:
+    program = find_strip_program()
+    if program is None and settings.slim != "none":
+        reporter.note("this machine has no `strip`, so debug symbols stay; install binutils to remove them")
+    return program

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.build import advice, runs
+from minreq.build.moduleproof import ModuleProver, modules_of
 from minreq.build.runs import ReferenceRun
+from minreq.build.slim.files import TreeFile
 from minreq.build.slim.layers import LayerPlan, plan_layers
 from minreq.build.task import BuildTask
 from minreq.build.tree import BuiltTree
@@ -20,8 +22,8 @@ from minreq.minimize.runner import SmokeRunner
 from minreq.model import Plan
 from minreq.reporting import Reporter, Step
 
-#: Levels that leave out files by what the smoke opens.
-_LEVELS_OF_SMOKE = frozenset({"unused", "traced"})
+#: Levels that leave out or pack files by what the smoke opens.
+_LEVELS_OF_SMOKE = frozenset({"cold", "unused", "traced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,41 @@ class Prover:
         """
         self.reporter.began(Step.PROVE, f"by the smoke, on what --slim {self.task.settings.slim} leaves")
         return self._prove(tree, tree.folder, self.task.plan, reference)
+
+    def prove_modules(self, tree: BuiltTree, files: Sequence[TreeFile], scratch: Path) -> int | None:
+        """Prove that each module of a cold *tree* imports as from the whole lock, whose files are *files*.
+
+        The whole lock is written into *scratch*. Return the number of modules; ``None`` where none are compared. Raises
+        ``BuildFailed``.
+        """
+        settings, cold = self.task.settings, tree.selection.cold
+        if cold is None or settings.prove_modules == "none":
+            return None
+        if not self.runner.setup.isolation.kernel:
+            self.reporter.note("the modules are not compared with those of the whole lock: no isolation by the kernel")
+            return None
+        removed = {each.file.path for each in tree.selection.removed}
+        compared = files if settings.prove_modules == "all" else [each.file for each in cold.cold]
+        modules = modules_of(file for file in compared if file.path not in removed)
+        self.reporter.began(Step.PROVE, f"{len(modules):,} modules, on the whole lock and on the tree")
+        whole = scratch / "whole"
+        for file in files:
+            if file.path not in removed:
+                whole.joinpath(file.path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(file.source, whole / file.path)
+        prover = ModuleProver(
+            setup=self.runner.setup,
+            whole=whole,
+            cold=tree.folder,
+            provided=self._provided_paths(),
+            jobs=settings.jobs,
+        )
+        if found := [*prover.find_differences(modules)]:
+            raise BuildFailed(
+                settings.lock.name, settings.slim, settings.bytecode, found, advice.suggest_after_failure(settings)
+            )
+        shutil.rmtree(whole)
+        return len(modules)
 
     def prove_layers(self, tree: BuiltTree, sizes: Mapping[NormalizedName, int], scratch: Path) -> LayerPlan:
         """Divide the distributions into layers, and prove each provider on the layers that its functions attach.

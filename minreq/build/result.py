@@ -57,6 +57,8 @@ class BuildResult:
     #: Bytes of the files that the smoke opens in the tree; then the same with the sources of compiled files added.
     opened: int
     opened_with_sources: int
+    #: With ``--slim cold``: the number of modules that import as from the whole lock; ``None``: not compared.
+    modules: int | None
     #: Left-out files that the smoke tried to open, and passed without.
     missed: tuple[RemovedFile, ...]
     #: Seconds in a new interpreter; ``None`` when the smoke has no first stage.

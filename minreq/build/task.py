@@ -12,13 +12,22 @@ from packaging.utils import NormalizedName
 from minreq import interpreter as runtime
 from minreq.build.slim.bytecode import TreeCompiler
 from minreq.config import BuildSettings
-from minreq.errors import BytecodeVersionMismatch, NothingToScan, PlatformNotChosen, ProofFailed, TracedWithoutSmoke
+from minreq.errors import (
+    BytecodeVersionMismatch,
+    InvalidOptions,
+    NothingToScan,
+    PlatformNotChosen,
+    ProofFailed,
+    TracedWithoutSmoke,
+)
+from minreq.guard import misses
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.model import Lock, Plan, Platform
 from minreq.profiles import planner, scanprofile
 from minreq.scan import find_services
 from minreq.smoke.isolation import Isolation
+from minreq.system import regularfile
 from minreq.task import fromlock, smokefiles, task
 
 
@@ -36,6 +45,8 @@ class BuildTask:
     plan: Plan
     #: The AWS services whose data stays, sorted.
     services: tuple[str, ...] = ()
+    #: Paths that logs of earlier builds name: they are not to be cold.
+    warmed: frozenset[str] = frozenset()
 
     @property
     def host(self) -> Platform:
@@ -67,6 +78,7 @@ class BuildTask:
             "keep": list(settings.keep),
             "drop": list(settings.drop),
             "services": list(self.services),
+            **({"hot": sorted(self.warmed)} if self.warmed else {}),
             "target": self.target.name,
             "python": ".".join(map(str, self.target.python_version.release[:2])),
             "stages": list(self.stages),
@@ -123,7 +135,17 @@ def read_task(settings: BuildSettings) -> BuildTask:
         target=target,
         plan=planner.with_user_smokes(plan, user_smokes, user_files),
         services=tuple(sorted({*settings.keep_services, *find_used_services(lock, settings)})),
+        warmed=frozenset(path for log in settings.hot for path in read_cold_accesses(log)),
     )
+
+
+def read_cold_accesses(log: Path) -> frozenset[str]:
+    """Return the paths of the cold files that *log* names. Raises ``InvalidOptions`` if it cannot be read."""
+    try:
+        text = regularfile.read_text(log, errors="replace")
+    except OSError as error:
+        raise InvalidOptions([f"--hot {log}: {error.strerror or error}"]) from error
+    return frozenset(str(fields.get("path")) for fields in misses.read_objects(text, "minreq-cold"))
 
 
 def find_used_services(lock: Lock, settings: BuildSettings) -> frozenset[str]:

@@ -140,6 +140,7 @@ def select(task: BuildTask, files: Collection[TreeFile], opened: Collection[str]
         keep=settings.keep,
         drop=settings.drop,
         services=task.services,
+        warmed=task.warmed,
     )
 
 
@@ -161,7 +162,7 @@ def write(
     )
     steps = (_step_of_lock(task.lock), *size_steps(selection.removed, written))
     folder.joinpath(description.FILE).write_text(
-        description.describe(task.facts, selection.removed, written, steps), "utf-8"
+        description.describe(task.facts, selection.removed, written, steps, selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
     return BuiltTree(folder=folder, selection=selection, written=written, savings=steps)

@@ -25,6 +25,14 @@ def format_lines(analysis: Analysis) -> Iterator[str]:
         (kind.value, f"{count:,}", f"{count / max(analysis.bytes, 1):.1%}") for kind, count in analysis.kinds.items()
     ]
     yield from _table("Kinds of file", kinds, right={1, 2})
+    yield from _table(
+        "Cold files: packed, and served on demand; bytes packed, unpacked, files",
+        [
+            (each.name, f"{each.bytes:,}", f"{each.unpacked:,}", f"{each.files:,}", _format_kinds(each.kinds))
+            for each in sorted(analysis.cold, key=lambda each: -each.bytes)
+        ],
+        right={1, 2, 3},
+    )
     yield from _table("Largest files", [(each.path, f"{each.size:,}") for each in analysis.largest], right={1})
     yield from _table(
         "Distributions in several versions",
@@ -71,6 +79,17 @@ def to_json_data(analysis: Analysis) -> dict[str, Any]:
         "unowned": dict(analysis.unowned),
         "required_by_none": list(analysis.tops),
         "pth": list(analysis.pth),
+        "cold": [
+            {
+                "name": each.name,
+                "path": each.path,
+                "bytes": each.bytes,
+                "files": each.files,
+                "unpacked": each.unpacked,
+                "kinds": _by_kind_name(each.kinds),
+            }
+            for each in analysis.cold
+        ],
         "left_out_by_lock": None
         if analysis.savings is None
         else [
@@ -114,8 +133,11 @@ def _by_kind_name(kinds: Mapping[Kind, int]) -> dict[str, int]:
 
 
 def _row(part: Part) -> tuple[str, ...]:
-    kinds = ", ".join(f"{kind.value} {format_size(count)}" for kind, count in [*part.kinds.items()][:_MAX_KINDS])
-    return (part.name, part.version or "", f"{part.bytes:,}", f"{part.files:,}", kinds)
+    return (part.name, part.version or "", f"{part.bytes:,}", f"{part.files:,}", _format_kinds(part.kinds))
+
+
+def _format_kinds(kinds: Mapping[Kind, int]) -> str:
+    return ", ".join(f"{kind.value} {format_size(count)}" for kind, count in [*kinds.items()][:_MAX_KINDS])
 
 
 def _table(heading: str, rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> Iterator[str]:

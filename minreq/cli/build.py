@@ -26,6 +26,7 @@ Examples:
   minreq build -o layer.zip
   minreq build requirements-minimal.txt -o package/ --slim unused
   minreq build -o layer.zip --slim traced --smoke my_smoke.py --reserve 1200000 --budget 262144000
+  minreq build -o layer.zip --slim cold --hot production.log
   minreq build -o layers/ --layers --slim unused
   minreq build -o layer.zip --keep 'litellm/proxy/*' --drop 'litellm/llms/vertex_ai/*'
 """
@@ -37,13 +38,21 @@ def _slim_options(function: Function) -> Function:
         function,
         option(
             "slim",
-            "none: keep all files; safe (the default): leave out files that no program reads; unused: also files that "
+            "none: keep all files; safe (the default): leave out files that no program reads; cold: leave out no file, "
+            "but pack those that the smoke does not open, and serve them on demand; unused: leave out also files that "
             "the smoke cannot reach; traced: also those that the smoke does not open.",
             metavar="LEVEL",
         ),
         option("keep", "Keep these paths at every level.", metavar="PATTERN"),
         option("drop", "Leave out these paths.", metavar="PATTERN"),
         option("keep-service", "Keep the data of this AWS service, such as s3.", metavar="NAME"),
+        option("hot", "Do not pack the cold files that this log of a function names.", metavar="LOG"),
+        option(
+            "prove-modules",
+            "With --slim cold, import these modules on the whole lock and on the tree, and compare: all (the default), "
+            "cold or none.",
+            metavar="WHICH",
+        ),
         option("scan", "Keep the data of the AWS services that this code uses.", metavar="PATH"),
         option(
             "bytecode",

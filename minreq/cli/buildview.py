@@ -111,6 +111,8 @@ def _sizes(built: BuildResult) -> Iterator[tuple[str, str, str]]:
             f"{built.first_import:.1f}",
             f"seconds, in a new interpreter on this machine; AWS Lambda allows {_LAMBDA_START} s for the start",
         )
+    if built.modules is not None:
+        yield "  modules", f"{built.modules:,}", "are imported as from the whole lock: the same result and public names"
     left = _limit(built) - built.bytes - built.reserve
     beside = f", with {built.reserve:,} reserved" if built.reserve else ""
     whose = "AWS Lambda" if built.budget is None else "the budget"
@@ -131,6 +133,7 @@ def to_json_data(built: BuildResult) -> dict[str, Any]:
         "sha256": built.sha256,
         "opened_bytes": built.opened,
         "opened_bytes_with_sources": built.opened_with_sources,
+        "modules": built.modules,
         "missed": [{"path": each.file.path, "rule": each.rule.value} for each in built.missed],
         "first_import_seconds": built.first_import,
         "stages": list(built.stages),

@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Bytecode, Level, parse_bytecode, parse_level
+from minreq.config.levels import Bytecode, Level, ProvenModules, parse_bytecode, parse_level, parse_proven_modules
 from minreq.config.options import Option, parse_byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
@@ -24,6 +24,8 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
         Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
+        Option(name="hot", example='["production.log"]', field="hot", convert=Path, many=True, path=True),
+        Option(name="prove-modules", example='"cold"', field="prove_modules", convert=parse_proven_modules),
         Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
         Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
@@ -72,6 +74,10 @@ class BuildSettings:
     drop: tuple[str, ...] = ()
     #: AWS services whose data stays: ``s3``.
     keep_services: tuple[str, ...] = ()
+    #: Logs of functions on earlier builds: the cold files that they name are not cold in this one.
+    hot: tuple[Path, ...] = ()
+    #: With ``--slim cold``: the modules that the proof imports on the whole lock and on the tree.
+    prove_modules: ProvenModules = "all"
     #: Code whose AWS clients keep the data of their services.
     scan: tuple[Path, ...] = ()
     #: Additional scripts of the user, or the new places of scripts of the lock, which have the same file names.

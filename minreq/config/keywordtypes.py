@@ -9,7 +9,7 @@ from typing import TypeAlias, TypedDict
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Bytecode, Level, LockBytecode
+from minreq.config.levels import Bytecode, Level, LockBytecode, ProvenModules
 from minreq.config.options import Provided
 
 _Path: TypeAlias = "str | Path"
@@ -91,6 +91,8 @@ class BuildKeywords(RunKeywords, total=False):
     keep: Iterable[str]
     drop: Iterable[str]
     keep_services: Iterable[str]
+    hot: Iterable[_Path]
+    prove_modules: ProvenModules
     scan: Iterable[_Path]
     smokes: Iterable[_Path]
     smoke_files: Iterable[_Path]

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
-#: Each level leaves out all that the previous level does, and more.
-Level: TypeAlias = Literal["none", "safe", "unused", "traced"]
+#: ``cold`` leaves out nothing: what the smoke does not open is packed, and served on demand.
+Level: TypeAlias = Literal["none", "safe", "cold", "unused", "traced"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+
+#: Each of these levels leaves out all that the previous one does, and more.
+LEAVING_OUT: tuple[Level, ...] = ("none", "safe", "unused", "traced")
+
+#: Which modules a build imports to prove that a cold tree loses none.
+ProvenModules: TypeAlias = Literal["all", "cold", "none"]
+PROVEN_MODULES: tuple[ProvenModules, ...] = get_args(ProvenModules)
 
 #: Compiled files beside the sources, none, or in their place.
 Bytecode: TypeAlias = Literal["add", "none", "only"]
@@ -26,6 +33,11 @@ def parse_level(text: str) -> str:
 def parse_bytecode(text: str) -> str:
     """Convert the treatment of compiled files in a build."""
     return _parse_choice(text, BYTECODE)
+
+
+def parse_proven_modules(text: str) -> str:
+    """Convert which modules a build proves."""
+    return _parse_choice(text, PROVEN_MODULES)
 
 
 def parse_lock_bytecode(text: str) -> str:

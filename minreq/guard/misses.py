@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -14,7 +14,8 @@ from minreq.errors import InvalidOptions
 from minreq.lockfile import reading
 from minreq.model import Lock
 
-_MISS = re.compile(r"minreq-miss (\{.*)")
+#: The word before the object in a line of a log.
+_MISS = "minreq-miss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Miss:
 def read_misses(text: str) -> tuple[Miss, ...]:
     """Return the misses in the lines of *text*, sorted by name. A line may have a prefix or be a string in JSON."""
     found: dict[NormalizedName, Miss] = {}
-    for fields in _miss_objects(text.splitlines()):
+    for fields in read_objects(text, _MISS):
         try:
             name = canonicalize_name(str(fields["distribution"]), validate=True)
         except (KeyError, InvalidName):
@@ -49,15 +50,17 @@ def read_misses(text: str) -> tuple[Miss, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _miss_objects(lines: Iterable[str]) -> Iterator[dict[str, object]]:
-    for line in lines:
-        match = _MISS.search(line)
+def read_objects(text: str, word: str) -> Iterator[dict[str, object]]:
+    """Yield the JSON objects that stand behind *word* in the lines of *text*."""
+    pattern = re.compile(rf"{re.escape(word)} (\{{.*)")
+    for line in text.splitlines():
+        match = pattern.search(line)
         if match is None:
             continue
         # A log collector that writes JSON escapes the quotes of this JSON.
-        for text in (match[1], match[1].replace('\\"', '"').replace("\\\\", "\\")):
+        for candidate in (match[1], match[1].replace('\\"', '"').replace("\\\\", "\\")):
             try:
-                fields, _ = json.JSONDecoder().raw_decode(text)
+                fields, _ = json.JSONDecoder().raw_decode(candidate)
             except ValueError:
                 continue
             yield fields

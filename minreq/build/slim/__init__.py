@@ -3,6 +3,8 @@
 __all__ = [
     "archive",
     "bytecode",
+    "cold",
+    "coldarchives",
     "description",
     "files",
     "install",

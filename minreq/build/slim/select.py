@@ -1,4 +1,4 @@
-"""Decide which files each level (safe, unused, traced) leaves out, and by which rule; nothing is run."""
+"""Decide which files each level (safe, cold, unused, traced) leaves out or packs, and why; nothing is run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from minreq.analyze.kinds import DOCS, SOURCES, TESTS, is_shared_object
+from minreq.build.slim.cold import ColdSelection, select_cold
 from minreq.build.slim.files import RemovedFile, Rule, TreeFile, folders_of
 from minreq.build.slim.modulegraph import ModuleGraph
-from minreq.config.levels import LEVELS, Level
+from minreq.config.levels import LEAVING_OUT, Level
 
 #: Data of one AWS service, which botocore finds by name: ``botocore/data/s3/2006-03-01/service-2.json.gz``.
 SERVICE_DATA = re.compile(r"(?P<data>(?:botocore|boto3|aiobotocore)/data)/(?P<service>[^/]+)/")
@@ -25,10 +26,12 @@ _SCRIPT_FOLDERS = ("bin/", "include/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSelection:
-    """Which files of a lock are kept and which are left out; both sorted by path."""
+    """Which files of a lock are kept, cold or left out; sorted by path."""
 
     kept: tuple[TreeFile, ...]
     removed: tuple[RemovedFile, ...]
+    #: With the level ``cold``: which files are packed. They are not among the kept ones.
+    cold: ColdSelection | None = None
 
 
 def select_files(
@@ -40,14 +43,15 @@ def select_files(
     keep: Collection[str] = (),
     drop: Collection[str] = (),
     services: Collection[str] = (),
+    warmed: Collection[str] = (),
 ) -> FileSelection:
     """Decide which of *files* the *level* leaves out.
 
     *opened* are the paths that the smoke opens. *entry_points* are modules that metadata names, and no source. *keep*
     and *drop* are patterns of paths, in which ``*`` matches any text; *keep* wins. *services* are the
-    AWS services whose data stays.
+    AWS services whose data stays. *warmed* are paths that are not to be cold.
     """
-    depth = LEVELS.index(level)
+    depth = LEAVING_OUT.index(level) if level in LEAVING_OUT else 0
     graph = ModuleGraph(files)
     rules: dict[str, Rule] = {}
     for number, decide in enumerate((_safe, _unused, _traced), start=1):
@@ -62,9 +66,12 @@ def select_files(
         elif any(fnmatchcase(file.path, pattern) for pattern in drop):
             rules[file.path] = Rule.DROPPED
     ordered = sorted(files, key=lambda file: file.path)
+    kept = tuple(file for file in ordered if file.path not in rules)
+    cold = select_cold(kept, opened, keep=keep, warmed=warmed) if level == "cold" else None
     return FileSelection(
-        kept=tuple(file for file in ordered if file.path not in rules),
+        kept=kept if cold is None else tuple(file for file in kept if file.path in cold.hot),
         removed=tuple(RemovedFile(file=file, rule=rules[file.path]) for file in ordered if file.path in rules),
+        cold=cold,
     )
 
 

@@ -40,6 +40,9 @@ _RISKS = {
 }
 
 
+_WHY_COLD = "cold, served on demand from archives in the tree; the smoke does not open them"
+
+
 def size_steps(removed: Iterable[RemovedFile], written: WrittenFiles) -> Iterator[SizeStep]:
     """Yield the steps in their order, without those that change nothing."""
     sizes: dict[Rule, list[int]] = defaultdict(list)
@@ -48,6 +51,14 @@ def size_steps(removed: Iterable[RemovedFile], written: WrittenFiles) -> Iterato
     for rule, (risk, why) in _RISKS.items():
         if sizes[rule]:
             yield SizeStep(step=rule.value, bytes=sum(sizes[rule]), files=len(sizes[rule]), risk=risk, why=why)
+    if written.archives:
+        yield SizeStep(
+            step="cold files",
+            bytes=sum(each.unpacked - each.bytes for each in written.archives.values()),
+            files=sum(each.files for each in written.archives.values()),
+            risk="low",
+            why=_WHY_COLD,
+        )
     if written.stripped:
         yield SizeStep(
             step="debug symbols",

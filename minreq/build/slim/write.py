@@ -8,8 +8,8 @@ import hashlib
 import io
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -17,9 +17,11 @@ from packaging.utils import NormalizedName
 from minreq.analyze.kinds import is_shared_object
 from minreq.build.slim import placeholders, strip as stripping
 from minreq.build.slim.bytecode import TreeCompiler, compiled_path
+from minreq.build.slim.coldarchives import ColdArchive, write_cold_files, write_runtime
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.placeholders import Placeholder
 from minreq.build.slim.select import FileSelection
+from minreq.build.slim.servecall import insert_call
 from minreq.config.levels import Bytecode, Level
 
 #: A wheel has this first line in scripts, and an installer puts the path of Python there. A build does not know it.
@@ -42,6 +44,9 @@ class WrittenFiles:
     source_of: Mapping[str, str]
     #: The bytes of each source that a compiled file replaces.
     replaced_sources: Mapping[str, int]
+    #: With the level ``cold``: the archives by path, and the sources that serve them.
+    archives: Mapping[str, ColdArchive] = field(default_factory=dict)
+    runtime: tuple[str, ...] = ()
 
 
 def write_tree(
@@ -71,7 +76,15 @@ def write_tree(
         _write_text(folder / path, "{}\n")
     if selection.removed:
         _write_text(folder / placeholders.FILE, placeholders.reporting_module(level, lock))
+    archives: Mapping[str, ColdArchive] = {}
+    runtime: tuple[str, ...] = ()
+    if selection.cold is not None and selection.cold.cold:
+        archives = write_cold_files(selection.cold, folder, jobs=jobs)
+        runtime = write_runtime(folder)
+        for package in selection.cold.packages:
+            _insert_call(folder / package / "__init__.py")
     source_of, replaced_sources = _compile_tree(selection.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
+    _compile_runtime(runtime, folder, mode=mode, compiler=compiler)
     return WrittenFiles(
         stripped=stripped,
         placeholders=planned,
@@ -79,6 +92,8 @@ def write_tree(
         compiled={path: folder.joinpath(path).stat().st_size for path in source_of},
         source_of=source_of,
         replaced_sources=replaced_sources,
+        archives=archives,
+        runtime=runtime,
     )
 
 
@@ -87,6 +102,7 @@ def owners_of_files(selection: FileSelection, written: WrittenFiles) -> Mapping[
     of_source = {file.path: file.owner for file in selection.kept}
     found = {path: owner for path, owner in of_source.items() if path not in written.replaced_sources}
     found |= {**_owners_of_placeholders(selection, written), **written.service_placeholders}
+    found |= {path: archive.owner for path, archive in written.archives.items()}
     return found | {path: of_source[source] for path, source in written.source_of.items()}
 
 
@@ -113,6 +129,19 @@ def _copy_file(file: TreeFile, to: Path) -> None:
 def _write_text(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, "utf-8")
+
+
+def _insert_call(file: Path) -> None:
+    """Let the ``__init__`` *file* of a package serve its cold files."""
+    changed = insert_call(file.read_bytes())
+    if changed is None:
+        raise AssertionError(f"{file} was selected to serve cold files, and cannot")
+    file.write_bytes(changed)
+
+
+def _compile_runtime(runtime: Sequence[str], folder: Path, *, mode: Bytecode, compiler: TreeCompiler) -> None:
+    if mode != "none" and runtime:
+        compiler.compile(folder, runtime, beside=False, jobs=1)
 
 
 def _compile_tree(

@@ -1,0 +1,143 @@
+"""Runs in the interpreter of a build: imports modules of a tree, in processes of their own, and records what happens.
+
+The standard library alone. The first argument is a file with a JSON object: the folders to import from, the packages,
+each with lists of modules, and the most seconds of one module. The second argument is the file of the results: one JSON
+object in a line for each module.
+
+For each package a process imports the package. For each list it forks one that imports the modules of the list. A
+process that ends or hangs is recorded at its module, and another one goes on behind it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.resources
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+#: What is no data: sources, compiled files, extension modules.
+_CODE = (".py", ".pyc", ".so")
+
+
+def main() -> None:
+    """Import all modules."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        task = json.load(file)
+    sys.path[:0] = task["folders"]
+    results = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    seconds = task["seconds"]
+    for package in task["packages"]:
+        _run_forked(partial(_import_lists, package, results, seconds), 0)
+
+
+def _import_lists(package: dict[str, Any], results: int, seconds: float) -> None:
+    """Import *package* in this process, if that does not end it, and its lists in processes of their own."""
+    name = package["name"]
+    if not _run_forked(lambda: importlib.import_module(name), seconds):
+        _try_import(name)
+    for modules in package["lists"]:
+        rest = modules
+        while rest:
+            rest = rest[_import_list(rest, results, seconds) :]
+
+
+def _import_list(modules: Sequence[str], results: int, seconds: float) -> int:
+    """Import *modules* one after the other in one process; return how many of them have a result."""
+    receiver, sender = os.pipe()
+    process = _fork(lambda: _record_all(modules, sender, seconds))
+    os.close(sender)
+    content, done = b"", 0
+    problem = "the process ended"
+    while True:
+        if not select.select([receiver], [], [], seconds)[0]:
+            problem = f"no end after {seconds} seconds"
+            break
+        piece = os.read(receiver, 1 << 16)
+        if not piece:
+            break
+        content += piece
+        done = content.count(b"\n")
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    os.close(receiver)
+    lines = content.splitlines(keepends=True)[:done]
+    if done < len(modules):
+        lines.append(json.dumps({"module": modules[done], "outcome": problem}).encode() + b"\n")
+    os.write(results, b"".join(lines))
+    return len(lines)
+
+
+def _record_all(modules: Sequence[str], sender: int, seconds: float) -> None:
+    for module in modules:
+        record = {"module": module, "outcome": _try_import(module)}
+        found = sys.modules.get(module)
+        if record["outcome"] == "imported" and found is not None:
+            names = sorted(name for name in vars(found) if not name.startswith("_"))
+            record["names"] = _digest(json.dumps(names).encode())
+            # A module such as six has an empty path, and the resources of the folder that it is in.
+            if [*getattr(found, "__path__", ())]:
+                signal.alarm(int(seconds))
+                record["data"] = _digest_data(module)
+        os.write(sender, json.dumps(record).encode() + b"\n")
+
+
+def _try_import(module: str) -> str:
+    try:
+        importlib.import_module(module)
+    except BaseException as error:  # noqa: BLE001 - Any exception is a result.
+        return type(error).__name__
+    return "imported"
+
+
+def _digest_data(module: str) -> str:
+    """Return a digest of the data files in the package *module*, read through ``importlib.resources``."""
+    found: list[tuple[str, str]] = []
+    waiting = [("", importlib.resources.files(module))]
+    while waiting:
+        place, folder = waiting.pop()
+        entries = {entry.name: entry for entry in folder.iterdir()}
+        if place and any(name.partition(".")[0] == "__init__" for name in entries):
+            continue
+        for name, entry in entries.items():
+            if entry.is_dir():
+                waiting += [] if name == "__pycache__" else [(f"{place}{name}/", entry)]
+            elif not name.endswith(_CODE):
+                found.append((place + name, _digest(entry.read_bytes())))
+    return _digest(json.dumps(sorted(found)).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _run_forked(function: Callable[[], object], seconds: float) -> int:
+    """Run *function* in a process; return its status, -1 if it does not end within *seconds* (0: any time)."""
+    process = _fork(lambda: (signal.alarm(int(seconds)), function()))
+    return os.waitpid(process, 0)[1]
+
+
+def _fork(function: Callable[[], object]) -> int:
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        function()
+        status = 0
+    except BaseException:  # noqa: BLE001, S110 - The caller sees the status.
+        pass
+    finally:
+        os._exit(status)
+
+
+main()

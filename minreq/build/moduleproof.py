@@ -1,0 +1,139 @@
+"""Prove that no module is lost in a cold tree: each imports as on the whole lock, and has the same data."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from minreq.build.slim.files import TreeFile
+from minreq.smoke.runsetup import RunSetup
+from minreq.smoke.start import Access, start_isolated
+from minreq.system import temporary
+
+#: The modules of one process: an import of a module starts with what those before it have loaded.
+_LIST = 100
+#: The most seconds of one module.
+_SECONDS = 60
+#: The most seconds of one worker: far more than it takes.
+_TIMEOUT = 3600
+_IMPORTED = "imported"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """What an import of a module did."""
+
+    #: ``imported``, or the type of the exception.
+    outcome: str
+    #: Digests of the public names, and of the data files of a package.
+    names: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleProver:
+    """Imports modules from two trees and compares the results."""
+
+    setup: RunSetup
+    whole: Path
+    cold: Path
+    #: The folders of what the runtime provides.
+    provided: Sequence[Path]
+    jobs: int
+
+    def find_differences(self, modules: Collection[str]) -> Iterator[str]:
+        """Yield a sentence for each module that imports differently; it has to do so alone, too."""
+        whole, cold = (self._import_all(tree, _split(modules)) for tree in (self.whole, self.cold))
+        suspects = sorted(module for module in modules if whole.get(module) != cold.get(module))
+        if suspects:
+            alone = [(module, [[module]]) for module in suspects]
+            whole, cold = (self._import_all(tree, alone) for tree in (self.whole, self.cold))
+        for module in suspects:
+            if whole.get(module) != cold.get(module):
+                yield _describe(module, whole.get(module), cold.get(module))
+
+    def _import_all(
+        self, tree: Path, packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
+    ) -> Mapping[str, ImportResult]:
+        """Import the lists of modules of *packages* from *tree*, several processes at once."""
+        tasks = [{"name": name, "lists": lists} for name, lists in packages]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs]), range(self.jobs))
+            return {module: result for part in found for module, result in part.items()}
+
+    def _run(self, tree: Path, packages: Sequence[object]) -> Mapping[str, ImportResult]:
+        if not packages:
+            return {}
+        folders = [tree, *self.provided]
+        with temporary.make_temporary_folder() as own:
+            task = {"folders": [*map(str, folders)], "packages": packages, "seconds": _SECONDS}
+            (own / "task").write_text(json.dumps(task), "utf-8")
+            process = start_isolated(
+                self.setup.isolation,
+                [str(self.setup.executable), "-S", "-s", "-c", _script(), str(own / "task"), str(own / "results")],
+                Access(writable=own, readable=folders),
+                environment={
+                    "HOME": str(own),
+                    "LC_ALL": "C.UTF-8",
+                    "PYTHONHASHSEED": "0",
+                    # Sources are compiled once for all processes; the trees do not change.
+                    "PYTHONPYCACHEPREFIX": str(own / "compiled"),
+                    **self.setup.plan.environment,
+                },
+                folder=own,
+            )
+            try:
+                process.wait(_TIMEOUT)
+            finally:
+                process.kill()
+                process.wait()
+            return _read_results(own / "results")
+
+
+def modules_of(files: Iterable[TreeFile]) -> frozenset[str]:
+    """Return the modules among *files*."""
+    return frozenset(file.module for file in files if file.module is not None and not file.is_metadata)
+
+
+def _split(modules: Collection[str]) -> list[tuple[str, Sequence[Sequence[str]]]]:
+    """Return *modules* in lists, by their topmost package; each package twice, so that two workers can share it."""
+    by_top: dict[str, list[str]] = defaultdict(list)
+    for module in sorted(modules):
+        by_top[module.partition(".")[0]].append(module)
+    lists = [(top, its[start : start + _LIST]) for top, its in by_top.items() for start in range(0, len(its), _LIST)]
+    parts: dict[tuple[str, int], list[list[str]]] = defaultdict(list)
+    for number, (top, modules_of_list) in enumerate(lists):
+        parts[top, number % 2].append(modules_of_list)
+    return [(top, its) for (top, _), its in parts.items()]
+
+
+def _read_results(file: Path) -> Mapping[str, ImportResult]:
+    found = {}
+    for line in file.read_text("utf-8").splitlines() if file.exists() else ():
+        record = json.loads(line)
+        found[record["module"]] = ImportResult(
+            outcome=record["outcome"], names=record.get("names", ""), data=record.get("data", "")
+        )
+    return found
+
+
+def _describe(module: str, whole: ImportResult | None, cold: ImportResult | None) -> str:
+    if whole is None or cold is None:
+        return f"{module}: the import was not tried on both trees"
+    if whole.outcome != cold.outcome:
+        return f"{module}: {_outcome(whole)} from the whole lock, {_outcome(cold)} from the cold tree"
+    what = "public names" if whole.names != cold.names else "data files"
+    return f"{module}: its {what} differ between the whole lock and the cold tree"
+
+
+def _outcome(result: ImportResult) -> str:
+    return _IMPORTED if result.outcome == _IMPORTED else f"fails ({result.outcome})"
+
+
+def _script() -> str:
+    return resources.files("minreq.build").joinpath("importprobe.py").read_text("utf-8")

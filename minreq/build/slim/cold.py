@@ -1,0 +1,214 @@
+"""Decide which files of a tree are cold: the smoke does not open them, and they can be served from an archive."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from minreq.analyze.kinds import is_shared_object
+from minreq.build.slim.files import TreeFile, folders_of
+from minreq.build.slim.linkedlibraries import needed_libraries
+from minreq.build.slim.servecall import insert_call
+
+
+class HotReason(Enum):
+    """Why a file is hot; the value is shown to the user."""
+
+    OPENED = "the smoke opens it"
+    METADATA = "metadata"
+    LICENCE = "licence"
+    KEPT = "--keep"
+    WARMED = "--hot"
+    OUTSIDE = "outside of a package"
+    START = "begins to serve the cold files of its package"
+    NO_START = "its package cannot begin to serve cold files"
+    SAME_MODULE = "another file of the same module is hot"
+    EXECUTABLE = "the system runs or loads it"
+    NATIVE = "native code opens such files"
+    LINKED = "linked to a library in the tree"
+    SMALL = "an archive would save too little"
+
+
+class ColdKind(Enum):
+    """How a cold file is served; the value is shown to the user."""
+
+    MODULE = "module, imported from its archive"
+    EXTENSION = "extension module, unpacked when it is imported"
+    DATA = "data, opened in its archive"
+
+
+class PathUse(Enum):
+    """Which code may open cold files of a package by their path."""
+
+    NONE = "none"
+    #: Only modules that are cold themselves.
+    COLD = "cold"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColdFile:
+    """A file that goes into an archive."""
+
+    file: TreeFile
+    kind: ColdKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColdSelection:
+    """Which files are hot and which are cold."""
+
+    hot: Mapping[str, HotReason]
+    #: Sorted by path.
+    cold: tuple[ColdFile, ...]
+    #: The topmost packages that have cold files.
+    packages: Mapping[str, PathUse]
+
+
+#: Bytes that the data files of one ending in one package, or an extension module, have to save at least.
+_MIN_SAVING = 16 << 10
+#: A data file that keeps more than this part of its bytes is compressed already.
+_MAX_RATIO = 0.9
+#: Data that programs hand to native code by its path: certificates, databases, fonts, models.
+_NATIVE = frozenset(
+    {
+        *(".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".db", ".sqlite", ".sqlite3", ".ttf", ".otf", ".ttc"),
+        *(".onnx", ".pt", ".bin", ".model", ".dat", ".whl", ".egg", ".pth", ".wasm", ".node", ".jar", ".exe", ".lib"),
+    }
+)
+#: How code finds the folder of a package.
+_PLACE = re.compile(rb"__file__|__path__|\.origin\b|\bgetfile\(|\bgetsourcefile\(|\bresource_(?:filename|listdir)")
+#: How code reads or lists the sources in it.
+_READS_SOURCES = re.compile(
+    rb"\b(?:listdir|scandir|i?glob|rglob|iterdir|walk)\(|(?:open|stat|getmtime|getsize|exists|isfile)\(\s*__file__"
+    rb"|Path\(__file__\)\.|\.py[\"']|spec_from_file_location|run_path"
+)
+
+
+def select_cold(
+    files: Collection[TreeFile], opened: Collection[str], *, keep: Collection[str] = (), warmed: Collection[str] = ()
+) -> ColdSelection:
+    """Decide which of *files* are cold; *opened* are the paths that the smoke opens.
+
+    *keep* are patterns of paths, *warmed* paths that a log names.
+    """
+    packages = _topmost_packages(files)
+    starting = {path for path in packages if insert_call(packages[path].source.read_bytes()) is not None}
+    hot: dict[str, HotReason] = {}
+    kinds: dict[str, ColdKind] = {}
+    libraries = {file.path.rpartition("/")[2] for file in files if is_shared_object(file.path.rpartition("/")[2])}
+    for file in files:
+        reason = _reason_of_user(file, opened, keep, warmed) or _reason_of_place(file, packages, starting)
+        found = reason or _kind_of(file, libraries)
+        if isinstance(found, HotReason):
+            hot[file.path] = found
+        else:
+            kinds[file.path] = found
+    by_path = {file.path: file for file in files}
+    data = [by_path[path] for path, kind in kinds.items() if kind is ColdKind.DATA]
+    hot |= dict.fromkeys(_unprofitable(data, packages), HotReason.SMALL)
+    modules = {by_path[path].module for path in hot} - {None}
+    hot |= {path: HotReason.SAME_MODULE for path in kinds if by_path[path].module in modules and path not in hot}
+    cold = tuple(ColdFile(file=by_path[path], kind=kinds[path]) for path in sorted(kinds) if path not in hot)
+    return ColdSelection(hot=dict(sorted(hot.items())), cold=cold, packages=_path_uses(cold, files, packages))
+
+
+def _topmost_packages(files: Iterable[TreeFile]) -> Mapping[str, TreeFile]:
+    """Return the ``__init__`` of each package that is in no other package, by folder."""
+    found = {
+        file.path.rpartition("/")[0]: file
+        for file in files
+        if file.module is not None and file.path.rpartition("/")[2].partition(".")[0] == "__init__"
+    }
+    return {path: file for path, file in found.items() if not {*folders_of(path)} & found.keys()}
+
+
+def package_of(path: str, packages: Collection[str]) -> str | None:
+    """Return the one of *packages* that the file *path* is in."""
+    return next((folder for folder in folders_of(path) if folder in packages), None)
+
+
+def _reason_of_user(
+    file: TreeFile, opened: Collection[str], keep: Collection[str], warmed: Collection[str]
+) -> HotReason | None:
+    if file.path in opened:
+        return HotReason.OPENED
+    if file.is_metadata:
+        return HotReason.METADATA
+    if file.is_licence:
+        return HotReason.LICENCE
+    if any(fnmatchcase(file.path, pattern) for pattern in keep):
+        return HotReason.KEPT
+    return HotReason.WARMED if file.path in warmed else None
+
+
+def _reason_of_place(file: TreeFile, packages: Mapping[str, TreeFile], starting: Collection[str]) -> HotReason | None:
+    package = package_of(file.path, packages)
+    if package is None:
+        return HotReason.OUTSIDE
+    if package not in starting:
+        return HotReason.NO_START
+    return HotReason.START if packages[package].path == file.path else None
+
+
+def _kind_of(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdKind:
+    name = file.path.rpartition("/")[2]
+    if file.module is not None and name.endswith(".py"):
+        return ColdKind.MODULE
+    content = file.source.read_bytes()
+    if is_shared_object(name):
+        needed = needed_libraries(content)
+        if file.module is None or needed is None:
+            return HotReason.EXECUTABLE
+        if not needed.isdisjoint(libraries):
+            return HotReason.LINKED
+        return ColdKind.EXTENSION if _saving(content) >= _MIN_SAVING else HotReason.SMALL
+    if file.executable or content.startswith((b"#!", b"\x7fELF")):
+        return HotReason.EXECUTABLE
+    return HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else ColdKind.DATA
+
+
+def _unprofitable(files: Collection[TreeFile], packages: Collection[str]) -> frozenset[str]:
+    """Return the data files that stay hot: those of one ending in one package save little, or one does not shrink."""
+    savings = {file.path: _saving(file.source.read_bytes()) for file in files}
+    groups = {file.path: (package_of(file.path, packages), PurePosixPath(file.path).suffix.lower()) for file in files}
+    totals: dict[tuple[str | None, str], int] = defaultdict(int)
+    for path, group in groups.items():
+        totals[group] += max(savings[path], 0)
+    return frozenset(
+        file.path
+        for file in files
+        if totals[groups[file.path]] < _MIN_SAVING or savings[file.path] <= file.size * (1 - _MAX_RATIO)
+    )
+
+
+def _saving(content: bytes) -> int:
+    return len(content) - len(zlib.compress(content, 6))
+
+
+def _path_uses(
+    cold: Collection[ColdFile], files: Iterable[TreeFile], packages: Mapping[str, TreeFile]
+) -> Mapping[str, PathUse]:
+    """Return for each package with cold files which code may open them by their path: a search in all sources."""
+    found = {package: PathUse.NONE for each in cold if (package := package_of(each.file.path, packages))}
+    with_data = {package_of(each.file.path, packages) for each in cold if each.kind is ColdKind.DATA}
+    owners: dict[str, set[str]] = defaultdict(set)
+    for each in cold:
+        owners[package_of(each.file.path, packages) or ""].add(each.file.owner)
+    cold_paths = {each.file.path for each in cold}
+    for file in files:
+        source = file.source.read_bytes() if file.path.endswith(".py") else b""
+        if not _PLACE.search(source):
+            continue
+        reads_sources = _READS_SOURCES.search(source) is not None
+        for package, use in found.items():
+            is_own = file.owner in owners[package] or f"{package.rpartition('/')[2]}.__".encode() in source
+            if is_own and use is not PathUse.ANY and (package in with_data or reads_sources):
+                found[package] = PathUse.COLD if file.path in cold_paths else PathUse.ANY
+    return dict(sorted(found.items()))

@@ -1,0 +1,129 @@
+"""A cold tree that is damaged says so; one without a folder to write into serves all the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from coldtree import SCENARIO, ColdTree, build_trees
+from commanding import Project, project
+
+DAMAGED = "is a cold file of this tree, and its archive {} is damaged, missing or of another build; "
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = project(SCENARIO, tmp_path_factory.mktemp("faults"))
+    made.make_lock()
+    return made
+
+
+@pytest.fixture(scope="module")
+def tree(locked: Project) -> ColdTree:
+    """Not to be changed."""
+    return build_trees(locked)
+
+
+@pytest.fixture
+def copy(tree: ColdTree, tmp_path: Path) -> ColdTree:
+    """To be damaged."""
+    shutil.copytree(tree.folder, tmp_path / "copy")
+    return replace(tree, folder=tmp_path / "copy")
+
+
+def cut(archive: Path) -> None:
+    """What is left of it has no index."""
+    archive.write_bytes(archive.read_bytes()[:-2000])
+
+
+def swap(archive: Path) -> None:
+    shutil.copyfile(archive.with_name("lib.zip"), archive)
+
+
+@pytest.mark.parametrize("damage", [cut, swap, Path.unlink], ids=["cut", "swapped", "missing"])
+def test_an_archive_that_is_not_the_one_of_the_build(copy: ColdTree, damage: object) -> None:
+    archive = copy.folder / "_minreq_cold" / "app.zip"
+    assert callable(damage)
+    damage(archive)
+    done = copy.run("import app.cold")
+    said = done.err.splitlines()[-1]
+    assert said.startswith("ImportError: app.zip " + DAMAGED.format(archive))
+    done = copy.run(
+        "import app\ntry:\n    open(app.HERE / 'table.txt')\nexcept OSError as error:\n    print(error.strerror)"
+    )
+    assert done.out.startswith("app.zip " + DAMAGED.format(archive))
+    assert copy.output("import lib.more, app.hot; print(lib.more.x)") == "1\n"
+
+
+def test_a_changed_byte_concerns_one_file(copy: ColdTree) -> None:
+    archive = copy.folder / "_minreq_cold" / "app.zip"
+    content = archive.read_bytes()
+    place = content.index(b"app/sub/deep.py") + len("app/sub/deep.py") + 3
+    archive.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    done = copy.run("import app.cold, app.sub.deep")
+    assert done.err.splitlines()[-1].startswith("ImportError: app/sub/deep.py " + DAMAGED.format(archive))
+
+
+def test_an_index_that_cannot_be_read(copy: ColdTree) -> None:
+    copy.folder.joinpath("_minreq_cold", "index.json").write_text("{")
+    assert "index.json cannot be read" in copy.run("import app").err.splitlines()[-1]
+
+
+EXTENSION = "import app.native; print(app.native.first, len((app.HERE / 'table.txt').read_text()))"
+
+
+def test_nothing_can_be_written(tree: ColdTree, tmp_path: Path) -> None:
+    """Then files are in memory. A file in the place of the folder, no folder, a folder that others can write to."""
+    shared = tmp_path / "shared" / f"minreq-cold-{os.geteuid()}"
+    shared.mkdir(parents=True)
+    shared.chmod(0o777)
+    tmp_path.joinpath("file").touch()
+    for name in ("none", "file", "shared"):
+        assert tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path / name)) == "1 31000\n"
+    assert [*shared.iterdir()] == []
+
+
+def test_nothing_can_be_written_and_there_is_no_memory_file(tree: ColdTree, tmp_path: Path) -> None:
+    done = tree.run(f"import os\ndel os.memfd_create\n{EXTENSION}", MINREQ_COLD_DIR=str(tmp_path / "none"))
+    said = done.err.splitlines()[-1]
+    assert said.startswith("ImportError: app/native.")
+    assert "which cannot be written (No such file or directory); set MINREQ_COLD_DIR to a folder with room" in said
+    code = f"import os\ndel os.memfd_create\n{EXTENSION}"
+    assert tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
+    assert [path.name for path in tmp_path.iterdir()] == [f"minreq-cold-{os.geteuid()}"]
+
+
+def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(tree: ColdTree, tmp_path: Path) -> None:
+    tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path))
+    [file] = tmp_path.glob("minreq-cold-*/*")
+    content = file.read_bytes()
+    for other in (content[:100], b"x" * len(content)):
+        file.write_bytes(other)
+        assert tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
+        assert file.read_bytes() == content
+    assert [*tmp_path.glob("minreq-cold-*/*")] == [file]
+
+
+def test_several_threads_and_processes_at_once(tree: ColdTree, tmp_path: Path) -> None:
+    code = """
+import threading
+barrier, found = threading.Barrier(8), []
+def use(number):
+    barrier.wait()
+    import app.cold, app.native, app.sub.deep, app.space.one
+    found.append((len(app.cold.read()), app.native.first, app.space.one.one))
+threads = [threading.Thread(target=use, args=(number,)) for number in range(8)]
+for each in threads: each.start()
+for each in threads: each.join()
+print({*found}, len(found))
+"""
+    command = [sys.executable, "-S", "-B", "-c", code]
+    environment = {"PYTHONPATH": str(tree.folder), "MINREQ_COLD_DIR": str(tmp_path)}
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert {each.communicate()[0] for each in processes} == {"{(31000, 1, 1)} 8\n"}
+    assert len([*tmp_path.glob("minreq-cold-*/*")]) == 1
