@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -71,8 +71,10 @@ def _read_task(settings: VerifySettings) -> ComparisonTask:
 
 def _make_command(text: str) -> Command:
     """Return the command line *text*, to be run in the working directory; a Python file is run by ``python``."""
-    if Path(text).is_file():
-        return Command(words=("python", text), folder=Path.cwd())
+    # A command line may be too long for the name of a file.
+    with suppress(OSError):
+        if Path(text).is_file():
+            return Command(words=("python", text), folder=Path.cwd())
     try:
         program, *arguments = shlex.split(text)
     except ValueError as error:

@@ -17,6 +17,8 @@ from minreq.verify.outcomes import NameFile, RunOutcomes, read_outcomes
 
 #: How often a run goes on with the tests that remain, where one has ended the process.
 _MAX_CONTINUATIONS = 10
+#: How many tests may take too long in one environment: each takes the whole time limit.
+_MAX_TIMEOUTS = 3
 #: What the path map puts before the path of a file in the folder of a command.
 _OWN_FOLDER = "smoke/"
 
@@ -44,16 +46,18 @@ def run_command(
     With *absent*, what the tests miss of it is recorded. Where a test ends the process, or takes too long unless
     *is_timeout_final*, the others run in another one.
     """
-    found = _run_once(environment, lock, selected, absent)
+    found = last = _run_once(environment, lock, selected, absent)
+    timeouts = 0
     for _ in range(_MAX_CONTINUATIONS):
         remaining = found.outcomes.remaining
-        if not remaining or (is_timeout_final and found.result.ended_by == "timeout"):
+        timeouts += last.result.ended_by == "timeout"
+        if not remaining or timeouts >= (1 if is_timeout_final else _MAX_TIMEOUTS):
             break
-        more = _run_once(environment, lock, remaining, absent)
-        joined = found.outcomes.join(more.outcomes)
+        last = _run_once(environment, lock, remaining, absent)
+        joined = found.outcomes.join(last.outcomes)
         if joined.remaining == remaining:
             break
-        found = replace(found, outcomes=joined, misses=(*found.misses, *more.misses))
+        found = replace(found, outcomes=joined, misses=(*found.misses, *last.misses))
     return found
 
 
@@ -94,11 +98,12 @@ def _make_name_file(run: Run, runners: Iterable[str]) -> NameFile:
 
 
 def _describe_ending(result: StageResult) -> str:
-    """Return how a run ended that may have ended before its end: in the last words of the command, if it has some."""
-    printed = [*result.behaviour.output, *result.behaviour.errors]
-    if result.ended_by != "itself" or not printed:
+    """Return how a run ended that may have ended before its end: the last error that the command printed, if any."""
+    printed = (*result.behaviour.output, *result.behaviour.errors)
+    lines = [words for line in printed if (words := line.removeprefix("E ").strip())]
+    if result.ended_by != "itself" or not lines:
         return result.behaviour.status
-    return next((words for line in reversed(printed) if (words := line.removeprefix("E ").strip())), "")
+    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])
 
 
 def _without_folders(text: str, folders: Iterable[str]) -> str:

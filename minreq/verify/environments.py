@@ -163,7 +163,7 @@ class FoundFiles:
                     installed=frozenset(self.locked.installation.candidates) | (added - self.locked.names),
                     folders=self.locked.links,
                 ),
-                absent=self._describe_absent(absent, closure),
+                absent=self._describe_absent(absent, installable - absent, closure),
             )
 
     def _find_installable(self, runner: SmokeRunner, names: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
@@ -172,7 +172,10 @@ class FoundFiles:
             self.reporter.note(f"{name} cannot be installed here: {error}; the full environment is without it")
         return names.difference(refused)
 
-    def _describe_absent(self, names: frozenset[NormalizedName], closure: Closure) -> AbsentDistributions:
+    def _describe_absent(
+        self, names: frozenset[NormalizedName], present: frozenset[NormalizedName], closure: Closure
+    ) -> AbsentDistributions:
+        """Return which modules *names* have, of distributions that only the full environment has, and *present* not."""
         selection = self.task.lock.selection
         modules = {
             module: each.candidate.name
@@ -182,7 +185,6 @@ class FoundFiles:
         }
         removed = names - {each.candidate.name for each in selection.left_out}
         if removed:
-            present = self.full.candidates.keys() - names
             there = frozenset().union(*(list_modules(closure.unpack(name)) for name in present))
             for name in sorted(removed):
                 modules |= dict.fromkeys(list_modules(closure.unpack(name)) - there, name)
@@ -198,7 +200,8 @@ def find_files(task: ComparisonTask, sources: Sources, reporter: Reporter, stack
     full = finder.find(lock, {name: recorded_pin(lock, name) for name in lock.resolution.pins})
     locked = _find_locked(task, sources, stack)
     reporter.began(Step.MAP, f"{len(full.candidates)} declared, {len(locked.names)} in the lock")
-    if settings.smoke_with:
+    recorded = fromlock.read_command(lock).get("smoke_with", ())
+    if {*map(str, settings.smoke_with)} - {*map(str, recorded)}:
         inputs = make_tool_input(lock, task.profile, task.interpreter.platform, sources.index_settings, sources.builder)
         tools = resolve_new_tools(lock, settings.smoke_with, full, inputs, sources.index)
     else:
