@@ -365,7 +365,7 @@ def test_every_option_is_a_flag_of_its_name() -> None:
     }
     assert flags - {"help-index", "html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(
         o.OPTIONS
-    ) - {"root"}
+    ) - {"root", "by-feature"}
 
 
 def test_every_option_sets_a_field() -> None:
