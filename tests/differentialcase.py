@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import math
+import platform
 import re
 import sys
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +41,22 @@ DEFECTS: Mapping[str, str | None] = {
     "metadata version": "Metadata-Version: 9.9\nName: NAME\nVersion: VERSION\n",
     "empty": "",
     "no zip": None,
+    "no build": None,
 }
+
+#: The backend of a source distribution; `$BROKEN`, `$METADATA` and `$STEM` are replaced.
+_BACKEND = """\
+import pathlib
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    if $BROKEN:
+        raise RuntimeError("no compiler")
+    folder = pathlib.Path(metadata_directory, "$STEM.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_bytes($METADATA)
+    return folder.name
+"""
+_PYPROJECT = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,8 @@ class File:
     tag: str | None = "py3-none-any"
     #: As in JSON: a reason, or whether it is yanked.
     yanked: str | bool = False
+    #: Whether the page gives another hash than the file has.
+    is_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +97,18 @@ class Case:
     json: bool = True
     hashes: bool = True
     metadata_files: bool = False
+    #: Whether source distributions may be built.
+    builds: bool = False
+
+    def has_defect(self, *defects: str) -> bool:
+        """Whether a release has one of these defects."""
+        return any(release.defect in defects for releases in self.projects.values() for release in releases)
+
+    @property
+    def changed_files(self) -> frozenset[str]:
+        """The names of the files that have another hash than the index gives."""
+        archives = (each for name in self.projects for each in self.archives(name))
+        return frozenset(each.filename for each in archives if self.hashes and each.file.is_changed)
 
     def archives(self, name: str) -> tuple[Archive, ...]:
         """The files of a project."""
@@ -114,8 +146,10 @@ class Archive:
 
     @cached_property
     def content(self) -> bytes:
-        if self.file.tag is None or self.release.defect == "no zip":
+        if self.release.defect == "no zip":
             return b"no archive"
+        if self.file.tag is None:
+            return self._source
         buffer = io.BytesIO()
         info = f"{self.stem}.dist-info"
         members = {
@@ -130,12 +164,27 @@ class Archive:
                 archive.writestr(zipfile.ZipInfo(path), content)
         return buffer.getvalue()
 
+    @property
+    def _source(self) -> bytes:
+        broken = str(self.release.defect == "no build")
+        backend = (
+            _BACKEND.replace("$BROKEN", broken).replace("$METADATA", repr(self.metadata)).replace("$STEM", self.stem)
+        )
+        members = {"pyproject.toml": _PYPROJECT, "backend.py": backend, "PKG-INFO": self.metadata.decode()}
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for path, text in members.items():
+                info = tarfile.TarInfo(f"{self.stem}/{path}")
+                info.size = len(text.encode())
+                archive.addfile(info, io.BytesIO(text.encode()))
+        return gzip.compress(buffer.getvalue(), 1, mtime=0)
+
     def facts(self, case: Case) -> dict[str, Any]:
         """What the page has about the file, by the keys of PEP 691."""
         facts: dict[str, Any] = {"filename": self.filename, "url": f"../../files/{self.filename}", "hashes": {}}
         facts["yanked"] = self.file.yanked
         if case.hashes:
-            facts["hashes"] = {"sha256": hashlib.sha256(self.content).hexdigest()}
+            facts["hashes"] = {"sha256": hashlib.sha256(self.content + b"x" * self.file.is_changed).hexdigest()}
         if self.release.requires_python is not None and self.release.python_on_page:
             facts["requires-python"] = self.release.requires_python
         if case.metadata_files and self.file.tag is not None:
@@ -176,21 +225,27 @@ SPECIFIERS = (
     *(">=1", "<3", "!=3.0", ">0.9", "<=2.1", "==2.0", "==1.0", "==1.1", "===2.0", ">=2.0rc1", ">=2.0a1,<3", ">1,<3"),
     *(">9", "==2.1.dev1", ">=1,!=2.1"),
 )
+HOST = str(next(sys_tags()))
+MACHINE = platform.machine()
+#: A second platform: the host with another processor.
+OTHER_MACHINE = "riscv64" if MACHINE != "riscv64" else "x86_64"
+OTHER = HOST.replace(MACHINE, OTHER_MACHINE)
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 MARKERS = (
     *("",) * 12,
     *("sys_platform == 'linux'", "sys_platform == 'win32'", f"python_version >= '{_PYTHON}'", "python_version < '3'"),
     *(f"python_version < '{_PYTHON}'", "os_name == 'posix' and python_version >= '3'"),
     "platform_machine == 'never' or implementation_name == 'cpython'",
+    *(f"platform_machine == '{MACHINE}'", f"platform_machine == '{OTHER_MACHINE}'"),
 )
 EXTRAS = (*("",) * 8, "[x]", "[y]", "[x,y]", "[gone]")
 PYTHONS = (*(None,) * 12, ">=3", ">=3.99", "<3", ">=3.*", f">={_PYTHON}")
 YANKED: tuple[str | bool, ...] = (*(False,) * 14, True, "reason", "")
 FOREIGN = ("cp27-cp27m-manylinux2014_x86_64", "py3-none-win_amd64", "py2-none-any")
-HOST = str(next(sys_tags()))
 TAGS: tuple[tuple[str | None, ...], ...] = (
     *(("py3-none-any",),) * 14,
     *((HOST,), ("py3-none-any", HOST), ("2-py3-none-any", "10-py3-none-any", "py3-none-any"), (None,), (FOREIGN[0],)),
+    *((HOST, OTHER), (OTHER,)),
     *(("py3-none-any", FOREIGN[0]), (HOST, FOREIGN[1], None), (FOREIGN[1], FOREIGN[2]), ("py3-none-any", None)),
 )
 DEFECTIVE = (*(None,) * 100, *DEFECTS)
@@ -211,13 +266,13 @@ def table(*columns: tuple[Any, ...]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 #: A requirement of a package, and the extra that it is for, or neither.
 REQUIREMENTS = table(NAMES[1:], EXTRAS, SPECIFIERS, MARKERS, ("", "", "", "x", "y"))
-#: Whether each file is yanked, as in the first column, or all as in the second.
-FILES = table(TAGS, YANKED, (None, None, None, None, "part"))
+#: Tags, why the first is yanked, whether others are yanked apart, and whether the first was changed after its hash.
+FILES = table(TAGS, YANKED, (None, None, None, None, "part"), (*(False,) * 40, True))
 RELEASES = st.tuples(
     table(VERSIONS, PYTHONS, (True, True, True, False), DEFECTIVE), FILES, st.lists(REQUIREMENTS, max_size=3)
 )
 PROJECTS = st.lists(RELEASES, min_size=2, max_size=5, unique_by=lambda release: release[0][0])
-ROOTS = table(("", "[x]"), SPECIFIERS, (True, False), (True, False), (True, False))
+ROOTS = table(("", "[x]"), SPECIFIERS, (True, False), (True, False), (True, False), (*(False,) * 12, True))
 
 
 def format_requirement(name: str, extras: str, specifier: str, marker: str, extra: str = "") -> str:
@@ -229,7 +284,7 @@ def format_requirement(name: str, extras: str, specifier: str, marker: str, extr
 
 def make_release(drawn: tuple[Any, ...]) -> Release:
     """Return the release of these entries."""
-    (version, python, python_on_page, defect), (tags, yanked, part), requirements = drawn
+    (version, python, python_on_page, defect), (tags, yanked, part, is_changed), requirements = drawn
     return Release(
         version=version,
         requires=tuple(format_requirement(*each) for each in requirements),
@@ -237,7 +292,11 @@ def make_release(drawn: tuple[Any, ...]) -> Release:
         requires_python=python,
         python_on_page=python_on_page,
         files=tuple(
-            File(tag=tag, yanked=yanked if number == 0 or part is None else not yanked and "part")
+            File(
+                tag=tag,
+                yanked=yanked if number == 0 or part is None else not yanked and "part",
+                is_changed=is_changed and number == 0,
+            )
             for number, tag in enumerate(tags)
         ),
         defect=defect,
@@ -249,7 +308,7 @@ def cases(draw: st.DrawFn) -> Case:
     """An index of up to six projects, and requirements of it."""
     number = len(NAMES) - draw(st.sampled_from((0, 0, 0, 0, 0, 1, 3)))
     projects = {name: tuple(map(make_release, draw(PROJECTS))) for name in NAMES[:number]}
-    extras, specifier, json_pages, hashes, metadata_files = draw(ROOTS)
+    extras, specifier, json_pages, hashes, metadata_files, builds = draw(ROOTS)
     others = draw(st.lists(REQUIREMENTS, max_size=2)) if draw(st.integers(0, 3)) == 3 else []
     constraints = draw(st.lists(REQUIREMENTS, max_size=3)) if draw(st.integers(0, 3)) == 3 else []
     return Case(
@@ -261,6 +320,7 @@ def cases(draw: st.DrawFn) -> Case:
         json=json_pages,
         hashes=hashes,
         metadata_files=metadata_files,
+        builds=builds,
     )
 
 
@@ -292,10 +352,12 @@ def describe(case: Case) -> str:
     """Return the case as text, for the message of a failed comparison."""
     lines = [f"requirements: {case.requirements}  constraints: {case.constraints}"]
     lines.append(f"json: {case.json}  hashes: {case.hashes}  metadata files: {case.metadata_files}")
+    lines.append(f"builds: {case.builds}")
     for name, versions in case.projects.items():
         for release in sorted(versions, key=lambda each: Version(each.version), reverse=True):
             odd = [f"Python {release.requires_python}" for _ in [0] if release.requires_python]
             odd += [f"defect {release.defect}" for _ in [0] if release.defect]
+            odd += [f"changed {file.tag}" for file in release.files if file.is_changed]
             odd += [f"extras {','.join(release.extras)}" for _ in [0] if release.extras]
             odd += [
                 f"{tag} yanked {list(map(repr, (file.yanked for file in group)))}"

@@ -191,6 +191,16 @@ FILES = {
         deviation="`-r file:more.txt` is relative, as `-r more.txt` is; pip looks for it in the root folder.",
         minreq={"a": "2.0"},
     ),
+    "lock-file-in-a-file": Case(
+        requirements=f"{ROOT}-r pylock.dev.toml",
+        files={
+            "pylock.dev.toml": "lock-version = '1.0'\ncreated-by = 'x'\n"
+            "[[packages]]\nname = 'a'\nversion = '1.0'\n"
+            "wheels = [{ name = 'a-1.0-py3-none-any.whl', url = '@a-1.0:url@', hashes = { sha256 = '@a-1.0@' } }]\n"
+        },
+        deviation="`-r pylock.toml` is also read in a file; pip reads it on its command line alone.",
+        minreq={"a": "1.0"},
+    ),
     "twice": Case(requirements="-r more.txt\n-r more.txt", files={"more.txt": "a"}),
     "missing-file": Case(requirements="a\n-r missing.txt"),
     "missing-constraints": Case(requirements="a\n-c missing.txt"),
@@ -235,6 +245,7 @@ TEXT = {
 
 DIRECT = {
     "url-that-does-not-apply": Case(requirements=f"a\nb @ https://index.example/b-1.0.zip ; {NEVER}"),
+    "url-and-marker-without-space": Case(requirements=f"a\nb @ https://index.example/b-1.0.zip;{NEVER}"),
     "url-without-name-that-does-not-apply": Case(requirements=f"a\nhttps://index.example/b-1.0.zip ; {NEVER}"),
     "url-in-an-unused-constraint": Case(requirements="a", constraints="c @ https://index.invalid/c-1.0.zip"),
     "url-in-a-constraint-that-does-not-apply": Case(

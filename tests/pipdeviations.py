@@ -41,7 +41,12 @@ class Comparison:
 
     def has_defect(self, *defects: str) -> bool:
         """Whether a release of the index has one of these defects."""
-        return any(release.defect in defects for releases in self.case.projects.values() for release in releases)
+        return self.case.has_defect(*defects)
+
+    def has_source_with(self, *defects: str) -> bool:
+        """Whether pip may build a release with one of these defects."""
+        archives = (each for name in self.case.projects for each in self.case.archives(name))
+        return self.case.builds and any(each.file.tag is None and each.release.defect in defects for each in archives)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,10 @@ class Deviation:
     reason: str
     #: Whether a comparison shows this difference.
     explains: Callable[[Comparison], bool]
+
+
+#: What pip writes about a file with another hash.
+HASHES_DIFFER = "DO NOT MATCH THE HASHES"
 
 
 def _pip_ends(*words: str) -> Callable[[Comparison], bool]:
@@ -84,6 +93,27 @@ DEVIATIONS: tuple[Deviation, ...] = (
         explains=_pip_ends("is invalid.", "has an invalid wheel"),
     ),
     Deviation(
+        title="A source distribution that does not build, or is no archive",
+        pip="ends with an error",
+        minreq="passes over the release, and takes the next version",
+        reason="One release that needs a compiler must not end the lock.",
+        explains=_pip_ends("metadata-generation-failed", "not a gzip file"),
+    ),
+    Deviation(
+        title="A source distribution whose build has another name, another version or none",
+        pip="installs what the build has",
+        minreq="passes over the release, and takes the next version",
+        reason="A lock pins the name and the version that the index has.",
+        explains=lambda compared: compared.has_source_with("name", "no name", "version", "version word", "empty"),
+    ),
+    Deviation(
+        title="A file with another hash than the index gives, of a version that is replaced later",
+        pip="ends with an error, if it downloads the file to read its metadata",
+        minreq="goes on",
+        reason="minreq reads metadata by range, without the file. It checks each file of the lock before it uses it.",
+        explains=lambda compared: compared.minreq.files is not None and _pip_ends(HASHES_DIFFER)(compared),
+    ),
+    Deviation(
         title="A version of the metadata that does not exist yet",
         pip="installs the release",
         minreq="passes over the release, and takes the next version",
@@ -111,10 +141,11 @@ _HEAD = """\
 # Versions as pip chooses them
 
 minreq pins what pip would install, if the program imports all of it: `tests/test_differential.py` makes indexes with
-extras, markers, yanked files, pre-releases, build numbers, foreign wheels, `Requires-Python`, constraints and broken
-releases, and asks the real pip and minreq for the files. 200 indexes are compared in each run of the tests, and 20,000
-by `tox run -e differential`. Shapes of graphs on which other resolvers are tested lie beside them
-(`tests/scenarios/shapes`).
+extras, markers, yanked files, pre-releases, build numbers, foreign wheels, `Requires-Python`, constraints, source
+distributions, wrong hashes and broken releases, and asks the real pip and minreq for the files. 200 indexes are
+compared in each run of the tests, and 20,000 by `tox run -e differential`. For an eighth of them, a lock for two
+platforms is compared with pip on each of the two (`tests/test_differential_platforms.py`). Shapes of graphs on which
+other resolvers are tested lie beside them (`tests/scenarios/shapes`).
 
 """
 
@@ -126,9 +157,13 @@ Not compared, since pip has nothing like it:
 - A requirement on a distribution that the root does not import blocks no version of the root; see
   [Hard cases](scenarios.md). In the comparison the root imports everything.
 - A lock may be for several platforms. A pin then has a wheel for each platform that requires it, and a marker where
-  the others do not.
-- A source distribution that does not build is passed over with a note, and the next version is tried. pip ends with
-  an error. One release that needs a compiler must not end the lock.
+  the others do not. Where pip needs two versions of a project, the lock has one that all platforms can install.
+- The first index that has a project is the only one that counts for it, unless you give `--index-strategy
+  unsafe-best-match`. pip takes the best version of all indexes, so that anybody can replace a private project.
+- A release that requires a project by its URL is passed over for an older one, since a lock has releases of an index.
+  pip fetches the URL.
+- Of two files of a version with the same tag, such as `a-1.0` and `a-1.0.0`, minreq takes the last by name, and pip the
+  last on the page. A lock does not depend on the order of a page.
 - The versions of the root are tried one after the other, the newest first; pip may leave a version of the root before
   everything below it was tried.
 - Releases that are known to be malicious are never taken.

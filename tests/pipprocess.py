@@ -22,6 +22,7 @@ PIP = Version(version("pip"))
 _PROGRAM = """
 import json, os, sys, tempfile, traceback
 import pip._internal.commands.install
+from pip._vendor.packaging import markers
 from pip._internal.cli.main import main
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -37,6 +38,8 @@ for line in sys.stdin:
             for name in [each for each in os.environ if each.startswith("PIP_")]:
                 del os.environ[name]
             os.environ.update(run["environment"])
+            if run["markers"]:
+                markers.default_environment = lambda: dict(run["markers"])
             status = main(run["arguments"])
         except SystemExit as error:
             status = error.code
@@ -65,13 +68,22 @@ class Pip:
         return {each["metadata"]["name"]: each["metadata"]["version"] for each in installed}
 
     def install(
-        self, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
+        self,
+        folder: Path,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        markers: Mapping[str, str] | None = None,
     ) -> list[dict[str, Any]] | str:
-        """Return the entries of pip's report on what it would install, or the errors that it writes."""
+        """Return the entries of pip's report on what it would install, or the errors that it writes.
+
+        *markers* are those of another platform.
+        """
         report = folder / "report.json"
         options = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report), *arguments]
         fixed = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         run = {"folder": str(folder), "arguments": options, "environment": {**fixed, **environment}}
+        run["markers"] = dict(markers or {})
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{json.dumps(run)}\n")

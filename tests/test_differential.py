@@ -22,19 +22,19 @@ from urllib.parse import unquote
 
 import pipdeviations
 import pytest
-from differentialcase import Case, cases, describe, html_page, json_page, read_shape
+from differentialcase import Archive, Case, File, cases, describe, html_page, json_page, read_shape
 from hypothesis import HealthCheck, given, seed, settings
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
-from pipdeviations import Comparison, Result, find_deviation
+from pipdeviations import HASHES_DIFFER, Comparison, Result, find_deviation
 from pipprocess import Pip, start_pip
 from wheelhouse import SCENARIOS
 
 from minreq import interpreter
-from minreq.errors import MinreqError, ProjectNotFound
+from minreq.errors import HashMismatch, MinreqError, ProjectNotFound, SdistBuildFailed
 from minreq.index import archive, coremetadata, simple
-from minreq.model import Metadata, Platform, Sdist, Wheel
+from minreq.model import Metadata, Platform, Resolution, Sdist, Wheel
 from minreq.requirements import UserRequirement, applies
 from minreq.resolver import ResolverInput, resolve
 from minreq.resolver.background import BackgroundWork
@@ -43,8 +43,8 @@ from minreq.resolver.provider import Provider, RequirementChains
 from minreq.resolver.search import Solution, solve
 
 #: Cases of one test, so that several processes share them.
-_CASES_OF_A_TEST = 100
-_CASES = int(os.environ.get("MINREQ_DIFFERENTIAL_CASES", "200"))
+CASES_OF_A_TEST = 100
+CASES = int(os.environ.get("MINREQ_DIFFERENTIAL_CASES", "200"))
 
 
 F = TypeVar("F", bound=Wheel | Sdist)
@@ -119,16 +119,24 @@ def serve() -> Iterator[CaseServer]:
             thread.join()
 
 
-def ask_pip(pip: Pip, case: Case, url: str, folder: Path) -> Result:
-    """Return what pip would install."""
+def ask_pip(pip: Pip, case: Case, url: str, folder: Path, other: Platform | None = None) -> Result:
+    """Return what pip would install here, or on the *other* platform."""
     constraints = folder / "constraints.txt"
     constraints.write_text("\n".join(case.constraints) + "\n")
-    options = ["--no-cache-dir", "--only-binary", ":all:", "--index-url", url, "--constraint", str(constraints)]
-    installed = pip.install(folder, [*options, *case.requirements], {})
+    options = ["--no-cache-dir", "--index-url", url, "--constraint", str(constraints)]
+    if not case.builds:
+        options += ["--only-binary", ":all:"]
+    if other is not None:
+        options += ["--platform", other.tags[0].platform, "--target", str(folder / "other")]
+    installed = pip.install(folder, [*options, *case.requirements], {}, markers=other.markers if other else None)
     if isinstance(installed, str):
         return Result(error=installed)
-    files = {each["metadata"]["name"]: each["download_info"]["url"].rpartition("/")[2] for each in installed}
-    return Result(files={canonicalize_name(name): unquote(filename) for name, filename in files.items()})
+    urls = {each["metadata"]["name"]: each["download_info"]["url"] for each in installed}
+    files = {canonicalize_name(name): unquote(url.rpartition("/")[2]) for name, url in urls.items()}
+    if changed := case.changed_files & {*files.values()}:
+        # A dry run downloads no file whose metadata the index has; an install does.
+        return Result(error=f"{HASHES_DIFFER}: {changed}")
+    return Result(files=files)
 
 
 class CaseIndex:
@@ -155,8 +163,28 @@ class CaseIndex:
             return coremetadata.parse(archive.read_metadata(opened, wheel), wheel)
 
     def identify(self, file: F) -> F:
-        """No file of a case has another hash than its page gives."""
-        return replace(file, sha256=hashlib.sha256(self._archives[file.filename].content).hexdigest())
+        """Raise `HashMismatch` as the index client does."""
+        found = hashlib.sha256(self._archives[file.filename].content).hexdigest()
+        if file.sha256 not in {None, found}:
+            raise HashMismatch(file.filename, str(file.sha256), found)
+        return replace(file, sha256=found)
+
+    def build(self, sdist: Sdist) -> Wheel:
+        """Return what the build makes, without running it."""
+        self.identify(sdist)
+        source = self._archives[sdist.filename]
+        if source.release.defect in {"no zip", "no build"}:
+            raise SdistBuildFailed(sdist.name, str(sdist.version), ())
+        wheel = Archive(source.name, source.release, File())
+        self._archives[wheel.filename] = wheel
+        return Wheel(
+            name=sdist.name,
+            version=sdist.version,
+            filename=wheel.filename,
+            url=f"https://index.example/built/{wheel.filename}",
+            sha256=hashlib.sha256(wheel.content).hexdigest(),
+            tags=frozenset(),
+        )
 
 
 @cache
@@ -164,26 +192,39 @@ def host() -> Platform:
     return interpreter.find_interpreter(None).platform
 
 
-def ask_minreq(case: Case) -> Result:
-    """Return what minreq would pin."""
+def resolve_case(case: Case, *targets: Platform) -> Resolution:
+    """Resolve for the host, or for *targets*; raise `MinreqError`."""
     root, *others = map(Requirement, case.requirements)
+    index = CaseIndex(case)
+    environments = [platform.markers for platform in (host(), *targets)]
     inputs = ResolverInput(
         root=root,
         host=host(),
+        targets=targets,
         available=tuple(UserRequirement(requirement=each, origin=f"--with {each}") for each in others),
         # The reader of requirements files leaves out what does not apply.
         constraints=tuple(
             UserRequirement(requirement=each, origin=f"--constraint {each}")
             for each in map(Requirement, case.constraints)
-            if applies(each.marker, [host().markers])
+            if applies(each.marker, environments)
         ),
-        only_binary=frozenset({":all:"}),
+        only_binary=frozenset() if case.builds else frozenset({":all:"}),
+        builder=index if case.builds else None,
     )
+    resolution = resolve(inputs, index, EverythingIsImported())
+    for pin in resolution.pins.values():
+        # As the store does, before a byte of the file is used.
+        index.identify(pin.sdist or pin.wheel)
+    return resolution
+
+
+def ask_minreq(case: Case) -> Result:
+    """Return what minreq would pin."""
     try:
-        resolution = resolve(inputs, CaseIndex(case), EverythingIsImported())
+        pins = resolve_case(case).pins
     except MinreqError as error:
         return Result(error=f"{type(error).__name__}: {error}")
-    return Result(files={name: pin.wheel.filename for name, pin in resolution.pins.items()})
+    return Result(files={name: (pin.sdist or pin.wheel).filename for name, pin in pins.items()})
 
 
 @pytest.fixture(scope="module")
@@ -231,14 +272,14 @@ def test_what_conflicts_again_and_again_is_pinned_first() -> None:
     assert {conflict.name for conflict in result} == {"build-rules"}
 
 
-@pytest.mark.parametrize("part", range(max(1, _CASES // _CASES_OF_A_TEST)))
+@pytest.mark.parametrize("part", range(max(1, CASES // CASES_OF_A_TEST)))
 def test_same_files_as_pip(part: int, compare_case: Callable[[Case], Comparison]) -> None:
     """Each case is a new index; each part has cases of its own, the same in each run."""
     counts: Counter[str] = Counter()
 
     @seed(part)
     @settings(
-        max_examples=min(_CASES, _CASES_OF_A_TEST),
+        max_examples=min(CASES, CASES_OF_A_TEST),
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

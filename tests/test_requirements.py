@@ -125,7 +125,7 @@ def test_options_are_left_to_the_caller(tmp_path: Path) -> None:
         ("a --config-settings=x=y", "--config-settings has no effect: a lock has no place for settings of a build, so"),
         ("a --global-option=x", "--global-option has no effect: a lock has no place for options of a build, so"),
         ("-e ./folder", "-e ./folder is a project in development, which has no release to lock; to lock what it"),
-        ("--pre ; python_version < '3'", "; has no effect, as in pip: it follows an option"),
+        ("--pre ; python_version < '3'", "; python_version < 3 has no effect, as in pip: it follows an option"),
     ],
 )
 def test_options_without_effect_are_notes(tmp_path: Path, line: str, note: str) -> None:

@@ -120,8 +120,8 @@ class RequirementsReader:
     def _read_line(self, text: str, content: _Content, place: _Place) -> Iterator[_Included]:
         """Add what a line has to *content*, and yield the files that it includes."""
         line = parse_line(text)
-        for word in line.ignored:
-            content.add_note(place, f"{word} has no effect, as in pip: it follows an option")
+        if line.ignored:
+            content.add_note(place, f"{' '.join(line.ignored)} has no effect, as in pip: it follows an option")
         if line.requirement:
             self._add_requirement(line, content, place)
             return

@@ -79,11 +79,8 @@ def parse_line(text: str) -> Line:
 
 def parse_requirement(text: str) -> Requirement | DirectReference:
     """Parse a requirement, which may have a URL, or a path or URL without a name; raise `LineError`."""
-    if not _URL.match(text):
-        # As in pip: a semicolon without a marker. In a URL it may be a part of it.
-        text = text.removesuffix(";").rstrip()
     try:
-        requirement = parsing.parse_requirement(text)
+        requirement = parsing.parse_requirement(_separate_marker(text))
     except InvalidRequirement as error:
         if "/" in text or "\\" in text or text.startswith("."):
             return _parse_location(text)
@@ -94,6 +91,14 @@ def parse_requirement(text: str) -> Requirement | DirectReference:
         problem = f"{shorten(text)!r} is a file, which has no version to lock; use --find-links"
         return DirectReference(text=text, marker=requirement.marker, problem=problem)
     return requirement
+
+
+def _separate_marker(text: str) -> str:
+    """Return *text* with spaces around the semicolon, as in pip: no marker may follow it, and a URL may precede it."""
+    if _URL.match(text):
+        return text
+    requirement, _, marker = map(str.strip, text.partition(";"))
+    return f"{requirement} ; {marker}" if marker else requirement
 
 
 def parse_hash(value: str) -> str:
