@@ -1,3 +1,3 @@
 """Wheels: check them, store them, unpack them, and find which distribution owns a module."""
 
-__all__ = ["bytecode", "closure", "importmap", "repacking", "rules", "store", "unpacking"]
+__all__ = ["bytecode", "closure", "importmap", "installorder", "repacking", "rules", "store", "unpacking"]
