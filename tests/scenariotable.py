@@ -125,7 +125,12 @@ CASES: Mapping[str, Sequence[str]] = {
     "A SyntaxError handler": ("handler-for-syntax-errors",),
     "A package that deletes `sys.modules` entries": ("module-forgotten-and-imported-again",),
     "A package that installs its own finder": ("finder-of-its-own",),
-    "Two distributions that own the same module": ("module-in-two-distributions", "package-laid-over-another"),
+    "Two distributions that own the same module": (
+        "module-in-two-distributions",
+        "package-laid-over-another",
+        "overwritten-by-what-requires-it",
+        "overwritten-by-the-first-name",
+    ),
     "Extras at a hard miss": (
         "extra-at-a-hard-miss",
         "extra-in-a-feature",

@@ -550,7 +550,7 @@ requirements = ["app"]
 program = "import app"
 [wheels]
 a."1.0" = { files = { "a/__init__.py" = "", "common.py" = "x = 1", "a.pth" = "import sys; sys.started = 1" } }
-b."1.0" = { files = { "b/__init__.py" = "", "common.py" = "x = 2" } }
+b."1.0" = { requires = ["a"], files = { "b/__init__.py" = "", "common.py" = "x = 2" } }
 [wheels.app."1.0"]
 requires = ["a", "b"]
 files = { "app/__init__.py" = "import a, b" }
@@ -568,7 +568,8 @@ def test_the_command_tells_what_was_kept(tmp_path: Path) -> None:
     done = made.minreq("lock", "app", "--smoke", "smoke.py", "--allow-pth", "a")
     assert done.status == 0, done.err
     assert "a-1.0-py3-none-any.whl has a.pth" in done.err
-    assert "b overwrites common.py of a: what is installed last counts" in done.err
+    advice = "from the lock, pip installs a last, so reinstall b after it"
+    assert f"b overwrites common.py of a: what is installed last counts; {advice}" in done.err
     for command in (("verify",), ("exposure",), ("build", "-o", "out")):
         again = made.minreq(*command)
         assert again.status == 0, again.err

@@ -54,6 +54,7 @@ minreq-python = "#!python\\nprint('Python script')\\n"
 [wheels.laid."1.0"]
 files = { "laid/__init__.py" = "NAME = 'laid'", "laid/own.py" = "" }
 [wheels.over."1.0"]
+requires = ["laid"]
 files = { "over.py" = "", "laid/__init__.py" = "NAME = 'over'" }
 [wheels.names."1.0"]
 files = { "space/names/__init__.py" = "" }
@@ -316,6 +317,8 @@ requires = ["a", "b"]
 [wheels.a."1.0".files]
 "a.py" = ""
 "a-1.0.data/data/share/x/y" = "a"
+[wheels.b."1.0"]
+requires = ["a"]
 [wheels.b."1.0".files]
 "b.py" = ""
 "b-1.0.data/data/share/x" = "b"

@@ -24,6 +24,7 @@ from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records
 from minreq.build.task import BuildTask
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Lock
+from minreq.wheels.installorder import sort_as_installed
 from minreq.wheels.store import Store
 
 _ENTRY_POINTS = ".dist-info/entry_points.txt"
@@ -119,8 +120,8 @@ class BuiltTree:
 
 def list_files(task: BuildTask, installation: Installation, store: Store) -> tuple[TreeFile, ...]:
     """Return the files that installing *installation* would write; raises the errors of fetching a wheel."""
-    candidates = {name: installation.candidates[name] for name in task.names if name in installation.candidates}
-    return files_to_install({name: store.unpack(candidate.wheel) for name, candidate in candidates.items()})
+    order = sort_as_installed(installation.candidates.keys() & task.names, task.lock.resolution.requires)
+    return files_to_install({name: store.unpack(installation.candidates[name].wheel) for name in order})
 
 
 def select_all(files: Collection[TreeFile]) -> FileSelection:

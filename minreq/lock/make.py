@@ -31,6 +31,7 @@ from minreq.task.smoketools import Tools
 from minreq.task.task import Task, check_script_names
 from minreq.wheels import rules
 from minreq.wheels.closure import Closure
+from minreq.wheels.installorder import sort_as_installed
 from minreq.wheels.store import Store
 from minreq.wheels.unpacking import read_record
 
@@ -171,7 +172,8 @@ def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Ite
         word, _, program = each.partition(" ")
         yield f"the smoke started {program}" if word == "run" else f"isolation refused the smoke this access: {each}"
     yield from describe_keys(minimal_set.reference.behaviour)
-    kept = {name: read_record(store.unpack(closure.candidate(name).wheel)) for name in minimal_set.evidence}
+    order = sort_as_installed(minimal_set.evidence.keys(), closure.resolution.requires)
+    kept = {name: read_record(store.unpack(closure.candidate(name).wheel)) for name in order}
     yield from rules.describe_overlaps(kept)
 
 

@@ -28,6 +28,7 @@ from minreq.smoke.visible import list_beside, list_installations
 from minreq.system import temporary
 from minreq.system.disclosure import close_process
 from minreq.wheels.closure import Closure
+from minreq.wheels.installorder import sort_as_installed
 from minreq.wheels.store import Store
 
 _NO_REPORTER = Reporter()
@@ -69,10 +70,11 @@ class SmokeRunner:
     def installed(self, names: Iterable[NormalizedName]) -> Installed:
         """Return what an environment with *names* has; a wheel that is missing is fetched.
 
-        Of two distributions with the same file, the last one by name counts.
+        Of two distributions with the same file, the last one counts that pip installs with the whole closure.
         """
+        order = sort_as_installed(frozenset(names), self.closure.resolution.requires)
         with ThreadPoolExecutor(max(self.jobs, 4)) as pool:
-            found = list(pool.map(self.closure.unpack_tree, sorted(names)))
+            found = list(pool.map(self.closure.unpack_tree, order))
         return Installed(
             trees=tuple(tree for tree, _ in found),
             start_up=frozenset(tree for tree, may_start_up in found if may_start_up),

@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,16 @@ class _Tree:
         self.dist_info = min(name for name in self.names if name.endswith(".dist-info"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConfusableSource:
+    """A Python source that several wheels have, with other text: a compiled file of one passes for that of another."""
+
+    #: Below ``site-packages``.
+    path: str
+    #: In the order of the wheels; the last one counts.
+    entries: Sequence[os.DirEntry[str]]
+
+
 class Environment:
     """The places of an environment below *prefix*, for the interpreter *executable*."""
 
@@ -107,6 +118,8 @@ class Environment:
                 _copy_tree(str(lib), str(own))
         for tree in trees:
             self._write_own_files(tree, own, may_start_up=tree.path in installed.start_up)
+        for source in _find_confusable_sources(trees):
+            _write_with_own_time(source.entries, own / source.path)
         return merged
 
     def _install_beside_modules(self, tree: _Tree) -> None:
@@ -185,6 +198,48 @@ class StoredFiles:
         libs = self._libs_by_name.get(path.partition("/")[0], ())
         found = (f"{lib}/{path}" for lib in libs)
         return next((each for each in found if len(libs) == 1 or os.path.exists(each)), file)  # noqa: PTH110
+
+
+def _find_confusable_sources(trees: Sequence[_Tree]) -> Iterator[_ConfusableSource]:
+    """Yield the sources of several *trees* that have one size and time: Python knows a compiled file by these two."""
+    numbers = Counter(name for tree in trees for name in tree.names)
+    if shared := {name for name, number in numbers.items() if number > 1}:
+        libs = [str(tree.path / "lib") for tree in trees if not shared.isdisjoint(tree.names)]
+        yield from _find_confusable_below(libs, "")
+
+
+def _find_confusable_below(folders: Sequence[str], path: str) -> Iterator[_ConfusableSource]:
+    by_name: dict[str, list[os.DirEntry[str]]] = {}
+    for folder in folders:
+        for entry in _entries(folder):
+            by_name.setdefault(entry.name, []).append(entry)
+    for name, entries in by_name.items():
+        if len(entries) == 1 or name == "__pycache__":
+            continue
+        if all(entry.is_dir(follow_symlinks=False) for entry in entries):
+            yield from _find_confusable_below([entry.path for entry in entries], f"{path}{name}/")
+        elif name.endswith(".py") and _are_confusable(entries):
+            yield _ConfusableSource(path=path + name, entries=entries)
+
+
+def _are_confusable(entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether two files have one size and time, and other text."""
+    number = len({_size_and_time(entry) for entry in entries})
+    return number < len(entries) and number < len({Path(entry).read_bytes() for entry in entries})
+
+
+def _write_with_own_time(entries: Sequence[os.DirEntry[str]], target: Path) -> None:
+    """Copy the last of *entries* to *target*, with a time that none of them has."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _copy_file(entries[-1].path, str(target))
+    seconds = 1 + max(seconds for _, seconds in map(_size_and_time, entries))
+    os.utime(target, (seconds, seconds))
+
+
+def _size_and_time(entry: os.DirEntry[str]) -> tuple[int, int]:
+    """Return what the header of a compiled file has of its source."""
+    status = entry.stat()
+    return status.st_size, int(status.st_mtime)
 
 
 def _copy_tree(source: str, target: str, copy: Callable[[str, str], None] | None = None) -> None:

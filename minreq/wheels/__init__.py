@@ -1,3 +1,13 @@
 """Wheels: check them, store them, unpack them, and find which distribution owns a module."""
 
-__all__ = ["bytecode", "closure", "compiledsizes", "importmap", "repacking", "rules", "store", "unpacking"]
+__all__ = [
+    "bytecode",
+    "closure",
+    "compiledsizes",
+    "importmap",
+    "installorder",
+    "repacking",
+    "rules",
+    "store",
+    "unpacking",
+]

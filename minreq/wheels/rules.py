@@ -237,11 +237,12 @@ def installed_path(path: str) -> str:
 def describe_overlaps(records: Mapping[NormalizedName, Iterable[Sequence[str]]]) -> Iterator[str]:
     """Yield a sentence for each pair of distributions with files at the same path, by the RECORD of each.
 
-    Files with equal contents do no harm and are not reported.
+    *records* are in the order in which pip installs them with all that they require. From a lock without dependencies
+    pip installs the first name last. Files with equal contents do no harm and are not reported.
     """
     owners: dict[str, tuple[NormalizedName, str]] = {}
     found: dict[tuple[NormalizedName, NormalizedName], list[str]] = {}
-    for name, rows in sorted(records.items()):
+    for name, rows in records.items():
         for path, digest, *_ in rows:
             if path.startswith("../") or ".dist-info/" in path:
                 continue
@@ -250,4 +251,5 @@ def describe_overlaps(records: Mapping[NormalizedName, Iterable[Sequence[str]]])
                 found.setdefault((owner, name), []).append(path)
     for (owner, name), paths in sorted(found.items()):
         others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        yield f"{name} overwrites {paths[0]}{others} of {owner}: what is installed last counts"
+        advice = f"; from the lock, pip installs {owner} last, so reinstall {name} after it" if owner < name else ""
+        yield f"{name} overwrites {paths[0]}{others} of {owner}: what is installed last counts{advice}"

@@ -16,10 +16,10 @@ def files_to_install(unpacked: Mapping[NormalizedName, Path]) -> tuple[TreeFile,
     """Return the files that installing the wheels into one folder would write, sorted by path.
 
     *unpacked* has the ``lib`` folder of each distribution in the store. When two distributions have the same file, the
-    last by name wins.
+    last of them counts.
     """
     found: dict[str, TreeFile] = {}
-    for name, lib in sorted(unpacked.items()):
+    for name, lib in unpacked.items():
         for part, prefix in TARGET_FOLDERS.items():
             for file, inside in _walk(lib.with_name(part)):
                 status = file.stat()
