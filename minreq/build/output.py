@@ -14,7 +14,7 @@ from minreq.build.slim.layers import BASE, LayerPlan
 from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings
 from minreq.errors import ArchiveTooLarge, OutputFolderMissing, OutputUnwritable
-from minreq.system import regularfile
+from minreq.system import regularfile, temporary
 
 #: The folder in a layer that Python imports from (AWS Lambda developer guide, "Packaging your layer content").
 _LAYER_PREFIX = "python"
@@ -106,6 +106,6 @@ def _replacement(output: Path) -> Iterator[Path]:
                 old.replace(output)
         for leftover in (new, old):
             if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
+                temporary.remove(leftover)
             else:
                 leftover.unlink(missing_ok=True)
