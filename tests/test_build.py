@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from minreq.build.slim.write import WrittenFiles
 from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings, Settings
 from minreq.lockfile import evidence
+from minreq.smoke.isolation import SANDBOX_VARIABLE
 
 SCENARIO = """
 explanation = "`app` has a part of every kind; its smoke uses little of it."
@@ -272,6 +274,10 @@ except FileNotFoundError:
         assert python(own.folder / "out", code.format("other.json", "w")).status == 0
 
 
+def _with_hooks(environment: Callable[[Project], dict[str, str]]) -> Callable[[Project], dict[str, str]]:
+    return lambda project: {**environment(project), SANDBOX_VARIABLE: "hooks"}
+
+
 class TestWhatIsRefused:
     """Nothing is written unless it is proven, within the budget, and in its own place."""
 
@@ -283,6 +289,26 @@ class TestWhatIsRefused:
             "written; keep what is missing with --keep PATTERN, or build with --slim none:"
         )
         assert done.sentences[1].startswith("smoke/smoke.py fails: ImportError: needed is not in this tree: ")
+        assert not own.folder.joinpath("out.zip").exists()
+
+    def test_code_that_changes_the_tree_which_it_is_to_prove(
+        self, own: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Compiled code bypasses hooks, and the length of a file says nothing."""
+        smoke = """import app, ctypes, os, stat
+libc = ctypes.CDLL(None)
+if "/tree/app/" in app.__file__:
+    for file in (app.__file__, app.__cached__ or app.__file__):
+        descriptor = libc.open(file.encode(), os.O_WRONLY)
+        libc.write(descriptor, b"#", 1)
+"""
+        own.folder.joinpath("smoke.py").write_text(smoke)
+        monkeypatch.setattr(Project, "environment", _with_hooks(Project.environment))
+        own.lock.unlink()
+        own.make_lock()
+        done = own.minreq("build", "-o", "out.zip", "-q")
+        assert done.status == 1
+        assert done.sentences[0].startswith("code of a package changed the tree while the smoke ran on it: app/")
         assert not own.folder.joinpath("out.zip").exists()
 
     def test_over_budget_says_what_to_do_next(self, own: Project) -> None:
@@ -430,7 +456,7 @@ def test_an_interruption_at_the_worst_moment_keeps_the_previous_build(
         stripped={}, placeholders={}, service_placeholders={}, compiled={}, source_of={}, replaced_sources={}
     )
     tree = BuiltTree(
-        folder=tmp_path / "tree", selection=FileSelection(kept=(), removed=()), written=nothing, savings=()
+        folder=tmp_path / "tree", selection=FileSelection(kept=(), removed=()), written=nothing, savings=(), contents={}
     )
     with pytest.raises(KeyboardInterrupt):
         output.write(BuildSettings(output=place, cache_dir=tmp_path), tree, None)

@@ -28,8 +28,8 @@ __all__ = ["BuildResult", "Layer", "MapEntry", "build"]
 def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
     """Build the tree, prove it and write it. A tree that is not proven, or over the budget, is not written.
 
-    Raises ``BuildFailed``, ``BuildOverBudget``, ``ProofFailed`` for a lock that was edited, and every other branch of
-    ``MinreqError``.
+    Raises ``BuildFailed``, ``BuildOverBudget``, ``TreeChanged``, ``ProofFailed`` for a lock that was edited, and every
+    other branch of ``MinreqError``.
     """
     output.check(settings)
     task = read_task(settings)
@@ -102,6 +102,8 @@ def _build(
         target_tree = write(tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
     layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
     check_budget(task, target_tree, layer_plan)
+    for each in {host_tree.folder: host_tree, target_tree.folder: target_tree}.values():
+        each.check_unchanged()
 
     reporter.began(Step.WRITE, str(settings.output))
     layers = output.write(settings, target_tree, layer_plan)

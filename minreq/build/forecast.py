@@ -21,6 +21,7 @@ from minreq.lockfile import evidence
 from minreq.model import Lock
 from minreq.system.cachetable import CacheTable
 from minreq.wheels import compiledsizes
+from minreq.wheels.installorder import sort_as_installed
 
 #: The level that the summary of a lock advises.
 LEVEL: Level = "unused"
@@ -41,7 +42,9 @@ def forecast_build(lock: Lock, settings: Settings) -> int | None:
     known = table.read(subject)
     if isinstance(known, int):
         return known
-    trees = {each.candidate.name: _tree(each.candidate.wheel.sha256, settings) for each in lock.selection.kept}
+    digests = {each.candidate.name: each.candidate.wheel.sha256 for each in lock.selection.kept}
+    order = sort_as_installed(digests, lock.resolution.requires)
+    trees = {name: _tree(digests[name], settings) for name in order}
     try:
         size = _forecast(lock, trees, has_bytecode=settings.bytecode != "none")
     except OSError:

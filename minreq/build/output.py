@@ -15,7 +15,7 @@ from minreq.build.slim.layers import BASE, LayerPlan
 from minreq.build.tree import BuiltTree
 from minreq.config import BuildSettings
 from minreq.errors import ArchiveTooLarge, OutputFolderMissing, OutputUnwritable
-from minreq.system import regularfile
+from minreq.system import regularfile, temporary
 
 _LOG = logging.getLogger(__name__)
 
@@ -110,6 +110,6 @@ def _replacement(output: Path) -> Iterator[Path]:
                 old.replace(output)
         for leftover in (new, old):
             if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
+                temporary.remove(leftover)
             else:
                 leftover.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +23,10 @@ from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.sizesteps import SizeStep, size_steps
 from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records, write_tree
 from minreq.build.task import BuildTask
+from minreq.errors import TreeChanged
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Lock
+from minreq.system import regularfile
 from minreq.wheels.installorder import sort_as_installed
 from minreq.wheels.store import Store
 
@@ -39,6 +42,18 @@ class BuiltTree:
     written: WrittenFiles
     #: What each step saved; the first step is the lock itself.
     savings: tuple[SizeStep, ...]
+    #: What each file was when the tree was written: its hash, and whether it is executable.
+    contents: Mapping[str, tuple[str, bool]]
+
+    def check_unchanged(self) -> None:
+        """Check that no run changed the tree, where nothing but hooks of Python keeps it from that.
+
+        Raises ``TreeChanged``.
+        """
+        now = _read_contents(self.folder)
+        if now != self.contents:
+            changed = {path for path, _ in now.items() ^ self.contents.items()}
+            raise TreeChanged(min(changed))
 
     @cached_property
     def file_sizes(self) -> Mapping[str, int]:
@@ -166,7 +181,21 @@ def write(
         description.describe(task.facts, selection.removed, written, steps, selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
-    return BuiltTree(folder=folder, selection=selection, written=written, savings=steps)
+    contents = _read_contents(folder)
+    return BuiltTree(folder=folder, selection=selection, written=written, savings=steps, contents=contents)
+
+
+def _read_contents(folder: Path) -> dict[str, tuple[str, bool]]:
+    """Return the hash of each file below *folder*, and whether it is executable; "" for what is no regular file."""
+    found = {}
+    for parent, folders, names in os.walk(folder):
+        for name in (*names, *folders):
+            file = Path(parent, name)
+            status = file.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                digest = regularfile.sha256(file) if stat.S_ISREG(status.st_mode) else ""
+                found[file.relative_to(folder).as_posix()] = (digest, bool(status.st_mode & stat.S_IXUSR))
+    return found
 
 
 def translate_paths(opened: Collection[str], here: Iterable[TreeFile], there: Iterable[TreeFile]) -> frozenset[str]:

@@ -129,4 +129,5 @@ from minreq.errors.wheels import (
     StoreShared as StoreShared,
     StoreUnwritable as StoreUnwritable,
     TemporaryFolderUnwritable as TemporaryFolderUnwritable,
+    TreeChanged as TreeChanged,
 )

@@ -123,6 +123,22 @@ class StoreChanged(NegativeAnswer):
         )
 
 
+class TreeChanged(NegativeAnswer):
+    """A run changed a file of the tree that it was to prove."""
+
+    reason = "tree-changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return (
+            f"code of a package changed the tree while the smoke ran on it: {self.path} is not as minreq wrote it; "
+            "minreq wrote no build; run where the kernel isolates the smoke (`minreq doctor`)"
+        )
+
+
 class StoreShared(NegativeAnswer):
     """Another user can write into the folder of the cache, and ``--require-sandbox`` forbids to trust it."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from minreq.model import Behaviour, StageBehaviour
+from minreq.model import Behaviour, Difference, Evidence, Failure, StageBehaviour
 
 #: The forms that providers give to their keys, so that programs find them in texts.
 _KEY = re.compile(
@@ -25,19 +25,32 @@ _KEY = re.compile(
 _SHOWN_LENGTH = 6
 
 
-def describe_keys(behaviour: Behaviour) -> Iterator[str]:
-    """Yield a note for each stage of *behaviour* that printed, warned or logged what looks like a key."""
+def describe_keys(behaviour: Behaviour, evidence: Iterable[Evidence] = ()) -> Iterator[str]:
+    """Yield a note for each stage that printed, warned or logged what looks like a key, and for each in *evidence*."""
     for stage in behaviour.stages:
-        match = _KEY.search("\n".join(_texts(stage)))
-        if match is not None:
-            yield (
-                f"what {stage.stage} printed or logged looks like a key ({match[0][:_SHOWN_LENGTH]}...), and is in the "
-                "evidence: look at the evidence before you commit it"
-            )
+        if note := _describe(f"what {stage.stage} printed or logged", _texts(stage)):
+            yield note
+    for each in evidence:
+        if isinstance(each, Failure | Difference):
+            texts = [each.error] if isinstance(each, Failure) else [each.with_it, each.without_it]
+            if note := _describe(f"what {each.stage} printed without {each.distribution}", texts):
+                yield note
+
+
+def _describe(what: str, texts: Iterable[str]) -> str:
+    match = _KEY.search("\n".join(texts))
+    if match is None:
+        return ""
+    return (
+        f"{what} looks like a key ({match[0][:_SHOWN_LENGTH]}...), and is in the evidence: look at the evidence before "
+        "you commit it"
+    )
 
 
 def _texts(stage: StageBehaviour) -> Iterator[str]:
     yield stage.status
     yield from stage.output
+    yield from stage.errors
     yield from stage.warnings
     yield from stage.logs
+    yield from stage.connections

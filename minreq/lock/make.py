@@ -171,7 +171,7 @@ def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Ite
     for each in sorted(connections):
         word, _, program = each.partition(" ")
         yield f"the smoke started {program}" if word == "run" else f"isolation refused the smoke this access: {each}"
-    yield from describe_keys(minimal_set.reference.behaviour)
+    yield from describe_keys(minimal_set.reference.behaviour, minimal_set.evidence.values())
     order = sort_as_installed(minimal_set.evidence.keys(), closure.resolution.requires)
     kept = {name: read_record(store.unpack(closure.candidate(name).wheel)) for name in order}
     yield from rules.describe_overlaps(kept)

@@ -1,4 +1,4 @@
-"""Temporary folders, regular files, memory, threads, processes, and what other processes see of this one."""
+"""Temporary folders, regular files, removal, memory, threads, processes, and what other processes see of this one."""
 
 __all__ = [
     "cachefile",
@@ -7,6 +7,7 @@ __all__ = [
     "heap",
     "onceperkey",
     "regularfile",
+    "removal",
     "temporary",
     "workers",
     "zipfiles",

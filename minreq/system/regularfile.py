@@ -6,10 +6,11 @@ import errno
 import hashlib
 import io
 import os
-import shutil
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from minreq.system import removal
 
 _CHUNK = 1 << 20
 
@@ -90,7 +91,7 @@ def is_regular(path: Path) -> bool:
 def remove_any(path: Path) -> None:
     """Remove what is at *path*, of whatever kind; follow no link. Raises ``OSError``."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        removal.remove_tree(path)
     else:
         path.unlink(missing_ok=True)
 
@@ -98,7 +99,7 @@ def remove_any(path: Path) -> None:
 def replace(path: Path, target: Path) -> None:
     """Move the file *path* to *target*, whatever is there. Raises ``OSError``."""
     if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
+        removal.remove_tree(target)
     path.replace(target)
 
 

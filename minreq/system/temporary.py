@@ -9,12 +9,12 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from minreq.system import removal
 
 #: No person names a folder like this: `remove_abandoned` may remove it.
 _NAME = re.compile(r"\.?minreq-[a-z0-9_]{8}\.tmp")
@@ -61,16 +61,10 @@ def remove_abandoned(parent: Path | None = None) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a folder, even where its content has no permissions; do not follow links."""
-    shutil.rmtree(path, ignore_errors=True)
+    """Remove a folder as far as possible, even where its content has no permissions; do not follow links."""
     if path.is_dir() and not path.is_symlink():
-        for name, folders, _ in os.walk(path):
-            for each in folders:
-                inner = Path(name, each)
-                if not inner.is_symlink():
-                    with suppress(OSError):
-                        inner.chmod(stat.S_IRWXU)
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            removal.remove_tree(path)
 
 
 def _make_locked(parent: Path | None) -> tuple[Path, int | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -332,9 +331,9 @@ def _remove(path: Path) -> int:
         status = path.lstat()
         path.unlink(missing_ok=True)
         return status.st_size if status.st_nlink == 1 else 0
-    files = (each.lstat() for each in path.rglob("*") if each.is_file() and not each.is_symlink())
-    size = sum(status.st_size for status in files if status.st_nlink == 1)
-    shutil.rmtree(path, ignore_errors=True)
+    files = (Path(folder, name).lstat() for folder, _, names in os.walk(path) for name in names)
+    size = sum(status.st_size for status in files if stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
+    temporary.remove(path)
     return size
 
 

@@ -171,6 +171,8 @@ def _find_files(tree: Path) -> _FoundFiles:
                 _scan(path, folder, found)
     except OSError as error:
         raise TreeDamaged(f"{error.filename} cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise TreeDamaged("a folder of too many levels was added") from error
     return found
 
 
