@@ -193,7 +193,7 @@ def test_what_is_over_the_limit_shows() -> None:
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
     assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
     assert [span.style for span in row.spans] == ["red"]
-    assert texts[-1].plain.endswith("minreq build -o layer.zip --slim unused")
+    assert texts[-1].plain.endswith("minreq build -o layer.zip --slim cold")
 
 
 def test_a_lock_near_the_limit_with_bytecode_is_reported() -> None:
@@ -201,7 +201,7 @@ def test_a_lock_near_the_limit_with_bytecode_is_reported() -> None:
     texts = [text.plain for text in lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0)]
     (row,) = (text for text in texts if text.startswith("  with bytecode, about"))
     assert row.split()[3:5] == ["240,000,000", "91.6%"]
-    assert texts[-1].endswith("minreq build -o layer.zip --slim unused")
+    assert texts[-1].endswith("minreq build -o layer.zip --slim cold")
 
 
 def test_why_something_is_kept() -> None:

@@ -216,4 +216,4 @@ def _build_command(lock: Lock, settings: Settings) -> str:
     """Return the next command, with a higher level if the compiled lock would come near the limit."""
     name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
     full = sum(each.bytes + each.sources for each in lock.selection.kept) > _NEAR_LIMIT * LAMBDA_LIMIT
-    return f"minreq build{name} -o layer.zip" + (" --slim unused" if full else "")
+    return f"minreq build{name} -o layer.zip" + (" --slim cold" if full else "")
