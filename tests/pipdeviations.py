@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from differentialcase import Case
+from packaging.utils import NormalizedName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Result:
     """What one of the two would install, or why it installs nothing."""
 
     #: Project to file name.
-    files: Mapping[str, str] | None = None
+    files: Mapping[NormalizedName, str] | None = None
     error: str | None = None
 
 

@@ -70,8 +70,6 @@ def test_layers_and_compiled_files_alone(tmp_path: Path) -> None:
     build(made, "compiled", "--slim", "cold", "--bytecode", "only")
     compiled = made.folder / "compiled"
     assert compiled.joinpath("fat/__init__.pyc").is_file()
-    code = (
-        "import fat.cold, fat.plugin, pkgutil\nprint(fat.cold.x, *(x[1] for x in pkgutil.iter_modules(fat.__path__)))"
-    )
+    code = "import fat.cold, pkgutil\nprint(fat.cold.x, *(each[1] for each in pkgutil.iter_modules(fat.__path__)))"
     done = run_python(["-SB", "-c", code], {"PYTHONPATH": str(compiled)})
     assert (done.out, done.err) == ("1 cold plugin\n", "")

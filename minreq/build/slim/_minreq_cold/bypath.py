@@ -275,6 +275,9 @@ _REPLACED: dict[str, tuple[Any, Any]] = {
 
 def _replace_functions() -> None:
     """Put the functions of this module into the places of those of Python."""
+    if sys.version_info < (3, 11):
+        # It takes the functions into a class: there those of this module would become methods.
+        import pathlib  # noqa: F401
     _open.__name__ = _open.__qualname__ = "open"
     builtins.open = io.open = _open  # type: ignore[assignment]
     io.open_code = _open_code
