@@ -11,6 +11,7 @@ __all__ = [
     "Settings",
     "VerifySettings",
     "VersionsSettings",
+    "arguments",
     "artifacts",
     "exports",
     "keywords",
