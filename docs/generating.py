@@ -153,7 +153,7 @@ def _signature(function: Any) -> str:
 
 def _spell(annotation: str) -> str:
     """Return *annotation* with what the aliases of the module stand for."""
-    return annotation.replace("_Path", "str | Path").replace("_Requirement", "str | Requirement")
+    return annotation.replace("PathLike", "str | Path").replace("RequirementLike", "str | Requirement")
 
 
 def _attributes(kind: type) -> Iterator[str]:

@@ -9,18 +9,17 @@
 
 The functions print nothing. They read the configuration of pip, and not `pyproject.toml`, which is for the command
 line. A text may stand for a path, a requirement, a version or a size, as on the command line; a value of a wrong type
-or form raises ``InvalidOptions``, and so does an argument that does not exist. The values are those of
-``minreq.model``. The errors are those of ``minreq.errors``, with the exit status that a command would have.
+or form raises ``InvalidOptions``, and so does an option that does not exist. The values are those of ``minreq.model``.
+The errors are those of ``minreq.errors``, with the exit status that a command would have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-
-from packaging.requirements import Requirement
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from minreq import environment as environments, export as exporting, versions as surveying
 from minreq.analyze import analyze as analyzing
@@ -36,6 +35,15 @@ from minreq.config import (
     VerifySettings,
     VersionsSettings,
 )
+from minreq.config.arguments import (
+    BuildKeywords,
+    IndexKeywords,
+    LockKeywords,
+    PathLike,
+    RequirementLike,
+    RunKeywords,
+    Several,
+)
 from minreq.config.artifacts import build_settings, versions_settings
 from minreq.config.exports import (
     FORMATS,
@@ -46,11 +54,10 @@ from minreq.config.exports import (
     export_settings,
 )
 from minreq.config.keywords import convert_keywords
-from minreq.config.keywordtypes import BuildKeywords, IndexKeywords, LockKeywords, RunKeywords
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
 from minreq.environment import EnvironmentStatus
-from minreq.errors import InvalidOptions, MinreqError
+from minreq.errors import InvalidOptions, MinreqError, SystemFailure
 from minreq.explain import explain as explaining
 from minreq.explain.explain import Explanation
 from minreq.export import ExportResult
@@ -91,6 +98,7 @@ __all__ = [
     "MinreqError",
     "Reporter",
     "RunKeywords",
+    "Several",
     "Survey",
     "Usage",
     "analyze",
@@ -112,14 +120,31 @@ __all__ = [
 ]
 
 _Joined = TypeVar("_Joined")
-_Path: TypeAlias = "str | Path"
-_Requirement: TypeAlias = "str | Requirement"
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
 
 
+def _public(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Return *function*, which checks the reporter, and raises ``SystemFailure`` where the system fails."""
+
+    @functools.wraps(function)
+    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        reporter = kwargs.get("reporter")
+        if not isinstance(reporter, Reporter | None):
+            raise InvalidOptions([f"reporter: {reporter!r} is no Reporter"])
+        try:
+            return function(*args, **kwargs)
+        except OSError as error:
+            raise SystemFailure.from_error(error) from error
+
+    return call
+
+
+@_public
 def lock(
-    root: _Requirement | None = None,
+    root: RequirementLike | None = None,
     *,
-    output: _Path = DEFAULT_OUTPUT,
+    output: PathLike = DEFAULT_OUTPUT,
     reporter: Reporter | None = None,
     **options: Unpack[LockKeywords],
 ) -> Lock:
@@ -131,17 +156,19 @@ def lock(
     return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter(), forecasting.forecast_build)
 
 
-def read(path: _Path = DEFAULT_OUTPUT) -> Lock:
+@_public
+def read(path: PathLike = DEFAULT_OUTPUT) -> Lock:
     """Return the lock on disk; raise ``LockEdited`` if the file installs something that was not proven."""
     return exporting.read_proven_lock(_path(path))
 
 
+@_public
 def verify(
-    lock: _Path = DEFAULT_OUTPUT,
+    lock: PathLike = DEFAULT_OUTPUT,
     *,
-    path: _Path | None = None,
-    smokes: Iterable[_Path] = (),
-    smoke_files: Iterable[_Path] = (),
+    path: PathLike | None = None,
+    smokes: Several[PathLike] = (),
+    smoke_files: Several[PathLike] = (),
     reporter: Reporter | None = None,
     **options: Unpack[RunKeywords],
 ) -> Lock:
@@ -154,12 +181,13 @@ def verify(
     return verifying.verify(_join(verify_settings, VerifySettings, values), reporter or Reporter())
 
 
+@_public
 def compare_with_full(
     command: str,
-    lock: _Path = DEFAULT_OUTPUT,
+    lock: PathLike = DEFAULT_OUTPUT,
     *,
-    path: _Path | None = None,
-    smoke_with: Iterable[_Requirement] = (),
+    path: PathLike | None = None,
+    smoke_with: Several[RequirementLike] = (),
     reporter: Reporter | None = None,
     **options: Unpack[RunKeywords],
 ) -> FullComparison:
@@ -173,24 +201,29 @@ def compare_with_full(
     return comparing.compare_with_full(settings, reporter or Reporter())
 
 
-def explain(name: str, lock: _Path = DEFAULT_OUTPUT) -> Explanation:
+@_public
+def explain(name: str, lock: PathLike = DEFAULT_OUTPUT) -> Explanation:
     """Return why the distribution or module *name* is in the lock on disk or left out."""
     path = _path(lock)
+    if not isinstance(name, str):
+        raise InvalidOptions([f"name: {name!r} has the type {type(name).__name__}"])
     return explaining.explain(reading.read_evidence(path), name, filename=str(path))
 
 
+@_public
 def exposure(
-    lock: _Path = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **options: Unpack[IndexKeywords]
+    lock: PathLike = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **options: Unpack[IndexKeywords]
 ) -> Exposure:
     """Return the imports in the kept code of the lock on disk that would reach a left-out distribution."""
     settings = _join(verify_settings, VerifySettings, {"lock": lock, **options})
     return exposing.expose(settings, reporter or Reporter())
 
 
+@_public
 def scan(
-    *paths: _Path,
-    root: _Requirement | None = None,
-    profiles: Iterable[_Path] = (),
+    *paths: PathLike,
+    root: RequirementLike | None = None,
+    profiles: Several[PathLike] = (),
     reporter: Reporter | None = None,
     **options: Unpack[IndexKeywords],
 ) -> Usage:
@@ -199,13 +232,14 @@ def scan(
     return scanning.scan_usage(_join(scan_settings, Settings, values), reporter or Reporter())
 
 
+@_public
 def providers(
-    root: _Requirement | None = None,
+    root: RequirementLike | None = None,
     *,
-    providers: Iterable[str] = (),
-    features: Iterable[str] = (),
+    providers: Several[str] = (),
+    features: Several[str] = (),
     by_feature: bool = False,
-    profiles: Iterable[_Path] = (),
+    profiles: Several[PathLike] = (),
     reporter: Reporter | None = None,
     **options: Unpack[RunKeywords],
 ) -> Measurement:
@@ -215,12 +249,13 @@ def providers(
     return measure.measure(_join(providers_settings, Settings, values), reporter or Reporter())
 
 
+@_public
 def versions(
-    root: _Requirement | None = None,
+    root: RequirementLike | None = None,
     *,
     last: int = 10,
-    platforms: Iterable[str] = (),
-    python: _Path | None = None,
+    platforms: Several[str] = (),
+    python: PathLike | None = None,
     reporter: Reporter | None = None,
     **options: Unpack[IndexKeywords],
 ) -> Survey:
@@ -233,16 +268,18 @@ def versions(
     return surveying.survey(_join(join, VersionsSettings, values), reporter or Reporter())
 
 
-def diff(old: _Path, new: _Path = DEFAULT_OUTPUT) -> LockDifference:
+@_public
+def diff(old: PathLike, new: PathLike = DEFAULT_OUTPUT) -> LockDifference:
     """Return the differences between two locks on disk."""
     return difference.compare_locks(reading.read_evidence(_path(old)), reading.read_evidence(_path(new)))
 
 
+@_public
 def export(
     form: Format,
-    lock: _Path = DEFAULT_OUTPUT,
+    lock: PathLike = DEFAULT_OUTPUT,
     *,
-    output: _Path | None = None,
+    output: PathLike | None = None,
     reporter: Reporter | None = None,
     **options: Unpack[IndexKeywords],
 ) -> ExportResult:
@@ -257,9 +294,10 @@ def export(
     return exporting.export(_join(join, ExportSettings, values), reporter or Reporter())
 
 
+@_public
 def sync(
-    environment: _Path,
-    lock: _Path = DEFAULT_OUTPUT,
+    environment: PathLike,
+    lock: PathLike = DEFAULT_OUTPUT,
     *,
     dry_run: bool = False,
     reporter: Reporter | None = None,
@@ -267,30 +305,33 @@ def sync(
 ) -> EnvironmentStatus:
     """Install exactly the lock on disk into the environment of an interpreter."""
     values = {"environment": environment, "lock": lock, "dry_run": dry_run, **options}
-    return environments.sync(_join(environment_settings, EnvironmentSettings, values), reporter or Reporter())
+    settings = _join(environment_settings, EnvironmentSettings, values, needed=["environment"])
+    return environments.sync(settings, reporter or Reporter())
 
 
-def check(environment: _Path, lock: _Path = DEFAULT_OUTPUT) -> EnvironmentStatus:
+@_public
+def check(environment: PathLike, lock: PathLike = DEFAULT_OUTPUT) -> EnvironmentStatus:
     """Compare an environment with the lock on disk; raise ``EnvironmentDiffers``."""
     values = {"environment": environment, "lock": lock}
-    return environments.check(_join(environment_settings, EnvironmentSettings, values))
+    return environments.check(_join(environment_settings, EnvironmentSettings, values, needed=["environment"]))
 
 
+@_public
 def analyze(
-    path: _Path, *, lock: _Path | None = None, budget: int | str | None = None, reserve: int | str | None = None
+    path: PathLike, *, lock: PathLike | None = None, budget: int | str | None = None, reserve: int | str | None = None
 ) -> Analysis:
     """Return the contents of a folder, virtual environment, wheel or zip, and what *lock* would save.
 
     *budget* and *reserve* are bytes; ``Analysis.left`` is what they leave.
     """
     values = {"path": path, "lock": lock, "budget": budget, "reserve": reserve}
-    known = ("path", "lock", "budget", "reserve")
-    return analyzing.analyze(AnalyzeSettings(**convert_keywords(values, known, build=True)))
+    return analyzing.analyze(AnalyzeSettings(**convert_keywords(values, values, needed=["path"], build=True)))
 
 
+@_public
 def build(
-    output: _Path,
-    lock: _Path = DEFAULT_OUTPUT,
+    output: PathLike,
+    lock: PathLike = DEFAULT_OUTPUT,
     *,
     reporter: Reporter | None = None,
     **options: Unpack[BuildKeywords],
@@ -308,13 +349,14 @@ def _join(
     settings: type[Any],
     values: Mapping[str, Any],
     *,
+    needed: Collection[str] = (),
     build: bool = False,
 ) -> _Joined:
     """Return the settings of *values*, converted; there is no configuration to join them with."""
     known = {each.name for kind in (settings, IndexOptions) for each in fields(kind)} - {"index", "cache_dir", "trace"}
-    return join({**convert_keywords(values, known, build=build), "cache_dir": cache_dir()}, {})
+    return join({**convert_keywords(values, known, needed=needed, build=build), "cache_dir": cache_dir()}, {})
 
 
-def _path(value: _Path) -> Path:
-    converted: Path = convert_keywords({"path": value}, ["path"])["path"]
+def _path(value: PathLike) -> Path:
+    converted: Path = convert_keywords({"path": value}, ["path"], needed=["path"])["path"]
     return converted

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from conftest import MakeWheelhouse
 
 from minreq import api
 from minreq.config import BuildSettings, IndexOptions, Settings, VerifySettings
+from minreq.config.keywords import convert_keywords
+from minreq.config.settings import format_command, lock_settings
+from minreq.errors import InvalidOptions, UnknownProvider
 
 #: As a program without a type checker calls it.
 ANY: Any = api
@@ -131,6 +136,100 @@ def test_wrong_values(call: Any, sentence: str, tmp_path: Path, monkeypatch: pyt
         call()
     assert sentence in str(caught.value)
     assert caught.value.exit_status == 2
+
+
+def test_a_type_checker_finds_them_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mypy reports a comment that ignores nothing, so each of these lines is an error for mypy."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
+    wrong: list[Callable[[], object]] = [
+        lambda: api.lock(provider=["openai"]),  # type: ignore[call-arg]
+        lambda: api.lock(providers="openai"),  # type: ignore[arg-type]
+        lambda: api.lock(smokes="smoke.py"),  # type: ignore[arg-type]
+        lambda: api.lock(smokes=Path("smoke.py")),  # type: ignore[arg-type]
+        lambda: api.scan(".", profiles="profiles"),  # type: ignore[arg-type]
+        lambda: api.providers(featuers=["chat"]),  # type: ignore[call-arg]
+        lambda: api.build("out.zip", keep="a/*"),  # type: ignore[arg-type]
+        lambda: api.build("out.zip", slim="all"),  # type: ignore[arg-type]
+        lambda: api.export("zip"),  # type: ignore[arg-type]
+        lambda: api.lock(reporter="loud"),  # type: ignore[arg-type]
+        lambda: api.read(None),  # type: ignore[arg-type]
+        lambda: api.analyze(None),  # type: ignore[arg-type]
+        lambda: api.check(None),  # type: ignore[arg-type]
+        lambda: api.explain(None),  # type: ignore[arg-type]
+    ]
+    for call in wrong:
+        with pytest.raises(InvalidOptions):
+            call()
+
+
+@pytest.mark.parametrize("providers", [["nobody"], ("nobody",), {"nobody"}, {"nobody": 1}.keys(), iter(["nobody"])])
+def test_several(providers: api.Several[str]) -> None:
+    """What a type checker takes for several values is taken."""
+    with pytest.raises(UnknownProvider):
+        api.lock(providers=providers)
+
+
+#: Functions, and arguments with which they end soon.
+FUNCTIONS: dict[str, dict[str, Any]] = {
+    "analyze": {"path": "nowhere"},
+    "build": {"output": "out.zip"},
+    "check": {"environment": "nowhere"},
+    "diff": {"old": "nowhere"},
+    "explain": {"name": "x"},
+    "export": {"form": "uv"},
+    "exposure": {},
+    "lock": {},
+    "providers": {"root": "nobody", "python": "nowhere"},
+    "read": {},
+    "scan": {"root": "nobody"},
+    "sync": {"environment": "nowhere"},
+    "verify": {"python": "nowhere"},
+    "versions": {"python": "nowhere", "platforms": ["nobody"]},
+}
+HOSTILE: tuple[Any, ...] = (
+    *(None, "", ".", "\0", "\udcff", "https://[", "x" * 5000, b"x", 0, -1, 10**400, float("nan"), 3j, [], [None], {}),
+)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_hostile_values(function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a value is, the error is one of minreq, with a sentence."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINREQ_CACHE_DIR", str(tmp_path / "cache"))
+    names = {*inspect.signature(getattr(api, function)).parameters} - {"options", "paths", "reporter"}
+    caught = [
+        error_of(lambda each=each, name=name: getattr(api, function)(**{**FUNCTIONS[function], name: each}))  # type: ignore[misc]
+        for name in sorted(names)
+        for value in HOSTILE
+        for each in (value, [value])
+    ]
+    assert len([*filter(None, caught)]) > len(names) * len(HOSTILE)
+
+
+def test_hostile_options() -> None:
+    """The converters of all options, and the command line that a lock records, take any value or refuse it."""
+    converted = 0
+    for keywords, is_build in ((api.LockKeywords, False), (api.BuildKeywords, True)):
+        for name in keywords.__annotations__:
+            for value in HOSTILE:
+                for each in (value, [value]):
+                    # A function of the interface turns the other into SystemFailure.
+                    with suppress(api.MinreqError, OSError):
+                        found = convert_keywords({name: each}, [name], build=is_build)
+                        if not is_build:
+                            format_command(lock_settings({"cache_dir": Path(), "providers": ("a",), **found}, {}))
+                        converted += 1
+    assert converted > 100
+
+
+def error_of(call: Callable[[], object]) -> str:
+    """Return the sentence of the error of minreq, "" without one."""
+    try:
+        call()
+    except api.MinreqError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(

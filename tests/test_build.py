@@ -342,6 +342,7 @@ if "/tree/app/" in app.__file__:
             ("full", "it is a folder with something else in it (no minreq-build.json)"),
             ("nowhere/out.zip", "there is no folder nowhere; create it (mkdir -p nowhere), or name another path"),
             ("smoke.py/out.zip", "smoke.py is no folder"),
+            (".", "a build replaces its folder, and this path has no name to replace; name another"),
         ],
     )
     def test_a_place_where_it_does_not_belong(self, own: Project, output: str, why: str) -> None:

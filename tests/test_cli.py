@@ -198,6 +198,24 @@ class TestAsAUser:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("error: no lock at requirements-minimal.txt; restore it, or make the lock with")
 
+    @pytest.mark.parametrize(
+        "arguments",
+        ["verify .", "explain x --lock .", "exposure .", "diff . .", "guard . -o out", "export . --format uv",
+         "build . -o x", "analyze . --lock .", "check . --lock ."],
+    )  # fmt: skip
+    def test_a_folder_is_no_lock(
+        self, arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert main([*arguments.split(), "-q"]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.startswith("error: .: is a folder; name the file of a lock")) == ("", True)
+
+    def test_a_value_that_is_no_url(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """No option takes it; until then it is part of a command line that minreq composes."""
+        assert main(["lock", "nobody", "--providers", "https://["]) == 2
+        assert "no profile" in capsys.readouterr().err
+
     def test_help_needs_no_heavy_import(self) -> None:
         program = """
             import sys

@@ -15,12 +15,13 @@ import pytest
 from minreq import errors
 from minreq.errors import MinreqError
 
-BRANCHES = {
+BRANCHES: dict[type[MinreqError], int] = {
     errors.NegativeAnswer: 1,
     errors.UsageError: 2,
     errors.BaselineFailure: 3,
     errors.ResolutionFailure: 4,
     errors.IndexFailure: 5,
+    errors.SystemFailure: 1,
 }
 
 

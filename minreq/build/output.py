@@ -26,6 +26,10 @@ _LAYER_PREFIX = "python"
 def check(settings: BuildSettings) -> None:
     """Raise ``OutputUnwritable`` before anything runs. A folder is replaced only if it holds a build of minreq."""
     output = settings.output
+    if output.name in {"", ".."}:
+        raise OutputUnwritable(
+            output, "a build replaces its folder, and this path has no name to replace; name another"
+        )
     if not output.parent.exists():
         raise OutputFolderMissing(output, output.parent)
     if not output.parent.is_dir():

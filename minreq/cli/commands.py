@@ -18,7 +18,7 @@ from click.shell_completion import shell_complete
 
 from minreq.cli import output
 from minreq.cli.messages import message_options
-from minreq.errors import MinreqError, UsageError
+from minreq.errors import MinreqError, SystemFailure, UsageError
 
 if TYPE_CHECKING:
     from minreq.cli.engine import Engine
@@ -98,8 +98,8 @@ def main(argv: Sequence[str] | None = None, *, engine: Engine | None = None) -> 
             status = _PIPE_CLOSED
         else:
             # A failure that no stage expects: a full disk, a deleted folder, no free process.
-            sentence = _system_error_sentence(error) if lost is None else _lost_result_sentence(lost)
-            status = _fail(sentence, "system", MinreqError.exit_status, as_json=as_json)
+            sentence = str(SystemFailure.from_error(error)) if lost is None else _lost_result_sentence(lost)
+            status = _fail(sentence, SystemFailure.reason, SystemFailure.exit_status, as_json=as_json)
     if output.failure_of_standard_output():
         output.drop_standard_output()
     return status
@@ -172,12 +172,6 @@ def _interrupt_on_sigterm() -> Iterator[None]:
     finally:
         for each, handler in previous:
             signal.signal(each, handler)
-
-
-def _system_error_sentence(error: OSError) -> str:
-    why = error.strerror or str(error) or type(error).__name__
-    where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-    return f"cannot continue: {why}{where}; files written before are unchanged"
 
 
 def _usage_error_sentence(error: click.ClickException) -> str:

@@ -61,7 +61,7 @@ def export_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Expo
 
 def default_output(form: Format, lock: Path) -> Path:
     """Return where an export of *lock* is written by default: beside it."""
-    return lock.with_name(FORMATS[form].format(stem=lock.stem))
+    return lock.parent / FORMATS[form].format(stem=lock.stem)
 
 
 def environment_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> EnvironmentSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -33,11 +33,13 @@ _LOCK_FIELDS = {each.field: each for each in (*_OTHERS, *OPTIONS.values())}
 _BUILD_FIELDS = {**_LOCK_FIELDS, **{each.field: each for each in BUILD_OPTIONS.values()}}
 
 
-def convert_keywords(values: Mapping[str, Any], known: Iterable[str], *, build: bool = False) -> dict[str, Any]:
+def convert_keywords(
+    values: Mapping[str, Any], known: Iterable[str], *, needed: Collection[str] = (), build: bool = False
+) -> dict[str, Any]:
     """Return *values* with the types of the settings; *known* are the names that the function takes.
 
-    A text stands for what it means on the command line. ``None`` is the default. Raises ``InvalidOptions`` with all
-    faults.
+    A text stands for what it means on the command line. ``None`` is the default, except of what is *needed*. Raises
+    ``InvalidOptions`` with all faults.
     """
     options = _BUILD_FIELDS if build else _LOCK_FIELDS
     names, faults, converted = frozenset(known), list[str](), dict[str, Any]()
@@ -46,7 +48,7 @@ def convert_keywords(values: Mapping[str, Any], known: Iterable[str], *, build: 
             if name not in names:
                 nearest = difflib.get_close_matches(name, sorted(names), n=1)
                 raise ValueError("is no argument" + (f"; did you mean {nearest[0]}?" if nearest else ""))
-            if value is not None:
+            if value is not None or name in needed:
                 converted[name] = _convert(options[name], value)
     if faults:
         raise InvalidOptions(faults)

@@ -297,7 +297,11 @@ def _format_value(value: Any) -> str:
     The folder is that of one machine.
     """
     if isinstance(value, str) and value.startswith(("http://", "https://")):
-        url = urlsplit(value)
+        try:
+            url = urlsplit(value)
+        except ValueError:
+            # No option takes it, and the error of that option names it.
+            return value.rpartition("@")[2]
         return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
     if isinstance(value, Path | str) and Path(value).is_absolute():
         return Path(value).name

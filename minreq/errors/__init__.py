@@ -8,6 +8,7 @@
       BaselineFailure     3   the smoke fails even with all dependencies installed
       ResolutionFailure   4   no set of versions satisfies the requirements
       IndexFailure        5   the index or the network
+      SystemFailure       1   a full disk, a name that is too long, no free process
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from minreq.errors.branches import (
     MinreqError as MinreqError,
     NegativeAnswer as NegativeAnswer,
     ResolutionFailure as ResolutionFailure,
+    SystemFailure as SystemFailure,
     UsageError as UsageError,
 )
 from minreq.errors.index import (

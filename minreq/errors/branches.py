@@ -1,10 +1,14 @@
-"""The base of all errors, the five branches with their exit status, and helpers for the sentences."""
+"""The base of all errors, the branches with their exit status, and helpers for the sentences."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from typing import ClassVar
+
+#: The most characters of a path that the system refused; others are at most as long as the system allows.
+_SHOWN = 200
 
 
 class MinreqError(Exception):
@@ -51,6 +55,28 @@ class IndexFailure(MinreqError):
 
     exit_status = 5
     reason = "index"
+
+
+class SystemFailure(MinreqError):
+    """The system refused something that usually works: the disk is full, a name is too long, no process is free."""
+
+    reason = "system"
+
+    def __init__(self, why: str, path: str = "") -> None:
+        super().__init__(why, path)
+        #: *path* is "" if the failure is about no file.
+        self.why, self.path = why, path
+
+    @classmethod
+    def from_error(cls, error: OSError) -> SystemFailure:
+        """Return the failure for *error*."""
+        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        return cls(error.strerror or str(error) or type(error).__name__, path)
+
+    def __str__(self) -> str:
+        shown = self.path if len(self.path) <= _SHOWN else f"{self.path[:_SHOWN]}..."
+        where = f": {shown}" if shown else ""
+        return f"cannot continue: {self.why}{where}; files written before are unchanged"
 
 
 def format_parts(sentences: Sequence[str]) -> str:

@@ -26,7 +26,8 @@ SCHEMA = 4
 
 def evidence_path(lock: Path) -> Path:
     """Return the path of the evidence of *lock*: ``requirements-minimal.evidence.json`` beside the ``.txt``."""
-    return lock.with_name(f"{lock.stem}.evidence.json")
+    # Not `with_name`: a path such as `.` has no name, and is the user's all the same.
+    return lock.parent / f"{lock.stem}.evidence.json"
 
 
 def dump(lock: Lock) -> str:
