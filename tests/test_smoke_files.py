@@ -11,6 +11,7 @@ from commanding import Project, project
 from minreq.errors import SmokeFileUnusable, SmokeUnusable
 from minreq.lockfile import evidence
 from minreq.model import Command, Group, Plan, Script, StageBehaviour
+from minreq.profiles.planner import named_files
 from minreq.smoke.absentfile import explain_absent_file, explain_read_only_file
 from minreq.smoke.results import StageResult
 from minreq.task.smokefiles import locate_files
@@ -184,6 +185,14 @@ class TestCommandOrScript:
         found = locate_smoke(Path(smoke), Path())
         assert isinstance(found, Command)
         assert found.words == tuple(smoke.removeprefix("../").split())
+
+    def test_a_long_command(self) -> None:
+        """It is too long for the name of a file, and so is a word of it."""
+        words = ("pytest", "-k", "a" * 300)
+        found = locate_smoke(Path(" ".join(words)), Path())
+        assert isinstance(found, Command)
+        assert found.words == words
+        assert named_files(found) == {}
 
     def test_a_word_that_resembles_a_script(self) -> None:
         """It is a command if there are tools of the smoke."""

@@ -18,6 +18,7 @@ from minreq.errors import SmokeFailed
 from minreq.model import Script
 from minreq.smoke import isolation, lines
 from minreq.smoke.lines import CANCEL, MessageQuota, MessageRefused, check_structure, parse_message, read_message
+from minreq.smoke.messages import read_pytest_event
 from minreq.smoke.run import Run
 
 #: Lets a program send anything.
@@ -292,3 +293,28 @@ def test_the_program_of_these_tests_speaks_the_protocol(tmp_path: Path) -> None:
         """
     )
     assert run_scenario(write(parse(scenario(program)), tmp_path / "house")).kept == ("app",)
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ({"test": "everything"}, "sent a message about a test that the protocol does not have"),
+        ({"test": 5}, "whose 'test' is not"),
+        ({"test": "begin"}, "whose 'node' is not"),
+        ({"test": "collected", "ids": ["a", 1]}, "whose 'ids' is not"),
+        ({"test": "report", "node": "a", "when": "call", "outcome": None, "text": ""}, "whose 'outcome' is not"),
+        ({"test": "error", "node": "a", "text": "", "missing": [["a"]]}, "whose 'missing' is not"),
+        ({"test": "error", "node": "a", "text": "", "missing": [["a", ["b\0", 1, "c"]]]}, "whose 'path' is not"),
+    ],
+    ids=str,
+)
+def test_broken_rules_of_messages_about_tests(message: dict[str, object], sentence: str) -> None:
+    with pytest.raises(MessageRefused) as refused:
+        read_pytest_event(message)
+    assert sentence in refused.value.reason
+
+
+def test_a_message_about_tests_that_nobody_expects(tmp_path: Path) -> None:
+    """Where no recorder is, the protocol does not have them."""
+    with pytest.raises(SmokeFailed, match="that the protocol does not have"):
+        run_scenario(write(parse(scenario("LINK.request({'test': 'session'})")), tmp_path / "house"))

@@ -303,8 +303,8 @@ def command_digest(command: Command) -> str:
 def named_files(command: Command) -> Mapping[str, Path]:
     """Return the files that a command line names, and the Python files in the folders it names, by name; sorted."""
     named = [command.folder / word for word in command.words if not word.startswith("-")]
-    files = {file for path in named for file in (path.rglob("*.py") if path.is_dir() else [path])}
-    return {os.path.relpath(file, command.folder): file for file in sorted(files) if file.is_file()}
+    files = {file for path in named for file in (path.rglob("*.py") if regularfile.is_folder(path) else [path])}
+    return {os.path.relpath(file, command.folder): file for file in sorted(files) if regularfile.is_file(file)}
 
 
 def _digest(content: object) -> str:

@@ -40,6 +40,16 @@ def read_text(path: Path | str, encoding: str = "utf-8", *, errors: str = "stric
         return text.read()
 
 
+def is_file(path: Path) -> bool:
+    """Whether *path* is a file, or a link to one; also of a text that is no path, such as a long command line."""
+    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises an error where the name is too long.
+
+
+def is_folder(path: Path) -> bool:
+    """Whether *path* is a folder; otherwise like `is_file`."""
+    return os.path.isdir(path)  # noqa: PTH112 - As above.
+
+
 def open_stream(path: Path | str) -> BinaryIO:
     """Open a regular file or the null device; raise ``OSError`` for anything else; never wait."""
     descriptor = _open(path)

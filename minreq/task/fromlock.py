@@ -16,6 +16,7 @@ from minreq.lockfile import evidence as evidence_file, reading
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Wheel
 from minreq.profiles import loader, planner
+from minreq.system import regularfile
 from minreq.task import smokefiles, task
 from minreq.wheels.closure import Closure
 from minreq.wheels.store import Store
@@ -98,7 +99,7 @@ def _find_folder(recorded: Path, lock: Lock, file: Path) -> Path:
 def _find_smoke(recorded: Path, lock: Lock, file: Path, moved: Sequence[Path]) -> Path | Command:
     """Find a script of the user: in *moved*, at the recorded path, beside the lock, or where the lock was made."""
     for path in (*_match_moved(recorded, moved), *(place / recorded for place in _places(lock, file))):
-        if path.is_file():
+        if regularfile.is_file(path):
             return path.absolute()
     if task.is_command(recorded):
         return _find_command(recorded, lock, file)

@@ -181,7 +181,7 @@ def prepare_task(settings: Settings, reporter: Reporter = _NO_REPORTER) -> Task:
 def check_script_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
     """Raise ``SmokeUnusable`` for a script that Python would import instead of a module of a distribution."""
     for smoke in smokes:
-        owners = import_map.owners.get(smoke.stem) if smoke.is_file() else None
+        owners = import_map.owners.get(smoke.stem) if regularfile.is_file(smoke) else None
         if owners:
             problem = f"Python would import it instead of the module of {owners[0]} with the same name; rename it"
             raise SmokeUnusable(str(smoke), problem)
@@ -238,9 +238,9 @@ def locate_smoke(smoke: Path, folder: Path, *, has_tools: bool = False) -> Path 
     A command line runs in *folder*, or in the folder before its program. *has_tools*: the user named tools of the
     smoke, so a single word is a command and no misspelt script. Raises ``SmokeUnusable``.
     """
-    if (folder / smoke).is_file():
+    if regularfile.is_file(folder / smoke):
         return (folder / smoke).absolute()
-    if smoke.is_dir():
+    if regularfile.is_folder(smoke):
         scripts = sorted(each.name for each in smoke.glob("*.py"))[:_MAX_SCRIPTS]
         examples = f", such as {', '.join(scripts)}" if scripts else ""
         raise SmokeUnusable(str(smoke), f"it is a folder; name a script in it{examples}")
@@ -284,7 +284,7 @@ def _find_similar_script(smoke: Path, command: Command) -> str | None:
     whose name has a space too.
     """
     is_line = len(command.words) > 1 and not command.words[0].endswith(".py")
-    names = [each.name for each in smoke.parent.glob("*.py")] if smoke.parent.is_dir() else []
+    names = [each.name for each in smoke.parent.glob("*.py")] if regularfile.is_folder(smoke.parent) else []
     candidates = sorted(name for name in names if not is_line or " " in name)
     return next(iter(difflib.get_close_matches(smoke.name, candidates, n=1, cutoff=0.8 if is_line else 0.6)), None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from minreq.model import Behaviour, Command
 from minreq.profiles import planner
 from minreq.reporting import Reporter, Step
 from minreq.smoke.absentfile import explain_hidden_file, explain_read_only_file
+from minreq.system import regularfile
 from minreq.task import fromlock
 from minreq.verify.causes import CauseFinder
 from minreq.verify.commandrun import CommandRun, run_command
@@ -71,10 +72,8 @@ def _read_task(settings: VerifySettings) -> ComparisonTask:
 
 def _make_command(text: str) -> Command:
     """Return the command line *text*, to be run in the working directory; a Python file is run by ``python``."""
-    # A command line may be too long for the name of a file.
-    with suppress(OSError):
-        if Path(text).is_file():
-            return Command(words=("python", text), folder=Path.cwd())
+    if regularfile.is_file(Path(text)):
+        return Command(words=("python", text), folder=Path.cwd())
     try:
         program, *arguments = shlex.split(text)
     except ValueError as error:
