@@ -197,7 +197,7 @@ def _with_lock_size(release: Release, settings: Settings, name: NormalizedName, 
     reporter.note(f"locking {name} {release.version}")
     try:
         lock: Lock = locking.lock(
-            replace(settings, root=Requirement(f"{name}=={release.version}"), dry_run=True), reporter
+            replace(settings, root=Requirement(f"{name}=={release.version}"), dry_run=True, budget=None), reporter
         )
     except SandboxMissing:
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,8 @@ def _measure(compiler: Compiler, tree: Path, tag: str, jobs: int) -> Mapping[str
         compiled = compiledsizes.compiled_path(file.relative_to(tree).as_posix(), tag)
         # What ran is compiled already, under the path of the source in the store.
         if compiled in records and len(str(file)) <= _SHORT_PATH and str(file).isascii():
-            return tree.joinpath(compiled).stat().st_size - len(str(file)) + len(path)
+            with suppress(OSError):  # Removed since, as damaged.
+                return tree.joinpath(compiled).stat().st_size - len(str(file)) + len(path)
         return compiler.measure(str(file), path)
 
     sources = [*compiledsizes.sources_of(tree)]
