@@ -92,6 +92,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "C extensions": ("extension-in-c", "crash-without-it"),
     "A distribution that ships a `.pth`": (
         "start-up-file-alone",
+        "start-up-file-adds-a-folder",
         "start-up-file-allowed",
         "wheel-with-a-start-up-file",
     ),
