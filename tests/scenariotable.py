@@ -186,6 +186,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "smoke-differs-now-and-then",
         "smoke-fails-now-and-then",
         "order-of-lines",
+        "end-of-the-last-line",
         "threads-that-print-in-any-order",
         "threads-in-another-order-once",
         "digest-that-is-steady",

@@ -20,6 +20,8 @@ _MAX_FRAMES = 1000
 _MAX_INTEGER = 1 << 53
 #: What a worker records: lines, and the texts that appeared on stderr for them.
 _RECORD_KEYS = ("logs", "warnings", "exits", "shown")
+#: After a last line that does not end.
+_UNENDED = " (no end of line)"
 
 
 def read_question(message: Mapping[str, Any]) -> Question:
@@ -81,7 +83,7 @@ def read_result(
     behaviour = StageBehaviour(
         stage=stage,
         status=make_portable(read_text(message, "status")),
-        output=tuple(make_portable(read_text(message, "output")).splitlines()),
+        output=split_output(make_portable(read_text(message, "output"))),
         errors=tuple(make_portable(_without_shown(read_text(message, "errors"), records)).splitlines()),
         warnings=lines("warnings"),
         logs=lines("logs"),
@@ -99,6 +101,14 @@ def read_result(
         opened_files=tuple(map(_check_path, _read_texts(message, "opened"))),
         loaded_files=tuple(_read_place(each, "loaded", is_path=True) for each in _read_list(message, "loaded")),
     )
+
+
+def split_output(text: str) -> tuple[str, ...]:
+    """Return the lines of what a stage prints; a last line without an end says so, as a person would see it."""
+    lines = text.splitlines()
+    if lines and lines[-1] == text.splitlines(keepends=True)[-1]:
+        lines[-1] += _UNENDED
+    return tuple(lines)
 
 
 def read_record(message: Mapping[str, Any]) -> WorkerRecord:
