@@ -92,6 +92,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "C extensions": ("extension-in-c", "crash-without-it"),
     "A distribution that ships a `.pth`": (
         "start-up-file-alone",
+        "start-up-file-adds-a-folder",
         "start-up-file-allowed",
         "wheel-with-a-start-up-file",
     ),
@@ -186,6 +187,7 @@ CASES: Mapping[str, Sequence[str]] = {
         "smoke-differs-now-and-then",
         "smoke-fails-now-and-then",
         "order-of-lines",
+        "end-of-the-last-line",
         "threads-that-print-in-any-order",
         "threads-in-another-order-once",
         "digest-that-is-steady",

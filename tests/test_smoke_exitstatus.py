@@ -20,8 +20,8 @@ from minreq.smoke import exitstatus
         (-signal.SIGPIPE, "its process died: it wrote into a closed pipe (SIGPIPE)"),
         (-signal.SIGHUP, "its process died: a signal ended it (SIGHUP)"),
         (-250, "its process died: a signal ended it (number 250)"),
-        (0, "its process died: it left with status 0 before the end, as os._exit does"),
-        (3, "its process died: it left with status 3 before the end, as os._exit does"),
+        (0, "its process died: it left with status 0 before the end, as os._exit and os.exec do"),
+        (3, "its process died: it left with status 3 before the end, as os._exit and os.exec do"),
         (70, "its process died: its connection to minreq was closed, as by code that closes every descriptor"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from minreq.errors.branches import BaselineFailure, NegativeAnswer
 
 
@@ -31,18 +33,24 @@ class ModuleNotDeclared(BaselineFailure):
 
     reason = "module"
 
-    def __init__(self, module: str, importer: str, stage: str, extra: str | None = None) -> None:
-        super().__init__(module, importer, stage, extra)
+    def __init__(
+        self, module: str, importer: str, stage: str, extra: str | None = None, start_up: Sequence[str] = ()
+    ) -> None:
+        super().__init__(module, importer, stage, extra, start_up)
         self.module, self.importer, self.stage = module, importer, stage
         #: An extra of a declared distribution that has the module: ``shared[fast]``.
         self.extra = extra
+        #: The distributions with start-up files that may not run; such a file may put a folder on the path.
+        self.start_up = tuple(start_up)
 
     def __str__(self) -> str:
-        remedy = (
-            f"{self.extra} has it: add --with '{self.extra}'"
-            if self.extra
-            else "add the project that has it with --with PROJECT"
-        )
+        if self.extra:
+            remedy = f"{self.extra} has it: add --with '{self.extra}'"
+        else:
+            remedy = "add the project that has it with --with PROJECT"
+            if self.start_up:
+                options = " ".join(f"--allow-pth {name}" for name in self.start_up)
+                remedy += f", or let the start-up files of declared ones run: {options}"
         problem = f"{self.importer} imports {self.module} (in {self.stage}), and no declared dependency has this module"
         return f"{problem}; {remedy}"
 

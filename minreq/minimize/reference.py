@@ -344,7 +344,8 @@ def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, 
     for module in undeclared_modules(failure, closure):
         place = failure.importers.get(module)
         importer = f"{path_map.make_portable(place.file)}:{place.line}" if place else "the smoke"
-        return ModuleNotDeclared(module, importer, stage, closure.extra_with(module))
+        start_up = closure.find_idle_start_up()
+        return ModuleNotDeclared(module, importer, stage, closure.extra_with(module), start_up)
     if failure.ended_by == "timeout":
         return SmokeTimedOut(stage, setup.stage_timeout)
     hint = explain_absent_file(setup.plan, failure) or explain_read_only_file(failure) or explain_hidden_file(failure)

@@ -133,7 +133,7 @@ class _Search:
             except UntraceableError as error:
                 traces.append(error.trace)
                 self.reporter.note(
-                    f"{error.stage} passes in an environment with the whole closure and fails in a trace "
+                    f"{error.stage} passes in an environment with the whole closure, and fails or differs in a trace "
                     f"({error.why}). minreq now leaves out one distribution at a time; this is slow"
                 )
                 groups = self._groups_without({error.stage, *error.trace.failed_stages}, groups)

@@ -41,7 +41,7 @@ def describe_exit(status: int | None) -> str:
         return f"its process died: {_SIGNALS.get(-status) or f'a signal ended it ({_signal_name(-status)})'}"
     if status == _NO_PARENT:
         return "its process died: its connection to minreq was closed, as by code that closes every descriptor"
-    return f"its process died: it left with status {status} before the end, as os._exit does"
+    return f"its process died: it left with status {status} before the end, as os._exit and os.exec do"
 
 
 def _signal_name(number: int) -> str:

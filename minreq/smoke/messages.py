@@ -21,6 +21,8 @@ _MAX_FRAMES = 1000
 _MAX_INTEGER = 1 << 53
 #: What a worker records: lines, and the texts that appeared on stderr for them.
 _RECORD_KEYS = ("logs", "warnings", "exits", "shown")
+#: After a last line that does not end.
+_UNENDED = " (no end of line)"
 
 
 def read_question(message: Mapping[str, Any]) -> Question:
@@ -83,7 +85,7 @@ def read_result(
     behaviour = StageBehaviour(
         stage=stage,
         status=make_portable(read_text(message, "status")),
-        output=tuple(make_portable(read_text(message, "output")).splitlines()),
+        output=split_output(make_portable(read_text(message, "output"))),
         errors=tuple(make_portable(_without_shown(read_text(message, "errors"), records)).splitlines()),
         warnings=lines("warnings"),
         logs=lines("logs"),
@@ -113,6 +115,14 @@ def _check_printed(message: Mapping[str, Any], records: Sequence[WorkerRecord]) 
         raise MessageRefused(f"printed or logged more than {MAX_PRINTED >> 20} MiB in one stage")
     if lines > MAX_LINES:
         raise MessageRefused(f"printed or logged more than {MAX_LINES:,} lines in one stage")
+
+
+def split_output(text: str) -> tuple[str, ...]:
+    """Return the lines of what a stage prints; a last line without an end says so, as a person would see it."""
+    lines = text.splitlines()
+    if lines and lines[-1] == text.splitlines(keepends=True)[-1]:
+        lines[-1] += _UNENDED
+    return tuple(lines)
 
 
 def read_record(message: Mapping[str, Any]) -> WorkerRecord:

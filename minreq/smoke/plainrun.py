@@ -11,6 +11,7 @@ from typing import IO
 
 from minreq.model import Behaviour, Script, StageBehaviour
 from minreq.smoke.environment import Installed
+from minreq.smoke.messages import split_output
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.start import Access, start_isolated
@@ -62,12 +63,13 @@ def _run_script(setup: RunSetup, name: str, folder: RunFolder, script: Script, s
             stderr=errors,
         )
         status = _wait(child, setup.stage_timeout)
-        printed, complaints = (path_map.make_output_portable(_read(file)).splitlines() for file in (output, errors))
+        printed, shown = (path_map.make_output_portable(_read(file)) for file in (output, errors))
+        complaints = tuple(shown.splitlines())
     if status is None:
         text = f"did not end within {setup.stage_timeout:g} seconds"
     else:
         text = next((line for line in reversed(complaints) if line), f"exit {status}") if status else "passed"
-    return StageBehaviour(stage=script.stage, status=text, output=tuple(printed), errors=tuple(complaints))
+    return StageBehaviour(stage=script.stage, status=text, output=split_output(printed), errors=complaints)
 
 
 @contextmanager

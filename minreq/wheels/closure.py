@@ -18,6 +18,7 @@ from minreq.errors import HostileWheel, IndexFailure, ResolutionFailure
 from minreq.model import Candidate, Member, Metadata, Resolution, Wheel
 from minreq.model.parsing import parse_requirement
 from minreq.wheels.importmap import ImportMap, Modules, import_map, modules
+from minreq.wheels.rules import installed_path, is_start_up_file
 
 #: How many wheels are read at the same time.
 _MAX_THREADS = 16
@@ -113,6 +114,16 @@ class Closure:
         """Return the folder of all that *name* installs, and whether its start-up files may run."""
         wheel = self.candidate(name).wheel
         return self._store.unpack_tree(wheel), self._store.allows_start_up(wheel)
+
+    def find_idle_start_up(self) -> tuple[NormalizedName, ...]:
+        """Return the distributions with start-up files that may not run, sorted."""
+        found = (
+            name
+            for name, pin in self.resolution.pins.items()
+            if not self._store.allows_start_up(pin.wheel)
+            and any(_is_start_up(member.path) for member in self._index.members(pin.wheel))
+        )
+        return tuple(sorted(found))
 
     def installed_bytes(self, name: NormalizedName) -> int:
         """Return the bytes that *name* installs."""
@@ -255,6 +266,11 @@ class Closure:
             self._source_bytes[wheel] = sum(member.size for member in members if member.path.endswith(".py"))
             self._modules_of[wheel] = modules(members)
         return self._modules_of[wheel]
+
+
+def _is_start_up(path: str) -> bool:
+    place = installed_path(path)
+    return "/" not in place and is_start_up_file(place)
 
 
 def _requirements_of_extra(metadata: Metadata, extra: str) -> frozenset[NormalizedName]:
