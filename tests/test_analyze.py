@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -12,6 +14,11 @@ from typing import Any
 
 import pytest
 from commanding import Done, Project, project
+
+from minreq.analyze.containers import open_container
+from minreq.analyze.inventory import take_inventory
+from minreq.errors import TreeUnreadable
+from minreq.system import temporary
 
 SCENARIO = """
 explanation = "`app` needs `needed`; `extra` is required and never asked for, and brings `deep`."
@@ -205,3 +212,30 @@ def test_debug_symbols_are_counted_apart(made: Project, tmp_path: Path) -> None:
     assert "debug symbols" not in after
     # Alignment and the table of sections differ by a little.
     assert abs(before["shared objects"] - after["shared objects"]) < 4096
+
+
+def test_large_and_hostile_files_take_little_memory_and_time(tmp_path: Path) -> None:
+    """Of a shared object the headers are read, which may never end; metadata has a limit; no depth takes its cube."""
+    header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 0, 64, 0, 64, 0, 0, 0, 0, 0)
+    section = struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 1 << 50, 0, 0, 0, 0)
+    for name in ("endless.so", "large.so"):
+        (tmp_path / name).write_bytes(header + section)
+    os.truncate(tmp_path / "large.so", 1 << 40)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+    os.close(folder)
+    with open_container(tmp_path) as container:
+        entries = take_inventory(container).entries
+    assert [entry.path.rpartition("/")[2] for entry in entries] == ["file", "endless.so", "large.so"]
+    temporary.remove(tmp_path / "d")
+    metadata = tmp_path / "a-1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.touch()
+    os.truncate(metadata, 1 << 40)
+    with open_container(tmp_path) as container, pytest.raises(TreeUnreadable, match="more than any metadata"):
+        take_inventory(container)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 from minreq.errors import TreeUnreadable
 from minreq.system import regularfile, zipfiles
+
+#: Bytes of a file of metadata, as for wheels, and of what is unpacked in memory.
+_MAX_METADATA = 64 << 20
 
 
 class Container(Protocol):
@@ -22,7 +27,10 @@ class Container(Protocol):
         """The unpacked bytes of each file, sorted by path. Links do not count as files."""
 
     def read(self, path: str) -> bytes:
-        """Return the contents of a file; raises `TreeUnreadable`."""
+        """Return the contents of a file of metadata; raises `TreeUnreadable`, also for one that is too large."""
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Open a file, of any size, to read and to seek; raises `TreeUnreadable`."""
 
 
 @contextmanager
@@ -56,19 +64,28 @@ class Folder:
         for parent, folders, names in os.walk(self._folder, onerror=self._raise_unreadable):
             # Links are not followed: their target is counted in its own place, or is not part of the tree.
             folders[:] = [each for each in folders if not os.path.islink(os.path.join(parent, each))]  # noqa: PTH114, PTH118 - Some ten thousand files.
-            inside = Path(parent).relative_to(self._folder)
+            # Not by `Path.relative_to`, which takes the cube of the depth.
+            inside = parent[len(str(self._folder)) :].lstrip("/")
             for name in names:
                 status = os.lstat(os.path.join(parent, name))  # noqa: PTH118 - As above.
                 if stat.S_ISREG(status.st_mode):
-                    yield (inside / name).as_posix(), status.st_size
+                    yield f"{inside}/{name}" if inside else name, status.st_size
 
     def _raise_unreadable(self, error: OSError) -> None:
         raise TreeUnreadable(self._folder, error.strerror or str(error)) from error
 
     def read(self, path: str) -> bytes:
         """Return the contents of a file; raises `TreeUnreadable`."""
+        _check_size(self._folder / path, self.sizes[path])
+        with self.open(path) as stream:
+            return stream.read(_MAX_METADATA)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        """Open a file; raises `TreeUnreadable`."""
         try:
-            return regularfile.read_whole(self._folder / path)
+            with regularfile.open_stream(self._folder / path) as stream:
+                yield stream
         except OSError as error:
             raise TreeUnreadable(self._folder / path, error.strerror or str(error)) from error
 
@@ -87,7 +104,22 @@ class Zip:
 
     def read(self, path: str) -> bytes:
         """Return the contents of a file; raises `TreeUnreadable`."""
+        _check_size(self._path / path, self.sizes[path])
+        with self.open(path) as stream:
+            return stream.read(_MAX_METADATA)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        """Unpack a file, a large one on disk, and open it; raises `TreeUnreadable`."""
         try:
-            return self._archive.read(path)
+            with self._archive.open(path) as packed, tempfile.SpooledTemporaryFile(_MAX_METADATA) as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+                unpacked.seek(0)
+                yield cast("BinaryIO", unpacked)
         except zipfiles.READ_ERRORS as error:
             raise TreeUnreadable(self._path, f"{path}: {error}") from error
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > _MAX_METADATA:
+        raise TreeUnreadable(path, f"it has {size:,} bytes, more than any metadata")

@@ -79,7 +79,10 @@ def take_inventory(container: Container) -> Inventory:
     entries = []
     for path, size in sizes.items():
         kind = kind_of(path)
-        symbols = symbol_bytes(container.read(path)) if is_shared_object(path.rpartition("/")[2]) else 0
+        symbols = 0
+        if is_shared_object(path.rpartition("/")[2]):
+            with container.open(path) as stream:
+                symbols = symbol_bytes(stream)
         owner = owners.get(path) or _owner_of_compiled(path, owners) or _owner_by_place(path, libraries)
         entries.append(FileEntry(path=path, size=size, kind=kind, owner=owner, symbols=min(symbols, size)))
     return Inventory(entries=tuple(entries), distributions=distributions)
