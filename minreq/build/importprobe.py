@@ -1,8 +1,8 @@
 """Runs in the interpreter of a build: imports modules of a tree, in processes of their own, and records what happens.
 
 The standard library alone. The first argument is a file with a JSON object: the folders to import from, the packages,
-each with lists of modules, and the most seconds of one module. The second argument is the file of the results: one JSON
-object in a line for each module.
+each with lists of modules, and the most seconds of one module. A package may have no name: then nothing is imported
+first. The second argument is the file of the results: one JSON object in a line for each module.
 
 For each package a process imports the package. For each list it forks one that imports the modules of the list. A
 process that ends or hangs is recorded at its module, and another one goes on behind it.
@@ -18,7 +18,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ def main() -> None:
 def _import_lists(package: dict[str, Any], results: int, seconds: float) -> None:
     """Import *package* in this process, if that does not end it, and its lists in processes of their own."""
     name = package["name"]
-    if not _run_forked(lambda: importlib.import_module(name), seconds):
+    if name and not _run_forked(lambda: importlib.import_module(name), seconds):
         _try_import(name)
     for modules in package["lists"]:
         rest = modules
@@ -54,7 +54,7 @@ def _import_lists(package: dict[str, Any], results: int, seconds: float) -> None
 def _import_list(modules: Sequence[str], results: int, seconds: float) -> int:
     """Import *modules* one after the other in one process; return how many of them have a result."""
     receiver, sender = os.pipe()
-    process = _fork(lambda: _record_all(modules, sender, seconds))
+    process = _fork(lambda: _record_all(modules, sender))
     os.close(sender)
     content, done = b"", 0
     problem = "the process ended"
@@ -77,7 +77,7 @@ def _import_list(modules: Sequence[str], results: int, seconds: float) -> int:
     return len(lines)
 
 
-def _record_all(modules: Sequence[str], sender: int, seconds: float) -> None:
+def _record_all(modules: Sequence[str], sender: int) -> None:
     for module in modules:
         record = {"module": module, "outcome": _try_import(module)}
         found = sys.modules.get(module)
@@ -86,7 +86,6 @@ def _record_all(modules: Sequence[str], sender: int, seconds: float) -> None:
             record["names"] = _digest(json.dumps(names).encode())
             # A module such as six has an empty path, and the resources of the folder that it is in.
             if [*getattr(found, "__path__", ())]:
-                signal.alarm(int(seconds))
                 record["data"] = _digest_data(module)
         os.write(sender, json.dumps(record).encode() + b"\n")
 
@@ -100,8 +99,17 @@ def _try_import(module: str) -> str:
 
 
 def _digest_data(module: str) -> str:
-    """Return a digest of the data files in the package *module*, read through ``importlib.resources``."""
-    found: list[tuple[str, str]] = []
+    """Return a digest of the data files in the package *module*, read through ``importlib.resources``.
+
+    Where that fails, return the type of the exception.
+    """
+    try:
+        return _digest(json.dumps(sorted(_read_data(module))).encode())
+    except Exception as error:  # noqa: BLE001 - Any exception is a result.
+        return type(error).__name__
+
+
+def _read_data(module: str) -> Iterator[tuple[str, str]]:
     waiting = [("", importlib.resources.files(module))]
     while waiting:
         place, folder = waiting.pop()
@@ -112,8 +120,7 @@ def _digest_data(module: str) -> str:
             if entry.is_dir():
                 waiting += [] if name == "__pycache__" else [(f"{place}{name}/", entry)]
             elif not name.endswith(_CODE):
-                found.append((place + name, _digest(entry.read_bytes())))
-    return _digest(json.dumps(sorted(found)).encode())
+                yield place + name, _digest(entry.read_bytes())
 
 
 def _digest(content: bytes) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,7 +20,7 @@ from minreq.system import temporary
 #: The modules of one process: an import of a module starts with what those before it have loaded.
 _LIST = 100
 #: The most seconds of one module.
-_SECONDS = 60
+_SECONDS = 120
 #: The most seconds of one worker: far more than it takes.
 _TIMEOUT = 3600
 _IMPORTED = "imported"
@@ -49,12 +51,12 @@ class ModuleProver:
     def find_differences(self, modules: Collection[str]) -> Iterator[str]:
         """Yield a sentence for each module that imports differently; it has to do so alone, too."""
         whole, cold = (self._import_all(tree, _split(modules)) for tree in (self.whole, self.cold))
-        suspects = sorted(module for module in modules if whole.get(module) != cold.get(module))
+        suspects = sorted(module for module in modules if _differs(whole.get(module), cold.get(module)))
         if suspects:
-            alone = [(module, [[module]]) for module in suspects]
+            alone = [("", [[module]]) for module in suspects]
             whole, cold = (self._import_all(tree, alone) for tree in (self.whole, self.cold))
         for module in suspects:
-            if whole.get(module) != cold.get(module):
+            if _differs(whole.get(module), cold.get(module)):
                 yield _describe(module, whole.get(module), cold.get(module))
 
     def _import_all(
@@ -75,7 +77,7 @@ class ModuleProver:
             (own / "task").write_text(json.dumps(task), "utf-8")
             process = start_isolated(
                 self.setup.isolation,
-                [str(self.setup.executable), "-S", "-s", "-c", _script(), str(own / "task"), str(own / "results")],
+                [str(self.setup.executable), "-S", "-s", "-c", read_script(), str(own / "task"), str(own / "results")],
                 Access(writable=own, readable=folders),
                 environment={
                     "HOME": str(own),
@@ -87,11 +89,11 @@ class ModuleProver:
                 },
                 folder=own,
             )
-            try:
+            # What has no result after that time counts as a difference.
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(_TIMEOUT)
-            finally:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
             return _read_results(own / "results")
 
 
@@ -122,9 +124,14 @@ def _read_results(file: Path) -> Mapping[str, ImportResult]:
     return found
 
 
+def _differs(whole: ImportResult | None, cold: ImportResult | None) -> bool:
+    """Whether the results differ. No result is one that differs: then something is wrong with the comparison."""
+    return whole is None or whole != cold
+
+
 def _describe(module: str, whole: ImportResult | None, cold: ImportResult | None) -> str:
     if whole is None or cold is None:
-        return f"{module}: the import was not tried on both trees"
+        return f"{module}: its import could not be compared"
     if whole.outcome != cold.outcome:
         return f"{module}: {_outcome(whole)} from the whole lock, {_outcome(cold)} from the cold tree"
     what = "public names" if whole.names != cold.names else "data files"
@@ -135,5 +142,6 @@ def _outcome(result: ImportResult) -> str:
     return _IMPORTED if result.outcome == _IMPORTED else f"fails ({result.outcome})"
 
 
-def _script() -> str:
+def read_script() -> str:
+    """Return the source of the script that imports modules."""
     return resources.files("minreq.build").joinpath("importprobe.py").read_text("utf-8")

@@ -1,0 +1,114 @@
+"""The comparison of the imports from two trees, on folders of a few files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from minreq.build import moduleproof
+from minreq.build.moduleproof import ImportResult, ModuleProver
+
+FILES = {
+    "p/__init__.py": "import os\nname = 1",
+    "p/data.txt": "data",
+    "p/ends.py": "import os; os._exit(3)",
+    "p/fails.py": "raise KeyError",
+    "p/hangs.py": "import time; time.sleep(100)",
+    "p/leaves.py": "raise SystemExit",
+    "p/other.py": "import p",
+    "p/sub/__init__.py": "",
+}
+MODULES = ["p", "p.ends", "p.fails", "p.hangs", "p.leaves", "p.nothing", "p.other", "p.sub"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for path, text in FILES.items():
+        tmp_path.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+        tmp_path.joinpath(path).write_text(text)
+    return tmp_path
+
+
+def probe(folder: Path) -> dict[str, dict[str, Any]]:
+    packages = [{"name": "p", "lists": [MODULES]}, {"name": "", "lists": [["json"]]}]
+    (folder / "task").write_text(json.dumps({"folders": [str(folder)], "packages": packages, "seconds": 1}))
+    command = [
+        sys.executable,
+        "-S",
+        "-B",
+        "-c",
+        moduleproof.read_script(),
+        str(folder / "task"),
+        str(folder / "results"),
+    ]
+    subprocess.run(command, check=True)
+    records = map(json.loads, (folder / "results").read_text().splitlines())
+    return {record["module"]: record for record in records}
+
+
+def test_each_module_has_a_result(folder: Path) -> None:
+    """One that ends or hangs does not keep the others from being imported."""
+    found = probe(folder)
+    assert {module: record["outcome"] for module, record in found.items()} == {
+        "json": "imported",
+        "p": "imported",
+        "p.ends": "the process ended",
+        "p.fails": "KeyError",
+        "p.hangs": "no end after 1 seconds",
+        "p.leaves": "SystemExit",
+        "p.nothing": "ModuleNotFoundError",
+        "p.other": "imported",
+        "p.sub": "imported",
+    }
+    assert found["p"]["data"] != found["p.sub"]["data"]
+
+
+def test_public_names_and_data_make_a_difference(folder: Path) -> None:
+    before = probe(folder)["p"]
+    folder.joinpath("results").unlink()
+    folder.joinpath("p/__init__.py").write_text("import os\n_name = 1")
+    folder.joinpath("p/data.txt").write_text("other")
+    after = probe(folder)["p"]
+    assert before["names"] != after["names"]
+    assert before["data"] != after["data"]
+
+
+def imported(names: str = "") -> ImportResult:
+    return ImportResult(outcome="imported", names=names)
+
+
+@pytest.mark.parametrize(
+    ("whole", "cold", "sentence"),
+    [
+        (imported(), imported(), None),
+        (
+            imported(),
+            ImportResult(outcome="OSError"),
+            "m: imported from the whole lock, fails (OSError) from the cold tree",
+        ),
+        (imported("a"), imported("b"), "m: its public names differ between the whole lock and the cold tree"),
+        (None, None, "m: its import could not be compared"),
+        (imported(), None, "m: its import could not be compared"),
+    ],
+)
+def test_no_result_is_a_difference(
+    monkeypatch: pytest.MonkeyPatch, whole: ImportResult | None, cold: ImportResult | None, sentence: str | None
+) -> None:
+    results = {Path("whole"): whole, Path("cold"): cold}
+
+    def import_all(
+        _prover: ModuleProver, tree: Path, _packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
+    ) -> Mapping[str, ImportResult]:
+        return {} if (result := results[tree]) is None else {"m": result}
+
+    monkeypatch.setattr(ModuleProver, "_import_all", import_all)
+    setup: Any = SimpleNamespace()
+    prover = ModuleProver(setup=setup, whole=Path("whole"), cold=Path("cold"), provided=(), jobs=1)
+    assert [*prover.find_differences(["m"])] == ([] if sentence is None else [sentence])
