@@ -67,8 +67,13 @@ def _forecast(lock: Lock, trees: Mapping[NormalizedName, Path], *, has_bytecode:
     selection = select_files(files, LEVEL, opened=loaded, entry_points={*entry_point_modules(texts)})
     size = sum(file.size for file in selection.kept) - sum(_row(each.file.path) for each in selection.removed)
     if find_strip_program() is not None:
-        size -= sum(symbol_bytes(file.source.read_bytes()) for file in selection.kept if is_shared_object(file.path))
+        size -= sum(_symbol_bytes(file.source) for file in selection.kept if is_shared_object(file.path))
     return size + (sum(_compiled(lock, trees, selection)) if has_bytecode else 0)
+
+
+def _symbol_bytes(file: Path) -> int:
+    with file.open("rb") as stream:
+        return symbol_bytes(stream)
 
 
 def _compiled(lock: Lock, trees: Mapping[NormalizedName, Path], selection: FileSelection) -> Iterator[int]:
