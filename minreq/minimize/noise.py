@@ -78,7 +78,7 @@ def _find_changed_words(deviation: Deviation, noise: Iterable[Deviation]) -> Dev
     # The lines with most of such words first: a line that varies as a whole may be any of the others.
     for line in sorted(deviation.first.splitlines(), key=lambda each: (-steady[each].total(), each)):
         fitting = [each for each in seen if steady[line] <= Counter(split_words(each))]
-        likest = _find_likest(line, fitting or seen)
+        likest = _find_most_similar(line, fitting or seen)
         if not fitting:
             lost = steady[line] - Counter(split_words(likest))
             changed += [" ".join(word for word in split_words(line) if word in lost)]
@@ -92,13 +92,13 @@ def _pair_lines(first: Iterable[str], second: Sequence[str]) -> dict[str, str]:
     """Return for each line of *first* the line of *second* that is most like it, each once; "" where none is left."""
     left, found = list(second), {}
     for line in first:
-        found[line] = _find_likest(line, left)
+        found[line] = _find_most_similar(line, left)
         if left:
             left.remove(found[line])
     return found
 
 
-def _find_likest(line: str, others: Sequence[str]) -> str:
+def _find_most_similar(line: str, others: Sequence[str]) -> str:
     """Return the first of *others* that has most words in common with *line*; "" without others."""
     words = Counter(split_words(line))
     return max(others, key=lambda each: (words & Counter(split_words(each))).total(), default="")

@@ -82,7 +82,7 @@ class Reference:
         self._repetition = GroupRuns(plan=plan, start=self._start_repetition)
         self._with_fast_clock = GroupRuns(plan=plan, start=partial(self._start_repetition, fast_clock=True))
         #: Numbers that are others where clocks go faster.
-        self._moved: set[Deviation] = set()
+        self._clock_readings: set[Deviation] = set()
         self._run = pool.submit(self._observe)
 
     @property
@@ -117,11 +117,11 @@ class Reference:
 
     def known_noise(self) -> tuple[Deviation, ...]:
         """Return the noise of the groups that ran again so far."""
-        return (*self._compare_all(self._repetition), *self._moved)
+        return (*self._compare_all(self._repetition), *self._clock_readings)
 
     def drop_trace_deviations(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
         """Return those of *found*, in the behaviour of a trace, that the control does not explain."""
-        found = self._drop_moved(tuple(found))
+        found = self._drop_clock_readings(tuple(found))
         return subtract_noise(found, self.find_trace_deviations(found)) if found else ()
 
     def drop_noise(self, found: Iterable[Deviation]) -> tuple[Deviation, ...]:
@@ -130,7 +130,7 @@ class Reference:
         if not found:
             return ()
         self._repetition.require(found)
-        found = self._drop_moved(subtract_noise(found, self._compare_all(self._repetition), by_word=True))
+        found = self._drop_clock_readings(subtract_noise(found, self._compare_all(self._repetition), by_word=True))
         while varying := [each for each in found if concerns_varying_lines(each.what)]:
             few = [each for each in varying if self._repetition.count(each) < _VARYING_REPETITIONS]
             if not few:
@@ -140,7 +140,7 @@ class Reference:
             found = subtract_noise(found, self._compare_all(self._repetition), by_word=True)
         return found
 
-    def _drop_moved(self, found: tuple[Deviation, ...]) -> tuple[Deviation, ...]:
+    def _drop_clock_readings(self, found: tuple[Deviation, ...]) -> tuple[Deviation, ...]:
         """Return *found* without the lines in which numbers are others where the clocks go faster."""
         parts = [(each, *split_numbers(each)) for each in found]
         numbers = [part for _, part, _ in parts if part is not None]
@@ -150,7 +150,7 @@ class Reference:
         self._with_fast_clock.require_later(numbers)
         noise = tuple(each for behaviour in self.with_fast_clock for each in self.compare(behaviour))
         moved = {each for each in numbers if not subtract_noise([each], noise)}
-        self._moved |= moved
+        self._clock_readings |= moved
         return tuple(left for each, part, rest in parts if (left := rest if part in moved else each) is not None)
 
     def _compare_all(self, runs: GroupRuns) -> tuple[Deviation, ...]:
@@ -164,7 +164,7 @@ class Reference:
 
         What the control does differently, too, is left out once the control has run.
         """
-        found = self._drop_moved(self.compare(behaviour))
+        found = self._drop_clock_readings(self.compare(behaviour))
         return _without_accepted(self.drop_trace_deviations(found) if self._control else found, accepted)
 
     def compare_environment(self, behaviour: Behaviour, accepted: Collection[Difference] = ()) -> tuple[Deviation, ...]:
@@ -344,7 +344,7 @@ def _explain_failure(failure: StageResult, closure: Closure, path_map: PathMap, 
     for module in undeclared_modules(failure, closure):
         place = failure.importers.get(module)
         importer = f"{path_map.make_portable(place.file)}:{place.line}" if place else "the smoke"
-        start_up = closure.find_idle_start_up()
+        start_up = closure.find_refused_start_up()
         return ModuleNotDeclared(module, importer, stage, closure.extra_with(module), start_up)
     if failure.ended_by == "timeout":
         return SmokeTimedOut(stage, setup.stage_timeout)

@@ -115,7 +115,7 @@ class Closure:
         wheel = self.candidate(name).wheel
         return self._store.unpack_tree(wheel), self._store.allows_start_up(wheel)
 
-    def find_idle_start_up(self) -> tuple[NormalizedName, ...]:
+    def find_refused_start_up(self) -> tuple[NormalizedName, ...]:
         """Return the distributions with start-up files that may not run, sorted."""
         found = (
             name
