@@ -453,11 +453,16 @@ def test_an_interruption_at_the_worst_moment_keeps_the_previous_build(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
+    contents = {"minreq-build.json": (hashlib.sha256(b"new").hexdigest(), False)}
     nothing = WrittenFiles(
         stripped={}, placeholders={}, service_placeholders={}, compiled={}, source_of={}, replaced_sources={}
     )
     tree = BuiltTree(
-        folder=tmp_path / "tree", selection=FileSelection(kept=(), removed=()), written=nothing, savings=(), contents={}
+        folder=tmp_path / "tree",
+        selection=FileSelection(kept=(), removed=()),
+        written=nothing,
+        savings=(),
+        contents=contents,
     )
     with pytest.raises(KeyboardInterrupt):
         output.write(BuildSettings(output=place, cache_dir=tmp_path), tree, None)

@@ -102,8 +102,6 @@ def _build(
         target_tree = write(tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
     layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
     check_budget(task, target_tree, layer_plan)
-    for each in {host_tree.folder: host_tree, target_tree.folder: target_tree}.values():
-        each.check_unchanged()
 
     reporter.began(Step.WRITE, str(settings.output))
     layers = output.write(settings, target_tree, layer_plan)

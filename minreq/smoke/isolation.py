@@ -111,22 +111,24 @@ class Isolation:
                 f"programs that it starts can reach the network and Unix sockets: {self.fallback_reason}"
             )
         return (
-            "only hooks of Python isolate the smoke, and compiled code and other programs that it starts can bypass "
-            f"them: these reach your files, your other programs and the network: {self.fallback_reason}"
+            "only hooks of Python isolate the smoke, and compiled code, other programs that it starts, and Python code "
+            "that intends to can bypass them: these reach your files, your other programs and the network: "
+            f"{self.fallback_reason}"
         )
 
     @property
     def open_ends(self) -> tuple[str, ...]:
         """What the isolation does not close, for ``minreq doctor``."""
-        ends = ["the memory of all processes together"]
+        ends = ["the memory of all processes together, and what they share"]
         if not self.filters_calls:
             ends.append("nested namespaces, the keyring of the session, AF_VSOCK, typing on a terminal")
         if not self.kernel:
             ends.append("servers on loopback, command lines of other processes, their shared memory")
-            native = ["the network", "Unix sockets", "permissions of your files"]
+            native = ["the network", "Unix sockets", "permissions of your files", "limits of your processes"]
             native += ["signals to your processes"] if self.landlock < _SCOPES_SINCE else []
             native += [] if self.landlock else ["your files", "your terminal", "your processes"]
-            ends.append(f"for compiled code and other programs: {', '.join(native)}")
+            who = "compiled code" if self.landlock else "compiled code, Python code that intends to,"
+            ends.append(f"for {who} and other programs: {', '.join(native)}")
         return tuple(ends)
 
     def wrap_emulator_command(self, command: Sequence[str]) -> list[str]:

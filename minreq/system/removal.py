@@ -71,7 +71,7 @@ def _is_folder(name: str, folder: int) -> bool:
 
 def _allow(name: str, folder: int) -> None:
     """Let this user enter and change the folder *name*."""
-    descriptor = os.open(name, os.O_PATH | _FOLDER, dir_fd=folder)
+    descriptor = os.open(name, getattr(os, "O_PATH", 0) | _FOLDER, dir_fd=folder)
     try:
         os.chmod(f"/proc/self/fd/{descriptor}", stat.S_IRWXU)  # noqa: PTH101 - No link is followed.
     finally:
