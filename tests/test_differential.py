@@ -132,7 +132,7 @@ def ask_pip(pip: Pip, case: Case, url: str, folder: Path, other: Platform | None
     if isinstance(installed, str):
         return Result(error=installed)
     urls = {each["metadata"]["name"]: each["download_info"]["url"] for each in installed}
-    files = {canonicalize_name(name): unquote(url.rpartition("/")[2]) for name, url in urls.items()}
+    files: dict[str, str] = {canonicalize_name(name): unquote(url.rpartition("/")[2]) for name, url in urls.items()}
     if changed := case.changed_files & {*files.values()}:
         # A dry run downloads no file whose metadata the index has; an install does.
         return Result(error=f"{HASHES_DIFFER}: {changed}")
