@@ -61,6 +61,8 @@ def test_an_index_that_cannot_be_read(copy: ColdTree) -> None:
 
 
 EXTENSION = "import app.native; print(app.native.first, len((app.HERE / 'table.txt').read_text()))"
+#: A file in memory gets the descriptor of the one before it.
+EXTENSIONS = f"import app.second\n{EXTENSION}\nprint(app.second.__name__, app.second.__file__[-3:])"
 
 
 def test_nothing_can_be_written(cold_tree: ColdTree, tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_nothing_can_be_written(cold_tree: ColdTree, tmp_path: Path) -> None:
     shared.chmod(0o777)
     tmp_path.joinpath("file").touch()
     for name in ("none", "file", "shared"):
-        assert cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path / name)) == "1 31000\n"
+        assert cold_tree.output(EXTENSIONS, MINREQ_COLD_DIR=str(tmp_path / name)) == "1 31000\napp.second .so\n"
     assert [*shared.iterdir()] == []
 
 
