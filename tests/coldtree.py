@@ -37,6 +37,12 @@ static PyModuleDef_Slot slots[] = {{ {{Py_mod_exec, fill}}, {{0, NULL}} }};
 static struct PyModuleDef definition = {{ PyModuleDef_HEAD_INIT, "native", NULL, 0, NULL, slots, NULL, NULL, NULL }};
 PyMODINIT_FUNC PyInit_native(void) {{ return PyModuleDef_Init(&definition); }}
 """
+"app/second" = """
+#include <Python.h>
+static const char text[200000] = {{2}};
+static struct PyModuleDef definition = {{ PyModuleDef_HEAD_INIT, "second", text, -1, NULL, NULL, NULL, NULL, NULL }};
+PyMODINIT_FUNC PyInit_second(void) {{ return PyModule_Create(&definition); }}
+"""
 [wheels.app."1.0".files]
 "app/__init__.py" = """
 'The application.'

@@ -10,30 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from coldtree import SCENARIO, ColdTree, build_trees
-from commanding import Project, project
+from coldtree import ColdTree
 
 DAMAGED = "is a cold file of this tree, and its archive {} is damaged, missing or of another build; "
 
 
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = project(SCENARIO, tmp_path_factory.mktemp("faults"))
-    made.make_lock()
-    return made
-
-
-@pytest.fixture(scope="module")
-def tree(locked: Project) -> ColdTree:
-    """Not to be changed."""
-    return build_trees(locked)
-
-
 @pytest.fixture
-def copy(tree: ColdTree, tmp_path: Path) -> ColdTree:
+def copy(cold_tree: ColdTree, tmp_path: Path) -> ColdTree:
     """To be damaged."""
-    shutil.copytree(tree.folder, tmp_path / "copy")
-    return replace(tree, folder=tmp_path / "copy")
+    shutil.copytree(cold_tree.folder, tmp_path / "copy")
+    return replace(cold_tree, folder=tmp_path / "copy")
 
 
 def cut(archive: Path) -> None:
@@ -75,41 +61,43 @@ def test_an_index_that_cannot_be_read(copy: ColdTree) -> None:
 
 
 EXTENSION = "import app.native; print(app.native.first, len((app.HERE / 'table.txt').read_text()))"
+#: A file in memory gets the descriptor of the one before it.
+EXTENSIONS = f"import app.second\n{EXTENSION}\nprint(app.second.__name__, app.second.__file__[-3:])"
 
 
-def test_nothing_can_be_written(tree: ColdTree, tmp_path: Path) -> None:
+def test_nothing_can_be_written(cold_tree: ColdTree, tmp_path: Path) -> None:
     """Then files are in memory. A file in the place of the folder, no folder, a folder that others can write to."""
     shared = tmp_path / "shared" / f"minreq-cold-{os.geteuid()}"
     shared.mkdir(parents=True)
     shared.chmod(0o777)
     tmp_path.joinpath("file").touch()
     for name in ("none", "file", "shared"):
-        assert tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path / name)) == "1 31000\n"
+        assert cold_tree.output(EXTENSIONS, MINREQ_COLD_DIR=str(tmp_path / name)) == "1 31000\napp.second .so\n"
     assert [*shared.iterdir()] == []
 
 
-def test_nothing_can_be_written_and_there_is_no_memory_file(tree: ColdTree, tmp_path: Path) -> None:
-    done = tree.run(f"import os\ndel os.memfd_create\n{EXTENSION}", MINREQ_COLD_DIR=str(tmp_path / "none"))
+def test_nothing_can_be_written_and_there_is_no_memory_file(cold_tree: ColdTree, tmp_path: Path) -> None:
+    done = cold_tree.run(f"import os\ndel os.memfd_create\n{EXTENSION}", MINREQ_COLD_DIR=str(tmp_path / "none"))
     said = done.err.splitlines()[-1]
     assert said.startswith("ImportError: app/native.")
     assert "which cannot be written (No such file or directory); set MINREQ_COLD_DIR to a folder with room" in said
     code = f"import os\ndel os.memfd_create\n{EXTENSION}"
-    assert tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
+    assert cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
     assert [path.name for path in tmp_path.iterdir()] == [f"minreq-cold-{os.geteuid()}"]
 
 
-def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(tree: ColdTree, tmp_path: Path) -> None:
-    tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path))
+def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(cold_tree: ColdTree, tmp_path: Path) -> None:
+    cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path))
     [file] = tmp_path.glob("minreq-cold-*/*")
     content = file.read_bytes()
     for other in (content[:100], b"x" * len(content)):
         file.write_bytes(other)
-        assert tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
+        assert cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
         assert file.read_bytes() == content
     assert [*tmp_path.glob("minreq-cold-*/*")] == [file]
 
 
-def test_several_threads_and_processes_at_once(tree: ColdTree, tmp_path: Path) -> None:
+def test_several_threads_and_processes_at_once(cold_tree: ColdTree, tmp_path: Path) -> None:
     code = """
 import threading
 barrier, found = threading.Barrier(8), []
@@ -123,7 +111,7 @@ for each in threads: each.join()
 print({*found}, len(found))
 """
     command = [sys.executable, "-S", "-B", "-c", code]
-    environment = {"PYTHONPATH": str(tree.folder), "MINREQ_COLD_DIR": str(tmp_path)}
+    environment = {"PYTHONPATH": str(cold_tree.folder), "MINREQ_COLD_DIR": str(tmp_path)}
     processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert {each.communicate()[0] for each in processes} == {"{(31000, 1, 1)} 8\n"}
     assert len([*tmp_path.glob("minreq-cold-*/*")]) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
+from itertools import count
 
 from . import archives
 from .archives import DIGITS, ColdFileError, Member, report, sha256
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The variable that names the folder of the cache.
 VARIABLE = "MINREQ_COLD_DIR"
+#: The numbers of the files in memory that the system has loaded.
+_numbers = count()
 #: Bytes that the cache may have; then the files that were used least recently go.
 _MAX_BYTES = 1 << 30
 
@@ -60,7 +63,8 @@ def provide_file(member: Member) -> Iterator[str]:
         raise _no_room(member, os.environ.get(VARIABLE) or "the folder for temporary files", problem) from problem
     descriptor = open_in_memory(member)
     try:
-        yield f"/proc/self/fd/{descriptor}"
+        # The system takes a file of the same path for the same file, and numbers of descriptors come again.
+        yield f"/proc/self/fd/{'./' * next(_numbers)}{descriptor}"
     finally:
         os.close(descriptor)
 
