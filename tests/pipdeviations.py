@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from differentialcase import Case
-from packaging.utils import NormalizedName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +17,7 @@ class Result:
     """What one of the two would install, or why it installs nothing."""
 
     #: Project to file name.
-    files: Mapping[NormalizedName, str] | None = None
+    files: Mapping[str, str] | None = None
     error: str | None = None
 
 
