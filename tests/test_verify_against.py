@@ -8,11 +8,14 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from commanding import Done, Project, project
 from installedwheels import make_wheel
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from minreq.verify.against import Repetition
 from minreq.verify.outcomes import Outcome, RunOutcomes
@@ -108,7 +111,6 @@ def test_reads():
     assert read("a") == "A"
 """,
 }
-TOOLS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 COMMAND = ("verify", "--against-full", "pytest -q tests", "--smoke-with", "pytest", "-j", "2")
 
 
@@ -116,7 +118,7 @@ COMMAND = ("verify", "--against-full", "pytest -q tests", "--smoke-with", "pytes
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A lock, and the tests; not to be changed."""
     made = project(SCENARIO, tmp_path_factory.mktemp("against"))
-    for name in TOOLS:
+    for name in sorted(find_closure("pytest")):
         wheel = make_wheel(name, made.wheelhouse.files)
         page = made.wheelhouse.simple / name
         page.mkdir()
@@ -132,6 +134,18 @@ def own(locked: Project, tmp_path: Path) -> Project:
     folder = tmp_path / "own"
     shutil.copytree(locked.folder, folder, ignore=shutil.ignore_patterns("tests"))
     return replace(locked, folder=folder)
+
+
+def find_closure(name: str) -> set[str]:
+    """Return the installed distributions that *name* requires on this Python, with *name*."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in found:
+            found.add(name)
+            requirements = [Requirement(each) for each in distribution(name).requires or ()]
+            waiting += [each.name for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})]
+    return found
 
 
 def write_tests(made: Project, tests: dict[str, str]) -> None:
