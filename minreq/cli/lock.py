@@ -183,6 +183,19 @@ def _settings(
     return settings, (*notes, *missed)
 
 
+def _check_outputs(settings: Settings, html: Path | None) -> None:
+    """Raise ``InvalidOptions`` or ``OutputUnwritable`` before the work begins."""
+    from minreq.lockfile import writing  # noqa: PLC0415 # Help and usage errors do not need it.
+
+    is_written = not settings.check and not settings.dry_run
+    if html is not None and not is_written:
+        raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
+    if settings.output != STDOUT and is_written:
+        writing.check_writable(settings.output)
+    if html is not None:
+        writing.check_writable(html)
+
+
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("roots", required=False, nargs=-1, callback=convert_with(_root), metavar="[ROOT]...")
 @_smoke_options
@@ -219,16 +232,12 @@ def command(
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
     settings, notes = _settings(engine, report, {**flags, **_roots(roots, flags["also"])}, misses)
-    if html is not None and (settings.check or settings.dry_run):
-        raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
-    if settings.output != STDOUT and not settings.dry_run and not settings.check:
-        writing.check_writable(settings.output)
-    if html is not None:
-        writing.check_writable(html)
+    _check_outputs(settings, html)
     before = None if settings.check else engine.read_previous_evidence(settings)
     command_line = format_command(settings)
     with report.show_progress() as progress:
-        progress.expected = durations.read_duration(settings.cache_dir, command_line)
+        if not settings.check:
+            progress.expected = durations.read_duration(settings.cache_dir, command_line)
         for note in notes:
             progress.note(note)
         lock = engine.lock(settings, progress)

@@ -19,7 +19,8 @@ from minreq.lockfile.evidence import evidence_path
 from minreq.lockfile.requirements import render
 from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
 
-_BAR_WIDTH = 40
+#: With it, the longest row has 80 columns.
+_BAR_WIDTH = 30
 #: Above this part of the limit the lock suggests a higher level of slimming.
 _NEAR_LIMIT = 0.75
 
