@@ -21,8 +21,8 @@ from minreq.config.options import OPTIONS, Option
 _TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", date: "date"}
 #: A field of a class, in a line of its source.
 _FIELD = re.compile(r"    (?P<name>[a-z0-9_]+): (?P<type>[^=]+?)( = .*)?")
-#: Characters of a line of code on a page.
-_LINE = 90
+#: Characters of a line of code: more are cut off on a screen of 1280 pixels, between the two tables of contents.
+_COLUMNS = 80
 _UNITS = frozenset({"BYTES", "SECONDS"})
 #: The root is an argument of the command, so it has no help of its own.
 _ROOT_HELP = "The package to minimize, as a requirement."
@@ -68,7 +68,7 @@ def _commands() -> Iterator[str]:
 
 
 def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
     context.meta[SHOWN_OPTIONS] = "all"
     yield from (f"### {context.command_path}", "", "```text", command.get_help(context), "```", "")
     if isinstance(command, click.Group):
@@ -132,7 +132,14 @@ def _api() -> Iterator[str]:
     for name in api.__all__:
         member = getattr(api, name)
         if inspect.isfunction(member):
-            yield from (f"### minreq.api.{name}", "", "```python", f"{name}{_signature(member)}", "```", "")
+            yield from (
+                f"### minreq.api.{name}",
+                "",
+                "```python",
+                f"{name}{_signature(member, _COLUMNS - len(name))}",
+                "```",
+                "",
+            )
             yield from (inspect.getdoc(member) or "", "")
     for name in api.__all__:
         member = getattr(api, name)
@@ -141,12 +148,12 @@ def _api() -> Iterator[str]:
             yield from _attributes(member)
 
 
-def _signature(function: Any) -> str:
+def _signature(function: Any, width: int) -> str:
     text = _spell(str(inspect.signature(function)))
     text = re.sub(r"<?PosixPath\('?([^')]+)'?\)>?", r'Path("\1")', text).replace("'", "")
     return (
         text
-        if len(text) < _LINE
+        if len(text) <= width
         else text.replace("(", "(\n    ", 1).replace(", ", ",\n    ").replace(") ->", ",\n) ->")
     )
 

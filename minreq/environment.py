@@ -115,7 +115,7 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
     if runtime.site_folders(interpreter) == runtime.site_folders(own_interpreter):
         raise OwnEnvironment(settings.environment)
     archives = {} if settings.dry_run else _fetch_missing(settings, locked, interpreter, reporter)
-    reporter.began(Step.WRITE, f"{settings.environment} by pip-sync")
+    reporter.began(Step.COMPARE if settings.dry_run else Step.WRITE, f"{settings.environment} by pip-sync")
     done = _run_pip_sync(settings, locked, archives, interpreter.executable)
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     # A dry run that would change something exits with 1, as diff does. A failure prints no "Would" line.

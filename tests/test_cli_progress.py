@@ -124,6 +124,16 @@ def test_every_line_of_a_log_is_complete() -> None:
     assert second == "x" * 300
 
 
+def test_a_terminal_indents_what_is_wrapped() -> None:
+    stage = Stage(terminal=True)
+    stage.progress.finish(["  left  " + "word " * 30 + "end", "short"])
+    first, second, last = stage.text.splitlines()
+    assert (first.startswith("  left  word"), len(first) <= 100) == (True, True)
+    assert second.startswith("      word")
+    assert second.endswith("word end")
+    assert last == "short"
+
+
 def test_without_unicode_the_spinner_is_ascii() -> None:
     stage = Stage(terminal=True, encoding="ascii")
     stage.progress.began(Step.TRACE)
@@ -191,7 +201,7 @@ def test_what_is_over_the_limit_shows() -> None:
     kept = (replace(KEPT[0], bytes=300_000_000),)
     texts = list(lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0, build=190_049_999))
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
-    assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 40}]"
+    assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 30}]"
     assert [span.style for span in row.spans] == ["red"]
     verdict, _, advice, build, other, install = (text.plain for text in texts[-6:])
     assert verdict.startswith("Over the 262,144,000 bytes of AWS Lambda by about 37,856,000 bytes, bytecode included")

@@ -321,10 +321,13 @@ def test_common_options() -> None:
 
 
 @pytest.mark.parametrize("command", [name for name in BASE if " " not in name])
-def test_help_breaks_no_name(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """No line of the options ends in the middle of a name such as ``tools-streaming``."""
+def test_help_at_80_columns(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is longer, examples included, and no option breaks a name such as ``tools-streaming``."""
+    monkeypatch.setenv("COLUMNS", "80")
     main([command, "--help"])
-    options = capsys.readouterr().out.partition(":\n")[2]
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    options = text.partition(":\n")[2]
     assert "--quiet" in options
     assert not [line for line in options.splitlines() if line.endswith("-")]
 
@@ -444,6 +447,14 @@ def test_all_of_exposure(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "--all prints them" in first
     assert "--all prints them" not in every
     assert len(every.splitlines()) == len(first.splitlines()) + 1
+
+
+def test_a_row_of_exposure_names_few_lines(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The widest row sets the width of the column, and a file may have dozens of such imports."""
+    sites = found_sites(folder, {"app/__init__.py": "import gone\n" * 6})
+    engine = SimpleNamespace(expose=lambda _settings, _reporter: SimpleNamespace(sites=tuple(sites)))
+    assert main(["exposure"], engine=engine) == 0  # type: ignore[arg-type]
+    assert "app/__init__.py:1 (also 2, 3, 4 and 2 more)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("case", "file"), sorted(TESTED.items()), ids=str)

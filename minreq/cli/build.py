@@ -25,10 +25,10 @@ _EXAMPLES = """\
 Examples:
   minreq build -o layer.zip
   minreq build requirements-minimal.txt -o package/ --slim unused
-  minreq build -o layer.zip --slim traced --smoke my_smoke.py --reserve 1200000 --budget 262144000
+  minreq build -o layer.zip --slim traced --smoke my_smoke.py --budget 250MiB
   minreq build -o layer.zip --slim cold --hot production.log
   minreq build -o layers/ --layers --slim unused
-  minreq build -o layer.zip --keep 'litellm/proxy/*' --drop 'litellm/llms/vertex_ai/*'
+  minreq build -o layer.zip --keep 'litellm/proxy/*' --drop '*/vertex_ai/*'
 """
 
 

@@ -20,8 +20,8 @@ def command(context: click.Context, /, *, shell: str, report: Report) -> None:
     """Print the script that completes commands and options in SHELL.
 
     \b
-    bash: eval "$(minreq completion bash)"                                  in ~/.bashrc
-    zsh:  eval "$(minreq completion zsh)"                                   in ~/.zshrc
+    bash: eval "$(minreq completion bash)"    in ~/.bashrc
+    zsh:  eval "$(minreq completion zsh)"     in ~/.zshrc
     fish: minreq completion fish > ~/.config/fish/completions/minreq.fish
     """  # noqa: D301 # click reads the character.
     # `completion.source()` would run bash to read its version, so this formats the template itself.

@@ -23,7 +23,7 @@ Examples:
   minreq diff HEAD~1
   minreq diff old/requirements-minimal.txt
   minreq diff v1.2 locks/function.txt
-  minreq diff old/requirements-minimal.txt requirements-minimal.txt --format markdown > pull-request.md
+  minreq diff old/requirements-minimal.txt --format markdown > pull-request.md
 """
 
 

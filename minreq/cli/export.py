@@ -25,7 +25,7 @@ Examples:
   minreq export --format pylock
   minreq export --format uv -o uv-minimal.toml
   minreq export --format uv-excludes -o excludes.txt
-  minreq export --format wheelhouse -o wheelhouse && pip install -r wheelhouse/requirements.txt
+  minreq export --format wheelhouse -o wheelhouse
 """
 
 

@@ -34,6 +34,8 @@ Examples:
 """
 #: The number of places that the text shows without --all.
 _FIRST = 10
+#: The most lines of a file that a row names beside the first.
+_MAX_LINES = 3
 
 
 def _options(function: Function) -> Function:
@@ -112,8 +114,9 @@ def _grouped(sites: Sequence[ImportSite]) -> list[list[ImportSite]]:
 
 def _row(number: int, group: Sequence[ImportSite]) -> tuple[str, ...]:
     first, *others = group
-    lines = ", ".join(str(line) for line in sorted({site.frame.line for site in others} - {first.frame.line}))
-    also = f" (also {lines})" if lines else ""
+    lines = [str(line) for line in sorted({site.frame.line for site in others} - {first.frame.line})]
+    rest = f" and {len(lines) - _MAX_LINES} more" if len(lines) > _MAX_LINES else ""
+    also = f" (also {', '.join(lines[:_MAX_LINES])}{rest})" if lines else ""
     return f"{number}", str(first.distribution), f"{_where(first)}{also}", first.frame.function, _why(first)
 
 

@@ -193,12 +193,13 @@ def _settings(
 
 
 def _check_outputs(settings: Settings, html: Path | None) -> None:
-    """Raise ``InvalidOptions``, or ``OutputUnwritable`` before the work for it is done."""
-    from minreq.lockfile import writing  # noqa: PLC0415 # As in `command`.
+    """Raise ``InvalidOptions`` or ``OutputUnwritable`` before the work begins."""
+    from minreq.lockfile import writing  # noqa: PLC0415 # Help and usage errors do not need it.
 
-    if html is not None and (settings.check or settings.dry_run):
+    is_written = not settings.check and not settings.dry_run
+    if html is not None and not is_written:
         raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
-    if settings.output != STDOUT and not settings.dry_run and not settings.check:
+    if settings.output != STDOUT and is_written:
         writing.check_writable(settings.output)
     if html is not None:
         writing.check_writable(html)
@@ -250,7 +251,8 @@ def command(
     before = None if settings.check else engine.read_previous_evidence(settings)
     command_line = format_command(settings)
     with report.show_progress() as progress:
-        progress.expected = durations.read_duration(settings.cache_dir, command_line)
+        if not settings.check:
+            progress.expected = durations.read_duration(settings.cache_dir, command_line)
         for note in notes:
             progress.note(note)
         lock = engine.lock(settings, progress)

@@ -21,7 +21,8 @@ from minreq.lockfile.requirements import render
 from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
 from minreq.providers.needs import FeatureAddition
 
-_BAR_WIDTH = 40
+#: With it, the longest row has 80 columns.
+_BAR_WIDTH = 30
 
 
 def format_lines(

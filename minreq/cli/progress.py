@@ -73,6 +73,8 @@ _PASSED_OVER = "Passed over"
 _VERB_WIDTH = len(_PASSED_OVER) + 2
 _WHAT_WIDTH = 32
 _RECENT = 5
+#: Columns by which the rest of a wrapped line is indented.
+_HANGING = 4
 _FRAMES_PER_SECOND = 10
 
 
@@ -138,8 +140,11 @@ class Progress(Reporter):
         for line in lines:
             # A terminal cuts rows of a table that are too long; a log gets them whole.
             content = _harmless(Text(line) if isinstance(line, str) else line)
-            overflow = content.overflow if self._drawn else None
-            self._console.print(content, soft_wrap=not self._drawn, no_wrap=content.no_wrap, overflow=overflow)
+            if self._drawn and not content.no_wrap:
+                self._print_wrapped(content)
+            else:
+                overflow = content.overflow if self._drawn else None
+                self._console.print(content, soft_wrap=not self._drawn, no_wrap=content.no_wrap, overflow=overflow)
 
     def began(self, step: Step, detail: str = "") -> None:
         """End the previous step with its summary, and begin *step*."""
@@ -302,6 +307,14 @@ class Progress(Reporter):
             self._print(line)
         else:
             self._recent.append(line)
+
+    def _print_wrapped(self, line: Text) -> None:
+        """Print *line*, wrapped at words; what does not fit is indented below it."""
+        indent = len(line.plain) - len(line.plain.lstrip()) + _HANGING
+        fits = line.cell_len <= self._console.width
+        for number, part in enumerate([line] if fits else line.wrap(self._console, self._console.width - indent)):
+            part.rstrip()
+            self._console.print(Text(" " * indent).append_text(part) if number else part)
 
     def _print(self, line: Text) -> None:
         # Never wrapped: a program that reads the log finds each event on one line.

@@ -31,7 +31,7 @@ _EXAMPLES = """\
 Examples:
   minreq versions
   minreq versions 'litellm<1.92' --last 20 --plot sizes.svg
-  minreq versions --platform lambda-python3.11-x86_64 --platform lambda-python3.13-arm64
+  minreq versions --platform lambda-python3.13-arm64
   minreq versions --trace --providers openai,bedrock --last 3
 """
 

@@ -13,6 +13,13 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 70, 90
 _LINES = 5
 _COLOURS = ("#2a6f97", "#e07a3f", "#6a994e", "#8d6a9f", "#b8a13a", "#9a9a9a")
 _TEXT, _FAINT = "#24292f", "#d8dee4"
+#: A browser shows the chart on a dark page with these; other viewers read the attributes of the elements.
+_STYLE = (
+    "<style>@media (prefers-color-scheme: dark) { svg { fill: #e6edf3 } .page { fill: #0d1117 } "
+    ".line { stroke: #30363d } .mark { stroke: #e6edf3 } }</style>"
+)
+#: The width of a character of the legend, about.
+_CHARACTER = 6.6
 _MB = 1_000_000
 
 
@@ -39,8 +46,9 @@ def render_bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, ma
                 f'font-family="system-ui, sans-serif" font-size="12" fill="{_TEXT}">'
             ),
             f"<title>{escape(title)}</title>",
-            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-            f'<text x="{_LEFT}" y="24" font-size="16" font-weight="600">{escape(title)}</text>',
+            _STYLE,
+            f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
+            f'<text x="{_LEFT}" y="20" font-size="16" font-weight="600">{escape(title)}</text>',
             *_legend(legend, mark if any(bar.mark is not None for bar in columns) else ""),
             *_grid(top, step),
             *_columns(columns, top),
@@ -58,20 +66,24 @@ def _grid_step(highest: int) -> int:
 
 
 def _legend(names: Sequence[str], mark: str) -> Iterator[str]:
-    x = float(_LEFT)
-    for name, colour in zip(names, _COLOURS, strict=False):
-        yield f'<rect x="{x:.0f}" y="40" width="12" height="12" rx="2" fill="{colour}"/>'
-        yield f'<text x="{x + 17:.0f}" y="50">{escape(name)}</text>'
-        x += 34 + 6.6 * len(name)
-    if mark:
-        yield f'<path d="M{x:.0f} 46h14" stroke="{_TEXT}" stroke-width="2"/>'
-        yield f'<text x="{x + 19:.0f}" y="50">{escape(mark)}</text>'
+    x, y = float(_LEFT), 34
+    for name, colour in [*zip(names, _COLOURS, strict=False), *([(mark, "")] if mark else [])]:
+        width = 34 + _CHARACTER * len(name)
+        if x > _LEFT and x + width > _WIDTH:
+            x, y = float(_LEFT), y + 16
+        yield (
+            f'<rect x="{x:.0f}" y="{y}" width="12" height="12" rx="2" fill="{colour}"/>'
+            if colour
+            else f'<path class="mark" d="M{x - 2:.0f} {y + 6}h14" stroke="{_TEXT}" stroke-width="2"/>'
+        )
+        yield f'<text x="{x + 17:.0f}" y="{y + 10}">{escape(name)}</text>'
+        x += width
 
 
 def _grid(top: int, step: int) -> Iterator[str]:
     for value in range(0, top + 1, step):
         y = _y(value, top)
-        yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="{_FAINT}"/>'
+        yield f'<path class="line" d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="{_FAINT}"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value / _MB:g} MB</text>'
 
 
@@ -91,7 +103,8 @@ def _columns(columns: Sequence[Bar], top: int) -> Iterator[str]:
             )
         yield "</g>"
         if bar.mark is not None:
-            yield f'<path d="M{x - 4:.1f} {_y(bar.mark, top):.1f}h{width + 8:.1f}" stroke="{_TEXT}" stroke-width="2"/>'
+            place = f"M{x - 4:.1f} {_y(bar.mark, top):.1f}h{width + 8:.1f}"
+            yield f'<path class="mark" d="{place}" stroke="{_TEXT}" stroke-width="2"/>'
         centre = x + width / 2
         yield f'<text x="{centre:.1f}" y="{_y(total, top) - 5:.1f}" text-anchor="middle">{total / _MB:.0f}</text>'
         place = f"translate({centre + 4:.1f} {_HEIGHT - _BOTTOM + 16}) rotate(-40)"
