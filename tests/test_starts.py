@@ -19,7 +19,7 @@ LAUNCHING = {
     "smoke/launcher/namespaces.py": "forks in the isolation, to be the first of the new processes",
     "smoke/launcher/processes.py": "forks in the isolation, to end what is left running",
     "smoke/child/_minreq_fork.py": "forks in a run, which is isolated",
-    "build/importprobe.py": "forks in an isolated process, which imports the modules of a tree",
+    "build/importprobe.py": "forks in the isolation, to import modules apart from each other",
 }
 
 #: Every other module that starts a program: which one, and why it runs no code of a package.
