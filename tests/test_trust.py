@@ -128,14 +128,17 @@ def test_exposure(made: Project) -> None:
     """An unguarded import comes first; an import that the run declined is not unguarded."""
     done = made.minreq("exposure", "-q")
     assert done.status == 0
-    head, first, *_ = done.out.splitlines()
+    head, first, *others = done.out.splitlines()
     assert head.startswith(
         "2 imports in the kept code lead to left-out distributions: 1 unguarded, 0 caught, 1 declined"
     )
     assert first.split()[:4] == ["1", "rare", "app/exporting.py:1", "<module>"]
     assert first.endswith("1 import from traced code: app/__init__.py:16 export")
+    assert [line.strip() for line in others[:2]] == ["app.export() leads there", "covered by --include rare"]
     data = json.loads(made.minreq("exposure", "-q", "--json").out)
     assert [site["unguarded"] for site in data["sites"]] == [True, False]
+    (function,) = data["sites"][0]["functions"]
+    assert (function["name"], function["line"], function["handler"]) == ("app.export()", 16, None)
 
 
 def test_exposure_for_ci(made: Project) -> None:

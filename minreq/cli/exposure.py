@@ -23,6 +23,7 @@ from minreq.config.settings import verify_settings
 from minreq.errors import UnguardedImports
 
 if TYPE_CHECKING:
+    from minreq.exposure.callers import PublicFunction
     from minreq.exposure.command import Exposure
     from minreq.exposure.sites import ImportSite
 
@@ -36,6 +37,8 @@ Examples:
 _FIRST = 10
 #: The most lines of a file that a row names beside the first.
 _MAX_LINES = 3
+#: The number of functions that the text names for a place.
+_MAX_NAMES = 3
 
 
 def _options(function: Function) -> Function:
@@ -98,10 +101,15 @@ def _format_lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:
     )
     grouped = _grouped(sites)
     shown = grouped if everything else list(islice(grouped, _FIRST))
-    yield from align_columns([_row(number, group) for number, group in enumerate(shown, start=1)], right=frozenset({0}))
+    rows = align_columns([_row(number, group) for number, group in enumerate(shown, start=1)], right=frozenset({0}))
+    for row, group in zip(rows, shown, strict=True):
+        yield row
+        yield from (f"      {line}" for line in _detail_lines(group))
     if len(grouped) > len(shown):
         yield f"and {len(grouped) - len(shown)} more files; --all prints them, --json has every line"
     yield "`minreq explain NAME` explains why a distribution is left out; `minreq lock --include NAME` keeps it."
+    if any(site.features for group in shown for site in group):
+        yield "`minreq lock --features default,NAME` runs a feature of the profile, and keeps what the feature needs."
 
 
 def _grouped(sites: Sequence[ImportSite]) -> list[list[ImportSite]]:
@@ -118,6 +126,27 @@ def _row(number: int, group: Sequence[ImportSite]) -> tuple[str, ...]:
     rest = f" and {len(lines) - _MAX_LINES} more" if len(lines) > _MAX_LINES else ""
     also = f" (also {', '.join(lines[:_MAX_LINES])}{rest})" if lines else ""
     return f"{number}", str(first.distribution), f"{_where(first)}{also}", first.frame.function, _why(first)
+
+
+def _detail_lines(group: Sequence[ImportSite]) -> Iterator[str]:
+    """The functions that lead to the places of *group*, and what keeps the distribution."""
+    functions = {(each.name, each.handler): each for site in group for each in site.functions}.values()
+    raising = [each for each in functions if each.handler is None]
+    altered = [each for each in functions if each.handler is not None]
+    if raising:
+        yield f"{_list_names(raising)} {'lead' if len(raising) > 1 else 'leads'} there"
+    if altered:
+        returns = "return" if len(altered) > 1 else "returns"
+        yield f"{_list_names(altered)} {returns} another result: the {altered[0].handler} goes on without it"
+    if functions or group[0].features:
+        features = " or ".join(group[0].features)
+        covers = f"the feature {features}, or " if features else ""
+        yield f"covered by {covers}--include {group[0].distribution}"
+
+
+def _list_names(functions: Sequence[PublicFunction]) -> str:
+    names = [each.name for each in functions[:_MAX_NAMES]]
+    return ", ".join(names) + (f" and {len(functions) - _MAX_NAMES} more" if len(functions) > _MAX_NAMES else "")
 
 
 def _where(site: ImportSite) -> str:
@@ -152,4 +181,18 @@ def _to_json_data(site: ImportSite) -> dict[str, Any]:
         "led_by": {"file": led_by.file, "line": led_by.line, "function": led_by.function} if led_by else None,
         "declined": site.declined,
         "unguarded": site.unguarded,
+        "functions": list(map(_function_to_json_data, site.functions)),
+        "features": list(site.features),
+    }
+
+
+def _function_to_json_data(function: PublicFunction) -> dict[str, Any]:
+    return {
+        "name": function.name,
+        "distribution": function.distribution,
+        "exported": function.is_exported,
+        "file": function.frame.file,
+        "line": function.frame.line,
+        "calls": function.calls,
+        "handler": function.handler,
     }

@@ -1,3 +1,3 @@
 """Imports in kept code that would reach a left-out distribution."""
 
-__all__ = ["command", "sites"]
+__all__ = ["callers", "command", "sites"]

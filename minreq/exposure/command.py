@@ -12,11 +12,13 @@ from packaging.utils import NormalizedName
 from minreq.config import VerifySettings
 from minreq.errors import PinnedFilesMissing
 from minreq.exposure import sites as import_sites
+from minreq.exposure.features import read_features
 from minreq.exposure.sites import ImportSite
 from minreq.index.client import IndexClient
 from minreq.lockfile import reading
 from minreq.lockfile.pinnedfiles import PinnedFileFinder, recorded_pin
 from minreq.model import Candidate, Lock, Sdist, Wheel
+from minreq.profiles.scanprofile import load_scan_profile
 from minreq.reporting import Reporter
 from minreq.task import fromlock, task
 from minreq.wheels.store import Store
@@ -34,7 +36,7 @@ class Exposure:
 def expose(settings: VerifySettings, reporter: Reporter) -> Exposure:
     """Read the code of the lock on disk. Wheels that the store lacks are fetched; nothing is run.
 
-    Raises ``UsageError``, ``PinnedFilesMissing``, and what index and store raise.
+    Raises ``UsageError``, ``ProfileInvalid``, ``PinnedFilesMissing``, and what index and store raise.
     """
     lock = reading.read_evidence(settings.lock)
     built_from_source = [each.candidate.name for each in lock.selection.kept if each.candidate.sdist is not None]
@@ -43,7 +45,9 @@ def expose(settings: VerifySettings, reporter: Reporter) -> Exposure:
         reporter.note(f"built from source, so their code is not read: {', '.join(built_from_source)}")
     wheels = {each.candidate.name: each.candidate for each in lock.selection.kept if each.candidate.sdist is None}
     folders = _unpack(lock, wheels, settings, reporter)
-    return Exposure(lock=lock, sites=import_sites.find_import_sites(lock, folders, use_cache=True))
+    profile = fromlock.find_profile(lock, settings.lock)
+    features = read_features(lock, profile, load_scan_profile(profile) if profile else None)
+    return Exposure(lock=lock, sites=import_sites.find_import_sites(lock, folders, use_cache=True, features=features))
 
 
 def _unpack(

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from packaging.utils import NormalizedName
 
 from minreq.exposure.parser import ImportLines, ImportStatement, read_lines, read_statements
-from minreq.system import cachefile, temporary
+from minreq.source.optionalimports import MAX_SOURCE_BYTES
+from minreq.system import cachefile, regularfile, temporary
 from minreq.system.workers import call_in_processes
 
 _FILENAME = "imports.json"
 #: The version of the cache file. Raise it when the content changes.
-_VERSION = 2
+_VERSION = 3
 #: For fewer bytes, starting a process takes longer than reading them here.
 _MIN_BYTES_FOR_PROCESSES = 4_000_000
 
@@ -73,6 +74,18 @@ class ImportIndex:
         for (name, file), statements in self._map_files(read_statements, new).items():
             self._distributions[name].statements[file] = statements
             self._distributions[name].is_new = True
+
+    def map_files(self, read: Callable[[str, str], T], files: Iterable[str]) -> dict[str, T]:
+        """Call *read* with the path and the name of each of *files*; in several processes where that is faster."""
+        found = self._map_files(read, [(self.owners[file], file) for file in files])
+        return {file: each for (_, file), each in found.items()}
+
+    def read_bytes(self, file: str) -> bytes:
+        """The content of *file*; nothing where it cannot be read."""
+        try:
+            return regularfile.read(self._distributions[self.owners[file]].tree / file, MAX_SOURCE_BYTES)
+        except OSError:
+            return b""
 
     def save(self) -> None:
         """Save new imports in the cache, if it is used. A cache that cannot be written is no error."""
@@ -137,7 +150,7 @@ def _load_lines(imports: list[Any], module_texts: list[Any], called_modules: lis
 
 
 def _load_statement(fields: list[Any]) -> ImportStatement:
-    line, modules, function, is_probe, is_call, never_runs, handler, raised_again = fields
+    line, modules, function, is_probe, is_call, never_runs, handler, raised_again, raised_names = fields
     return ImportStatement(
         line=line,
         modules=tuple(modules),
@@ -147,6 +160,7 @@ def _load_statement(fields: list[Any]) -> ImportStatement:
         never_runs=never_runs,
         handler=handler,
         raised_again=raised_again,
+        raised_names=tuple(raised_names),
     )
 
 

@@ -17,6 +17,7 @@ from minreq.source.optionalimports import (
     Handler,
     find_blocks,
     find_optional_reason,
+    find_raised_names,
     find_reraising_handler,
     lambda_lines,
 )
@@ -109,6 +110,8 @@ class ImportStatement:
     handler: str | None = None
     #: A handler that catches the failure and raises an error, most likely with advice for the user.
     raised_again: str | None = None
+    #: The names of the exceptions that such a handler raises instead.
+    raised_names: tuple[str, ...] = ()
 
     @property
     def is_lazy(self) -> bool:
@@ -146,6 +149,7 @@ def _with_handler(statement: ImportStatement, blocks: Sequence[Block], file: str
         statement,
         handler=found,
         raised_again=f"{reraising.text} at {file}:{reraising.line}" if reraising else None,
+        raised_names=tuple(sorted(find_raised_names(blocks, frame))) if reraising else (),
     )
 
 
@@ -193,6 +197,8 @@ def _qualified_name(node: ast.AST, function: str) -> str:
         outer = function.removeprefix("<class ").removesuffix(">")
         return node.name if function == MODULE_LEVEL else f"{outer}.{node.name}"
     if isinstance(node, ast.ClassDef):
+        if function.startswith("<class "):
+            return f"{function.removesuffix('>')}.{node.name}>"
         return f"<class {node.name}>" if function == MODULE_LEVEL else f"{function}.{node.name}"
     return function
 

@@ -7,24 +7,25 @@ put together at run time (``import_module(prefix + name)``), or the imports of c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from packaging.utils import NormalizedName
 
+from minreq.exposure.callers import CallerSearch, PublicFunction
+from minreq.exposure.callgraph import CallGraph
+from minreq.exposure.callparser import read_calls
+from minreq.exposure.features import Features
+from minreq.exposure.importgraph import ImportChain, ImportGraph, Reach
 from minreq.exposure.importindex import ImportIndex
-from minreq.exposure.parser import ImportStatement, module_of
-from minreq.model import Frame, Lock
+from minreq.exposure.parser import ImportStatement
+from minreq.exposure.publicnames import PublicNames
+from minreq.exposure.sourcefiles import SourceFiles
+from minreq.model import Frame, Lock, Request
 from minreq.source.modulenames import with_parents
 
-#: ``traced``: the trace loaded the file; ``led to``: files that it loaded import the file; ``apart``: neither.
-Reach = Literal["traced", "led to", "apart"]
-
-#: Stands for the function where a file names a module in a text.
-_BY_NAME = "by name"
+_NO_FEATURES = Features()
 _REACHES: tuple[Reach, ...] = ("traced", "led to", "apart")
 
 
@@ -47,8 +48,13 @@ class ImportSite:
     #: For ``led to``: the place in traced code that leads here, and by how many imports.
     led_by: Frame | None = None
     steps: int = 0
-    #: Whether the trace declined this import, and the program went on.
+    #: Whether the trace declined this import, and the program went on; ``False`` where another way, without the handler
+    #: that the trace met, leads here too.
     declined: bool = False
+    #: The public functions of kept distributions that lead here, those first that programs most likely call.
+    functions: tuple[PublicFunction, ...] = ()
+    #: The features of the profile whose smoke needs the distribution.
+    features: tuple[str, ...] = ()
 
     @property
     def unguarded(self) -> bool:
@@ -57,44 +63,28 @@ class ImportSite:
 
 
 def find_import_sites(
-    lock: Lock, folders: Mapping[NormalizedName, Path], *, use_cache: bool = False
+    lock: Lock,
+    folders: Mapping[NormalizedName, Path],
+    *,
+    use_cache: bool = False,
+    features: Features = _NO_FEATURES,
 ) -> tuple[ImportSite, ...]:
     """Return the import sites in *folders*, the unpacked trees of the kept distributions of *lock*.
 
-    The most important sites come first: unguarded ones in traced code, then unguarded ones a few imports away, then
+    The most important sites come first: unguarded ones that a public function leads to, other unguarded ones, then
     handled ones, those the trace declined, and those that no traced code leads to. Among equals the
     root comes first, because programs call the root. With *use_cache* the imports are cached beside the trees.
     """
     index = ImportIndex(folders, use_cache=use_cache)
-    graph = _ImportGraph(index, frozenset(file for kept in lock.selection.kept for file in kept.loaded))
+    graph = ImportGraph(index, frozenset(file for kept in lock.selection.kept for file in kept.loaded))
     left_out_modules = _left_out_modules(lock)
-    declined = {
-        (asker.frame.file, asker.frame.line, each.candidate.name)
-        for each in lock.selection.left_out
-        for asker in each.askers
-        if asker.frame is not None
-    }
     naming_files = graph.find_files_naming(left_out_modules)
     index.parse_files(naming_files)
-    found = {site for file in naming_files for site in _sites_of(file, graph, left_out_modules, declined)}
+    distances = _distances(lock)
+    finder = _SiteFinder(lock, graph, _caller_search(index, graph, distances), features, distances)
+    found = {site for file in naming_files for site in finder.sites_of(file, left_out_modules)}
     index.save()
-    return tuple(sorted(found, key=lambda site: _sort_key(site, lock.resolution.root)))
-
-
-def _sort_key(site: ImportSite, root: NormalizedName) -> tuple[object, ...]:
-    return (
-        not site.unguarded,
-        site.declined,
-        _REACHES.index(site.reach),
-        site.handler is not None,
-        # Programs call the root.
-        site.importer != root,
-        site.raised_again is not None,
-        site.steps,
-        site.frame.file,
-        site.frame.line,
-        site.module,
-    )
+    return tuple(sorted(found, key=finder.sort_key))
 
 
 def _left_out_modules(lock: Lock) -> Mapping[str, NormalizedName]:
@@ -102,126 +92,119 @@ def _left_out_modules(lock: Lock) -> Mapping[str, NormalizedName]:
     return {module: each.candidate.name for each in lock.left_out for module in each.modules}
 
 
-def _sites_of(
-    file: str,
-    graph: _ImportGraph,
-    left_out_modules: Mapping[str, NormalizedName],
-    declined: set[tuple[str, int, NormalizedName]],
-) -> Iterator[ImportSite]:
-    for statement in graph.statements(file):
-        for module in statement.modules:
-            owner = next((left_out_modules[name] for name in with_parents(module) if name in left_out_modules), None)
-            if owner is None or statement.never_runs:
-                continue
-            chain = graph.find_chain(file, statement)
-            yield ImportSite(
-                distribution=owner,
-                module=module,
-                importer=graph.owners[file],
-                frame=Frame(file=file, line=statement.line, function=statement.function),
-                handler=statement.handler or chain.handler,
-                raised_again=statement.raised_again,
-                reach=chain.reach,
-                led_by=chain.led_by,
-                steps=chain.steps,
-                declined=(file, statement.line, owner) in declined,
-            )
-            break  # ``from a import b`` names two modules, and is one site.
+def _distances(lock: Lock) -> Mapping[NormalizedName, int]:
+    """How many requirements each distribution is away from what programs call: 0 for a root, 1 for what it requires."""
+    requested = {
+        each.candidate.name
+        for each in lock.selection.kept
+        if isinstance(each.evidence, Request) and not each.evidence.asked_by.startswith("required by")
+    }
+    waiting = deque((name, 0) for name in sorted({lock.resolution.root, *requested}))
+    found: dict[NormalizedName, int] = {}
+    while waiting:
+        name, distance = waiting.popleft()
+        if name not in found:
+            found[name] = distance
+            waiting.extend((each, distance + 1) for each in sorted(lock.resolution.requires.get(name, ())))
+    return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ImportChain:
-    """The shortest chain of imports from traced code to a file."""
-
-    reach: Reach
-    led_by: Frame | None = None
-    steps: int = 0
-    #: A handler, where every chain to the file has one.
-    handler: str | None = None
+def _caller_search(index: ImportIndex, graph: ImportGraph, distances: Mapping[NormalizedName, int]) -> CallerSearch:
+    imports = {file: {module for _, names in index.lines(file).imports for module in names} for file in graph.reachable}
+    files = SourceFiles(imports, index.read_bytes, lambda new: index.map_files(read_calls, new))
+    calls = CallGraph(files)
+    return CallerSearch(calls, PublicNames(index, files, calls), index.owners, distances)
 
 
-class _ImportGraph:
-    """Which file of the kept distributions imports which, by path below ``site-packages``."""
+class _SiteFinder:
+    """Finds the import sites of a file, with the public functions that lead to each."""
 
-    def __init__(self, index: ImportIndex, loaded: frozenset[str]) -> None:
-        self._index = index
-        self._loaded = loaded
-        self.owners = index.owners
-        self.statements = index.statements
+    def __init__(
+        self,
+        lock: Lock,
+        graph: ImportGraph,
+        search: CallerSearch,
+        features: Features,
+        distances: Mapping[NormalizedName, int],
+    ) -> None:
+        self._root = lock.resolution.root
+        self._graph = graph
+        self._search = search
+        self._features = features
+        self._distances = distances
+        #: The imports that the trace declined, each with the handler around it.
+        self._declined = {
+            (asker.frame.file, asker.frame.line, each.candidate.name): asker.why_optional
+            for each in lock.selection.left_out
+            for asker in each.askers
+            if asker.frame is not None
+        }
 
-    def find_files_naming(self, modules: Iterable[str]) -> list[str]:
-        """The files that may import one of *modules*."""
-        tops = {module.partition(".")[0] for module in modules}
-        return [file for file in self.owners if not tops.isdisjoint(self._index.lines(file).tops)]
+    def sites_of(self, file: str, left_out_modules: Mapping[str, NormalizedName]) -> Iterator[ImportSite]:
+        """The import sites of *file*."""
+        for statement in self._graph.statements(file):
+            for module in statement.modules:
+                names = with_parents(module)
+                owner = next((left_out_modules[name] for name in names if name in left_out_modules), None)
+                if owner is not None and not statement.never_runs:
+                    yield self._site(file, statement, module, owner)
+                    break  # ``from a import b`` names two modules, and is one site.
 
-    def find_chain(self, file: str, statement: ImportStatement) -> _ImportChain:
-        """The shortest chain of imports from traced code to *statement* of *file*.
+    def _site(self, file: str, statement: ImportStatement, module: str, owner: NormalizedName) -> ImportSite:
+        chain = self._graph.find_chain(file, statement)
+        handler = statement.handler or chain.handler
+        key = (file, statement.line, owner)
+        # The trace met a handler, and this chain of imports has none: it is another.
+        is_other_chain = bool(self._declined.get(key)) and chain.reach == "led to" and handler is None
+        return ImportSite(
+            distribution=owner,
+            module=module,
+            importer=self._graph.owners[file],
+            frame=Frame(file=file, line=statement.line, function=statement.function),
+            handler=handler,
+            raised_again=statement.raised_again,
+            reach=chain.reach,
+            led_by=chain.led_by,
+            steps=chain.steps,
+            declined=key in self._declined and not is_other_chain,
+            functions=self._functions(chain, statement),
+            features=self._features.adding.get(owner, ()),
+        )
 
-        A lazy import fails in the call of its function. An import at module level fails the import of its file, so a
-        handler around that import catches it.
-        """
-        if file in self._loaded:
-            return _ImportChain(reach="traced")
-        caught: str | None = None
-        waiting = deque([(file, not statement.is_lazy, 0)])
-        visited = {waiting[0][:2]}
-        while waiting:
-            module, fails, steps = waiting.popleft()
-            for importer, via in self._confirmed_importers(module):
-                handler = via.handler if fails else None
-                if handler is not None:
-                    caught = caught or handler
-                    continue
-                if importer in self._loaded:
-                    led_by = Frame(file=importer, line=via.line, function=via.function)
-                    return _ImportChain(reach="led to", led_by=led_by, steps=steps + 1)
-                state = (importer, fails and not via.is_lazy)
-                if state not in visited:
-                    visited.add(state)
-                    waiting.append((*state, steps + 1))
-        return _ImportChain(reach="apart", handler=caught)
+    def _functions(self, chain: ImportChain, statement: ImportStatement) -> tuple[PublicFunction, ...]:
+        """The public functions that lead to *statement*, those first that programs most likely call."""
+        if chain.fails_at is None:
+            return ()
+        found = self._search.find(chain.fails_at, frozenset(statement.raised_names), statement.handler)
+        return tuple(sorted(found, key=self._function_key))
 
-    def _confirmed_importers(self, file: str) -> Iterator[tuple[str, ImportStatement]]:
-        """The reachable files that import *file*, as their syntax trees confirm, or name it in a text."""
-        for importer, line, by_name in self._importers.get(file, ()):
-            if importer not in self._reachable:
-                continue
-            if by_name:
-                # The import by that name happens in a call elsewhere, with an unknown handler.
-                yield importer, ImportStatement(line=line, modules=(), function=_BY_NAME)
-                continue
-            for statement in self.statements(importer):
-                if statement.line == line and not (statement.is_call or statement.never_runs):
-                    yield importer, statement
+    def _function_key(self, function: PublicFunction) -> tuple[object, ...]:
+        return (
+            function.name not in self._features.functions_not_run,
+            function.name not in self._features.known_functions,
+            not function.is_exported,
+            self._distances.get(function.distribution, len(self._distances)),
+            function.calls,
+            function.name,
+        )
 
-    # Parsing every file would take a minute. Lines that look like imports are found in a second.
-
-    @cached_property
-    def _importers(self) -> Mapping[str, list[tuple[str, int, bool]]]:
-        """For each file those whose lines seem to import it: file, line, and whether a text only names it."""
-        files = {module_of(file): file for file in self.owners}
-        found: dict[str, list[tuple[str, int, bool]]] = {}
-        for file in self.owners:
-            lines = self._index.lines(file)
-            for line, modules in lines.imports:
-                for target in {files[module] for module in modules if module in files} - {file}:
-                    found.setdefault(target, []).append((file, line, False))
-            for line, name in lines.module_texts:
-                target_or_none = files.get(name)
-                if target_or_none not in {None, file}:
-                    found.setdefault(str(target_or_none), []).append((file, line, True))
-        return found
-
-    @cached_property
-    def _reachable(self) -> frozenset[str]:
-        """The loaded files, and all files that their lines seem to import, directly or not."""
-        forward: dict[str, set[str]] = {}
-        for target, importers in self._importers.items():
-            for importer, _, _ in importers:
-                forward.setdefault(importer, set()).add(target)
-        found, waiting = set(self._loaded), list(self._loaded)
-        while waiting:
-            new = forward.get(waiting.pop(), set()) - found
-            found |= new
-            waiting += new
-        return frozenset(found)
+    def sort_key(self, site: ImportSite) -> tuple[object, ...]:
+        """The place of *site* in the list."""
+        best = site.functions[0] if site.functions else None
+        return (
+            not site.unguarded,
+            site.declined,
+            # What a public function leads to. A package exports it; or it is public by the name of its module.
+            best is None or best.name not in self._features.functions_not_run,
+            2 if best is None else not best.is_exported,
+            _REACHES.index(site.reach),
+            site.handler is not None,
+            self._distances.get(best.distribution, len(self._distances)) if best else 0,
+            # Programs call the root.
+            site.importer != self._root,
+            site.raised_again is not None,
+            site.steps,
+            site.frame.file,
+            site.frame.line,
+            site.module,
+        )

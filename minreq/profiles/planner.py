@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from packaging.requirements import Requirement
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq.errors import UnknownFeature, UnknownProvider
@@ -134,6 +134,29 @@ def features_that_keep(profile: Profile, stages: Iterable[str], distribution: No
     """Return the features that keep *distribution* in a lock, and that none of *stages* runs; sorted."""
     keeping = {each.name for each in profile.features if distribution in each.keeps}
     return tuple(name for name in features_not_run(profile, stages) if name in keeping)
+
+
+def distributions_of_features_not_run(
+    profile: Profile, stages: Sequence[str], version: Version | None
+) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """Return the distributions that features need which no stage ran, each with those features, sorted.
+
+    Features that *version* of the root does not support are left out.
+    """
+    names = {stage.partition("/")[0] for stage in stages}
+    providers = [provider for provider in profile.providers if provider.name in names]
+    not_run = features_not_run(profile, stages)
+    found: dict[NormalizedName, list[str]] = {}
+    for feature in sorted((each for each in profile.features if each.name in not_run), key=lambda each: each.name):
+        if any(
+            _belongs_to(call, feature) and _reason_unsupported(provider, call, feature, version) is None
+            for provider in providers
+            for call in provider.calls
+        ):
+            added = {*feature.keeps, *(canonicalize_name(each.name) for each in feature.requirements)}
+            for name in sorted(added):
+                found.setdefault(name, []).append(feature.name)
+    return {name: tuple(features) for name, features in sorted(found.items())}
 
 
 def _all_features(profile: Profile, providers: Sequence[str]) -> list[Feature]:

@@ -16,9 +16,9 @@ from minreq.source import syntax
 from minreq.system import regularfile
 
 #: An ``except`` clause or ``contextlib.suppress`` that names one of these catches a failed import.
-_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 #: The same for a failed look-up of metadata: ``PackageNotFoundError`` is a ``ModuleNotFoundError``.
-_METADATA_ERRORS = _IMPORT_ERRORS | {"PackageNotFoundError"}
+_METADATA_ERRORS = IMPORT_ERRORS | {"PackageNotFoundError"}
 #: Larger files are not read.
 MAX_SOURCE_BYTES = 64 << 20
 #: What the parser takes for the end of a line.
@@ -55,7 +55,7 @@ class Clause:
 
     def catches(self, error_names: frozenset[str]) -> bool:
         """Whether it catches an exception of one of these names."""
-        return not error_names.isdisjoint(_IMPORT_ERRORS if self.names is None else self.names)
+        return not error_names.isdisjoint(IMPORT_ERRORS if self.names is None else self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,7 @@ def find_optional_reason(
         return "a probe with find_spec"
     if question.need is QuestionKind.LIST:
         return "in a list of what is installed alone"
-    error_names = _METADATA_ERRORS if question.need is QuestionKind.METADATA else _IMPORT_ERRORS
+    error_names = _METADATA_ERRORS if question.need is QuestionKind.METADATA else IMPORT_ERRORS
     import_frames = [*frames_of_import(question.frames)]
     raised_instead: frozenset[str] = frozenset()
     for position, frame in enumerate(question.frames):
@@ -155,19 +155,26 @@ def find_optional_reason(
         handler = _find_handler(blocks, frame, handled_names, raised)
         if handler is not None:
             return f"{handler.text} at {handler.file}:{handler.line}"
-        raised_instead |= raised - _IMPORT_ERRORS
+        raised_instead |= raised - IMPORT_ERRORS
     return None
 
 
 def find_reraising_handler(blocks: Sequence[Block], frame: Frame) -> Handler | None:
     """Return the innermost handler around the line of *frame* that catches a failed import and raises again."""
     reraising = None
-    for clause in _catching_clauses(blocks, frame.line, _IMPORT_ERRORS):
+    for clause in _catching_clauses(blocks, frame.line, IMPORT_ERRORS):
         if clause is None:
             reraising = None
         elif clause.raises is not None:
             reraising = Handler(file=frame.file, line=clause.line, text=clause.text)
     return reraising
+
+
+def find_raised_names(blocks: Sequence[Block], frame: Frame) -> frozenset[str]:
+    """Return the names of what handlers around the line of *frame* raise in place of a failed import."""
+    raised: set[str] = set()
+    _find_handler(blocks, frame, IMPORT_ERRORS, raised)
+    return frozenset(raised)
 
 
 def frames_of_import(frames: Sequence[Frame]) -> Iterator[Frame]:
@@ -210,6 +217,8 @@ def _catching_clauses(blocks: Sequence[Block], line: int, error_names: frozenset
 
 
 _TRIES: tuple[type[ast.Try], ...] = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
+#: The statements that may have clauses.
+GUARDS: tuple[type[ast.stmt], ...] = (*_TRIES, ast.With, ast.AsyncWith)
 
 
 def _has_any(numbers: Sequence[int], lines: range) -> bool:
@@ -224,14 +233,16 @@ def _lines(body: Sequence[ast.stmt]) -> range:
 
 def _guarding_blocks(node: ast.AST, lines: range) -> Iterator[Block]:
     """Yield the block of *node* if it has clauses."""
+    if clauses := tuple(guarding_clauses(node)):
+        yield Block(lines=lines, guarded=_lines(getattr(node, "body", ())), clauses=clauses)
+
+
+def guarding_clauses(node: ast.AST) -> Iterator[Clause]:
+    """Yield the clauses that catch what the body of *node* raises, in the order in which they catch."""
     if isinstance(node, _TRIES):
-        body, clauses = node.body, tuple(_except_clauses(node))
+        yield from _except_clauses(node)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
-        body, clauses = node.body, tuple(_suppress_clauses(node))
-    else:
-        return
-    if clauses:
-        yield Block(lines=lines, guarded=_lines(body), clauses=clauses)
+        yield from _suppress_clauses(node)
 
 
 def _except_clauses(node: ast.Try) -> Iterator[Clause]:
