@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -30,7 +31,10 @@ def params() -> Iterator[ParameterSet]:
 def test_scenario(
     path: Path, settle: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Both methods find the set that the scenario expects, twice with the same evidence."""
+    """Both methods find the set that the scenario expects; the first one twice, with the same evidence.
+
+    On the oldest Python once: that a repetition is equal does not depend on the version.
+    """
     scenario = load(path)
     if scenario.lock.get("hooks_only"):
         # With isolation by namespaces, nothing that the run writes outlives it; without them, what is in this folder.
@@ -47,7 +51,7 @@ def test_scenario(
         return
     found = run_scenario(house, settle)
     check(scenario, found)
-    if settle == "auto":
+    if settle == "auto" and sys.version_info >= (3, 11):
         again = run_scenario(house, settle)
         assert again.selection == found.selection
         assert again.fetched == frozenset()

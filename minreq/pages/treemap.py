@@ -32,6 +32,7 @@ COLOURS: Mapping[str, str] = {
     "metadata": "#5f6870",
     "C sources": "#98408a",
     "data": "#4f5bab",
+    "cold archives": "#3f6f8f",
     "scripts": "#8a3b5c",
     "unreached packages": "#35618e",
     "unopened data folders": "#6b4fa0",
