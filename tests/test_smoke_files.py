@@ -13,6 +13,7 @@ from minreq.lockfile import evidence
 from minreq.model import Command, Group, Plan, Script, StageBehaviour
 from minreq.profiles.planner import named_files
 from minreq.smoke.absentfile import explain_absent_file, explain_read_only_file
+from minreq.smoke.paths import WORKING_FOLDER
 from minreq.smoke.results import StageResult
 from minreq.task.smokefiles import locate_files
 from minreq.task.task import is_command, locate_smoke
@@ -303,7 +304,7 @@ class TestExplainAbsentFile:
         behaviour = StageBehaviour(stage="smoke/check.py", status="ValueError" if traceback else status)
         return explain_absent_file(plan, StageResult(behaviour=behaviour, traceback=traceback))
 
-    @pytest.mark.parametrize("name", ["my data.txt", "{sandbox}/work/my data.txt"])
+    @pytest.mark.parametrize("name", ["my data.txt", f"{WORKING_FOLDER}my data.txt"])
     def test_in_the_working_directory(self, name: str) -> None:
         expected = "a script runs in an empty folder; give it the file with --smoke-file 'my data.txt'"
         assert self.explain(name) == expected

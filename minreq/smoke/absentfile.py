@@ -7,11 +7,12 @@ import shlex
 from pathlib import Path
 
 from minreq.model import Plan
+from minreq.smoke.paths import WORKING_FOLDER
 from minreq.smoke.results import StageResult
 from minreq.smoke.visible import has_secret_name
 
 #: The name of a relative path, or of one that the script made absolute itself.
-_NO_FILE = re.compile(r"No such file or directory: '(?:\{sandbox\}/work/)?(?P<name>[^'/{][^']*)'")
+_NO_FILE = re.compile(rf"No such file or directory: '(?:{re.escape(WORKING_FOLDER)})?(?P<name>[^'/{{][^']*)'")
 #: As for a file that may not be opened.
 _CLOSED_FILE = re.compile(r"Permission denied: '(?P<path>[^']+)'")
 

@@ -10,6 +10,10 @@ from packaging.utils import NormalizedName
 
 #: Stands for the folder of the standard library.
 STANDARD_LIBRARY = "{python}/"
+#: Stands for the folder of a run.
+RUN_FOLDER = "{sandbox}/"
+#: Stands for the working directory of the scripts.
+WORKING_FOLDER = f"{RUN_FOLDER}work/"
 #: An address on loopback.
 _PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
 
@@ -41,7 +45,7 @@ class PathMap:
             rf"{unpacked_folder}/(?P<hash>[0-9a-f]{{64}})/lib/|{installed_folder}/[^/]+/|{site_packages}/|{tools}/[^/]+/"
         )
         names = {str(folder) + "/": f"{name}/" for folder, name in smokes.items()}
-        names[f"{run_folder}/"] = "{sandbox}/"
+        names[f"{run_folder}/"] = RUN_FOLDER
         names[f"{standard_library}/"] = STANDARD_LIBRARY
         self._names = names
         self._other = re.compile("|".join(map(re.escape, sorted(names, reverse=True))))

@@ -16,7 +16,7 @@ from minreq.wheels import bytecode
 
 #: For each folder of a tree, the folder that ``pip install --target`` writes its files into.
 TARGET_FOLDERS: Mapping[str, str] = {"lib": "", "bin": "bin/", "data": ""}
-#: Bytes of ``/tmp/pip-target-12345678/lib/python/``: a compiled file names its source, and pip moves it afterwards.
+#: Bytes of the name of pip's own temporary folder: a compiled file names its source there, and pip moves it afterwards.
 _PATH_OF_PIP = 36
 #: pip lists each compiled file in ``RECORD``, without hash and size.
 _REST_OF_ROW = len(",,\r\n")
