@@ -403,10 +403,12 @@ def test_the_files_that_a_command_names(tmp_path: Path) -> None:
 
 
 def test_features_that_a_lock_does_not_run() -> None:
-    """Of its providers alone, whatever the smokes of the user are called."""
+    """Of its providers alone, whatever the smokes of the user are called; not what the release does not support."""
     profile = find_profile(canonicalize_name("litellm"))
     assert profile is not None
     every = {each.name for each in profile.features}
-    found = features_not_run(profile, ["import", "openai/chat", "openai/client", "smoke/check.py"])
-    assert {"audio", "tokenizers", "streaming"} <= set(found) <= every - {"chat", "client"}
-    assert features_not_run(profile, ["import", "smoke/check.py"]) == ()
+    stages = ["import", "openai/chat", "openai/client", "smoke/check.py"]
+    found = features_not_run(profile, stages, Version("1.110.2"))
+    assert {"audio", "tokenizers", "streaming"} <= set(found) <= every - {"chat", "client", "disk-caching"}
+    assert "disk-caching" in features_not_run(profile, stages, Version("1.106.2"))
+    assert features_not_run(profile, ["import", "smoke/check.py"], Version("1.110.2")) == ()

@@ -29,8 +29,8 @@ def read_features(lock: Lock, profile: Profile | None, scan_profile: ScanProfile
     """Return what *profile* knows of the features that the smoke of *lock* did not run."""
     if profile is None:
         return Features()
-    pin = next((lock.resolution.pins[name] for name in profile.roots if name in lock.resolution.pins), None)
-    adding = planner.distributions_of_features_not_run(profile, lock.stages, pin.version if pin else None)
+    version = planner.root_version(profile, lock.resolution)
+    adding = planner.distributions_of_features_not_run(profile, lock.stages, version)
     not_run = {feature for features in adding.values() for feature in features}
     features_of: dict[str, Iterable[str]] = {}
     if scan_profile is not None:

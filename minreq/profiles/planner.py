@@ -16,7 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq.errors import UnknownFeature, UnknownProvider
-from minreq.model import EMPTY, Command, Group, Plan, Script
+from minreq.model import EMPTY, Command, Group, Plan, Resolution, Script
 from minreq.profiles.loader import Call, Feature, Profile, Provider
 from minreq.system import regularfile
 
@@ -117,8 +117,24 @@ def uncovered_features(profile: Profile, providers: Sequence[str], features: Ite
     return tuple(sorted({*features} - {each.name for each in _all_features(profile, providers)}))
 
 
-def features_not_run(profile: Profile, stages: Iterable[str]) -> tuple[str, ...]:
-    """Return the features of the providers of *stages* (``openai/chat``) that no stage runs; sorted."""
+def root_version(profile: Profile, resolution: Resolution) -> Version | None:
+    """Return the version of the root of *profile* in *resolution*, ``None`` where it is not there."""
+    return next((resolution.pins[name].version for name in profile.roots if name in resolution.pins), None)
+
+
+def supports_feature(provider: Provider, feature: Feature, version: Version | None) -> bool:
+    """Whether *version* supports a call of *provider* for *feature*."""
+    return any(
+        _belongs_to(call, feature) and _reason_unsupported(provider, call, feature, version) is None
+        for call in provider.calls
+    )
+
+
+def features_not_run(profile: Profile, stages: Iterable[str], version: Version | None) -> tuple[str, ...]:
+    """Return the features of the providers of *stages* (``openai/chat``) that no stage runs; sorted.
+
+    Features that *version* of the root does not support are left out.
+    """
     known = {provider.name: provider for provider in profile.providers}
     found: set[str] = set()
     run: set[str] = set()
@@ -126,35 +142,19 @@ def features_not_run(profile: Profile, stages: Iterable[str]) -> tuple[str, ...]
         name, _, feature = stage.partition("/")
         if name in known:
             run.add(feature)
-            found |= {each.name for each in supported_features(profile, known[name])}
+            found |= {each.name for each in profile.features if supports_feature(known[name], each, version)}
     return tuple(sorted(found - run))
 
 
-def features_that_keep(profile: Profile, stages: Iterable[str], distribution: NormalizedName) -> tuple[str, ...]:
-    """Return the features that keep *distribution* in a lock, and that none of *stages* runs; sorted."""
-    keeping = {each.name for each in profile.features if distribution in each.keeps}
-    return tuple(name for name in features_not_run(profile, stages) if name in keeping)
-
-
 def distributions_of_features_not_run(
-    profile: Profile, stages: Sequence[str], version: Version | None
+    profile: Profile, stages: Iterable[str], version: Version | None
 ) -> Mapping[NormalizedName, tuple[str, ...]]:
-    """Return the distributions that features need which no stage ran, each with those features, sorted.
-
-    Features that *version* of the root does not support are left out.
-    """
-    names = {stage.partition("/")[0] for stage in stages}
-    providers = [provider for provider in profile.providers if provider.name in names]
-    not_run = features_not_run(profile, stages)
+    """Return the distributions that `features_not_run` bring, each with those features, sorted."""
+    not_run = features_not_run(profile, stages, version)
     found: dict[NormalizedName, list[str]] = {}
-    for feature in sorted((each for each in profile.features if each.name in not_run), key=lambda each: each.name):
-        if any(
-            _belongs_to(call, feature) and _reason_unsupported(provider, call, feature, version) is None
-            for provider in providers
-            for call in provider.calls
-        ):
-            added = {*feature.keeps, *(canonicalize_name(each.name) for each in feature.requirements)}
-            for name in sorted(added):
+    for feature in sorted(profile.features, key=lambda each: each.name):
+        if feature.name in not_run:
+            for name in feature.keeps.union(canonicalize_name(each.name) for each in feature.requirements):
                 found.setdefault(name, []).append(feature.name)
     return {name: tuple(features) for name, features in sorted(found.items())}
 

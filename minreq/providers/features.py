@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from minreq.model import Group, Lock, Plan, Platform
 from minreq.profiles import planner
-from minreq.profiles.loader import Profile, Provider
+from minreq.profiles.loader import Profile
 from minreq.profiles.planner import DEFAULT
 from minreq.providers.cache import MeasurementCache, ProviderRecord
 from minreq.providers.needs import FeatureAddition
@@ -57,7 +57,7 @@ def open_release_cache(
     plan = planner.make_plan(profile, providers, [DEFAULT, *list_opt_in_features(profile, providers, ())], [], version)
     plan = split_by_feature(plan, profile)
     return MeasurementCache(
-        folder=folder / "features",
+        folder=_records(folder),
         common={
             "root": f"{root}=={version}",
             "python": str(platform.python_version),
@@ -70,29 +70,28 @@ def open_release_cache(
 
 def read_additions(folder: Path, profile: Profile, lock: Lock) -> tuple[FeatureAddition, ...]:
     """Return what each feature that *lock* does not cover would add to it, as far as *folder* has it measured."""
-    not_run = planner.features_not_run(profile, lock.stages)
-    if not not_run:
-        return ()
     root = lock.resolution.root
-    cache = open_release_cache(folder, profile, root, lock.resolution.pins[root].version, lock.proven_on)
+    version = lock.resolution.pins[root].version
+    not_run = planner.features_not_run(profile, lock.stages, version)
+    if not not_run or not _records(folder).is_dir():
+        # Nothing was measured: the key of a record, which takes a tenth of a second, is not needed.
+        return tuple(FeatureAddition(feature=each, distributions=None) for each in not_run)
+    cache = open_release_cache(folder, profile, root, version, lock.proven_on)
     names = {stage.partition("/")[0] for stage in lock.stages}
     providers = [each for each in profile.providers if each.name in names]
     kept = {each.candidate.name for each in lock.selection.kept}
-    return tuple(_read_addition(cache, profile, feature, providers, kept) for feature in not_run)
+    features = {each.name: each for each in profile.features}
+    found = []
+    for name in not_run:
+        able = [each.name for each in providers if planner.supports_feature(each, features[name], version)]
+        found.append(_read_addition(cache, name, able, kept))
+    return tuple(found)
 
 
 def _read_addition(
-    cache: MeasurementCache,
-    profile: Profile,
-    feature: str,
-    providers: Iterable[Provider],
-    kept: AbstractSet[NormalizedName],
+    cache: MeasurementCache, feature: str, providers: Iterable[str], kept: AbstractSet[NormalizedName]
 ) -> FeatureAddition:
-    records = [
-        cache.read_provider(group_name(each.name, feature))
-        for each in providers
-        if feature in {known.name for known in planner.supported_features(profile, each)}
-    ]
+    records = [cache.read_provider(group_name(provider, feature)) for provider in providers]
     parts = {part.name: part for record in records if record for part in record.parts if part.name not in kept}
     measured = tuple(parts[name] for name in sorted(parts))
     return FeatureAddition(feature=feature, distributions=None if None in records else measured)
@@ -112,8 +111,12 @@ def subtract_default(records: Sequence[ProviderRecord]) -> list[ProviderRecord]:
 def write_additions(cache: MeasurementCache, records: Iterable[ProviderRecord]) -> None:
     """Write those *records* of features that were measured, for `read_additions` of any lock of the release."""
     for record in records:
-        if split_name(record.provider)[1] and not record.failure:
+        if split_name(record.provider)[1] and record.features and not record.failure:
             cache.write(record)
+
+
+def _records(folder: Path) -> Path:
+    return folder / "features"
 
 
 def _split(group: Group, opt_in: AbstractSet[str]) -> Iterator[Group]:

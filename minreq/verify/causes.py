@@ -71,11 +71,10 @@ class CauseFinder:
         return frozenset(found)
 
     def _with_features(self, each: DifferingTest) -> DifferingTest:
-        profile, stages = self.task.profile, self.task.lock.stages
-        names = dict.fromkeys(miss.distribution for miss in each.misses)
-        features = (
-            feature
-            for name in names
-            for feature in (planner.features_that_keep(profile, stages, name) if profile else ())
-        )
+        profile, lock = self.task.profile, self.task.lock
+        if profile is None:
+            return each
+        version = planner.root_version(profile, lock.resolution)
+        adding = planner.distributions_of_features_not_run(profile, lock.stages, version)
+        features = (feature for miss in each.misses for feature in adding.get(miss.distribution, ()))
         return replace(each, features=tuple(dict.fromkeys(features)))
