@@ -161,6 +161,7 @@ def test_imports_are_cached_beside_the_tree(tmp_path: Path, monkeypatch: pytest.
     with monkeypatch.context() as patched:
         patched.setattr("minreq.exposure.importindex.read_lines", None)
         patched.setattr("minreq.exposure.importindex.read_statements", None)
+        patched.setattr("minreq.exposure.importindex.read_calls", None)
         assert find_import_sites(lock_of(), {APP: tree}, use_cache=True) == expected
     for damaged in (b"", whole[:-5], whole.replace(b"gone", b"goon")):
         kept.write_bytes(damaged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 from samplelock import LOCK, candidate, with_selection
 
+from minreq.exposure import callrecords
+from minreq.exposure.callparser import read_calls
 from minreq.exposure.features import Features
 from minreq.exposure.sites import ImportSite, find_import_sites
 from minreq.model import Asker, Frame, Kept, LeftOut, Lock, QuestionKind, Request
@@ -323,6 +326,47 @@ def test_the_function_whose_import_fails_is_followed(tmp_path: Path) -> None:
 def test_circles_of_names_end(text: str, tmp_path: Path) -> None:
     (site,) = sites_in(tmp_path, {"app/__init__.py": text + "\ndef go():\n    import gone"})
     assert [each.name for each in site.functions] == ["app.go()"]
+
+
+#: Every part of `CallFacts` has something here.
+OF_EACH_KIND = """
+from contextlib import suppress
+from app._star import *
+
+class Base:
+    client = dict
+
+class Client(Base):
+    @property
+    def inner(self):
+        return Client()
+    def load(self):
+        import gone
+
+make = Client
+
+@make
+def run():
+    try:
+        with suppress(ImportError, OSError):
+            make().load()
+    except:
+        raise ValueError
+"""
+
+
+def test_calls_are_cached_beside_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"app/__init__.py": OF_EACH_KIND}
+    expected = sites_in(tmp_path, files)
+    assert expected[0].functions
+    facts = read_calls(str(tmp_path / "app" / "app/__init__.py"), "app/__init__.py")
+    record = json.loads(json.dumps(callrecords.to_record(facts)))
+    assert all(record)
+    assert callrecords.from_record(record) == facts
+    folders = {APP: tmp_path / APP}
+    assert find_import_sites(lock_of(files), folders, use_cache=True) == expected
+    monkeypatch.setattr("minreq.exposure.importindex.read_calls", None)
+    assert find_import_sites(lock_of(files), folders, use_cache=True) == expected
 
 
 def test_another_way_than_the_declined_one_is_unguarded(tmp_path: Path) -> None:

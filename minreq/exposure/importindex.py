@@ -1,4 +1,4 @@
-"""An index of the imports in distributions. Several processes build it; a cache lies beside each unpacked wheel."""
+"""An index of the imports and calls in distributions. Processes build it; a cache lies beside each unpacked wheel."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 from packaging.utils import NormalizedName
 
+from minreq.exposure import callrecords
+from minreq.exposure.callparser import CallFacts, read_calls
 from minreq.exposure.parser import ImportLines, ImportStatement, read_lines, read_statements
 from minreq.source.optionalimports import MAX_SOURCE_BYTES
 from minreq.system import cachefile, regularfile, temporary
@@ -20,7 +22,7 @@ from minreq.system.workers import call_in_processes
 
 _FILENAME = "imports.json"
 #: The version of the cache file. Raise it when the content changes.
-_VERSION = 3
+_VERSION = 4
 #: For fewer bytes, starting a process takes longer than reading them here.
 _MIN_BYTES_FOR_PROCESSES = 4_000_000
 
@@ -29,20 +31,22 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class DistributionImports:
-    """The imports in the files of one distribution, by path below ``site-packages``."""
+    """The imports and calls in the files of one distribution, by path below ``site-packages``."""
 
     tree: Path
     lines: dict[str, ImportLines] = field(default_factory=dict)
     #: Only for files that were asked for: parsing all files would take a minute.
     statements: dict[str, tuple[ImportStatement, ...]] = field(default_factory=dict)
+    #: The same, as `callrecords` writes them.
+    calls: dict[str, list[Any]] = field(default_factory=dict)
     is_new: bool = False
 
 
 class ImportIndex:
-    """The imports in the files of several distributions, by path below ``site-packages``.
+    """The imports and calls in the files of several distributions, by path below ``site-packages``.
 
-    *folders* are the trees of the distributions. With *use_cache* the imports are read from, and saved to, a cache file
-    beside each tree.
+    *folders* are the trees of the distributions. With *use_cache* they are read from, and saved to, a cache file beside
+    each tree.
     """
 
     def __init__(self, folders: Mapping[NormalizedName, Path], *, use_cache: bool) -> None:
@@ -75,10 +79,14 @@ class ImportIndex:
             self._distributions[name].statements[file] = statements
             self._distributions[name].is_new = True
 
-    def map_files(self, read: Callable[[str, str], T], files: Iterable[str]) -> dict[str, T]:
-        """Call *read* with the path and the name of each of *files*; in several processes where that is faster."""
-        found = self._map_files(read, [(self.owners[file], file) for file in files])
-        return {file: each for (_, file), each in found.items()}
+    def read_calls(self, files: Iterable[str]) -> dict[str, CallFacts]:
+        """Return the calls of *files*; those that are not in the cache are parsed."""
+        asked = [(self.owners[file], file) for file in files]
+        new = [(name, file) for name, file in asked if file not in self._distributions[name].calls]
+        for (name, file), facts in self._map_files(read_calls, new).items():
+            self._distributions[name].calls[file] = callrecords.to_record(facts)
+            self._distributions[name].is_new = True
+        return {file: callrecords.from_record(self._distributions[name].calls[file]) for name, file in asked}
 
     def read_bytes(self, file: str) -> bytes:
         """The content of *file*; nothing where it cannot be read."""
@@ -88,7 +96,7 @@ class ImportIndex:
             return b""
 
     def save(self) -> None:
-        """Save new imports in the cache, if it is used. A cache that cannot be written is no error."""
+        """Save what is new in the cache, if it is used. A cache that cannot be written is no error."""
         for each in self._distributions.values():
             if self._use_cache and each.is_new:
                 _save(each)
@@ -137,6 +145,7 @@ def _load_cached(tree: Path) -> DistributionImports:
                 tree,
                 {file: _load_lines(*each) for file, each in document["lines"].items()},
                 {file: tuple(map(_load_statement, each)) for file, each in document["places"].items()},
+                document["calls"],
             )
     return DistributionImports(tree)
 
@@ -169,6 +178,7 @@ def _save(imports: DistributionImports) -> None:
         "version": _VERSION,
         "lines": {file: astuple(each) for file, each in imports.lines.items()},
         "places": {file: list(map(astuple, each)) for file, each in imports.statements.items()},
+        "calls": imports.calls,
     }
     text = json.dumps(document, separators=(",", ":")).encode()
     folder = imports.tree.parent

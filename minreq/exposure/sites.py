@@ -15,7 +15,6 @@ from packaging.utils import NormalizedName
 
 from minreq.exposure.callers import CallerSearch, PublicFunction
 from minreq.exposure.callgraph import CallGraph
-from minreq.exposure.callparser import read_calls
 from minreq.exposure.features import Features
 from minreq.exposure.importgraph import ImportChain, ImportGraph, Reach
 from minreq.exposure.importindex import ImportIndex
@@ -111,7 +110,7 @@ def _distances(lock: Lock) -> Mapping[NormalizedName, int]:
 
 def _caller_search(index: ImportIndex, graph: ImportGraph, distances: Mapping[NormalizedName, int]) -> CallerSearch:
     imports = {file: {module for _, names in index.lines(file).imports for module in names} for file in graph.reachable}
-    files = SourceFiles(imports, index.read_bytes, lambda new: index.map_files(read_calls, new))
+    files = SourceFiles(imports, index.read_bytes, index.read_calls)
     calls = CallGraph(files)
     return CallerSearch(calls, PublicNames(index, files, calls), index.owners, distances)
 
