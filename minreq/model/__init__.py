@@ -11,6 +11,7 @@ from minreq.model.distributions import (
     Resolution,
     Sdist,
     Wheel,
+    find_required,
 )
 from minreq.model.evidence import (
     Behaviour,
@@ -62,6 +63,7 @@ __all__ = [
     "Selection",
     "StageBehaviour",
     "Wheel",
+    "find_required",
     "is_near",
     "parsing",
     "split_sdist_filename",

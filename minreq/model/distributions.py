@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -142,3 +142,19 @@ class Resolution:
     passed_over: tuple[PassedOver, ...] = ()
     #: Sentences about requirements that were ignored: overrides, and lower bounds of unneeded distributions.
     notes: tuple[str, ...] = ()
+
+
+def find_required(
+    requires: Mapping[NormalizedName, Iterable[NormalizedName]],
+    start: Iterable[NormalizedName],
+    within: Container[NormalizedName],
+) -> frozenset[NormalizedName]:
+    """Return *start* and what that requires, directly or not, as far as it is in *within*."""
+    found: set[NormalizedName] = set()
+    waiting = [*start]
+    while waiting:
+        name = waiting.pop()
+        if name in within and name not in found:
+            found.add(name)
+            waiting += requires.get(name, ())
+    return frozenset(found)

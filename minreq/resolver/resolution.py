@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import HashesRequired, VersionsConflict
-from minreq.model import Candidate, Resolution
+from minreq.model import Candidate, Resolution, find_required
 from minreq.requirements import UserRequirement
 from minreq.resolver.background import BackgroundWork
 from minreq.resolver.conflict import ConflictExplainer
@@ -80,7 +80,9 @@ def _resolution(choice: RootChoice, finder: ReleaseFinder) -> Resolution:
     # A project that is the root is not written, but what it requires is.
     named = provided - {inputs.root_name}
     wanted = whole | {canonicalize_name(each.name) for each in _named_by_user(inputs)}
-    brought = _required_only_by(named, requires, wanted)
+    # The runtime has what only *named* require. What other distributions that the user wants require is in the lock.
+    others = find_required(requires, wanted - named, pins.keys() - named)
+    brought = find_required(requires, named, pins) - named - others
     return Resolution(
         pins=pins,
         root=inputs.root_name,
@@ -90,31 +92,6 @@ def _resolution(choice: RootChoice, finder: ReleaseFinder) -> Resolution:
         passed_over=choice.passed_over,
         notes=(*resolution_notes(finder, solution, pins, choice.relaxations), *provided_notes(named, brought)),
     )
-
-
-def _required_only_by(
-    provided: AbstractSet[NormalizedName],
-    requires: Mapping[NormalizedName, AbstractSet[NormalizedName]],
-    wanted: AbstractSet[NormalizedName],
-) -> frozenset[NormalizedName]:
-    """Return what only distributions of *provided* require, directly or not; the runtime has that too.
-
-    *wanted* are the distributions that the user names: what they require without *provided* has to be in the lock.
-    """
-    return _reachable(provided, requires, frozenset()) - provided - _reachable(wanted - provided, requires, provided)
-
-
-def _reachable(
-    start: AbstractSet[NormalizedName],
-    requires: Mapping[NormalizedName, AbstractSet[NormalizedName]],
-    without: AbstractSet[NormalizedName],
-) -> frozenset[NormalizedName]:
-    found: set[NormalizedName] = set()
-    waiting = {*start}
-    while waiting:
-        found |= waiting
-        waiting = {each for name in waiting for each in requires.get(name, ())} - found - without
-    return frozenset(found)
 
 
 def _check_hashes(

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.model import Masked, Resolution
+from minreq.model import Masked, Resolution, find_required
 from minreq.smoke.tools import ToolPlaces, place_tools
 from minreq.source import syntax
 from minreq.source.modulenames import with_parents
@@ -67,13 +67,9 @@ def resolve_tools(resolution: Resolution, requirements: Iterable[Requirement], e
     named: set[NormalizedName] = set()
     for requirement in requirements:
         grown = extend(grown, requirement)
-        waiting = [canonicalize_name(requirement.name)]
-        named.update(waiting)
-        while waiting:
-            name = waiting.pop()
-            if name not in names and name in grown.pins:
-                names.add(name)
-                waiting += grown.requires.get(name, ())
+        name = canonicalize_name(requirement.name)
+        named.add(name)
+        names |= find_required(grown.requires, [name], grown.pins)
     return Tools(
         resolution=grown,
         named=frozenset(named),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from packaging.utils import NormalizedName
 
+from minreq.model import find_required
 from minreq.profiles import planner
 from minreq.reporting import Reporter, Step
 from minreq.verify.commandrun import CommandRun, run_command
@@ -60,15 +61,7 @@ class CauseFinder:
 
     def _close(self, names: Iterable[NormalizedName]) -> frozenset[NormalizedName]:
         """Return *names* and what they require, as far as the lock has not got it."""
-        requires, absent = self.task.lock.resolution.requires, self.environments.absent.names
-        found: set[NormalizedName] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name in absent and name not in found:
-                found.add(name)
-                waiting += requires.get(name, ())
-        return frozenset(found)
+        return find_required(self.task.lock.resolution.requires, names, self.environments.absent.names)
 
     def _with_features(self, each: DifferingTest) -> DifferingTest:
         profile, lock = self.task.profile, self.task.lock
