@@ -136,25 +136,27 @@ def read_record(message: Mapping[str, Any]) -> WorkerRecord:
 
 def read_pytest_event(message: Mapping[str, Any]) -> PytestEvent:
     """Read what the plug-in for pytest reports."""
-    kind = read_text(message, "test")
-    if kind not in {"session", "collected", "begin", "end", "report", "error"}:
-        raise MessageRefused("sent a message about a test that the protocol does not have")
-    is_report, is_error = kind == "report", kind == "error"
-    return PytestEvent(
-        kind=kind,
-        test=read_text(message, "node") if kind not in {"session", "collected"} else "",
-        tests=_read_texts(message, "ids") if kind == "collected" else (),
-        when=read_text(message, "when") if is_report else "",
-        outcome=read_text(message, "outcome") if is_report else "",
-        expected=is_report and message.get("expected") is True,
-        text=read_text(message, "text") if is_report or is_error else "",
-        missing=tuple(_read_place(each, "missing") for each in _read_list(message, "missing")) if is_error else (),
-    )
-
-
-def read_asking_test(message: Mapping[str, Any]) -> str:
-    """Return the test of pytest that a question belongs to, "" where none ran."""
-    return read_text(message, "test")
+    match kind := read_text(message, "test"):
+        case "session":
+            return PytestEvent(kind=kind)
+        case "collected":
+            return PytestEvent(kind=kind, tests=_read_texts(message, "ids"))
+        case "begin" | "end":
+            return PytestEvent(kind=kind, test=read_text(message, "node"))
+        case "report":
+            return PytestEvent(
+                kind=kind,
+                test=read_text(message, "node"),
+                when=read_text(message, "when"),
+                outcome=read_text(message, "outcome"),
+                expected=message.get("expected") is True,
+                text=read_text(message, "text"),
+            )
+        case "error":
+            missing = tuple(_read_place(each, "missing") for each in _read_list(message, "missing"))
+            node, text = read_text(message, "node"), read_text(message, "text")
+            return PytestEvent(kind=kind, test=node, text=text, missing=missing)
+    raise MessageRefused("sent a message about a test that the protocol does not have")
 
 
 def _without_shown(errors: str, records: Iterable[WorkerRecord]) -> str:

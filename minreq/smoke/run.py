@@ -284,7 +284,7 @@ class Run:
     def _answer_question(self, process: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         question = messages.read_question(message)
         if self._recorder is not None:
-            self._recorder.add_question(question, test=messages.read_asking_test(message))
+            self._recorder.add_question(question, test=messages.read_text(message, "test"))
         if self._handler is None:
             return {"answer": "unknown"}
         owners = tuple(self.path_map.owner_of(frame.file) for frame in question.frames)
