@@ -64,10 +64,10 @@ class FakeEngine(Engine):
     def list_uncovered_features(self, lock: Lock, settings: Settings) -> tuple[FeatureAddition, ...]:
         assert (lock, settings) == (LOCK, self.locked[-1])
         orjson = NeededDistribution(name=canonicalize_name("orjson"), version=Version("3.11"), bytes=400_000)
-        return (
-            FeatureAddition(feature="audio", distributions=()),
-            FeatureAddition(feature="caching", distributions=(orjson,)),
-            FeatureAddition(feature="router", distributions=None),
+        found = {"audio": (), "caching": (orjson,), "router": None}
+        return tuple(
+            FeatureAddition(feature=name, release="litellm==1.106.2", providers=("openai",), distributions=each)
+            for name, each in found.items()
         )
 
     def verify(self, settings: VerifySettings, reporter: Reporter) -> Lock:

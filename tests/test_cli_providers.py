@@ -240,9 +240,10 @@ def test_what_each_feature_adds(made: Project) -> None:
     """Beyond the default features of its provider; a lock without the feature then shows what it would add."""
     optional = PROFILE.replace("[features.tools]\n", "[features.tools]\ndefault = false\n")
     made.folder.joinpath("profiles", "fat", "profile.toml").write_text(optional, encoding="utf-8")
-    before = made.minreq("lock", "fat", "--providers", "near", "-o", "before.txt")
+    made.folder.joinpath("smoke.py").write_text("import always\n", encoding="utf-8")
+    before = made.minreq("lock", "always", "fat", "--providers", "near", "--smoke", "smoke.py", "-o", "before.txt")
     assert "\nNot covered by this lock: tools\n" in before.err
-    assert "minreq providers fat -p near --by-feature" in before.err
+    assert "minreq providers fat==1.0 -p near --by-feature\n" in before.err
     done = made.minreq("providers", "fat", "--by-feature")
     assert done.status == 0, done.err
     rows = {line[: line.index("  ")]: line.split() for line in done.out.splitlines() if "  " in line}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import Lock
 from minreq.reporting import Reporter
@@ -65,7 +67,8 @@ class Engine:
         from minreq.profiles import loader  # noqa: PLC0415 # Late, see the class.
         from minreq.providers import features  # noqa: PLC0415 # Late, see the class.
 
-        profile = loader.find_profile(lock.resolution.root, settings.profiles)
+        roots = (lock.resolution.root, *(canonicalize_name(each.name) for each in settings.also))
+        profile = next(filter(None, (loader.find_profile(each, settings.profiles) for each in roots)), None)
         return features.read_additions(settings.cache_dir, profile, lock) if profile else ()
 
     def compare_with_previous(self, before: str | None, lock: Lock) -> LockDifference | None:

@@ -260,7 +260,8 @@ def command(
             durations.write_duration(settings.cache_dir, command_line, progress.seconds)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
         build = engine.forecast_build(lock, settings) if lockbudget.is_build_worthwhile(lock, settings) else None
-        uncovered = engine.list_uncovered_features(lock, settings)
+        is_shown = report.as_json or not settings.check
+        uncovered = engine.list_uncovered_features(lock, settings) if is_shown else ()
         summary = lockview.format_lines(
             lock,
             settings,
@@ -275,7 +276,7 @@ def command(
             _write_page(html, lock, lockbudget.read_budget(lock, settings, build))
         progress.finish(() if report.as_json or settings.check else summary)
     report.print_result(lambda: lockview.to_json_data(lock, settings, uncovered, build))
-    if settings.check and not report.as_json:
+    if settings.check:
         report.note(f"{settings.output} is up to date")
     if settings.output == STDOUT and not report.as_json:
         output.print_file(render(lock))

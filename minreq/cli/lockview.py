@@ -68,7 +68,7 @@ def format_lines(
         yield from map(Text, lock.certificate.notes)
         yield Text()
     if uncovered:
-        yield from _uncovered(uncovered, lock)
+        yield from _uncovered(uncovered)
         yield Text()
     yield from _changes(changed)
     budget = read_budget(lock, settings, build)
@@ -79,30 +79,28 @@ def format_lines(
         yield Text(f"Wrote {html}")
 
 
-def _uncovered(uncovered: Sequence[FeatureAddition], lock: Lock) -> Iterator[Text]:
-    """Yield the features that *lock* does not cover, with what each would add if that was measured."""
+def _uncovered(uncovered: Sequence[FeatureAddition]) -> Iterator[Text]:
+    """Yield the features that a lock does not cover, with what each would add if that was measured."""
     is_measured = any(each.distributions is not None for each in uncovered)
     named = ", ".join(_addition(each) if is_measured else each.feature for each in uncovered)
     add = ", and what each would add" if is_measured else ""
     yield Text(f"Not covered by this lock{add}: {named}")
     yield Text("Name what the program uses with --features, or let --scan find it in the code")
     if not is_measured:
-        providers = sorted({stage.partition("/")[0] for stage in lock.stages if "/" in stage})
+        providers = sorted({name for each in uncovered for name in each.providers})
         yield Text(
-            f"What each would add: minreq providers {shlex.quote(lock.root)} -p {','.join(providers)} --by-feature"
+            f"What each would add: minreq providers {uncovered[0].release} -p {','.join(providers)} --by-feature"
         )
 
 
 def _addition(feature: FeatureAddition) -> str:
-    match feature.distributions:
-        case None:
-            return f"{feature.feature} (not measured)"
-        case ():
-            return f"{feature.feature} (nothing)"
-        case (first, *others):
-            more = f" and {len(others)} more" if others else ""
-            return f"{feature.feature} ({first.name}{more}, {format_size(feature.bytes)})"
-    return feature.feature
+    if feature.distributions is None:
+        return f"{feature.feature} (not measured)"
+    if not feature.distributions:
+        return f"{feature.feature} (nothing)"
+    first, *others = feature.distributions
+    more = f" and {len(others)} more" if others else ""
+    return f"{feature.feature} ({first.name}{more}, {format_size(feature.bytes)})"
 
 
 def to_json_data(

@@ -117,9 +117,15 @@ def uncovered_features(profile: Profile, providers: Sequence[str], features: Ite
     return tuple(sorted({*features} - {each.name for each in _all_features(profile, providers)}))
 
 
+def find_root(profile: Profile, resolution: Resolution) -> NormalizedName | None:
+    """Return the root of *profile* that *resolution* has, ``None`` where it has none."""
+    return next((name for name in profile.roots if name in resolution.pins), None)
+
+
 def root_version(profile: Profile, resolution: Resolution) -> Version | None:
     """Return the version of the root of *profile* in *resolution*, ``None`` where it is not there."""
-    return next((resolution.pins[name].version for name in profile.roots if name in resolution.pins), None)
+    root = find_root(profile, resolution)
+    return None if root is None else resolution.pins[root].version
 
 
 def supports_feature(provider: Provider, feature: Feature, version: Version | None) -> bool:

@@ -1,4 +1,4 @@
-"""Measure what each feature adds to the default features of its provider, and remember it for later locks."""
+"""Split a plan by feature, and keep what each feature was measured to add, for later locks."""
 
 from __future__ import annotations
 
@@ -70,31 +70,41 @@ def open_release_cache(
 
 def read_additions(folder: Path, profile: Profile, lock: Lock) -> tuple[FeatureAddition, ...]:
     """Return what each feature that *lock* does not cover would add to it, as far as *folder* has it measured."""
-    root = lock.resolution.root
+    root = planner.find_root(profile, lock.resolution)
+    if root is None:
+        return ()
     version = lock.resolution.pins[root].version
-    not_run = planner.features_not_run(profile, lock.stages, version)
+    names = {stage.partition("/")[0] for stage in lock.stages}
+    features = {each.name: each for each in profile.features}
+    not_run = [
+        FeatureAddition(
+            feature=feature,
+            release=f"{root}=={version}",
+            providers=tuple(
+                each.name
+                for each in profile.providers
+                if each.name in names and planner.supports_feature(each, features[feature], version)
+            ),
+            distributions=None,
+        )
+        for feature in planner.features_not_run(profile, lock.stages, version)
+    ]
     if not not_run or not _records(folder).is_dir():
         # Nothing was measured: the key of a record, which takes a tenth of a second, is not needed.
-        return tuple(FeatureAddition(feature=each, distributions=None) for each in not_run)
+        return tuple(not_run)
     cache = open_release_cache(folder, profile, root, version, lock.proven_on)
-    names = {stage.partition("/")[0] for stage in lock.stages}
-    providers = [each for each in profile.providers if each.name in names]
     kept = {each.candidate.name for each in lock.selection.kept}
-    features = {each.name: each for each in profile.features}
-    found = []
-    for name in not_run:
-        able = [each.name for each in providers if planner.supports_feature(each, features[name], version)]
-        found.append(_read_addition(cache, name, able, kept))
-    return tuple(found)
+    return tuple(_add_measured(each, cache, kept) for each in not_run)
 
 
-def _read_addition(
-    cache: MeasurementCache, feature: str, providers: Iterable[str], kept: AbstractSet[NormalizedName]
+def _add_measured(
+    addition: FeatureAddition, cache: MeasurementCache, kept: AbstractSet[NormalizedName]
 ) -> FeatureAddition:
-    records = [cache.read_provider(group_name(provider, feature)) for provider in providers]
+    records = [cache.read_provider(group_name(provider, addition.feature)) for provider in addition.providers]
+    if None in records:
+        return addition
     parts = {part.name: part for record in records if record for part in record.parts if part.name not in kept}
-    measured = tuple(parts[name] for name in sorted(parts))
-    return FeatureAddition(feature=feature, distributions=None if None in records else measured)
+    return replace(addition, distributions=tuple(parts[name] for name in sorted(parts)))
 
 
 def subtract_default(records: Sequence[ProviderRecord]) -> list[ProviderRecord]:

@@ -51,6 +51,10 @@ class FeatureAddition:
     """What a feature that a lock does not cover would add to it."""
 
     feature: str
+    #: The release of the root: ``litellm==1.106.2``.
+    release: str
+    #: The providers of the lock that have the feature in that release, sorted.
+    providers: tuple[str, ...]
     #: What the lock lacks, sorted by name; ``None`` if a provider of the lock was not measured with the feature.
     distributions: tuple[NeededDistribution, ...] | None
 
