@@ -203,4 +203,4 @@ def _with_lock_size(release: Release, settings: Settings, name: NormalizedName, 
         raise
     except MinreqError as error:
         return replace(release, lock_size=str(error).splitlines()[0])
-    return replace(release, lock_size=sum(each.bytes for each in lock.selection.kept))
+    return replace(release, lock_size=lock.selection.bytes)

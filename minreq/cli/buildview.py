@@ -80,7 +80,7 @@ def _layers(built: BuildResult) -> Iterator[str]:
     yield from align_columns(rows, right=frozenset({2, 3}))
     yield f"  Each function has {_limit(built):,} bytes together with all layers that it attaches."
     if any(each.zip_bytes > LAMBDA_UPLOAD_LIMIT for each in built.layers):
-        yield f"  A zip of more than {LAMBDA_UPLOAD_LIMIT:,} bytes is too large for {_DIRECT_UPLOAD}."
+        yield f"  Some of the zips are too large for {_DIRECT_UPLOAD}."
 
 
 def _functions(built: BuildResult) -> Iterator[tuple[str, tuple[str, ...], int, int]]:

@@ -41,9 +41,8 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """
     settings = report.settings(environment_settings, flags)
     standing = engine.check(settings)
-    if not report.as_json:
-        for line in _format_lines(settings, standing):
-            report.note(line)
+    for line in _format_lines(settings, standing):
+        report.note(line)
     report.print_result(lambda: _to_json_data(settings, standing))
 
 

@@ -32,6 +32,5 @@ def command(engine: Engine, /, *, lock: Path | None, folder: Path, report: Repor
     """
     path = lock or read_configuration(report.name).get("output", DEFAULT_OUTPUT)
     file = engine.guard(path, folder)
-    if not report.as_json:
-        report.note(f"wrote {file}; put `import {file.stem}` before all other imports")
+    report.note(f"wrote {file}; put `import {file.stem}` before all other imports")
     report.print_result(lambda: {"file": file.as_posix()})

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from minreq.cli import output
 from minreq.errors import InvalidOptions
 
 #: A function that an option decorates.
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _QUIET, _VERBOSE = "minreq.quiet", "minreq.verbose"
-#: The modules of minreq log what they read, write, remove and start.
-_LOGGER = logging.getLogger("minreq")
 
 
 def message_options(function: Function) -> Function:
     """Declare the options. They work before and after the name of the command."""
     for declare in (
-        _switch("-v", "--verbose", help="Print each step, file and program on its own line."),
+        _switch("-v", "--verbose", help="Print each event, and each file of yours, on its own line."),
         _switch("-q", "--quiet", help="Print only the result, and errors."),
         _switch("--no-color", help="Print without colours (as NO_COLOR=1)."),
     ):
@@ -57,40 +52,3 @@ def is_quiet() -> bool:
 def is_verbose() -> bool:
     """Whether ``--verbose`` was given."""
     return _VERBOSE in click.get_current_context().meta
-
-
-class LogPrinter(logging.Handler):
-    """Prints the records of minreq's logger: each file that it reads, writes or removes, each program it starts."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._print: Callable[[str], None] = output.print_note
-        self._printed: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print *record*, once: several steps read the same file. It is indented as the events of a step are."""
-        line = f"  . {record.getMessage()}"
-        if line not in self._printed:
-            self._printed.add(line)
-            self._print(line)
-
-    @contextmanager
-    def printing_by(self, print_line: Callable[[str], None]) -> Iterator[None]:
-        """Print the records inside by *print_line*: a display on the terminal has to move out of the way."""
-        previous, self._print = self._print, print_line
-        try:
-            yield
-        finally:
-            self._print = previous
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Print the records that are logged inside."""
-        level = _LOGGER.level
-        _LOGGER.addHandler(self)
-        _LOGGER.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            _LOGGER.setLevel(level)
-            _LOGGER.removeHandler(self)

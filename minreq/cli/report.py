@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minreq.cli import output
-from minreq.cli.messages import LogPrinter, is_quiet, is_verbose
+from minreq.cli.logprinter import LogPrinter
+from minreq.cli.messages import is_quiet, is_verbose
 from minreq.cli.options import Function, cache_dir, output_options, read_configuration, report_options
 from minreq.errors import MinreqError
 
@@ -50,8 +51,8 @@ class Report:
             yield progress
 
     def note(self, sentence: str) -> None:
-        """Print *sentence* for a person, unless ``--quiet`` was given."""
-        if not self.quiet:
+        """Print *sentence* for a person, unless ``--quiet`` or ``--json`` was given."""
+        if not (self.quiet or self.as_json):
             output.print_note(sentence)
 
     def print_result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:

@@ -113,8 +113,6 @@ def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report
     report.print_result(
         lambda: {"file": file.as_posix(), "stages": list(exported.stages), "left_out": list(exported.left_out)}
     )
-    if report.as_json:
-        return
     if exported.left_out:
         report.note(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}")
     calls = "it calls the real endpoints with the credentials in its environment; minreq never runs it"

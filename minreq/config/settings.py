@@ -225,7 +225,7 @@ def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Veri
         raise InvalidOptions(["--path and --python name two things to verify; give one"])
     if flags.get("smoke_with") and "against_full" not in values:
         raise InvalidOptions(["--smoke-with names tools for the command of --against-full; name the command too"])
-    if not values.get("against_full", "pytest").strip():
+    if "against_full" in values and not values["against_full"].strip():
         raise InvalidOptions(["--against-full needs a command line, such as 'pytest -q tests'"])
     return VerifySettings(index=index, **values)
 

@@ -78,12 +78,12 @@ def _find_changed_words(deviation: Deviation, noise: Iterable[Deviation]) -> Dev
     # The lines with most of such words first: a line that varies as a whole may be any of the others.
     for line in sorted(deviation.first.splitlines(), key=lambda each: (-steady[each].total(), each)):
         fitting = [each for each in seen if steady[line] <= Counter(split_words(each))]
-        likest = _find_most_similar(line, fitting or seen)
+        similar = _find_most_similar(line, fitting or seen)
         if not fitting:
-            lost = steady[line] - Counter(split_words(likest))
+            lost = steady[line] - Counter(split_words(similar))
             changed += [" ".join(word for word in split_words(line) if word in lost)]
-        if likest in seen:
-            seen.remove(likest)
+        if similar in seen:
+            seen.remove(similar)
     first = "\n".join(sorted(filter(None, changed)))
     return replace(deviation, what=f"{VARYING_LINES_OF}{deviation.what}", first=first, second="") if first else None
 

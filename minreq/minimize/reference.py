@@ -149,9 +149,9 @@ class Reference:
         self._with_fast_clock.require(numbers)
         self._with_fast_clock.require_later(numbers)
         noise = tuple(each for behaviour in self.with_fast_clock for each in self.compare(behaviour))
-        moved = {each for each in numbers if not subtract_noise([each], noise)}
-        self._clock_readings |= moved
-        return tuple(left for each, part, rest in parts if (left := rest if part in moved else each) is not None)
+        readings = {each for each in numbers if not subtract_noise([each], noise)}
+        self._clock_readings |= readings
+        return tuple(left for each, part, rest in parts if (left := rest if part in readings else each) is not None)
 
     def _compare_all(self, runs: GroupRuns) -> tuple[Deviation, ...]:
         """Return what *runs* did differently."""

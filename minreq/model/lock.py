@@ -62,7 +62,8 @@ class LeftOut:
 
     candidate: Candidate
     bytes: int
-    #: ``never asked for``, ``optional: ...``, ``passed without it``, ``degraded: ...``, ``provided``, ``excluded``.
+    #: ``never asked for``, ``optional: ...``, ``passed without it``, ``degraded: ...``, ``provided``, ``excluded``,
+    #: ``project``.
     reason: str
     #: The first declined question about it; ``None``: no question.
     question: Question | None = None
