@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 from coldtree import ColdTree, build
@@ -104,13 +105,16 @@ class TestReports:
     ) -> None:
         code = (
             "import logging, sys\nlogging.basicConfig(stream=sys.stdout, level='INFO', format='%(name)s %(message)s')\n"
-            "import app.sub.deep, app.native, app.cold, importlib\nimport app.cold\napp.cold.read()"
+            "import app.sub.deep, app.native, app.cold, importlib, inspect, pkgutil\nimport app.cold\napp.cold.read()\n"
+            "pkgutil.get_data('app', 'data/table.txt')\ninspect.getsource(app.cold)\nimport lib.__main__"
         )
-        lines = cold_tree.output(code).splitlines()
+        # Without a folder to write into, the extension module is loaded from memory.
+        lines = cold_tree.output(code, MINREQ_COLD_DIR="/nowhere").splitlines()
+        assert lines.pop() == "main lib.__main__"
         facts = [json.loads(line.removeprefix("minreq minreq-cold ")) for line in lines]
-        modules = ["app.sub", "app.sub.deep", "app.native", "app.cold"]
-        assert [each.get("module") for each in facts] == [*modules, None]
-        assert facts[-1]["path"] == "app/table.txt"
+        modules = ["app.sub", "app.sub.deep", "app.native", "app.cold", "lib.__main__"]
+        assert [each["module"] for each in facts if "module" in each] == modules
+        assert [each["path"] for each in facts if "module" not in each] == ["app/table.txt", "app/data/table.txt"]
         assert all(each["milliseconds"] >= 0 for each in facts)
         cold_project.folder.joinpath("log.txt").write_text("\n".join(json.dumps({"message": line}) for line in lines))
         build(cold_project, "warm", "--slim", "cold", "--hot", "log.txt", "--prove-modules", "none")
@@ -175,6 +179,24 @@ class TestModules:
         before = file.stat().st_ino
         cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path))
         assert [each.stat().st_ino for each in tmp_path.glob("minreq-cold-*/*")] == [before]
+
+    def test_archives_have_members_of_two_methods(self, cold_tree: ColdTree) -> None:
+        """A large extension module is smaller by LZMA; the other tests import it."""
+        with zipfile.ZipFile(cold_tree.folder / "_minreq_cold" / "app.zip") as archive:
+            methods = {info.filename.partition(".")[0]: info.compress_type for info in archive.infolist()}
+        assert methods["app/native"] == zipfile.ZIP_LZMA
+        assert methods["app/second"] == methods["app/cold"] == zipfile.ZIP_DEFLATED
+
+    def test_the_cache_has_a_limit(self, cold_tree: ColdTree, tmp_path: Path) -> None:
+        """What was used least recently goes."""
+        code = "from _minreq_cold import unpacked\nunpacked._MAX_BYTES = {}\nimport app.native, time\n"
+        code += "time.sleep(0.01)\nimport app.second\nprint(app.native.first, app.second.__name__)"
+        for limit, names in ((1 << 30, ["native", "second"]), (1_300_000, ["second"]), (1, ["second"])):
+            assert cold_tree.output(code.format(limit), MINREQ_COLD_DIR=str(tmp_path)) == "1 app.second\n"
+            there = [*tmp_path.glob("minreq-cold-*/*")]
+            assert sorted(path.name.partition("-")[2].partition(".")[0] for path in there) == names
+            for path in there:
+                path.unlink()
 
     def test_an_entry_point_is_loaded(self, cold_tree: ColdTree) -> None:
         code = "import importlib.metadata as m\n[each] = m.entry_points(group='app.plugins')\nprint(each.load())"
