@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 from commanding import Done, Project, project
 
+from minreq.analyze import containers
+from minreq.analyze.coldarchives import read_cold_archives
 from minreq.analyze.containers import open_container
 from minreq.analyze.inventory import take_inventory
+from minreq.analyze.kinds import Kind
 from minreq.errors import TreeUnreadable
 from minreq.system import temporary
 
@@ -196,6 +199,26 @@ def test_no_tree(made: Project, tmp_path: Path, name: str) -> None:
     assert done.status == 2
     assert done.sentences[0].startswith(f"cannot read {tmp_path / name}: ")
     assert done.sentences[0].endswith("name a folder, a virtual environment, a wheel or a zip")
+
+
+def test_a_cold_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its archives may be larger than any metadata; what serves them is a file of the build, compiled or not."""
+    monkeypatch.setattr(containers, "_MAX_METADATA", 1000)
+    folder = tmp_path / "tree" / "_minreq_cold"
+    folder.joinpath("__pycache__").mkdir(parents=True)
+    for name in ("finder.py", "finder.pyc", "__pycache__/finder.cpython-312.pyc", "index.json"):
+        folder.joinpath(name).write_text("x")
+    with zipfile.ZipFile(folder / "app.zip", "w") as archive:
+        archive.writestr("app/a.py", "x" * 2000)
+        archive.writestr("minreq-cold.json", "{}")
+    packed = Path(shutil.make_archive(str(tmp_path / "layer"), "zip", tmp_path / "tree"))
+    for path in (tmp_path / "tree", packed):
+        with open_container(path) as container:
+            [found] = read_cold_archives(container)
+            owners = {entry.path.rpartition("/")[2]: entry.owner for entry in take_inventory(container).entries}
+        assert (found.name, found.files, found.kinds) == ("app", 1, {Kind.CODE: 2000})
+        assert owners.pop("app.zip") == "(nobody)"
+        assert {*owners.values()} == {"(minreq build)"}
 
 
 def test_debug_symbols_are_counted_apart(made: Project, tmp_path: Path) -> None:

@@ -20,11 +20,9 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from minreq.analyze.kinds import is_shared_object
+from minreq.analyze.kinds import COLD_FOLDER as FOLDER, is_shared_object
 from minreq.build.slim.cold import ColdFile, ColdSelection, package_of
 
-#: The folder in a tree; it is a package that serves the cold files.
-FOLDER = "_minreq_cold"
 INDEX = f"{FOLDER}/index.json"
 #: The member of an archive that lists the others.
 INDEX_MEMBER = "minreq-cold.json"
