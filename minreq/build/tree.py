@@ -42,14 +42,17 @@ class BuiltTree:
     written: WrittenFiles
     #: What each step saved; the first step is the lock itself.
     savings: tuple[SizeStep, ...]
-    #: What each file was when the tree was written: its hash, and whether it is executable.
-    contents: Mapping[str, tuple[str, bool]]
+    #: What each file was when the tree was written: its hash, and whether it is executable. ``None`` where the kernel
+    #: keeps runs from changing it.
+    contents: Mapping[str, tuple[str, bool]] | None
 
     def check_unchanged(self) -> None:
         """Check that no run changed the tree, where nothing but hooks of Python keeps it from that.
 
         Raises ``TreeChanged``.
         """
+        if self.contents is None:
+            return
         now = _read_contents(self.folder)
         if now != self.contents:
             changed = {path for path, _ in now.items() ^ self.contents.items()}
@@ -181,7 +184,7 @@ def write(
         description.describe(task.facts, selection.removed, written, steps, selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
-    contents = _read_contents(folder)
+    contents = None if compiler.isolation.kernel else _read_contents(folder)
     return BuiltTree(folder=folder, selection=selection, written=written, savings=steps, contents=contents)
 
 
