@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from minreq.analyze.coldarchives import read_cold_archives
 from minreq.analyze.containers import open_container
 from minreq.analyze.inventory import take_inventory
 from minreq.analyze.kinds import Kind
+from minreq.analyze.sharedobjects import needed_libraries
 from minreq.errors import TreeUnreadable
 from minreq.system import temporary
 
@@ -237,6 +239,19 @@ def test_debug_symbols_are_counted_apart(made: Project, tmp_path: Path) -> None:
     assert abs(before["shared objects"] - after["shared objects"]) < 4096
 
 
+def test_libraries_are_those_that_the_loader_reads() -> None:
+    """It reads no sections, which a file need not have."""
+    content = Path(sys.executable).read_bytes()
+    needed = needed_libraries(io.BytesIO(content))
+    assert needed
+    assert any(name.startswith("libc.") for name in needed)
+    # Where the sections begin, and how many there are.
+    without = content[:40] + bytes(8) + content[48:58] + bytes(6) + content[64:]
+    assert needed_libraries(io.BytesIO(without)) == needed
+    assert needed_libraries(io.BytesIO(content[:5000])) is None
+    assert needed_libraries(io.BytesIO(b"no library")) is None
+
+
 def test_large_and_hostile_files_take_little_memory_and_time(tmp_path: Path) -> None:
     """Of a shared object the headers are read, which may never end; metadata has a limit; no depth takes its cube."""
     header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 0, 64, 0, 64, 0, 0, 0, 0, 0)
@@ -254,6 +269,9 @@ def test_large_and_hostile_files_take_little_memory_and_time(tmp_path: Path) -> 
     os.close(folder)
     with open_container(tmp_path) as container:
         entries = take_inventory(container).entries
+        for name in ("endless.so", "large.so"):
+            with container.open(name) as stream:
+                assert needed_libraries(stream) is None
     assert [entry.path.rpartition("/")[2] for entry in entries] == ["file", "endless.so", "large.so"]
     temporary.remove(tmp_path / "d")
     metadata = tmp_path / "a-1.dist-info" / "METADATA"

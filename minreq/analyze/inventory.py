@@ -16,7 +16,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from minreq.analyze.containers import Container
 from minreq.analyze.kinds import COLD_FOLDER, Kind, is_shared_object, kind_of
-from minreq.analyze.symbols import symbol_bytes
+from minreq.analyze.sharedobjects import symbol_bytes
 from minreq.model.parsing import parse_requirement
 
 #: The owners of files that no distribution owns.

@@ -1,4 +1,4 @@
-"""Tell about how many bytes a build of a lock would have, from the files in the store; nothing is run or written."""
+"""Tell about how many bytes a build of a lock would have, from the files in the store; nothing is run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import is_shared_object
-from minreq.analyze.symbols import symbol_bytes
+from minreq.analyze.sharedobjects import symbol_bytes
 from minreq.build.slim.install import files_to_install
-from minreq.build.slim.modulegraph import entry_point_modules
+from minreq.build.slim.modulegraph import read_entry_points
 from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.strip import find_strip_program
 from minreq.config import Settings
@@ -20,7 +20,7 @@ from minreq.config.levels import Level
 from minreq.lockfile import evidence
 from minreq.model import Lock
 from minreq.system.cachetable import CacheTable
-from minreq.wheels import compiledsizes
+from minreq.wheels import bytecode, compiledsizes
 from minreq.wheels.installorder import sort_as_installed
 
 #: The level that the summary of a lock advises.
@@ -63,8 +63,7 @@ def _forecast(lock: Lock, trees: Mapping[NormalizedName, Path], *, has_bytecode:
         tree.joinpath("lib").stat()
     files = files_to_install({name: tree / "lib" for name, tree in trees.items()})
     loaded = {path for each in lock.selection.kept for path in each.loaded}
-    texts = (file.source.read_text("utf-8", "replace") for file in files if file.path.endswith("/entry_points.txt"))
-    selection = select_files(files, LEVEL, opened=loaded, entry_points={*entry_point_modules(texts)})
+    selection = select_files(files, LEVEL, opened=loaded, entry_points=read_entry_points(files))
     size = sum(file.size for file in selection.kept) - sum(_row(each.file.path) for each in selection.removed)
     if find_strip_program() is not None:
         size -= sum(_symbol_bytes(file.source) for file in selection.kept if is_shared_object(file.path))
@@ -78,8 +77,7 @@ def _symbol_bytes(file: Path) -> int:
 
 def _compiled(lock: Lock, trees: Mapping[NormalizedName, Path], selection: FileSelection) -> Iterator[int]:
     """Yield the bytes that the compiled file of each kept module adds."""
-    version = lock.proven_on.python_version
-    tag = f"cpython-{version.major}{version.minor}"
+    tag = bytecode.cache_tag(lock.proven_on.python_version.release)
     sizes = {name: compiledsizes.read_sizes(tree, tag) or {} for name, tree in trees.items()}
     for file in selection.kept:
         if file.module is not None and file.path.endswith(".py"):

@@ -18,7 +18,7 @@ from minreq.build.slim.bytecode import TreeCompiler
 from minreq.build.slim.files import RemovedFile, TreeFile
 from minreq.build.slim.install import files_to_install
 from minreq.build.slim.layers import BASE, LayerPlan
-from minreq.build.slim.modulegraph import entry_point_modules
+from minreq.build.slim.modulegraph import read_entry_points
 from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.sizesteps import SizeStep, size_steps
 from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records, write_tree
@@ -29,8 +29,6 @@ from minreq.model import Lock
 from minreq.system import regularfile
 from minreq.wheels.installorder import sort_as_installed
 from minreq.wheels.store import Store
-
-_ENTRY_POINTS = ".dist-info/entry_points.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,12 +148,11 @@ def select_all(files: Collection[TreeFile]) -> FileSelection:
 def select(task: BuildTask, files: Collection[TreeFile], opened: Collection[str]) -> FileSelection:
     """Select from *files* as the settings say; *opened* are the paths that the smoke opens."""
     settings = task.settings
-    texts = (file.source.read_text("utf-8", "replace") for file in files if file.path.endswith(_ENTRY_POINTS))
     return select_files(
         files,
         settings.slim,
         opened=opened,
-        entry_points={*entry_point_modules(texts)},
+        entry_points=read_entry_points(files),
         keep=settings.keep,
         drop=settings.drop,
         services=task.services,

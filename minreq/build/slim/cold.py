@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zlib
 from collections import defaultdict
@@ -12,8 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from minreq.analyze.kinds import is_shared_object
+from minreq.analyze.sharedobjects import needed_libraries
 from minreq.build.slim.files import TreeFile, folders_of
-from minreq.build.slim.linkedlibraries import needed_libraries
 from minreq.build.slim.servecall import insert_call
 
 
@@ -102,16 +103,18 @@ def select_cold(
     starting = {path for path in packages if insert_call(packages[path].source.read_bytes()) is not None}
     hot: dict[str, HotReason] = {}
     kinds: dict[str, ColdKind] = {}
+    data: dict[str, _Sizes] = {}
     libraries = {file.path.rpartition("/")[2] for file in files if is_shared_object(file.path.rpartition("/")[2])}
     for file in files:
         reason = _reason_of_user(file, opened, keep, warmed) or _reason_of_place(file, packages, starting)
         found = reason or _kind_of(file, libraries)
         if isinstance(found, HotReason):
             hot[file.path] = found
-        else:
+        elif isinstance(found, ColdKind):
             kinds[file.path] = found
+        else:
+            kinds[file.path], data[file.path] = ColdKind.DATA, found
     by_path = {file.path: file for file in files}
-    data = [by_path[path] for path, kind in kinds.items() if kind is ColdKind.DATA]
     hot |= dict.fromkeys(_unprofitable(data, packages), HotReason.SMALL)
     modules = {by_path[path].module for path in hot} - {None}
     hot |= {path: HotReason.SAME_MODULE for path in kinds if by_path[path].module in modules and path not in hot}
@@ -157,39 +160,47 @@ def _reason_of_place(file: TreeFile, packages: Mapping[str, TreeFile], starting:
     return HotReason.START if packages[package].path == file.path else None
 
 
-def _kind_of(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdKind:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sizes:
+    """The bytes of a file, and those that an archive would save."""
+
+    size: int
+    saved: int
+
+
+def _kind_of(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdKind | _Sizes:
+    """Return why *file* is hot, the kind of a cold module, or the sizes of data, which decide."""
     name = file.path.rpartition("/")[2]
     if file.module is not None and name.endswith(".py"):
         return ColdKind.MODULE
     content = file.source.read_bytes()
     if is_shared_object(name):
-        needed = needed_libraries(content)
+        needed = needed_libraries(io.BytesIO(content))
         if file.module is None or needed is None:
             return HotReason.EXECUTABLE
         if not needed.isdisjoint(libraries):
             return HotReason.LINKED
-        return ColdKind.EXTENSION if _saving(content) >= _MIN_SAVING else HotReason.SMALL
-    if file.executable or content.startswith((b"#!", b"\x7fELF")):
+        return ColdKind.EXTENSION if _measure(content).saved >= _MIN_SAVING else HotReason.SMALL
+    if file.executable or name.endswith(".pyc") or content.startswith((b"#!", b"\x7fELF")):
         return HotReason.EXECUTABLE
-    return HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else ColdKind.DATA
+    return HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else _measure(content)
 
 
-def _unprofitable(files: Collection[TreeFile], packages: Collection[str]) -> frozenset[str]:
+def _unprofitable(data: Mapping[str, _Sizes], packages: Collection[str]) -> frozenset[str]:
     """Return the data files that stay hot: those of one ending in one package save little, or one does not shrink."""
-    savings = {file.path: _saving(file.source.read_bytes()) for file in files}
-    groups = {file.path: (package_of(file.path, packages), PurePosixPath(file.path).suffix.lower()) for file in files}
+    groups = {path: (package_of(path, packages), PurePosixPath(path).suffix.lower()) for path in data}
     totals: dict[tuple[str | None, str], int] = defaultdict(int)
     for path, group in groups.items():
-        totals[group] += max(savings[path], 0)
+        totals[group] += max(data[path].saved, 0)
     return frozenset(
-        file.path
-        for file in files
-        if totals[groups[file.path]] < _MIN_SAVING or savings[file.path] <= file.size * (1 - _MAX_RATIO)
+        path
+        for path, sizes in data.items()
+        if totals[groups[path]] < _MIN_SAVING or sizes.saved <= sizes.size * (1 - _MAX_RATIO)
     )
 
 
-def _saving(content: bytes) -> int:
-    return len(content) - len(zlib.compress(content, 6))
+def _measure(content: bytes) -> _Sizes:
+    return _Sizes(size=len(content), saved=len(content) - len(zlib.compress(content, 6)))
 
 
 def _path_uses(
