@@ -63,8 +63,9 @@ def write_cold_files(selection: ColdSelection, folder: Path, *, jobs: int) -> Ma
         for owner, (archive, index) in zip(owners, written, strict=True):
             archives[f"{FOLDER}/{owner}.zip"] = archive
             facts[owner] = {"file": f"{owner}.zip", "index": index}
+    owners_in = _owners_by_package(selection)
     packages = {
-        package: {"archives": _owners_in(package, selection), "by_path": use.value}
+        package: {"archives": sorted(owners_in[package]), "by_path": use.value}
         for package, use in selection.packages.items()
     }
     text = json.dumps({"archives": facts, "packages": packages}, separators=(",", ":"), sort_keys=True)
@@ -82,8 +83,11 @@ def write_runtime(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _owners_in(package: str, selection: ColdSelection) -> list[str]:
-    return sorted({each.file.owner for each in selection.cold if package_of(each.file.path, (package,)) is not None})
+def _owners_by_package(selection: ColdSelection) -> Mapping[str, Collection[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in selection.cold:
+        found[package_of(each.file.path, selection.packages) or ""].add(each.file.owner)
+    return found
 
 
 def _write_archive(
