@@ -172,6 +172,15 @@ class TestUnused:
         assert {removed.file.path for removed in selection.removed} == {"q/__init__.py"}
 
 
+class TestCold:
+    """The level `cold` packs what the smoke does not open."""
+
+    def test_a_compiled_file_without_its_source_stays(self, tmp_path: Path) -> None:
+        files = tree_files(tmp_path, {"a/__init__.py": "", "a/b.pyc": "text" * 9999, "a/c.txt": "text" * 9999})
+        selection = select_files(files, "cold")
+        assert {file.path for file in selection.kept} == {"a/__init__.py", "a/b.pyc"}
+
+
 def test_keep_wins_over_drop_and_metadata_over_all(tmp_path: Path) -> None:
     files = {"a/__init__.py": "", "a/b.py": "", "a/c.py": "", "a-1.dist-info/METADATA": ""}
     selection = select_files(tree_files(tmp_path, files), "none", keep={"a/b*"}, drop={"a*"})
