@@ -6,8 +6,11 @@ import json
 import zipfile
 from pathlib import Path
 
+import pytest
 from coldtree import ColdTree, build
 from commanding import Project, project
+
+from minreq.smoke.isolation import SANDBOX_VARIABLE
 
 UNSERVED = """
 explanation = "`app` has a module that asks the system for its own source."
@@ -64,7 +67,7 @@ class TestProof:
     def test_all_modules_are_compared(self, cold_tree: ColdTree) -> None:
         assert cold_tree.result["modules"] == 17
 
-    def test_a_module_that_cannot_be_served_is_named(self, tmp_path: Path) -> None:
+    def test_a_module_that_cannot_be_served_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Code that asks the system for a path, and not Python, does not find a cold file."""
         made = project(UNSERVED, tmp_path)
         made.make_lock()
@@ -77,7 +80,13 @@ class TestProof:
         assert "--keep PATTERN" in done.sentences[0]
         assert not made.folder.joinpath("out").exists()
         assert build(made, "out", "--slim", "cold", "--keep", "app/r*.py")["modules"] == 4
-        assert build(made, "out", "--slim", "cold", "--prove-modules", "none")["modules"] is None
+        kept = ("--slim", "cold", "--keep", "app/r*.py")
+        assert build(made, "out", *kept, "--prove-modules", "cold")["modules"] == 1
+        environment = {**made.environment(), SANDBOX_VARIABLE: "hooks"}
+        monkeypatch.setattr(Project, "environment", lambda _: environment)
+        done = made.minreq("build", "-o", "out", *kept, "--bytecode", "none", "--json")
+        assert json.loads(done.out)["modules"] is None
+        assert "the modules are not compared with the whole lock: the kernel does not isolate" in done.err
 
 
 class TestReports:

@@ -73,7 +73,9 @@ class Prover:
         if cold is None or settings.prove_modules == "none":
             return None
         if not self.runner.setup.isolation.kernel:
-            self.reporter.note("the modules are not compared with those of the whole lock: no isolation by the kernel")
+            self.reporter.note(
+                "the modules are not compared with the whole lock: the kernel does not isolate (`minreq doctor`)"
+            )
             return None
         removed = {each.file.path for each in tree.selection.removed}
         compared = files if settings.prove_modules == "all" else [each.file for each in cold.cold]
