@@ -10,6 +10,9 @@ import pytest
 from coldtree import ColdTree, build
 from commanding import Project, project
 
+from minreq.build.forecast import forecast_build
+from minreq.config import Settings
+from minreq.lockfile import evidence
 from minreq.smoke.isolation import SANDBOX_VARIABLE
 
 UNSERVED = """
@@ -131,6 +134,17 @@ class TestReports:
         assert {*description["hot"]["--hot"]} == {each["path"] for each in facts}
         done = cold_project.minreq("build", "-o", "out", "--hot", "none.txt")
         assert (done.status, "--hot none.txt: No such file" in done.err) == (2, True)
+
+    def test_the_size_is_known_before(self, cold_project: Project, cold_tree: ColdTree) -> None:
+        """About: what serves the files is not counted."""
+        lock = evidence.load(cold_project.evidence.read_text())
+        found = forecast_build(lock, Settings(cache_dir=cold_project.cache, bytecode="none"))
+        own = cold_tree.folder / "_minreq_cold"
+        added = [cold_tree.folder / "minreq-build.json", own / "index.json", *own.glob("*.py")]
+        size = cold_tree.result["bytes"] - sum(path.stat().st_size for path in added)
+        assert found is not None
+        assert found.slim == "cold"
+        assert found.bytes == pytest.approx(size, rel=0.1)
 
     def test_equal_inputs_give_equal_bytes(self, cold_project: Project, cold_tree: ColdTree) -> None:
         build(cold_project, "again", "--slim", "cold", "--prove-modules", "none")

@@ -100,13 +100,15 @@ class OverBudget(NegativeAnswer):
 
     reason = "budget"
 
-    def __init__(self, size: int, kind: str, budget: int, largest: Sequence[str], build: int | None) -> None:
+    def __init__(
+        self, size: int, kind: str, budget: int, largest: Sequence[str], build: tuple[str, int | None]
+    ) -> None:
         super().__init__(size, kind, budget, largest, build)
         #: What the size includes: ``with bytecode``, ``with bytecode (an estimate)``, ``without bytecode``.
         self.size, self.kind = size, kind
         self.budget, self.largest = budget, tuple(largest)
-        #: About the bytes of ``minreq build --slim unused``; ``None``: unknown.
-        self.build = build
+        #: The level of the build to try, and about its bytes; ``None``: unknown.
+        self.slim, self.build = build
 
     def __str__(self) -> str:
         over = self.size - self.budget
@@ -118,7 +120,7 @@ class OverBudget(NegativeAnswer):
 
     @property
     def _advice(self) -> str:
-        build = f"`minreq build --slim unused{' --bytecode none' if self.kind.startswith('without') else ''}`"
+        build = f"`minreq build --slim {self.slim}{' --bytecode none' if self.kind.startswith('without') else ''}`"
         if self.build is None:
             return f"{build} makes a smaller tree: give the budget to the build, and lock without it"
         size = f"{build} makes a tree of about {round(self.build, -5):,} bytes"

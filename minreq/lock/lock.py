@@ -8,7 +8,7 @@ from minreq.config import STDOUT, Settings
 from minreq.errors import OverBudget, PlatformUnproven
 from minreq.lock import check
 from minreq.lockfile import evidence as evidence_file
-from minreq.model import Lock
+from minreq.model import BuildForecast, Lock
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
 from minreq.task.task import Task, prepare_task, read_index_settings
@@ -20,12 +20,12 @@ _LARGEST = 5
 def lock(
     settings: Settings,
     reporter: Reporter,
-    forecast: Callable[[Lock, Settings], int | None] = lambda _lock, _settings: None,
+    forecast: Callable[[Lock, Settings], BuildForecast | None] = lambda _lock, _settings: None,
 ) -> Lock:
     """Make the lock for *settings*, prove it, and write it with its evidence.
 
-    Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. *forecast* returns
-    about the bytes of a build of a lock, for the error about the budget. Raises every branch of ``MinreqError``.
+    Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. *forecast* tells
+    what a build of a lock comes to, for the error about the budget. Raises every branch of ``MinreqError``.
     """
     temporary.remove_abandoned()
     # The store does this too, but an unchanged lock never opens the store.
@@ -74,7 +74,7 @@ def _check_platforms(task: Task) -> None:
         raise PlatformUnproven(foreign, task.host.name)
 
 
-def _check_budget(lock: Lock, settings: Settings, forecast: Callable[[Lock, Settings], int | None]) -> None:
+def _check_budget(lock: Lock, settings: Settings, forecast: Callable[[Lock, Settings], BuildForecast | None]) -> None:
     """Raise ``OverBudget`` if the lock installs more bytes than allowed, with compiled files by default."""
     compiles = settings.bytecode != "none"
     sizes = {each.candidate.name: each.bytes + (each.compiled_bytes if compiles else 0) for each in lock.selection.kept}
@@ -83,7 +83,9 @@ def _check_budget(lock: Lock, settings: Settings, forecast: Callable[[Lock, Sett
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_LARGEST]
         kind = f"with bytecode{'' if lock.is_measured else ' (an estimate)'}" if compiles else "without bytecode"
         named = [f"{name} {sizes[name]:,}" for name in largest]
-        raise OverBudget(size, kind, settings.budget, named, forecast(lock, settings))
+        build = forecast(lock, settings)
+        advised = (build.slim, build.bytes) if build else ("cold", None)
+        raise OverBudget(size, kind, settings.budget, named, advised)
 
 
 def _write(lock: Lock, settings: Settings) -> None:

@@ -59,6 +59,13 @@ class ColdFile:
 
     file: TreeFile
     kind: ColdKind
+    #: About its bytes in the archive.
+    packed: int
+
+    @property
+    def saved(self) -> int:
+        """About the bytes that the archive saves."""
+        return self.file.size - self.packed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,10 @@ class ColdSelection:
 
 #: Bytes that the data files of one ending in one package, or an extension module, have to save at least.
 _MIN_SAVING = 16 << 10
+#: The part of its bytes that a source has in an archive, on average.
+_PACKED_SOURCE = 0.2
+#: Bytes of a file that are packed to estimate the whole.
+_SAMPLE = 32 << 10
 #: A data file that keeps more than this part of its bytes is compressed already.
 _MAX_RATIO = 0.9
 #: Data that programs hand to native code by its path: certificates, databases, fonts, models.
@@ -83,7 +94,8 @@ _NATIVE = frozenset(
         *(".onnx", ".pt", ".bin", ".model", ".dat", ".whl", ".egg", ".pth", ".wasm", ".node", ".jar", ".exe", ".lib"),
     }
 )
-#: How code finds the folder of a package.
+#: How code finds the folder of a package; most sources have none of these words, which are found faster.
+_PLACE_WORDS = (b"__file__", b"__path__", b".origin", b"getfile(", b"getsourcefile(", b"resource_")
 _PLACE = re.compile(rb"__file__|__path__|\.origin\b|\bgetfile\(|\bgetsourcefile\(|\bresource_(?:filename|listdir)")
 #: How code reads or lists the sources in it.
 _READS_SOURCES = re.compile(
@@ -102,23 +114,21 @@ def select_cold(
     packages = _topmost_packages(files)
     starting = {path for path in packages if insert_call(packages[path].source.read_bytes()) is not None}
     hot: dict[str, HotReason] = {}
-    kinds: dict[str, ColdKind] = {}
-    data: dict[str, _Sizes] = {}
+    found: dict[str, ColdFile] = {}
     libraries = {file.path.rpartition("/")[2] for file in files if is_shared_object(file.path.rpartition("/")[2])}
     for file in files:
         reason = _reason_of_user(file, opened, keep, warmed) or _reason_of_place(file, packages, starting)
-        found = reason or _kind_of(file, libraries)
-        if isinstance(found, HotReason):
-            hot[file.path] = found
-        elif isinstance(found, ColdKind):
-            kinds[file.path] = found
+        decided = reason or _classify(file, libraries)
+        if isinstance(decided, HotReason):
+            hot[file.path] = decided
         else:
-            kinds[file.path], data[file.path] = ColdKind.DATA, found
-    by_path = {file.path: file for file in files}
-    hot |= dict.fromkeys(_unprofitable(data, packages), HotReason.SMALL)
-    modules = {by_path[path].module for path in hot} - {None}
-    hot |= {path: HotReason.SAME_MODULE for path in kinds if by_path[path].module in modules and path not in hot}
-    cold = tuple(ColdFile(file=by_path[path], kind=kinds[path]) for path in sorted(kinds) if path not in hot)
+            found[file.path] = decided
+    hot |= dict.fromkeys(_unprofitable(found.values(), packages), HotReason.SMALL)
+    modules = {file.module for file in files if file.path in hot} - {None}
+    hot |= {
+        path: HotReason.SAME_MODULE for path, each in found.items() if each.file.module in modules and path not in hot
+    }
+    cold = tuple(found[path] for path in sorted(found) if path not in hot)
     return ColdSelection(hot=dict(sorted(hot.items())), cold=cold, packages=_path_uses(cold, files, packages))
 
 
@@ -160,47 +170,51 @@ def _reason_of_place(file: TreeFile, packages: Mapping[str, TreeFile], starting:
     return HotReason.START if packages[package].path == file.path else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sizes:
-    """The bytes of a file, and those that an archive would save."""
-
-    size: int
-    saved: int
-
-
-def _kind_of(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdKind | _Sizes:
-    """Return why *file* is hot, the kind of a cold module, or the sizes of data, which decide."""
+def _classify(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdFile:
+    """Return why *file* is hot, or how it can be served."""
     name = file.path.rpartition("/")[2]
     if file.module is not None and name.endswith(".py"):
-        return ColdKind.MODULE
+        return ColdFile(file=file, kind=ColdKind.MODULE, packed=round(file.size * _PACKED_SOURCE))
     content = file.source.read_bytes()
     if is_shared_object(name):
-        needed = needed_libraries(io.BytesIO(content))
-        if file.module is None or needed is None:
-            return HotReason.EXECUTABLE
-        if not needed.isdisjoint(libraries):
-            return HotReason.LINKED
-        return ColdKind.EXTENSION if _measure(content).saved >= _MIN_SAVING else HotReason.SMALL
-    if file.executable or name.endswith(".pyc") or content.startswith((b"#!", b"\x7fELF")):
+        reason = _reason_of_library(file, content, libraries)
+    elif file.executable or name.endswith(".pyc") or content.startswith((b"#!", b"\x7fELF")):
+        reason = HotReason.EXECUTABLE
+    else:
+        reason = HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else None
+    if reason is not None:
+        return reason
+    kind = ColdKind.EXTENSION if is_shared_object(name) else ColdKind.DATA
+    cold = ColdFile(file=file, kind=kind, packed=_estimate_packed(content))
+    return HotReason.SMALL if kind is ColdKind.EXTENSION and cold.saved < _MIN_SAVING else cold
+
+
+def _estimate_packed(content: bytes) -> int:
+    """Return about the bytes that *content* has in an archive, by a piece from its middle."""
+    start = max(0, (len(content) - _SAMPLE) // 2)
+    piece = content[start : start + _SAMPLE]
+    return round(len(content) * len(zlib.compress(piece, 6)) / len(piece)) if piece else 0
+
+
+def _reason_of_library(file: TreeFile, content: bytes, libraries: Collection[str]) -> HotReason | None:
+    needed = needed_libraries(io.BytesIO(content))
+    if file.module is None or needed is None:
         return HotReason.EXECUTABLE
-    return HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else _measure(content)
+    return None if needed.isdisjoint(libraries) else HotReason.LINKED
 
 
-def _unprofitable(data: Mapping[str, _Sizes], packages: Collection[str]) -> frozenset[str]:
+def _unprofitable(files: Iterable[ColdFile], packages: Collection[str]) -> frozenset[str]:
     """Return the data files that stay hot: those of one ending in one package save little, or one does not shrink."""
-    groups = {path: (package_of(path, packages), PurePosixPath(path).suffix.lower()) for path in data}
-    totals: dict[tuple[str | None, str], int] = defaultdict(int)
-    for path, group in groups.items():
-        totals[group] += max(data[path].saved, 0)
-    return frozenset(
-        path
-        for path, sizes in data.items()
-        if totals[groups[path]] < _MIN_SAVING or sizes.saved <= sizes.size * (1 - _MAX_RATIO)
-    )
-
-
-def _measure(content: bytes) -> _Sizes:
-    return _Sizes(size=len(content), saved=len(content) - len(zlib.compress(content, 6)))
+    groups: dict[tuple[str | None, str], list[ColdFile]] = defaultdict(list)
+    for each in files:
+        if each.kind is ColdKind.DATA:
+            path = each.file.path
+            groups[package_of(path, packages), PurePosixPath(path).suffix.lower()].append(each)
+    found: set[str] = set()
+    for group in groups.values():
+        is_small = sum(max(each.saved, 0) for each in group) < _MIN_SAVING
+        found |= {each.file.path for each in group if is_small or each.packed >= each.file.size * _MAX_RATIO}
+    return frozenset(found)
 
 
 def _path_uses(
@@ -215,7 +229,7 @@ def _path_uses(
     cold_paths = {each.file.path for each in cold}
     for file in files:
         source = file.source.read_bytes() if file.path.endswith(".py") else b""
-        if not _PLACE.search(source):
+        if not any(word in source for word in _PLACE_WORDS) or not _PLACE.search(source):
             continue
         reads_sources = _READS_SOURCES.search(source) is not None
         for package, use in found.items():
