@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from coldtree import ColdTree, build
 from commanding import Project, project
+from packaging.utils import canonicalize_name
 
 from minreq.build.forecast import forecast_build
+from minreq.build.slim.files import TreeFile
+from minreq.build.slim.select import select_files
 from minreq.config import Settings
 from minreq.lockfile import evidence
 from minreq.smoke.isolation import SANDBOX_VARIABLE
@@ -62,6 +65,18 @@ class TestChoice:
         assert {*cold_tree.description["archives"]} == {
             f"_minreq_cold/{name}.zip" for name in ("app", "lib", "ns-part")
         }
+
+    def test_a_library_that_no_import_loads_stays(self, cold_tree: ColdTree, tmp_path: Path) -> None:
+        """Python imports by a function that has the name of the file; ctypes, for example, asks the system."""
+        (tmp_path / "__init__.py").touch()
+        [extension] = cold_tree.whole.glob("app/native.*")
+        size, owner = extension.stat().st_size, canonicalize_name("app")
+        names = {"__init__.py": tmp_path / "__init__.py", "native.so": extension, "libnative.so": extension}
+        files = [TreeFile(path=f"app/{name}", owner=owner, source=source, size=size) for name, source in names.items()]
+        cold = select_files(files, "cold").cold
+        assert cold is not None
+        assert [each.file.path for each in cold.cold] == ["app/native.so"]
+        assert cold.hot["app/libnative.so"].value == "the system runs or loads it"
 
 
 class TestProof:
@@ -254,6 +269,11 @@ class TestData:
             "print(sorted(os.listdir(app.HERE)), sorted(e.name for e in os.scandir(app.HERE / 'data')))\n"
             "print(sorted(os.listdir(os.fsencode(app.HERE / 'data'))), sorted(map(str, app.HERE.rglob('*.txt'))))\n"
             "print(sorted(glob.glob(str(app.HERE / '**' / '*.py'), recursive=True)))\n"
+            "print(sorted((root, sorted(names)) for root, _, names in os.walk(os.fsencode(app.HERE / 'data'))))\n"
+            "from importlib.util import module_from_spec, spec_from_file_location\n"
+            "spec = spec_from_file_location('other', app.HERE / 'space' / 'one.py')\n"
+            "module = module_from_spec(spec)\nspec.loader.exec_module(module)\nprint(module.one, module.__file__)\n"
+            "import runpy\nprint(runpy.run_path(str(app.HERE / 'space' / 'one.py'))['one'])\n"
             "with open(path, 'rb') as file:\n    print(len(file.read()), file.name)\n"
             "descriptor = os.open(path, os.O_RDONLY)\nprint(os.fstat(descriptor).st_size)\nos.close(descriptor)\n"
             "folder = tempfile.mkdtemp()\nshutil.copytree(app.HERE / 'data', folder + '/copy')\n"

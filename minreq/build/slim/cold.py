@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -15,6 +14,7 @@ from pathlib import PurePosixPath
 from minreq.analyze.kinds import is_shared_object
 from minreq.analyze.sharedobjects import needed_libraries
 from minreq.build.slim.files import TreeFile, folders_of
+from minreq.build.slim.pathcode import PathCode, find_path_code, find_programs
 from minreq.build.slim.servecall import insert_call
 
 
@@ -32,6 +32,7 @@ class HotReason(Enum):
     SAME_MODULE = "another file of the same module is hot"
     EXECUTABLE = "the system runs or loads it"
     NATIVE = "native code opens such files"
+    PROGRAM = "another Python may run it by its path"
     LINKED = "linked to a library in the tree"
     SMALL = "an archive would save too little"
 
@@ -94,14 +95,6 @@ _NATIVE = frozenset(
         *(".onnx", ".pt", ".bin", ".model", ".dat", ".whl", ".egg", ".pth", ".wasm", ".node", ".jar", ".exe", ".lib"),
     }
 )
-#: How code finds the folder of a package; most sources have none of these words, which are found faster.
-_PLACE_WORDS = (b"__file__", b"__path__", b".origin", b"getfile(", b"getsourcefile(", b"resource_")
-_PLACE = re.compile(rb"__file__|__path__|\.origin\b|\bgetfile\(|\bgetsourcefile\(|\bresource_(?:filename|listdir)")
-#: How code reads or lists the sources in it.
-_READS_SOURCES = re.compile(
-    rb"\b(?:listdir|scandir|i?glob|rglob|iterdir|walk)\(|(?:open|stat|getmtime|getsize|exists|isfile)\(\s*__file__"
-    rb"|Path\(__file__\)\.|\.py[\"']|spec_from_file_location|run_path"
-)
 
 
 def select_cold(
@@ -116,9 +109,11 @@ def select_cold(
     hot: dict[str, HotReason] = {}
     found: dict[str, ColdFile] = {}
     libraries = {file.path.rpartition("/")[2] for file in files if is_shared_object(file.path.rpartition("/")[2])}
+    path_code = tuple(find_path_code(files))
+    programs = find_programs(files, path_code)
     for file in files:
         reason = _reason_of_user(file, opened, keep, warmed) or _reason_of_place(file, packages, starting)
-        decided = reason or _classify(file, libraries)
+        decided = reason or (HotReason.PROGRAM if file.path in programs else _classify(file, libraries))
         if isinstance(decided, HotReason):
             hot[file.path] = decided
         else:
@@ -129,7 +124,7 @@ def select_cold(
         path: HotReason.SAME_MODULE for path, each in found.items() if each.file.module in modules and path not in hot
     }
     cold = tuple(found[path] for path in sorted(found) if path not in hot)
-    return ColdSelection(hot=dict(sorted(hot.items())), cold=cold, packages=_path_uses(cold, files, packages))
+    return ColdSelection(hot=dict(sorted(hot.items())), cold=cold, packages=_path_uses(cold, path_code, packages))
 
 
 def _topmost_packages(files: Iterable[TreeFile]) -> Mapping[str, TreeFile]:
@@ -198,9 +193,14 @@ def _estimate_packed(content: bytes) -> int:
 
 def _reason_of_library(file: TreeFile, content: bytes, libraries: Collection[str]) -> HotReason | None:
     needed = needed_libraries(io.BytesIO(content))
-    if file.module is None or needed is None:
+    if file.module is None or needed is None or _initializer(file.module) not in content:
         return HotReason.EXECUTABLE
     return None if needed.isdisjoint(libraries) else HotReason.LINKED
+
+
+def _initializer(module: str) -> bytes:
+    """Return the name of the function that Python calls to import an extension module (PEP 489)."""
+    return f"PyInit_{module.rpartition('.')[2]}\0".encode()
 
 
 def _unprofitable(files: Iterable[ColdFile], packages: Collection[str]) -> frozenset[str]:
@@ -218,22 +218,25 @@ def _unprofitable(files: Iterable[ColdFile], packages: Collection[str]) -> froze
 
 
 def _path_uses(
-    cold: Collection[ColdFile], files: Iterable[TreeFile], packages: Mapping[str, TreeFile]
+    cold: Collection[ColdFile], path_code: Collection[PathCode], packages: Collection[str]
 ) -> Mapping[str, PathUse]:
-    """Return for each package with cold files which code may open them by their path: a search in all sources."""
-    found = {package: PathUse.NONE for each in cold if (package := package_of(each.file.path, packages))}
-    with_data = {package_of(each.file.path, packages) for each in cold if each.kind is ColdKind.DATA}
+    """Return for each package with cold files which code may open them by their path.
+
+    Data may be opened by code that is not in the tree. Sources are, by what is known, opened or listed by the code of
+    the same distribution, or by code that names the package.
+    """
+    found: dict[str, PathUse] = {}
     owners: dict[str, set[str]] = defaultdict(set)
     for each in cold:
-        owners[package_of(each.file.path, packages) or ""].add(each.file.owner)
+        package = package_of(each.file.path, packages) or ""
+        owners[package].add(each.file.owner)
+        if each.kind is ColdKind.DATA:
+            found[package] = PathUse.ANY
+        found.setdefault(package, PathUse.NONE)
     cold_paths = {each.file.path for each in cold}
-    for file in files:
-        source = file.source.read_bytes() if file.path.endswith(".py") else b""
-        if not any(word in source for word in _PLACE_WORDS) or not _PLACE.search(source):
-            continue
-        reads_sources = _READS_SOURCES.search(source) is not None
-        for package, use in found.items():
-            is_own = file.owner in owners[package] or f"{package.rpartition('/')[2]}.__".encode() in source
-            if is_own and use is not PathUse.ANY and (package in with_data or reads_sources):
-                found[package] = PathUse.COLD if file.path in cold_paths else PathUse.ANY
+    for code in path_code if PathUse.NONE in found.values() else ():
+        for package, use in found.items() if code.reads_sources else ():
+            is_own = code.file.owner in owners[package] or package.rpartition("/")[2] in code.modules
+            if is_own and use is not PathUse.ANY:
+                found[package] = PathUse.COLD if code.file.path in cold_paths else PathUse.ANY
     return dict(sorted(found.items()))

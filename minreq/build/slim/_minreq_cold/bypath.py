@@ -6,6 +6,7 @@ changes for a file that exists, nor for a path outside of this tree. A folder li
 
 from __future__ import annotations
 
+import _io
 import builtins
 import io
 import os
@@ -178,7 +179,7 @@ def _os_listdir(path: Any = ".") -> list[Any]:
 class _ColdEntry:
     """A cold file or folder, as `os.DirEntry`."""
 
-    def __init__(self, folder: str, name: str, facts: os.stat_result) -> None:
+    def __init__(self, folder: Any, name: Any, facts: os.stat_result) -> None:
         self.name = name
         self.path = os.path.join(folder, name)
         self._facts = facts
@@ -201,7 +202,7 @@ class _ColdEntry:
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:  # noqa: ARG002 - As in `os.DirEntry`.
         return self._facts
 
-    def __fspath__(self) -> str:
+    def __fspath__(self) -> Any:
         return self.path
 
     def __repr__(self) -> str:
@@ -231,7 +232,7 @@ class _Entries:
 
 
 def _os_scandir(path: Any = ".") -> Any:
-    folder = None if isinstance(path, bytes) else _find_folder("." if path is None else path)
+    folder = _find_folder("." if path is None else path)
     if folder is None:
         return _real_scandir(path)
     try:
@@ -239,12 +240,13 @@ def _os_scandir(path: Any = ".") -> Any:
             found: list[Any] = list(entries)
     except _ABSENT:
         found = []
-    place = os.fspath(path if path is not None else ".")
+    place: Any = os.fspath(path if path is not None else ".")
     seen = {entry.name for entry in found}
     for name in folder[1]:
-        facts = None if name in seen else _describe(f"{ROOT}{folder[0]}/{name}")
+        shown = os.fsencode(name) if isinstance(place, bytes) else name
+        facts = None if shown in seen else _describe(f"{ROOT}{folder[0]}/{name}")
         if facts is not None:
-            found.append(_ColdEntry(place, name, facts))
+            found.append(_ColdEntry(place, shown, facts))
     return _Entries(found)
 
 
@@ -284,7 +286,8 @@ def _replace_functions() -> None:
         import pathlib  # noqa: F401
     _open.__name__ = _open.__qualname__ = "open"
     builtins.open = io.open = _open  # type: ignore[assignment]
-    io.open_code = _open_code
+    # Loaders that are given a path ask the second one.
+    io.open_code = _io.open_code = _open_code
     for name, (real, function) in _REPLACED.items():
         if real is None:
             continue

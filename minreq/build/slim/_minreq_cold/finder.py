@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
@@ -112,9 +113,15 @@ class _TreeLoader:
 
     name: str
     path: str
+    #: Whether the module itself is cold.
+    is_cold = False
 
     def get_data(self, path: str) -> bytes:
         """Return the contents of a file of this tree, and log a cold one."""
+        own = find_member(path) if self.is_cold and path == self.path else None
+        if own is not None:
+            # The loader logs the import of its own module.
+            return own.read()
         try:
             return super().get_data(path)  # type: ignore[misc, no-any-return]
         except FileNotFoundError:
@@ -122,8 +129,7 @@ class _TreeLoader:
             member = None if path.endswith(".pyc") else find_member(path)
             if member is None:
                 raise
-        # The loader logs the import of its own module.
-        return member.read() if path == self.path else read_data(member)
+        return read_data(member)
 
     def get_resource_reader(self, name: str | None = None) -> Any:
         """Return the standard reader of files: from now on cold files can be opened by their path."""
@@ -146,6 +152,8 @@ class HotExtensionLoader(_TreeLoader, ExtensionFileLoader):
 class ColdLoader(_TreeLoader, SourceFileLoader):  # type: ignore[misc]
     """The loader of a cold source. Python finds no compiled file of it, and writes none."""
 
+    is_cold = True
+
     def get_code(self, fullname: str) -> CodeType | None:
         """Return the compiled module, and log that it is cold; raises ``ImportError`` if it cannot be served."""
         began = perf_counter()
@@ -163,6 +171,8 @@ class ColdLoader(_TreeLoader, SourceFileLoader):  # type: ignore[misc]
 
 class ColdExtensionLoader(_TreeLoader, ExtensionFileLoader):
     """The loader of a cold extension module: the system loads it from a file of its own."""
+
+    is_cold = True
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Unpack the file and load it; raises ``ImportError`` if it cannot be served."""
@@ -218,9 +228,16 @@ def _find_in_folder(path: str) -> Finder:
     """Return the finder of the folder *path*, as an entry of ``sys.path_hooks``."""
     inside = path_in_tree(path)
     package = package_of(inside) if inside else None
-    if inside is None or package is None:
+    if inside is None or package is None or not (_is_folder(path) or package.is_folder(inside)):
         raise ImportError("only for folders of this tree with cold files", path=path)
     return Finder(path.rstrip("/"), inside, package)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(archives.real_stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def path_in_tree(path: str) -> str | None:

@@ -144,8 +144,12 @@ def _make_room(folder: str, size: int) -> None:
 
 
 def _make_nameless_file(path: str) -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create(os.path.basename(path)[:200])
+    try:
+        if hasattr(os, "memfd_create"):
+            return os.memfd_create(os.path.basename(path)[:200])
+    except OSError:
+        # A filter of system calls may forbid it.
+        pass
     import tempfile
 
     descriptor, name = tempfile.mkstemp(prefix="minreq-cold-", dir=os.environ.get(VARIABLE))
