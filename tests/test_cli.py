@@ -175,7 +175,10 @@ class TestAsAUser:
             ),
             (
                 ["export"],
-                "error: missing option '--format'. Choose from: pylock, uv, uv-excludes, wheelhouse; see",
+                (
+                    "error: missing option '--format'. Choose from: pylock, uv, uv-excludes, pdm, pex, dockerfile, "
+                    "cyclonedx, wheelhouse; see"
+                ),
             ),
             (["completion"], "error: missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh; see `minreq"),
             (["lock", "./nothere"], "error: there is no folder ./nothere"),

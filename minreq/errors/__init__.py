@@ -69,6 +69,7 @@ from minreq.errors.locks import (
 )
 from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
+    ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,
     MarkerInvalid as MarkerInvalid,
     NothingToRun as NothingToRun,
