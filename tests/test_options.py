@@ -139,6 +139,7 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
 TESTED = {
     ("lock", "--misses"): "test_trust.py",
     ("lock", "--html"): "test_cli_lockpage.py",
+    ("lock", "--all"): "test_lock_everylock.py",
     ("verify", "--export-smoke"): "test_verify.py",
     ("verify", "--against-full"): "test_verify_against.py",
     ("verify", "--smoke-with"): "test_verify_against.py",

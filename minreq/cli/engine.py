@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minreq.explain.explain import Explanation, ImportTreeNode
     from minreq.export import ExportResult
     from minreq.exposure.command import Exposure
+    from minreq.lock.everylock import LockRequest, LockResult
     from minreq.lockfile.difference import LockDifference
     from minreq.providers.needs import FeatureAddition, Measurement
     from minreq.verify.comparison import FullComparison
@@ -39,6 +40,14 @@ class Engine:
 
         heap.limit_fragmentation()
         return locking.lock(settings, reporter, self.forecast_build)
+
+    def lock_all(self, requests: Sequence[LockRequest], reporter: Reporter) -> tuple[LockResult, ...]:
+        """Make or check all locks; what they have in common is read, resolved and made once."""
+        from minreq.lock import everylock  # noqa: PLC0415 # Late, see the class.
+        from minreq.system import heap  # noqa: PLC0415 # Late, see the class.
+
+        heap.limit_fragmentation()
+        return everylock.lock_all(requests, reporter, self.forecast_build)
 
     def forecast_build(self, lock: Lock, settings: Settings) -> int | None:
         """Return about the bytes of ``minreq build --slim unused`` of *lock*, ``None`` if that is unknown."""

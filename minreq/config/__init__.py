@@ -13,6 +13,7 @@ __all__ = [
     "VersionsSettings",
     "arguments",
     "artifacts",
+    "everylock",
     "exports",
     "keywords",
     "levels",

@@ -56,6 +56,7 @@ from minreq.errors.locks import (
     EvidenceUnreadable as EvidenceUnreadable,
     LockEdited as LockEdited,
     LockMissing as LockMissing,
+    LocksFailed as LocksFailed,
     LockStale as LockStale,
     LockUnreadable as LockUnreadable,
     NoSuchRevision as NoSuchRevision,
