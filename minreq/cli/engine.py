@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from minreq.analyze.analyze import Analysis
     from minreq.build.build import BuildResult
     from minreq.config.exports import EnvironmentSettings, ExportSettings
+    from minreq.config.matrix import MatrixSettings
     from minreq.doctor import Diagnosis
     from minreq.environment import EnvironmentStatus
     from minreq.explain.explain import Explanation, ImportTreeNode
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from minreq.exposure.command import Exposure
     from minreq.lock.everylock import LockRequest, LockResult
     from minreq.lockfile.difference import LockDifference
+    from minreq.matrix.matrix import Matrix
+    from minreq.matrix.reporting import MatrixReporter
     from minreq.providers.needs import FeatureAddition, Measurement
     from minreq.verify.comparison import FullComparison
     from minreq.verify.exportsmoke import ExportedSmoke
@@ -194,6 +197,12 @@ class Engine:
 
         heap.limit_fragmentation()
         return surveying.survey(settings, reporter)
+
+    def matrix(self, settings: MatrixSettings, reporter: MatrixReporter) -> Matrix:
+        """Fill the cells of a matrix that have no result yet."""
+        from minreq.matrix import matrix  # noqa: PLC0415 # Late, see the class.
+
+        return matrix.run_matrix(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Delete old files from the cache; return the number of freed bytes."""

@@ -17,6 +17,7 @@ __all__ = [
     "exports",
     "keywords",
     "levels",
+    "matrix",
     "options",
     "paths",
     "pyproject",

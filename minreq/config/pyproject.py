@@ -56,6 +56,11 @@ def find_configuration(start: Path) -> Configuration | None:
     return None
 
 
+def read_shared_values(configuration: Configuration) -> Mapping[str, Any]:
+    """Return the values that all locks share, by field of ``Settings``; raise ``InvalidOptions`` for any fault."""
+    return _read_tables(configuration)[0][0]
+
+
 def has_table(file: Path) -> bool:
     """Whether *file* has ``[tool.minreq]``, or cannot be read: then it may have it."""
     try:
@@ -134,8 +139,8 @@ def _split_build(
         build = {}
     values = {key: value for key, value in table.items() if key != _BUILD}
     return (
-        _convert_table(values, folder, place, faults),
-        _convert_table(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
+        convert_table(values, folder, place, faults),
+        convert_table(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
     )
 
 
@@ -168,9 +173,10 @@ def _lock_tables(configuration: Configuration, faults: list[str]) -> dict[str, M
     return {}
 
 
-def _convert_table(
+def convert_table(
     table: Mapping[str, Any], folder: Path, place: str, faults: list[str], *, known: Mapping[str, Option] = OPTIONS
 ) -> dict[str, Any]:
+    """Return the values of *table* by field; add what is wrong, with its key, to *faults*. Paths are in *folder*."""
     converted = {}
     for key, value in table.items():
         with _collect_fault(faults, f"{place}.{key}"):

@@ -68,6 +68,13 @@ from minreq.errors.locks import (
     UnguardedImports as UnguardedImports,
     UnknownDistribution as UnknownDistribution,
 )
+from minreq.errors.matrices import (
+    CellsCollide as CellsCollide,
+    CellsUnfinished as CellsUnfinished,
+    DaskMissing as DaskMissing,
+    SchedulerUnreachable as SchedulerUnreachable,
+    WorkersUnfit as WorkersUnfit,
+)
 from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
     InvalidOptions as InvalidOptions,

@@ -205,7 +205,9 @@ def _measure_base(runner: SmokeRunner, resolution: Resolution, reporter: Reporte
 
 
 def _provider_record(closure: Closure, found: ProviderEvidence) -> ProviderRecord:
-    parts = tuple(_needed(closure, name, _describe(evidence)) for name, evidence in sorted(found.evidence.items()))
+    parts = tuple(
+        _needed(closure, name, describe_evidence(evidence)) for name, evidence in sorted(found.evidence.items())
+    )
     return ProviderRecord(provider=found.provider, parts=parts, features=found.features, failure=found.failure)
 
 
@@ -242,8 +244,8 @@ def _common_inputs(task: Task, resolution: Resolution) -> Mapping[str, object]:
     }
 
 
-def _describe(evidence: Evidence) -> str:
-    """Return *evidence* as a sentence."""
+def describe_evidence(evidence: Evidence) -> str:
+    """Return *evidence* as a sentence; "" for a request."""
     match evidence:
         case Failure():
             return f"{evidence.stage} fails without it: {evidence.error.splitlines()[0]}"
