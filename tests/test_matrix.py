@@ -21,10 +21,12 @@ from packaging.version import Version
 
 from minreq import errors
 from minreq.config.matrix import matrix_settings, read_matrix_file
+from minreq.config.settings import format_command
 from minreq.errors import CellsCollide, InvalidOptions, NoVersion
 from minreq.lock import lock
 from minreq.matrix import run
 from minreq.matrix.cells import Cell, CellJob, Column, check_collisions, choose_releases, make_cells
+from minreq.matrix.files import pack_files, unpack_files
 from minreq.matrix.matrix import plan_jobs
 from minreq.matrix.results import CellResult, Part, ResultFolder, compare, find_changes
 
@@ -293,6 +295,32 @@ def test_two_cells_with_one_file_are_refused(tmp_path: Path) -> None:
     jobs = [(Requirement(root), job(tmp_path, "same")) for root in ("app", "app==1")]
     with pytest.raises(CellsCollide, match="by the roots app and app==1"):
         check_collisions(jobs)
+
+
+def test_files_go_to_another_machine(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "profile/smokes").mkdir(parents=True)
+    (here / "profile/smokes/chat.py").write_text("chat")
+    (here / "smoke.py").write_text("smoke")
+    names = {
+        "smokes": (here / "smoke.py",),
+        "profiles": (here / "profile",),
+        "constraints": (here / "smoke.py", "https://x/c"),
+    }
+    settings = matrix_settings({"cache_dir": tmp_path, **names}, {}).shared
+    moved = unpack_files(settings, pack_files(settings), there)
+    assert [each.read_text() for each in moved.smokes] == ["smoke"]
+    assert (moved.profiles[0] / "smokes/chat.py").read_text() == "chat"
+    assert moved.constraints[1] == "https://x/c"
+    # A lock of the worker names the same command.
+    assert format_command(moved) == format_command(settings)
+
+
+def test_what_cannot_go_to_another_machine(tmp_path: Path) -> None:
+    flags = {"smokes": (Path("pytest -q"),), "smoke_files": (Path("a/b.txt"),), "find_links": ("wheels",)}
+    with pytest.raises(InvalidOptions) as raised:
+        pack_files(matrix_settings({"cache_dir": tmp_path, **flags}, {}).shared)
+    assert len(raised.value.faults) == 3
 
 
 needs_browser = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason="there is no Chromium with its driver")

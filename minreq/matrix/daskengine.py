@@ -25,8 +25,10 @@ from minreq.config.paths import cache_dir
 from minreq.errors import PythonNotFound, PythonUnusable, SchedulerUnreachable, WorkersUnfit
 from minreq.interpreter import find_interpreter
 from minreq.matrix.cells import CellJob
+from minreq.matrix.files import PackedFiles, pack_files, unpack_files
 from minreq.matrix.results import CellResult
 from minreq.matrix.run import make_result, run_cell
+from minreq.system import temporary
 from minreq.system.owndigest import own_digest
 
 #: The resource of a worker whose kernel isolates a smoke: `dask worker --resources minreq-sandbox=1`.
@@ -66,6 +68,8 @@ class Cluster:
     #: By named interpreter: the hosts that have it; absent where all have it.
     hosts: Mapping[str, Sequence[str]]
     resources: Mapping[str, float]
+    #: What the workers do not have; ``None``: they are on this machine.
+    files: PackedFiles | None = None
 
     def fill(self, jobs: Sequence[CellJob]) -> Iterator[CellResult]:
         """Fill the cells of *jobs*; yield each result as soon as it is there."""
@@ -83,6 +87,7 @@ class Cluster:
             fill_on_worker,
             job,
             own_digest(),
+            self.files,
             key=f"minreq_cell-{job.key[:16]}-{run}",
             retries=_RETRIES,
             resources=dict(self.resources) or None,
@@ -91,11 +96,15 @@ class Cluster:
         )
 
 
-def fill_on_worker(job: CellJob, digest: str) -> CellResult:
+def fill_on_worker(job: CellJob, digest: str, files: PackedFiles | None) -> CellResult:
     """Fill the cell of *job* with the cache of this machine; raise `OtherMinreq` if minreq is not that of *digest*."""
     if own_digest() != digest:
         raise OtherMinreq("the worker has another version of minreq")
-    return run_cell(replace(job, settings=replace(job.settings, cache_dir=cache_dir())))
+    settings = replace(job.settings, cache_dir=cache_dir())
+    if files is None:
+        return run_cell(replace(job, settings=settings))
+    with temporary.make_temporary_folder() as folder:
+        return run_cell(replace(job, settings=unpack_files(settings, files, folder)))
 
 
 def describe_worker(pythons: Collection[str], *, tries_sandbox: bool) -> WorkerFacts:
@@ -126,10 +135,12 @@ def open_cluster(
 
     Raises ``SchedulerUnreachable`` and ``WorkersUnfit``.
     """
+    files = pack_files(settings.shared) if address is not None else None
     with _open_client(settings, address, processes) as client:
         if importlib.util.find_spec("bokeh") is not None:
             note(f"the dashboard of Dask is at {client.dashboard_link}")
-        yield _check_workers(client, settings, address or "this machine", is_local=address is None)
+        cluster = _check_workers(client, settings, address or "this machine", is_local=address is None)
+        yield replace(cluster, files=files)
 
 
 @contextmanager

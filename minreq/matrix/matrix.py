@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from minreq.config import Settings
 from minreq.config.matrix import MatrixSettings
-from minreq.errors import PythonNotFound
+from minreq.errors import PythonNotFound, PythonUnusable
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.matrix import cells
@@ -119,7 +119,7 @@ def plan_jobs(settings: MatrixSettings, *, processes: int) -> tuple[CellJob, ...
 def _prepare(settings: Settings, *, is_remote: bool) -> Task:
     try:
         return tasks.prepare_task(settings)
-    except PythonNotFound:
+    except (PythonNotFound, PythonUnusable):
         if not is_remote:
             raise
         # The workers of a cluster may have it.
