@@ -336,7 +336,7 @@ class TestErrors:
         [
             (errors.LockStale("requirements-minimal.txt", ["litellm is yanked"]), 1, "stale"),
             (errors.ProofFailed("requirements-minimal.txt", ["openai/chat: no module named 'jiter'"]), 1, "proof"),
-            (errors.OverBudget(300, "with bytecode", 200, ["litellm 150"], None), 1, "budget"),
+            (errors.OverBudget(300, 200, ["litellm 150"], None, is_compiled=True, is_measured=True), 1, "budget"),
             (errors.PlatformUnproven(["lambda-python3.12-x86_64"], "host"), 1, "unproven"),
             (errors.NothingToRun(), 2, "usage"),
             (errors.BaselineFailure("the smoke fails"), 3, "baseline"),

@@ -30,6 +30,8 @@ from minreq.lock.resolve import resolve_pins
 from minreq.model import Resolution
 from minreq.task.task import prepare_task, read_index_settings
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.fixture(scope="module")
 def pip() -> Iterator[Pip]:

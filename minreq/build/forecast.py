@@ -46,7 +46,7 @@ def forecast_build(lock: Lock, settings: Settings) -> int | None:
     order = sort_as_installed(digests, lock.resolution.requires)
     trees = {name: _tree(digests[name], settings) for name in order}
     try:
-        size = _forecast(lock, trees, has_bytecode=settings.bytecode != "none")
+        size = _forecast(lock, trees, has_bytecode=settings.compiles)
     except OSError:
         return None
     table.write(subject, size)

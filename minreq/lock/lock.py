@@ -83,14 +83,19 @@ def _check_platforms(task: Task) -> None:
 
 def _check_budget(lock: Lock, settings: Settings, forecast: Forecast) -> None:
     """Raise ``OverBudget`` if the lock installs more bytes than allowed, with compiled files by default."""
-    compiles = settings.bytecode != "none"
+    compiles = settings.compiles
     sizes = {each.candidate.name: each.bytes + (each.compiled_bytes if compiles else 0) for each in lock.selection.kept}
     size = sum(sizes.values())
     if settings.budget is not None and size > settings.budget:
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_LARGEST]
-        kind = f"with bytecode{'' if lock.is_measured else ' (an estimate)'}" if compiles else "without bytecode"
-        named = [f"{name} {sizes[name]:,}" for name in largest]
-        raise OverBudget(size, kind, settings.budget, named, forecast(lock, settings))
+        raise OverBudget(
+            size,
+            settings.budget,
+            [f"{name} {sizes[name]:,}" for name in largest],
+            forecast(lock, settings),
+            is_compiled=compiles,
+            is_measured=lock.is_measured or not compiles,
+        )
 
 
 def _write(lock: Lock, settings: Settings) -> None:

@@ -172,7 +172,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
             loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
             excluded=choices.excluded,
         )
-        budget = None if settings.bytecode == "none" else settings.budget
+        budget = settings.budget if settings.compiles else None
         selection = bytecode.with_compiled_sizes(selection, budget, runner, reporter)
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
         certificate = certify(runner, minimal_set, digest, reporter) if settings.certify else None
