@@ -119,6 +119,7 @@ def test_what_does_not_go_together(made: Project, arguments: list[str], sentence
     assert sentence in done.err
 
 
+@pytest.mark.one_python
 def test_two_locks_with_one_file(made: Project, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[tool.minreq]\nroot = "app"\nsmoke = ["smoke.py"]\n[tool.minreq.locks.a]\noutput = "x.txt"\n'

@@ -30,6 +30,9 @@ from minreq.matrix.files import pack_files, unpack_files
 from minreq.matrix.matrix import plan_jobs
 from minreq.matrix.results import CellResult, Part, ResultFolder, compare, find_changes
 
+#: Processes of every worker: the same on each Python.
+one_python = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "The need of `app` grows with 1.2, and 2.0 does not work."
 requirements = ["app"]
@@ -94,6 +97,7 @@ def test_the_folder_has_a_file_for_each_cell_and_the_tables(made: Project, fille
         assert [row["kept"] for row in csv.DictReader(file)] == ["2", "3", ""]
 
 
+@one_python
 def test_what_is_there_is_not_filled_again(made: Project, filled: Done) -> None:
     done = made.minreq("matrix", "../app.toml", "-j", "2", "--json")
     assert (done.status, json.loads(done.out)["reused"]) == (0, 3)
@@ -125,6 +129,7 @@ def test_what_decides_a_result_names_its_file(made: Project, tmp_path: Path) -> 
     assert len({*plain, *found}) == 10
 
 
+@one_python
 def test_a_killed_matrix_goes_on_where_it_stopped(made: Project, filled: Done, tmp_path: Path) -> None:
     del filled
     (tmp_path / "slow.py").write_text("import time, app\ntime.sleep(0.5)\n")
@@ -241,7 +246,7 @@ def test_every_combination_is_a_cell(tmp_path: Path) -> None:
         ("root = 3", "root: is neither a string nor an array of strings"),
         ('provider = [["openai"]]', "provider: unknown key"),
         ("last = 0", "last: '0' is not a whole number above zero"),
-        ('one-per = "major"', "one-per: 'major' is neither release nor minor"),
+        ('one-per = "major"', "one-per: 'major' is not one of release, minor"),
         ("dry-run = true", "dry-run: unknown key"),
     ],
 )

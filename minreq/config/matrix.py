@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,8 +16,8 @@ else:
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Level, parse_level
-from minreq.config.options import OPTIONS, Option, parse_count, parse_path
+from minreq.config.levels import LEVELS, Level, choose_from
+from minreq.config.options import DEFAULT_ROOT, OPTIONS, Option, parse_count, parse_path
 from minreq.config.pyproject import convert_table
 from minreq.config.settings import INDEX_FIELDS, IndexOptions, Settings, merge
 from minreq.errors import ConfigurationUnreadable, InvalidOptions
@@ -27,15 +27,9 @@ from minreq.system import regularfile
 Kind = Literal["lock", "measure", "build"]
 #: Which releases of a root become cells.
 ReleaseChoice = Literal["release", "minor"]
+RELEASE_CHOICES: tuple[ReleaseChoice, ...] = get_args(ReleaseChoice)
 
 DEFAULT_FOLDER = Path("minreq-matrix")
-
-
-def parse_release_choice(text: str) -> str:
-    """Convert ``release`` or ``minor``."""
-    if text not in {"release", "minor"}:
-        raise ValueError(f"{text!r} is neither release nor minor")
-    return text
 
 
 #: The flags of ``matrix``, and keys of its file, that no lock has.
@@ -43,9 +37,9 @@ MATRIX_OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
         Option(name="last", example="8", field="last", convert=parse_count, toml=(int,)),
-        Option(name="one-per", example='"minor"', field="one_per", convert=parse_release_choice),
+        Option(name="one-per", example='"minor"', field="one_per", convert=choose_from(RELEASE_CHOICES)),
         Option(name="measure", example="true", field="measure", switch=True),
-        Option(name="build", example='"unused"', field="build", convert=parse_level),
+        Option(name="build", example='"unused"', field="build", convert=choose_from(LEVELS)),
         Option(name="output", example='"results"', field="output", convert=parse_path, path=True),
         Option(name="html", example='"matrix.html"', field="html", convert=parse_path, path=True),
         Option(name="scheduler", example='"tls://scheduler.example.com:8786"', field="scheduler"),
@@ -78,7 +72,7 @@ class TlsOptions:
 class MatrixSettings:
     """The settings of ``minreq matrix``."""
 
-    roots: tuple[Requirement, ...] = (Requirement("litellm"),)
+    roots: tuple[Requirement, ...] = (Requirement(DEFAULT_ROOT),)
     #: The number of releases of each root; ``None``: all that its specifier admits, without one the newest alone.
     last: int | None = None
     one_per: ReleaseChoice = "release"
