@@ -146,7 +146,7 @@ class TestAsAUser:
         lines = done.stdout.splitlines()
         for heading in ("Smoke:", "Contents of the lock:", "Versions:", "Platform:", "Lock:", "Runs:"):
             assert heading in lines
-        assert lines[-8:] == [
+        assert lines[-10:-2] == [
             "  minreq lock --providers openai,bedrock",
             "  minreq lock litellm==1.78.7 --providers openai --features chat,streaming",
             "  minreq lock mlflow-skinny --smoke my_smoke.py",

@@ -364,7 +364,7 @@ def test_every_option_is_a_flag_of_its_name() -> None:
         for name in parameter.opts
         if name.startswith("--")
     }
-    assert flags - {"help-index", "html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(
+    assert flags - {"all", "help-index", "html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(
         o.OPTIONS
     ) - {"root", "by-feature"}
 

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from packaging.utils import canonicalize_name
 
 from minreq.config.levels import BYTECODE, LEVELS
+from minreq.config.matrix import RELEASE_CHOICES
 from minreq.config.options import DEFAULT_ROOT, INDEX_STRATEGIES, SETTLE_METHODS, parse_requirement
 from minreq.errors import MinreqError
 
@@ -66,6 +67,8 @@ def _list_platforms(_context: click.Context) -> Iterable[str]:
 
 _VALUES: Mapping[str, Callable[[click.Context], Iterable[str]]] = {
     "slim": lambda _: LEVELS,
+    "build": lambda _: LEVELS,
+    "one-per": lambda _: RELEASE_CHOICES,
     "bytecode": lambda _: BYTECODE,
     "settle": lambda _: SETTLE_METHODS,
     "index-strategy": lambda _: INDEX_STRATEGIES,

@@ -22,6 +22,20 @@ class LockStale(NegativeAnswer):
         return f"{self.lock} is stale; run `minreq lock` again{format_parts(self.reasons)}"
 
 
+class LocksFailed(NegativeAnswer):
+    """``lock --all``: some locks could not be made, or are stale; the exit status is the worst of theirs."""
+
+    reason = "locks-failed"
+
+    def __init__(self, titles: Sequence[str], total: int, exit_status: int) -> None:
+        super().__init__(titles, total, exit_status)
+        self.titles, self.total, self.exit_status = tuple(titles), total, exit_status
+
+    def __str__(self) -> str:
+        locks = "lock" if self.total == 1 else "locks"
+        return f"{len(self.titles)} of {self.total} {locks} failed: {', '.join(self.titles)}; the others are complete"
+
+
 class ProofFailed(NegativeAnswer):
     """On the lock alone the smoke fails, or behaves differently from the evidence."""
 
