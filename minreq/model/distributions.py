@@ -14,7 +14,7 @@ from packaging.version import Version
 
 #: AWS Lambda's limit for a function and its layers together, unpacked, in bytes.
 LAMBDA_LIMIT = 262_144_000
-#: The largest zip that AWS Lambda takes without S3: "50 MB", in bytes.
+#: The largest zip that AWS Lambda takes without S3, in bytes: 50 MiB, which AWS calls "50 MB".
 LAMBDA_UPLOAD_LIMIT = 52_428_800
 
 
