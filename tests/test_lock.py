@@ -231,7 +231,8 @@ def test_over_budget(make_wheelhouse: MakeWheelhouse, make_settings: MakeSetting
     with pytest.raises(errors.OverBudget) as caught:
         lock(replace(settings, budget=made.installed_bytes - 1), recorder, lambda _lock, _settings: forecast)
     assert (caught.value.size, caught.value.budget) == (made.installed_bytes, made.installed_bytes - 1)
-    assert (caught.value.kind, caught.value.slim, caught.value.build) == ("with bytecode", "cold", 123)
+    assert (caught.value.slim, caught.value.build) == ("cold", 123)
+    assert (caught.value.is_compiled, caught.value.is_measured) == (True, True)
     assert caught.value.largest[0].startswith("app ")
     assert len(caught.value.largest) == 3
     assert written(settings) == before

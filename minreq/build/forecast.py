@@ -68,7 +68,7 @@ def _read_forecast(lock: Lock, settings: Settings, level: Level) -> int | None:
     order = sort_as_installed(digests, lock.resolution.requires)
     trees = {name: _tree(digests[name], settings) for name in order}
     try:
-        size = _forecast(lock, trees, level, has_bytecode=settings.bytecode != "none")
+        size = _forecast(lock, trees, level, has_bytecode=settings.compiles)
     except OSError:
         return None
     table.write(subject, size)

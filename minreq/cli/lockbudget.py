@@ -41,20 +41,19 @@ class LockBudget:
         return f"the {self.limit:,} of {self.whose}"
 
     @property
-    def label(self) -> str:
-        """What the size is."""
-        what = "with bytecode" if self.is_compiled else "without bytecode"
-        return what if self.is_measured else f"{what}, about"
+    def kind(self) -> str:
+        """What the size includes."""
+        return "with bytecode" if self.is_compiled else "without bytecode"
 
     @property
     def verdict(self) -> str:
-        """Whether the lock fits: ``over the 262,144,000 bytes of AWS Lambda by 4,112,623 bytes, bytecode included``."""
+        """Whether the lock fits: ``Over the 262,144,000 bytes of AWS Lambda by 4,112,623 bytes, bytecode included``."""
         about = "" if self.is_measured else "about "
         what = "bytecode included" if self.is_compiled else "without bytecode"
         limit = f"the {self.limit:,} bytes of {self.whose}"
         if self.is_over:
-            return f"over {limit} by {about}{self.size - self.limit:,} bytes, {what}"
-        return f"{about}{self.limit - self.size:,} of {limit} left, {what}"
+            return f"Over {limit} by {about}{self.size - self.limit:,} bytes, {what}"
+        return f"{about.capitalize()}{self.limit - self.size:,} of {limit} left, {what}"
 
     @property
     def of_build(self) -> str:
@@ -86,7 +85,7 @@ def read_budget(lock: Lock, settings: Settings | None = None, build: BuildForeca
     """
     budget = settings.budget if settings else None
     limit = LAMBDA_LIMIT if budget is None else budget
-    is_compiled = settings is None or settings.bytecode != "none"
+    is_compiled = settings is None or settings.compiles
     return LockBudget(
         size=lock.selection.installed_bytes if is_compiled else lock.selection.bytes,
         limit=limit,

@@ -224,7 +224,7 @@ def _sizes(lock: Lock, budget: LockBudget) -> Iterator[Text]:
         sizes["added by extras"] = of_extras
     sizes["this lock"] = lock.selection.bytes
     if budget.size != lock.selection.bytes:
-        sizes[budget.label] = budget.size
+        sizes[f"{budget.kind}{'' if budget.is_measured else ', about'}"] = budget.size
     cells = [(f"  {label}", f"{count:,}", budget.share(count)) for label, count in sizes.items()]
     for row, count in zip(align_columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
         yield Text(f"{row}  ").append(_bar(count, budget.limit), style="green" if count <= budget.limit else "red")
@@ -239,7 +239,7 @@ def _bar(count: int, limit: int) -> str:
 def _ending(lock: Lock, settings: Settings, budget: LockBudget, seconds: float, *, wrote: bool) -> Iterator[Text]:
     """Yield what was written, and the next step: a build where the lock is over the limit or near it."""
     if budget.is_near:
-        yield Text(f"{budget.verdict[0].upper()}{budget.verdict[1:]}", style="red" if budget.is_over else "yellow")
+        yield Text(budget.verdict, style="red" if budget.is_over else "yellow")
     if settings.dry_run:
         yield Text(f"Nothing written (--dry-run), in {format_duration(seconds)}")
         return
@@ -262,7 +262,7 @@ def _ending(lock: Lock, settings: Settings, budget: LockBudget, seconds: float, 
 
 def _install_command(lock: Lock, settings: Settings) -> str:
     options = " --require-hashes" if lock.hashes else ""
-    options += " --no-compile" if settings.bytecode == "none" else ""
+    options += "" if settings.compiles else " --no-compile"
     return f"pip install --no-deps{options} -r {shlex.quote(str(settings.output))} -t python/"
 
 
@@ -270,5 +270,5 @@ def _build_command(budget: LockBudget, settings: Settings) -> str:
     """Return the next command, with the level that fits if the lock is near the limit."""
     name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
     options = f" --slim {budget.slim}" if budget.is_near else ""
-    options += " --bytecode none" if settings.bytecode == "none" else ""
+    options += "" if settings.compiles else " --bytecode none"
     return f"minreq build{name} -o layer.zip{options}"

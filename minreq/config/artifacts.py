@@ -10,8 +10,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Bytecode, Level, ProvenModules, parse_bytecode, parse_level, parse_proven_modules
-from minreq.config.options import Option, parse_byte_count
+from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules, choose_from
+from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
@@ -19,13 +19,13 @@ from minreq.errors import InvalidOptions
 BUILD_OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(name="slim", example='"unused"', field="slim", convert=parse_level),
-        Option(name="bytecode", example='"none"', field="bytecode", convert=parse_bytecode),
+        Option(name="slim", example='"unused"', field="slim", convert=choose_from(LEVELS)),
+        Option(name="bytecode", example='"none"', field="bytecode", convert=choose_from(BYTECODE)),
         Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
         Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
         Option(name="hot", example='["production.log"]', field="hot", convert=Path, many=True, path=True),
-        Option(name="prove-modules", example='"cold"', field="prove_modules", convert=parse_proven_modules),
+        Option(name="prove-modules", example='"cold"', field="prove_modules", convert=choose_from(PROVEN_MODULES)),
         Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
         Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
@@ -143,7 +143,7 @@ def _is_inside(prefix: str) -> bool:
 class VersionsSettings:
     """The settings of ``minreq versions``."""
 
-    root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    root: Requirement = field(default_factory=lambda: Requirement(DEFAULT_ROOT))
     #: The number of releases.
     last: int = 10
     #: Names of presets; empty: the host. The sizes are of the first one.

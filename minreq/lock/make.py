@@ -16,6 +16,7 @@ from minreq.index.settings import IndexSettings
 from minreq.lock import bytecode, resolve
 from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
+from minreq.lock.session import LockSession, make_demand
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.prefetch import Prefetcher, precompile
@@ -46,9 +47,31 @@ class _MinimizedLock:
     certificate: Certificate | None
 
 
-def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> Lock:
-    """Make the lock of *task* and prove it; write nothing. Raises every branch of ``MinreqError``."""
-    resolved = resolve.resolve_task(task, index, index_settings, reporter)
+def make_lock(
+    task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter, session: LockSession
+) -> Lock:
+    """Make the lock of *task* and prove it; write nothing. Raises every branch of ``MinreqError``.
+
+    Where *session* has proven the same, that is the lock.
+    """
+    resolved = resolve.resolve_task(task, index, index_settings, reporter, session)
+    demand = make_demand(task, resolved.closure.resolution)
+    if (found := session.find_lock(demand)) is not None:
+        reporter.note("this lock has the contents of one that was made before: nothing of the two differs")
+        return replace(
+            found,
+            root=task.title,
+            command=task.command,
+            hashes=task.settings.hashes,
+            annotate=task.settings.annotate,
+        )
+    lock = _prove(task, resolved, reporter)
+    session.add_lock(demand, lock)
+    return lock
+
+
+def _prove(task: Task, resolved: ResolvedTask, reporter: Reporter) -> Lock:
+    """Make the lock of the *resolved* task and prove it."""
     for sentence in task.skipped_call_notes(resolved.resolution.pins[task.profiled_root].version):
         reporter.note(sentence)
     minimized = _minimize(task, resolved, reporter)
@@ -149,7 +172,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
             loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
             excluded=choices.excluded,
         )
-        budget = None if settings.bytecode == "none" else settings.budget
+        budget = settings.budget if settings.compiles else None
         selection = bytecode.with_compiled_sizes(selection, budget, runner, reporter)
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
         certificate = certify(runner, minimal_set, digest, reporter) if settings.certify else None

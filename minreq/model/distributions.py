@@ -82,6 +82,10 @@ class Metadata:
     #: ``Provides-Extra``, normalized.
     extras: frozenset[NormalizedName] = frozenset()
     requires_python: SpecifierSet | None = None
+    #: ``License-Expression`` (PEP 639), as it is written.
+    license_expression: str | None = None
+    #: Of older metadata, the licences of the classifiers, or else a ``License`` that is a name.
+    license_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
