@@ -95,23 +95,25 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
     ("error", "sentence"),
     [
         (
-            errors.OverBudget(1500, 1000, (), None, is_compiled=True, is_measured=True),
+            errors.OverBudget(1500, 1000, (), ("cold", None), is_compiled=True, is_measured=True),
             (
                 "the lock installs 1,500 bytes with bytecode, over the budget of 1,000 by 500 bytes; nothing was "
                 "written; "
-                "`minreq build --slim unused` makes a smaller tree: give the budget to the build, and lock without it"
+                "`minreq build --slim cold` makes a smaller tree: give the budget to the build, and lock without it"
             ),
         ),
         (
-            errors.OverBudget(900_000, 850_000, ["a 900", "b 600"], 812_345, is_compiled=True, is_measured=False),
+            errors.OverBudget(
+                900_000, 850_000, ["a 900", "b 600"], ("cold", 812_345), is_compiled=True, is_measured=False
+            ),
             (
                 "the lock installs 900,000 bytes with bytecode (an estimate), over the budget of 850,000 by 50,000 "
-                "bytes; the largest: a 900, b 600; nothing was written; `minreq build --slim unused` makes a tree of "
+                "bytes; the largest: a 9, b 6; nothing was written; `minreq build --slim cold` makes a tree of "
                 "about 800,000 bytes: give the budget to the build, and lock without it"
             ),
         ),
         (
-            errors.OverBudget(900_000, 300_000, (), 500_000, is_compiled=False, is_measured=True),
+            errors.OverBudget(900_000, 300_000, (), ("unused", 500_000), is_compiled=False, is_measured=True),
             (
                 "the lock installs 900,000 bytes without bytecode, over the budget of 300,000 by 600,000 bytes; "
                 "nothing was written; `minreq build --slim unused --bytecode none` makes a tree of about 500,000 "

@@ -101,8 +101,8 @@ def _build(
         opened = tree.translate_paths(opened, host_files, target_files) if reference else frozenset()
         target_tree = write(tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
     layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
+    host_tree.check_unchanged()
     check_budget(task, target_tree, layer_plan)
-
     reporter.began(Step.WRITE, str(settings.output))
     layers = output.write(settings, target_tree, layer_plan)
     opened_files = opened_in_tree & host_tree.file_sizes.keys()

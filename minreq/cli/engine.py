@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
-from minreq.model import Lock
+from minreq.model import BuildForecast, Lock
 from minreq.reporting import Reporter
 from minreq.scan.usage import Usage
 
@@ -52,8 +52,8 @@ class Engine:
         heap.limit_fragmentation()
         return everylock.lock_all(requests, reporter, self.forecast_build)
 
-    def forecast_build(self, lock: Lock, settings: Settings) -> int | None:
-        """Return about the bytes of ``minreq build --slim unused`` of *lock*, ``None`` if that is unknown."""
+    def forecast_build(self, lock: Lock, settings: Settings) -> BuildForecast | None:
+        """Return what a smaller build of *lock* comes to, ``None`` if that is unknown."""
         from minreq.build import forecast  # noqa: PLC0415 # Late, see the class.
 
         return forecast.forecast_build(lock, settings)

@@ -50,7 +50,7 @@ def _fit(budget: LockBudget) -> Iterator[tuple[str, bool]]:
     )
     yield f"{budget.verdict}.", budget.is_over
     if budget.build is not None:
-        yield f"minreq build --slim unused makes a tree{budget.of_build}.", False
+        yield f"minreq build --slim {budget.slim} makes a tree{budget.of_build}.", False
 
 
 def _kept(lock: Lock, kept: Kept) -> report.Entry:

@@ -18,7 +18,7 @@ from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.evidence import evidence_path
 from minreq.lockfile.requirements import render
-from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
+from minreq.model import LAMBDA_LIMIT, BuildForecast, Certificate, Kept, LeftOut, Lock
 from minreq.providers.needs import FeatureAddition
 
 #: With it, the longest row has 80 columns.
@@ -34,13 +34,13 @@ def format_lines(
     changed: LockDifference | None = None,
     html: Path | None = None,
     uncovered: Sequence[FeatureAddition] = (),
-    build: int | None = None,
+    build: BuildForecast | None = None,
 ) -> Iterator[Text]:
     """Return the lines for a person: the largest first, the totals last, where a terminal shows them.
 
     *wrote* is false if the existing lock is unchanged. *changed* is the difference to the previous lock, *html* the
-    page that was written, *uncovered* are features of the providers that the smoke does not cover, *build* is about the
-    bytes of a smaller build.
+    page that was written, *uncovered* are features of the providers that the smoke does not cover, *build* is what a
+    smaller build comes to.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows(
@@ -104,7 +104,7 @@ def _addition(feature: FeatureAddition) -> str:
 
 
 def to_json_data(
-    lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = (), build: int | None = None
+    lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = (), build: BuildForecast | None = None
 ) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
@@ -122,7 +122,7 @@ def to_json_data(
             "installed": lock.selection.installed_bytes,
             "measured": lock.is_measured,
             "budget": settings.budget,
-            "build_unused": build,
+            "build": {"slim": build.slim, "bytes": build.bytes} if build else None,
             "lambda_limit": LAMBDA_LIMIT,
         },
         "kept": [
@@ -267,8 +267,8 @@ def _install_command(lock: Lock, settings: Settings) -> str:
 
 
 def _build_command(budget: LockBudget, settings: Settings) -> str:
-    """Return the next command, with a higher level if the lock is near the limit."""
+    """Return the next command, with the level that fits if the lock is near the limit."""
     name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
-    options = " --slim unused" if budget.is_near else ""
+    options = f" --slim {budget.slim}" if budget.is_near else ""
     options += "" if settings.compiles else " --bytecode none"
     return f"minreq build{name} -o layer.zip{options}"

@@ -33,7 +33,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="output", example='"layer.zip"', field="output", convert=Path, path=True),
         Option(name="prefix", example='"python"', field="prefix"),
         Option(name="layers", example="true", field="layers", switch=True),
-        Option(name="max-zip", example='"50MB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
+        Option(name="max-zip", example='"50MiB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
         Option(name="platform", example='"lambda-python3.12-x86_64"', field="platform"),
         Option(name="html", example='"build.html"', field="html", convert=Path, path=True),
         Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),

@@ -77,6 +77,7 @@ from minreq.errors.matrices import (
 )
 from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
+    ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,
     MarkerInvalid as MarkerInvalid,
     NothingToRun as NothingToRun,

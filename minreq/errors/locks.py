@@ -119,15 +119,15 @@ class OverBudget(NegativeAnswer):
         size: int,
         budget: int,
         largest: Sequence[str],
-        build: int | None,
+        build: tuple[str, int | None],
         *,
         is_compiled: bool,
         is_measured: bool,
     ) -> None:
         super().__init__(size, budget, largest, build)
         self.size, self.budget, self.largest = size, budget, tuple(largest)
-        #: About the bytes of ``minreq build --slim unused``; ``None``: unknown.
-        self.build = build
+        #: The level of the build to try, and about its bytes; ``None``: unknown.
+        self.slim, self.build = build
         #: Whether the size has compiled files, and whether these are measured.
         self.is_compiled, self.is_measured = is_compiled, is_measured
 
@@ -141,7 +141,7 @@ class OverBudget(NegativeAnswer):
 
     @property
     def _advice(self) -> str:
-        build = f"`minreq build --slim unused{'' if self.is_compiled else ' --bytecode none'}`"
+        build = f"`minreq build --slim {self.slim}{'' if self.is_compiled else ' --bytecode none'}`"
         if self.build is None:
             return f"{build} makes a smaller tree: give the budget to the build, and lock without it"
         size = f"{build} makes a tree of about {round(self.build, -5):,} bytes"

@@ -9,7 +9,7 @@ from minreq.errors import OverBudget, PlatformUnproven
 from minreq.lock import check
 from minreq.lock.session import LockSession
 from minreq.lockfile import evidence as evidence_file
-from minreq.model import Lock
+from minreq.model import BuildForecast, Lock
 from minreq.reporting import Reporter, Step
 from minreq.system import temporary
 from minreq.task.task import Task, prepare_task, read_index_settings
@@ -18,15 +18,15 @@ from minreq.task.task import Task, prepare_task, read_index_settings
 _LARGEST = 5
 
 
-#: Returns about the bytes of a build of a lock, ``None`` if that is unknown.
-Forecast = Callable[[Lock, Settings], int | None]
+#: Returns what a build of a lock comes to, ``None`` if that is unknown.
+Forecast = Callable[[Lock, Settings], BuildForecast | None]
 
 
 def lock(settings: Settings, reporter: Reporter, forecast: Forecast = lambda _lock, _settings: None) -> Lock:
     """Make the lock for *settings*, prove it, and write it with its evidence.
 
-    Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. *forecast* returns
-    about the bytes of a build of a lock, for the error about the budget. Raises every branch of ``MinreqError``.
+    Nothing is written before the proof passes. With ``--check`` the lock on disk is checked instead. *forecast* tells
+    what a build of a lock comes to, for the error about the budget. Raises every branch of ``MinreqError``.
     """
     with LockSession() as session:
         return lock_in_session(settings, reporter, session, forecast)[0]
@@ -88,11 +88,12 @@ def _check_budget(lock: Lock, settings: Settings, forecast: Forecast) -> None:
     size = sum(sizes.values())
     if settings.budget is not None and size > settings.budget:
         largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_LARGEST]
+        build = forecast(lock, settings)
         raise OverBudget(
             size,
             settings.budget,
             [f"{name} {sizes[name]:,}" for name in largest],
-            forecast(lock, settings),
+            (build.slim, build.bytes) if build else ("cold", None),
             is_compiled=compiles,
             is_measured=lock.is_measured or not compiles,
         )
