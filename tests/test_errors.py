@@ -103,9 +103,7 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             ),
         ),
         (
-            errors.OverBudget(
-                900_000, 850_000, ["a 900", "b 600"], ("cold", 812_345), is_compiled=True, is_measured=False
-            ),
+            errors.OverBudget(900_000, 850_000, ["a 9", "b 6"], ("cold", 812_345), is_compiled=True, is_measured=False),
             (
                 "the lock installs 900,000 bytes with bytecode (an estimate), over the budget of 850,000 by 50,000 "
                 "bytes; the largest: a 9, b 6; nothing was written; `minreq build --slim cold` makes a tree of "

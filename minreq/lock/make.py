@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config import Settings
 from minreq.errors import BaselineFailure
@@ -65,16 +65,16 @@ def make_lock(
             hashes=task.settings.hashes,
             annotate=task.settings.annotate,
         )
-    lock = _prove(task, resolved, reporter)
+    lock = _prove(task, resolved, reporter, session)
     session.add_lock(demand, lock)
     return lock
 
 
-def _prove(task: Task, resolved: ResolvedTask, reporter: Reporter) -> Lock:
+def _prove(task: Task, resolved: ResolvedTask, reporter: Reporter, session: LockSession) -> Lock:
     """Make the lock of the *resolved* task and prove it."""
     for sentence in task.skipped_call_notes(resolved.resolution.pins[task.profiled_root].version):
         reporter.note(sentence)
-    minimized = _minimize(task, resolved, reporter)
+    minimized = _minimize(task, replace(resolved, likely=session.find_hints(task)), reporter)
     settings = task.settings
     for sentence in (
         *_unused_exclusion_notes(settings, minimized.resolution),
@@ -82,6 +82,9 @@ def _prove(task: Task, resolved: ResolvedTask, reporter: Reporter) -> Lock:
     ):
         reporter.note(sentence)
     minimal_set = minimized.minimal_set
+    if not minimized.resolution.extras:
+        # The first stage of a lock with extras also finds these.
+        session.add_hints(task, minimal_set.first_stage)
     noise = minimal_set.noise
     behaviour = normalize_behaviour(
         minimal_set.proof.behaviour,
@@ -129,7 +132,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
     settings, closure, tools = task.settings, resolved.closure, resolved.tools
     version = resolved.resolution.pins[task.profiled_root].version
     check_script_names(settings.smokes, closure.import_map)
-    choices = _user_choices(task, resolved.resolver_input, resolved.resolution)
+    choices = _user_choices(task, resolved.resolver_input, resolved.resolution, resolved.likely)
     plan = task.plan(version)
     # If the store has the root, it probably has its dependencies too, compiled.
     is_new = not resolved.store.holds(closure.candidate(closure.resolution.root).wheel)
@@ -218,7 +221,9 @@ def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, repo
     return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 
-def _user_choices(task: Task, resolver_input: ResolverInput, resolution: Resolution) -> UserChoices:
+def _user_choices(
+    task: Task, resolver_input: ResolverInput, resolution: Resolution, likely: frozenset[NormalizedName] | None
+) -> UserChoices:
     """Return the choices of the user: what to keep on request, and what to exclude."""
     settings = task.settings
     origins = {canonicalize_name(each.requirement.name): each.origin for each in resolver_input.whole}
@@ -230,4 +235,5 @@ def _user_choices(task: Task, resolver_input: ResolverInput, resolution: Resolut
         smallest=settings.smallest,
         portable=task.is_portable,
         settle=settings.settle,
+        likely=likely,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import IndexFailure, ResolutionFailure
 from minreq.index import cutoff
@@ -38,6 +38,8 @@ class ResolvedTask:
     closure: Closure
     tools: Tools
     store: Store
+    #: What the first stage probably needs; ``None``: unknown.
+    likely: frozenset[NormalizedName] | None = None
 
 
 def resolve_task(

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, final
 
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from minreq.config import STDOUT
 
@@ -44,7 +45,11 @@ class LockSession:
     equal locks are made once. Where the index fails, the session begins anew: a failure is no answer for the next lock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shares_hints: bool = False) -> None:
+        #: Whether a lock begins with what the first stage of the one before needed. Its set is the same; its evidence
+        #: may have been found by another method, so that equal inputs need not give equal files.
+        self._shares_hints = shares_hints
+        self._hints: dict[tuple[NormalizedName, Version], frozenset[NormalizedName]] = {}
         #: The end of a period such as ``--exclude-newer '3 days'``: one moment for all locks, else no two are equal.
         self.began = datetime.now(timezone.utc)
         self._clients: dict[tuple[IndexSettings, Path, NormalizedName | None], IndexClient] = {}
@@ -100,6 +105,15 @@ class LockSession:
         self.resolved += 1
         self._resolutions.append((index, demand, resolution))
         return resolution
+
+    def find_hints(self, task: Task) -> frozenset[NormalizedName] | None:
+        """Return what the first stage of *task* needs, as the last lock of its root shows; ``None``: unknown."""
+        return self._hints.get((task.profiled_root, task.host.python_version))
+
+    def add_hints(self, task: Task, names: frozenset[NormalizedName]) -> None:
+        """Remember that the first stage of *task* was found to need *names*."""
+        if self._shares_hints:
+            self._hints[task.profiled_root, task.host.python_version] = names
 
     def find_lock(self, demand: LockDemand) -> Lock | None:
         """Return the lock that this session made for *demand*, ``None`` if it made none."""

@@ -66,7 +66,7 @@ class _Worker(threading.local):
     """What the cells of one thread share."""
 
     def __init__(self) -> None:
-        self.session = LockSession()
+        self.session = LockSession(shares_hints=True)
         heap.limit_fragmentation()
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
         # See `minreq.__main__`.
@@ -75,7 +75,7 @@ class _Worker(threading.local):
     def start_anew(self) -> None:
         """Forget what an index answered: a failure is kept for a whole session."""
         self.session.close()
-        self.session = LockSession()
+        self.session = LockSession(shares_hints=True)
 
 
 _WORKER = _Worker()

@@ -84,7 +84,7 @@ class Finder:
         found = self._ask_finders_behind(context)
         if found:
             return found
-        frames, _ = importing_frames(frame)
+        frames, _ = importing_frames(frame, is_look_up=True)
         answer = self._ask("metadata", name, frames)
         if answer["answer"] == "yes":
             from importlib import metadata  # noqa: PLC0415 - Costly, and already loaded in a program that looks up metadata.
@@ -104,7 +104,7 @@ class Finder:
         self._declined.clear()
 
     def _list(self, frame: FrameType) -> list[Distribution]:
-        frames, _ = importing_frames(frame)
+        frames, _ = importing_frames(frame, is_look_up=True)
         self._state.order += 1
         answer = self._link.request(
             {
