@@ -58,7 +58,7 @@ class LockBudget:
     @property
     def of_build(self) -> str:
         """What a smaller build has: `` of about 191,400,000 bytes``."""
-        return "" if self.build is None else f" of about {round(self.build, -5):,} bytes"
+        return "" if self.build is None else f" of about {round(self.build, -5) or self.build:,} bytes"
 
     def share(self, count: int) -> str:
         """Return *count* as a percentage of the limit that is 100.0% only for the limit itself."""
