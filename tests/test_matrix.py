@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +24,15 @@ from minreq import errors
 from minreq.config.matrix import matrix_settings, read_matrix_file
 from minreq.config.settings import format_command
 from minreq.errors import CellsCollide, InvalidOptions, NoVersion
+from minreq.interpreter import host_platform
 from minreq.lock import lock
 from minreq.matrix import run
 from minreq.matrix.cells import Cell, CellJob, Column, check_collisions, choose_releases, make_cells
 from minreq.matrix.files import pack_files, unpack_files
 from minreq.matrix.matrix import plan_jobs
 from minreq.matrix.results import CellResult, Part, ResultFolder, compare, find_changes
+from minreq.providers import measure
+from minreq.providers.needs import Measurement, NeededDistribution, ProviderNeeds
 
 #: Processes of every worker: the same on each Python.
 one_python = pytest.mark.one_python
@@ -169,6 +173,57 @@ def test_only_the_release_itself_makes_a_failure_a_result(
     monkeypatch.setattr(lock, "lock_in_session", fail)
     found = run.run_cell(job(tmp_path, "1"))
     assert (found.status, found.reason) == (status, reason)
+
+
+@one_python
+def test_a_build_has_the_bytes_of_its_tree(made: Project, tmp_path: Path) -> None:
+    flags = {"roots": (Requirement("app==1.0"),), "smokes": (made.folder / "smoke.py",), "build": "safe"}
+    index = {"index_url": made.wheelhouse.url, "cache_dir": tmp_path}
+    (planned,) = plan_jobs(matrix_settings({**flags, **index}, {}), processes=1)
+    found = run.run_cell(planned)
+    assert (found.status, found.level, len(found.kept)) == ("done", "safe", 2), found.sentence
+    assert (found.built_bytes or 0) > found.kept_bytes
+    assert not list(tmp_path.glob("**/tree"))
+
+
+def needed(name: str) -> NeededDistribution:
+    return NeededDistribution(name=canonicalize_name(name), version=Version("1"), bytes=5)
+
+
+def measured(*names: str, failure: str = "", features: tuple[str, ...] = ("chat",)) -> ProviderNeeds:
+    distributions = tuple(map(needed, names))
+    return ProviderNeeds(
+        provider="p", distributions=distributions, features=features, more=(), skipped=(), failure=failure
+    )
+
+
+@pytest.mark.parametrize(
+    ("providers", "status", "kept"),
+    [
+        ([measured("a", "b"), measured("b", "c")], ("done", ""), ["a", "b", "c", "root"]),
+        ([measured("a"), measured(failure="it fails")], ("failed", "not-measured"), []),
+        ([measured(features=())], ("failed", "skipped"), []),
+    ],
+    ids=["both", "failure", "skipped"],
+)
+def test_a_measurement_is_the_union_of_its_providers(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    providers: list[ProviderNeeds],
+    status: tuple[str, str],
+    kept: list[str],
+) -> None:
+    found = Measurement(
+        root=canonicalize_name("root"),
+        version=Version("1"),
+        platform=host_platform(),
+        base=(needed("root"),),
+        providers=tuple(providers),
+    )
+    monkeypatch.setattr(measure, "measure_in_session", lambda *_: found)
+    result = run.run_cell(replace(job(tmp_path, "1"), kind="measure"))
+    assert (result.status, result.reason) == status
+    assert [each.name for each in result.kept] == kept
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rich.console import Console, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from minreq.cli.text import format_duration, format_size, printable
+from minreq.cli.text import format_duration, format_size, pluralize, printable
 from minreq.matrix.reporting import MatrixReporter
 from minreq.matrix.results import CellResult
 
@@ -48,7 +48,7 @@ class MatrixProgress(MatrixReporter):
         self._cells, self._there, self._slots = cells, there, slots
         self._began = self._clock()
         before = f", {there} there before" if there else ""
-        self.print_line(f"{cells} cells{before}; {slots} at the same time")
+        self.print_line(f"{pluralize(cells, 'cell')}{before}; {slots} at the same time")
 
     def cell_ended(self, result: CellResult) -> None:
         """Print the result."""
