@@ -103,6 +103,8 @@ def test_a_scan_and_its_progress(tmp_path: Path) -> None:
         pytest.param(lambda: ANY.lock(smokes=[b"a"]), "smokes: b'a' has the type bytes", id="bytes"),
         pytest.param(lambda: ANY.lock(budget="9 Mb"), "budget: '9 Mb' is not a number of bytes", id="bytes-of-budget"),
         pytest.param(lambda: ANY.lock(jobs=True), "jobs: True has the type bool", id="bool-for-a-number"),
+        pytest.param(lambda: ANY.lock(output=3), "output: 3 has the type int", id="number-for-a-path"),
+        pytest.param(lambda: ANY.lock(python=3.10), "python: 3.1 has the type float", id="number-for-a-version"),
         pytest.param(lambda: ANY.lock(timeout=-1), "timeout: '-1' is not a number of seconds", id="seconds"),
         pytest.param(lambda: ANY.lock(check="yes"), "check: 'yes' is not True or False", id="switch"),
         pytest.param(lambda: ANY.lock(provider=[]), "provider: is no argument; did you mean providers?", id="typo"),

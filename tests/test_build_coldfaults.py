@@ -100,6 +100,23 @@ def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(cold_tree: ColdTre
     assert [*tmp_path.glob("minreq-cold-*/*")] == [file]
 
 
+def test_a_folder_whose_finder_is_older_than_the_hook(cold_tree: ColdTree) -> None:
+    """Another thread has asked for a module of the package before its first statement."""
+    code = """
+import app, sys
+from importlib.machinery import FileFinder, SourceFileLoader
+[folder] = app.__path__
+sys.path_importer_cache[folder] = FileFinder(folder, (SourceFileLoader, [".py"]))
+import app.cold
+print(len(app.cold.read()))
+try:
+    import app.none
+except ImportError as error:
+    print(error)
+"""
+    assert cold_tree.output(code) == "31000\nNo module named 'app.none'\n"
+
+
 def test_several_threads_and_processes_at_once(cold_tree: ColdTree, tmp_path: Path) -> None:
     code = """
 import threading

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import py_compile
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from minreq.build import moduleproof
-from minreq.build.moduleproof import ImportResult, ModuleProver
+from minreq.build.moduleproof import ImportResult, ModuleProver, link_compiled
+from minreq.build.slim.files import TreeFile
 
 FILES = {
     "p/__init__.py": "import os\nname = 1",
@@ -70,6 +73,21 @@ def test_each_module_has_a_result(folder: Path) -> None:
     assert found["p"]["data"] != found["p.sub"]["data"]
 
 
+def test_what_the_store_compiled_is_not_compiled_again(folder: Path, tmp_path: Path) -> None:
+    """Python finds the compiled files of a tree whose files are links to those of the store."""
+    source = folder / "p" / "__init__.py"
+    known = Path(py_compile.compile(str(source)) or "")
+    tree, compiled = tmp_path / "tree", tmp_path / "compiled"
+    tree.joinpath("p").mkdir(parents=True)
+    tree.joinpath("p", "__init__.py").hardlink_to(source)
+    file = TreeFile(path="p/__init__.py", owner=canonicalize_name("p"), source=source, size=1)
+    link_compiled([file], tree, compiled, known.name.split(".")[1])
+    environment = {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(compiled)}
+    command = [sys.executable, "-Sv", "-c", "import p"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert f"{compiled}{tree}/p/{known.name} matches {tree}/p/__init__.py" in done.stderr
+
+
 def test_public_names_and_data_make_a_difference(folder: Path) -> None:
     before = probe(folder)["p"]
     folder.joinpath("results").unlink()
@@ -110,5 +128,13 @@ def test_no_result_is_a_difference(
 
     monkeypatch.setattr(ModuleProver, "_import_all", import_all)
     setup: Any = SimpleNamespace()
-    prover = ModuleProver(setup=setup, whole=Path("whole"), cold=Path("cold"), provided=(), jobs=1)
+    prover = ModuleProver(
+        setup=setup,
+        whole=Path("whole"),
+        cold=Path("cold"),
+        compiled=Path("compiled"),
+        is_compiled=False,
+        provided=(),
+        jobs=1,
+    )
     assert [*prover.find_differences(["m"])] == ([] if sentence is None else [sentence])

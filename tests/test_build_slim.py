@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import candidate, failure
 
+from minreq.build.slim import coldarchives
 from minreq.build.slim.files import Rule, TreeFile, module_of
 from minreq.build.slim.layers import plan_layers
 from minreq.build.slim.modulegraph import entry_point_modules, names_in_source
@@ -186,6 +188,19 @@ class TestCold:
         selection = select_files(tree_files(tmp_path, {**files, "b/__init__.py": "", "b/worker.py": ""}), "cold")
         kept = {"a/__init__.py", "a/start.py", "a/sub/worker.py", "b/__init__.py"}
         assert {file.path for file in selection.kept} == kept
+
+    def test_the_list_of_an_archive_is_packed_as_its_reader_expects(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever its size: the archive of a large distribution has a large list."""
+        monkeypatch.setattr(coldarchives, "_MIN_LZMA", 1)
+        cold = select_files(tree_files(tmp_path, {"a/__init__.py": "", "a/b.txt": "text" * 9999}), "cold").cold
+        assert cold is not None
+        (tmp_path / "tree").mkdir()
+        [path] = coldarchives.write_cold_files(cold, tmp_path / "tree", jobs=1)
+        with zipfile.ZipFile(tmp_path / "tree" / path) as archive:
+            methods = {info.filename: info.compress_type for info in archive.infolist()}
+        assert methods == {"a/b.txt": zipfile.ZIP_LZMA, coldarchives.INDEX_MEMBER: zipfile.ZIP_DEFLATED}
 
     def test_which_code_may_open_cold_files_by_their_path(self, tmp_path: Path) -> None:
         """Data: also code that is not in the tree. Sources: code that is known to."""

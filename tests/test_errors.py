@@ -111,6 +111,14 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             ),
         ),
         (
+            errors.OverBudget(1501, 1500, (), ("unused", 1600), is_compiled=True, is_measured=True),
+            (
+                "the lock installs 1,501 bytes with bytecode, over the budget of 1,500 by 1 byte; nothing was "
+                "written; `minreq build --slim unused` makes a tree of about 1,600 bytes, which is over it too: lock "
+                "with fewer --providers or --features"
+            ),
+        ),
+        (
             errors.OverBudget(900_000, 300_000, (), ("unused", 500_000), is_compiled=False, is_measured=True),
             (
                 "the lock installs 900,000 bytes without bytecode, over the budget of 300,000 by 600,000 bytes; "

@@ -15,8 +15,11 @@ from packaging.utils import canonicalize_name
 from samplelock import LOCK
 
 from minreq import smoke
+from minreq.cli import main
 from minreq.guard import minreq_guard
 from minreq.guard.render import FILENAME, render_guard
+from minreq.lockfile import evidence
+from minreq.lockfile.requirements import render
 from minreq.model import Asker, Frame, QuestionKind
 
 
@@ -252,6 +255,15 @@ def test_it_is_installed_once(program: Program) -> None:
     text = "import importlib, sys\nimportlib.reload(minreq_guard)\n"
     counted = "print([type(finder).__name__ for finder in sys.meta_path].count('Guard'))"
     assert program.run(text + counted)[0] == "1\n"
+
+
+def test_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text(render(LOCK))
+    Path("a.evidence.json").write_text(evidence.dump(LOCK))
+    assert main(["guard", "a.txt", "-o", "-"]) == 0
+    assert capsys.readouterr().out == render_guard(LOCK, filename="a.txt")
+    assert not Path("-").exists()
 
 
 def test_the_template_guards_nothing() -> None:

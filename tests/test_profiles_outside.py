@@ -132,6 +132,9 @@ def test_a_lock_with_it(made: Project) -> None:
     assert "makes a call of a profile that a real endpoint could answer" in refused.sentences[0]
     with (made.folder / "profiles" / "fat" / "profile.toml").open("a") as file:
         file.write('[real]\nfiles = []\nwithout = ["tools"]\n')
+    printed = made.minreq("verify", "--export-smoke", "-")
+    assert "def main(chosen: list[str]) -> int:" in printed.out
+    assert not (made.folder / "-").exists()
     exported = made.minreq("verify", "--export-smoke", "canary.py", "--json")
     assert exported.status == 0, exported.err
     expected = {"schema": 1, "file": "canary.py", "stages": ["near/chat"], "left_out": ["near/tools"]}

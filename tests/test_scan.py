@@ -7,14 +7,16 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
+from samplelock import LOCK
 
 from minreq.errors import ScanInterrupted
 from minreq.guard import minreq_guard
+from minreq.lockfile import evidence
 from minreq.profiles import loader
 from minreq.profiles.scanprofile import load_scan_profile
 from minreq.scan import find_services, find_usage, reader, scan_paths
@@ -414,6 +416,9 @@ def test_files_that_minreq_writes_are_not_read(code: Code) -> None:
     ):
         code.write("written.py", source + 'M = "azure/a"\n')
         assert code.scan().provider_uses == ()
+    (code.folder / "written.py").unlink()
+    code.write("requirements-minimal.evidence.json", evidence.dump(replace(LOCK, stages=("openai/chat",))))
+    assert code.scan().provider_uses == ()
     code.write("written.py", 'M = "azure/a"\n# minreq: skip this file\n')
     assert len(code.scan().provider_uses) == 1
 

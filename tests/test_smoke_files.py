@@ -168,8 +168,10 @@ def test_a_word_that_nobody_has_as_a_command(made: Project) -> None:
     done = made.minreq("lock", "app", "--smoke", "nothing")
     assert done.status == 3
     assert "no installed distribution has the command 'nothing'" in done.err
+    done = made.minreq("lock", "app", "--smoke", "python -c pass")
+    assert (done.status, "python needs a script, or -m and a module, not -c; write" in done.err) == (3, True)
     done = made.minreq("lock", "app", "--smoke", "python")
-    assert (done.status, "python needs a script, or -m and a module" in done.err) == (3, True)
+    assert (done.status, "python needs a script, or -m and a module; write" in done.err) == (3, True)
 
 
 class TestCommandOrScript:

@@ -307,11 +307,17 @@ def test_tools_without_a_command(own: Project) -> None:
     assert done.sentences == ["--smoke-with names tools for the command of --against-full; name the command too"]
 
 
-def test_an_edited_lock(own: Project) -> None:
+def test_an_edited_lock(own: Project, tmp_path: Path) -> None:
+    """And an index that has no longer a file that the store has: the full environment is not without it."""
+    shutil.copytree(own.wheelhouse.folder, tmp_path / "index")
+    own = replace(own, wheelhouse=replace(own.wheelhouse, folder=tmp_path / "index"))
+    (own.wheelhouse.simple / "reader" / "index.html").write_text("")
     own.lock.write_text(own.lock.read_text() + "# by hand\n")
     (own.folder / "program.py").write_text("import app\nprint(app.greet('you'))\n")
-    done = own.minreq("verify", "-q", "--against-full", "program.py")
+    done = own.minreq("verify", "--against-full", "program.py")
     assert done.status == 1
+    assert "reader-1.0-py3-none-any.whl is gone from the index\n" in done.err
+    assert "all 6 declared" in done.err
     assert re.fullmatch(r"line \d+, '# by hand', was added by hand", done.sentences[1])
 
 

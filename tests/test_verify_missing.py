@@ -34,6 +34,12 @@ class TestMisses:
         found = find_misses([("a", own), ("a", own), ("b", question("far", "tool"))], self.ABSENT, LOCK, name_file)
         assert [(miss.test, miss.module, miss.frame and miss.frame.file) for miss in found] == [("a", "far", "t/a.py")]
 
+    def test_text_of_a_subprocess(self) -> None:
+        """``python -c`` has no file, and is the program's all the same."""
+        (found,) = find_misses([("a", question("far", "<string>"))], self.ABSENT, LOCK, name_file)
+        assert (found.test, found.module, found.frame) == ("a", "far", None)
+        assert find_misses([("a", question("far", "<string>", "tool"))], self.ABSENT, LOCK, name_file) == ()
+
     def test_choice(self) -> None:
         named, own, other, declined = (
             Miss(distribution=canonicalize_name(name), module=name, frame=None, test=test, declined=is_declined)
@@ -62,4 +68,4 @@ def question(name: str, *files: str, need: QuestionKind = QuestionKind.IMPORT) -
 
 
 def name_file(file: str) -> str | None:
-    return None if file == "tool" else file
+    return None if file == "tool" or file.startswith("<") else file

@@ -16,6 +16,7 @@ from minreq.build.slim.files import TreeFile
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.start import Access, start_isolated
 from minreq.system import temporary
+from minreq.wheels import bytecode
 
 #: The modules of one process: an import of a module starts with what those before it have loaded.
 _LIST = 100
@@ -44,6 +45,10 @@ class ModuleProver:
     setup: RunSetup
     whole: Path
     cold: Path
+    #: The folder of compiled files: Python compiles a source once for all processes, as the trees do not change.
+    compiled: Path
+    #: Whether the cold tree has its own compiled files: then these are imported.
+    is_compiled: bool
     #: The folders of what the runtime provides.
     provided: Sequence[Path]
     jobs: int
@@ -68,6 +73,11 @@ class ModuleProver:
             found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs]), range(self.jobs))
             return {module: result for part in found for module, result in part.items()}
 
+    def _name_compiled(self, tree: Path) -> Mapping[str, str]:
+        if tree == self.cold and self.is_compiled:
+            return {"PYTHONDONTWRITEBYTECODE": "1"}
+        return {"PYTHONPYCACHEPREFIX": str(self.compiled)}
+
     def _run(self, tree: Path, packages: Sequence[object]) -> Mapping[str, ImportResult]:
         if not packages:
             return {}
@@ -78,13 +88,12 @@ class ModuleProver:
             process = start_isolated(
                 self.setup.isolation,
                 [str(self.setup.executable), "-S", "-s", "-c", read_script(), str(own / "task"), str(own / "results")],
-                Access(writable=own, readable=folders),
+                Access(writable=own, also_writable=(self.compiled,), readable=folders),
                 environment={
                     "HOME": str(own),
                     "LC_ALL": "C.UTF-8",
                     "PYTHONHASHSEED": "0",
-                    # Sources are compiled once for all processes; the trees do not change.
-                    "PYTHONPYCACHEPREFIX": str(own / "compiled"),
+                    **self._name_compiled(tree),
                     **self.setup.plan.environment,
                 },
                 folder=own,
@@ -95,6 +104,17 @@ class ModuleProver:
             process.kill()
             process.wait()
             return _read_results(own / "results")
+
+
+def link_compiled(files: Iterable[TreeFile], tree: Path, compiled: Path, tag: str) -> None:
+    """Put the compiled files that the store has of *files* where Python looks for those of *tree*, below *compiled*."""
+    for file in files:
+        source = file.source
+        known = source.parent / bytecode.FOLDER / f"{source.stem}.{tag}.pyc"
+        if file.path.endswith(".py") and known.is_file():
+            folder = compiled.joinpath(*tree.joinpath(file.path).parent.parts[1:])
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / known.name).hardlink_to(known)
 
 
 def modules_of(files: Iterable[TreeFile]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.build import advice, runs
-from minreq.build.moduleproof import ModuleProver, modules_of
+from minreq.build.moduleproof import ModuleProver, link_compiled, modules_of
 from minreq.build.runs import ReferenceRun
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.layers import LayerPlan, plan_layers
@@ -21,6 +21,7 @@ from minreq.errors import BuildFailed, BuildOverBudget
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Plan
 from minreq.reporting import Reporter, Step
+from minreq.wheels import bytecode
 
 #: Levels that leave out or pack files by what the smoke opens.
 _LEVELS_OF_SMOKE = frozenset({"cold", "unused", "traced"})
@@ -83,10 +84,15 @@ class Prover:
         self.reporter.began(Step.PROVE, f"{len(modules):,} modules, on the whole lock and on the tree")
         whole = scratch / "whole"
         _link_files({file.path: file.source for file in files if file.path not in removed}, whole)
+        compiled = scratch / "compiled"
+        compiled.mkdir()
+        link_compiled(files, whole, compiled, bytecode.cache_tag(self.task.host.python_version.release))
         prover = ModuleProver(
             setup=self.runner.setup,
             whole=whole,
             cold=tree.folder,
+            compiled=compiled,
+            is_compiled=settings.bytecode != "none",
             provided=self._provided_paths(),
             jobs=settings.jobs,
         )
@@ -95,6 +101,7 @@ class Prover:
                 settings.lock.name, settings.slim, settings.bytecode, found, advice.suggest_after_failure(settings)
             )
         shutil.rmtree(whole)
+        shutil.rmtree(compiled)
         return len(modules)
 
     def prove_layers(self, tree: BuiltTree, sizes: Mapping[NormalizedName, int], scratch: Path) -> LayerPlan:

@@ -130,13 +130,20 @@ class Engine:
 
         return command.expose(settings, reporter)
 
+    def render_guard(self, lock: Path) -> str:
+        """Return the text of the module that logs misses of *lock*."""
+        from minreq.guard import render  # noqa: PLC0415 # Late, see the class.
+        from minreq.lockfile import reading  # noqa: PLC0415
+
+        return render.render_guard(reading.read_evidence(lock), filename=lock.name)
+
     def guard(self, lock: Path, folder: Path) -> Path:
         """Write the module that logs misses of *lock* into *folder*, and return its path."""
         from minreq.errors import OutputUnwritable  # noqa: PLC0415
         from minreq.guard import render  # noqa: PLC0415 # Late, see the class.
-        from minreq.lockfile import reading, writing  # noqa: PLC0415
+        from minreq.lockfile import writing  # noqa: PLC0415
 
-        text = render.render_guard(reading.read_evidence(lock), filename=lock.name)
+        text = self.render_guard(lock)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

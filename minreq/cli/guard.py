@@ -9,7 +9,7 @@ import click
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, read_configuration
 from minreq.cli.report import Report, pass_report
-from minreq.config.settings import DEFAULT_OUTPUT
+from minreq.config.settings import DEFAULT_OUTPUT, STDOUT
 
 _EXAMPLES = """\
 Examples:
@@ -21,7 +21,7 @@ Examples:
 @click.command("guard", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @Group("This command").declare(
-    "-o", "--output", "folder", type=Path, required=True, metavar="DIR", help="The folder of the module."
+    "-o", "--output", "folder", type=Path, required=True, metavar="DIR|-", help="The folder of the module; - prints it."
 )
 @pass_report
 @click.pass_obj
@@ -31,6 +31,10 @@ def command(engine: Engine, /, *, lock: Path | None, folder: Path, report: Repor
     The program imports this module first. The module needs only the standard library.
     """
     path = lock or read_configuration(report.name).get("output", DEFAULT_OUTPUT)
+    if folder == STDOUT:
+        text = engine.render_guard(path)
+        report.print_text(lambda: {"file": None, "text": text}, text)
+        return
     file = engine.guard(path, folder)
     report.note(f"wrote {file}; put `import {file.stem}` before all other imports")
     report.print_result(lambda: {"file": file.as_posix()})

@@ -58,7 +58,7 @@ class LockBudget:
     @property
     def of_build(self) -> str:
         """What a smaller build has: `` of about 191,400,000 bytes``."""
-        return "" if self.build is None else f" of about {round(self.build.bytes, -5):,} bytes"
+        return "" if self.build is None else f" of about {round(self.build.bytes, -5) or self.build.bytes:,} bytes"
 
     @property
     def slim(self) -> str:

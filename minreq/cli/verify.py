@@ -19,7 +19,7 @@ from minreq.cli.options import (
 )
 from minreq.cli.report import Report, after_result, pass_report
 from minreq.cli.text import pluralize
-from minreq.config.settings import VerifySettings, verify_settings
+from minreq.config.settings import STDOUT, VerifySettings, verify_settings
 from minreq.errors import InvalidOptions, ProofFailed
 
 _EXAMPLES = """\
@@ -55,7 +55,7 @@ def _artifact_options(function: Function) -> Function:
             "--export-smoke",
             "script",
             type=Path,
-            metavar="FILE",
+            metavar="FILE|-",
             help="Verify nothing; write the smoke as a script that calls the real endpoints. You run the script.",
         ),
         group.option("smoke", "The new place of a smoke script of the lock, if you moved it.", metavar="FILE"),
@@ -110,10 +110,19 @@ def _compare(engine: Engine, settings: VerifySettings, report: Report) -> None:
 def _export(engine: Engine, settings: VerifySettings, file: Path, report: Report) -> None:
     """Write the smoke of a lock as a script to *file*, and report it."""
     exported = engine.export_smoke(settings, file)
-    report.print_result(
-        lambda: {"file": file.as_posix(), "stages": list(exported.stages), "left_out": list(exported.left_out)}
+    is_printed = file == STDOUT
+    report.print_text(
+        lambda: {
+            "file": None if is_printed else file.as_posix(),
+            **({"text": exported.text} if is_printed else {}),
+            "stages": list(exported.stages),
+            "left_out": list(exported.left_out),
+        },
+        exported.text if is_printed else "",
     )
     if exported.left_out:
         report.note(f"left out, since only the emulator can answer: {', '.join(exported.left_out)}")
+    if is_printed:
+        return
     calls = "it calls the real endpoints with the credentials in its environment; minreq never runs it"
     report.note(f"wrote {file}, {pluralize(len(exported.stages), 'stage')}; {calls}")

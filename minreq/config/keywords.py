@@ -13,11 +13,21 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from minreq.config.artifacts import BUILD_OPTIONS
-from minreq.config.options import OPTIONS, Option, Provided, parse_count, parse_path
+from minreq.config.options import (
+    OPTIONS,
+    Option,
+    Provided,
+    parse_byte_count,
+    parse_count,
+    parse_path,
+    parse_seconds,
+)
 from minreq.errors import InvalidOptions
 
 #: The types whose text the converter of an option takes.
-_TEXTS = (str, Path, Requirement, Version, Provided, date, int, float)
+_TEXTS = (str, Path, Requirement, Version, Provided, date)
+#: The converters that take the text of a number.
+_NUMBERS = (parse_byte_count, parse_count, parse_seconds)
 #: Keyword arguments that are no options of `lock` or `build`.
 _OTHERS = (
     Option(name="lock", field="lock", convert=parse_path),
@@ -77,8 +87,8 @@ def _convert(option: Option, value: Any) -> Any:
 
 
 def _convert_single(option: Option, value: Any) -> Any:
-    # In Python a bool is an int.
-    is_text = isinstance(value, _TEXTS) and not isinstance(value, bool)
-    if not is_text:
+    # In Python a bool is an int. A number is no path, and 3.10 as a number is 3.1.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (isinstance(value, _TEXTS) or (is_number and option.convert in _NUMBERS)):
         raise ValueError(f"{value!r} has the type {type(value).__name__}")
     return option.convert(value.isoformat() if isinstance(value, date) else str(value))

@@ -135,7 +135,8 @@ class OverBudget(NegativeAnswer):
         kind = "with bytecode" if self.is_compiled else "without bytecode"
         kind += "" if self.is_measured else " (an estimate)"
         over = self.size - self.budget
-        what = f"the lock installs {self.size:,} bytes {kind}, over the budget of {self.budget:,} by {over:,} bytes"
+        by = f"{over:,} byte{'' if over == 1 else 's'}"
+        what = f"the lock installs {self.size:,} bytes {kind}, over the budget of {self.budget:,} by {by}"
         largest = f"; the largest: {', '.join(self.largest)}" if self.largest else ""
         return f"{what}{largest}; nothing was written; {self._advice}"
 
@@ -144,7 +145,9 @@ class OverBudget(NegativeAnswer):
         build = f"`minreq build --slim {self.slim}{'' if self.is_compiled else ' --bytecode none'}`"
         if self.build is None:
             return f"{build} makes a smaller tree: give the budget to the build, and lock without it"
-        size = f"{build} makes a tree of about {round(self.build, -5):,} bytes"
+        # A sixth digit is noise for a layer, and all there is of a small lock.
+        rounded = round(self.build, -5) or self.build
+        size = f"{build} makes a tree of about {rounded:,} bytes"
         if self.build > self.budget:
             return f"{size}, which is over it too: lock with fewer --providers or --features"
         return f"{size}: give the budget to the build, and lock without it"

@@ -41,8 +41,13 @@ class Installation:
     candidates: Mapping[NormalizedName, Candidate]
     #: A sentence for each file that is missing or yanked.
     faults: tuple[str, ...] = ()
-    #: Whether all pinned files are available. Without them a run proves nothing.
-    complete: bool = True
+    #: Those of *faults* whose files are not available, not even in the store. Without them a run proves nothing.
+    unavailable: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all pinned files are available."""
+        return not self.unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +71,19 @@ class PinnedFileFinder:
         self.index.prefetch(sorted(pins))
         candidates: dict[NormalizedName, Candidate] = {}
         faults: list[str] = []
+        unavailable: list[str] = []
         needed = {name: pin for name, pin in sorted(pins.items()) if self._needs(pin)}
         for name, pin in needed.items():
             recorded = lock.resolution.pins.get(name)
             known = recorded if recorded is not None and recorded.version == pin.version else None
             file, fault = self._file(pin, known)
             faults += [fault] if fault else []
-            if file is not None:
+            if file is None:
+                unavailable.append(fault)
+            else:
                 wheel = self.build(file) if isinstance(file, Sdist) else file
                 candidates[name] = Candidate(name=name, version=pin.version, wheel=wheel, wheels=(wheel,))
-        return Installation(candidates=candidates, faults=tuple(faults), complete=len(candidates) == len(needed))
+        return Installation(candidates=candidates, faults=tuple(faults), unavailable=tuple(unavailable))
 
     def _needs(self, pin: LockedPin) -> bool:
         """Return whether an installer on the platform installs *pin*."""

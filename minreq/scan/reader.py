@@ -30,8 +30,13 @@ _ENCODING_LINES_BYTES = 400
 #: No text contains this.
 _BINARY = b"\0"
 
-#: The first line of files that minreq writes (guard, exported smoke), and of others that call no model for the program.
-_NOT_SCANNED = re.compile(rb"(?:#!.*\n)?# ?minreq: ?skip this file\b")
+#: The first line of files that minreq writes (guard, exported smoke), and of others that call no model for the program;
+#: and the first lines of the evidence of a lock, which has no comment and names the stages of an earlier choice.
+_NOT_SCANNED = re.compile(
+    rb"""(?:\#!.*\n)?\#[ ]?minreq:[ ]?skip[ ]this[ ]file\b
+    |\{\s*"schema":\s\d+,\s*"root":\s"[^"]*",\s*"command":\s"lock\b""",
+    re.VERBOSE,
+)
 
 #: Gets the number of files that were read, and of all files.
 Progress = Callable[[int, int], object]

@@ -211,7 +211,8 @@ def find_files(task: ComparisonTask, sources: Sources, reporter: Reporter, stack
         raise ProofFailed(str(settings.lock), found.faults)
     for fault in full.faults:
         if fault not in found.faults:
-            reporter.note(f"{fault}; the full environment is without it")
+            # The store may still have a file that the index has not.
+            reporter.note(f"{fault}; the full environment is without it" if fault in full.unavailable else fault)
     return found
 
 

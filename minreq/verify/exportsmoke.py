@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minreq.config import STDOUT
 from minreq.errors import NothingToExport
 from minreq.lockfile import writing
 from minreq.model import Lock, Plan, Script
@@ -39,7 +40,7 @@ class ExportedSmoke:
 def export(
     lock_file: Path, output: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()
 ) -> ExportedSmoke:
-    """Write the script of the lock in *lock_file* to *output*; nothing is run.
+    """Write the script of the lock in *lock_file* to *output*, unless that is ``STDOUT``; nothing is run.
 
     *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises ``LockMissing``,
     ``EvidenceUnreadable``, ``SmokeMissing``, ``SmokeFileMissing``, ``NothingToExport`` and ``OutputUnwritable``.
@@ -47,6 +48,8 @@ def export(
     lock, _ = fromlock.read_lock(lock_file)
     profile = fromlock.find_profile(lock, lock_file)
     plan = fromlock.read_plan(lock, lock_file, moved, moved_files)
+    if output == STDOUT:
+        return render_script(lock, plan, profile)
     script = render_script(lock, plan, profile, filename=output.name)
     writing.write_files({output: script.text})
     return script

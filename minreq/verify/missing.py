@@ -76,8 +76,9 @@ def find_misses(
     for test, question in questions:
         distribution = absent.find(question)
         place = next((named for frame in question.frames if (named := name_frame(frame, name_file))), None)
-        if distribution is None or (place is None and question.frames):
-            # What a tool imports for itself is no miss.
+        # What a tool imports for itself is no miss; the text of `python -c` is of the program, and has no file.
+        is_of_tool = place is None and any(not frame.file.startswith("<") for frame in question.frames)
+        if distribution is None or is_of_tool:
             continue
         is_declined = place is not None and (place.file, place.line, distribution) in declined
         module = distribution if question.need is QuestionKind.METADATA else question.name

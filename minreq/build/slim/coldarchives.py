@@ -100,11 +100,12 @@ def _write_archive(
     with zipfile.ZipFile(path, "w") as archive:
         for each in files:
             content = each.file.source.read_bytes()
-            info = _add_member(archive, each.file.path, content, executable=each.file.executable)
+            method = _choose_method(each.file.path, content)
+            info = _add_member(archive, each.file.path, content, method, executable=each.file.executable)
             digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
             index[each.file.path] = [*_place_of(info), digest, info.compress_type, int(each.file.executable)]
         text = json.dumps(index, separators=(",", ":")).encode()
-        place = _place_of(_add_member(archive, INDEX_MEMBER, text))
+        place = _place_of(_add_member(archive, INDEX_MEMBER, text, zipfile.ZIP_DEFLATED))
     content = path.read_bytes()
     facts = ColdArchive(
         owner=owner,
@@ -116,11 +117,13 @@ def _write_archive(
     return facts, [*place, hashlib.sha256(text).hexdigest()]
 
 
-def _add_member(archive: zipfile.ZipFile, path: str, content: bytes, *, executable: bool = False) -> zipfile.ZipInfo:
+def _add_member(
+    archive: zipfile.ZipFile, path: str, content: bytes, method: int, *, executable: bool = False
+) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(path, _TIME)
     info.create_system = 3  # Unix, wherever this runs.
     info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
-    archive.writestr(info, content, _choose_method(path, content), 9)
+    archive.writestr(info, content, method, 9)
     return info
 
 

@@ -19,8 +19,9 @@ def main() -> object:
             sys.path[0] = folder
             sys.argv[:] = arguments[1:]
             runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-        elif not arguments:
-            return f"{program} needs a script, or -m and a module"
+        elif not arguments or arguments[0].startswith("-"):
+            got = f", not {arguments[0]}" if arguments else ""
+            return f"{program} needs a script, or -m and a module{got}; write the code into a script"
         else:
             sys.path[0] = str(Path(arguments[0]).absolute().parent)
             sys.argv[:] = arguments

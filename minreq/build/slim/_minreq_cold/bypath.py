@@ -17,6 +17,10 @@ import zlib
 from . import archives, unpacked
 from .archives import ROOT, Member, Package, package_of
 
+if sys.version_info < (3, 11):
+    # It takes the functions into a class: there those of this module would become methods.
+    import pathlib  # noqa: F401
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -281,9 +285,6 @@ _REPLACED: dict[str, tuple[Any, Any]] = {
 
 def _replace_functions() -> None:
     """Put the functions of this module into the places of those of Python."""
-    if sys.version_info < (3, 11):
-        # It takes the functions into a class: there those of this module would become methods.
-        import pathlib  # noqa: F401
     _open.__name__ = _open.__qualname__ = "open"
     builtins.open = io.open = _open  # type: ignore[assignment]
     # Loaders that are given a path ask the second one.

@@ -18,12 +18,13 @@ from importlib.machinery import (
 from importlib.util import spec_from_file_location
 from time import perf_counter
 
-from . import archives
+# Not late: Python holds the lock of all imports while it asks a finder, and another thread may be loading the module.
+from . import archives, bypath
 from .archives import ROOT, ColdFileError, Member, Package, package_of, read_data, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -200,6 +201,7 @@ def serve_package(namespace: dict[str, Any], path: str) -> None:
     """Serve the cold files of the package with the globals *namespace*; *path* is its ``__init__`` in this tree."""
     if _find_in_folder not in sys.path_hooks:
         sys.path_hooks.insert(0, _find_in_folder)
+        sys.meta_path.append(LateFinder)
         for folder in [*sys.path_importer_cache]:
             if path_in_tree(folder) is not None:
                 # Another thread may do the same.
@@ -219,8 +221,6 @@ def serve_package(namespace: dict[str, Any], path: str) -> None:
 
 def serve_paths() -> None:
     """From now on serve cold files by their path, too."""
-    from . import bypath
-
     bypath.install()
 
 
@@ -231,6 +231,25 @@ def _find_in_folder(path: str) -> Finder:
     if inside is None or package is None or not (_is_folder(path) or package.is_folder(inside)):
         raise ImportError("only for folders of this tree with cold files", path=path)
     return Finder(path.rstrip("/"), inside, package)
+
+
+class LateFinder:
+    """Finds cold modules in folders whose finders are older than the hook: another thread may import at once."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Sequence[Any] | None = None, target: ModuleType | None = None) -> Any:
+        """Return the spec of a cold module, as the last entry of ``sys.meta_path``."""
+        for folder in path or ():
+            if not isinstance(folder, str) or isinstance(sys.path_importer_cache.get(folder), Finder):
+                continue
+            try:
+                spec = _find_in_folder(folder).find_spec(fullname, target)
+            except ImportError:
+                continue
+            sys.path_importer_cache.pop(folder, None)
+            if spec is not None:
+                return spec
+        return None
 
 
 def _is_folder(path: str) -> bool:
