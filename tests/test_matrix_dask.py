@@ -103,6 +103,8 @@ def test_what_is_wrong_with_a_cluster_is_a_sentence(made: Project, cluster: Runn
     arguments = (*MATRIX[:-1], "-o", str(tmp_path / "out"), "--scheduler")
     done = made.minreq(*arguments, "tcp://127.0.0.1:1")
     assert (done.status, done.sentences[0].partition(":")[0]) == (5, "no scheduler of Dask answers at tcp")
+    done = made.minreq(*arguments, cluster.address.replace("tcp", "tls"))
+    assert (done.status, "TLS" in done.err, "Traceback" in done.err) == (5, True, False)
     done = made.minreq(*arguments, cluster.address, "--require-sandbox", "--python", "3.99")
     assert done.status == 2
     assert done.sentences[1] == "no worker has the interpreter 3.99; install it, or leave --python 3.99 out"

@@ -209,12 +209,11 @@ def _format_lines(matrix: Matrix) -> Iterator[str]:
     yield ""
     for sentence, names in _group_failures(matrix.results).items():
         yield f"{', '.join(names)}: {sentence}"
-    new = len(matrix.results) - matrix.reused
+    unfinished = f", {len(matrix.unfinished)} without a result" if matrix.unfinished else ""
+    new = len(matrix.results) - matrix.reused - len(matrix.unfinished)
     failed = sum(each.status == "failed" for each in matrix.results)
-    yield (
-        f"{pluralize(len(matrix.results), 'cell')}: {new} filled now, {matrix.reused} there before, {failed} failed; "
-        f"{', '.join(str(each) for each in matrix.tables)}"
-    )
+    counts = f"{new} filled now, {matrix.reused} there before, {failed} failed{unfinished}"
+    yield f"{pluralize(len(matrix.results), 'cell')}: {counts}; {', '.join(map(str, matrix.tables))}"
 
 
 def _row(result: CellResult, changes: Changes | None, *, is_built: bool) -> list[str]:

@@ -146,11 +146,15 @@ def open_cluster(
 @contextmanager
 def _open_client(settings: MatrixSettings, address: str | None, processes: int) -> Iterator[Client]:
     security = _read_security(settings.tls)
+    # What Dask logs of lost connections, with tracebacks, minreq says in a sentence.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if address is not None:
         try:
             client = Client(address, security=security, timeout=_TIMEOUT)
-        except (OSError, ValueError) as error:
-            raise SchedulerUnreachable(address, str(error).splitlines()[0] if str(error) else "no answer") from error
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            # Dask has no class for an address that is none, or for TLS without certificates.
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise SchedulerUnreachable(address, why) from error
         with client:
             yield client
         return
