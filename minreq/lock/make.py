@@ -77,7 +77,7 @@ def _prove(task: Task, resolved: ResolvedTask, reporter: Reporter, session: Lock
     minimized = _minimize(task, replace(resolved, likely=session.find_hints(task)), reporter)
     settings = task.settings
     for sentence in (
-        *_unused_exclusion_notes(settings, minimized.resolution),
+        *_idle_option_notes(settings, minimized.resolution),
         *_smoke_notes(minimized.minimal_set, resolved.closure, resolved.store),
     ):
         reporter.note(sentence)
@@ -182,13 +182,15 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
     return _MinimizedLock(minimal_set=minimal_set, selection=selection, resolution=resolution, certificate=certificate)
 
 
-def _unused_exclusion_notes(settings: Settings, resolution: Resolution) -> Iterator[str]:
-    """Yield a note for each exclusion without effect: a typing error, or a name that nothing declares any more."""
-    for name in settings.exclude:
+def _idle_option_notes(settings: Settings, resolution: Resolution) -> Iterator[str]:
+    """Yield a note for each name without effect: a typing error, or a name that nothing declares any more."""
+    named = [(f"--exclude {name} excludes nothing", name) for name in settings.exclude]
+    named += [(f"--upgrade-package {name} upgrades nothing", name) for name in settings.upgrade_packages]
+    for what, name in named:
         if name not in resolution.pins:
             close = difflib.get_close_matches(name, resolution.pins, n=1)
             suggestion = f" (did you mean {close[0]}?)" if close else ""
-            yield f"--exclude {name} excludes nothing: no distribution of that name is declared{suggestion}"
+            yield f"{what}: no distribution of that name is declared{suggestion}"
 
 
 def _smoke_notes(minimal_set: MinimalSet, closure: Closure, store: Store) -> Iterator[str]:
