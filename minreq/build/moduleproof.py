@@ -1,4 +1,4 @@
-"""Prove that no module is lost in a cold tree: each imports as on the whole lock, and has the same data."""
+"""Prove that no module is lost in a cold or edited tree: each imports as on the whole lock, and has the same data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -35,9 +35,19 @@ class ImportResult:
     #: Digests of the public names, and of the data files of a package.
     names: str = ""
     data: str = ""
+    #: Public names that are submodules of a package; other imports add such names.
+    submodules: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleDifference:
+    """A module that imports differently, and the sentence that says so."""
+
+    module: str
+    sentence: str
+
+
+@dataclass(slots=True, kw_only=True)
 class ModuleProver:
     """Imports modules from two trees and compares the results."""
 
@@ -47,17 +57,43 @@ class ModuleProver:
     #: The folders of what the runtime provides.
     provided: Sequence[Path]
     jobs: int
+    #: What the second tree is called.
+    kind: str = "cold tree"
+    #: Whether every public name is looked up, since the tree defers imports.
+    looks_up: bool = False
+    #: Modules whose type hints are compared, too.
+    hinted: Collection[str] = ()
+    #: Whether both trees have compiled files.
+    is_compiled: bool = False
 
-    def find_differences(self, modules: Collection[str]) -> Iterator[str]:
-        """Yield a sentence for each module that imports differently; it has to do so alone, too."""
+    def find_differences(self, modules: Collection[str]) -> Iterator[ModuleDifference]:
+        """Yield a difference for each module that imports differently; it has to do so alone, too."""
         whole, cold = (self._import_all(tree, _split(modules)) for tree in (self.whole, self.cold))
         suspects = sorted(module for module in modules if _differs(whole.get(module), cold.get(module)))
-        if suspects:
-            alone = [("", [[module]]) for module in suspects]
-            whole, cold = (self._import_all(tree, alone) for tree in (self.whole, self.cold))
+        yield from self.find_differences_alone(suspects)
+
+    def find_differences_alone(self, suspects: Sequence[str]) -> Iterator[ModuleDifference]:
+        """Yield a difference for each of *suspects* that imports differently in a process of its own."""
+        alone = [("", [[module]]) for module in suspects]
+        whole, cold = (self._import_all(tree, alone) for tree in (self.whole, self.cold))
         for module in suspects:
             if _differs(whole.get(module), cold.get(module)):
-                yield _describe(module, whole.get(module), cold.get(module))
+                yield ModuleDifference(
+                    module=module, sentence=_describe(module, whole.get(module), cold.get(module), self.kind)
+                )
+
+    def find_order_differences(self, orders: Sequence[Sequence[str]]) -> Iterator[ModuleDifference]:
+        """Yield a difference for each module that does not import in one of *orders*, but does from the whole lock."""
+        for order in orders:
+            found = self._run(self.cold, [{"name": "", "lists": [order]}], looks_up=False)
+            failed = [module for module in order if not _is_imported(found.get(module))]
+            if not failed:
+                continue
+            expected = self._run(self.whole, [{"name": "", "lists": [order]}], looks_up=False)
+            for module in failed:
+                if _is_imported(expected.get(module)):
+                    sentence = f"{module}: imported from the whole lock, and not from the {self.kind}, in another order"
+                    yield ModuleDifference(module=module, sentence=sentence)
 
     def _import_all(
         self, tree: Path, packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
@@ -68,23 +104,35 @@ class ModuleProver:
             found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs]), range(self.jobs))
             return {module: result for part in found for module, result in part.items()}
 
-    def _run(self, tree: Path, packages: Sequence[object]) -> Mapping[str, ImportResult]:
+    def _run(
+        self, tree: Path, packages: Sequence[object], *, looks_up: bool | None = None
+    ) -> Mapping[str, ImportResult]:
         if not packages:
             return {}
         folders = [tree, *self.provided]
         with temporary.make_temporary_folder() as own:
-            task = {"folders": [*map(str, folders)], "packages": packages, "seconds": _SECONDS}
+            task = {
+                "folders": [*map(str, folders)],
+                "packages": packages,
+                "seconds": _SECONDS,
+                "looks_up": self.looks_up if looks_up is None else looks_up,
+                "hinted": sorted(self.hinted),
+            }
+            # Otherwise sources are compiled once for all processes; the trees do not change.
+            compiled = {} if self.is_compiled else {"PYTHONPYCACHEPREFIX": str(own / "compiled")}
             (own / "task").write_text(json.dumps(task), "utf-8")
             process = start_isolated(
                 self.setup.isolation,
-                [str(self.setup.executable), "-S", "-s", "-c", read_script(), str(own / "task"), str(own / "results")],
+                [
+                    *(str(self.setup.executable), "-S", "-s", *(["-B"] if self.is_compiled else [])),
+                    *("-c", read_script(), str(own / "task"), str(own / "results")),
+                ],
                 Access(writable=own, readable=folders),
                 environment={
                     "HOME": str(own),
                     "LC_ALL": "C.UTF-8",
                     "PYTHONHASHSEED": "0",
-                    # Sources are compiled once for all processes; the trees do not change.
-                    "PYTHONPYCACHEPREFIX": str(own / "compiled"),
+                    **compiled,
                     **self.setup.plan.environment,
                 },
                 folder=own,
@@ -119,23 +167,35 @@ def _read_results(file: Path) -> Mapping[str, ImportResult]:
     for line in file.read_text("utf-8").splitlines() if file.exists() else ():
         record = json.loads(line)
         found[record["module"]] = ImportResult(
-            outcome=record["outcome"], names=record.get("names", ""), data=record.get("data", "")
+            outcome=record["outcome"],
+            names=record.get("names", ""),
+            data=record.get("data", ""),
+            submodules=frozenset(record.get("submodules", ())),
         )
     return found
 
 
 def _differs(whole: ImportResult | None, cold: ImportResult | None) -> bool:
     """Whether the results differ. No result is one that differs: then something is wrong with the comparison."""
-    return whole is None or whole != cold
+    if whole is None or cold is None:
+        return True
+    # In a batch, and where an import is deferred, a package may have more submodules.
+    return replace(whole, submodules=frozenset()) != replace(cold, submodules=frozenset()) or not (
+        whole.submodules <= cold.submodules
+    )
 
 
-def _describe(module: str, whole: ImportResult | None, cold: ImportResult | None) -> str:
+def _is_imported(result: ImportResult | None) -> bool:
+    return result is not None and result.outcome == _IMPORTED
+
+
+def _describe(module: str, whole: ImportResult | None, cold: ImportResult | None, kind: str) -> str:
     if whole is None or cold is None:
         return f"{module}: its import could not be compared"
     if whole.outcome != cold.outcome:
-        return f"{module}: {_outcome(whole)} from the whole lock, {_outcome(cold)} from the cold tree"
-    what = "public names" if whole.names != cold.names else "data files"
-    return f"{module}: its {what} differ between the whole lock and the cold tree"
+        return f"{module}: {_outcome(whole)} from the whole lock, {_outcome(cold)} from the {kind}"
+    what = "data files" if whole.data != cold.data else "public names"
+    return f"{module}: its {what} differ between the whole lock and the {kind}"
 
 
 def _outcome(result: ImportResult) -> str:
