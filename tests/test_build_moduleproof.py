@@ -111,4 +111,4 @@ def test_no_result_is_a_difference(
     monkeypatch.setattr(ModuleProver, "_import_all", import_all)
     setup: Any = SimpleNamespace()
     prover = ModuleProver(setup=setup, whole=Path("whole"), cold=Path("cold"), provided=(), jobs=1)
-    assert [*prover.find_differences(["m"])] == ([] if sentence is None else [sentence])
+    assert [each.sentence for each in prover.find_differences(["m"])] == ([] if sentence is None else [sentence])

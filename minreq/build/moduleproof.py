@@ -82,18 +82,22 @@ class ModuleProver:
                     module=module, sentence=_describe(module, whole.get(module), cold.get(module), self.kind)
                 )
 
-    def find_order_differences(self, orders: Sequence[Sequence[str]]) -> Iterator[ModuleDifference]:
-        """Yield a difference for each module that does not import in one of *orders*, but does from the whole lock."""
-        for order in orders:
-            found = self._run(self.cold, [{"name": "", "lists": [order]}], looks_up=False)
-            failed = [module for module in order if not _is_imported(found.get(module))]
+    def find_order_differences(self, orders: Sequence[Sequence[str]]) -> Iterator[tuple[int, ModuleDifference]]:
+        """Yield the number of the order, and a difference, for each module that no longer imports in it."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            found = [*pool.map(lambda order: self._import_in_order(self.cold, order), orders)]
+        for number, order in enumerate(orders):
+            failed = [module for module in order if not _is_imported(found[number].get(module))]
             if not failed:
                 continue
-            expected = self._run(self.whole, [{"name": "", "lists": [order]}], looks_up=False)
+            expected = self._import_in_order(self.whole, order)
             for module in failed:
                 if _is_imported(expected.get(module)):
                     sentence = f"{module}: imported from the whole lock, and not from the {self.kind}, in another order"
-                    yield ModuleDifference(module=module, sentence=sentence)
+                    yield number, ModuleDifference(module=module, sentence=sentence)
+
+    def _import_in_order(self, tree: Path, order: Sequence[str]) -> Mapping[str, ImportResult]:
+        return self._run(tree, [{"name": "", "lists": [order]}], looks_up=False)
 
     def _import_all(
         self, tree: Path, packages: Iterable[tuple[str, Sequence[Sequence[str]]]]

@@ -22,8 +22,8 @@ IS_LAZY = os.environ.get("MINREQ_LAZY") != "0"
 
 #: By module: deferred names, each with its import statement and the line that had it.
 _DEFERRED: dict[str, dict[str, tuple[str, int]]] = {}
-#: By package: submodules that its import used to load.
-_SUBMODULES: dict[str, set[str]] = {}
+#: By package: attributes that are modules, which the import of a program used to load.
+_SUBMODULES: dict[str, dict[str, str]] = {}
 #: By module: the `__getattr__` of its own.
 _OWN: dict[str, Callable[[str], Any]] = {}
 #: The look-ups that run: the thread, the module, the name.
@@ -55,10 +55,16 @@ def load(modules: str) -> None:
             __import__(module)
 
 
-def serve_submodules(package: str, names: str) -> None:
-    """Let the submodules *names* of *package* be attributes of it, as when its import loaded them."""
+def serve_modules(package: str, modules: str) -> None:
+    """Let *modules* be attributes of *package*, as when they were loaded; ``.a`` is a submodule of it.
+
+    A *package* that is not loaded is a namespace package: it has no code.
+    """
     if IS_LAZY:
-        _SUBMODULES[package] = {*names.split()}
+        if package not in sys.modules:
+            __import__(package)
+        full = (package + each if each.startswith(".") else each for each in modules.split())
+        _SUBMODULES.setdefault(package, {}).update((each.rpartition(".")[2], each) for each in full)
         _install(package)
 
 
@@ -106,7 +112,7 @@ def _look_up(module: str, namespace: dict[str, Any], name: str) -> Any:
             return _import(key, namespace, *deferred)
         # ``from . import name`` asks whether the name is there before it loads the submodule.
     elif name in _SUBMODULES.get(module, ()):
-        return _import_submodule(module, namespace, name)
+        return _import_module(module, namespace, name)
     elif module in _OWN:
         return _OWN[module](name)
     raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules.get(module))
@@ -126,9 +132,8 @@ def _import(key: tuple[int, str, str], namespace: dict[str, Any], statement: str
     return namespace.setdefault(name, found[name])
 
 
-def _import_submodule(package: str, namespace: dict[str, Any], name: str) -> Any:
-    import importlib
-
-    found = importlib.import_module(f"{package}.{name}")
+def _import_module(package: str, namespace: dict[str, Any], name: str) -> Any:
+    module = _SUBMODULES[package][name]
+    __import__(module)
     RESOLVED.append((package, name))
-    return namespace.get(name, found)
+    return namespace.setdefault(name, sys.modules[module])

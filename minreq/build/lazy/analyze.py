@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,10 @@ _DUNDER = "a name of the interpreter"
 _SHARES_LINE = "its statement shares a line with another"
 _REPLACED = "the module replaces itself or its namespace"
 _GETATTR = "the module has a __getattr__ of its own that cannot be joined"
-#: A module with one of these may not be what its namespace is.
-_REPLACING = (b"sys.modules[", b"__class__ =", b"f_globals", b"__lazy_modules__", MODULE_NAME.encode())
+#: A module with one of these may not be what its namespace is, or may have been prepared already.
+_REPLACING = re.compile(
+    rb"sys\.modules\[\s*__name__|sys\.modules\[[^]\n]*\]\s*=[^=]|\b__lazy_modules__\b|" + MODULE_NAME.encode()
+)
 
 
 def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotations: bool) -> SourceModule | None:
@@ -56,7 +59,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     )
     finder.visit(tree)
     after_getattr, refusal = _find_getattr(tree, lines, bindings.names)
-    if any(text in source for text in _REPLACING):
+    if _REPLACING.search(source):
         refusal = _REPLACED
     if refusal or finder.found.refusal:
         refusals = dict.fromkeys(imports, refusal or finder.found.refusal)

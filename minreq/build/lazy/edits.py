@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from minreq.build.lazy.rewrite import rewrite
+from minreq.build.lazy.rewrite import ServedModules, rewrite
 from minreq.build.lazy.sourcemodule import SourceModule
 
 #: A module, and a name that it imports.
@@ -18,8 +18,8 @@ class EditSet:
     """Deferred imports, and what keeps the other modules working."""
 
     names: frozenset[Edit] = frozenset()
-    #: By package: the submodules that the import no longer loads.
-    submodules: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: By module: the packages, and the modules that are to be attributes of them, though the import no longer loads them.
+    submodules: Mapping[str, ServedModules] = field(default_factory=dict)
     #: By edit: modules with effects, which are loaded at its place.
     loads: Mapping[Edit, frozenset[str]] = field(default_factory=dict)
 
@@ -36,18 +36,50 @@ class EditSet:
             found[module].add(name)
         return {module: frozenset(names) for module, names in found.items()}
 
-    def rewrite(self, modules: Mapping[str, SourceModule], only: Iterable[str] | None = None) -> Mapping[str, bytes]:
-        """Return the new sources of the *modules* that change; *only* of these, if they are named.
-
-        A module that cannot be rewritten for sure is left out.
-        """
-        by_module, found = self.by_module, {}
-        wanted = (by_module.keys() | self.submodules.keys()) & modules.keys()
-        for module in sorted(wanted if only is None else wanted & frozenset(only)):
-            loads = {name: its for (owner, name), its in self.loads.items() if owner == module}
-            text = rewrite(
-                modules[module], by_module.get(module, ()), submodules=self.submodules.get(module, ()), loads=loads
+    @property
+    def changes(self) -> Mapping[str, ModuleChange]:
+        """What changes in each module."""
+        loads: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
+        for (module, name), its in self.loads.items():
+            loads[module][name] = its
+        by_module = self.by_module
+        return {
+            module: ModuleChange(
+                names=by_module.get(module, frozenset()),
+                submodules=self.submodules.get(module, ()),
+                loads=tuple(sorted(loads[module].items())),
             )
-            if text is not None:
-                found[module] = text
+            for module in by_module.keys() | self.submodules.keys()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleChange:
+    """What changes in one module."""
+
+    names: frozenset[str]
+    submodules: ServedModules
+    #: By name, what is loaded in its place.
+    loads: tuple[tuple[str, frozenset[str]], ...]
+
+
+class Rewriter:
+    """Rewrites *modules*; what it has rewritten once it keeps."""
+
+    def __init__(self, modules: Mapping[str, SourceModule]) -> None:
+        self._modules = modules
+        self._last: dict[str, tuple[ModuleChange, bytes]] = {}
+
+    def rewrite(self, edits: EditSet) -> Mapping[str, bytes]:
+        """Return the new sources of the modules that change."""
+        found: dict[str, bytes] = {}
+        for module, change in edits.changes.items():
+            if module not in self._modules:
+                continue
+            if module not in self._last or self._last[module][0] != change:
+                text = rewrite(
+                    self._modules[module], change.names, submodules=change.submodules, loads=dict(change.loads)
+                )
+                self._last[module] = change, text
+            found[module] = self._last[module][1]
         return found

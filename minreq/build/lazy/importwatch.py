@@ -27,6 +27,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import _bootstrap as bootstrap  # type: ignore[attr-defined]
+from types import ModuleType
 from typing import Any
 
 #: Modules in which the interpreter and the standard library keep caches.
@@ -76,7 +77,8 @@ def main() -> None:
         error = traceback.format_exc()
     seconds = time.process_time() - began
     bootstrap._load_unlocked = load  # noqa: SLF001
-    found = {**recorder.results(), "error": error, "seconds": seconds, "modules": _list_modules()}
+    modules = _list_modules()
+    found = {**recorder.results(), "error": error, "seconds": seconds, "modules": modules}
     with open(task["results"], "w", encoding="utf-8") as file:
         json.dump(found, file)
     # What the modules have registered for the end of the process is no concern.
@@ -88,7 +90,22 @@ def _list_modules() -> dict[str, str]:
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         if spec is None or spec.name == name:
-            found[name] = str(getattr(module, "__file__", None) or "")
+            # A namespace package has no file.
+            namespace = getattr(module, "__dict__", {})
+            places = (namespace.get("__file__"), *(namespace.get("__path__") or ()))
+            found[name] = next((place for place in places if isinstance(place, str)), "")
+    return found
+
+
+def _list_aliases() -> dict[str, list[str]]:
+    """Return by module the modules that it has as attributes, under their own names."""
+    found: dict[str, list[str]] = {}
+    for name, module in list(sys.modules.items()):
+        for key, value in list(getattr(module, "__dict__", {}).items()):
+            # Anything else may be an object that imports something when somebody looks at it.
+            other = value.__name__ if type(value) is ModuleType else None
+            if isinstance(other, str) and other.rpartition(".")[2] == key and other != f"{name}.{key}":
+                found.setdefault(name, []).append(other)
     return found
 
 
@@ -189,7 +206,8 @@ class Effects:
     def results(self) -> dict[str, Any]:
         """Return what was recorded."""
         self._is_busy = True
-        return {"importers": self._importers, "effects": {name: sorted(its) for name, its in self._effects.items()}}
+        effects = {name: sorted(its) for name, its in self._effects.items()}
+        return {"importers": self._importers, "effects": effects, "aliases": _list_aliases()}
 
     def _note(self, effect: str) -> None:
         if self._stack:

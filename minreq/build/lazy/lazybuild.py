@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minreq.build.lazy.analyze import analyze_module
-from minreq.build.lazy.edits import Edit, EditSet
-from minreq.build.lazy.plan import EditPlan, ImportFacts, Planner, TrialResult, find_star_imported
+from minreq.build.lazy.edits import Edit, EditSet, Rewriter
+from minreq.build.lazy.plan import EditPlan, ImportFacts, Planner, find_star_imported
 from minreq.build.lazy.result import DeferredImport, ImportCost, LazyResult, UndoneEdit, sort_key
+from minreq.build.lazy.rewrite import is_sound
 from minreq.build.lazy.search import find_culprit
 from minreq.build.lazy.sourcemodule import SourceModule
 from minreq.build.lazy.trialtree import RUNTIME_FILE, TrialTree
@@ -25,6 +26,8 @@ _PART = 100
 _SEEDS = 10
 #: The most edits that are undone, one by one; more would take too long, and would say that something else is wrong.
 _MAX_UNDONE = 20
+
+_NOT_SOUND = "the source cannot be rewritten for sure"
 
 #: Runs the smoke on a tree, and returns a sentence for each difference.
 FindStageDifferences = Callable[[Path], Sequence[str]]
@@ -68,10 +71,17 @@ class LazyBuilder:
         facts = self._collect_facts(effects, costs)
         paths = {name: self._path_of(file) for name, file in effects.modules.items() if name in facts.modules}
         self.began(f"imports of {len(facts.modules):,} modules")
-        attempt = _Attempt(builder=self, modules=facts.modules, paths=paths)
+        attempt = _Attempt(builder=self, rewriter=Rewriter(facts.modules), paths=paths)
         plan = Planner(facts, bound=self.bound).plan(attempt.run)
         undone = [UndoneEdit(path=paths[module], name=name, why=why) for (module, name), why in plan.undone.items()]
-        edits = self._prove(plan.edits, attempt, facts, undone)
+        unsound = attempt.find_unsound(plan.edits, facts.modules)
+        undone += [
+            UndoneEdit(path=paths[module], name=name, why=_NOT_SOUND)
+            for module, name in sorted(plan.edits.names)
+            if module in unsound
+        ]
+        edits = plan.edits.with_names(each for each in plan.edits.names if each[0] not in unsound)
+        edits = self._prove(edits, attempt, facts, undone)
         sources = attempt.replace(edits)
         after = self.watcher.watch(folder, "loaded")
         return LazyResult(
@@ -113,7 +123,13 @@ class LazyBuilder:
             importers=effects.importers,
             costs=costs.costs,
             effects={name: its for name, its in effects.effects.items() if name in files},
-            star_imported=find_star_imported(self._read_tree()),
+            star_imported=(star_imported := find_star_imported(self._read_tree())),
+            namespaces=frozenset(name for name, file in files.items() if file.is_dir()),
+            aliases={
+                name: [each for each in its if each.rpartition(".")[0] in star_imported]
+                for name, its in effects.aliases.items()
+                if name in modules and modules[name].star_imports
+            },
         )
 
     def _read_tree(self) -> Mapping[str, tuple[bytes, bool]]:
@@ -176,14 +192,12 @@ class LazyBuilder:
     def _check_orders(self, _edits: EditSet, facts: ImportFacts) -> tuple[Sequence[str], Callable[[], Sequence[str]]]:
         if self.prover is None:
             return (), tuple
-        prover, names = self.prover, sorted(facts.modules)
-        for order in make_orders(names):
-            found = [each.sentence for each in prover.find_order_differences([order])]
-            if found:
-                return found, lambda order=order: [  # type: ignore[misc]
-                    each.sentence for each in prover.find_order_differences([order])
-                ]
-        return (), tuple
+        prover, orders = self.prover, make_orders(sorted(facts.modules))
+        found = [*prover.find_order_differences(orders)]
+        first = [orders[number] for number, _ in found[:1]]
+        return [each.sentence for _, each in found], lambda: [
+            each.sentence for _, each in prover.find_order_differences(first)
+        ]
 
     def _check_stages(self, _edits: EditSet, _facts: ImportFacts) -> tuple[Sequence[str], Callable[[], Sequence[str]]]:
         def check() -> Sequence[str]:
@@ -197,23 +211,31 @@ class _Attempt:
     """Puts edits into the trial tree, and imports from it."""
 
     builder: LazyBuilder
-    modules: Mapping[str, SourceModule]
+    rewriter: Rewriter
     #: The file of each module.
     paths: Mapping[str, str]
 
     def replace(self, edits: EditSet) -> Mapping[str, bytes]:
         """Put *edits* into the tree; return the new sources by path."""
-        sources = {self.paths[module]: text for module, text in edits.rewrite(self.modules).items()}
+        sources = {self.paths[module]: text for module, text in self.rewriter.rewrite(edits).items()}
         self.builder.trial.replace(sources)
         return sources
 
-    def run(self, edits: EditSet) -> TrialResult:
+    def run(self, edits: EditSet) -> ImportRecord:
         """Import the program with *edits*."""
-        sources = self.replace(edits)
-        record = self.builder.watcher.watch(self.builder.trial.folder, "loaded")
-        return TrialResult(
-            record=record, edited=frozenset(name for name, path in self.paths.items() if path in sources)
-        )
+        self.replace(edits)
+        return self.builder.watcher.watch(self.builder.trial.folder, "loaded")
+
+    def find_unsound(self, edits: EditSet, modules: Mapping[str, SourceModule]) -> frozenset[str]:
+        """Return the modules whose new source does not mean what it has to."""
+        texts = sorted(self.rewriter.rewrite(edits).items())
+        pairs = [(modules[name].source, text) for name, text in texts]
+        found = call_in_processes(_is_sound, pairs, self.builder.jobs)
+        return frozenset(texts[number][0] for number, sound in found if not sound)
+
+
+def _is_sound(pair: tuple[bytes, bytes]) -> bool:
+    return is_sound(*pair)
 
 
 def make_orders(modules: Sequence[str]) -> Sequence[Sequence[str]]:

@@ -20,23 +20,15 @@ from minreq.source.modulenames import resolve_dots
 
 #: More rounds than it ever takes.
 _ROUNDS = 30
+#: What saves little goes first: what it loads others need not keep from being loaded.
+_PARTS_OF_BOUND = (0.125, 0.25, 0.5, 1.0)
 _STAR = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
 
 STAR_IMPORT = "another module imports all names of the module"
 IMPORT_FAILS = "the import fails with it"
-NOT_SOUND = "the source cannot be rewritten for sure"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialResult:
-    """An import from a tree with edits, and the modules that were edited."""
-
-    record: ImportRecord
-    edited: frozenset[str]
-
 
 #: Imports from the tree with the edits, and returns what happened.
-Trial = Callable[[EditSet], TrialResult]
+Trial = Callable[[EditSet], ImportRecord]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +46,10 @@ class ImportFacts:
     effects: Mapping[str, Sequence[str]]
     #: Modules without ``__all__`` of which another module imports all names.
     star_imported: frozenset[str]
+    #: Packages without a source, by name.
+    namespaces: frozenset[str] = frozenset()
+    #: By module: the modules that it has as attributes under their own names, besides its submodules.
+    aliases: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +78,9 @@ def find_star_imported(sources: Mapping[str, tuple[bytes, bool]]) -> frozenset[s
     found = set()
     for module, (source, is_package) in sources.items():
         package = module if is_package else module.rpartition(".")[0]
-        found |= {resolve_dots(each.decode("utf-8", "replace"), package) for each in _STAR.findall(source)}
-    return frozenset(found - {""})
+        named = {resolve_dots(each.decode("utf-8", "replace"), package) for each in _STAR.findall(source)}
+        found |= named - {module, ""}
+    return frozenset(found)
 
 
 class Planner:
@@ -94,13 +91,17 @@ class Planner:
         self._bound = bound
         self._graph = LoadGraph(facts.modules, facts.loaded, facts.importers)
         self._refusals = Counter[str]()
+        #: Modules whose names somebody imports all; a name that is not there yet would be missing.
+        self._open = frozenset(
+            name for name in facts.star_imported if name in facts.modules and not facts.modules[name].has_all
+        )
         self._candidates = frozenset(self._find_candidates())
         self._read: set[Edit] = set()
         self._undone: dict[Edit, str] = {}
 
     def _find_candidates(self) -> Iterable[Edit]:
         for name, module in self._facts.modules.items():
-            is_open = name in self._facts.star_imported and not module.has_all
+            is_open = name in self._open
             for each, imported in module.imports.items():
                 if not any(target in self._facts.in_tree for target in imported.modules):
                     continue
@@ -112,11 +113,11 @@ class Planner:
 
     def plan(self, trial: Trial) -> EditPlan:
         """Return the edits that hold in *trial*, which imports from the edited tree."""
-        edits = self._settle(EditSet(names=self._candidates), trial)
-        names = self._keep_dearest(edits.names)
-        below = len(edits.names) - len(names)
+        edits, pool = self._settle(self._candidates, trial)
+        dearest = self._keep_dearest(pool)
+        below = len(edits.names - dearest)
         if below:
-            edits = self._settle(edits.with_names(names), trial)
+            edits, _ = self._settle(dearest, trial)
         gone = self._facts.loaded - self._graph.load(self._graph.roots, edits.names)
         return EditPlan(
             edits=edits,
@@ -130,19 +131,21 @@ class Planner:
             savings=self._share_savings(edits.names),
         )
 
-    def _settle(self, edits: EditSet, trial: Trial) -> EditSet:
-        """Return *edits* without those that the import looks up, or that save nothing."""
-        names, running = edits.names, frozenset[str]()
+    def _settle(self, names: frozenset[Edit], trial: Trial) -> tuple[EditSet, frozenset[Edit]]:
+        """Return those of *names* that are in loaded modules, that the import does not look up, and that save something.
+
+        The second result has the names in modules that are no longer loaded, too.
+        """
+        edits, running = EditSet(names=names), frozenset[str]()
         for _ in range(_ROUNDS):
             # An edit in a module that is not loaded has no effect.
             running |= self._graph.load(self._graph.roots, names)
             edits = edits.with_names(each for each in names if each[0] in running)
-            result = trial(edits)
-            record = result.record
+            record = trial(edits)
             if record.error:
                 names -= {self._find_culprit(edits, trial, record.error)}
                 continue
-            names -= self._find_unedited(edits, result.edited) | record.resolved
+            names -= record.resolved
             self._read |= record.resolved & edits.names
             loaded = frozenset(record.modules) & self._facts.loaded
             missed = {each for each in names if each[0] in loaded - running}
@@ -151,25 +154,20 @@ class Planner:
             if following == edits and not missed:
                 useless = edits.names - self._useful(edits.names, loaded)
                 if not useless:
-                    return edits
+                    return edits, names
                 names -= useless
             edits = following
-        return edits
+        return edits, names
 
     def _find_culprit(self, edits: EditSet, trial: Trial, traceback: str) -> Edit:
         def passes(names: Sequence[Edit]) -> bool:
-            return not trial(edits.with_names(names)).record.error
+            return not trial(edits.with_names(names)).error
 
         if not edits.names or not passes(()):
             raise ImportFails(traceback)
         culprit = find_culprit(sorted(edits.names), passes)
         self._undone[culprit] = f"{IMPORT_FAILS}: {traceback.strip().splitlines()[-1]}"
         return culprit
-
-    def _find_unedited(self, edits: EditSet, edited: Set[str]) -> frozenset[Edit]:
-        unsound = frozenset(each for each in edits.names if each[0] not in edited)
-        self._undone |= dict.fromkeys(unsound, NOT_SOUND)
-        return unsound
 
     def _useful(self, names: Set[Edit], loaded: Collection[str]) -> frozenset[Edit]:
         """Return those of *names* that keep a module from being loaded: directly, or through a name deferred there."""
@@ -189,29 +187,42 @@ class Planner:
     def _complete(self, edits: EditSet, loaded: Collection[str]) -> EditSet:
         """Return *edits* with the submodules that are no longer loaded, and loads of what has to be."""
         gone = self._facts.loaded - frozenset(loaded)
-        submodules: dict[str, set[str]] = defaultdict(set)
+        submodules: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         unserved = set()
         for module in gone & self._facts.in_tree:
-            package, _, name = module.rpartition(".")
-            if package in gone or not package:
+            package = module.rpartition(".")[0]
+            if not package or (package in gone and package not in self._facts.namespaces):
                 continue
-            if package not in self._facts.modules or package in self._facts.star_imported - self._with_all():
+            serving = self._serving(package)
+            if serving in gone:
+                continue
+            if serving is None:
                 unserved.add(module)
-            else:
-                submodules[package].add(name)
-        loads: dict[Edit, set[str]] = defaultdict(set)
+            elif module not in self._facts.namespaces:
+                submodules[serving][package].add(module)
+        for importer, aliases in self._facts.aliases.items():
+            if importer not in gone and (missing := gone.intersection(aliases)) and importer in self._facts.modules:
+                submodules[importer][importer] |= missing
+        # What an earlier round has loaded would be gone again.
+        loads: dict[Edit, set[str]] = defaultdict(set, {edit: {*its} for edit, its in edits.loads.items()})
         for module in gone & (self._facts.effects.keys() | unserved):
             place = self._place_of(module, edits.names, loaded)
             if place is not None:
                 loads[place].add(module)
         return replace(
             edits,
-            submodules={package: frozenset(names) for package, names in submodules.items()},
+            submodules={
+                serving: tuple((package, tuple(sorted(its[package]))) for package in sorted(its))
+                for serving, its in submodules.items()
+            },
             loads={edit: frozenset(modules) for edit, modules in loads.items()},
         )
 
-    def _with_all(self) -> frozenset[str]:
-        return frozenset(name for name, module in self._facts.modules.items() if module.has_all)
+    def _serving(self, package: str) -> str | None:
+        """Return the module whose source can serve submodules of *package*: itself, or the next package with a source."""
+        while package in self._facts.namespaces:
+            package = package.rpartition(".")[0]
+        return package if package in self._facts.modules else None
 
     def _place_of(self, module: str, names: Set[Edit], loaded: Collection[str]) -> Edit | None:
         """Return the edit that keeps *module* from being loaded, in the nearest importer that is loaded."""
@@ -233,24 +244,29 @@ class Planner:
     def _groups(self, names: Set[Edit], loaded: Set[str]) -> Mapping[frozenset[str], Sequence[Edit]]:
         """Return the edits that keep the same modules from being loaded; without all of them, these are."""
         groups: dict[frozenset[str], list[Edit]] = defaultdict(list)
-        for edit in sorted(names):
+        for edit in sorted(each for each in names if each[0] in loaded):
             missing = self._graph.load(self._graph.needed_for(*edit, names), names, loaded)
             groups[frozenset(missing)].append(edit)
         return groups
 
     def _keep_dearest(self, names: frozenset[Edit]) -> frozenset[Edit]:
-        """Return *names* without those that save less than the bound."""
-        while names:
-            loaded = self._graph.load(self._graph.roots, names)
-            dropped: set[Edit] = set()
-            for missing, edits in self._groups(names, loaded).items():
-                seconds = sum(self._facts.costs[each].seconds for each in missing if each in self._facts.costs)
-                if seconds / len(edits) < self._bound:
-                    dropped |= {*edits}
-            if not dropped:
-                break
-            names -= dropped
+        """Return *names* without those whose statements save less than the bound, the cheapest first."""
+        for part in _PARTS_OF_BOUND:
+            while dropped := self._find_cheap(names, self._bound * part):
+                names -= dropped
         return names
+
+    def _find_cheap(self, names: frozenset[Edit], bound: float) -> frozenset[Edit]:
+        loaded = self._graph.load(self._graph.roots, names)
+        dropped: set[Edit] = set()
+        for missing, edits in self._groups(names, loaded).items():
+            seconds = sum(self._facts.costs[each].seconds for each in missing if each in self._facts.costs)
+            if seconds < bound * self._count_statements(edits):
+                dropped |= {*edits}
+        return frozenset(dropped)
+
+    def _count_statements(self, edits: Iterable[Edit]) -> int:
+        return len({(module, self._facts.modules[module].imports[name].statement) for module, name in edits})
 
     def _share_savings(self, names: frozenset[Edit]) -> Mapping[Edit, Cost]:
         loaded = self._graph.load(self._graph.roots, names)

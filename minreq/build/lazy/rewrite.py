@@ -25,6 +25,9 @@ NOTICE = "# Changed by `minreq build --lazy`: some imports run later. minreq-bui
 
 _CALL = f'__import__("{RUNTIME}")'
 
+#: Packages, each with the modules that are to be attributes of it.
+ServedModules = tuple[tuple[str, tuple[str, ...]], ...]
+
 #: A piece of the source, and what replaces it.
 _Change = tuple[int, int, bytes]
 
@@ -33,12 +36,12 @@ def rewrite(
     module: SourceModule,
     names: Collection[str],
     *,
-    submodules: Collection[str] = (),
+    submodules: ServedModules = (),
     loads: Mapping[str, Collection[str]] = MappingProxyType({}),
-) -> bytes | None:
-    """Return the source with the imports of *names* deferred; ``None`` where that cannot be done for sure.
+) -> bytes:
+    """Return the source with the imports of *names* deferred.
 
-    *submodules* are those that the import of a package used to load. *loads* has, by a deferred name, modules that have
+    *submodules* are packages and the modules that are to be attributes of them. *loads* has, by a deferred name, modules that have
     effects outside of themselves: they are loaded where the statement of the name is.
     """
     names = frozenset(names) & module.deferrable
@@ -47,12 +50,17 @@ def rewrite(
         changes += _wrap_getattr(module)
     text = _apply(module.source, changes)
     text = _apply(text, _insert_notice(text))
-    if submodules:
-        call = f"{_CALL}.serve_submodules(__name__, {' '.join(sorted(submodules))!r})\n".encode()
-        text += (b"" if text.endswith(b"\n") else b"\n") + call
-    if module.after_getattr == (-1, False) and (names or submodules):
-        text += (b"" if text.endswith(b"\n") else b"\n") + f"{_CALL}.keep_getattr(__name__)\n".encode()
-    return text if _is_sound(module, text, names) else None
+    calls = [f"{_CALL}.keep_getattr(__name__)"] if module.after_getattr == (-1, False) and (names or submodules) else []
+    for package, served in submodules:
+        shown = "__name__" if package == module.name else repr(package)
+        calls.append(f"{_CALL}.serve_modules({shown}, {' '.join(_shorten(each, package) for each in served)!r})")
+    if calls:
+        text += (b"" if text.endswith(b"\n") else b"\n") + "; ".join(calls).encode() + b"\n"
+    return text
+
+
+def _shorten(module: str, package: str) -> str:
+    return module.removeprefix(package) if module.startswith(f"{package}.") else module
 
 
 def _change_statements(
@@ -192,19 +200,17 @@ def _apply(source: bytes, changes: Iterable[_Change]) -> bytes:
     return b"".join(pieces) + source[position:]
 
 
-def _is_sound(module: SourceModule, text: bytes, names: Collection[str]) -> bool:
-    """Whether *text* is Python, has the lines of the source, and means the same but for its imports."""
+def is_sound(source: bytes, text: bytes) -> bool:
+    """Whether *text* is Python, has the lines of the *source*, and means the same but for its imports."""
     try:
-        before, after = ast.parse(module.source), ast.parse(text)
+        before, after = ast.parse(source), ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    added = len(text.splitlines()) - len(module.source.splitlines())
-    if added not in {0, 1, 2}:
-        return False
-    return _meaning(before, names) == _meaning(after, names)
+    added = len(text.splitlines()) - len(source.splitlines())
+    return added in {0, 1, 2} and _meaning(before) == _meaning(after)
 
 
-def _meaning(tree: ast.Module, names: Collection[str]) -> str:
+def _meaning(tree: ast.Module) -> str:
     """Return *tree* without its imports and the calls of the runtime, with each name read as it was."""
 
     class Plain(ast.NodeTransformer):

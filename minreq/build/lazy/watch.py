@@ -40,13 +40,15 @@ class ImportRecord:
     seconds: float = 0.0
     #: The most bytes of memory.
     peak: int = 0
-    #: The file of each loaded module; "" for those of the interpreter.
+    #: The file of each loaded module, the folder of a namespace package; "" for those of the interpreter.
     modules: Mapping[str, str] = field(default_factory=dict)
     #: The module and the name of each deferred import that ran.
     resolved: frozenset[tuple[str, str]] = frozenset()
     costs: Mapping[str, Cost] = field(default_factory=dict)
     #: The module that imported each module first.
     importers: Mapping[str, str] = field(default_factory=dict)
+    #: By module: the modules that it has as attributes under their own names.
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     #: What the execution of modules changed outside of them.
     effects: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -102,6 +104,7 @@ def _read(found: Mapping[str, Any]) -> ImportRecord:
         resolved=frozenset((module, name) for module, name in found.get("resolved", ())),
         costs={name: Cost(seconds=seconds, bytes=size) for name, (seconds, size) in found.get("costs", {}).items()},
         importers=found.get("importers", {}),
+        aliases=found.get("aliases", {}),
         effects=found.get("effects", {}),
     )
 
