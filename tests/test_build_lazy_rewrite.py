@@ -11,6 +11,7 @@ from minreq.build.lazy import analyze, reads
 from minreq.build.lazy.analyze import analyze_module
 from minreq.build.lazy.rewrite import NOTICE, is_sound, rewrite
 from minreq.build.lazy.sourcemodule import SourceModule
+from minreq.build.slim.servecall import CALL
 
 
 def read(source: str, name: str = "p.m", *, is_package: bool = False, late: bool = False) -> SourceModule:
@@ -30,7 +31,7 @@ def defer(source: str, *names: str, **options: object) -> str:
     return text.replace(f"  {NOTICE}", "").replace(NOTICE, "")
 
 
-CALL = '_minreq_module = __import__("_minreq_lazy").defer'
+DEFER = '_minreq_module = __import__("_minreq_lazy").defer'
 
 
 class TestRefusals:
@@ -100,13 +101,17 @@ class TestRefusals:
     def test_the_strings_of_all_are_no_reads(self) -> None:
         assert read("from q import a\n__all__ = ['a']").deferrable == {"a"}
 
+    def test_the_call_of_a_cold_tree_reads_no_name(self) -> None:
+        assert read(f"'doc'; {CALL}\nfrom q import a").deferrable == {"a"}
+
     def test_names_of_other_scopes_are_no_reads(self) -> None:
         source = (
             "from q import a\ndef f(a): return a\ndef g():\n    a = 1\n    return [a for a in ()], lambda a: a\n"
             "if TYPE_CHECKING:\n    class B(a): pass\n"
         )
         module = read(source)
-        assert (module.deferrable, module.reads) == ({"a"}, {})
+        assert module.deferrable == {"a"}
+        assert not module.reads
 
 
 class TestRewriting:
@@ -115,50 +120,58 @@ class TestRewriting:
     @pytest.mark.parametrize(
         ("source", "names", "expected"),
         [
-            ("from q import a\n", ["a"], f"{CALL}(__name__, 1, 'q', 'a')\n"),
-            ("import q.r as a\n", ["a"], f"{CALL}(__name__, 1, '', 'q.r as a')\n"),
-            ("from . import a  # why\n", ["a"], f"{CALL}(__name__, 1, '.', 'a')  # why\n"),
-            ("from q import a, b as c, d\n", ["c"], f"from q import a, d; {CALL}(__name__, 1, 'q', 'b as c')\n"),
-            ("from q import a, \\\n  b\n", ["b"], f"from q import a; {CALL}(__name__, 1, 'q', 'b')\n\n"),
+            ("from q import a\n", ["a"], f"{DEFER}(__name__, 1, 'q', 'a')\n"),
+            ("import q.r as a\n", ["a"], f"{DEFER}(__name__, 1, '', 'q.r as a')\n"),
+            ("from . import a  # why\n", ["a"], f"{DEFER}(__name__, 1, '.', 'a')  # why\n"),
+            ("from q import a, b as c, d\n", ["c"], f"from q import a, d; {DEFER}(__name__, 1, 'q', 'b as c')\n"),
+            ("from q import a, \\\n  b\n", ["b"], f"from q import a; {DEFER}(__name__, 1, 'q', 'b')\n\n"),
             (
                 "from q import (  # first\n    a,  # one\n    b,\n)  # last\n",
                 ["a"],
-                f"from q import (  # first\n      # one\n    b,\n); {CALL}(__name__, 1, 'q', 'a')  # last\n",
+                f"from q import (  # first\n      # one\n    b,\n); {DEFER}(__name__, 1, 'q', 'a')  # last\n",
             ),
             (
                 "from q import (\n    a,  # one\n    b\n)\n",
                 ["a", "b"],
-                f"{CALL}(__name__, 1, 'q', 'a, b')\n# one\n\n\n",
+                f"{DEFER}(__name__, 1, 'q', 'a, b')\n# one\n\n\n",
             ),
             (
                 "from q import a\ndef f(): return a.b, a, [a for x in a]\n",
                 ["a"],
-                f"{CALL}(__name__, 1, 'q', 'a')\ndef f(): return _minreq_module.a.b, _minreq_module.a, "
-                "[_minreq_module.a for x in _minreq_module.a]\n",
+                (
+                    f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(): return _minreq_module.a.b, _minreq_module.a, "
+                    "[_minreq_module.a for x in _minreq_module.a]\n"
+                ),
             ),
             (
                 "from q import a\ndef f(x: a, y: 'List[a]' = 1) -> a | None: pass\n",
                 ["a"],
-                f"{CALL}(__name__, 1, 'q', 'a')\ndef f(x: '_minreq_module.a', y: 'List[_minreq_module.a]' = 1) "
-                "-> '_minreq_module.a | None': pass\n",
+                (
+                    f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(x: '_minreq_module.a', y: 'List[_minreq_module.a]' = 1) "
+                    "-> '_minreq_module.a | None': pass\n"
+                ),
             ),
             (
                 "from q import a\ndef f(\n    x: Union[\n        a, int\n    ]\n): pass\n",
                 ["a"],
-                f"{CALL}(__name__, 1, 'q', 'a')\ndef f(\n    x: ('Union[_minreq_module.a, int]'\n\n)\n): pass\n",
+                f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(\n    x: ('Union[_minreq_module.a, int]'\n\n)\n): pass\n",
             ),
             (
                 "from __future__ import annotations\nfrom q import a\ndef f(x: a): pass\n",
                 ["a"],
-                f"from __future__ import annotations\n{CALL}(__name__, 2, 'q', 'a')\n"
-                "def f(x: _minreq_module.a): pass\n",
+                (
+                    f"from __future__ import annotations\n{DEFER}(__name__, 2, 'q', 'a')\n"
+                    "def f(x: _minreq_module.a): pass\n"
+                ),
             ),
-            ("from q import a\r\nx = 1\r\n", ["a"], f"{CALL}(__name__, 1, 'q', 'a')\r\nx = 1\r\n"),
+            ("from q import a\r\nx = 1\r\n", ["a"], f"{DEFER}(__name__, 1, 'q', 'a')\r\nx = 1\r\n"),
             (
                 "from q import a\ndef __getattr__(name): raise AttributeError(name)\n\nx = 1",
                 ["a"],
-                f"{CALL}(__name__, 1, 'q', 'a')\ndef __getattr__(name): raise AttributeError(name)\n\n"
-                '__import__("_minreq_lazy").keep_getattr(__name__); x = 1',
+                (
+                    f"{DEFER}(__name__, 1, 'q', 'a')\ndef __getattr__(name): raise AttributeError(name)\n\n"
+                    '__import__("_minreq_lazy").keep_getattr(__name__); x = 1'
+                ),
             ),
         ],
     )

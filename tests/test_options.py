@@ -85,6 +85,8 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--keep-service": ("s3", ("s3",)),
     "--last": ("3", 3),
     "--lock": ("other.txt", Path("other.txt")),
+    "--lazy-bound": ("1ms", 0.001),
+    "--lazy-diff": ("lazy.diff", Path("lazy.diff")),
     "--max-zip": ("5", 5),
     "--no-binary": ("b,c", ("b", "c")),
     "--only-binary": ("b,c", ("b", "c")),

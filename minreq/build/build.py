@@ -92,6 +92,7 @@ def _build(
     selection = tree.select(task, host_files, opened)
     reporter.began(Step.BUILD, f"{len(selection.kept):,} files, {len(selection.removed):,} left out")
     host_tree = whole_tree = write(selection, scratch / "tree", strip=strip)
+    modules = prover.prove_modules(whole_tree, host_files, scratch)
     lazy = None
     if settings.lazy:
         host_tree, lazy = defer_imports(prover, whole_tree, reference, scratch, compiler)
@@ -100,7 +101,6 @@ def _build(
     missed = host_tree.find_missed(opened_in_tree)
     for sentence in advice.describe_missed_files(missed):
         reporter.note(f"{sentence}; the smoke passes without it")
-    modules = prover.prove_modules(host_tree, host_files, scratch)
     seconds = prover.time_first_import(host_tree)
 
     target_tree = host_tree

@@ -2,7 +2,8 @@
 
 The standard library alone. The first argument is a file with a JSON object: the folders to import from, the packages,
 each with lists of modules, the most seconds of one module, whether each public name is looked up, and the modules whose
-type hints are compared. A package may have no name: then nothing is imported first. The second argument is the file of the results: one JSON object in a line for each module.
+type hints are compared. A package may have no name: then nothing is imported first. The second argument is the file of
+the results: one JSON object in a line for each module.
 
 For each package a process imports the package. For each list it forks one that imports the modules of the list. A
 process that ends or hangs is recorded at its module, and another one goes on behind it.

@@ -180,7 +180,7 @@ def write(
     )
     steps = (_step_of_lock(task.lock), *size_steps(selection.removed, written))
     folder.joinpath(description.FILE).write_text(
-        description.describe(task.facts, selection.removed, written, steps, selection.cold), "utf-8"
+        description.describe(task.facts, selection.removed, written, steps, cold=selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
     contents = _read_contents(folder)
@@ -210,7 +210,12 @@ def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, co
     written = replace(tree.written, compiled={**tree.written.compiled, **sizes})
     steps = (tree.savings[0], *size_steps(tree.selection.removed, written))
     text = description.describe(
-        task.facts, tree.selection.removed, written, steps, tree.selection.cold, replace(lazy, sources=sources)
+        task.facts,
+        tree.selection.removed,
+        written,
+        steps,
+        cold=tree.selection.cold,
+        lazy=replace(lazy, sources=sources),
     )
     folder.joinpath(description.FILE).write_text(text, "utf-8")
     write_records(tree.selection, written, folder)

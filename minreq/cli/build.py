@@ -50,7 +50,7 @@ def _slim_options(function: Function) -> Function:
         option("hot", "Do not pack the cold files that this log of a function names.", metavar="LOG"),
         option(
             "prove-modules",
-            "With --slim cold and --lazy, import these modules on the whole lock and on the tree, and compare: all (the "
+            "With --slim cold or --lazy, import these modules on the whole lock and on the tree, and compare: all (the "
             "default), cold or none.",
             metavar="WHICH",
         ),
@@ -72,8 +72,8 @@ def _lazy_options(function: Function) -> Function:
         function,
         option(
             "lazy",
-            "Change the sources in the tree so that imports which nothing uses yet run at the first use, and prove that "
-            "nothing else changes.",
+            "Change the sources in the tree so that imports which nothing uses yet run at their first use, and prove "
+            "that.",
         ),
         option(
             "lazy-bound",

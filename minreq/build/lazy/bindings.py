@@ -57,36 +57,43 @@ def imported_as(alias: ast.alias) -> str:
 
 
 def _visit(node: ast.AST, found: Bindings, *, in_comprehension: bool) -> None:
-    inside: Iterable[ast.AST] = ast.iter_child_nodes(node)
-    if isinstance(node, _FUNCTIONS):
-        found.names.append(node.name)
-        inside = (*node.decorator_list, *defaults_of(node.args))
-    elif isinstance(node, ast.ClassDef):
-        found.names.append(node.name)
-        inside = (*node.decorator_list, *node.bases, *(each.value for each in node.keywords))
-    elif isinstance(node, ast.Lambda):
-        inside = defaults_of(node.args)
-    elif isinstance(node, _COMPREHENSIONS):
-        in_comprehension = True
-    elif isinstance(node, ast.NamedExpr):
-        # Its target belongs to the scope around a comprehension.
-        found.names.append(node.target.id)
-        inside = (node.value,)
-    elif isinstance(node, ast.Name):
+    if isinstance(node, ast.Name):
         if not isinstance(node.ctx, ast.Load) and not in_comprehension:
             found.names.append(node.id)
-    elif isinstance(node, (ast.Import, ast.ImportFrom)):
-        found.names += map(imported_as, node.names)
     elif isinstance(node, ast.Global):
         found.global_names.update(node.names)
     elif isinstance(node, ast.Nonlocal):
         found.nonlocal_names.update(node.names)
-    elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
-        found.names.append(node.name)
-    elif isinstance(node, ast.MatchMapping) and node.rest:
-        found.names.append(node.rest)
-    elif _TYPE_ALIAS is not None and isinstance(node, _TYPE_ALIAS):
-        found.names.append(node.name.id)  # type: ignore[attr-defined]
-        inside = ()
-    for each in inside:
+    else:
+        found.names += _bound_by(node)
+    in_comprehension = in_comprehension or isinstance(node, _COMPREHENSIONS)
+    for each in _inside(node):
         _visit(each, found, in_comprehension=in_comprehension)
+
+
+def _bound_by(node: ast.AST) -> Iterable[str]:
+    """Return the names that *node* itself binds; the target of ``:=`` belongs to the scope around a comprehension."""
+    if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return map(imported_as, node.names)
+    if isinstance(node, ast.NamedExpr):
+        return [node.target.id]
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
+        return [node.name] if node.name else []
+    if isinstance(node, ast.MatchMapping):
+        return [node.rest] if node.rest else []
+    return [node.name.id] if _TYPE_ALIAS is not None and isinstance(node, _TYPE_ALIAS) else []  # type: ignore[attr-defined]
+
+
+def _inside(node: ast.AST) -> Iterable[ast.AST]:
+    """Return the parts of *node* that belong to the scope around it."""
+    if isinstance(node, _FUNCTIONS):
+        return (*node.decorator_list, *defaults_of(node.args))
+    if isinstance(node, ast.ClassDef):
+        return (*node.decorator_list, *node.bases, *(each.value for each in node.keywords))
+    if isinstance(node, ast.Lambda):
+        return defaults_of(node.args)
+    if isinstance(node, ast.NamedExpr):
+        return (node.value,)
+    return () if _TYPE_ALIAS is not None and isinstance(node, _TYPE_ALIAS) else ast.iter_child_nodes(node)

@@ -33,6 +33,7 @@ def defer_imports(
     """Return *tree* with deferred imports, in *scratch*, and what was done. Raises ``BuildFailed``."""
     task, settings = prover.task, prover.task.settings
     trial = TrialTree(tree.folder, scratch / "trial", compiler, jobs=settings.jobs)
+    cold = tree.selection.cold.cold if tree.selection.cold is not None else ()
     compares = prover.runner.setup.isolation.kernel and settings.prove_modules != "none"
     modules = prover.make_module_prover(tree.folder, trial.folder)
     modules.looks_up, modules.kind, modules.is_compiled = True, "edited tree", settings.bytecode == "add"
@@ -45,7 +46,7 @@ def defer_imports(
             provided=prover.provided_paths(),
         ),
         prover=modules if compares else None,
-        compared=modules_of(file for file in tree.selection.kept),
+        compared=modules_of((*tree.selection.kept, *(each.file for each in cold))),
         find_stage_differences=partial(_find_stage_differences, prover, reference),
         bound=settings.lazy_bound,
         jobs=settings.jobs,

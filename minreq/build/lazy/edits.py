@@ -18,7 +18,7 @@ class EditSet:
     """Deferred imports, and what keeps the other modules working."""
 
     names: frozenset[Edit] = frozenset()
-    #: By module: the packages, and the modules that are to be attributes of them, though the import no longer loads them.
+    #: By module: packages, and the modules that are to be attributes of them, though the import no longer loads them.
     submodules: Mapping[str, ServedModules] = field(default_factory=dict)
     #: By edit: modules with effects, which are loaded at its place.
     loads: Mapping[Edit, frozenset[str]] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set as AbstractSet
 
 from minreq.build.lazy.edits import Edit
 from minreq.build.lazy.sourcemodule import SourceModule
@@ -36,7 +36,7 @@ class LoadGraph:
         found = self.modules[edit[0]].imports[edit[1]]
         return frozenset(each for each in found.modules if each in self.loaded)
 
-    def load(self, start: Iterable[str], edits: Set[Edit], loaded: Collection[str] = ()) -> set[str]:
+    def load(self, start: Iterable[str], edits: AbstractSet[Edit], loaded: Collection[str] = ()) -> set[str]:
         """Return the modules that loading *start* loads, with *edits* in place, beyond those that are *loaded*."""
         found: set[str] = set()
         waiting = [*start]
@@ -53,7 +53,7 @@ class LoadGraph:
                             waiting += self.needed_for(module, name, edits)
         return found
 
-    def needed_for(self, module: str, name: str, edits: Set[Edit]) -> Iterable[str]:
+    def needed_for(self, module: str, name: str, edits: AbstractSet[Edit]) -> Iterable[str]:
         """Return the modules to load for the import of *name* in *module*; a name that is deferred there is read."""
         found = self.modules[module].imports[name]
         yield from found.modules

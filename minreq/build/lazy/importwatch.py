@@ -26,9 +26,12 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
-from importlib import _bootstrap as bootstrap  # type: ignore[attr-defined]
+from importlib import _bootstrap
 from types import ModuleType
 from typing import Any
+
+#: Every import of a module calls its `_load_unlocked`.
+bootstrap: Any = _bootstrap
 
 #: Modules in which the interpreter and the standard library keep caches.
 _CACHING = frozenset(
@@ -63,7 +66,7 @@ def main() -> None:
     sys.argv[:] = [task["script"] or ""]
     recorders: Mapping[str, Callable[[], Any]] = {"loaded": Recorder, "costs": Costs, "effects": Effects}
     recorder = recorders[task["record"]]()
-    load = bootstrap._load_unlocked  # noqa: SLF001 - Every import of a module calls it.
+    load = bootstrap._load_unlocked  # noqa: SLF001
     recorder.start(load)
     error = ""
     began = time.process_time()

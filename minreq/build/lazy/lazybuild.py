@@ -115,6 +115,8 @@ class LazyBuilder:
         modules: dict[str, SourceModule] = {}
         for _, found in call_in_processes(_analyze, parts, self.jobs):
             modules |= {each.name: each for each in found}
+        tree = self._read_tree()
+        star_imported = find_star_imported(tree)
         loaded = frozenset(effects.modules) & frozenset(costs.modules)
         return ImportFacts(
             modules=modules,
@@ -123,7 +125,8 @@ class LazyBuilder:
             importers=effects.importers,
             costs=costs.costs,
             effects={name: its for name, its in effects.effects.items() if name in files},
-            star_imported=(star_imported := find_star_imported(self._read_tree())),
+            star_imported=star_imported,
+            known=frozenset(tree),
             namespaces=frozenset(name for name, file in files.items() if file.is_dir()),
             aliases={
                 name: [each for each in its if each.rpartition(".")[0] in star_imported]
@@ -240,10 +243,8 @@ def _is_sound(pair: tuple[bytes, bytes]) -> bool:
 
 def make_orders(modules: Sequence[str]) -> Sequence[Sequence[str]]:
     """Return the orders in which *modules* are imported: alphabetical, reverse, and some by chance."""
-    orders = [[*modules], [*reversed(modules)]]
-    for seed in range(_SEEDS):
-        orders.append(random.Random(seed).sample(modules, len(modules)))  # noqa: S311 - No secret.
-    return orders
+    by_chance = (random.Random(seed).sample(modules, len(modules)) for seed in range(_SEEDS))  # noqa: S311 - No secret.
+    return [[*modules], [*reversed(modules)], *by_chance]
 
 
 def _analyze(sources: Sequence[tuple[str, bytes, bool, bool]]) -> Sequence[SourceModule]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from minreq.build.lazy.edits import Edit, EditSet
@@ -25,6 +25,7 @@ _PARTS_OF_BOUND = (0.125, 0.25, 0.5, 1.0)
 _STAR = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
 
 STAR_IMPORT = "another module imports all names of the module"
+SAME_NAME = "a submodule has the name, and is set in its place when it is loaded"
 IMPORT_FAILS = "the import fails with it"
 
 #: Imports from the tree with the edits, and returns what happened.
@@ -46,6 +47,8 @@ class ImportFacts:
     effects: Mapping[str, Sequence[str]]
     #: Modules without ``__all__`` of which another module imports all names.
     star_imported: frozenset[str]
+    #: All modules of the tree, loaded or not.
+    known: frozenset[str] = frozenset()
     #: Packages without a source, by name.
     namespaces: frozenset[str] = frozenset()
     #: By module: the modules that it has as attributes under their own names, besides its submodules.
@@ -105,7 +108,12 @@ class Planner:
             for each, imported in module.imports.items():
                 if not any(target in self._facts.in_tree for target in imported.modules):
                     continue
-                refusal = module.refusals.get(each) or (STAR_IMPORT if is_open and not each.startswith("_") else "")
+                submodule = f"{name}.{each}"
+                refusal = module.refusals.get(each)
+                if refusal is None and submodule in self._facts.known and submodule not in imported.modules:
+                    refusal = SAME_NAME
+                if refusal is None and is_open and not each.startswith("_"):
+                    refusal = STAR_IMPORT
                 if refusal:
                     self._refusals[refusal] += 1
                 else:
@@ -132,7 +140,7 @@ class Planner:
         )
 
     def _settle(self, names: frozenset[Edit], trial: Trial) -> tuple[EditSet, frozenset[Edit]]:
-        """Return those of *names* that are in loaded modules, that the import does not look up, and that save something.
+        """Return those of *names* in loaded modules that the import does not look up, and that save something.
 
         The second result has the names in modules that are no longer loaded, too.
         """
@@ -169,7 +177,7 @@ class Planner:
         self._undone[culprit] = f"{IMPORT_FAILS}: {traceback.strip().splitlines()[-1]}"
         return culprit
 
-    def _useful(self, names: Set[Edit], loaded: Collection[str]) -> frozenset[Edit]:
+    def _useful(self, names: AbstractSet[Edit], loaded: Collection[str]) -> frozenset[Edit]:
         """Return those of *names* that keep a module from being loaded: directly, or through a name deferred there."""
         running = {each for each in names if each[0] in loaded}
         useful = {each for each in running if not self._graph.targets(each) <= frozenset(loaded)}
@@ -219,12 +227,12 @@ class Planner:
         )
 
     def _serving(self, package: str) -> str | None:
-        """Return the module whose source can serve submodules of *package*: itself, or the next package with a source."""
+        """Return the module whose source can serve submodules of *package*: it, or the next package with a source."""
         while package in self._facts.namespaces:
             package = package.rpartition(".")[0]
         return package if package in self._facts.modules else None
 
-    def _place_of(self, module: str, names: Set[Edit], loaded: Collection[str]) -> Edit | None:
+    def _place_of(self, module: str, names: AbstractSet[Edit], loaded: Collection[str]) -> Edit | None:
         """Return the edit that keeps *module* from being loaded, in the nearest importer that is loaded."""
         chain = [module]
         while chain[-1] not in loaded and chain[-1] in self._facts.importers:
@@ -241,7 +249,7 @@ class Planner:
         found = self._facts.modules[edit[0]].imports[edit[1]].modules
         return frozenset(part for each in found for part in _parents(each))
 
-    def _groups(self, names: Set[Edit], loaded: Set[str]) -> Mapping[frozenset[str], Sequence[Edit]]:
+    def _groups(self, names: AbstractSet[Edit], loaded: AbstractSet[str]) -> Mapping[frozenset[str], Sequence[Edit]]:
         """Return the edits that keep the same modules from being loaded; without all of them, these are."""
         groups: dict[frozenset[str], list[Edit]] = defaultdict(list)
         for edit in sorted(each for each in names if each[0] in loaded):

@@ -18,6 +18,7 @@ from minreq.build.lazy.bindings import (
     parameters_of,
 )
 from minreq.build.lazy.sourcemodule import Span, TextWithNames
+from minreq.build.slim.servecall import CALL
 
 READ_AT_IMPORT = "the module reads it as it runs"
 IN_STRING = "a string names it that is evaluated as the module runs"
@@ -46,6 +47,7 @@ _PLAIN_DECORATORS = frozenset(
 _NAMESPACE_CALLS = frozenset({"globals", "eval", "exec"})
 #: The same without arguments.
 _NAMESPACE_CALLS_BARE = frozenset({"vars", "dir", "locals"})
+_COLD_CALL = ast.unparse(ast.parse(CALL, mode="eval"))
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -274,9 +276,11 @@ class ReadFinder(ast.NodeVisitor):
             self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        """Visit a statement that is an expression; a docstring is no code."""
-        if not isinstance(node.value, ast.Constant):
-            self.visit(node.value)
+        """Visit a statement that is an expression, but for a docstring and the call of a cold tree."""
+        is_call = isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)
+        if isinstance(node.value, ast.Constant) or (is_call and ast.unparse(node.value) == _COLD_CALL):
+            return
+        self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
         """Visit a call; refuse all names where the module reads its own namespace."""

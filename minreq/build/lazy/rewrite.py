@@ -41,8 +41,8 @@ def rewrite(
 ) -> bytes:
     """Return the source with the imports of *names* deferred.
 
-    *submodules* are packages and the modules that are to be attributes of them. *loads* has, by a deferred name, modules that have
-    effects outside of themselves: they are loaded where the statement of the name is.
+    *submodules* are packages, and the modules that are to be attributes of them. *loads* has modules with effects outside
+    of themselves, by deferred name: they are loaded where the statement of the name is.
     """
     names = frozenset(names) & module.deferrable
     changes = [*_change_statements(module, names, loads), *_change_reads(module, names)]
@@ -50,7 +50,9 @@ def rewrite(
         changes += _wrap_getattr(module)
     text = _apply(module.source, changes)
     text = _apply(text, _insert_notice(text))
-    calls = [f"{_CALL}.keep_getattr(__name__)"] if module.after_getattr == (-1, False) and (names or submodules) else []
+    calls = []
+    if module.after_getattr == (-1, False) and (names or submodules):
+        calls.append(f"{_CALL}.keep_getattr(__name__)")
     for package, served in submodules:
         shown = "__name__" if package == module.name else repr(package)
         calls.append(f"{_CALL}.serve_modules({shown}, {' '.join(_shorten(each, package) for each in served)!r})")

@@ -29,6 +29,7 @@ def describe(
     removed: Iterable[RemovedFile],
     written: WrittenFiles,
     steps: Iterable[SizeStep],
+    *,
     cold: ColdSelection | None = None,
     lazy: LazyDescription | None = None,
 ) -> str:
