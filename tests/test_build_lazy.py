@@ -119,6 +119,7 @@ def test_imports_are_deferred_and_listed(made: Project, built: dict[str, Any]) -
 
 
 def test_an_edit_that_the_smoke_notices_is_undone(built: dict[str, Any]) -> None:
+    assert len(built["lazy"]["undone"]) == 1, built["lazy"]["undone"]
     [undone] = built["lazy"]["undone"]
     assert (undone["path"], undone["name"]) == ("app/__init__.py", "sight")
     assert "42 2 True" in undone["why"]

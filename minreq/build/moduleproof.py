@@ -84,20 +84,29 @@ class ModuleProver:
 
     def find_order_differences(self, orders: Sequence[Sequence[str]]) -> Iterator[tuple[int, ModuleDifference]]:
         """Yield the number of the order, and a difference, for each module that no longer imports in it."""
-        with ThreadPoolExecutor(self.jobs) as pool:
-            found = [*pool.map(lambda order: self._import_in_order(self.cold, order), orders)]
-        for number, order in enumerate(orders):
-            failed = [module for module in order if not _is_imported(found[number].get(module))]
-            if not failed:
-                continue
-            expected = self._import_in_order(self.whole, order)
-            for module in failed:
-                if _is_imported(expected.get(module)):
+        failed = self._find_failed(self.cold, orders)
+        expected = self._find_failed(self.whole, orders) if any(failed) else failed
+        for number, modules in enumerate(failed):
+            for module in modules:
+                if module not in expected[number]:
                     sentence = f"{module}: imported from the whole lock, and not from the {self.kind}, in another order"
                     yield number, ModuleDifference(module=module, sentence=sentence)
 
-    def _import_in_order(self, tree: Path, order: Sequence[str]) -> Mapping[str, ImportResult]:
-        return self._run(tree, [{"name": "", "lists": [order]}], looks_up=False)
+    def _find_failed(self, tree: Path, orders: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """Return for each of *orders* the modules that do not import in it; each order has a process of its own."""
+        packages = [{"name": "", "lists": [order]} for order in orders]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            parts = pool.map(
+                lambda number: self._run(tree, packages[number :: self.jobs], looks_up=False), range(self.jobs)
+            )
+            imported: list[Sequence[str]] = [()] * len(orders)
+            for number, records in enumerate(parts):
+                # A process records the modules of one order after the other.
+                for place, order in enumerate(orders[number :: self.jobs]):
+                    its = records[: len(order)]
+                    records = records[len(order) :]  # noqa: PLW2901
+                    imported[number + place * self.jobs] = [name for name, each in its if _is_imported(each)]
+        return [[each for each in order if each not in {*its}] for order, its in zip(orders, imported, strict=True)]
 
     def _import_all(
         self, tree: Path, packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
@@ -106,13 +115,14 @@ class ModuleProver:
         tasks = [{"name": name, "lists": lists} for name, lists in packages]
         with ThreadPoolExecutor(self.jobs) as pool:
             found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs]), range(self.jobs))
-            return {module: result for part in found for module, result in part.items()}
+            return {module: result for part in found for module, result in part}
 
     def _run(
         self, tree: Path, packages: Sequence[object], *, looks_up: bool | None = None
-    ) -> Mapping[str, ImportResult]:
+    ) -> Sequence[tuple[str, ImportResult]]:
+        """Return the result of each module in the order in which they were imported."""
         if not packages:
-            return {}
+            return ()
         folders = [tree, *self.provided]
         with temporary.make_temporary_folder() as own:
             task = {
@@ -166,16 +176,17 @@ def _split(modules: Collection[str]) -> list[tuple[str, Sequence[Sequence[str]]]
     return [(top, its) for (top, _), its in parts.items()]
 
 
-def _read_results(file: Path) -> Mapping[str, ImportResult]:
-    found = {}
+def _read_results(file: Path) -> Sequence[tuple[str, ImportResult]]:
+    found = []
     for line in file.read_text("utf-8").splitlines() if file.exists() else ():
         record = json.loads(line)
-        found[record["module"]] = ImportResult(
+        result = ImportResult(
             outcome=record["outcome"],
             names=record.get("names", ""),
             data=record.get("data", ""),
             submodules=frozenset(record.get("submodules", ())),
         )
+        found.append((record["module"], result))
     return found
 
 

@@ -110,7 +110,7 @@ class Planner:
                     continue
                 submodule = f"{name}.{each}"
                 refusal = module.refusals.get(each)
-                if refusal is None and submodule in self._facts.known and submodule not in imported.modules:
+                if refusal is None and submodule in self._facts.known and submodule != imported.modules[-1]:
                     refusal = SAME_NAME
                 if refusal is None and is_open and not each.startswith("_"):
                     refusal = STAR_IMPORT

@@ -41,8 +41,8 @@ def rewrite(
 ) -> bytes:
     """Return the source with the imports of *names* deferred.
 
-    *submodules* are packages, and the modules that are to be attributes of them. *loads* has modules with effects outside
-    of themselves, by deferred name: they are loaded where the statement of the name is.
+    *submodules* are packages, and modules that are to be attributes of them. *loads* has by deferred name modules with
+    effects outside of themselves: they are loaded where the statement of the name is.
     """
     names = frozenset(names) & module.deferrable
     changes = [*_change_statements(module, names, loads), *_change_reads(module, names)]
