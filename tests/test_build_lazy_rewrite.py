@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from minreq.build.lazy import analyze, reads
 from minreq.build.lazy.analyze import analyze_module
+from minreq.build.lazy.native import FIRST_VERSION, is_sound_natively, rewrite_natively
 from minreq.build.lazy.rewrite import NOTICE, is_sound, rewrite
 from minreq.build.lazy.sourcemodule import SourceModule
 from minreq.build.slim.servecall import CALL
@@ -219,3 +222,35 @@ class TestRewriting:
 
     def test_a_source_that_has_the_name_of_the_runtime_is_not_changed(self) -> None:
         assert not read(f"from q import a\n{analyze.MODULE_NAME} = 1\n").deferrable
+
+
+class TestNative:
+    """From Python 3.15 on the interpreter defers imports itself (PEP 810)."""
+
+    @pytest.mark.parametrize(
+        ("source", "names", "expected"),
+        [
+            ("from q import a\ndef f(x: a): return a\n", ["a"], "lazy from q import a\ndef f(x: a): return a\n"),
+            ("import q.r as a\n", ["a"], "lazy import q.r as a\n"),
+            ("from . import (\n    a,  # one\n)\n", ["a"], "lazy from . import (\n    a,  # one\n)\n"),
+            ("from q import a, b as c\n", ["c"], "from q import a; lazy from q import b as c\n"),
+            ("from q import (\n  a, b\n)\nx = a\n", ["b"], "from q import a; lazy from q import b\n\n\nx = a\n"),
+        ],
+    )
+    def test_the_statement_becomes_lazy(self, source: str, names: list[str], expected: str) -> None:
+        found = rewrite_natively(read(source, late=True), names)
+        assert found.decode().replace(f"  {NOTICE}", "") == expected
+        assert found.count(NOTICE.encode()) == 1
+        assert is_sound_natively(source.encode(), found)
+
+    def test_modules_with_effects_are_loaded(self) -> None:
+        found = rewrite_natively(read("from q import a\n"), ["a"], loads={"a": ["r.s"]})
+        assert found.decode().startswith("lazy from q import a; __import__('r.s')")
+
+    @pytest.mark.skipif(sys.version_info < FIRST_VERSION, reason="the interpreter has no lazy imports")
+    def test_the_interpreter_defers(self, tmp_path: Path) -> None:
+        tmp_path.joinpath("late.py").write_text("a = 1")
+        tmp_path.joinpath("user.py").write_bytes(rewrite_natively(read("from late import a\n"), ["a"]))
+        code = "import sys, user; print('late' in sys.modules, user.a, 'late' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == "False 1 True\n"

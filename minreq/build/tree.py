@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import kind_of
 from minreq.build.lazy.result import LazyResult
+from minreq.build.lazy.rewrite import RUNTIME
 from minreq.build.lazy.trialtree import RUNTIME_FILE, link_tree, read_runtime, replace_file
 from minreq.build.result import MapEntry
 from minreq.build.slim import description
@@ -190,7 +191,9 @@ def write(
 def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, compiler: TreeCompiler) -> BuiltTree:
     """Write *tree* with deferred imports into the new folder *folder*; files that do not change are shared."""
     settings = task.settings
-    runtime = {RUNTIME_FILE: read_runtime()}
+    # Lazy imports of the interpreter need no code.
+    calls = any(RUNTIME.encode() in content for content in lazy.sources.values())
+    runtime = {RUNTIME_FILE: read_runtime()} if calls else {}
     # The sources of another platform may differ, and have no edits then.
     sources = {
         path: content

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minreq.build import tree as trees
 from minreq.build.lazy.lazybuild import LazyBuilder, LazyFails
+from minreq.build.lazy.native import FIRST_VERSION
 from minreq.build.lazy.plan import ImportFails
 from minreq.build.lazy.result import LazyResult
 from minreq.build.lazy.trialtree import TrialTree
@@ -32,6 +33,7 @@ def defer_imports(
 ) -> tuple[BuiltTree, LazyResult]:
     """Return *tree* with deferred imports, in *scratch*, and what was done. Raises ``BuildFailed``."""
     task, settings = prover.task, prover.task.settings
+    version = task.target.python_version.release[:2]
     trial = TrialTree(tree.folder, scratch / "trial", compiler, jobs=settings.jobs)
     cold = tree.selection.cold.cold if tree.selection.cold is not None else ()
     compares = prover.runner.setup.isolation.kernel and settings.prove_modules != "none"
@@ -50,7 +52,8 @@ def defer_imports(
         find_stage_differences=partial(_find_stage_differences, prover, reference),
         bound=settings.lazy_bound,
         jobs=settings.jobs,
-        late_annotations=task.target.python_version.release[:2] >= _LATE_ANNOTATIONS,
+        late_annotations=version >= _LATE_ANNOTATIONS,
+        natively=version >= FIRST_VERSION,
         began=partial(prover.reporter.began, Step.DEFER),
     )
     try:

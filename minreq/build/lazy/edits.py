@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from minreq.build.lazy.native import rewrite_natively
 from minreq.build.lazy.rewrite import ServedModules, rewrite
 from minreq.build.lazy.sourcemodule import SourceModule
 
@@ -66,8 +67,9 @@ class ModuleChange:
 class Rewriter:
     """Rewrites *modules*; what it has rewritten once it keeps."""
 
-    def __init__(self, modules: Mapping[str, SourceModule]) -> None:
+    def __init__(self, modules: Mapping[str, SourceModule], *, natively: bool = False) -> None:
         self._modules = modules
+        self._natively = natively
         self._last: dict[str, tuple[ModuleChange, bytes]] = {}
 
     def rewrite(self, edits: EditSet) -> Mapping[str, bytes]:
@@ -77,9 +79,11 @@ class Rewriter:
             if module not in self._modules:
                 continue
             if module not in self._last or self._last[module][0] != change:
-                text = rewrite(
-                    self._modules[module], change.names, submodules=change.submodules, loads=dict(change.loads)
-                )
-                self._last[module] = change, text
+                self._last[module] = change, self._rewrite(self._modules[module], change)
             found[module] = self._last[module][1]
         return found
+
+    def _rewrite(self, module: SourceModule, change: ModuleChange) -> bytes:
+        if self._natively:
+            return rewrite_natively(module, change.names, loads=dict(change.loads))
+        return rewrite(module, change.names, submodules=change.submodules, loads=dict(change.loads))

@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 import traceback
+import types
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import _bootstrap
@@ -100,6 +101,17 @@ def _list_modules() -> dict[str, str]:
     return found
 
 
+def _list_unresolved() -> list[tuple[str, str]]:
+    """Return the module and the name of each lazy import of the interpreter (PEP 810) that did not run."""
+    kind = getattr(types, "LazyImportType", None)
+    return [
+        (name, key)
+        for name, module in list(sys.modules.items())
+        for key, value in list(getattr(module, "__dict__", {}).items() if kind else ())
+        if type(value) is kind
+    ]
+
+
 def _list_aliases() -> dict[str, list[str]]:
     """Return by module the modules that it has as attributes, under their own names."""
     found: dict[str, list[str]] = {}
@@ -123,7 +135,7 @@ class Recorder:
         lazy = sys.modules.get("_minreq_lazy")
         with open("/proc/self/status", encoding="utf-8") as file:
             peak = next((int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM")), 0)
-        return {"resolved": list(getattr(lazy, "RESOLVED", ())), "peak": peak}
+        return {"resolved": list(getattr(lazy, "RESOLVED", ())), "unresolved": _list_unresolved(), "peak": peak}
 
 
 class Costs:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from minreq.build.lazy.analyze import analyze_module
 from minreq.build.lazy.edits import Edit, EditSet, Rewriter
+from minreq.build.lazy.native import is_sound_natively
 from minreq.build.lazy.plan import EditPlan, ImportFacts, Planner, find_star_imported
 from minreq.build.lazy.result import DeferredImport, ImportCost, LazyResult, UndoneEdit, sort_key
 from minreq.build.lazy.rewrite import is_sound
@@ -56,6 +58,8 @@ class LazyBuilder:
     jobs: int
     #: Whether annotations are evaluated late, from Python 3.14 on.
     late_annotations: bool
+    #: Whether the interpreter has lazy imports of its own, from Python 3.15 on.
+    natively: bool = False
     #: Says what is done.
     began: Callable[[str], None]
 
@@ -71,7 +75,7 @@ class LazyBuilder:
         facts = self._collect_facts(effects, costs)
         paths = {name: self._path_of(file) for name, file in effects.modules.items() if name in facts.modules}
         self.began(f"imports of {len(facts.modules):,} modules")
-        attempt = _Attempt(builder=self, rewriter=Rewriter(facts.modules), paths=paths)
+        attempt = _Attempt(builder=self, rewriter=Rewriter(facts.modules, natively=self.natively), paths=paths)
         plan = Planner(facts, bound=self.bound).plan(attempt.run)
         undone = [UndoneEdit(path=paths[module], name=name, why=why) for (module, name), why in plan.undone.items()]
         unsound = attempt.find_unsound(plan.edits, facts.modules)
@@ -227,18 +231,23 @@ class _Attempt:
     def run(self, edits: EditSet) -> ImportRecord:
         """Import the program with *edits*."""
         self.replace(edits)
-        return self.builder.watcher.watch(self.builder.trial.folder, "loaded")
+        record = self.builder.watcher.watch(self.builder.trial.folder, "loaded")
+        if not self.builder.natively:
+            return record
+        read = frozenset(each for each in edits.names if each[0] in record.modules and each not in record.unresolved)
+        return replace(record, resolved=read)
 
     def find_unsound(self, edits: EditSet, modules: Mapping[str, SourceModule]) -> frozenset[str]:
         """Return the modules whose new source does not mean what it has to."""
         texts = sorted(self.rewriter.rewrite(edits).items())
         pairs = [(modules[name].source, text) for name, text in texts]
-        found = call_in_processes(_is_sound, pairs, self.builder.jobs)
+        check = is_sound_natively if self.builder.natively else is_sound
+        found = call_in_processes(partial(_is_sound, check), pairs, self.builder.jobs)
         return frozenset(texts[number][0] for number, sound in found if not sound)
 
 
-def _is_sound(pair: tuple[bytes, bytes]) -> bool:
-    return is_sound(*pair)
+def _is_sound(check: Callable[[bytes, bytes], bool], pair: tuple[bytes, bytes]) -> bool:
+    return check(*pair)
 
 
 def make_orders(modules: Sequence[str]) -> Sequence[Sequence[str]]:

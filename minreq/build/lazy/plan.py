@@ -199,17 +199,15 @@ class Planner:
         unserved = set()
         for module in gone & self._facts.in_tree:
             package = module.rpartition(".")[0]
-            if not package or (package in gone and package not in self._facts.namespaces):
-                continue
-            serving = self._serving(package)
-            if serving in gone:
-                continue
-            if serving is None:
-                unserved.add(module)
-            elif module not in self._facts.namespaces:
-                submodules[serving][package].add(module)
+            if package and module not in self._facts.namespaces:
+                # A package that is gone, too, serves them when somebody loads it.
+                serving = self._serving(package)
+                if serving is None:
+                    unserved.add(module)
+                else:
+                    submodules[serving][package].add(module)
         for importer, aliases in self._facts.aliases.items():
-            if importer not in gone and (missing := gone.intersection(aliases)) and importer in self._facts.modules:
+            if importer in self._facts.modules and (missing := gone.intersection(aliases)):
                 submodules[importer][importer] |= missing
         # What an earlier round has loaded would be gone again.
         loads: dict[Edit, set[str]] = defaultdict(set, {edit: {*its} for edit, its in edits.loads.items()})

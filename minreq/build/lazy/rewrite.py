@@ -48,8 +48,8 @@ def rewrite(
     changes = [*_change_statements(module, names, loads), *_change_reads(module, names)]
     if names or submodules:
         changes += _wrap_getattr(module)
-    text = _apply(module.source, changes)
-    text = _apply(text, _insert_notice(text))
+    text = apply_changes(module.source, changes)
+    text = apply_changes(text, insert_notice(text))
     calls = []
     if module.after_getattr == (-1, False) and (names or submodules):
         calls.append(f"{_CALL}.keep_getattr(__name__)")
@@ -102,7 +102,7 @@ def _replace_statement(
         # A comment between an alias and its comma may have a comma too; then the alias goes alone.
         between = module.source[after:comma] if comma >= 0 else b"#"
         removed.append((each.span[0], comma + 1 if not between.strip() else after, b""))
-    body = _apply(module.source[:end], removed)[start:] if removed else text
+    body = apply_changes(module.source[:end], removed)[start:] if removed else text
     return body + f"; {call}".encode()
 
 
@@ -134,7 +134,7 @@ def _change_reads(module: SourceModule, names: Collection[str]) -> Iterator[_Cha
 def _make_text(source: bytes, annotation: TextWithNames, inside: Sequence[_Change]) -> _Change:
     """Return the change that makes a string of *annotation*, in as many lines."""
     start, end = annotation.span
-    text = _apply(source[:end], inside)[start:]
+    text = apply_changes(source[:end], inside)[start:]
     shown = ast.unparse(ast.parse(b"(" + text + b"\n)", mode="eval"))
     body = ast.parse(shown, mode="eval").body
     is_text = isinstance(body, ast.Constant) and isinstance(body.value, str)
@@ -170,7 +170,7 @@ def _wrap_getattr(module: SourceModule) -> Iterator[_Change]:
     yield offset, offset, call + (b"; " if shares_line else b"  " if line else b"")
 
 
-def _insert_notice(source: bytes) -> Iterator[_Change]:
+def insert_notice(source: bytes) -> Iterator[_Change]:
     """Yield the notice at the end of the first line that can have one.
 
     That is the line in which the docstring ends, if the source begins with one; and the second, behind ``#!``.
@@ -192,7 +192,8 @@ def _insert_notice(source: bytes) -> Iterator[_Change]:
         return
 
 
-def _apply(source: bytes, changes: Iterable[_Change]) -> bytes:
+def apply_changes(source: bytes, changes: Iterable[_Change]) -> bytes:
+    """Return *source* with pieces of it replaced; they must not overlap."""
     pieces, position = [], 0
     for start, end, text in sorted(changes):
         if start < position:

@@ -44,6 +44,8 @@ class ImportRecord:
     modules: Mapping[str, str] = field(default_factory=dict)
     #: The module and the name of each deferred import that ran.
     resolved: frozenset[tuple[str, str]] = frozenset()
+    #: The same for the lazy imports of the interpreter that did not run.
+    unresolved: frozenset[tuple[str, str]] = frozenset()
     costs: Mapping[str, Cost] = field(default_factory=dict)
     #: The module that imported each module first.
     importers: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +104,7 @@ def _read(found: Mapping[str, Any]) -> ImportRecord:
         peak=found.get("peak", 0),
         modules=found["modules"],
         resolved=frozenset((module, name) for module, name in found.get("resolved", ())),
+        unresolved=frozenset((module, name) for module, name in found.get("unresolved", ())),
         costs={name: Cost(seconds=seconds, bytes=size) for name, (seconds, size) in found.get("costs", {}).items()},
         importers=found.get("importers", {}),
         aliases=found.get("aliases", {}),
