@@ -1,9 +1,9 @@
 """Runs in the interpreter of a build: imports modules of a tree, in processes of their own, and records what happens.
 
 The standard library alone. The first argument is a file with a JSON object: the folders to import from, the packages,
-each with lists of modules, the most seconds of one module, whether each public name is looked up, and the modules whose
-type hints are compared. A package may have no name: then nothing is imported first. The second argument is the file of
-the results: one JSON object in a line for each module.
+each with lists of modules, the most seconds of one module, the names to look up by module besides all public ones (null
+looks up none), and the modules whose type hints are compared. A package may have no name: then nothing is imported
+first. The second argument is the file of the results: one JSON object in a line for each module.
 
 For each package a process imports the package. For each list it forks one that imports the modules of the list. A
 process that ends or hangs is recorded at its module, and another one goes on behind it.
@@ -21,7 +21,7 @@ import select
 import signal
 import sys
 import typing
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
@@ -45,7 +45,7 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
-    record = partial(_record, looks_up=task.get("looks_up", False), hinted={*task.get("hinted", ())})
+    record = partial(_record, looks_up=task.get("looks_up"), hinted={*task.get("hinted", ())})
     for package in task["packages"]:
         _run_forked(partial(_import_lists, package, results, task["seconds"], record), 0)
 
@@ -92,20 +92,18 @@ def _record_all(modules: Sequence[str], sender: int, record: Recorder) -> None:
         os.write(sender, json.dumps(record(module)).encode() + b"\n")
 
 
-def _record(module: str, *, looks_up: bool, hinted: Collection[str]) -> dict[str, Any]:
+def _record(module: str, *, looks_up: Mapping[str, Sequence[str]] | None, hinted: Collection[str]) -> dict[str, Any]:
     """Import *module* and return its record."""
     record: dict[str, Any] = {"module": module, "outcome": _try_import(module)}
     found = sys.modules.get(module)
     if record["outcome"] != "imported" or found is None:
         return record
-    names = sorted(name for name in (dir(found) if looks_up else vars(found)) if not name.startswith("_"))
-    facts: list[Any] = names
-    if looks_up:
-        kinds = {name: _look_up(found, name) for name in names}
-        record["submodules"] = [name for name, kind in kinds.items() if kind == f"module {module}.{name}"]
-        facts = [[name, kinds[name]] for name in names if name not in record["submodules"]]
-        facts += _read_hints(found) if module in hinted else []
-    record["names"] = _digest(json.dumps(facts).encode())
+    names = {name for name in (dir(found) if looks_up is not None else vars(found)) if not name.startswith("_")}
+    if looks_up is None:
+        record["names"] = _digest(json.dumps(sorted(names)).encode())
+    else:
+        record["kinds"] = {name: _look_up(found, name) for name in sorted(names.union(looks_up.get(module, ())))}
+        record["names"] = _digest(json.dumps(_read_hints(found)).encode()) if module in hinted else ""
     # A module such as six has an empty path, and the resources of the folder that it is in.
     if [*getattr(found, "__path__", ())]:
         record["data"] = _digest_data(module)

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from minreq.build.slim.files import TreeFile
 from minreq.smoke.runsetup import RunSetup
@@ -35,8 +36,8 @@ class ImportResult:
     #: Digests of the public names, and of the data files of a package.
     names: str = ""
     data: str = ""
-    #: Public names that are submodules of a package; other imports add such names.
-    submodules: frozenset[str] = frozenset()
+    #: What each public name is, where all are looked up; then *names* is a digest of type hints.
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +69,14 @@ class ModuleProver:
 
     def find_differences(self, modules: Collection[str]) -> Iterator[ModuleDifference]:
         """Yield a difference for each module that imports differently; it has to do so alone, too."""
-        whole, cold = (self._import_all(tree, _split(modules)) for tree in (self.whole, self.cold))
+        whole, cold = self._import_from_both(_split(modules))
         suspects = sorted(module for module in modules if _differs(whole.get(module), cold.get(module)))
         yield from self.find_differences_alone(suspects)
 
     def find_differences_alone(self, suspects: Sequence[str]) -> Iterator[ModuleDifference]:
         """Yield a difference for each of *suspects* that imports differently in a process of its own."""
         alone = [("", [[module]]) for module in suspects]
-        whole, cold = (self._import_all(tree, alone) for tree in (self.whole, self.cold))
+        whole, cold = self._import_from_both(alone)
         for module in suspects:
             if _differs(whole.get(module), cold.get(module)):
                 yield ModuleDifference(
@@ -96,9 +97,7 @@ class ModuleProver:
         """Return for each of *orders* the modules that do not import in it; each order has a process of its own."""
         packages = [{"name": "", "lists": [order]} for order in orders]
         with ThreadPoolExecutor(self.jobs) as pool:
-            parts = pool.map(
-                lambda number: self._run(tree, packages[number :: self.jobs], looks_up=False), range(self.jobs)
-            )
+            parts = pool.map(lambda number: self._run(tree, packages[number :: self.jobs]), range(self.jobs))
             imported: list[Sequence[str]] = [()] * len(orders)
             for number, records in enumerate(parts):
                 # A process records the modules of one order after the other.
@@ -108,17 +107,28 @@ class ModuleProver:
                     imported[number + place * self.jobs] = [name for name, each in its if _is_imported(each)]
         return [[each for each in order if each not in {*its}] for order, its in zip(orders, imported, strict=True)]
 
+    def _import_from_both(
+        self, packages: Sequence[tuple[str, Sequence[Sequence[str]]]]
+    ) -> tuple[Mapping[str, ImportResult], Mapping[str, ImportResult]]:
+        """Import from both trees; names that the first has are looked up in the second, too."""
+        whole = self._import_all(self.whole, packages)
+        return whole, self._import_all(self.cold, packages, {name: [*each.kinds] for name, each in whole.items()})
+
     def _import_all(
-        self, tree: Path, packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
+        self,
+        tree: Path,
+        packages: Iterable[tuple[str, Sequence[Sequence[str]]]],
+        names: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> Mapping[str, ImportResult]:
         """Import the lists of modules of *packages* from *tree*, several processes at once."""
         tasks = [{"name": name, "lists": lists} for name, lists in packages]
         with ThreadPoolExecutor(self.jobs) as pool:
-            found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs]), range(self.jobs))
+            looks_up = dict(names) if self.looks_up else None
+            found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs], looks_up), range(self.jobs))
             return {module: result for part in found for module, result in part}
 
     def _run(
-        self, tree: Path, packages: Sequence[object], *, looks_up: bool | None = None
+        self, tree: Path, packages: Sequence[object], looks_up: Mapping[str, Sequence[str]] | None = None
     ) -> Sequence[tuple[str, ImportResult]]:
         """Return the result of each module in the order in which they were imported."""
         if not packages:
@@ -129,7 +139,7 @@ class ModuleProver:
                 "folders": [*map(str, folders)],
                 "packages": packages,
                 "seconds": _SECONDS,
-                "looks_up": self.looks_up if looks_up is None else looks_up,
+                "looks_up": looks_up,
                 "hinted": sorted(self.hinted),
             }
             # Otherwise sources are compiled once for all processes; the trees do not change.
@@ -184,7 +194,7 @@ def _read_results(file: Path) -> Sequence[tuple[str, ImportResult]]:
             outcome=record["outcome"],
             names=record.get("names", ""),
             data=record.get("data", ""),
-            submodules=frozenset(record.get("submodules", ())),
+            kinds=record.get("kinds", {}),
         )
         found.append((record["module"], result))
     return found
@@ -194,9 +204,12 @@ def _differs(whole: ImportResult | None, cold: ImportResult | None) -> bool:
     """Whether the results differ. No result is one that differs: then something is wrong with the comparison."""
     if whole is None or cold is None:
         return True
-    # In a batch, and where an import is deferred, a package may have more submodules.
-    return replace(whole, submodules=frozenset()) != replace(cold, submodules=frozenset()) or not (
-        whole.submodules <= cold.submodules
+    if (whole.outcome, whole.names, whole.data) != (cold.outcome, cold.names, cold.data):
+        return True
+    # Where an import is deferred, a module may have more modules as attributes.
+    more = cold.kinds.keys() - whole.kinds.keys()
+    return any(cold.kinds.get(name) != kind for name, kind in whole.kinds.items()) or not all(
+        cold.kinds[name].startswith("module ") for name in more
     )
 
 

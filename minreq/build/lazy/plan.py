@@ -207,8 +207,9 @@ class Planner:
                 else:
                     submodules[serving][package].add(module)
         for importer, aliases in self._facts.aliases.items():
-            if importer in self._facts.modules and (missing := gone.intersection(aliases)):
-                submodules[importer][importer] |= missing
+            # One that is still loaded may be loaded too late for an import of all names.
+            if importer in self._facts.modules and edits.names and aliases:
+                submodules[importer][importer] |= {*aliases}
         # What an earlier round has loaded would be gone again.
         loads: dict[Edit, set[str]] = defaultdict(set, {edit: {*its} for edit, its in edits.loads.items()})
         for module in gone & (self._facts.effects.keys() | unserved):
