@@ -91,7 +91,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def built(made: Project) -> dict[str, Any]:
     done = made.minreq(
         *("build", "-o", "out", "-q", "--json", "--slim", "cold", "--lazy", "--lazy-diff", "lazy.diff"),
-        *("--lazy-bound", "0.1ms", "--html", "page.html"),
+        *("--lazy-bound", "0.1ms", "--html", "page.html", "--prove-modules", "cold"),
     )
     assert done.status == 0, done.err
     found: dict[str, Any] = json.loads(done.out)
@@ -101,7 +101,8 @@ def built(made: Project) -> dict[str, Any]:
 def test_imports_are_deferred_and_listed(made: Project, built: dict[str, Any]) -> None:
     lazy = built["lazy"]
     assert {path: {*names} for path, names in lazy["edits"].items()} == {
-        "app/__init__.py": {"Slow", "value", "deep", "early"}
+        "app/__init__.py": {"Slow", "value", "deep", "early"},
+        "lib/__init__.py": set(),  # It serves its submodule.
     }
     edit = lazy["edits"]["app/__init__.py"]["Slow"]
     assert (edit["line"], edit["statement"]) == (2, "from app.slow import Slow")
@@ -112,7 +113,7 @@ def test_imports_are_deferred_and_listed(made: Project, built: dict[str, Any]) -
     assert "from app.slow import Slow" in made.folder.joinpath("page.html").read_text()
     diff = made.folder.joinpath("lazy.diff").read_text()
     assert "-from app.slow import Slow, value\n" in diff
-    assert diff.count("+++ b/") == 1
+    assert diff.count("+++ b/") == 2
     assert made.minreq("build", "-o", "out", "--lazy-diff", "x").sentences == [
         "--lazy-bound and --lazy-diff are for --lazy; add --lazy"
     ]
