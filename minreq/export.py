@@ -19,10 +19,10 @@ from minreq.config import STDOUT
 from minreq.config.exports import ExportSettings, default_output
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.index.client import IndexClient
-from minreq.lockfile import edits, pylock, reading, uv, writing
+from minreq.lockfile import cyclonedx, dockerfile, edits, pdm, pex, pylock, reading, uv, writing
 from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
 from minreq.lockfile.requirements import pinned_files as files
-from minreq.model import Candidate, Lock, Sdist, Wheel
+from minreq.model import Candidate, Lock, Metadata, Sdist, Wheel
 from minreq.model.parsing import parse_requirement, parse_version
 from minreq.reporting import Reporter, Step
 from minreq.sdists.builder import SdistBuilder
@@ -74,16 +74,30 @@ def export(settings: ExportSettings, reporter: Reporter) -> ExportResult:
         return _write_wheelhouse(lock, settings, reporter)
     is_printed = output == STDOUT
     filename = default_output(settings.format, settings.lock).name if is_printed else output.name
-    if settings.format == "pylock":
-        text = pylock.render(lock, _find_urls(lock, settings, reporter), made_from=made_from, filename=filename)
-    elif settings.format == "uv-excludes":
-        text = uv.render_excludes(lock, made_from=made_from, filename=filename)
-    else:
-        overridden = {canonicalize_name(each.name) for each in fromlock.read_command(lock).get("overrides", ())}
-        text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
+    text = _render(lock, settings, reporter, made_from=made_from, filename=filename)
     if not is_printed:
         writing.write_files({output: text})
     return ExportResult(lock=lock, output=output, text=text)
+
+
+def _render(lock: Lock, settings: ExportSettings, reporter: Reporter, *, made_from: str, filename: str) -> str:
+    match settings.format:
+        case "pylock":
+            text = pylock.render(lock, _find_urls(lock, settings, reporter), made_from=made_from, filename=filename)
+        case "uv-excludes":
+            text = uv.render_excludes(lock, made_from=made_from, filename=filename)
+        case "pdm":
+            text = pdm.render_settings(lock, made_from=made_from)
+        case "pex":
+            text = pex.render_arguments(made_from=made_from)
+        case "dockerfile":
+            text = dockerfile.render(lock, made_from=made_from, filename=filename)
+        case "cyclonedx":
+            text = cyclonedx.render(lock, _read_metadata(lock, settings, reporter), made_from=made_from)
+        case _:
+            overridden = {canonicalize_name(each.name) for each in fromlock.read_command(lock).get("overrides", ())}
+            text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
+    return text
 
 
 def read_proven_lock(path: Path) -> Lock:
@@ -112,6 +126,21 @@ def _find_urls(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapp
     if missing:
         raise PinnedFilesMissing(str(settings.lock), missing)
     return urls
+
+
+def _read_metadata(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapping[NormalizedName, Metadata]:
+    """Return the metadata of the kept wheels that the index still has."""
+    reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+    with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
+        index.prefetch(kept.candidate.name for kept in lock.selection.kept)
+        wheels = {
+            file.name: file
+            for kept in lock.selection.kept
+            for file in find_pinned_files(index, kept.candidate)
+            if isinstance(file, Wheel)
+        }
+        index.prefetch_metadata(wheels.values())
+        return {name: index.metadata(wheel) for name, wheel in wheels.items()}
 
 
 def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) -> ExportResult:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import packaging
@@ -102,6 +103,8 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
     not activated. Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
     """
     first, *others = _find_executables(python)
+    if str(first) == sys.executable:
+        return _ask_own_interpreter()
     try:
         return _ask_interpreter(first)
     except PythonUnusable:
@@ -109,6 +112,12 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
             with suppress(PythonUnusable):
                 return _ask_interpreter(executable)
         raise
+
+
+@cache
+def _ask_own_interpreter() -> Interpreter:
+    """Ask the interpreter that runs minreq, once: it stays the same, and each lock of a session asks."""
+    return _ask_interpreter(Path(sys.executable))
 
 
 def _ask_interpreter(executable: Path) -> Interpreter:

@@ -29,7 +29,7 @@ requires = ["lib", "ns-part"]
 [wheels.app."1.0".extensions]
 "app/native" = """
 #include <Python.h>
-static const char text[200000] = {{1}};
+static const char text[1200000] = {{1}};
 static int fill(PyObject *module) {{
     return PyModule_AddIntConstant(module, "first", text[PyModule_Check(module) - 1]);
 }}

@@ -43,10 +43,11 @@ class Comparison:
         """Whether a release of the index has one of these defects."""
         return self.case.has_defect(*defects)
 
-    def has_source_with(self, *defects: str) -> bool:
-        """Whether pip may build a release with one of these defects."""
+    def takes_source_with(self, *defects: str) -> bool:
+        """Whether pip installs a source distribution with one of these defects."""
         archives = (each for name in self.case.projects for each in self.case.archives(name))
-        return self.case.builds and any(each.file.tag is None and each.release.defect in defects for each in archives)
+        sources = {each.filename for each in archives if each.file.tag is None and each.release.defect in defects}
+        return self.pip.files is not None and not sources.isdisjoint(self.pip.files.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         pip="installs what the build has",
         minreq="passes over the release, and takes the next version",
         reason="A lock pins the name and the version that the index has.",
-        explains=lambda compared: compared.has_source_with("name", "no name", "version", "version word", "empty"),
+        explains=lambda compared: compared.takes_source_with("name", "no name", "version", "version word", "empty"),
     ),
     Deviation(
         title="A file with another hash than the index gives, of a version that is replaced later",

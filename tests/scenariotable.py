@@ -85,7 +85,11 @@ CASES: Mapping[str, Sequence[str]] = {
         "entry-points-only-listed",
         "entry-points-that-may-fail",
     ),
-    "`importlib.metadata.version` at import": ("version-at-import", "unused-and-version"),
+    "`importlib.metadata.version` at import": (
+        "version-at-import",
+        "unused-and-version",
+        "metadata-finder-of-the-program",
+    ),
     "`pkg_resources`": ("version-by-pkg-resources",),
     "`importlib.resources` data in another distribution": ("data-file-of-another", "data-scheme"),
     "Modules that shadow the standard library": ("module-of-the-standard-library",),

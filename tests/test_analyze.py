@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -15,8 +16,12 @@ from typing import Any
 import pytest
 from commanding import Done, Project, project
 
+from minreq.analyze import containers
+from minreq.analyze.coldarchives import read_cold_archives
 from minreq.analyze.containers import open_container
 from minreq.analyze.inventory import take_inventory
+from minreq.analyze.kinds import Kind
+from minreq.analyze.sharedobjects import needed_libraries
 from minreq.errors import TreeUnreadable
 from minreq.system import temporary
 
@@ -198,6 +203,26 @@ def test_no_tree(made: Project, tmp_path: Path, name: str) -> None:
     assert done.sentences[0].endswith("name a folder, a virtual environment, a wheel or a zip")
 
 
+def test_a_cold_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its archives may be larger than any metadata; what serves them is a file of the build, compiled or not."""
+    monkeypatch.setattr(containers, "_MAX_METADATA", 1000)
+    folder = tmp_path / "tree" / "_minreq_cold"
+    folder.joinpath("__pycache__").mkdir(parents=True)
+    for name in ("finder.py", "finder.pyc", "__pycache__/finder.cpython-312.pyc", "index.json"):
+        folder.joinpath(name).write_text("x")
+    with zipfile.ZipFile(folder / "app.zip", "w") as archive:
+        archive.writestr("app/a.py", "x" * 2000)
+        archive.writestr("minreq-cold.json", "{}")
+    packed = Path(shutil.make_archive(str(tmp_path / "layer"), "zip", tmp_path / "tree"))
+    for path in (tmp_path / "tree", packed):
+        with open_container(path) as container:
+            [found] = read_cold_archives(container)
+            owners = {entry.path.rpartition("/")[2]: entry.owner for entry in take_inventory(container).entries}
+        assert (found.name, found.files, found.kinds) == ("app", 1, {Kind.CODE: 2000})
+        assert owners.pop("app.zip") == "(nobody)"
+        assert {*owners.values()} == {"(minreq build)"}
+
+
 def test_debug_symbols_are_counted_apart(made: Project, tmp_path: Path) -> None:
     """The interpreter's own extension modules stand for any; what `strip` takes is what is counted."""
     strip = shutil.which("strip")
@@ -212,6 +237,19 @@ def test_debug_symbols_are_counted_apart(made: Project, tmp_path: Path) -> None:
     assert "debug symbols" not in after
     # Alignment and the table of sections differ by a little.
     assert abs(before["shared objects"] - after["shared objects"]) < 4096
+
+
+def test_libraries_are_those_that_the_loader_reads() -> None:
+    """It reads no sections, which a file need not have."""
+    content = Path(sys.executable).read_bytes()
+    needed = needed_libraries(io.BytesIO(content))
+    assert needed
+    assert any(name.startswith("libc.") for name in needed)
+    # Where the sections begin, and how many there are.
+    without = content[:40] + bytes(8) + content[48:58] + bytes(6) + content[64:]
+    assert needed_libraries(io.BytesIO(without)) == needed
+    assert needed_libraries(io.BytesIO(content[:5000])) is None
+    assert needed_libraries(io.BytesIO(b"no library")) is None
 
 
 def test_large_and_hostile_files_take_little_memory_and_time(tmp_path: Path) -> None:
@@ -231,6 +269,9 @@ def test_large_and_hostile_files_take_little_memory_and_time(tmp_path: Path) -> 
     os.close(folder)
     with open_container(tmp_path) as container:
         entries = take_inventory(container).entries
+        for name in ("endless.so", "large.so"):
+            with container.open(name) as stream:
+                assert needed_libraries(stream) is None
     assert [entry.path.rpartition("/")[2] for entry in entries] == ["file", "endless.so", "large.so"]
     temporary.remove(tmp_path / "d")
     metadata = tmp_path / "a-1.dist-info" / "METADATA"

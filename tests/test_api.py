@@ -122,7 +122,7 @@ def test_a_scan_and_its_progress(tmp_path: Path) -> None:
         pytest.param(lambda: ANY.build("a", platform=["x"]), "platform: ['x'] has the type list", id="one-platform"),
         pytest.param(lambda: ANY.analyze("nowhere", budget=0), "budget: '0' is not a number of bytes", id="no-bytes"),
         pytest.param(lambda: ANY.versions(last=0), "last: '0' is not a whole number above zero", id="count"),
-        pytest.param(lambda: ANY.versions(index_strategy="x"), "index_strategy: 'x' is neither", id="strategy"),
+        pytest.param(lambda: ANY.versions(index_strategy="x"), "index_strategy: 'x' is not one of", id="strategy"),
         pytest.param(lambda: ANY.diff("a", "b"), "no lock at a", id="diff"),
         pytest.param(lambda: ANY.sync("nowhere"), "no lock at", id="sync"),
         pytest.param(lambda: ANY.explain("x"), "no lock at", id="explain"),

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
+import pytest
 from coldtree import ColdTree, build
 from commanding import Project, project
+from packaging.utils import canonicalize_name
+
+from minreq.build.forecast import forecast_build
+from minreq.build.slim.files import TreeFile
+from minreq.build.slim.select import select_files
+from minreq.config import Settings
+from minreq.lockfile import evidence
+from minreq.smoke.isolation import SANDBOX_VARIABLE
 
 UNSERVED = """
 explanation = "`app` has a module that asks the system for its own source."
@@ -56,6 +66,18 @@ class TestChoice:
             f"_minreq_cold/{name}.zip" for name in ("app", "lib", "ns-part")
         }
 
+    def test_a_library_that_no_import_loads_stays(self, cold_tree: ColdTree, tmp_path: Path) -> None:
+        """Python imports by a function that has the name of the file; ctypes, for example, asks the system."""
+        (tmp_path / "__init__.py").touch()
+        [extension] = cold_tree.whole.glob("app/native.*")
+        size, owner = extension.stat().st_size, canonicalize_name("app")
+        names = {"__init__.py": tmp_path / "__init__.py", "native.so": extension, "libnative.so": extension}
+        files = [TreeFile(path=f"app/{name}", owner=owner, source=source, size=size) for name, source in names.items()]
+        cold = select_files(files, "cold").cold
+        assert cold is not None
+        assert [each.file.path for each in cold.cold] == ["app/native.so"]
+        assert cold.hot["app/libnative.so"].value == "the system runs or loads it"
+
 
 class TestProof:
     """What would be lost is found before anything is written."""
@@ -63,7 +85,7 @@ class TestProof:
     def test_all_modules_are_compared(self, cold_tree: ColdTree) -> None:
         assert cold_tree.result["modules"] == 17
 
-    def test_a_module_that_cannot_be_served_is_named(self, tmp_path: Path) -> None:
+    def test_a_module_that_cannot_be_served_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Code that asks the system for a path, and not Python, does not find a cold file."""
         made = project(UNSERVED, tmp_path)
         made.make_lock()
@@ -76,7 +98,13 @@ class TestProof:
         assert "--keep PATTERN" in done.sentences[0]
         assert not made.folder.joinpath("out").exists()
         assert build(made, "out", "--slim", "cold", "--keep", "app/r*.py")["modules"] == 4
-        assert build(made, "out", "--slim", "cold", "--prove-modules", "none")["modules"] is None
+        kept = ("--slim", "cold", "--keep", "app/r*.py")
+        assert build(made, "out", *kept, "--prove-modules", "cold")["modules"] == 1
+        environment = {**made.environment(), SANDBOX_VARIABLE: "hooks"}
+        monkeypatch.setattr(Project, "environment", lambda _: environment)
+        done = made.minreq("build", "-o", "out", *kept, "--bytecode", "none", "--json")
+        assert json.loads(done.out)["modules"] is None
+        assert "the modules are not compared with the whole lock: the kernel does not isolate" in done.err
 
 
 class TestReports:
@@ -104,13 +132,16 @@ class TestReports:
     ) -> None:
         code = (
             "import logging, sys\nlogging.basicConfig(stream=sys.stdout, level='INFO', format='%(name)s %(message)s')\n"
-            "import app.sub.deep, app.native, app.cold, importlib\nimport app.cold\napp.cold.read()"
+            "import app.sub.deep, app.native, app.cold, importlib, inspect, pkgutil\nimport app.cold\napp.cold.read()\n"
+            "pkgutil.get_data('app', 'data/table.txt')\ninspect.getsource(app.cold)\nimport lib.__main__"
         )
-        lines = cold_tree.output(code).splitlines()
+        # Without a folder to write into, the extension module is loaded from memory.
+        lines = cold_tree.output(code, MINREQ_COLD_DIR="/nowhere").splitlines()
+        assert lines.pop() == "main lib.__main__"
         facts = [json.loads(line.removeprefix("minreq minreq-cold ")) for line in lines]
-        modules = ["app.sub", "app.sub.deep", "app.native", "app.cold"]
-        assert [each.get("module") for each in facts] == [*modules, None]
-        assert facts[-1]["path"] == "app/table.txt"
+        modules = ["app.sub", "app.sub.deep", "app.native", "app.cold", "lib.__main__"]
+        assert [each["module"] for each in facts if "module" in each] == modules
+        assert [each["path"] for each in facts if "module" not in each] == ["app/table.txt", "app/data/table.txt"]
         assert all(each["milliseconds"] >= 0 for each in facts)
         cold_project.folder.joinpath("log.txt").write_text("\n".join(json.dumps({"message": line}) for line in lines))
         build(cold_project, "warm", "--slim", "cold", "--hot", "log.txt", "--prove-modules", "none")
@@ -118,6 +149,17 @@ class TestReports:
         assert {*description["hot"]["--hot"]} == {each["path"] for each in facts}
         done = cold_project.minreq("build", "-o", "out", "--hot", "none.txt")
         assert (done.status, "--hot none.txt: No such file" in done.err) == (2, True)
+
+    def test_the_size_is_known_before(self, cold_project: Project, cold_tree: ColdTree) -> None:
+        """About: what serves the files is not counted."""
+        lock = evidence.load(cold_project.evidence.read_text())
+        found = forecast_build(lock, Settings(cache_dir=cold_project.cache, bytecode="none"))
+        own = cold_tree.folder / "_minreq_cold"
+        added = [cold_tree.folder / "minreq-build.json", own / "index.json", *own.glob("*.py")]
+        size = cold_tree.result["bytes"] - sum(path.stat().st_size for path in added)
+        assert found is not None
+        assert found.slim == "cold"
+        assert found.bytes == pytest.approx(size, rel=0.1)
 
     def test_equal_inputs_give_equal_bytes(self, cold_project: Project, cold_tree: ColdTree) -> None:
         build(cold_project, "again", "--slim", "cold", "--prove-modules", "none")
@@ -176,6 +218,24 @@ class TestModules:
         cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path))
         assert [each.stat().st_ino for each in tmp_path.glob("minreq-cold-*/*")] == [before]
 
+    def test_archives_have_members_of_two_methods(self, cold_tree: ColdTree) -> None:
+        """A large extension module is smaller by LZMA; the other tests import it."""
+        with zipfile.ZipFile(cold_tree.folder / "_minreq_cold" / "app.zip") as archive:
+            methods = {info.filename.partition(".")[0]: info.compress_type for info in archive.infolist()}
+        assert methods["app/native"] == zipfile.ZIP_LZMA
+        assert methods["app/second"] == methods["app/cold"] == zipfile.ZIP_DEFLATED
+
+    def test_the_cache_has_a_limit(self, cold_tree: ColdTree, tmp_path: Path) -> None:
+        """What was used least recently goes."""
+        code = "from _minreq_cold import unpacked\nunpacked._MAX_BYTES = {}\nimport app.native, time\n"
+        code += "time.sleep(0.01)\nimport app.second\nprint(app.native.first, app.second.__name__)"
+        for limit, names in ((1 << 30, ["native", "second"]), (1_300_000, ["second"]), (1, ["second"])):
+            assert cold_tree.output(code.format(limit), MINREQ_COLD_DIR=str(tmp_path)) == "1 app.second\n"
+            there = [*tmp_path.glob("minreq-cold-*/*")]
+            assert sorted(path.name.partition("-")[2].partition(".")[0] for path in there) == names
+            for path in there:
+                path.unlink()
+
     def test_an_entry_point_is_loaded(self, cold_tree: ColdTree) -> None:
         code = "import importlib.metadata as m\n[each] = m.entry_points(group='app.plugins')\nprint(each.load())"
         assert cold_tree.same_output(code) == "<class 'app.sub.deep.Plugin'>\n"
@@ -209,6 +269,11 @@ class TestData:
             "print(sorted(os.listdir(app.HERE)), sorted(e.name for e in os.scandir(app.HERE / 'data')))\n"
             "print(sorted(os.listdir(os.fsencode(app.HERE / 'data'))), sorted(map(str, app.HERE.rglob('*.txt'))))\n"
             "print(sorted(glob.glob(str(app.HERE / '**' / '*.py'), recursive=True)))\n"
+            "print(sorted((root, sorted(names)) for root, _, names in os.walk(os.fsencode(app.HERE / 'data'))))\n"
+            "from importlib.util import module_from_spec, spec_from_file_location\n"
+            "spec = spec_from_file_location('other', app.HERE / 'space' / 'one.py')\n"
+            "module = module_from_spec(spec)\nspec.loader.exec_module(module)\nprint(module.one, module.__file__)\n"
+            "import runpy\nprint(runpy.run_path(str(app.HERE / 'space' / 'one.py'))['one'])\n"
             "with open(path, 'rb') as file:\n    print(len(file.read()), file.name)\n"
             "descriptor = os.open(path, os.O_RDONLY)\nprint(os.fstat(descriptor).st_size)\nos.close(descriptor)\n"
             "folder = tempfile.mkdtemp()\nshutil.copytree(app.HERE / 'data', folder + '/copy')\n"

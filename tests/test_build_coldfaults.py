@@ -81,6 +81,9 @@ def test_nothing_can_be_written_and_there_is_no_memory_file(cold_tree: ColdTree,
     said = done.err.splitlines()[-1]
     assert said.startswith("ImportError: app/native.")
     assert "which cannot be written (No such file or directory); set MINREQ_COLD_DIR to a folder with room" in said
+    # There is none, or a filter of system calls forbids it.
+    forbidden = "import errno, os\ndef forbid(name):\n    raise OSError(errno.EPERM, name)\nos.memfd_create = forbid\n"
+    assert cold_tree.output(f"{forbidden}{EXTENSION}", MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
     code = f"import os\ndel os.memfd_create\n{EXTENSION}"
     assert cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
     assert [path.name for path in tmp_path.iterdir()] == [f"minreq-cold-{os.geteuid()}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from coldtree import build, run_python
+from coldtree import LARGE, build, run_python
 from commanding import project
 
 SCENARIO = """
@@ -13,7 +13,10 @@ explanation = "A provider has a distribution of its own, which adds modules to a
 requirements = ["fat"]
 [wheels.fat."1.0"]
 requires = ["near"]
-files = { "fat/__init__.py" = "import os\\nHERE = os.path.dirname(__file__)", "fat/cold.py" = "x = 1" }
+[wheels.fat."1.0".files]
+"fat/__init__.py" = "import os\\nHERE = os.path.dirname(__file__)"
+"fat/cold.py" = "x = 1"
+"fat/table.txt" = "LARGE"
 [wheels.near."1.0".files]
 "near/__init__.py" = "y = 2"
 "near/cold.py" = "z = 3"
@@ -46,7 +49,7 @@ print("chat")
 
 def test_layers_and_compiled_files_alone(tmp_path: Path) -> None:
     """A function gets the archives of its own layers; a package has modules from two of them."""
-    made = project(SCENARIO, tmp_path)
+    made = project(SCENARIO.replace("LARGE", LARGE), tmp_path)
     folder = made.folder / "profile"
     folder.mkdir()
     (folder / "profile.toml").write_text(PROFILE)
@@ -70,6 +73,7 @@ def test_layers_and_compiled_files_alone(tmp_path: Path) -> None:
     build(made, "compiled", "--slim", "cold", "--bytecode", "only")
     compiled = made.folder / "compiled"
     assert compiled.joinpath("fat/__init__.pyc").is_file()
-    code = "import fat.cold, pkgutil\nprint(fat.cold.x, *(each[1] for each in pkgutil.iter_modules(fat.__path__)))"
+    code = "import fat.cold, pkgutil\nprint(fat.cold.x, *(each[1] for each in pkgutil.iter_modules(fat.__path__)))\n"
+    code += "print(len(pkgutil.get_data('fat', 'table.txt')))"
     done = run_python(["-SB", "-c", code], {"PYTHONPATH": str(compiled)})
-    assert (done.out, done.err) == ("1 cold plugin\n", "")
+    assert (done.out, done.err) == ("1 cold plugin\n31000\n", "")

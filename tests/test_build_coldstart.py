@@ -44,6 +44,19 @@ def test_options_of_python(cold_tree: ColdTree, options: str) -> None:
     assert (done.out, done.err) == (f"{USED}\n", "")
 
 
+@pytest.mark.parametrize("ending", ["/", "//", "/app/..", "/."])
+def test_other_names_of_the_folder(cold_tree: ColdTree, ending: str) -> None:
+    code = f"import sys\nsys.path.insert(0, {str(cold_tree.folder)!r} + {ending!r})\n{USE}\nprint(use())"
+    done = run_python(["-ISB", "-c", code], {})
+    assert (done.out, done.err) == (f"{USED}\n", "")
+
+
+def test_a_folder_of_a_package_comes_first_on_the_path(cold_tree: ColdTree) -> None:
+    """Then it is also asked for each module that serving needs."""
+    code = "import lib, sys\nsys.path.insert(0, lib.__path__[0])\nimport more, hashlib\nprint(more.x, hashlib.__name__)"
+    assert cold_tree.output(code) == "1 hashlib\n"
+
+
 def test_other_processes(cold_tree: ColdTree, tmp_path: Path) -> None:
     """`multiprocessing` with spawn, `python -m`, and programs in Python."""
     script = tmp_path / "program.py"

@@ -172,6 +172,36 @@ class TestUnused:
         assert {removed.file.path for removed in selection.removed} == {"q/__init__.py"}
 
 
+class TestCold:
+    """The level `cold` packs what the smoke does not open."""
+
+    def test_a_compiled_file_without_its_source_stays(self, tmp_path: Path) -> None:
+        files = tree_files(tmp_path, {"a/__init__.py": "", "a/b.pyc": "text" * 9999, "a/c.txt": "text" * 9999})
+        selection = select_files(files, "cold")
+        assert {file.path for file in selection.kept} == {"a/__init__.py", "a/b.pyc"}
+
+    def test_a_program_that_another_python_runs_stays(self, tmp_path: Path) -> None:
+        start = "import sys, subprocess\nsubprocess.run([sys.executable, __file__, 'worker.py'])"
+        files = {"a/__init__.py": "", "a/start.py": start, "a/sub/worker.py": "", "a/other.py": ""}
+        selection = select_files(tree_files(tmp_path, {**files, "b/__init__.py": "", "b/worker.py": ""}), "cold")
+        kept = {"a/__init__.py", "a/start.py", "a/sub/worker.py", "b/__init__.py"}
+        assert {file.path for file in selection.kept} == kept
+
+    def test_which_code_may_open_cold_files_by_their_path(self, tmp_path: Path) -> None:
+        """Data: also code that is not in the tree. Sources: code that is known to."""
+        lists = "import os\nos.listdir(os.path.dirname(__file__))"
+        files = {"data/__init__.py": "", "data/a.txt": "text" * 9999, "none/__init__.py": "", "none/a.py": "__file__"}
+        files |= {"hot/__init__.py": lists, "hot/a.py": "", "cold/__init__.py": "", "cold/a.py": lists}
+        cold = select_files(tree_files(tmp_path, files), "cold").cold
+        assert cold is not None
+        assert {name: use.value for name, use in cold.packages.items()} == {
+            "cold": "cold",
+            "data": "any",
+            "hot": "any",
+            "none": "none",
+        }
+
+
 def test_keep_wins_over_drop_and_metadata_over_all(tmp_path: Path) -> None:
     files = {"a/__init__.py": "", "a/b.py": "", "a/c.py": "", "a-1.dist-info/METADATA": ""}
     selection = select_files(tree_files(tmp_path, files), "none", keep={"a/b*"}, drop={"a*"})

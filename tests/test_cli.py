@@ -25,7 +25,7 @@ from minreq.cli import main
 from minreq.cli.engine import Engine
 from minreq.config import STDOUT, Settings, VerifySettings
 from minreq.lockfile.requirements import render
-from minreq.model import Lock
+from minreq.model import BuildForecast, Lock
 from minreq.profiles import loader
 from minreq.providers.needs import FeatureAddition, NeededDistribution
 from minreq.reporting import Reporter, Step
@@ -57,9 +57,9 @@ class FakeEngine(Engine):
             raise self.error
         return LOCK
 
-    def forecast_build(self, lock: Lock, settings: Settings) -> int | None:
+    def forecast_build(self, lock: Lock, settings: Settings) -> BuildForecast | None:
         assert (lock, settings) == (LOCK, self.locked[-1])
-        return 101_234_567
+        return BuildForecast(slim="cold", bytes=101_234_567)
 
     def list_uncovered_features(self, lock: Lock, settings: Settings) -> tuple[FeatureAddition, ...]:
         assert (lock, settings) == (LOCK, self.locked[-1])
@@ -146,7 +146,7 @@ class TestAsAUser:
         lines = done.stdout.splitlines()
         for heading in ("Smoke:", "Contents of the lock:", "Versions:", "Platform:", "Lock:", "Runs:"):
             assert heading in lines
-        assert lines[-8:] == [
+        assert lines[-10:-2] == [
             "  minreq lock --providers openai,bedrock",
             "  minreq lock litellm==1.78.7 --providers openai --features chat,streaming",
             "  minreq lock mlflow-skinny --smoke my_smoke.py",
@@ -175,7 +175,10 @@ class TestAsAUser:
             ),
             (
                 ["export"],
-                "error: missing option '--format'. Choose from: pylock, uv, uv-excludes, wheelhouse; see",
+                (
+                    "error: missing option '--format'. Choose from: pylock, uv, uv-excludes, pdm, pex, dockerfile, "
+                    "cyclonedx, wheelhouse; see"
+                ),
             ),
             (["completion"], "error: missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh; see `minreq"),
             (["lock", "./nothere"], "error: there is no folder ./nothere"),
@@ -336,7 +339,11 @@ class TestErrors:
         [
             (errors.LockStale("requirements-minimal.txt", ["litellm is yanked"]), 1, "stale"),
             (errors.ProofFailed("requirements-minimal.txt", ["openai/chat: no module named 'jiter'"]), 1, "proof"),
-            (errors.OverBudget(300, "with bytecode", 200, ["litellm 150"], None), 1, "budget"),
+            (
+                errors.OverBudget(300, 200, ["a 150"], ("cold", None), is_compiled=True, is_measured=True),
+                1,
+                "budget",
+            ),
             (errors.PlatformUnproven(["lambda-python3.12-x86_64"], "host"), 1, "unproven"),
             (errors.NothingToRun(), 2, "usage"),
             (errors.BaselineFailure("the smoke fails"), 3, "baseline"),

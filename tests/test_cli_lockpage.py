@@ -19,7 +19,7 @@ from minreq.cli.lockbudget import read_budget
 from minreq.config import Settings
 from minreq.lockfile import evidence
 from minreq.lockfile.difference import LockDifference
-from minreq.model import Lock, Selection
+from minreq.model import BuildForecast, Lock, Selection
 from minreq.reporting import Reporter, Step
 
 PAGE = lockpage.render_page(LOCK, read_budget(LOCK))
@@ -45,9 +45,9 @@ def test_it_says_how_the_lock_fits() -> None:
     assert "About 84,034,000 of the 262,144,000 bytes of AWS Lambda left, bytecode included." in PAGE
     measured = tuple(replace(each, compiled=each.sources * 4) for each in LOCK.selection.kept)
     lock = with_selection(LOCK, measured, LOCK.selection.left_out)
-    page = lockpage.render_page(lock, read_budget(lock, build=190_000_123))
+    page = lockpage.render_page(lock, read_budget(lock, build=BuildForecast(slim="cold", bytes=190_000_123)))
     assert "Over the 262,144,000 bytes of AWS Lambda by 40,456,000 bytes, bytecode included." in page
-    assert "minreq build --slim unused makes a tree of about 190,000,000 bytes." in page
+    assert "minreq build --slim cold makes a tree of about 190,000,000 bytes." in page
 
 
 def test_it_is_one_file_that_asks_for_nothing_else() -> None:

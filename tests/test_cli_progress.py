@@ -20,7 +20,7 @@ from minreq.cli.progress import Progress
 from minreq.cli.text import align_columns, format_duration, format_size, pluralize, printable
 from minreq.cli.wording import describe_evidence, describe_place
 from minreq.config import STDOUT, Settings
-from minreq.model import Answer, Failure, QuestionKind
+from minreq.model import Answer, BuildForecast, Failure, QuestionKind
 from minreq.reporting import Step
 from minreq.system import cachefile
 
@@ -199,7 +199,11 @@ def test_the_ending_fits_the_settings() -> None:
 
 def test_what_is_over_the_limit_shows() -> None:
     kept = (replace(KEPT[0], bytes=300_000_000),)
-    texts = list(lockview.format_lines(with_selection(LOCK, kept, ()), SETTINGS, 1.0, build=190_049_999))
+    texts = list(
+        lockview.format_lines(
+            with_selection(LOCK, kept, ()), SETTINGS, 1.0, build=BuildForecast(slim="unused", bytes=190_049_999)
+        )
+    )
     (row,) = (text for text in texts if text.plain.startswith("  this lock"))
     assert row.plain == f"  this lock     300,000,000  114.4%  [{'#' * 30}]"
     assert [span.style for span in row.spans] == ["red"]
@@ -219,7 +223,7 @@ def test_a_lock_near_its_budget_with_bytecode_is_reported() -> None:
     assert row.split()[3:5] == ["244,500,000", "97.8%"]
     assert "Unpacked bytes, compared with the 250,000,000 of the budget" in texts
     assert "About 5,500,000 of the 250,000,000 bytes of the budget left, bytecode included" in texts
-    assert texts[-1] == "  minreq build -o layer.zip --slim unused"
+    assert texts[-1] == "  minreq build -o layer.zip --slim cold"
     measured = with_selection(LOCK, (replace(kept[0], compiled=99_999_999),), ())
     texts = [text.plain for text in lockview.format_lines(measured, settings, 1.0)]
     (row,) = (text for text in texts if text.startswith("  with bytecode"))

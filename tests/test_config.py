@@ -19,6 +19,7 @@ from packaging.version import Version
 from minreq.cli import build as build_command, lock as lock_command
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, options as o
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
+from minreq.config.levels import choose_from
 from minreq.config.pyproject import Configuration, find_configuration, read_build_values, read_values
 from minreq.config.settings import format_command, lock_settings, parse_command, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
@@ -48,7 +49,7 @@ class TestConversion:
         assert o.parse_byte_count("262,144_000") == o.parse_byte_count("250MiB") == 262_144_000
         assert o.parse_byte_count("0.5 kB") == 500
         assert o.parse_seconds("0.5") == 0.5
-        assert o.parse_settle("runs") == "runs"
+        assert choose_from(o.SETTLE_METHODS)("runs") == "runs"
 
     @pytest.mark.parametrize(
         ("convert", "text", "sentence"),
@@ -66,7 +67,7 @@ class TestConversion:
             (o.parse_seconds, "nan", "'nan' is not a number of seconds above zero"),
             (o.parse_seconds, "inf", "'inf' is not a number of seconds above zero"),
             (o.parse_seconds, "soon", "'soon' is not a number of seconds above zero"),
-            (o.parse_settle, "fork", "'fork' is neither auto nor runs"),
+            (choose_from(o.SETTLE_METHODS), "fork", "'fork' is not one of auto, runs"),
         ],
     )
     def test_invalid_values(self, convert: Any, text: str, sentence: str) -> None:
@@ -363,7 +364,7 @@ def test_every_option_is_a_flag_of_its_name() -> None:
         for name in parameter.opts
         if name.startswith("--")
     }
-    assert flags - {"help-index", "html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(
+    assert flags - {"all", "help-index", "html", "name", "json", "misses", "no-color", "quiet", "verbose"} == set(
         o.OPTIONS
     ) - {"root", "by-feature"}
 

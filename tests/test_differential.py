@@ -272,7 +272,7 @@ def test_what_conflicts_again_and_again_is_pinned_first() -> None:
     assert {conflict.name for conflict in result} == {"build-rules"}
 
 
-@pytest.mark.reference
+@pytest.mark.one_python
 @pytest.mark.parametrize("part", range(max(1, CASES // CASES_OF_A_TEST)))
 def test_same_files_as_pip(part: int, compare_case: Callable[[Case], Comparison]) -> None:
     """Each case is a new index; each part has cases of its own, the same in each run."""

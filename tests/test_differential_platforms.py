@@ -123,7 +123,7 @@ def compare_platforms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         yield compare
 
 
-@pytest.mark.reference
+@pytest.mark.one_python
 @pytest.mark.parametrize("part", range(max(1, CASES // 8 // CASES_OF_A_TEST)))
 def test_same_versions_as_pip_on_each_platform(part: int, compare_platforms: Callable[[Case], Platforms]) -> None:
     """Where pip needs two versions of a project, a lock has one that both platforms can install, or none."""

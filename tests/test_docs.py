@@ -20,7 +20,10 @@ from minreq import api
 from minreq.cli import diff, lockview, root
 from minreq.cli.output import SCHEMA, to_json
 from minreq.config import Settings
+from minreq.config.artifacts import BUILD_OPTIONS
+from minreq.config.options import parse_byte_count
 from minreq.lockfile import difference
+from minreq.model import LAMBDA_UPLOAD_LIMIT
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -87,6 +90,19 @@ def test_commands_are_understood(words: list[str], tmp_path: Path, monkeypatch: 
         # Asked for help, it prints that and is done; what is wrong it says by another exception.
         with suppress(click.exceptions.Exit), command.make_context(name, arguments):
             pass
+
+
+def test_the_largest_zip_is_the_one_of_aws() -> None:
+    """AWS calls it 50 MB, and means MiB."""
+    texts = [page.read_text("utf-8") for page in PAGES]
+    named = [each for text in texts for each in re.findall(r"--max-zip ([0-9][^\s`;]*)", text)]
+    build = root.get_command(click.Context(root), "build")
+    assert build is not None
+    [option] = [each for each in build.params if isinstance(each, click.Option) and each.name == "max_zip"]
+    named += re.findall(r"AWS Lambda takes (\w+) in a direct", option.help or "")
+    named.append(BUILD_OPTIONS["max-zip"].example.strip('"'))
+    assert len(named) == 5
+    assert {parse_byte_count(each) for each in named} == {LAMBDA_UPLOAD_LIMIT}
 
 
 def test_commands_are_found() -> None:

@@ -16,6 +16,8 @@ from minreq.errors import EvidenceUnreadable
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import render
 
+pytestmark = pytest.mark.one_python
+
 Place = tuple[str | int, ...]
 DOCUMENT = json.loads(evidence.dump(LOCK))
 #: Each value of the evidence becomes each of these. A string has many meanings: a name, a requirement, a command.

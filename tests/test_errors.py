@@ -59,7 +59,7 @@ def instance(kind: type[MinreqError]) -> MinreqError:
         return kind()
     hints = typing.get_type_hints(kind.__init__)
     names = [name for name in inspect.signature(kind).parameters if name in hints]
-    return kind(*(sample(hints[name]) for name in names))
+    return kind(**{name: sample(hints[name]) for name in names})
 
 
 def test_branches_have_the_designed_statuses() -> None:
@@ -95,23 +95,23 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
     ("error", "sentence"),
     [
         (
-            errors.OverBudget(1500, "with bytecode", 1000, (), None),
+            errors.OverBudget(1500, 1000, (), ("cold", None), is_compiled=True, is_measured=True),
             (
                 "the lock installs 1,500 bytes with bytecode, over the budget of 1,000 by 500 bytes; nothing was "
                 "written; "
-                "`minreq build --slim unused` makes a smaller tree: give the budget to the build, and lock without it"
+                "`minreq build --slim cold` makes a smaller tree: give the budget to the build, and lock without it"
             ),
         ),
         (
-            errors.OverBudget(900_000, "with bytecode", 850_000, ["a 900", "b 600"], 812_345),
+            errors.OverBudget(900_000, 850_000, ["a 9", "b 6"], ("cold", 812_345), is_compiled=True, is_measured=False),
             (
-                "the lock installs 900,000 bytes with bytecode, over the budget of 850,000 by 50,000 bytes; "
-                "the largest: a 900, b 600; nothing was written; `minreq build --slim unused` makes a tree of about "
-                "800,000 bytes: give the budget to the build, and lock without it"
+                "the lock installs 900,000 bytes with bytecode (an estimate), over the budget of 850,000 by 50,000 "
+                "bytes; the largest: a 9, b 6; nothing was written; `minreq build --slim cold` makes a tree of "
+                "about 800,000 bytes: give the budget to the build, and lock without it"
             ),
         ),
         (
-            errors.OverBudget(900_000, "without bytecode", 300_000, (), 500_000),
+            errors.OverBudget(900_000, 300_000, (), ("unused", 500_000), is_compiled=False, is_measured=True),
             (
                 "the lock installs 900,000 bytes without bytecode, over the budget of 300,000 by 600,000 bytes; "
                 "nothing was written; `minreq build --slim unused --bytecode none` makes a tree of about 500,000 "

@@ -19,6 +19,8 @@ from simpleserver import ServerFeatures, serve
 from minreq.doctor import diagnose
 from minreq.smoke.isolation import SANDBOX_VARIABLE
 
+pytestmark = pytest.mark.one_python
+
 #: How often a lock is killed; the moments are the same each time, what happens then is not.
 KILLS = 6
 

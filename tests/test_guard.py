@@ -188,6 +188,27 @@ def version(name):
 """
 
 
+def test_what_a_backport_imports_for_itself(program: Program) -> None:
+    """Its own statement is the place, whoever called it; an import on behalf of its caller is the caller's."""
+    asker = Asker(
+        need=QuestionKind.IMPORT,
+        name="tokenizers",
+        frame=Frame(file="importlib_metadata/__init__.py", line=4, function="children"),
+    )
+    left_out = [replace(each, askers=(asker,)) for each in LOCK.selection.left_out]
+    lock = replace(LOCK, selection=replace(LOCK.selection, left_out=tuple(left_out)))
+    program.write(FILENAME, render_guard(lock, filename="requirements-minimal.txt"))
+    program.write(
+        "importlib_metadata/__init__.py",
+        "import contextlib, importlib\ndef children():\n    with contextlib.suppress(Exception):\n"
+        "        import tokenizers\ndef load():\n    importlib.import_module('tokenizers')\n",
+    )
+    caller = "import importlib_metadata\n\nimportlib_metadata.children()\nimportlib_metadata.children()\n"
+    assert program.run(caller) == ("", [])
+    _, misses = program.run("import importlib_metadata\n\nimportlib_metadata.load()\n")
+    assert [(Path(str(miss["file"])).name, miss["line"]) for miss in misses] == [("main.py", 4)]
+
+
 def test_a_declined_look_up_is_not_reported(program: Program) -> None:
     """Nor is a look-up of an unknown distribution, or of all distributions."""
     asker = Asker(

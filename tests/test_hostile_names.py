@@ -14,6 +14,8 @@ from simpleserver import ServerFeatures, serve
 
 from minreq.index import filenames, simple
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "A root with a dependency."
 requirements = ["app"]

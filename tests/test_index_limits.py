@@ -26,6 +26,8 @@ from minreq.index.settings import IndexSettings
 from minreq.index.simple import file_from_url
 from minreq.model import Wheel
 
+pytestmark = pytest.mark.one_python
+
 A = canonicalize_name("a")
 JSON = "application/vnd.pypi.simple.v1+json"
 #: Of the client, in seconds; a whole answer may take 20 times as long.

@@ -14,6 +14,8 @@ import pytest
 from commanding import Project, project
 from lockkiller import find_processes
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "A smoke that shows when it runs and then waits for ever."
 requirements = ["app"]

@@ -22,7 +22,7 @@ from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings
 from minreq.lock.lock import lock
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import parse
-from minreq.model import Difference, Lock
+from minreq.model import BuildForecast, Difference, Lock
 from minreq.reporting import Step
 from minreq.verify.verify import verify
 
@@ -227,10 +227,12 @@ def test_over_budget(make_wheelhouse: MakeWheelhouse, make_settings: MakeSetting
     lock(replace(settings, budget=made.bytes, bytecode="none"), RecordingReporter())
     before = written(settings)
     recorder = RecordingReporter()
+    forecast = BuildForecast(slim="cold", bytes=123)
     with pytest.raises(errors.OverBudget) as caught:
-        lock(replace(settings, budget=made.installed_bytes - 1), recorder, lambda _lock, _settings: 123)
+        lock(replace(settings, budget=made.installed_bytes - 1), recorder, lambda _lock, _settings: forecast)
     assert (caught.value.size, caught.value.budget) == (made.installed_bytes, made.installed_bytes - 1)
-    assert (caught.value.kind, caught.value.build) == ("with bytecode", 123)
+    assert (caught.value.slim, caught.value.build) == ("cold", 123)
+    assert (caught.value.is_compiled, caught.value.is_measured) == (True, True)
     assert caught.value.largest[0].startswith("app ")
     assert len(caught.value.largest) == 3
     assert written(settings) == before

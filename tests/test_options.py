@@ -50,6 +50,7 @@ BASE: Mapping[str, list[str]] = {
     "doctor": [],
     "build": ["--output", "out"],
     "analyze": ["."],
+    "matrix": ["--root", "a", "--smoke", "smoke.py"],
     "versions": ["a", "--trace", "--smoke", "smoke.py"],
     "diff": ["old.txt"],
     "export": ["--format", "pylock"],
@@ -84,6 +85,11 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--keep": ("a/*", ("a/*",)),
     "--keep-service": ("s3", ("s3",)),
     "--last": ("3", 3),
+    "--one-per": ("minor", "minor"),
+    "--scheduler": ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
+    "--tls-ca-file": ("ca.pem", "ca.pem"),
+    "--tls-cert": ("me.pem", "me.pem"),
+    "--tls-key": ("me.key", "me.key"),
     "--lock": ("other.txt", Path("other.txt")),
     "--max-zip": ("5", 5),
     "--no-binary": ("b,c", ("b", "c")),
@@ -113,6 +119,14 @@ VALUES: Mapping[str, tuple[str, Any]] = {
 #: The same for one command alone.
 VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("lock", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
+    ("matrix", "--root"): (["--root", "b"], (Requirement("a"), Requirement("b"))),
+    ("matrix", "--providers"): (["--providers", "openai,bedrock"], (("openai", "bedrock"),)),
+    ("matrix", "--python"): (["--python", "py"], ("py",)),
+    ("matrix", "--platform"): (["--platform", "p"], ("p",)),
+    ("matrix", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
+    ("matrix", "--output"): (["--output", "b"], Path("b")),
+    ("matrix", "--build"): (["--build", "unused"], {"build", "unused"}),
+    ("matrix", "--features"): (["--features", "chat", "--providers", "openai"], {("chat",), (("openai",),)}),
     ("lock", "--project"): (["--project", "."], Path()),
     ("versions", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
     ("verify", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
@@ -141,12 +155,14 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
 TESTED = {
     ("lock", "--misses"): "test_trust.py",
     ("lock", "--html"): "test_cli_lockpage.py",
+    ("lock", "--all"): "test_lock_everylock.py",
     ("verify", "--export-smoke"): "test_verify.py",
     ("verify", "--against-full"): "test_verify_against.py",
     ("verify", "--smoke-with"): "test_verify_against.py",
     ("explain", "--tree"): "test_trust.py",
     ("exposure", "--fail-on"): "test_trust.py",
     ("versions", "--trace"): "test_versions.py",
+    ("matrix", "--measure"): "test_matrix.py",
 }
 #: Options that change what is printed, each with a test below.
 PRINTED = {("diff", "--format"), ("exposure", "--all"), ("doctor", "--require-sandbox")}
@@ -296,7 +312,7 @@ def test_a_switch_of_the_configuration_and_its_opposite(command: str, option: cl
 
 
 #: Commands that run code of packages, or build it.
-RUNNING = {"lock", "verify", "providers", "build", "versions", "export", "sync"}
+RUNNING = {"lock", "matrix", "verify", "providers", "build", "versions", "export", "sync"}
 
 
 def test_commands_that_run_code_have_the_option() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from commanding import Project, project
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "A root with a dependency."
 requirements = ["app"]

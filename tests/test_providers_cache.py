@@ -50,7 +50,7 @@ def test_inputs_are_part_of_the_key(cache: MeasurementCache) -> None:
 def test_minreq_is_part_of_the_key(cache: MeasurementCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another minreq, perhaps with another emulator, measures again."""
     cache.write(RECORD)
-    monkeypatch.setattr(cache_module, "_own_digest", lambda: "another")
+    monkeypatch.setattr(cache_module, "own_digest", lambda: "another")
     assert cache.read_provider("far") is None
 
 

@@ -47,6 +47,11 @@ def test_run_requirements_are_the_dependencies() -> None:
     assert sorted(requirements("run.in")) == DEPENDENCIES
 
 
+def test_requirements_of_extras_are_those_of_their_environments() -> None:
+    """What the environment `dask` installs beside the tests is what `pip install .[dask]` does."""
+    assert sorted(requirements("dask.in")) == PROJECT["project"]["optional-dependencies"]["dask"]
+
+
 def test_lowest_requirements_are_the_floors_of_the_dependencies() -> None:
     """The environment `min` tests exactly what `dependencies` promise."""
     assert sorted(requirements("min.in")) == [each.replace(">=", "==") for each in DEPENDENCIES]

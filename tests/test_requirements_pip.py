@@ -25,9 +25,12 @@ from minreq.config import IndexOptions, Settings
 from minreq.config.options import parse_path_or_url
 from minreq.errors import MinreqError
 from minreq.index.client import IndexClient
+from minreq.lock import LockSession
 from minreq.lock.resolve import resolve_pins
 from minreq.model import Resolution
 from minreq.task.task import prepare_task, read_index_settings
+
+pytestmark = pytest.mark.one_python
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,7 @@ def resolve_files(arguments: list[str], index_url: str, cache: Path) -> Resoluti
     task = prepare_task(settings)
     index_settings = read_index_settings(task.settings.index, task.files)
     with IndexClient(index_settings, cache / "index") as index:
-        return resolve_pins(task, index, index_settings)
+        return resolve_pins(task, index, index_settings, LockSession())
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -26,7 +26,7 @@ def params() -> Iterator[ParameterSet]:
         yield pytest.param(path, id=path.stem, marks=[pytest.mark.xfail(reason=defect)] if defect else [])
 
 
-@pytest.mark.parametrize("settle", ["auto", pytest.param("runs", marks=pytest.mark.reference)])
+@pytest.mark.parametrize("settle", ["auto", pytest.param("runs", marks=pytest.mark.one_python)])
 @pytest.mark.parametrize("path", list(params()))
 def test_scenario(
     path: Path, settle: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest

@@ -124,7 +124,7 @@ slow."1.0" = {}
 """
 
 
-@pytest.mark.parametrize("settle", ["auto", pytest.param("runs", marks=pytest.mark.reference)])
+@pytest.mark.parametrize("settle", ["auto", pytest.param("runs", marks=pytest.mark.one_python)])
 @pytest.mark.usefixtures("slow_downloads")
 def test_the_work_of_minreq_is_not_the_time_of_the_smoke(tmp_path: Path, settle: str) -> None:
     assert run_scenario(write(parse(SLOW), tmp_path / "house"), settle).kept == ("app", "slow")  # type: ignore[arg-type]

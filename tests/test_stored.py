@@ -24,6 +24,8 @@ from minreq.doctor import diagnose
 from minreq.system import regularfile
 from minreq.wheels import storedtree
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "A start-up file, data, headers, a script, and what looks like an extension module."
 requirements = ["app"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from minreq.analyze.containers import Container
-from minreq.analyze.kinds import Kind, kind_of
+from minreq.analyze.kinds import COLD_FOLDER, Kind, kind_of
 from minreq.system import zipfiles
 
-_ARCHIVE = re.compile(r"(?:^|.*/)_minreq_cold/(?P<name>[^/]+)\.zip$")
+_ARCHIVE = re.compile(rf"(?:^|.*/){COLD_FOLDER}/(?P<name>[^/]+)\.zip$")
 #: The member that lists the others.
 _INDEX = "minreq-cold.json"
 
@@ -43,7 +43,8 @@ def read_cold_archives(container: Container) -> Iterator[ColdArchive]:
         match = _ARCHIVE.match(path)
         if match is None:
             continue
-        members = _read_members(container.read(path))
+        with container.open(path) as stream:
+            members = _read_members(stream, size)
         kinds: Counter[Kind] = Counter()
         for name, unpacked in members.items():
             kinds[kind_of(name)] += unpacked
@@ -51,10 +52,10 @@ def read_cold_archives(container: Container) -> Iterator[ColdArchive]:
         yield ColdArchive(path=path, name=match["name"], bytes=size, files=len(members), kinds=dict(ordered))
 
 
-def _read_members(content: bytes) -> Mapping[str, int]:
+def _read_members(stream: BinaryIO, size: int) -> Mapping[str, int]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            zipfiles.check_entries(archive.infolist(), len(content))
+        with zipfile.ZipFile(stream) as archive:
+            zipfiles.check_entries(archive.infolist(), size)
             return {info.filename: info.file_size for info in archive.infolist() if info.filename != _INDEX}
     except (*zipfiles.READ_ERRORS, zipfiles.ArchiveRefused):
         return {}

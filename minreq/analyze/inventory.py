@@ -15,8 +15,8 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from minreq.analyze.containers import Container
-from minreq.analyze.kinds import Kind, is_shared_object, kind_of
-from minreq.analyze.symbols import symbol_bytes
+from minreq.analyze.kinds import COLD_FOLDER, Kind, is_shared_object, kind_of
+from minreq.analyze.sharedobjects import symbol_bytes
 from minreq.model.parsing import parse_requirement
 
 #: The owners of files that no distribution owns.
@@ -30,7 +30,10 @@ BUILD = "(minreq build)"
 _METADATA = re.compile(r"(?:^|.*/)(?P<folder>[^/]+\.(?:dist-info/METADATA|egg-info/PKG-INFO))$")
 #: The folder with ``python3.12/os.py`` is a standard library.
 _STANDARD_LIBRARY = re.compile(r"(?P<folder>(?:.*/)?python3\.\d+)/os\.py$")
-_BUILD = re.compile(r"(?:.*/)?(?:_minreq_build\.py|minreq-build\.json|_minreq_cold/[^/]+\.(?:py|json))$")
+_BUILD = re.compile(
+    r"(?:.*/)?(?:(?:__pycache__/)?_minreq_build\.(?:[^/]+\.)?pyc?|minreq-build\.json"
+    rf"|{COLD_FOLDER}/(?:index\.json|(?:__pycache__/)?[^/]+\.pyc?))$"
+)
 _INTERPRETER = re.compile(r"(?:.*/)?(?:bin/(?:python|pip|idle|pydoc)[\d.]*|libpython3[\d.]*(?:\.so|\.a)[\d.]*)$")
 _COMPILED = re.compile(r"__pycache__/(?P<stem>[^/]+?)\.[a-z]+-\d+(?:\.opt-\d)?\.pyc$")
 

@@ -52,6 +52,8 @@ SOURCES = frozenset(
 )
 
 _METADATA = (".dist-info", ".egg-info")
+#: The folder with the cold files of a build, and the package that serves them.
+COLD_FOLDER = "_minreq_cold"
 
 
 _BY_SUFFIX = {
@@ -70,7 +72,7 @@ def kind_of(path: str) -> Kind:
     *folders, name = path.split("/")
     if any(folder.endswith(_METADATA) for folder in folders):
         return Kind.METADATA
-    if folders[-1:] == ["_minreq_cold"] and name.endswith(".zip"):
+    if folders[-1:] == [COLD_FOLDER] and name.endswith(".zip"):
         return Kind.COLD
     kind = Kind.SHARED_OBJECT if is_shared_object(name) else _BY_SUFFIX.get(PurePosixPath(name).suffix, Kind.DATA)
     inside = {folder.lower() for folder in folders}

@@ -13,6 +13,8 @@ from minreq.config.levels import LEVELS
 #: What to try when the complete tree fails without its sources.
 WITHOUT_SOURCES = "choose --bytecode add or none: without sources the smoke fails whatever is left out"
 
+_COLD = LEVELS.index("cold")
+
 #: How many distributions, or files, one sentence names.
 _MAX_NAMED = 3
 
@@ -24,7 +26,9 @@ def suggest_after_failure(settings: BuildSettings) -> str:
     depth = LEVELS.index(settings.slim)
     if not depth:
         return "run `minreq verify` to see whether the lock still holds"
-    return f"keep what is missing with --keep PATTERN, or build with --slim {LEVELS[depth - 1]}"
+    # The levels above this one leave out what may be missing.
+    safer = LEVELS[min(depth, _COLD + 1) - 1]
+    return f"keep what is missing with --keep PATTERN, or build with --slim {safer}"
 
 
 def describe_missed_files(missed: Iterable[RemovedFile]) -> Iterator[str]:
@@ -44,12 +48,13 @@ def suggest_smaller_build(settings: BuildSettings, sizes: Mapping[NormalizedName
 
     *sizes* has the bytes of each distribution. *compiled* is the bytes of the compiled files that the build added.
     """
-    stronger = LEVELS[LEVELS.index(settings.slim) + 1 :]
-    if stronger:
-        yield f"--slim {stronger[0]}"
+    if settings.slim in {"none", "safe", "unused"}:
+        yield "--slim cold, which loses nothing" + (", and is often the smaller" if settings.slim == "unused" else "")
     if compiled and settings.bytecode == "add":
         yield f"--bytecode none, {compiled:,} bytes smaller, and slower to start wherever nothing can be written"
         yield "--bytecode only, without the sources"
+    if settings.slim in {"cold", "unused"}:
+        yield "--slim traced, which leaves out what the smoke does not open"
     largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NAMED]
     yield f"--drop PATTERN; the largest are {', '.join(f'{name} {count:,}' for name, count in largest)}"
     yield "fewer --providers or --features in the lock, or a container image instead of a zip"

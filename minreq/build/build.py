@@ -114,8 +114,8 @@ def _build(
         if lazy is not None:
             target_tree = tree.edit(task, target_tree, lazy, scratch / "foreign-lazy", compiler=compiler)
     layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
+    host_tree.check_unchanged()
     check_budget(task, target_tree, layer_plan)
-
     reporter.began(Step.WRITE, str(settings.output))
     if lazy is not None and settings.lazy_diff is not None:
         writing.write_files({settings.lazy_diff: "".join(write_diff(whole_tree.folder, lazy.sources))})

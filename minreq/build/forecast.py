@@ -1,44 +1,66 @@
-"""Tell about how many bytes a build of a lock would have, from the files in the store; nothing is run or written."""
+"""Tell about how many bytes a build of a lock would have, from the files in the store; nothing is run."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import is_shared_object
-from minreq.analyze.symbols import symbol_bytes
+from minreq.analyze.sharedobjects import symbol_bytes
+from minreq.build.slim.files import TreeFile
 from minreq.build.slim.install import files_to_install
-from minreq.build.slim.modulegraph import entry_point_modules
+from minreq.build.slim.modulegraph import read_entry_points
 from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.strip import find_strip_program
 from minreq.config import Settings
 from minreq.config.levels import Level
 from minreq.lockfile import evidence
-from minreq.model import Lock
+from minreq.model import LAMBDA_LIMIT, BuildForecast, Lock
 from minreq.system.cachetable import CacheTable
-from minreq.wheels import compiledsizes
+from minreq.wheels import bytecode, compiledsizes
 from minreq.wheels.installorder import sort_as_installed
 
-#: The level that the summary of a lock advises.
-LEVEL: Level = "unused"
+#: The levels that the summary of a lock advises, the one that loses nothing first.
+_LEVELS: tuple[Level, ...] = ("cold", "unused")
 #: In a row of RECORD, what is beside the path: ``,sha256=``, the digest, and the size.
 _REST_OF_ROW = 58
+#: A data file that counts.
+_LARGE = 256 << 10
+#: About the bytes that an archive has for a file beside its contents: two headers, and a part of the index.
+_REST_OF_MEMBER = 200
 
 
-def forecast_build(lock: Lock, settings: Settings) -> int | None:
-    """Return about the bytes of ``minreq build --slim unused``, with compiled files unless *settings* count none.
+def forecast_build(lock: Lock, settings: Settings) -> BuildForecast | None:
+    """Return the level that fits the budget, or the limit of AWS Lambda, and about the bytes of such a build of *lock*.
 
-    ``None`` where the store does not have the wheels that were proven, or the lock is for another platform.
+    If none fits, return the smallest one. Compiled files are included unless *settings* count none. ``None`` where the
+    store does not have the wheels that were proven, or the lock is for another platform.
     """
     if any(platform.name != lock.proven_on.name for platform in lock.platforms):
         return None
+    limit = LAMBDA_LIMIT if settings.budget is None else settings.budget
+    found = []
+    for level in _LEVELS:
+        size = _read_forecast(lock, settings, level)
+        if size is None:
+            return None
+        found.append(BuildForecast(slim=level, bytes=size))
+        if size <= limit:
+            return found[-1]
+    return min(found, key=lambda each: each.bytes)
+
+
+def _read_forecast(lock: Lock, settings: Settings, level: Level) -> int | None:
+    """Return the forecast for *level*, from the cache if it is there."""
     digest = hashlib.sha256(evidence.dump(lock).encode()).hexdigest()
     table = CacheTable(settings.cache_dir / "forecasts.json")
-    subject = f"{installed_version('minreq')} {LEVEL} {settings.bytecode} {digest}"
+    subject = f"{installed_version('minreq')} {level} {settings.bytecode} {digest}"
     known = table.read(subject)
     if isinstance(known, int):
         return known
@@ -46,7 +68,7 @@ def forecast_build(lock: Lock, settings: Settings) -> int | None:
     order = sort_as_installed(digests, lock.resolution.requires)
     trees = {name: _tree(digests[name], settings) for name in order}
     try:
-        size = _forecast(lock, trees, has_bytecode=settings.bytecode != "none")
+        size = _forecast(lock, trees, level, has_bytecode=settings.compiles)
     except OSError:
         return None
     table.write(subject, size)
@@ -57,18 +79,43 @@ def _tree(sha256: str | None, settings: Settings) -> Path:
     return settings.cache_dir / "wheels" / "unpacked" / str(sha256)
 
 
-def _forecast(lock: Lock, trees: Mapping[NormalizedName, Path], *, has_bytecode: bool) -> int:
+def _forecast(lock: Lock, trees: Mapping[NormalizedName, Path], level: Level, *, has_bytecode: bool) -> int:
     """Raises ``OSError`` where the store does not have a tree, or a file in it."""
     for tree in trees.values():
         tree.joinpath("lib").stat()
     files = files_to_install({name: tree / "lib" for name, tree in trees.items()})
     loaded = {path for each in lock.selection.kept for path in each.loaded}
-    texts = (file.source.read_text("utf-8", "replace") for file in files if file.path.endswith("/entry_points.txt"))
-    selection = select_files(files, LEVEL, opened=loaded, entry_points={*entry_point_modules(texts)})
+    opened = loaded | _probably_opened(files, loaded) if level == "cold" else loaded
+    selection = select_files(files, level, opened=opened, entry_points=read_entry_points(files))
     size = sum(file.size for file in selection.kept) - sum(_row(each.file.path) for each in selection.removed)
+    for each in selection.cold.cold if selection.cold is not None else ():
+        size += each.packed + _REST_OF_MEMBER - _row(each.file.path)
     if find_strip_program() is not None:
         size -= sum(_symbol_bytes(file.source) for file in selection.kept if is_shared_object(file.path))
     return size + (sum(_compiled(lock, trees, selection)) if has_bytecode else 0)
+
+
+def _probably_opened(files: Collection[TreeFile], loaded: Collection[str]) -> frozenset[str]:
+    """Return the extension modules and the large data files that a source of *loaded* names, of the same distribution.
+
+    The evidence has the loaded sources alone.
+    """
+    sources: dict[NormalizedName, list[bytes]] = defaultdict(list)
+    for file in files:
+        if file.path in loaded:
+            sources[file.owner].append(file.source.read_bytes())
+    found = set()
+    for file in files:
+        name = file.path.rpartition("/")[2]
+        if file.module is None and file.size >= _LARGE:
+            word = re.compile(re.escape(name.encode()))
+        elif file.module is not None and is_shared_object(name):
+            word = re.compile(rb"\b" + file.module.rpartition(".")[2].encode() + rb"\b")
+        else:
+            continue
+        if any(word.search(source) for source in sources[file.owner]):
+            found.add(file.path)
+    return frozenset(found)
 
 
 def _symbol_bytes(file: Path) -> int:
@@ -78,8 +125,7 @@ def _symbol_bytes(file: Path) -> int:
 
 def _compiled(lock: Lock, trees: Mapping[NormalizedName, Path], selection: FileSelection) -> Iterator[int]:
     """Yield the bytes that the compiled file of each kept module adds."""
-    version = lock.proven_on.python_version
-    tag = f"cpython-{version.major}{version.minor}"
+    tag = bytecode.cache_tag(lock.proven_on.python_version.release)
     sizes = {name: compiledsizes.read_sizes(tree, tag) or {} for name, tree in trees.items()}
     for file in selection.kept:
         if file.module is not None and file.path.endswith(".py"):

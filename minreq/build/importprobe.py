@@ -179,7 +179,7 @@ def _digest(content: bytes) -> str:
 
 
 def _run_forked(function: Callable[[], object], seconds: float) -> int:
-    """Run *function* in a process; return its status, -1 if it does not end within *seconds* (0: any time)."""
+    """Run *function* in a process, which a signal ends after *seconds* (0: never); return its status."""
     process = _fork(lambda: (signal.alarm(int(seconds)), function()))
     return os.waitpid(process, 0)[1]
 

@@ -45,11 +45,7 @@ def check(settings: BuildSettings) -> None:
 
 
 def write(settings: BuildSettings, tree: BuiltTree, layers: LayerPlan | None) -> tuple[Layer, ...]:
-    """Write *tree* to the output, if no run changed it, and return its layers.
-
-    Raises ``TreeChanged``, ``OutputUnwritable``, ``ArchiveTooLarge``.
-    """
-    tree.check_unchanged()
+    """Write *tree* to the output, and return its layers; raises ``OutputUnwritable``, ``ArchiveTooLarge``."""
     is_packed = settings.is_zip or layers is not None
     prefix = settings.prefix if settings.prefix is not None else (_LAYER_PREFIX if is_packed else "")
     with _replacement(settings.output) as new:

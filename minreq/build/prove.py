@@ -1,4 +1,4 @@
-"""Prove a build: run the smoke on the tree, and on the layers that each function attaches."""
+"""Prove a build: run the smoke on the tree and on the layers of each function; compare the imports of a cold tree."""
 
 from __future__ import annotations
 
@@ -74,17 +74,16 @@ class Prover:
         if cold is None or settings.prove_modules == "none":
             return None
         if not self.runner.setup.isolation.kernel:
-            self.reporter.note("the modules are not compared with those of the whole lock: no isolation by the kernel")
+            self.reporter.note(
+                "the modules are not compared with the whole lock: the kernel does not isolate (`minreq doctor`)"
+            )
             return None
         removed = {each.file.path for each in tree.selection.removed}
         compared = files if settings.prove_modules == "all" else [each.file for each in cold.cold]
         modules = modules_of(file for file in compared if file.path not in removed)
         self.reporter.began(Step.PROVE, f"{len(modules):,} modules, on the whole lock and on the tree")
         whole = scratch / "whole"
-        for file in files:
-            if file.path not in removed:
-                whole.joinpath(file.path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(file.source, whole / file.path)
+        _link_files({file.path: file.source for file in files if file.path not in removed}, whole)
         prover = self.make_module_prover(whole, tree.folder)
         if found := [each.sentence for each in prover.find_differences(modules)]:
             raise self.failure(found)
@@ -138,9 +137,7 @@ class Prover:
                 continue
             self.reporter.began(Step.PROVE, f"{group.name} with {', '.join(attached)}")
             folder = scratch / f"function-{group.name}"
-            for path in tree.files_of_layers(layer_plan, attached):
-                folder.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(tree.folder / path, folder / path)
+            _link_files({path: tree.folder / path for path in tree.files_of_layers(layer_plan, attached)}, folder)
             self._prove(tree, folder, replace(task.plan, groups=(group,)), None)
             shutil.rmtree(folder)
         return layer_plan
@@ -167,6 +164,13 @@ class Prover:
     def provided_paths(self) -> list[Path]:
         """Return the folders of what the runtime provides."""
         return self.runner.folders(self.task.lock.resolution.provided)
+
+
+def _link_files(files: Mapping[str, Path], folder: Path) -> None:
+    """Make hard links to *files* in *folder*, by their paths there."""
+    for path, source in files.items():
+        folder.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, folder / path)
 
 
 def check_budget(task: BuildTask, tree: BuiltTree, layer_plan: LayerPlan | None) -> None:

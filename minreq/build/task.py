@@ -29,6 +29,7 @@ from minreq.scan import find_services
 from minreq.smoke.isolation import Isolation
 from minreq.system import regularfile
 from minreq.task import fromlock, smokefiles, task
+from minreq.wheels import bytecode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +93,9 @@ class BuildTask:
 
     def make_compiler(self, isolation: Isolation) -> TreeCompiler:
         """Return the interpreter that compiles for the target."""
-        version = self.host.python_version
         return TreeCompiler(
             python=self.interpreter.base_executable,
-            tag=f"cpython-{version.major}{version.minor}",
+            tag=bytecode.cache_tag(self.host.python_version.release),
             isolation=isolation,
         )
 

@@ -13,7 +13,6 @@ from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import kind_of
 from minreq.build.lazy.result import LazyResult
-from minreq.build.lazy.rewrite import RUNTIME
 from minreq.build.lazy.trialtree import RUNTIME_FILE, link_tree, read_runtime, replace_file
 from minreq.build.result import MapEntry
 from minreq.build.slim import description
@@ -21,7 +20,7 @@ from minreq.build.slim.bytecode import TreeCompiler
 from minreq.build.slim.files import RemovedFile, TreeFile
 from minreq.build.slim.install import files_to_install
 from minreq.build.slim.layers import BASE, LayerPlan
-from minreq.build.slim.modulegraph import entry_point_modules
+from minreq.build.slim.modulegraph import read_entry_points
 from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.sizesteps import SizeStep, size_steps
 from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records, write_tree
@@ -33,8 +32,6 @@ from minreq.system import regularfile
 from minreq.wheels.installorder import sort_as_installed
 from minreq.wheels.store import Store
 
-_ENTRY_POINTS = ".dist-info/entry_points.txt"
-
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltTree:
@@ -45,14 +42,17 @@ class BuiltTree:
     written: WrittenFiles
     #: What each step saved; the first step is the lock itself.
     savings: tuple[SizeStep, ...]
-    #: What each file was when the tree was written: its hash, and whether it is executable.
-    contents: Mapping[str, tuple[str, bool]]
+    #: What each file was when the tree was written: its hash, and whether it is executable. ``None`` where the kernel
+    #: keeps runs from changing it.
+    contents: Mapping[str, tuple[str, bool]] | None
 
     def check_unchanged(self) -> None:
         """Check that no run changed the tree, where nothing but hooks of Python keeps it from that.
 
         Raises ``TreeChanged``.
         """
+        if self.contents is None:
+            return
         now = _read_contents(self.folder)
         if now != self.contents:
             changed = {path for path, _ in now.items() ^ self.contents.items()}
@@ -150,12 +150,11 @@ def select_all(files: Collection[TreeFile]) -> FileSelection:
 def select(task: BuildTask, files: Collection[TreeFile], opened: Collection[str]) -> FileSelection:
     """Select from *files* as the settings say; *opened* are the paths that the smoke opens."""
     settings = task.settings
-    texts = (file.source.read_text("utf-8", "replace") for file in files if file.path.endswith(_ENTRY_POINTS))
     return select_files(
         files,
         settings.slim,
         opened=opened,
-        entry_points={*entry_point_modules(texts)},
+        entry_points=read_entry_points(files),
         keep=settings.keep,
         drop=settings.drop,
         services=task.services,
@@ -184,16 +183,14 @@ def write(
         description.describe(task.facts, selection.removed, written, steps, cold=selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
-    contents = _read_contents(folder)
+    contents = None if compiler.isolation.kernel else _read_contents(folder)
     return BuiltTree(folder=folder, selection=selection, written=written, savings=steps, contents=contents)
 
 
 def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, compiler: TreeCompiler) -> BuiltTree:
     """Write *tree* with deferred imports into the new folder *folder*; files that do not change are shared."""
     settings = task.settings
-    # Lazy imports of the interpreter need no code.
-    calls = any(RUNTIME.encode() in content for content in lazy.sources.values())
-    runtime = {RUNTIME_FILE: read_runtime()} if calls else {}
+    runtime = {RUNTIME_FILE: read_runtime()} if lazy.needs_runtime else {}
     # The sources of another platform may differ, and have no edits then.
     sources = {
         path: content

@@ -98,7 +98,7 @@ def _output_options(function: Function) -> Function:
         option("layers", "Write one zip for all functions and one for each provider."),
         option(
             "max-zip",
-            "Exit 1 if an archive is larger. AWS Lambda takes 50MB in a direct upload, and more only through S3.",
+            "Exit 1 if an archive is larger. AWS Lambda takes 50MiB in a direct upload, and more only through S3.",
             metavar="BYTES",
         ),
         option("platform", "Build for this platform of the lock.", metavar="NAME"),

@@ -10,11 +10,9 @@ from click.shell_completion import CompletionItem
 from packaging.utils import canonicalize_name
 
 from minreq.config.levels import BYTECODE, LEVELS
-from minreq.config.options import INDEX_STRATEGIES, SETTLE_METHODS, parse_requirement
+from minreq.config.matrix import RELEASE_CHOICES
+from minreq.config.options import DEFAULT_ROOT, INDEX_STRATEGIES, SETTLE_METHODS, parse_requirement
 from minreq.errors import MinreqError
-
-#: The root of a command that names none.
-_DEFAULT_ROOT = "litellm"
 
 
 def find_completion(
@@ -51,7 +49,7 @@ def _list_names(context: click.Context) -> tuple[Sequence[str], Sequence[str]]:
     folders = [Path(folder) for folder in context.params.get("profiles") or ()]
     # The option that is completed has no value yet, so click leaves the arguments as they are.
     try:
-        root = parse_requirement(context.args[0]).name if context.args else _DEFAULT_ROOT
+        root = parse_requirement(context.args[0]).name if context.args else DEFAULT_ROOT
         profile = loader.find_profile(canonicalize_name(root), folders)
     except (ValueError, MinreqError):
         # The command reports it; a shell that completes shows no errors.
@@ -69,6 +67,8 @@ def _list_platforms(_context: click.Context) -> Iterable[str]:
 
 _VALUES: Mapping[str, Callable[[click.Context], Iterable[str]]] = {
     "slim": lambda _: LEVELS,
+    "build": lambda _: LEVELS,
+    "one-per": lambda _: RELEASE_CHOICES,
     "bytecode": lambda _: BYTECODE,
     "settle": lambda _: SETTLE_METHODS,
     "index-strategy": lambda _: INDEX_STRATEGIES,

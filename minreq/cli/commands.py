@@ -40,6 +40,7 @@ _GROUPS: Mapping[str, Mapping[str, str]] = {
     "Lock": {
         "lock": "Make the smallest lock with which the smoke passes.",
         "verify": "Run the smoke of a lock again and compare.",
+        "matrix": "Make a table of locks: releases by providers.",
     },
     "Inspect": {
         "explain": "Explain why a distribution is in a lock or left out.",

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from minreq.cli.text import pluralize
 from minreq.model import Frame
+from minreq.model.parsing import shorten
 
 if TYPE_CHECKING:
     from minreq.verify.comparison import DifferingTest, FullComparison
     from minreq.verify.missing import Miss
     from minreq.verify.outcomes import Outcome, RunOutcomes
 
-#: How many tests with one cause, and tests that pass nowhere, the text names.
-_FIRST = 10
-#: Characters of the reason why a test does not pass.
-_MAX_TEXT = 200
+#: How many tests with one cause, and how many that pass nowhere, the text names.
+_FIRST, _FIRST_NOWHERE = 10, 3
 _WORDS = {
     "failed": "fails",
     "error": "fails in a fixture",
@@ -54,7 +53,7 @@ def summarize(comparison: FullComparison) -> str:
         return f"{comparison.command} ends the same and prints the same with {declared} and on {installed}"
     both = [test for test, outcome in comparison.full.tests.items() if outcome.passes]
     both = [test for test in both if comparison.locked.find(test).passes]
-    return f"{_count_passing(len(both))} with {declared} and on {installed}"
+    return f"{_format_count(len(both))} with {declared} and on {installed}"
 
 
 def format_notes(comparison: FullComparison) -> Iterator[str]:
@@ -68,15 +67,15 @@ def format_notes(comparison: FullComparison) -> Iterator[str]:
         if outcome.status in {"failed", "error", "interrupted"} and not comparison.locked.find(test).passes
     ]
     if nowhere:
-        first = "; ".join(f"{test}: {outcome.text}" for test, outcome in nowhere[:3])
-        more = f"; and {len(nowhere) - 3} more" if len(nowhere) > 3 else ""  # noqa: PLR2004 - As above.
+        first = "; ".join(f"{test}: {outcome.text}" for test, outcome in nowhere[:_FIRST_NOWHERE])
+        more = f"; and {len(nowhere) - _FIRST_NOWHERE} more" if len(nowhere) > _FIRST_NOWHERE else ""
         verb = "fails" if len(nowhere) == 1 else "fail"
         yield f"{pluralize(len(nowhere), 'test')} {verb} in both, which shows nothing about the lock: {first}{more}"
         if any("Read-only file system" in outcome.text for _, outcome in nowhere):
             yield "the folder of the tests is read-only; let them write into tmp_path"
 
 
-def _count_passing(number: int) -> str:
+def _format_count(number: int) -> str:
     """Return ``1 test passes``, ``2 tests pass``."""
     return f"{pluralize(number, 'test')} {'passes' if number == 1 else 'pass'}"
 
@@ -90,7 +89,7 @@ def list_reasons(comparison: FullComparison) -> Iterator[str]:
         (len(comparison.differing) - only_full, "on the lock"),
     ):
         if number and comparison.is_pytest:
-            yield f"{_count_passing(number)} only {where}, of {total}"
+            yield f"{_format_count(number)} only {where}, of {total}"
     if comparison.deviations:
         yield f"{comparison.command} does something else than with all declared distributions"
     yield from comparison.faults
@@ -115,7 +114,7 @@ def to_json_data(comparison: FullComparison, lock: str) -> dict[str, Any]:
 def _format_section(title: str, where: str, tests: Sequence[DifferingTest], *, is_steady: bool = True) -> Iterator[str]:
     if not tests:
         return
-    yield f"{_count_passing(len(tests))} {title}:"
+    yield f"{_format_count(len(tests))} {title}:"
     groups: dict[tuple[str, tuple[Miss, ...], bool | None], list[DifferingTest]] = {}
     for each in tests:
         key = (_describe_ending(each, where), _without_test(each.misses), each.is_covered)
@@ -130,8 +129,7 @@ def _format_section(title: str, where: str, tests: Sequence[DifferingTest], *, i
 
 def _describe_ending(each: DifferingTest, where: str) -> str:
     outcome = each.locked if each.full.passes else each.full
-    text = outcome.text if len(outcome.text) <= _MAX_TEXT else f"{outcome.text[:_MAX_TEXT]}..."
-    return f"{_WORDS.get(outcome.status, outcome.status)} {where}{f': {text}' if text else ''}"
+    return f"{_WORDS.get(outcome.status, outcome.status)} {where}{f': {shorten(outcome.text)}' if outcome.text else ''}"
 
 
 def _without_test(misses: Iterable[Miss]) -> tuple[Miss, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from minreq.cli.engine import Engine
+from minreq.cli.lockbudget import read_budget
 from minreq.cli.options import Group, GroupedCommand, read_configuration
 from minreq.cli.report import Report, pass_report
 from minreq.cli.text import align_columns, format_size, pluralize
@@ -142,12 +143,10 @@ def _root(lock: Lock) -> str:
 
 
 def _bytes(difference: LockDifference) -> Iterator[str]:
-    before, now, left = difference.bytes_before, difference.bytes_now, difference.bytes_left
+    before, now, budget = difference.bytes_before, difference.bytes_now, read_budget(difference.new)
     yield f"Unpacked {before:,} -> {now:,} bytes ({now - before:+,})"
-    installed = f"{'' if difference.new.is_measured else 'about '}{difference.new.selection.installed_bytes:,}"
-    limit = f"the {LAMBDA_LIMIT:,} of AWS Lambda"
-    room = f"{left:,} left of {limit}" if left >= 0 else f"over {limit} by {-left:,} bytes"
-    yield f"With bytecode {installed} bytes, {room}"
+    yield f"{budget.kind.capitalize()} {'' if budget.is_measured else 'about '}{budget.size:,} bytes"
+    yield budget.verdict
 
 
 def _why_added(added: AddedDistribution) -> str:

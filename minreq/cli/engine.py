@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
-from minreq.model import Lock
+from minreq.model import BuildForecast, Lock
 from minreq.reporting import Reporter
 from minreq.scan.usage import Usage
 
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from minreq.analyze.analyze import Analysis
     from minreq.build.build import BuildResult
     from minreq.config.exports import EnvironmentSettings, ExportSettings
+    from minreq.config.matrix import MatrixSettings
     from minreq.doctor import Diagnosis
     from minreq.environment import EnvironmentStatus
     from minreq.explain.explain import Explanation, ImportTreeNode
     from minreq.export import ExportResult
     from minreq.exposure.command import Exposure
+    from minreq.lock.everylock import LockRequest, LockResult
     from minreq.lockfile.difference import LockDifference
+    from minreq.matrix.matrix import Matrix
+    from minreq.matrix.reporting import MatrixReporter
     from minreq.providers.needs import FeatureAddition, Measurement
     from minreq.verify.comparison import FullComparison
     from minreq.verify.exportsmoke import ExportedSmoke
@@ -40,8 +44,16 @@ class Engine:
         heap.limit_fragmentation()
         return locking.lock(settings, reporter, self.forecast_build)
 
-    def forecast_build(self, lock: Lock, settings: Settings) -> int | None:
-        """Return about the bytes of ``minreq build --slim unused`` of *lock*, ``None`` if that is unknown."""
+    def lock_all(self, requests: Sequence[LockRequest], reporter: Reporter) -> tuple[LockResult, ...]:
+        """Make or check all locks; what they have in common is read, resolved and made once."""
+        from minreq.lock import everylock  # noqa: PLC0415 # Late, see the class.
+        from minreq.system import heap  # noqa: PLC0415 # Late, see the class.
+
+        heap.limit_fragmentation()
+        return everylock.lock_all(requests, reporter, self.forecast_build)
+
+    def forecast_build(self, lock: Lock, settings: Settings) -> BuildForecast | None:
+        """Return what a smaller build of *lock* comes to, ``None`` if that is unknown."""
         from minreq.build import forecast  # noqa: PLC0415 # Late, see the class.
 
         return forecast.forecast_build(lock, settings)
@@ -185,6 +197,12 @@ class Engine:
 
         heap.limit_fragmentation()
         return surveying.survey(settings, reporter)
+
+    def matrix(self, settings: MatrixSettings, reporter: MatrixReporter) -> Matrix:
+        """Fill the cells of a matrix that have no result yet."""
+        from minreq.matrix import matrix  # noqa: PLC0415 # Late, see the class.
+
+        return matrix.run_matrix(settings, reporter)
 
     def prune(self, cache_dir: Path) -> int:
         """Delete old files from the cache; return the number of freed bytes."""

@@ -25,6 +25,7 @@ Examples:
   minreq export --format pylock
   minreq export --format uv -o uv-minimal.toml
   minreq export --format uv-excludes -o excludes.txt
+  minreq export --format cyclonedx -o bom.cdx.json
   minreq export --format wheelhouse -o wheelhouse
 """
 
@@ -38,6 +39,8 @@ def _format_options(function: Function) -> Function:
             type=click.Choice([*FORMATS]),
             required=True,
             help="pylock: a pylock.toml (PEP 751); uv: a [tool.uv] block; uv-excludes: a file for `uv pip compile`; "
+            "pdm: a [tool.pdm.resolution] block; pex: arguments of pex; dockerfile: an image with the lock; "
+            "cyclonedx: a bill of materials (CycloneDX 1.6); "
             "wheelhouse: a folder of wheels that pip installs without extra options.",
         ),
         group.declare(

@@ -43,6 +43,8 @@ Examples:
   minreq lock . --smoke 'pytest -q tests/smoke' --smoke-with pytest
   minreq lock --scan src
   minreq lock --check
+  minreq lock --all
+  minreq lock --check --all functions
 """
 
 
@@ -155,6 +157,14 @@ def _lock_options(function: Function) -> Function:
             "certify", "Test the set again: one clean run without each distribution, and other orders of the features."
         ),
         group.option("check", "Only check whether the lock is stale; run nothing."),
+        group.declare(
+            "--all",
+            "every",
+            is_flag=False,
+            flag_value="",
+            metavar="[DIR]",
+            help="Make or check every lock of pyproject.toml, or of every pyproject.toml below this folder.",
+        ),
         group.option("dry-run", "Make and prove the lock, but write nothing."),
         group.declare(
             "--html", type=Path, metavar="FILE", help="Also write an HTML page with sizes, imports and evidence."
@@ -230,6 +240,7 @@ def command(
     misses: TextIO | None,
     roots: tuple[Requirement | Path, ...],
     html: Path | None,
+    every: str | None,
     report: Report,
     **flags: Any,
 ) -> None:
@@ -238,16 +249,28 @@ def command(
     minreq minimizes several ROOTs together, in one lock. ROOT may be the folder of a project: the lock then holds the
     distributions that the project needs, and not the project itself.
 
-    [tool.minreq] of pyproject.toml can set the options by their long names, except --html, --misses and the options
-    under 'This command'. Options on the command line win. If nothing names a smoke, minreq uses the options that made
-    the lock on disk.
+    [tool.minreq] of pyproject.toml can set the options by their long names, except --all, --html, --misses and the
+    options under 'This command'. Options on the command line win. If nothing names a smoke, minreq uses the options
+    that made the lock on disk.
     """
+    flags |= _roots(roots, flags["also"])
+    if every is not None:
+        from minreq.cli.lockall import lock_all  # noqa: PLC0415 # Help and usage errors do not need it.
+
+        others = [name for name, value in {"--html": html, "--misses": misses}.items() if value is not None]
+        lock_all(engine, report, Path(every) if every else None, flags, others)
+    else:
+        settings, notes = _settings(engine, report, flags, misses)
+        _check_outputs(settings, html)
+        _lock_one(engine, report, settings, notes, html)
+
+
+def _lock_one(engine: Engine, report: Report, settings: Settings, notes: Sequence[str], html: Path | None) -> None:
+    """Make or check a lock, and print it."""
     # Imported here: help and usage errors do not need these modules.
     from minreq.cli import durations, lockbudget, lockview  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
 
-    settings, notes = _settings(engine, report, {**flags, **_roots(roots, flags["also"])}, misses)
-    _check_outputs(settings, html)
     before = None if settings.check else engine.read_previous_evidence(settings)
     command_line = format_command(settings)
     with report.show_progress() as progress:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from minreq.config import Settings
-from minreq.model import LAMBDA_LIMIT, Lock, is_near
+from minreq.model import LAMBDA_LIMIT, BuildForecast, Lock, is_near
 
 _WHOLE = 100.0
 
@@ -22,8 +22,8 @@ class LockBudget:
     #: Whether *size* has compiled files, and whether these are measured.
     is_compiled: bool
     is_measured: bool
-    #: About the bytes of ``minreq build --slim unused``; ``None``: unknown, or of no interest.
-    build: int | None = None
+    #: What a smaller build comes to; ``None``: unknown, or of no interest.
+    build: BuildForecast | None = None
 
     @property
     def is_near(self) -> bool:
@@ -41,25 +41,29 @@ class LockBudget:
         return f"the {self.limit:,} of {self.whose}"
 
     @property
-    def label(self) -> str:
-        """What the size is."""
-        what = "with bytecode" if self.is_compiled else "without bytecode"
-        return what if self.is_measured else f"{what}, about"
+    def kind(self) -> str:
+        """What the size includes."""
+        return "with bytecode" if self.is_compiled else "without bytecode"
 
     @property
     def verdict(self) -> str:
-        """Whether the lock fits: ``over the 262,144,000 bytes of AWS Lambda by 4,112,623 bytes, bytecode included``."""
+        """Whether the lock fits: ``Over the 262,144,000 bytes of AWS Lambda by 4,112,623 bytes, bytecode included``."""
         about = "" if self.is_measured else "about "
         what = "bytecode included" if self.is_compiled else "without bytecode"
         limit = f"the {self.limit:,} bytes of {self.whose}"
         if self.is_over:
-            return f"over {limit} by {about}{self.size - self.limit:,} bytes, {what}"
-        return f"{about}{self.limit - self.size:,} of {limit} left, {what}"
+            return f"Over {limit} by {about}{self.size - self.limit:,} bytes, {what}"
+        return f"{about.capitalize()}{self.limit - self.size:,} of {limit} left, {what}"
 
     @property
     def of_build(self) -> str:
         """What a smaller build has: `` of about 191,400,000 bytes``."""
-        return "" if self.build is None else f" of about {round(self.build, -5):,} bytes"
+        return "" if self.build is None else f" of about {round(self.build.bytes, -5):,} bytes"
+
+    @property
+    def slim(self) -> str:
+        """The level that a build needs: the one that loses nothing, where no other is known to be needed."""
+        return "cold" if self.build is None else self.build.slim
 
     def share(self, count: int) -> str:
         """Return *count* as a percentage of the limit that is 100.0% only for the limit itself."""
@@ -74,14 +78,14 @@ def is_build_worthwhile(lock: Lock, settings: Settings) -> bool:
     return not settings.check and read_budget(lock, settings).is_near
 
 
-def read_budget(lock: Lock, settings: Settings | None = None, build: int | None = None) -> LockBudget:
+def read_budget(lock: Lock, settings: Settings | None = None, build: BuildForecast | None = None) -> LockBudget:
     """Return how *lock* fits the budget of *settings*, or without one the limit of AWS Lambda.
 
-    *build* is about the bytes of a smaller build.
+    *build* is what a smaller build comes to.
     """
     budget = settings.budget if settings else None
     limit = LAMBDA_LIMIT if budget is None else budget
-    is_compiled = settings is None or settings.bytecode != "none"
+    is_compiled = settings is None or settings.compiles
     return LockBudget(
         size=lock.selection.installed_bytes if is_compiled else lock.selection.bytes,
         limit=limit,

@@ -45,12 +45,12 @@ def render_page(lock: Lock, budget: LockBudget) -> str:
 def _fit(budget: LockBudget) -> Iterator[tuple[str, bool]]:
     """Yield how the lock fits its limit, and what a smaller build would have, each with whether it is bad news."""
     yield (
-        f"{budget.size:,} bytes {budget.label.removesuffix(', about')}{'' if budget.is_measured else ', estimated'}.",
+        f"{budget.size:,} bytes {budget.kind}{'' if budget.is_measured else ', estimated'}.",
         False,
     )
-    yield f"{budget.verdict[0].upper()}{budget.verdict[1:]}.", budget.is_over
+    yield f"{budget.verdict}.", budget.is_over
     if budget.build is not None:
-        yield f"minreq build --slim unused makes a tree{budget.of_build}.", False
+        yield f"minreq build --slim {budget.slim} makes a tree{budget.of_build}.", False
 
 
 def _kept(lock: Lock, kept: Kept) -> report.Entry:

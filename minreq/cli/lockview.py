@@ -18,7 +18,7 @@ from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.evidence import evidence_path
 from minreq.lockfile.requirements import render
-from minreq.model import LAMBDA_LIMIT, Certificate, Kept, LeftOut, Lock
+from minreq.model import LAMBDA_LIMIT, BuildForecast, Certificate, Kept, LeftOut, Lock
 from minreq.providers.needs import FeatureAddition
 
 #: With it, the longest row has 80 columns.
@@ -34,13 +34,13 @@ def format_lines(
     changed: LockDifference | None = None,
     html: Path | None = None,
     uncovered: Sequence[FeatureAddition] = (),
-    build: int | None = None,
+    build: BuildForecast | None = None,
 ) -> Iterator[Text]:
     """Return the lines for a person: the largest first, the totals last, where a terminal shows them.
 
     *wrote* is false if the existing lock is unchanged. *changed* is the difference to the previous lock, *html* the
-    page that was written, *uncovered* are features of the providers that the smoke does not cover, *build* is about the
-    bytes of a smaller build.
+    page that was written, *uncovered* are features of the providers that the smoke does not cover, *build* is what a
+    smaller build comes to.
     """
     kept, left_out = lock.selection.kept, lock.selection.left_out
     rows = _rows(
@@ -104,7 +104,7 @@ def _addition(feature: FeatureAddition) -> str:
 
 
 def to_json_data(
-    lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = (), build: int | None = None
+    lock: Lock, settings: Settings, uncovered: Sequence[FeatureAddition] = (), build: BuildForecast | None = None
 ) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     kept, left_out = lock.selection.kept, lock.selection.left_out
@@ -122,7 +122,7 @@ def to_json_data(
             "installed": lock.selection.installed_bytes,
             "measured": lock.is_measured,
             "budget": settings.budget,
-            "build_unused": build,
+            "build": {"slim": build.slim, "bytes": build.bytes} if build else None,
             "lambda_limit": LAMBDA_LIMIT,
         },
         "kept": [
@@ -224,7 +224,7 @@ def _sizes(lock: Lock, budget: LockBudget) -> Iterator[Text]:
         sizes["added by extras"] = of_extras
     sizes["this lock"] = lock.selection.bytes
     if budget.size != lock.selection.bytes:
-        sizes[budget.label] = budget.size
+        sizes[f"{budget.kind}{'' if budget.is_measured else ', about'}"] = budget.size
     cells = [(f"  {label}", f"{count:,}", budget.share(count)) for label, count in sizes.items()]
     for row, count in zip(align_columns(cells, right=frozenset({1, 2})), sizes.values(), strict=True):
         yield Text(f"{row}  ").append(_bar(count, budget.limit), style="green" if count <= budget.limit else "red")
@@ -239,7 +239,7 @@ def _bar(count: int, limit: int) -> str:
 def _ending(lock: Lock, settings: Settings, budget: LockBudget, seconds: float, *, wrote: bool) -> Iterator[Text]:
     """Yield what was written, and the next step: a build where the lock is over the limit or near it."""
     if budget.is_near:
-        yield Text(f"{budget.verdict[0].upper()}{budget.verdict[1:]}", style="red" if budget.is_over else "yellow")
+        yield Text(budget.verdict, style="red" if budget.is_over else "yellow")
     if settings.dry_run:
         yield Text(f"Nothing written (--dry-run), in {format_duration(seconds)}")
         return
@@ -262,13 +262,13 @@ def _ending(lock: Lock, settings: Settings, budget: LockBudget, seconds: float, 
 
 def _install_command(lock: Lock, settings: Settings) -> str:
     options = " --require-hashes" if lock.hashes else ""
-    options += " --no-compile" if settings.bytecode == "none" else ""
+    options += "" if settings.compiles else " --no-compile"
     return f"pip install --no-deps{options} -r {shlex.quote(str(settings.output))} -t python/"
 
 
 def _build_command(budget: LockBudget, settings: Settings) -> str:
-    """Return the next command, with a higher level if the lock is near the limit."""
+    """Return the next command, with the level that fits if the lock is near the limit."""
     name = "" if settings.output == DEFAULT_OUTPUT else f" {shlex.quote(str(settings.output))}"
-    options = " --slim unused" if budget.is_near else ""
-    options += " --bytecode none" if settings.bytecode == "none" else ""
+    options = f" --slim {budget.slim}" if budget.is_near else ""
+    options += "" if settings.compiles else " --bytecode none"
     return f"minreq build{name} -o layer.zip{options}"

@@ -216,6 +216,12 @@ def read_configuration(name: str | None) -> Mapping[str, Any]:
     return pyproject.read_values(configuration, name) if configuration else {}
 
 
+def read_shared_configuration() -> Mapping[str, Any]:
+    """Return the values in ``[tool.minreq]`` itself, by field of ``Settings``."""
+    configuration = _find_configuration(None)
+    return pyproject.read_shared_values(configuration) if configuration else {}
+
+
 def read_build_configuration(name: str | None) -> Mapping[str, Any]:
     """Return the values for builds in ``pyproject.toml``, by field of ``BuildSettings``."""
     configuration = _find_configuration(name)

@@ -15,6 +15,7 @@ from minreq.cli.options import Function, cache_dir, output_options, read_configu
 from minreq.errors import MinreqError
 
 if TYPE_CHECKING:
+    from minreq.cli.matrixprogress import MatrixProgress
     from minreq.cli.progress import Progress
 
 Settings = TypeVar("Settings")
@@ -46,6 +47,17 @@ class Report:
 
         with (
             show_progress(quiet=self.quiet, verbose=self.log is not None) as progress,
+            nullcontext() if self.log is None else self.log.printing_by(progress.print_line),
+        ):
+            yield progress
+
+    @contextmanager
+    def show_matrix_progress(self) -> Iterator[MatrixProgress]:
+        """Show the events of a matrix on stderr."""
+        from minreq.cli.matrixprogress import show_matrix_progress  # noqa: PLC0415 # As above.
+
+        with (
+            show_matrix_progress(quiet=self.quiet, verbose=self.log is not None) as progress,
             nullcontext() if self.log is None else self.log.printing_by(progress.print_line),
         ):
             yield progress

@@ -21,7 +21,7 @@ from minreq.cli.options import (
 )
 from minreq.cli.report import Report, pass_report
 from minreq.cli.text import align_columns, pluralize, printable
-from minreq.config.options import parse_requirement
+from minreq.config.options import DEFAULT_ROOT, parse_requirement
 from minreq.config.settings import Settings, scan_settings
 from minreq.scan.usage import Usage
 
@@ -101,7 +101,7 @@ def _command(usage: Usage, settings: Settings) -> str | None:
     """Return the command that makes the lock, ``None`` if the code uses no provider."""
     if not usage.providers:
         return None
-    root = [] if settings.root == Requirement("litellm") else [str(settings.root)]
+    root = [] if settings.root == Requirement(DEFAULT_ROOT) else [str(settings.root)]
     # These features run only when they are named; the others run by default.
     features = ["--features", ",".join(["default", *usage.opt_in_features])] if usage.opt_in_features else []
     profiles = [word for folder in settings.profiles for word in ("--profiles", str(folder))]

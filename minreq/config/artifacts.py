@@ -10,8 +10,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Bytecode, Level, ProvenModules, parse_bytecode, parse_level, parse_proven_modules
-from minreq.config.options import Option, parse_byte_count, parse_milliseconds
+from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules, choose_from
+from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count, parse_milliseconds
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
@@ -19,8 +19,8 @@ from minreq.errors import InvalidOptions
 BUILD_OPTIONS: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(name="slim", example='"unused"', field="slim", convert=parse_level),
-        Option(name="bytecode", example='"none"', field="bytecode", convert=parse_bytecode),
+        Option(name="slim", example='"unused"', field="slim", convert=choose_from(LEVELS)),
+        Option(name="bytecode", example='"none"', field="bytecode", convert=choose_from(BYTECODE)),
         Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
         Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
@@ -28,7 +28,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="lazy", example="true", field="lazy", switch=True),
         Option(name="lazy-bound", example='"0.2ms"', field="lazy_bound", convert=parse_milliseconds),
         Option(name="lazy-diff", example='"lazy.diff"', field="lazy_diff", convert=Path, path=True),
-        Option(name="prove-modules", example='"cold"', field="prove_modules", convert=parse_proven_modules),
+        Option(name="prove-modules", example='"cold"', field="prove_modules", convert=choose_from(PROVEN_MODULES)),
         Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
         Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
@@ -36,7 +36,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="output", example='"layer.zip"', field="output", convert=Path, path=True),
         Option(name="prefix", example='"python"', field="prefix"),
         Option(name="layers", example="true", field="layers", switch=True),
-        Option(name="max-zip", example='"50MB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
+        Option(name="max-zip", example='"50MiB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
         Option(name="platform", example='"lambda-python3.12-x86_64"', field="platform"),
         Option(name="html", example='"build.html"', field="html", convert=Path, path=True),
         Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
@@ -159,7 +159,7 @@ def _is_inside(prefix: str) -> bool:
 class VersionsSettings:
     """The settings of ``minreq versions``."""
 
-    root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    root: Requirement = field(default_factory=lambda: Requirement(DEFAULT_ROOT))
     #: The number of releases.
     last: int = 10
     #: Names of presets; empty: the host. The sizes are of the first one.

@@ -10,13 +10,17 @@ from typing import Any, Literal
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, STDOUT, IndexOptions, merge
 from minreq.errors import InvalidOptions
 
-Format = Literal["pylock", "uv", "uv-excludes", "wheelhouse"]
+Format = Literal["pylock", "uv", "uv-excludes", "pdm", "pex", "dockerfile", "cyclonedx", "wheelhouse"]
 
 #: The formats and their default file names; ``{stem}`` is the stem of the lock.
 FORMATS: Mapping[Format, str] = {
     "pylock": "pylock.minimal.toml",
     "uv": "uv-minimal.toml",
     "uv-excludes": "{stem}.excludes.txt",
+    "pdm": "pdm-minimal.toml",
+    "pex": "{stem}.pex.txt",
+    "dockerfile": "{stem}.Dockerfile",
+    "cyclonedx": "{stem}.cdx.json",
     "wheelhouse": "wheelhouse",
 }
 

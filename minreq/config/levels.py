@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 #: ``cold`` leaves out nothing: what the smoke does not open is packed, and served on demand.
@@ -25,27 +25,12 @@ LockBytecode: TypeAlias = Literal["add", "none"]
 LOCK_BYTECODE: tuple[LockBytecode, ...] = get_args(LockBytecode)
 
 
-def parse_level(text: str) -> str:
-    """Convert the name of a level of slimming."""
-    return _parse_choice(text, LEVELS)
+def choose_from(choices: Sequence[str]) -> Callable[[str], str]:
+    """Return the converter of an option that takes one of *choices*; it raises ``ValueError``."""
 
+    def convert(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
+        return text
 
-def parse_bytecode(text: str) -> str:
-    """Convert the treatment of compiled files in a build."""
-    return _parse_choice(text, BYTECODE)
-
-
-def parse_proven_modules(text: str) -> str:
-    """Convert which modules a build proves."""
-    return _parse_choice(text, PROVEN_MODULES)
-
-
-def parse_lock_bytecode(text: str) -> str:
-    """Convert the treatment of compiled files by the installer of a lock."""
-    return _parse_choice(text, LOCK_BYTECODE)
-
-
-def _parse_choice(text: str, choices: Sequence[str]) -> str:
-    if text not in choices:
-        raise ValueError(f"{text!r} is not one of {', '.join(choices)}")
-    return text
+    return convert

@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq.config.levels import parse_lock_bytecode
+from minreq.config.levels import LOCK_BYTECODE, choose_from
 from minreq.model import parsing
 
 
@@ -121,22 +121,10 @@ def parse_seconds(text: str) -> float:
     return number
 
 
+#: The root of a command that names none.
+DEFAULT_ROOT = "litellm"
 SETTLE_METHODS = ("auto", "runs")
 INDEX_STRATEGIES = ("first-index", "unsafe-best-match")
-
-
-def parse_settle(text: str) -> str:
-    """Convert the name of a method of settling."""
-    if text not in SETTLE_METHODS:
-        raise ValueError(f"{text!r} is neither {' nor '.join(SETTLE_METHODS)}")
-    return text
-
-
-def parse_index_strategy(text: str) -> str:
-    """Convert the name of an index strategy."""
-    if text not in INDEX_STRATEGIES:
-        raise ValueError(f"{text!r} is neither {' nor '.join(INDEX_STRATEGIES)}")
-    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,10 +204,10 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="exclude-newer", example='"3 days"', field="exclude_newer", toml=(str, date)),
         Option(name="smallest", example="true", field="smallest", switch=True),
         Option(name="portable", example="true", field="portable", switch=True),
-        Option(name="settle", example='"runs"', field="settle", convert=parse_settle, recorded=False),
+        Option(name="settle", example='"runs"', field="settle", convert=choose_from(SETTLE_METHODS), recorded=False),
         Option(name="certify", example="true", field="certify", switch=True, recorded=False),
         Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
-        Option(name="bytecode", example='"none"', field="bytecode", convert=parse_lock_bytecode),
+        Option(name="bytecode", example='"none"', field="bytecode", convert=choose_from(LOCK_BYTECODE)),
         Option(name="upgrade", field="upgrade", switch=True, configurable=False, recorded=False),
         Option(
             name="upgrade-package",
@@ -253,7 +241,10 @@ OPTIONS: Mapping[str, Option] = {
         ),
         Option(name="find-links", example='["wheels"]', field="find_links", many=True, path=True, recorded=False),
         Option(
-            name="index-strategy", example='"unsafe-best-match"', field="index_strategy", convert=parse_index_strategy
+            name="index-strategy",
+            example='"unsafe-best-match"',
+            field="index_strategy",
+            convert=choose_from(INDEX_STRATEGIES),
         ),
         Option(name="no-index", example="true", field="no_index", switch=True, recorded=False),
         Option(name="offline", example="true", field="offline", switch=True, recorded=False),

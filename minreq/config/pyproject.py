@@ -56,6 +56,19 @@ def find_configuration(start: Path) -> Configuration | None:
     return None
 
 
+def read_shared_values(configuration: Configuration) -> Mapping[str, Any]:
+    """Return the values that all locks share, by field of ``Settings``; raise ``InvalidOptions`` for any fault."""
+    return _read_tables(configuration)[0][0]
+
+
+def has_table(file: Path) -> bool:
+    """Whether *file* has ``[tool.minreq]``, or cannot be read: then it may have it."""
+    try:
+        return _read_table(file) is not None
+    except ConfigurationUnreadable:
+        return True
+
+
 def read_values(configuration: Configuration, name: str | None) -> Mapping[str, Any]:
     """Return the values of the lock *name* (``None``: the only one), by field of ``Settings``.
 
@@ -74,8 +87,33 @@ def read_build_values(configuration: Configuration, name: str | None) -> Mapping
     return _read(configuration, name)[1]
 
 
+def read_every_lock(configuration: Configuration) -> Mapping[str | None, Mapping[str, Any]]:
+    """Return the values of all locks by name, by field of ``Settings``; the key is ``None`` if no lock has a name.
+
+    Raises ``InvalidOptions`` with every fault and its key.
+    """
+    base, locks = _read_tables(configuration)
+    return {name: values for name, (values, _) in locks.items()} or {None: base[0]}
+
+
 def _read(configuration: Configuration, name: str | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Return the values of the lock *name*, and those of builds from it."""
+    base, locks = _read_tables(configuration)
+    if not locks and name is None:
+        return base
+    if name is None and len(locks) == 1:
+        (name,) = locks
+    if name is None or name not in locks:
+        raise UnknownLock(name, sorted(locks), suggestion(name or "", locks))
+    return locks[name]
+
+
+#: The values of a lock, and those of builds from it.
+_Values = tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+def _read_tables(configuration: Configuration) -> tuple[_Values, Mapping[str, _Values]]:
+    """Return the values that all locks share, and those of each named lock."""
     faults: list[str] = []
     folder = configuration.file.parent
     shared = {key: value for key, value in configuration.table.items() if key != _LOCKS}
@@ -88,13 +126,7 @@ def _read(configuration: Configuration, name: str | None) -> tuple[Mapping[str, 
         locks[lock] = ({**base, "output": default, **own}, {**build, **own_build})
     if faults:
         raise InvalidOptions(faults)
-    if not locks and name is None:
-        return base, build
-    if name is None and len(locks) == 1:
-        (name,) = locks
-    if name is None or name not in locks:
-        raise UnknownLock(name, sorted(locks), suggestion(name or "", locks))
-    return locks[name]
+    return (base, build), locks
 
 
 def _split_build(
@@ -107,8 +139,8 @@ def _split_build(
         build = {}
     values = {key: value for key, value in table.items() if key != _BUILD}
     return (
-        _convert_table(values, folder, place, faults),
-        _convert_table(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
+        convert_table(values, folder, place, faults),
+        convert_table(build, folder, f"{place}.{_BUILD}", faults, known=BUILD_OPTIONS),
     )
 
 
@@ -141,9 +173,10 @@ def _lock_tables(configuration: Configuration, faults: list[str]) -> dict[str, M
     return {}
 
 
-def _convert_table(
+def convert_table(
     table: Mapping[str, Any], folder: Path, place: str, faults: list[str], *, known: Mapping[str, Option] = OPTIONS
 ) -> dict[str, Any]:
+    """Return the values of *table* by field; add what is wrong, with its key, to *faults*. Paths are in *folder*."""
     converted = {}
     for key, value in table.items():
         with _collect_fault(faults, f"{place}.{key}"):

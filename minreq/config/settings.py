@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config.levels import LockBytecode
-from minreq.config.options import OPTIONS, Option, Provided
+from minreq.config.options import DEFAULT_ROOT, OPTIONS, Option, Provided
 from minreq.errors import InvalidOptions, NothingToRun
 
 #: The value of ``output`` that prints the lock instead of writing it.
@@ -46,7 +46,7 @@ class IndexOptions:
 class Settings:
     """The settings of ``minreq lock``. Paths are relative to the working directory or absolute."""
 
-    root: Requirement = field(default_factory=lambda: Requirement("litellm"))
+    root: Requirement = field(default_factory=lambda: Requirement(DEFAULT_ROOT))
     #: The folder of a project that is the root: the lock has its dependencies, not the project.
     project: Path | None = None
     #: Other roots in the same lock.
@@ -118,6 +118,11 @@ class Settings:
     def roots(self) -> tuple[Requirement, ...]:
         """All roots, as they were requested."""
         return (self.root, *self.also)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the installer of the lock writes compiled files."""
+        return self.bytecode != "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ from minreq.errors.locks import (
     EvidenceUnreadable as EvidenceUnreadable,
     LockEdited as LockEdited,
     LockMissing as LockMissing,
+    LocksFailed as LocksFailed,
     LockStale as LockStale,
     LockUnreadable as LockUnreadable,
     NoSuchRevision as NoSuchRevision,
@@ -67,8 +68,16 @@ from minreq.errors.locks import (
     UnguardedImports as UnguardedImports,
     UnknownDistribution as UnknownDistribution,
 )
+from minreq.errors.matrices import (
+    CellsCollide as CellsCollide,
+    CellsUnfinished as CellsUnfinished,
+    DaskMissing as DaskMissing,
+    SchedulerUnreachable as SchedulerUnreachable,
+    WorkersUnfit as WorkersUnfit,
+)
 from minreq.errors.options import (
     ConfigurationUnreadable as ConfigurationUnreadable,
+    ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,
     MarkerInvalid as MarkerInvalid,
     NothingToRun as NothingToRun,

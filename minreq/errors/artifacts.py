@@ -90,7 +90,7 @@ class TreeOverBudget(NegativeAnswer):
         return (
             f"{self.path} has {self.size:,} bytes, over the budget of {self.budget:,} by "
             f"{self.size - self.budget:,} bytes; the largest: {', '.join(self.largest)}; leave out unneeded "
-            "distributions with `minreq lock`, and unneeded files with `minreq build`"
+            "distributions with `minreq lock`, and pack files that are seldom used with `minreq build --slim cold`"
         )
 
 

@@ -15,7 +15,7 @@ class MinreqError(Exception):
     """The base of all errors that minreq raises on purpose; ``str(error)`` is the sentence for the user."""
 
     #: Exit status of the command.
-    exit_status: ClassVar[int] = 1
+    exit_status: int = 1
     #: The value of ``reason`` in ``--json``; it never changes.
     reason: ClassVar[str] = "error"
     #: The command printed its result before the error, so ``--json`` prints no error object.

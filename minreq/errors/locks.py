@@ -22,6 +22,20 @@ class LockStale(NegativeAnswer):
         return f"{self.lock} is stale; run `minreq lock` again{format_parts(self.reasons)}"
 
 
+class LocksFailed(NegativeAnswer):
+    """``lock --all``: some locks could not be made, or are stale; the exit status is the worst of theirs."""
+
+    reason = "locks-failed"
+
+    def __init__(self, titles: Sequence[str], total: int, exit_status: int) -> None:
+        super().__init__(titles, total, exit_status)
+        self.titles, self.total, self.exit_status = tuple(titles), total, exit_status
+
+    def __str__(self) -> str:
+        locks = "lock" if self.total == 1 else "locks"
+        return f"{len(self.titles)} of {self.total} {locks} failed: {', '.join(self.titles)}; the others are complete"
+
+
 class ProofFailed(NegativeAnswer):
     """On the lock alone the smoke fails, or behaves differently from the evidence."""
 
@@ -100,25 +114,34 @@ class OverBudget(NegativeAnswer):
 
     reason = "budget"
 
-    def __init__(self, size: int, kind: str, budget: int, largest: Sequence[str], build: int | None) -> None:
-        super().__init__(size, kind, budget, largest, build)
-        #: What the size includes: ``with bytecode``, ``with bytecode (an estimate)``, ``without bytecode``.
-        self.size, self.kind = size, kind
-        self.budget, self.largest = budget, tuple(largest)
-        #: About the bytes of ``minreq build --slim unused``; ``None``: unknown.
-        self.build = build
+    def __init__(
+        self,
+        size: int,
+        budget: int,
+        largest: Sequence[str],
+        build: tuple[str, int | None],
+        *,
+        is_compiled: bool,
+        is_measured: bool,
+    ) -> None:
+        super().__init__(size, budget, largest, build)
+        self.size, self.budget, self.largest = size, budget, tuple(largest)
+        #: The level of the build to try, and about its bytes; ``None``: unknown.
+        self.slim, self.build = build
+        #: Whether the size has compiled files, and whether these are measured.
+        self.is_compiled, self.is_measured = is_compiled, is_measured
 
     def __str__(self) -> str:
+        kind = "with bytecode" if self.is_compiled else "without bytecode"
+        kind += "" if self.is_measured else " (an estimate)"
         over = self.size - self.budget
-        what = (
-            f"the lock installs {self.size:,} bytes {self.kind}, over the budget of {self.budget:,} by {over:,} bytes"
-        )
+        what = f"the lock installs {self.size:,} bytes {kind}, over the budget of {self.budget:,} by {over:,} bytes"
         largest = f"; the largest: {', '.join(self.largest)}" if self.largest else ""
         return f"{what}{largest}; nothing was written; {self._advice}"
 
     @property
     def _advice(self) -> str:
-        build = f"`minreq build --slim unused{' --bytecode none' if self.kind.startswith('without') else ''}`"
+        build = f"`minreq build --slim {self.slim}{'' if self.is_compiled else ' --bytecode none'}`"
         if self.build is None:
             return f"{build} makes a smaller tree: give the budget to the build, and lock without it"
         size = f"{build} makes a tree of about {round(self.build, -5):,} bytes"

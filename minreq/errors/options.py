@@ -113,6 +113,22 @@ class SmokeUnusable(UsageError):
         return f"--smoke {self.smoke}: {self.problem}"
 
 
+class ExtraMissing(UsageError):
+    """A command needs a library that an extra of minreq installs."""
+
+    reason = "extra-missing"
+
+    def __init__(self, command: str, extra: str, module: str) -> None:
+        super().__init__(command, extra, module)
+        self.command, self.extra, self.module = command, extra, module
+
+    def __str__(self) -> str:
+        return (
+            f"`minreq {self.command}` needs the module {self.module}; install minreq with the extra: "
+            f"pip install '.[{self.extra}]' in a checkout of minreq"
+        )
+
+
 class OutputUnwritable(UsageError):
     """A result cannot be written; the previous file is unchanged."""
 

@@ -49,6 +49,8 @@ MACHINERY = frozenset(
         "pkgutil",
     }
 )
+#: The part of the machinery that imports other distributions for itself: such an import statement counts.
+BACKPORT = "importlib_metadata"
 IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 #: ``inspect.CO_OPTIMIZED``: set for functions, not for modules and class bodies.
 _OPTIMIZED = 1
@@ -87,7 +89,7 @@ class Guard:
         if distribution not in DISTRIBUTIONS:
             return []
         error, caller = find_lookup(sys._getframe(1))  # noqa: SLF001 - As above.
-        frames, _ = importing_frames(caller)
+        frames, _ = importing_frames(caller, is_look_up=True)
         handled = IMPORT_ERRORS | {"PackageNotFoundError"}
         if error is None or not self.report_unless_declined(distribution, distribution, frames, handled):
             return []
@@ -135,16 +137,22 @@ def find_lookup(frame: FrameType | None) -> tuple[type[ModuleNotFoundError] | No
     return None, None
 
 
-def importing_frames(frame: FrameType | None) -> tuple[list[FrameType], bool]:
-    """Return the frames that led to an import, innermost first, and whether ``find_spec`` only probes for it."""
+def importing_frames(frame: FrameType | None, *, is_look_up: bool = False) -> tuple[list[FrameType], bool]:
+    """Return the frames that led to an import, innermost first, and whether ``find_spec`` only probes for it.
+
+    With *is_look_up* they led to a look-up of metadata. The rule of the run that made the lock, in ``_minreq_frames``.
+    """
     frames: list[FrameType] = []
     is_probe = False
+    is_statement = not is_look_up
     while frame is not None:
+        is_frozen = frame.f_code.co_filename.startswith("<frozen importlib")
         module = str(frame.f_globals.get("__name__", ""))
         if module == "importlib.util" and frame.f_code.co_name == "find_spec" and not frames:
             is_probe = True
-        elif module not in MACHINERY and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        elif (module not in MACHINERY and not is_frozen) or (module == BACKPORT and is_statement):
             frames.append(frame)
+        is_statement = is_statement and is_frozen
         frame = frame.f_back
     return frames, is_probe
 

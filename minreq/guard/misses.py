@@ -1,4 +1,4 @@
-"""Reads the misses that `minreq_guard` wrote into logs, and includes their distributions in a lock."""
+"""Reads what trees wrote into logs, as objects in JSON; includes the distributions that `minreq_guard` missed."""
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ class IndexClient:
         self.cache = cache
         self._own_project = own_project
         self._records = Records(cache / "wheels")
-        self._session = Session(settings, PageCache(cache, self._records), pause=pause, clock=clock)
+        self._session = Session(
+            settings, PageCache(cache, self._records), hosts=cache / "hosts", pause=pause, clock=clock
+        )
         self._reader = WheelReader(self._session)
         self._pages = PageReader(self._records)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="minreq-index")

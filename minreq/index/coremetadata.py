@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from packaging.requirements import InvalidRequirement
 from packaging.specifiers import InvalidSpecifier
 from packaging.utils import canonicalize_name
@@ -11,8 +13,13 @@ from minreq.errors import ArchiveUnreadable, MetadataMismatch
 from minreq.model import Metadata, Wheel
 from minreq.model.parsing import parse_requirement, parse_specifiers, parse_version
 
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
+
 #: Major versions of the format that minreq reads.
 _METADATA_VERSIONS = ("1", "2")
+#: Characters of a ``License`` that is a name, and not the text of one.
+_MAX_LICENSE_NAME = 100
 
 
 def parse(text: bytes, wheel: Wheel) -> Metadata:
@@ -52,4 +59,15 @@ def parse(text: bytes, wheel: Wheel) -> Metadata:
         requires=requires,
         extras=frozenset(map(canonicalize_name, raw.get("provides_extra", ()))),
         requires_python=requires_python,
+        license_expression=raw.get("license_expression"),
+        license_names=_find_license_names(raw),
     )
+
+
+def _find_license_names(raw: RawMetadata) -> tuple[str, ...]:
+    named = [each for each in raw.get("classifiers", ()) if each.startswith("License ::")]
+    if named:
+        return tuple(each.rpartition(" :: ")[2] for each in named)
+    text = raw.get("license", "").strip()
+    # Many projects put the whole text here.
+    return (text,) if text and "\n" not in text and len(text) <= _MAX_LICENSE_NAME else ()

@@ -20,6 +20,7 @@ import httpx
 from minreq.errors import IndexInsecure, IndexOffline, PipSettingInvalid
 from minreq.index.credentials import CredentialStore
 from minreq.index.deadline import Deadline, DeadlineBackend
+from minreq.index.hostlimit import HostLimit, Slot
 from minreq.index.settings import Credentials, IndexSettings
 from minreq.index.urls import without_credentials
 
@@ -37,8 +38,10 @@ class Network(httpx.BaseTransport):
     own transports, and keeps credentials in the requests, where a cache could store them.
     """
 
-    def __init__(self, settings: IndexSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: IndexSettings, hosts: HostLimit, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        #: What other processes of this machine send to the same hosts counts too.
+        self.hosts = hosts
         #: The caller starts it before a request, in the same thread.
         self.deadline = Deadline(clock)
         self._credentials = CredentialStore(settings.credentials, keyring_provider=settings.keyring_provider)
@@ -58,12 +61,17 @@ class Network(httpx.BaseTransport):
         if request.url.scheme == "http" and not (trusted or _is_loopback(request.url.host)):
             raise IndexInsecure(without_credentials(url), request.url.host)
         pool = self._pool(_proxy(request.url, self._settings.proxy), verified=not trusted)
-        response = pool.handle_request(_add_credentials(request, self._credentials.find(url)))
-        if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.ask_keyring(url)):
-            response.close()
-            response = pool.handle_request(_add_credentials(request, found))
+        slot = self.hosts.acquire(request.url.host)
+        try:
+            response = pool.handle_request(_add_credentials(request, self._credentials.find(url)))
+            if response.status_code == httpx.codes.UNAUTHORIZED and (found := self._credentials.ask_keyring(url)):
+                response.close()
+                response = pool.handle_request(_add_credentials(request, found))
+        except BaseException:
+            slot.release()
+            raise
         if isinstance(response.stream, httpx.SyncByteStream):
-            response.stream = _AbortableBody(response.stream, self._abandoned)
+            response.stream = _AbortableBody(response.stream, self._abandoned, slot)
         return response
 
     def abandon(self) -> None:
@@ -129,18 +137,25 @@ def _shut_down(connection: socket.socket) -> None:
 
 
 class _AbortableBody(httpx.SyncByteStream):
-    """A body that raises when the client abandons it: else a cache would store an incomplete body as a whole one."""
+    """A body that raises when the client abandons it: else a cache would store an incomplete body as a whole one.
 
-    def __init__(self, body: httpx.SyncByteStream, abandoned: Event) -> None:
+    It releases the *slot* at its end.
+    """
+
+    def __init__(self, body: httpx.SyncByteStream, abandoned: Event, slot: Slot) -> None:
         self._body = body
         self._abandoned = abandoned
+        self._slot = slot
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._body
+        # A cache may read a body to its end, and never close it.
+        self._slot.release()
         if self._abandoned.is_set():
             raise httpx.ReadError(ABANDONED)
 
     def close(self) -> None:
+        self._slot.release()
         self._body.close()
 
 

@@ -31,7 +31,7 @@ class FileFetcher:
             self._settings = replace(self._settings, credentials=(*self._settings.credentials, found))
         self._cache.mkdir(parents=True, exist_ok=True)
         cache = PageCache(self._cache, Records(self._cache / "wheels"))
-        session = Session(self._settings, cache)
+        session = Session(self._settings, cache, hosts=self._cache / "hosts")
         try:
             page = session.page(url)
         finally:

@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import BinaryIO, TypeVar
 
@@ -18,6 +19,7 @@ from hishel.httpx import CacheTransport
 
 from minreq.errors import IndexStatusError, IndexUnreachable, SizeMismatch
 from minreq.index.deadline import TOO_SLOW
+from minreq.index.hostlimit import HostLimit
 from minreq.index.network import ABANDONED, Network, NoStoreTransport
 from minreq.index.pagecache import STORAGE_ERRORS, PageCache, PageDamaged, is_from_cache
 from minreq.index.settings import IndexSettings
@@ -75,8 +77,8 @@ class Part:
 class Session:
     """Sends requests; shared by threads.
 
-    *pause* waits between two tries, by default no longer than until :meth:`abandon`; *clock* returns the time; both in
-    seconds.
+    *hosts* is the folder of the limits that all processes of this machine share. *pause* waits between two tries, by
+    default no longer than until :meth:`abandon`; *clock* returns the time; both in seconds.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Session:
         settings: IndexSettings,
         page_cache: PageCache,
         *,
+        hosts: Path,
         pause: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -92,7 +95,7 @@ class Session:
         self._abandoned = Event()
         self._pause = pause or self._abandoned.wait
         self._clock = clock
-        self._network = network = Network(settings, clock)
+        self._network = network = Network(settings, HostLimit(hosts, self._pause), clock)
         self._page_cache = page_cache
         # A private cache (RFC 9111) of one user.
         options = CacheOptions(shared=False, allow_stale=settings.offline)
@@ -225,7 +228,10 @@ class Session:
                 with client.stream("GET", url, headers=headers) as response:
                     if response.status_code not in RETRIED or attempt >= self._retries:
                         return read(response)
-                    delay = _retry_delay(attempt, response.headers.get("Retry-After"))
+                    retry_after = response.headers.get("Retry-After")
+                    delay = _retry_delay(attempt, retry_after)
+                    if response.status_code == httpx.codes.TOO_MANY_REQUESTS or retry_after is not None:
+                        self._network.hosts.hold_back(response.url.host, delay)
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 if self._abandoned.is_set():
                     raise IndexUnreachable(without_credentials(url), ABANDONED) from error

@@ -1,3 +1,5 @@
 """Checks a lock, or makes, proves and writes it."""
 
-__all__ = ["lock", "resolve"]
+from minreq.lock.session import LockSession
+
+__all__ = ["LockSession", "everylock", "lock", "resolve"]

@@ -37,7 +37,7 @@ def _measure_names(
     minreq runs nothing of the sources: a process with the isolation of a smoke compiles them. The store keeps the
     sizes.
     """
-    tag = "cpython-{}{}".format(*runner.setup.version)
+    tag = bytecode.cache_tag(runner.setup.version)
     trees = {name: runner.closure.unpack_tree(name)[0] for name in sorted(names)}
     sizes = {name: compiledsizes.read_sizes(tree, tag) for name, tree in trees.items()}
     compiler = runner.setup.compiler

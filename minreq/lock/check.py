@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from minreq.config import Settings
 from minreq.errors import IndexFailure, LockStale
+from minreq.lock.session import LockSession
 from minreq.lockfile import evidence as evidence_file, pinnedfiles, reading, staleness
-from minreq.model import Lock
+from minreq.model import Lock, Resolution
 from minreq.reporting import Reporter, Step
 from minreq.task.task import Task, is_known_bad, prepare_task, read_index_settings, read_previous_lock
 
-if TYPE_CHECKING:
-    from minreq.index.client import IndexClient
 
-
-def check_lock(settings: Settings, reporter: Reporter) -> Lock:
+def check_lock(settings: Settings, reporter: Reporter, session: LockSession) -> Lock:
     """Return the lock on disk if it still matches *settings*; resolve, run and write nothing.
 
     With ``--upgrade`` or ``--upgrade-package`` the pins also have to be those that a resolution finds today. Raises
@@ -32,22 +29,30 @@ def check_lock(settings: Settings, reporter: Reporter) -> Lock:
     if settings.index.offline and not upgrades:
         reasons = _find_reasons(lock, text, task, {})
     else:
-        reasons = _find_reasons_at_index(lock, text, task, reporter, upgrades=upgrades)
+        reasons = _find_reasons_at_index(lock, text, task, reporter, session, upgrades=upgrades)
     if reasons:
         raise LockStale(str(output), reasons)
     return lock
 
 
-def _find_reasons_at_index(lock: Lock, text: str, task: Task, reporter: Reporter, *, upgrades: bool) -> tuple[str, ...]:
+def _find_reasons_at_index(
+    lock: Lock, text: str, task: Task, reporter: Reporter, session: LockSession, *, upgrades: bool
+) -> tuple[str, ...]:
     """Return the reasons why *lock* is stale, asking the index; with *upgrades* also resolve."""
-    from minreq.index.client import IndexClient  # noqa: PLC0415 # Heavy, and needed only to ask the index.
-
     settings = task.settings
-    with IndexClient(read_index_settings(settings.index, task.files), settings.cache_dir / "index") as index:
-        reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
-        reasons = _find_reasons(lock, text, task, _find_withdrawn_files_if_reachable(lock, index, reporter))
+    index_settings = read_index_settings(settings.index, task.files)
+    index = session.open_index(index_settings, settings.cache_dir / "index", None)
+    reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+    reasons = _find_reasons(lock, text, task, _find_withdrawn_files_if_reachable(lock, index, reporter))
+    if reasons or not upgrades:
         # A stale lock may be for another root, whose resolution says nothing about this one.
-        return reasons or (tuple(_find_version_changes(lock, task, index, reporter)) if upgrades else ())
+        return reasons
+    from minreq.lock import resolve  # noqa: PLC0415 # Heavy; no other check resolves.
+
+    reporter.began(Step.RESOLVE)
+    resolution = resolve.resolve_pins(task, index, index_settings, session)
+    reporter.resolved(resolution)
+    return tuple(_find_version_changes(lock, resolution))
 
 
 def find_unchanged_lock(task: Task, find_withdrawn: Callable[[Lock], Mapping[str, str]]) -> Lock | None:
@@ -110,20 +115,8 @@ def _find_withdrawn_files_if_reachable(lock: Lock, index: pinnedfiles.Index, rep
         return {}
 
 
-def _find_version_changes(lock: Lock, task: Task, index: IndexClient, reporter: Reporter) -> Iterator[str]:
-    """Yield each version that a resolution today pins differently, with the upgradable pins not preferred."""
-    from minreq.resolver import resolve  # noqa: PLC0415
-    from minreq.source.imports import StaticImportFinder  # noqa: PLC0415
-    from minreq.task.resolverinput import make_resolver_input  # noqa: PLC0415 # Heavy; no other check resolves.
-    from minreq.wheels.store import Store  # noqa: PLC0415
-
-    reporter.began(Step.RESOLVE)
-    settings = task.settings
-    store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
-    index_settings = read_index_settings(task.settings.index, task.files)
-    resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
-    resolution = resolve(resolver_input, index, StaticImportFinder(index))
-    reporter.resolved(resolution)
+def _find_version_changes(lock: Lock, resolution: Resolution) -> Iterator[str]:
+    """Yield each version that *resolution*, made today with the upgradable pins not preferred, pins differently."""
     for kept in lock.selection.kept:
         name, old = kept.candidate.name, kept.candidate.version
         # A first resolution has no distributions of extras.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config import Settings
 from minreq.errors import BaselineFailure
@@ -16,6 +16,7 @@ from minreq.index.settings import IndexSettings
 from minreq.lock import bytecode, resolve
 from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
+from minreq.lock.session import LockSession, make_demand
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.prefetch import Prefetcher, precompile
@@ -46,12 +47,34 @@ class _MinimizedLock:
     certificate: Certificate | None
 
 
-def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> Lock:
-    """Make the lock of *task* and prove it; write nothing. Raises every branch of ``MinreqError``."""
-    resolved = resolve.resolve_task(task, index, index_settings, reporter)
+def make_lock(
+    task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter, session: LockSession
+) -> Lock:
+    """Make the lock of *task* and prove it; write nothing. Raises every branch of ``MinreqError``.
+
+    Where *session* has proven the same, that is the lock.
+    """
+    resolved = resolve.resolve_task(task, index, index_settings, reporter, session)
+    demand = make_demand(task, resolved.closure.resolution)
+    if (found := session.find_lock(demand)) is not None:
+        reporter.note("this lock has the contents of one that was made before: nothing of the two differs")
+        return replace(
+            found,
+            root=task.title,
+            command=task.command,
+            hashes=task.settings.hashes,
+            annotate=task.settings.annotate,
+        )
+    lock = _prove(task, resolved, reporter, session)
+    session.add_lock(demand, lock)
+    return lock
+
+
+def _prove(task: Task, resolved: ResolvedTask, reporter: Reporter, session: LockSession) -> Lock:
+    """Make the lock of the *resolved* task and prove it."""
     for sentence in task.skipped_call_notes(resolved.resolution.pins[task.profiled_root].version):
         reporter.note(sentence)
-    minimized = _minimize(task, resolved, reporter)
+    minimized = _minimize(task, replace(resolved, likely=session.find_hints(task)), reporter)
     settings = task.settings
     for sentence in (
         *_unused_exclusion_notes(settings, minimized.resolution),
@@ -59,6 +82,9 @@ def make_lock(task: Task, index: IndexClient, index_settings: IndexSettings, rep
     ):
         reporter.note(sentence)
     minimal_set = minimized.minimal_set
+    if not minimized.resolution.extras:
+        # The first stage of a lock with extras also finds these.
+        session.add_hints(task, minimal_set.first_stage)
     noise = minimal_set.noise
     behaviour = normalize_behaviour(
         minimal_set.proof.behaviour,
@@ -106,7 +132,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
     settings, closure, tools = task.settings, resolved.closure, resolved.tools
     version = resolved.resolution.pins[task.profiled_root].version
     check_script_names(settings.smokes, closure.import_map)
-    choices = _user_choices(task, resolved.resolver_input, resolved.resolution)
+    choices = _user_choices(task, resolved.resolver_input, resolved.resolution, resolved.likely)
     plan = task.plan(version)
     # If the store has the root, it probably has its dependencies too, compiled.
     is_new = not resolved.store.holds(closure.candidate(closure.resolution.root).wheel)
@@ -149,7 +175,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
             loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
             excluded=choices.excluded,
         )
-        budget = None if settings.bytecode == "none" else settings.budget
+        budget = settings.budget if settings.compiles else None
         selection = bytecode.with_compiled_sizes(selection, budget, runner, reporter)
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
         certificate = certify(runner, minimal_set, digest, reporter) if settings.certify else None
@@ -195,7 +221,9 @@ def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, repo
     return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 
-def _user_choices(task: Task, resolver_input: ResolverInput, resolution: Resolution) -> UserChoices:
+def _user_choices(
+    task: Task, resolver_input: ResolverInput, resolution: Resolution, likely: frozenset[NormalizedName] | None
+) -> UserChoices:
     """Return the choices of the user: what to keep on request, and what to exclude."""
     settings = task.settings
     origins = {canonicalize_name(each.requirement.name): each.origin for each in resolver_input.whole}
@@ -207,4 +235,5 @@ def _user_choices(task: Task, resolver_input: ResolverInput, resolution: Resolut
         smallest=settings.smallest,
         portable=task.is_portable,
         settle=settings.settle,
+        likely=likely,
     )

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.errors import IndexFailure, ResolutionFailure
 from minreq.index import cutoff
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
+from minreq.lock.session import LockSession
 from minreq.model import Candidate, Resolution
 from minreq.model.parsing import parse_requirement
 from minreq.reporting import Reporter, Step
-from minreq.resolver import ResolverInput, extend, resolve
-from minreq.source.imports import StaticImportFinder
+from minreq.resolver import ResolverInput, extend
 from minreq.task import smoketools
 from minreq.task.resolverinput import make_resolver_input
 from minreq.task.smoketools import Extend, Tools
@@ -38,20 +38,24 @@ class ResolvedTask:
     closure: Closure
     tools: Tools
     store: Store
+    #: What the first stage probably needs; ``None``: unknown.
+    likely: frozenset[NormalizedName] | None = None
 
 
-def resolve_task(task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter) -> ResolvedTask:
+def resolve_task(
+    task: Task, index: IndexClient, index_settings: IndexSettings, reporter: Reporter, session: LockSession
+) -> ResolvedTask:
     """Resolve *task*, read which distribution has which module, and report notes on the pins.
 
     Raises ``UsageError``, ``ResolutionFailure`` and ``IndexFailure``.
     """
-    store = _open_store(task, index, reporter)
-    resolver_input = make_resolver_input(task, index, index_settings, store, reporter)
+    store = _open_store(task, index, reporter, session)
+    resolver_input = make_resolver_input(task, index, index_settings, store, reporter, now=session.began)
 
     for sentence in task.notes:
         reporter.note(sentence)
     reporter.began(Step.RESOLVE)
-    resolution = resolve(resolver_input, index, StaticImportFinder(index))
+    resolution = session.resolve(resolver_input, index)
     reporter.resolved(resolution)
     for sentence in (*_young_release_notes(resolution), *_project_status_notes(resolution, index)):
         reporter.note(sentence)
@@ -97,13 +101,13 @@ def _wheel(pin: Candidate) -> tuple[str, str | None]:
     return pin.wheel.filename, pin.wheel.sha256
 
 
-def resolve_pins(task: Task, index: IndexClient, index_settings: IndexSettings) -> Resolution:
+def resolve_pins(task: Task, index: IndexClient, index_settings: IndexSettings, session: LockSession) -> Resolution:
     """Resolve *task* without reporting; raise as `resolve_task` does."""
-    store = _open_store(task, index, Reporter())
-    return resolve(make_resolver_input(task, index, index_settings, store), index, StaticImportFinder(index))
+    store = _open_store(task, index, Reporter(), session)
+    return session.resolve(make_resolver_input(task, index, index_settings, store, now=session.began), index)
 
 
-def _open_store(task: Task, index: IndexClient, reporter: Reporter) -> Store:
+def _open_store(task: Task, index: IndexClient, reporter: Reporter, session: LockSession) -> Store:
     """Return the store of the wheels of *task*."""
     return Store(
         task.settings.cache_dir / "wheels",
@@ -113,6 +117,7 @@ def _open_store(task: Task, index: IndexClient, reporter: Reporter) -> Store:
         on_notice=reporter.note,
         on_damage=reporter.note,
         check_all=task.settings.require_sandbox,
+        trees=session.checked_trees(check_all=task.settings.require_sandbox),
     )
 
 

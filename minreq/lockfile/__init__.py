@@ -2,9 +2,13 @@
 
 __all__ = [
     "codec",
+    "cyclonedx",
     "difference",
+    "dockerfile",
     "edits",
     "evidence",
+    "pdm",
+    "pex",
     "pinnedfiles",
     "pylock",
     "reading",

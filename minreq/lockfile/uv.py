@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Set as AbstractSet
+from collections.abc import Iterable, Set as AbstractSet
 
 import tomlkit
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from tomlkit.items import Array
 
+from minreq.lockfile.pinnedroots import excluded_names, pinned_roots
 from minreq.model import Lock, Platform
 from minreq.model.parsing import parse_requirement
 
@@ -25,26 +26,6 @@ _EXCLUDES_HEAD = """\
 #    printf '%s\\n' {dependencies} | uv pip compile - --excludes {filename} -c {made_from}
 #
 """
-
-
-def pinned_roots(lock: Lock) -> tuple[str, ...]:
-    """Return pinned requirements that lead to all kept distributions: the root, then those that none declares."""
-    kept = {each.candidate.name: each.candidate for each in lock.selection.kept}
-    names: list[NormalizedName] = []
-    reached: set[NormalizedName] = set()
-    declared = {name for each in kept for name in lock.resolution.requires.get(each, frozenset())}
-    starts = [lock.resolution.root, *sorted(lock.resolution.whole & kept.keys()), *sorted(kept.keys() - declared)]
-    # The names that are left are in cycles, which have no first member.
-    for name in (*starts, *sorted(kept)):
-        if name not in reached:
-            names.append(name)
-            reached |= set(_reachable(lock, name, reached))
-    return tuple(f"{_with_extras(lock, name)}=={kept[name].version}" for name in names)
-
-
-def excluded_names(lock: Lock) -> tuple[NormalizedName, ...]:
-    """Return the left-out and the provided distributions, which uv must not install."""
-    return tuple(sorted(each.candidate.name for each in lock.selection.left_out))
 
 
 def render_settings(lock: Lock, *, overridden: AbstractSet[NormalizedName], made_from: str) -> str:
@@ -69,25 +50,6 @@ def render_excludes(lock: Lock, *, made_from: str, filename: str) -> str:
     """Return the file for ``uv pip compile --excludes``: one name a line."""
     head = _EXCLUDES_HEAD.format(made_from=made_from, filename=filename, dependencies=shlex.join(pinned_roots(lock)))
     return head + "".join(f"{name}\n" for name in excluded_names(lock))
-
-
-def _reachable(lock: Lock, start: NormalizedName, visited: set[NormalizedName]) -> Iterator[NormalizedName]:
-    kept = {each.candidate.name for each in lock.selection.kept}
-    seen, waiting = set(visited), [start]
-    while waiting:
-        name = waiting.pop()
-        if name in seen or name not in kept:
-            continue
-        seen.add(name)
-        yield name
-        waiting += lock.resolution.requires.get(name, frozenset())
-
-
-def _with_extras(lock: Lock, name: NormalizedName) -> str:
-    """Return *name*; for a root with the requested extras."""
-    roots = map(parse_requirement, lock.root_requirements)
-    extras = sorted({extra for root in roots if canonicalize_name(root.name) == name for extra in root.extras})
-    return f"{name}[{','.join(extras)}]" if extras else name
 
 
 def _environment(platform: Platform) -> str:

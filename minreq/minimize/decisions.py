@@ -52,11 +52,15 @@ class Decisions:
     _cleared: set[tuple[NormalizedName, str, str]] = field(default_factory=set)
     #: What the current trace leaves out together for the first time.
     _batch: tuple[NormalizedName, ...] = ()
+    #: What the first stage needs, although a trace would decline it.
+    first_stage: frozenset[NormalizedName] = frozenset()
     #: How many of the latest declined distributions are accepted again when a failure names none.
     _guess_count: int = 1
 
     def __post_init__(self) -> None:
-        self.by_name = {name: Decision(accepted=False, reason="excluded") for name in self.choices.excluded}
+        likely = dict.fromkeys(self.choices.likely or (), Decision(accepted=True, reason="a similar lock needs it"))
+        excluded = dict.fromkeys(self.choices.excluded, Decision(accepted=False, reason="excluded"))
+        self.by_name = {**likely, **excluded}
 
     @property
     def comparison_of_traces(self) -> BehaviourComparison:

@@ -20,6 +20,7 @@ from packaging.utils import NormalizedName
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Script
 from minreq.source.modulenames import with_parents
+from minreq.wheels import bytecode
 from minreq.wheels.importmap import ImportMap
 
 #: How many wheels are fetched at once.
@@ -199,8 +200,8 @@ def precompile(runner: SmokeRunner, files: Collection[Path]) -> None:
     compiler = runner.setup.compiler
     if compiler is None:
         return
-    tag = "cpython-{}{}".format(*runner.setup.version)
-    missing = [file for file in files if not (file.parent / "__pycache__" / f"{file.stem}.{tag}.pyc").exists()]
+    tag = bytecode.cache_tag(runner.setup.version)
+    missing = [file for file in files if not (file.parent / bytecode.FOLDER / f"{file.stem}.{tag}.pyc").exists()]
     pool = ThreadPoolExecutor(runner.jobs)
     try:
         list(pool.map(lambda file: compiler.compile(str(file), 0), missing))

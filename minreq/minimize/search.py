@@ -48,6 +48,8 @@ class MinimalSet:
     #: What the reference did in other runs, and in those of them with clocks that go faster.
     repetitions: tuple[Behaviour, ...] = ()
     with_fast_clock: tuple[Behaviour, ...] = ()
+    #: What the first stage needs, although a trace would decline it first.
+    first_stage: frozenset[NormalizedName] = frozenset()
     #: What differs between two runs of one set.
     noise: tuple[Deviation, ...]
 
@@ -174,9 +176,19 @@ class _Search:
         raise UntraceableError(result.observation, stage, f"no end after {_MOST_TRACES} traces")
 
     def probe_first_stage(self) -> None:
-        """Trace the first stage alone until it passes, beside the reference: it takes less time than whole traces."""
+        """Trace the first stage alone until it passes, beside the reference: it takes less time than whole traces.
+
+        Where a similar lock shows what the first stage needs, nothing has to be found out.
+        """
         if self.runner.setup.plan.first is None:
             return
+        if self.choices.likely is None:
+            self._probe_until_passed()
+        self.decisions.first_stage = frozenset(
+            name for name, decision in self.decisions.by_name.items() if decision.accepted
+        )
+
+    def _probe_until_passed(self) -> None:
         for _ in range(_MOST_TRACES):
             handler = TraceQuestionHandler(self.runner.closure, self.decisions.by_name)
             trace = observe_trace(self.runner, handler, "first-stage", continue_after=lambda _first: False)
@@ -359,5 +371,6 @@ class _Search:
             proof=proof,
             repetitions=self.reference.repetitions,
             with_fast_clock=self.reference.with_fast_clock,
+            first_stage=self.decisions.first_stage & found.keys(),
             noise=(*self.reference.known_noise(), *self.environments.occasional_noise),
         )

@@ -22,5 +22,8 @@ class UserChoices:
     smallest: bool = False
     #: Keep also what a machine needs that lacks files of this one.
     portable: bool = False
+    #: What the first stage of a similar lock needs, although a trace would decline it; ``None``: unknown. It is no
+    #: choice of the user: a trace accepts it first, instead of finding that out again, and settling decides as always.
+    likely: frozenset[NormalizedName] | None = None
     #: ``runs``: settle without forks, only by runs in clean environments; the reference for tests.
     settle: Literal["auto", "runs"] = "auto"

@@ -24,7 +24,7 @@ from minreq.model.evidence import (
     StageBehaviour,
 )
 from minreq.model.filenames import split_sdist_filename
-from minreq.model.lock import Certificate, Kept, LeftOut, Lock, Outcome, Selection, is_near
+from minreq.model.lock import BuildForecast, Certificate, Kept, LeftOut, Lock, Outcome, Selection, is_near
 from minreq.model.plan import EMPTY, Command, Group, Plan, Script
 from minreq.model.questions import Answer, Asker, Frame, Question, QuestionKind
 
@@ -35,6 +35,7 @@ __all__ = [
     "Answer",
     "Asker",
     "Behaviour",
+    "BuildForecast",
     "Candidate",
     "Certificate",
     "Command",

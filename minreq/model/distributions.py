@@ -14,7 +14,7 @@ from packaging.version import Version
 
 #: AWS Lambda's limit for a function and its layers together, unpacked, in bytes.
 LAMBDA_LIMIT = 262_144_000
-#: The largest zip that AWS Lambda takes without S3: "50 MB", in bytes.
+#: The largest zip that AWS Lambda takes without S3, in bytes: 50 MiB, which AWS calls "50 MB".
 LAMBDA_UPLOAD_LIMIT = 52_428_800
 
 
@@ -82,6 +82,10 @@ class Metadata:
     #: ``Provides-Extra``, normalized.
     extras: frozenset[NormalizedName] = frozenset()
     requires_python: SpecifierSet | None = None
+    #: ``License-Expression`` (PEP 639), as it is written.
+    license_expression: str | None = None
+    #: Of older metadata, the licences of the classifiers, or else a ``License`` that is a name.
+    license_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,16 @@ _COMPILED_PER_SOURCE = 1.05
 _NEAR = 0.8
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildForecast:
+    """What a build of a lock comes to, before it is made."""
+
+    #: The level of slimming: ``cold``.
+    slim: str
+    #: About the bytes of the tree.
+    bytes: int
+
+
 def is_near(size: int, limit: int) -> bool:
     """Whether *size* is near *limit*, or over it."""
     return size > _NEAR * limit

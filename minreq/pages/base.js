@@ -28,6 +28,13 @@ const element = id => document.getElementById(id);
 const number = count => count.toLocaleString("en-US");
 const short = count => count >= 1048576 ? (count / 1048576).toFixed(1) + " MiB" : Math.ceil(count / 1024) + " KiB";
 
+function made(tag, text, style) {
+  const one = document.createElement(tag);
+  if (text !== undefined) one.textContent = text;
+  if (style) one.className = style;
+  return one;
+}
+
 // Let Tab stop once in a box, at *stop*: arrow keys move within it (WAI-ARIA, "roving tabindex").
 function setStop(box, stop) {
   for (const one of box.querySelectorAll("button")) one.tabIndex = one === stop ? 0 : -1;

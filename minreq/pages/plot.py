@@ -1,4 +1,4 @@
-"""Draws a bar chart as SVG; pure."""
+"""Draws bar charts and line charts as SVG; pure."""
 
 from __future__ import annotations
 
@@ -34,11 +34,29 @@ class Bar:
     pale: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line over all labels, in bytes; ``None`` is a gap."""
+
+    name: str
+    values: tuple[int | None, ...]
+
+
 def render_bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, mark: str = "") -> str:
     """Return the chart. *legend* names the parts of the columns, *mark* the lines across them."""
-    highest = max((max(sum(bar.parts), bar.mark or 0) for bar in columns), default=0) or 1
-    step = _grid_step(highest)
-    top = math.ceil(highest / step) * step
+    step, top = _scale(max((max(sum(bar.parts), bar.mark or 0) for bar in columns), default=0))
+    names = _legend(legend, mark if any(bar.mark is not None for bar in columns) else "")
+    return _page(title, (*names, *_grid(top, step), *_columns(columns, top)))
+
+
+def render_lines(title: str, labels: Sequence[str], lines: Sequence[Line]) -> str:
+    """Return the chart of *lines* over *labels*."""
+    step, top = _scale(max((value for line in lines for value in line.values if value is not None), default=0))
+    drawn = (part for number, line in enumerate(lines) for part in _line(line, number, labels, top))
+    return _page(title, (*_legend([line.name for line in lines], ""), *_grid(top, step), *_labels(labels), *drawn))
+
+
+def _page(title: str, content: Sequence[str]) -> str:
     return "\n".join(
         (
             (
@@ -49,13 +67,43 @@ def render_bars(title: str, legend: Sequence[str], columns: Sequence[Bar], *, ma
             _STYLE,
             f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
             f'<text x="{_LEFT}" y="20" font-size="16" font-weight="600">{escape(title)}</text>',
-            *_legend(legend, mark if any(bar.mark is not None for bar in columns) else ""),
-            *_grid(top, step),
-            *_columns(columns, top),
+            *content,
             "</svg>",
             "",
         )
     )
+
+
+def _scale(highest: int) -> tuple[int, int]:
+    """Return the bytes between two grid lines, and those of the top one."""
+    step = _grid_step(highest or 1)
+    return step, math.ceil((highest or 1) / step) * step
+
+
+def _labels(labels: Sequence[str]) -> Iterator[str]:
+    for number, label in enumerate(labels):
+        place = f"translate({_x(number, len(labels)) + 4:.1f} {_HEIGHT - _BOTTOM + 16}) rotate(-40)"
+        yield f'<text transform="{place}" text-anchor="end">{escape(label)}</text>'
+
+
+def _line(line: Line, number: int, labels: Sequence[str], top: int) -> Iterator[str]:
+    """Yield a path for each part without a gap, and a point for each value."""
+    colour, moves = _COLOURS[number % len(_COLOURS)], []
+    for place, value in enumerate(line.values):
+        if value is None:
+            continue
+        is_next = place > 0 and line.values[place - 1] is not None
+        moves.append(f"{'L' if is_next else 'M'}{_x(place, len(labels)):.1f} {_y(value, top):.1f}")
+    yield f'<path d="{"".join(moves)}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
+    for place, (label, value) in enumerate(zip(labels, line.values, strict=True)):
+        if value is not None:
+            title = f"<title>{escape(line.name)}, {escape(label)}: {value:,} bytes</title>"
+            at = f'cx="{_x(place, len(labels)):.1f}" cy="{_y(value, top):.1f}"'
+            yield f'<circle {at} r="3.5" fill="{colour}">{title}</circle>'
+
+
+def _x(number: int, count: int) -> float:
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (number + 0.5) / max(count, 1)
 
 
 def _grid_step(highest: int) -> int:

@@ -14,6 +14,6 @@ def fill_template(template: str, title: str, content: Any) -> str:
     # The data may contain "</script>", as the name of a file for example. It must not end the script.
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     page = folder.joinpath(template).read_text("utf-8")
-    for mark, file in (("{{style}}", "base.css"), ("{{script}}", "base.js")):
+    for mark, file in (("{{style}}", "base.css"), ("{{panel}}", "panel.css"), ("{{script}}", "base.js")):
         page = page.replace(mark, folder.joinpath(file).read_text("utf-8"), 1)
     return page.replace("{{title}}", html.escape(title), 1).replace("{{data}}", data, 1)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from packaging.utils import NormalizedName
 from minreq.lockfile.codec import Codec
 from minreq.providers.needs import NeededDistribution
 from minreq.system import cachefile, temporary
-
-#: The folder of minreq.
-_PACKAGE = Path(__file__).parents[1]
+from minreq.system.owndigest import own_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +91,5 @@ class MeasurementCache:
             for name, digest in self.inputs.items()
             if name not in self.stages or name.startswith(f"{provider}/")
         }
-        text = json.dumps([provider, inputs, self.common, _own_digest()], sort_keys=True)
+        text = json.dumps([provider, inputs, self.common, own_digest()], sort_keys=True)
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-
-
-@cache
-def _own_digest() -> str:
-    """Return the SHA-256 of minreq itself: its emulator, child scripts and search decide every record too."""
-    found = hashlib.sha256()
-    for file in sorted(_PACKAGE.rglob("*.py")):
-        found.update(f"{file.relative_to(_PACKAGE).as_posix()}\0".encode())
-        found.update(hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()

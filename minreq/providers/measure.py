@@ -13,7 +13,7 @@ from minreq.config import Settings
 from minreq.errors import NoProfile, ProjectNotFound, ResolutionFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
-from minreq.lock import resolve
+from minreq.lock import LockSession, resolve
 from minreq.lock.resolve import ResolvedTask
 from minreq.minimize import UserChoices, minimize
 from minreq.minimize.runner import SmokeRunner, open_runner
@@ -32,6 +32,12 @@ from minreq.wheels.closure import Closure
 
 
 def measure(settings: Settings, reporter: Reporter) -> Measurement:
+    """Return what the providers of *settings* need; see `measure_in_session`."""
+    with LockSession() as session:
+        return measure_in_session(settings, reporter, session)
+
+
+def measure_in_session(settings: Settings, reporter: Reporter, session: LockSession) -> Measurement:
     """Return what the providers of *settings*, or else all providers, need in addition to the import.
 
     Results are cached; the cache key is the distributions, the scripts, the interpreter and minreq itself. A provider
@@ -50,19 +56,19 @@ def measure(settings: Settings, reporter: Reporter) -> Measurement:
         settings = replace(settings, features=(DEFAULT, *opt_in))
         task = replace(task, settings=replace(task.settings, features=settings.features))
     index_settings = read_index_settings(task.settings.index, task.files)
-    with IndexClient(index_settings, settings.cache_dir / "index") as index:
-        resolved, unresolvable = _resolve(task, profile, index, index_settings, reporter)
-        version = resolved.resolution.pins[task.profiled_root].version
-        plan = planner.make_plan(profile, requested, settings.features or None, [], version)
-        if settings.by_feature:
-            plan = features.split_by_feature(plan, profile)
-        failures = {
-            group.name: unresolvable[provider]
-            for group in plan.groups
-            if (provider := features.split_name(group.name)[0]) in unresolvable
-        }
-        groups = tuple(group for group in plan.groups if group.name not in failures)
-        base, records = _measure_plan(task, resolved, replace(plan, groups=groups), reporter)
+    index = session.open_index(index_settings, settings.cache_dir / "index", None)
+    resolved, unresolvable = _resolve(task, index, index_settings, reporter, session)
+    version = resolved.resolution.pins[task.profiled_root].version
+    plan = planner.make_plan(profile, requested, settings.features or None, [], version)
+    if settings.by_feature:
+        plan = features.split_by_feature(plan, profile)
+    failures = {
+        group.name: unresolvable[provider]
+        for group in plan.groups
+        if (provider := features.split_name(group.name)[0]) in unresolvable
+    }
+    groups = tuple(group for group in plan.groups if group.name not in failures)
+    base, records = _measure_plan(task, resolved, replace(plan, groups=groups), reporter)
     records += [ProviderRecord(provider=name, failure=failure) for name, failure in failures.items()]
     skipped = planner.skipped_calls(profile, requested, settings.features or None, version)
     names = {group.name for group in plan.groups}
@@ -86,7 +92,11 @@ def measure(settings: Settings, reporter: Reporter) -> Measurement:
 
 
 def _resolve(
-    task: Task, profile: Profile, index: IndexClient, index_settings: IndexSettings, reporter: Reporter
+    task: Task,
+    index: IndexClient,
+    index_settings: IndexSettings,
+    reporter: Reporter,
+    session: LockSession,
 ) -> tuple[ResolvedTask, Mapping[str, str]]:
     """Resolve the root with all providers that can be resolved with it; also return why the others cannot, by name.
 
@@ -94,28 +104,30 @@ def _resolve(
     for all. All providers take part, whichever the user names: else versions would depend on the names.
     """
     settings = task.settings
-    alone = resolve.resolve_pins(_with(task, settings.root, ()), index, index_settings)
+    alone = resolve.resolve_pins(_with(task, settings.root, ()), index, index_settings, session)
     root = Requirement(f"{settings.root.name}=={alone.pins[task.root].version}")
     root.extras = settings.root.extras
-    names = tuple(provider.name for provider in profile.providers)
+    names = tuple(provider.name for provider in (task.profile.providers if task.profile else ()))
     resolvable: tuple[str, ...] = ()
     unresolvable: dict[str, str] = {}
     try:
-        return resolve.resolve_task(_with(task, root, names), index, index_settings, reporter), unresolvable
+        return resolve.resolve_task(_with(task, root, names), index, index_settings, reporter, session), unresolvable
     except (ResolutionFailure, ProjectNotFound):
         for name in names:
-            why = _why_unresolvable(_with(task, root, (*resolvable, name)), index, index_settings)
+            why = _why_unresolvable(_with(task, root, (*resolvable, name)), index, index_settings, session)
             if why is None:
                 resolvable += (name,)
             else:
                 unresolvable[name] = why
-    return resolve.resolve_task(_with(task, root, resolvable), index, index_settings, reporter), unresolvable
+    return resolve.resolve_task(_with(task, root, resolvable), index, index_settings, reporter, session), unresolvable
 
 
-def _why_unresolvable(task: Task, index: IndexClient, index_settings: IndexSettings) -> str | None:
+def _why_unresolvable(
+    task: Task, index: IndexClient, index_settings: IndexSettings, session: LockSession
+) -> str | None:
     """Return why *task* cannot be resolved, ``None`` where it can."""
     try:
-        resolve.resolve_pins(task, index, index_settings)
+        resolve.resolve_pins(task, index, index_settings, session)
     except (ResolutionFailure, ProjectNotFound) as error:
         return str(error)
     return None
@@ -193,7 +205,9 @@ def _measure_base(runner: SmokeRunner, resolution: Resolution, reporter: Reporte
 
 
 def _provider_record(closure: Closure, found: ProviderEvidence) -> ProviderRecord:
-    parts = tuple(_needed(closure, name, _describe(evidence)) for name, evidence in sorted(found.evidence.items()))
+    parts = tuple(
+        _needed(closure, name, describe_evidence(evidence)) for name, evidence in sorted(found.evidence.items())
+    )
     return ProviderRecord(provider=found.provider, parts=parts, features=found.features, failure=found.failure)
 
 
@@ -230,8 +244,8 @@ def _common_inputs(task: Task, resolution: Resolution) -> Mapping[str, object]:
     }
 
 
-def _describe(evidence: Evidence) -> str:
-    """Return *evidence* as a sentence."""
+def describe_evidence(evidence: Evidence) -> str:
+    """Return *evidence* as a sentence; "" for a request."""
     match evidence:
         case Failure():
             return f"{evidence.stage} fails without it: {evidence.error.splitlines()[0]}"

@@ -6,6 +6,7 @@ __all__ = [
     "disclosure",
     "heap",
     "onceperkey",
+    "owndigest",
     "regularfile",
     "removal",
     "temporary",

@@ -20,6 +20,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+#: Seconds in which an interrupted function removes its temporary files.
+_GRACE = 10.0
+
 
 class WorkerEnded(RuntimeError):
     """A process ended before it answered: it was killed, or the machine has no memory left."""
@@ -30,6 +33,20 @@ def call_in_processes(function: Callable[[T], R], items: Sequence[T], processes:
 
     Function, items and results are pickled. Raises what *function* raises, and `WorkerEnded`.
     """
+    for number, result in try_in_processes(function, items, processes, grace=0):
+        if isinstance(result, WorkerEnded):
+            raise result
+        yield number, result
+
+
+def try_in_processes(
+    function: Callable[[T], R], items: Sequence[T], processes: int, *, grace: float = _GRACE
+) -> Iterator[tuple[int, R | WorkerEnded]]:
+    """Do as `call_in_processes` does, but yield `WorkerEnded` for an item whose process ended; another one replaces it.
+
+    Where the caller stops before the end, *function* has *grace* seconds to remove its temporary files: it is
+    interrupted as by Ctrl-C.
+    """
     with ExitStack() as stack:
         workers: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
         count = min(processes, len(items))
@@ -37,12 +54,15 @@ def call_in_processes(function: Callable[[T], R], items: Sequence[T], processes:
         # The processes end first, so no thread waits for one of them.
         stack.callback(pool.shutdown, cancel_futures=True)
         for _ in range(count):
-            workers.put(stack.enter_context(_start()))
+            workers.put(stack.enter_context(_start(grace)))
 
         def call(item: T) -> Any:
             worker = workers.get()
             try:
                 return _ask(worker, (function, item))
+            except WorkerEnded as ended:
+                worker = stack.enter_context(_start(grace))
+                return ended
             finally:
                 workers.put(worker)
 
@@ -52,12 +72,16 @@ def call_in_processes(function: Callable[[T], R], items: Sequence[T], processes:
 
 
 @contextmanager
-def _start() -> Iterator[subprocess.Popen[bytes]]:
+def _start(grace: float) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-I", "-m", "minreq.system.workers"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield process
     finally:
+        if grace:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(grace)
         process.kill()
         process.wait()
         for stream in (process.stdin, process.stdout):
@@ -85,9 +109,10 @@ def main() -> None:
     """Answer requests until stdin ends."""
     # An interrupt from the keyboard is for minreq, which ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
             function, item = pickle.load(sys.stdin.buffer)  # noqa: S301 - From minreq.
             answer: tuple[Any, Exception | None]

@@ -29,17 +29,23 @@ _NO_REPORTER = Reporter()
 
 
 def make_resolver_input(
-    task: Task, index: IndexClient, index_settings: IndexSettings, store: Store, reporter: Reporter = _NO_REPORTER
+    task: Task,
+    index: IndexClient,
+    index_settings: IndexSettings,
+    store: Store,
+    reporter: Reporter = _NO_REPORTER,
+    *,
+    now: datetime | None = None,
 ) -> ResolverInput:
     """Return the input of the resolver: requirements of the user, constraints of pip, pins of the existing lock.
 
-    *reporter* gets a note before code of a source distribution runs.
+    *reporter* gets a note before code of a source distribution runs. A period of ``--exclude-newer`` ends at *now*.
     """
     settings = task.settings
     before = read_previous_lock(settings)
     files = task.files
     known_bad = known_bad_releases(task.profile)
-    exclude_newer = _parse_cutoff(settings.exclude_newer or index_settings.uploaded_prior_to)
+    exclude_newer = _parse_cutoff(settings.exclude_newer or index_settings.uploaded_prior_to, now)
     return ResolverInput(
         root=settings.root,
         host=task.host,
@@ -129,5 +135,5 @@ def provider_requirements(task: Task) -> tuple[Requirement, ...]:
     )
 
 
-def _parse_cutoff(text: str | None) -> datetime | None:
-    return cutoff.parse(text, datetime.now(timezone.utc)) if text else None
+def _parse_cutoff(text: str | None, now: datetime | None = None) -> datetime | None:
+    return cutoff.parse(text, now or datetime.now(timezone.utc)) if text else None

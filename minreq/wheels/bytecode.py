@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,11 @@ def read_records(tree: Path) -> Mapping[str, BytecodeRecord]:
         return {}
     rows = (line.split(" ", _COLUMNS - 1) for line in text.split("\n"))
     return {row[2]: BytecodeRecord(row[0], row[1]) for row in rows if len(row) == _COLUMNS}
+
+
+def cache_tag(version: Sequence[int]) -> str:
+    """Return the tag in the names of files that CPython of this *version* compiles: ``cpython-312``."""
+    return f"cpython-{version[0]}{version[1]}"
 
 
 def source_path(path: str) -> str:

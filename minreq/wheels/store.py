@@ -22,7 +22,7 @@ from minreq.system.temporary import TemporaryFolder
 from minreq.wheels import bytecode, rules, storedtree
 from minreq.wheels.bytecode import BytecodeRecord
 from minreq.wheels.rules import WheelNotice
-from minreq.wheels.storedtree import CheckedTrees, TreeDamaged, TreeIndex
+from minreq.wheels.storedtree import CheckedTrees as CheckedTrees, TreeDamaged, TreeIndex  # noqa: PLC0414 # Re-exported.
 from minreq.wheels.unpacking import hash_files, unpack
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class Store:
         on_notice: Callable[[str], None] | None = None,
         on_damage: Callable[[str], None] | None = None,
         check_all: bool = False,
+        trees: CheckedTrees | None = None,
     ) -> None:
         self.folder = folder
         #: Distributions whose start-up files are kept. The store never runs them.
@@ -69,7 +70,8 @@ class Store:
         self._on_damage = on_damage or (lambda _sentence: None)
         self._check_all = check_all
         self._reported: set[str] = set()
-        self._trees = CheckedTrees()
+        #: Other stores of this process may have checked some of them before.
+        self._trees = CheckedTrees() if trees is None else trees
         self._notices: dict[Path, tuple[WheelNotice, ...]] = {}
         #: Contains each distribution as ``SHA-256/lib``.
         self.unpacked_folder = folder / "unpacked"

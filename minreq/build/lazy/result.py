@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minreq.build.lazy.edits import Edit
+from minreq.build.lazy.rewrite import RUNTIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,11 @@ class LazyResult:
         """Whether the new source of *path* replaces *content*."""
         return hashlib.sha256(content).hexdigest() == self.digests[path]
 
+    @property
+    def needs_runtime(self) -> bool:
+        """Whether the new sources call the module of the tree; lazy imports of the interpreter need none."""
+        return any(RUNTIME.encode() in content for content in self.sources.values())
+
     def describe(self) -> Mapping[str, Any]:
         """Return what ``minreq-build.json`` has."""
         by_path: dict[str, dict[str, Any]] = {path: {} for path in sorted(self.sources)}
@@ -116,8 +121,3 @@ def write_diff(before: Path, sources: Mapping[str, bytes]) -> Iterator[str]:
 def sort_key(edit: DeferredImport) -> tuple[float, str, str]:
     """Return a key that puts the dearest first."""
     return -edit.milliseconds, edit.path, edit.name
-
-
-def name_edit(edit: Edit) -> str:
-    """Return *edit* for a person."""
-    return f"{edit[1]} in {edit[0]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import io
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from minreq.analyze.kinds import is_shared_object
+from minreq.analyze.sharedobjects import needed_libraries
 from minreq.build.slim.files import TreeFile, folders_of
-from minreq.build.slim.linkedlibraries import needed_libraries
+from minreq.build.slim.pathcode import PathCode, find_path_code, find_programs
 from minreq.build.slim.servecall import insert_call
 
 
@@ -31,6 +32,7 @@ class HotReason(Enum):
     SAME_MODULE = "another file of the same module is hot"
     EXECUTABLE = "the system runs or loads it"
     NATIVE = "native code opens such files"
+    PROGRAM = "another Python may run it by its path"
     LINKED = "linked to a library in the tree"
     SMALL = "an archive would save too little"
 
@@ -58,6 +60,13 @@ class ColdFile:
 
     file: TreeFile
     kind: ColdKind
+    #: About its bytes in the archive.
+    packed: int
+
+    @property
+    def saved(self) -> int:
+        """About the bytes that the archive saves."""
+        return self.file.size - self.packed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,10 @@ class ColdSelection:
 
 #: Bytes that the data files of one ending in one package, or an extension module, have to save at least.
 _MIN_SAVING = 16 << 10
+#: The part of its bytes that a source has in an archive, on average.
+_PACKED_SOURCE = 0.2
+#: Bytes of a file that are packed to estimate the whole.
+_SAMPLE = 32 << 10
 #: A data file that keeps more than this part of its bytes is compressed already.
 _MAX_RATIO = 0.9
 #: Data that programs hand to native code by its path: certificates, databases, fonts, models.
@@ -81,13 +94,6 @@ _NATIVE = frozenset(
         *(".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".db", ".sqlite", ".sqlite3", ".ttf", ".otf", ".ttc"),
         *(".onnx", ".pt", ".bin", ".model", ".dat", ".whl", ".egg", ".pth", ".wasm", ".node", ".jar", ".exe", ".lib"),
     }
-)
-#: How code finds the folder of a package.
-_PLACE = re.compile(rb"__file__|__path__|\.origin\b|\bgetfile\(|\bgetsourcefile\(|\bresource_(?:filename|listdir)")
-#: How code reads or lists the sources in it.
-_READS_SOURCES = re.compile(
-    rb"\b(?:listdir|scandir|i?glob|rglob|iterdir|walk)\(|(?:open|stat|getmtime|getsize|exists|isfile)\(\s*__file__"
-    rb"|Path\(__file__\)\.|\.py[\"']|spec_from_file_location|run_path"
 )
 
 
@@ -101,22 +107,24 @@ def select_cold(
     packages = _topmost_packages(files)
     starting = {path for path in packages if insert_call(packages[path].source.read_bytes()) is not None}
     hot: dict[str, HotReason] = {}
-    kinds: dict[str, ColdKind] = {}
+    found: dict[str, ColdFile] = {}
     libraries = {file.path.rpartition("/")[2] for file in files if is_shared_object(file.path.rpartition("/")[2])}
+    path_code = tuple(find_path_code(files))
+    programs = find_programs(files, path_code)
     for file in files:
         reason = _reason_of_user(file, opened, keep, warmed) or _reason_of_place(file, packages, starting)
-        found = reason or _kind_of(file, libraries)
-        if isinstance(found, HotReason):
-            hot[file.path] = found
+        decided = reason or (HotReason.PROGRAM if file.path in programs else _classify(file, libraries))
+        if isinstance(decided, HotReason):
+            hot[file.path] = decided
         else:
-            kinds[file.path] = found
-    by_path = {file.path: file for file in files}
-    data = [by_path[path] for path, kind in kinds.items() if kind is ColdKind.DATA]
-    hot |= dict.fromkeys(_unprofitable(data, packages), HotReason.SMALL)
-    modules = {by_path[path].module for path in hot} - {None}
-    hot |= {path: HotReason.SAME_MODULE for path in kinds if by_path[path].module in modules and path not in hot}
-    cold = tuple(ColdFile(file=by_path[path], kind=kinds[path]) for path in sorted(kinds) if path not in hot)
-    return ColdSelection(hot=dict(sorted(hot.items())), cold=cold, packages=_path_uses(cold, files, packages))
+            found[file.path] = decided
+    hot |= dict.fromkeys(_unprofitable(found.values(), packages), HotReason.SMALL)
+    modules = {file.module for file in files if file.path in hot} - {None}
+    hot |= {
+        path: HotReason.SAME_MODULE for path, each in found.items() if each.file.module in modules and path not in hot
+    }
+    cold = tuple(found[path] for path in sorted(found) if path not in hot)
+    return ColdSelection(hot=dict(sorted(hot.items())), cold=cold, packages=_path_uses(cold, path_code, packages))
 
 
 def _topmost_packages(files: Iterable[TreeFile]) -> Mapping[str, TreeFile]:
@@ -157,58 +165,78 @@ def _reason_of_place(file: TreeFile, packages: Mapping[str, TreeFile], starting:
     return HotReason.START if packages[package].path == file.path else None
 
 
-def _kind_of(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdKind:
+def _classify(file: TreeFile, libraries: Collection[str]) -> HotReason | ColdFile:
+    """Return why *file* is hot, or how it can be served."""
     name = file.path.rpartition("/")[2]
     if file.module is not None and name.endswith(".py"):
-        return ColdKind.MODULE
+        return ColdFile(file=file, kind=ColdKind.MODULE, packed=round(file.size * _PACKED_SOURCE))
     content = file.source.read_bytes()
     if is_shared_object(name):
-        needed = needed_libraries(content)
-        if file.module is None or needed is None:
-            return HotReason.EXECUTABLE
-        if not needed.isdisjoint(libraries):
-            return HotReason.LINKED
-        return ColdKind.EXTENSION if _saving(content) >= _MIN_SAVING else HotReason.SMALL
-    if file.executable or content.startswith((b"#!", b"\x7fELF")):
+        reason = _reason_of_library(file, content, libraries)
+    elif file.executable or name.endswith(".pyc") or content.startswith((b"#!", b"\x7fELF")):
+        reason = HotReason.EXECUTABLE
+    else:
+        reason = HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else None
+    if reason is not None:
+        return reason
+    kind = ColdKind.EXTENSION if is_shared_object(name) else ColdKind.DATA
+    cold = ColdFile(file=file, kind=kind, packed=_estimate_packed(content))
+    return HotReason.SMALL if kind is ColdKind.EXTENSION and cold.saved < _MIN_SAVING else cold
+
+
+def _estimate_packed(content: bytes) -> int:
+    """Return about the bytes that *content* has in an archive, by a piece from its middle."""
+    start = max(0, (len(content) - _SAMPLE) // 2)
+    piece = content[start : start + _SAMPLE]
+    return round(len(content) * len(zlib.compress(piece, 6)) / len(piece)) if piece else 0
+
+
+def _reason_of_library(file: TreeFile, content: bytes, libraries: Collection[str]) -> HotReason | None:
+    needed = needed_libraries(io.BytesIO(content))
+    if file.module is None or needed is None or _initializer(file.module) not in content:
         return HotReason.EXECUTABLE
-    return HotReason.NATIVE if PurePosixPath(name).suffix.lower() in _NATIVE else ColdKind.DATA
+    return None if needed.isdisjoint(libraries) else HotReason.LINKED
 
 
-def _unprofitable(files: Collection[TreeFile], packages: Collection[str]) -> frozenset[str]:
+def _initializer(module: str) -> bytes:
+    """Return the name of the function that Python calls to import an extension module (PEP 489)."""
+    return f"PyInit_{module.rpartition('.')[2]}\0".encode()
+
+
+def _unprofitable(files: Iterable[ColdFile], packages: Collection[str]) -> frozenset[str]:
     """Return the data files that stay hot: those of one ending in one package save little, or one does not shrink."""
-    savings = {file.path: _saving(file.source.read_bytes()) for file in files}
-    groups = {file.path: (package_of(file.path, packages), PurePosixPath(file.path).suffix.lower()) for file in files}
-    totals: dict[tuple[str | None, str], int] = defaultdict(int)
-    for path, group in groups.items():
-        totals[group] += max(savings[path], 0)
-    return frozenset(
-        file.path
-        for file in files
-        if totals[groups[file.path]] < _MIN_SAVING or savings[file.path] <= file.size * (1 - _MAX_RATIO)
-    )
-
-
-def _saving(content: bytes) -> int:
-    return len(content) - len(zlib.compress(content, 6))
+    groups: dict[tuple[str | None, str], list[ColdFile]] = defaultdict(list)
+    for each in files:
+        if each.kind is ColdKind.DATA:
+            path = each.file.path
+            groups[package_of(path, packages), PurePosixPath(path).suffix.lower()].append(each)
+    found: set[str] = set()
+    for group in groups.values():
+        is_small = sum(max(each.saved, 0) for each in group) < _MIN_SAVING
+        found |= {each.file.path for each in group if is_small or each.packed >= each.file.size * _MAX_RATIO}
+    return frozenset(found)
 
 
 def _path_uses(
-    cold: Collection[ColdFile], files: Iterable[TreeFile], packages: Mapping[str, TreeFile]
+    cold: Collection[ColdFile], path_code: Collection[PathCode], packages: Collection[str]
 ) -> Mapping[str, PathUse]:
-    """Return for each package with cold files which code may open them by their path: a search in all sources."""
-    found = {package: PathUse.NONE for each in cold if (package := package_of(each.file.path, packages))}
-    with_data = {package_of(each.file.path, packages) for each in cold if each.kind is ColdKind.DATA}
+    """Return for each package with cold files which code may open them by their path.
+
+    Data may be opened by code that is not in the tree. Sources are, by what is known, opened or listed by the code of
+    the same distribution, or by code that names the package.
+    """
+    found: dict[str, PathUse] = {}
     owners: dict[str, set[str]] = defaultdict(set)
     for each in cold:
-        owners[package_of(each.file.path, packages) or ""].add(each.file.owner)
+        package = package_of(each.file.path, packages) or ""
+        owners[package].add(each.file.owner)
+        if each.kind is ColdKind.DATA:
+            found[package] = PathUse.ANY
+        found.setdefault(package, PathUse.NONE)
     cold_paths = {each.file.path for each in cold}
-    for file in files:
-        source = file.source.read_bytes() if file.path.endswith(".py") else b""
-        if not _PLACE.search(source):
-            continue
-        reads_sources = _READS_SOURCES.search(source) is not None
-        for package, use in found.items():
-            is_own = file.owner in owners[package] or f"{package.rpartition('/')[2]}.__".encode() in source
-            if is_own and use is not PathUse.ANY and (package in with_data or reads_sources):
-                found[package] = PathUse.COLD if file.path in cold_paths else PathUse.ANY
+    for code in path_code if PathUse.NONE in found.values() else ():
+        for package, use in found.items() if code.reads_sources else ():
+            is_own = code.file.owner in owners[package] or package.rpartition("/")[2] in code.modules
+            if is_own and use is not PathUse.ANY:
+                found[package] = PathUse.COLD if code.file.path in cold_paths else PathUse.ANY
     return dict(sorted(found.items()))

@@ -22,6 +22,7 @@ _IMPORT = re.compile(
 )
 #: A dotted name, or one that begins with a dot, as ``importlib.import_module`` takes it.
 _STRING = re.compile(rb"[\"'](\.?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|\.[A-Za-z_]\w*)[\"']")
+_ENTRY_POINTS = ".dist-info/entry_points.txt"
 _COMMENT = re.compile(r"#[^\n]*")
 
 
@@ -108,6 +109,12 @@ def names_in_source(source: bytes, package: str) -> Iterator[str]:
     for text in _STRING.findall(source):
         name = _decode(text)
         yield f"{package}{name}" if name.startswith(".") else name
+
+
+def read_entry_points(files: Iterable[TreeFile]) -> frozenset[str]:
+    """Return the modules that the entry points of *files* name."""
+    texts = (file.source.read_text("utf-8", "replace") for file in files if file.path.endswith(_ENTRY_POINTS))
+    return frozenset(entry_point_modules(texts))
 
 
 def entry_point_modules(texts: Iterable[str]) -> Iterator[str]:

@@ -84,7 +84,7 @@ def watch():
 
 
 def _sentence(what, pattern, rule):
-    instead = " or with --slim safe" if rule in BY_SMOKE else ""
+    instead = " or with --slim cold" if rule in BY_SMOKE else ""
     return (
         f"{{what}} is not in this tree: `minreq build --slim {level}` of {lock} left it out, since {{REASONS[rule]}}; "
         f"to get it back, build again with --keep '{{pattern}}'{{instead}}"

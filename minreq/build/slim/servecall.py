@@ -1,12 +1,14 @@
-"""Insert a call before the first statement of a source, without moving a line; pure."""
+"""Insert a call before the first statement of a source, without moving a line where that can be; pure."""
 
 from __future__ import annotations
 
 import ast
 import codecs
 
+from minreq.analyze.kinds import COLD_FOLDER
+
 #: The call that the ``__init__`` of a package with cold files begins with.
-CALL = '__import__("_minreq_cold").serve(globals())'
+CALL = f'__import__("{COLD_FOLDER}").serve(globals())'
 
 _COMPOUND = (
     *(ast.If, ast.For, ast.While, ast.Try, ast.With, ast.FunctionDef, ast.ClassDef, ast.Match),

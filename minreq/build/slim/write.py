@@ -1,4 +1,4 @@
-"""Write a tree: the selected files, placeholders, compiled files, and a RECORD for each distribution."""
+"""Write a tree: the selected files, placeholders, archives of cold files, compiled files, and each RECORD."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ class WrittenFiles:
     source_of: Mapping[str, str]
     #: The bytes of each source that a compiled file replaces.
     replaced_sources: Mapping[str, int]
-    #: With the level ``cold``: the archives by path, and the sources that serve them.
+    #: With the level ``cold``: the archives by path.
     archives: Mapping[str, ColdArchive] = field(default_factory=dict)
-    runtime: tuple[str, ...] = ()
 
 
 def write_tree(
@@ -83,8 +82,9 @@ def write_tree(
         runtime = write_runtime(folder)
         for package in selection.cold.packages:
             _insert_call(folder / package / "__init__.py")
-    source_of, replaced_sources = _compile_tree(selection.kept, folder, mode=mode, compiler=compiler, jobs=jobs)
-    _compile_runtime(runtime, folder, mode=mode, compiler=compiler)
+    source_of, replaced_sources = _compile_tree(
+        selection.kept, folder, runtime=runtime, mode=mode, compiler=compiler, jobs=jobs
+    )
     return WrittenFiles(
         stripped=stripped,
         placeholders=planned,
@@ -93,7 +93,6 @@ def write_tree(
         source_of=source_of,
         replaced_sources=replaced_sources,
         archives=archives,
-        runtime=runtime,
     )
 
 
@@ -139,20 +138,26 @@ def _insert_call(file: Path) -> None:
     file.write_bytes(changed)
 
 
-def _compile_runtime(runtime: Sequence[str], folder: Path, *, mode: Bytecode, compiler: TreeCompiler) -> None:
-    if mode != "none" and runtime:
-        compiler.compile(folder, runtime, beside=False, jobs=1)
-
-
 def _compile_tree(
-    kept: Iterable[TreeFile], folder: Path, *, mode: Bytecode, compiler: TreeCompiler, jobs: int
+    kept: Iterable[TreeFile],
+    folder: Path,
+    *,
+    runtime: Sequence[str],
+    mode: Bytecode,
+    compiler: TreeCompiler,
+    jobs: int,
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """Compile the sources; return the source of each compiled file, and the bytes of each removed source."""
+    """Compile the sources; return the source of each compiled file, and the bytes of each removed source.
+
+    *runtime* are the sources of what serves cold files, which stay.
+    """
     if mode == "none":
         return {}, {}
     beside = mode == "only"
     sources = [file.path for file in kept if file.module is not None and file.path.endswith(".py")]
-    failed = compiler.compile(folder, sources, beside=beside, jobs=jobs)
+    if beside and runtime:
+        compiler.compile(folder, runtime, beside=False, jobs=jobs)
+    failed = compiler.compile(folder, sources if beside else [*sources, *runtime], beside=beside, jobs=jobs)
     done = sorted({*sources} - {*failed})
     replaced_sources = {}
     if beside:

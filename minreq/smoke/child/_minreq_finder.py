@@ -79,14 +79,21 @@ class Finder:
         frame = sys._getframe(1)  # noqa: SLF001 - The documented way to frames.
         if name is None:
             return self._list(frame)
-        frames, _ = importing_frames(frame)
+        # A finder of the program, as that of `importlib_metadata`, is asked before the parent: without minreq it would
+        # be the first one.
+        found = self._ask_finders_behind(context)
+        if found:
+            return found
+        frames, _ = importing_frames(frame, is_look_up=True)
         answer = self._ask("metadata", name, frames)
         if answer["answer"] == "yes":
             from importlib import metadata  # noqa: PLC0415 - Costly, and already loaded in a program that looks up metadata.
 
             folder = make_importable(answer["path"])
             folder_context = metadata.DistributionFinder.Context(name=name, path=[folder])
-            return list(metadata.MetadataPathFinder.find_distributions(folder_context))
+            return self._ask_finders_behind(context) or list(
+                metadata.MetadataPathFinder.find_distributions(folder_context)
+            )
         error = lookup_error_type(frame)
         if answer["answer"] == "no" and error is not None:
             raise mark_declined(error(name), answer)
@@ -97,7 +104,7 @@ class Finder:
         self._declined.clear()
 
     def _list(self, frame: FrameType) -> list[Distribution]:
-        frames, _ = importing_frames(frame)
+        frames, _ = importing_frames(frame, is_look_up=True)
         self._state.order += 1
         answer = self._link.request(
             {
@@ -116,6 +123,15 @@ class Finder:
 
     def _is_from_a_list(self, answer: dict[str, Any]) -> bool:
         return answer["distribution"] in self._listed and is_import_by_name(sys._getframe(1))  # noqa: SLF001 - As above.
+
+    def _ask_finders_behind(self, context: DistributionFinder.Context) -> list[Distribution]:
+        """Return what the first finder behind this one that finds distributions finds."""
+        for finder in sys.meta_path[self._position() + 1 :]:
+            find_distributions = getattr(finder, "find_distributions", None)
+            found = [] if find_distributions is None else list(find_distributions(context))
+            if found:
+                return found
+        return []
 
     def _position(self) -> int:
         return sys.meta_path.index(self) if self in sys.meta_path else len(sys.meta_path)

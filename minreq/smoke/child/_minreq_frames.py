@@ -25,25 +25,33 @@ _IMPORT_MACHINERY = frozenset(
         "pkgutil",
     }
 )
+#: The part of the machinery that imports other distributions for itself, inside its own handlers.
+_BACKPORT = "importlib_metadata"
 
 
-def importing_frames(frame: FrameType | None, max_frames: int = MAX_FRAMES) -> tuple[list[FrameInfo], bool]:
+def importing_frames(
+    frame: FrameType | None, max_frames: int = MAX_FRAMES, *, is_look_up: bool = False
+) -> tuple[list[FrameInfo], bool]:
     """Return the frames that led to an import, innermost first, and whether ``find_spec`` only probes for it.
 
-    The frames of the import machinery and of minreq are left out.
+    The frames of the import machinery and of minreq are left out, but for an import statement in the backport
+    ``importlib_metadata``: the backport alone knows whether it goes on without, whoever called it. With *is_look_up*
+    the frames led to a look-up of metadata, which the backport does for its caller.
     """
     frames: list[FrameInfo] = []
     is_probe = False
+    is_statement = not is_look_up
     while frame is not None and len(frames) < max_frames:
         code = frame.f_code
         module = str(frame.f_globals.get("__name__", ""))
         if module == "importlib.util" and code.co_name == "find_spec" and not frames:
             is_probe = True
-        elif not is_machinery(module, code.co_filename):
+        elif not is_machinery(module, code.co_filename) or (module == _BACKPORT and is_statement):
             function = code.co_name
             if not code.co_flags & _OPTIMIZED and function != "<module>":
                 function = f"<class {function}>"
             frames.append((code.co_filename, frame.f_lineno or 0, function))
+        is_statement = is_statement and code.co_filename.startswith("<frozen importlib")
         frame = frame.f_back
     return frames, is_probe
 

@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/STS/latest/APIReference/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from minreq.smoke.emulator import sigv4
 from minreq.smoke.emulator.message import Request, Response

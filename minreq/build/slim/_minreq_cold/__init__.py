@@ -50,6 +50,7 @@ def _find_runtime(file: str) -> ModuleType:
         if spec is None or spec.loader is None:
             raise ImportError(f"{place} cannot be imported")
         module = module_from_spec(spec)
-        sys.modules[name] = module
         spec.loader.exec_module(module)
+        # Not before: another thread would get a module without functions.
+        sys.modules.setdefault(name, module)
     return sys.modules[name]

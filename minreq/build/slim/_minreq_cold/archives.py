@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+# Not late: an import inside of a finder asks the finders again.
 import errno
+import hashlib
+import json
 import os
 import stat
 import sys
+import zlib
+from time import perf_counter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: The methods of the zip format (APPNOTE 4.4.5).
-STORED, DEFLATED, LZMA = 0, 8, 14
+DEFLATED, LZMA = 8, 14
 #: A member of the method LZMA begins with the version, and with nine bytes that repeat this filter (APPNOTE 5.8.8).
 LZMA_HEADER = 9
 LZMA_FILTER = {"dict_size": 8 << 20, "lc": 3, "lp": 0, "pb": 2}
@@ -111,8 +116,6 @@ class Archive:
         )
 
     def _read_members(self) -> dict[str, Member]:
-        import json
-
         offset, packed, size, digest = self._index
         try:
             content = unpack(self.read(offset, packed), DEFLATED, size)
@@ -155,43 +158,42 @@ class Package:
         return found
 
 
-class _Packages:
-    """The topmost packages with cold files; the index is read at the first use."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Package] | None = None
-        self._depth = 1
-
-    def find(self, path: str) -> Package | None:
-        """Return the package that *path* is in or is."""
-        if self._found is None:
-            self._found = self._read()
-            self._depth = max((path.count("/") for path in self._found), default=0) + 1
-        parts = path.split("/", self._depth)[: self._depth]
-        for length in range(1, len(parts) + 1):
-            package = self._found.get("/".join(parts[:length]))
-            if package is not None:
-                return package
-        return None
-
-    def _read(self) -> dict[str, Package]:
-        import json
-
-        path = os.path.join(FOLDER, "index.json")
-        try:
-            with real_open(path, encoding="utf-8") as file:
-                index = json.load(file)
-        except (OSError, ValueError) as error:
-            raise ImportError(f"{path} cannot be read ({error}); write the tree again with `minreq build`") from error
-        shared = {name for facts in index["packages"].values() if facts["archives"][1:] for name in facts["archives"]}
-        archives = {name: Archive(facts, may_be_absent=name in shared) for name, facts in index["archives"].items()}
-        return {
-            path: Package(path, [archives[name] for name in facts["archives"]], facts["by_path"])
-            for path, facts in index["packages"].items()
-        }
+def _read_packages() -> Mapping[str, Package]:
+    path = os.path.join(FOLDER, "index.json")
+    try:
+        with real_open(path, encoding="utf-8") as file:
+            index = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ImportError(f"{path} cannot be read ({error}); write the tree again with `minreq build`") from error
+    shared = {name for facts in index["packages"].values() if facts["archives"][1:] for name in facts["archives"]}
+    archives = {name: Archive(facts, may_be_absent=name in shared) for name, facts in index["archives"].items()}
+    return {
+        path: Package(path, [archives[name] for name in facts["archives"]], facts["by_path"])
+        for path, facts in index["packages"].items()
+    }
 
 
-package_of = _Packages().find
+#: The topmost packages with cold files. They are read before a finder asks for them: no thread finds half of them.
+_packages = _read_packages()
+_depth = max((path.count("/") for path in _packages), default=0) + 1
+
+
+def package_of(path: str) -> Package | None:
+    """Return the package that *path* is in or is."""
+    parts = path.split("/", _depth)[:_depth]
+    for length in range(1, len(parts) + 1):
+        package = _packages.get("/".join(parts[:length]))
+        if package is not None:
+            return package
+    return None
+
+
+def read_data(member: Member) -> bytes:
+    """Return the contents of *member*, and log that it is cold; raises `ColdFileError`."""
+    began = perf_counter()
+    content = member.read()
+    report(None, member.path, perf_counter() - began)
+    return content
 
 
 #: The cold files that the log has already.
@@ -204,8 +206,6 @@ def report(module: str | None, path: str, seconds: float) -> None:
     if path in _reported or not hasattr(logging, "getLogger"):
         return
     _reported.add(path)
-    import json
-
     facts = {**({"module": module} if module else {}), "path": path, "milliseconds": round(seconds * 1000, 1)}
     logging.getLogger("minreq").info("minreq-cold %s", json.dumps(facts))
 
@@ -213,8 +213,6 @@ def report(module: str | None, path: str, seconds: float) -> None:
 def unpack(content: bytes, method: int, size: int) -> bytes | None:
     """Return the contents of a member; ``None`` if it is damaged."""
     if method == DEFLATED:
-        import zlib
-
         try:
             return zlib.decompress(content, -15, max(size, 1))
         except zlib.error:
@@ -227,11 +225,9 @@ def unpack(content: bytes, method: int, size: int) -> bytes | None:
             return lzma.decompress(content[LZMA_HEADER:], lzma.FORMAT_RAW, filters=filters)
         except lzma.LZMAError:
             return None
-    return content
+    return None
 
 
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of *content* in hexadecimal digits."""
-    import hashlib
-
     return hashlib.sha256(content, usedforsecurity=False).hexdigest()

@@ -1,11 +1,12 @@
 """Opens, lists and describes cold files by their path: where the system finds no file, the archives are asked.
 
-The functions of Python that take a path are replaced by ones that first do what they always did. Nothing changes for a
-path that exists, nor for one outside of this tree.
+`open`, `io.open_code` and seven functions of `os` are replaced by ones that first do what they always did. Nothing
+changes for a file that exists, nor for a path outside of this tree. A folder lists its hot files and its cold ones.
 """
 
 from __future__ import annotations
 
+import _io
 import builtins
 import io
 import os
@@ -39,29 +40,29 @@ _OTHER_NAMES = (
 )
 
 
-def _path_in_tree(path: Any) -> str | None:
-    """Return *path* relative to the tree; ``None`` if it is elsewhere, or no path."""
+def _locate(path: Any) -> tuple[str, Package] | None:
+    """Return *path* relative to the tree, and its package; ``None`` where no file is cold."""
     if isinstance(path, int) or path is None:
         return None
     try:
         text = os.path.abspath(os.fsdecode(path))
     except (TypeError, ValueError):
         return None
-    return next((text[len(root) :] for root in _ROOTS if text.startswith(root)), None)
+    inside = next((text[len(root) :] for root in _ROOTS if text.startswith(root)), None)
+    package = package_of(inside) if inside else None
+    return None if inside is None or package is None else (inside, package)
 
 
 def _find_member(path: Any) -> Member | None:
-    inside = _path_in_tree(path)
-    package = package_of(inside) if inside else None
-    return package.find(inside) if package is not None and inside else None
+    place = _locate(path)
+    return None if place is None else place[1].find(place[0])
 
 
 def _find_folder(path: Any) -> tuple[str, Mapping[str, Member | None]] | None:
     """Return the folder *path* within the tree and the names of its cold files; ``None`` if it has none."""
-    inside = _path_in_tree(path)
-    package: Package | None = package_of(inside) if inside else None
-    names = package.names_in(inside) if package is not None and inside else {}
-    return (inside, names) if inside and names else None
+    place = _locate(path)
+    names = {} if place is None else place[1].names_in(place[0])
+    return (place[0], names) if place is not None and names else None
 
 
 def _open(  # noqa: PLR0917 - As the built-in function.
@@ -109,13 +110,17 @@ def _os_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = N
 
 def _describe(path: Any) -> os.stat_result | None:
     """Return what ``os.stat`` says of the cold file or folder *path*."""
-    member = _find_member(path)
-    if member is None and _find_folder(path) is None:
+    place = _locate(path)
+    if place is None:
+        return None
+    inside, package = place
+    member = package.find(inside)
+    if member is None and not package.is_folder(inside):
         return None
     beside = _real_stat(member.archive.path if member is not None else archives.FOLDER)
     mode, size = (member.mode, member.size) if member is not None else (stat.S_IFDIR | 0o755, 4096)
     when = int(beside.st_mtime)
-    node = zlib.crc32(os.fsencode(_path_in_tree(path) or "")) | 1 << 40
+    node = zlib.crc32(os.fsencode(inside)) | 1 << 40
     return os.stat_result(
         (mode, node, beside.st_dev, 1, beside.st_uid, beside.st_gid, size, when, when, when),
         {
@@ -174,7 +179,7 @@ def _os_listdir(path: Any = ".") -> list[Any]:
 class _ColdEntry:
     """A cold file or folder, as `os.DirEntry`."""
 
-    def __init__(self, folder: str, name: str, facts: os.stat_result) -> None:
+    def __init__(self, folder: Any, name: Any, facts: os.stat_result) -> None:
         self.name = name
         self.path = os.path.join(folder, name)
         self._facts = facts
@@ -197,7 +202,7 @@ class _ColdEntry:
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:  # noqa: ARG002 - As in `os.DirEntry`.
         return self._facts
 
-    def __fspath__(self) -> str:
+    def __fspath__(self) -> Any:
         return self.path
 
     def __repr__(self) -> str:
@@ -227,7 +232,7 @@ class _Entries:
 
 
 def _os_scandir(path: Any = ".") -> Any:
-    folder = None if isinstance(path, bytes) else _find_folder("." if path is None else path)
+    folder = _find_folder("." if path is None else path)
     if folder is None:
         return _real_scandir(path)
     try:
@@ -235,12 +240,13 @@ def _os_scandir(path: Any = ".") -> Any:
             found: list[Any] = list(entries)
     except _ABSENT:
         found = []
-    place = os.fspath(path if path is not None else ".")
+    place: Any = os.fspath(path if path is not None else ".")
     seen = {entry.name for entry in found}
     for name in folder[1]:
-        facts = None if name in seen else _describe(f"{ROOT}{folder[0]}/{name}")
+        shown = os.fsencode(name) if isinstance(place, bytes) else name
+        facts = None if shown in seen else _describe(f"{ROOT}{folder[0]}/{name}")
         if facts is not None:
-            found.append(_ColdEntry(place, name, facts))
+            found.append(_ColdEntry(place, shown, facts))
     return _Entries(found)
 
 
@@ -280,7 +286,8 @@ def _replace_functions() -> None:
         import pathlib  # noqa: F401
     _open.__name__ = _open.__qualname__ = "open"
     builtins.open = io.open = _open  # type: ignore[assignment]
-    io.open_code = _open_code
+    # Loaders that are given a path ask the second one.
+    io.open_code = _io.open_code = _open_code
     for name, (real, function) in _REPLACED.items():
         if real is None:
             continue
@@ -313,5 +320,6 @@ _installed: list[bool] = []
 def install() -> None:
     """Serve cold files by their path; a second call changes nothing."""
     if not _installed:
-        _installed.append(True)
         _replace_functions()
+        # Not before: another thread would go on without the functions.
+        _installed.append(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
@@ -15,13 +16,14 @@ from importlib.machinery import (
     SourcelessFileLoader,
 )
 from importlib.util import spec_from_file_location
+from time import perf_counter
 
 from . import archives
-from .archives import ROOT, ColdFileError, Member, Package, package_of, report
+from .archives import ROOT, ColdFileError, Member, Package, package_of, read_data, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -31,15 +33,17 @@ _SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES)
 class Finder:
     """The finder of one folder of this tree. It has the hot files first; no module is hot and cold."""
 
-    def __init__(self, path: str, package: Package) -> None:
+    def __init__(self, path: str, inside: str, package: Package) -> None:
+        #: As the path for imports has it, which may be ``/opt/./python/app``.
         self.path = path
-        self._folder = path[len(ROOT) :]
+        #: In the tree: ``app``.
+        self._folder = inside
         self._package = package
         self._hot = FileFinder(
             path,
-            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (HotExtensionLoader, EXTENSION_SUFFIXES),
             (HotLoader, SOURCE_SUFFIXES),
-            (SourcelessFileLoader, BYTECODE_SUFFIXES),
+            (HotCompiledLoader, BYTECODE_SUFFIXES),
         )
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -51,14 +55,15 @@ class Finder:
         try:
             member, is_package = self._find(name)
             if member is not None:
-                return _make_spec(fullname, member, is_package=is_package)
+                file = self.path + member.path[len(self._folder) :]
+                return _make_spec(fullname, file, is_package=is_package)
             inside = f"{self._folder}/{name}"
             if self._package.is_folder(inside):
                 # The reader of its resources is none of ours.
                 serve_paths()
                 if spec is None:
                     spec = ModuleSpec(fullname, None)
-                    spec.submodule_search_locations = [ROOT + inside]
+                    spec.submodule_search_locations = [f"{self.path}/{name}"]
         except ColdFileError as error:
             raise ImportError(error.strerror, name=fullname) from error
         return spec
@@ -103,68 +108,74 @@ class Finder:
         return any(file.partition(".")[0] == "__init__" and file.endswith((".py", ".pyc", ".so")) for file in files)
 
 
-class HotLoader(SourceFileLoader):
-    """The loader of a hot module in a package with cold files."""
+class _TreeLoader:
+    """A loader of a module in a package with cold files: it reads the data of the package, hot or cold."""
+
+    name: str
+    path: str
+    #: Whether the module itself is cold.
+    is_cold = False
 
     def get_data(self, path: str) -> bytes:
-        """Return the contents of a file; `pkgutil.get_data` may ask for a cold one."""
+        """Return the contents of a file of this tree, and log a cold one."""
+        own = find_member(path) if self.is_cold and path == self.path else None
+        if own is not None:
+            # The loader logs the import of its own module.
+            return own.read()
         try:
-            return super().get_data(path)
+            return super().get_data(path)  # type: ignore[misc, no-any-return]
         except FileNotFoundError:
-            member = find_member(path)
+            # A compiled file is never cold, and Python asks for the one of each module.
+            member = None if path.endswith(".pyc") else find_member(path)
             if member is None:
                 raise
-            return member.read()
+        return read_data(member)
 
     def get_resource_reader(self, name: str | None = None) -> Any:
         """Return the standard reader of files: from now on cold files can be opened by their path."""
         serve_paths()
-        return super().get_resource_reader(name or self.name)
+        return super().get_resource_reader(name or self.name)  # type: ignore[misc]
 
 
-class ColdLoader(SourceFileLoader):
-    """The loader of a cold module that is a source."""
+class HotLoader(_TreeLoader, SourceFileLoader):  # type: ignore[misc]
+    """The loader of a hot source."""
+
+
+class HotCompiledLoader(_TreeLoader, SourcelessFileLoader):
+    """The loader of a hot compiled file without its source."""
+
+
+class HotExtensionLoader(_TreeLoader, ExtensionFileLoader):
+    """The loader of a hot extension module."""
+
+
+class ColdLoader(_TreeLoader, SourceFileLoader):  # type: ignore[misc]
+    """The loader of a cold source. Python finds no compiled file of it, and writes none."""
+
+    is_cold = True
 
     def get_code(self, fullname: str) -> CodeType | None:
         """Return the compiled module, and log that it is cold; raises ``ImportError`` if it cannot be served."""
-        from time import perf_counter
-
         began = perf_counter()
-        package = package_of(self.path[len(ROOT) :])
+        inside = path_in_tree(self.path) or ""
+        package = package_of(inside)
         if package is not None and package.by_path == "cold":
             serve_paths()
         try:
             code = super().get_code(fullname)
         except ColdFileError as error:
             raise ImportError(error.strerror, name=fullname, path=self.path) from error
-        report(fullname, self.path[len(ROOT) :], perf_counter() - began)
+        report(fullname, inside, perf_counter() - began)
         return code
 
-    def get_data(self, path: str) -> bytes:
-        """Return the contents of a file of this tree."""
-        member = find_member(path)
-        return super().get_data(path) if member is None else member.read()
 
-    def path_stats(self, path: str) -> dict[str, Any]:
-        """Raise an error: a cold source has no compiled file, and Python cannot write one."""
-        raise OSError(f"{path} is a cold file")
-
-    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
-        """Write nothing."""
-
-    def get_resource_reader(self, name: str | None = None) -> Any:
-        """Return the standard reader of files: from now on cold files can be opened by their path."""
-        serve_paths()
-        return super().get_resource_reader(name or self.name)
-
-
-class ColdExtensionLoader(ExtensionFileLoader):
+class ColdExtensionLoader(_TreeLoader, ExtensionFileLoader):
     """The loader of a cold extension module: the system loads it from a file of its own."""
+
+    is_cold = True
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Unpack the file and load it; raises ``ImportError`` if it cannot be served."""
-        from time import perf_counter
-
         from . import unpacked
 
         began = perf_counter()
@@ -177,18 +188,12 @@ class ColdExtensionLoader(ExtensionFileLoader):
         except ColdFileError as error:
             raise ImportError(error.strerror, name=spec.name, path=self.path) from error
         module.__file__ = self.path
-        report(spec.name, self.path[len(ROOT) :], perf_counter() - began)
+        report(spec.name, member.path, perf_counter() - began)
         return module
 
-    def get_resource_reader(self, name: str | None = None) -> Any:
-        """Return the standard reader of files: from now on cold files can be opened by their path."""
-        serve_paths()
-        return super().get_resource_reader(name or self.name)
 
-    def get_data(self, path: str) -> bytes:
-        """Return the contents of a file of this tree."""
-        member = find_member(path)
-        return super().get_data(path) if member is None else member.read()
+#: The loaders of Python, and those that read cold data, too.
+_HOT_LOADERS = {SourceFileLoader: HotLoader, SourcelessFileLoader: HotCompiledLoader}
 
 
 def serve_package(namespace: dict[str, Any], path: str) -> None:
@@ -196,14 +201,16 @@ def serve_package(namespace: dict[str, Any], path: str) -> None:
     if _find_in_folder not in sys.path_hooks:
         sys.path_hooks.insert(0, _find_in_folder)
         for folder in [*sys.path_importer_cache]:
-            if folder.startswith(ROOT):
-                del sys.path_importer_cache[folder]
+            if path_in_tree(folder) is not None:
+                # Another thread may do the same.
+                sys.path_importer_cache.pop(folder, None)
     spec = namespace.get("__spec__")
-    loader = getattr(spec, "loader", None)
-    if spec is not None and type(loader) is SourceFileLoader:
-        spec.loader = namespace["__loader__"] = HotLoader(loader.name, loader.path)
+    loader: Any = getattr(spec, "loader", None)
+    make_loader = _HOT_LOADERS.get(type(loader))
+    if spec is not None and make_loader is not None:
+        spec.loader = namespace["__loader__"] = make_loader(loader.name, loader.path)
     else:
-        # The loader of a compiled file has no resources but those that have a path.
+        # Another loader, such as one that rewrites sources, opens data by its path.
         serve_paths()
     package = package_of(os.path.dirname(path).replace(os.sep, "/"))
     if package is not None and package.by_path == "any":
@@ -219,27 +226,38 @@ def serve_paths() -> None:
 
 def _find_in_folder(path: str) -> Finder:
     """Return the finder of the folder *path*, as an entry of ``sys.path_hooks``."""
-    package = package_of(path[len(ROOT) :]) if path.startswith(ROOT) else None
-    if package is None:
+    inside = path_in_tree(path)
+    package = package_of(inside) if inside else None
+    if inside is None or package is None or not (_is_folder(path) or package.is_folder(inside)):
         raise ImportError("only for folders of this tree with cold files", path=path)
-    return Finder(path.rstrip("/"), package)
+    return Finder(path.rstrip("/"), inside, package)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(archives.real_stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def path_in_tree(path: str) -> str | None:
+    """Return *path* relative to the tree; ``None`` if it is elsewhere."""
+    if "/." in path or "//" in path or path.endswith("/"):
+        path = os.path.normpath(path)
+    return path[len(ROOT) :] if path.startswith(ROOT) else None
 
 
 def find_member(path: str) -> Member | None:
     """Return the cold file at *path*."""
-    if not path.startswith(ROOT):
-        return None
-    package = package_of(path[len(ROOT) :])
-    return None if package is None else package.find(path[len(ROOT) :])
+    inside = path_in_tree(path)
+    package = package_of(inside) if inside else None
+    return package.find(inside) if inside and package is not None else None
 
 
-def _make_spec(fullname: str, member: Member, *, is_package: bool) -> ModuleSpec | None:
-    path = ROOT + member.path
+def _make_spec(fullname: str, path: str, *, is_package: bool) -> ModuleSpec | None:
     loader = (ColdLoader if path.endswith(".py") else ColdExtensionLoader)(fullname, path)
-    locations: Sequence[str] | None = [os.path.dirname(path)] if is_package else None
-    return spec_from_file_location(
-        fullname, path, loader=loader, submodule_search_locations=None if locations is None else [*locations]
-    )
+    locations = [os.path.dirname(path)] if is_package else None
+    return spec_from_file_location(fullname, path, loader=loader, submodule_search_locations=locations)
 
 
 def _with_origin(spec: ModuleSpec, file: str) -> ModuleSpec:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 
 from . import archives
-from .archives import DIGITS, ColdFileError, Member, report, sha256
+from .archives import DIGITS, ColdFileError, Member, read_data, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +23,11 @@ _MAX_BYTES = 1 << 30
 
 
 def open_in_memory(member: Member) -> int:
-    """Return a descriptor for reading the contents of *member*; raises `ColdFileError`."""
-    from time import perf_counter
+    """Return a descriptor for reading the contents of *member*, and log that it is cold; raises `ColdFileError`."""
+    return _put_in_memory(member, read_data(member))
 
-    began = perf_counter()
-    content = member.read()
-    report(None, member.path, perf_counter() - began)
+
+def _put_in_memory(member: Member, content: bytes) -> int:
     try:
         descriptor = _make_nameless_file(member.path)
     except OSError as error:
@@ -49,24 +48,21 @@ def provide_file(member: Member) -> Iterator[str]:
     It is in the cache, where later processes find it. Where nothing can be written it is in memory, for the time of the
     block.
     """
-    path, problem = "", None
     try:
-        path = _cached_file(member)
+        path, descriptor = _cached_file(member), None
     except ColdFileError:
         raise
     except OSError as error:
-        problem = error
-    if problem is None:
-        yield path
-        return
-    if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
-        raise _no_room(member, os.environ.get(VARIABLE) or "the folder for temporary files", problem) from problem
-    descriptor = open_in_memory(member)
-    try:
+        if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
+            raise _no_room(member, os.environ.get(VARIABLE) or "the folder for temporary files", error) from error
+        descriptor = _put_in_memory(member, member.read())
         # The system takes a file of the same path for the same file, and numbers of descriptors come again.
-        yield f"/proc/self/fd/{'./' * next(_numbers)}{descriptor}"
+        path = f"/proc/self/fd/{'./' * next(_numbers)}{descriptor}"
+    try:
+        yield path
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _cached_file(member: Member) -> str:
@@ -148,8 +144,12 @@ def _make_room(folder: str, size: int) -> None:
 
 
 def _make_nameless_file(path: str) -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create(os.path.basename(path)[:200])
+    try:
+        if hasattr(os, "memfd_create"):
+            return os.memfd_create(os.path.basename(path)[:200])
+    except OSError:
+        # A filter of system calls may forbid it.
+        pass
     import tempfile
 
     descriptor, name = tempfile.mkstemp(prefix="minreq-cold-", dir=os.environ.get(VARIABLE))
