@@ -125,9 +125,14 @@ def _look_up(module: ModuleType, name: str) -> str:
 
 
 def _read_hints(module: ModuleType) -> list[str]:
-    """Return the type hints of the functions and classes that *module* defines."""
+    """Return the type hints of the functions and classes that *module* defines, but for its look-up of names.
+
+    Where imports are deferred, that is another one, which asks the one of the module.
+    """
     found = []
     for name, value in sorted(vars(module).items()):
+        if name in {"__getattr__", "__dir__"}:
+            continue
         if getattr(value, "__module__", None) != module.__name__ or not isinstance(value, (type, FunctionType)):
             continue
         for inner in (value, *(vars(value).values() if isinstance(value, type) else ())):
