@@ -38,6 +38,7 @@ _DEFAULTS: Mapping[tuple[str | None, str], str] = {
     ("lock", "output"): '`"requirements-minimal.txt"`, for a named lock `"requirements-minimal-NAME.txt"`',
     ("build", "budget"): "that of the lock",
     ("build", "bytecode"): '`"add"`, or that of the lock',
+    ("build", "lazy-bound"): '`"0.2ms"`',
     ("build", "output"): "none: name one here or with `-o`",
     ("build", "prefix"): "`python` in a zip, the top in a folder",
     ("build", "platform"): "the only one of the lock",

@@ -23,6 +23,8 @@ class Step(Enum):
     #: Finding the files that the smoke opens.
     WATCH = "watch"
     BUILD = "build"
+    #: Deferring imports in a tree.
+    DEFER = "defer"
     PROVE = "prove"
     #: Measuring compiled files that nothing compiled yet.
     COMPILE = "compile"

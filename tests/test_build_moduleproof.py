@@ -102,6 +102,10 @@ def imported(names: str = "") -> ImportResult:
     return ImportResult(outcome="imported", names=names)
 
 
+def kinds(**names: str) -> ImportResult:
+    return ImportResult(outcome="imported", kinds=names)
+
+
 @pytest.mark.parametrize(
     ("whole", "cold", "sentence"),
     [
@@ -112,6 +116,10 @@ def imported(names: str = "") -> ImportResult:
             "m: imported from the whole lock, fails (OSError) from the cold tree",
         ),
         (imported("a"), imported("b"), "m: its public names differ between the whole lock and the cold tree"),
+        (kinds(a="int"), kinds(a="int", b="module p.b"), None),
+        (kinds(a="int"), kinds(a="str"), "m: its public names differ between the whole lock and the cold tree"),
+        (kinds(a="int"), kinds(), "m: its public names differ between the whole lock and the cold tree"),
+        (kinds(), kinds(a="int"), "m: its public names differ between the whole lock and the cold tree"),
         (None, None, "m: its import could not be compared"),
         (imported(), None, "m: its import could not be compared"),
     ],
@@ -122,19 +130,11 @@ def test_no_result_is_a_difference(
     results = {Path("whole"): whole, Path("cold"): cold}
 
     def import_all(
-        _prover: ModuleProver, tree: Path, _packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
+        _prover: ModuleProver, tree: Path, _packages: Iterable[tuple[str, Sequence[Sequence[str]]]], _names: object = ()
     ) -> Mapping[str, ImportResult]:
         return {} if (result := results[tree]) is None else {"m": result}
 
     monkeypatch.setattr(ModuleProver, "_import_all", import_all)
     setup: Any = SimpleNamespace()
-    prover = ModuleProver(
-        setup=setup,
-        whole=Path("whole"),
-        cold=Path("cold"),
-        compiled=Path("compiled"),
-        is_compiled=False,
-        provided=(),
-        jobs=1,
-    )
-    assert [*prover.find_differences(["m"])] == ([] if sentence is None else [sentence])
+    prover = ModuleProver(setup=setup, whole=Path("whole"), cold=Path("cold"), provided=(), jobs=1)
+    assert [each.sentence for each in prover.find_differences(["m"])] == ([] if sentence is None else [sentence])

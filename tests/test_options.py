@@ -130,6 +130,8 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("lock", "--project"): (["--project", "."], Path()),
     ("versions", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
     ("verify", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
+    ("build", "--lazy-bound"): (["--lazy-bound", "1ms", "--lazy"], {0.001, True}),
+    ("build", "--lazy-diff"): (["--lazy-diff", "a.diff", "--lazy"], {Path("a.diff"), True}),
     ("build", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
     ("lock", "--hashes"): (["--no-hashes"], False),
     ("lock", "--annotate"): (["--no-annotate"], False),
@@ -485,7 +487,7 @@ def test_what_is_tested_elsewhere(case: tuple[str, str], file: str) -> None:
 USERS: Mapping[type, tuple[str, ...]] = {
     Settings: ("lock/*.py", "task/*.py", "providers/*.py", "config/settings.py"),
     VerifySettings: ("verify/*.py",),
-    BuildSettings: ("build/*.py", "build/slim/*.py"),
+    BuildSettings: ("build/*.py", "build/lazy/*.py", "build/slim/*.py"),
     VersionsSettings: ("versions.py",),
     ExportSettings: ("export.py",),
     EnvironmentSettings: ("environment.py",),

@@ -21,7 +21,13 @@ DEPENDENCIES = sorted(PROJECT["project"]["dependencies"])
 PACKAGE = Path(minreq.__file__).parent
 CHILD = sorted(PACKAGE.glob("smoke/child/*.py"))
 #: Scripts that run without minreq and without each other.
-SCRIPTS = [PACKAGE / name for name in ("smoke/compileworker.py", "guard/minreq_guard.py", "build/importprobe.py")]
+SCRIPTS = [
+    PACKAGE / name
+    for name in (
+        *("smoke/compileworker.py", "guard/minreq_guard.py", "build/importprobe.py"),
+        *("build/lazy/importwatch.py", "build/lazy/_minreq_lazy.py"),
+    )
+]
 LAUNCHER = sorted(PACKAGE.glob("smoke/launcher/*.py"))
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES_OF_FILE = 400

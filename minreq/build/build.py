@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from minreq.build import advice, output, tree
+from minreq.build.lazy.command import defer_imports
+from minreq.build.lazy.result import LazyResult, write_diff
 from minreq.build.prove import Prover, check_budget
 from minreq.build.result import BuildResult, Layer, MapEntry
+from minreq.build.slim.files import RemovedFile
+from minreq.build.slim.layers import LayerPlan
 from minreq.build.slim.strip import find_strip_program
-from minreq.build.task import read_task
+from minreq.build.task import BuildTask, read_task
+from minreq.build.tree import BuiltTree
 from minreq.build.wheels import WheelFinder
 from minreq.config import BuildSettings
 from minreq.index.client import IndexClient
+from minreq.lockfile import writing
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.minimize.runner import open_runner
 from minreq.reporting import Reporter, Step
@@ -22,7 +29,7 @@ from minreq.task import fromlock
 from minreq.task.task import read_index_settings
 from minreq.wheels.store import Store
 
-__all__ = ["BuildResult", "Layer", "MapEntry", "build"]
+__all__ = ["BuildResult", "Layer", "LazyResult", "MapEntry", "build"]
 
 
 def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
@@ -76,7 +83,8 @@ def _build(
     """Select the files, write them into *scratch*, prove the tree, and write the output."""
     task, reporter, settings = prover.task, prover.reporter, prover.task.settings
     strip = _find_strip(settings, reporter)
-    write = partial(tree.write, task, compiler=task.make_compiler(prover.runner.setup.isolation))
+    compiler = task.make_compiler(prover.runner.setup.isolation)
+    write = partial(tree.write, task, compiler=compiler)
 
     host_files, target_files = (tree.list_files(task, wheels, store) for wheels in (for_host, for_target))
     reference = prover.run_reference()
@@ -87,25 +95,53 @@ def _build(
         shutil.rmtree(complete.folder)
     selection = tree.select(task, host_files, opened)
     reporter.began(Step.BUILD, f"{len(selection.kept):,} files, {len(selection.removed):,} left out")
-    host_tree = write(selection, scratch / "tree", strip=strip)
+    host_tree = whole_tree = write(selection, scratch / "tree", strip=strip)
+    lazy = None
+    if settings.lazy:
+        host_tree, lazy = defer_imports(prover, whole_tree, reference, scratch, compiler)
 
     opened_in_tree = prover.prove(host_tree, reference)
     missed = host_tree.find_missed(opened_in_tree)
     for sentence in advice.describe_missed_files(missed):
         reporter.note(f"{sentence}; the smoke passes without it")
-    modules = prover.prove_modules(host_tree, host_files, scratch)
+    modules = prover.prove_modules(whole_tree, host_files, scratch)
     seconds = prover.time_first_import(host_tree)
 
     target_tree = host_tree
     if [file.source for file in host_files] != [file.source for file in target_files]:
         opened = tree.translate_paths(opened, host_files, target_files) if reference else frozenset()
         target_tree = write(tree.select(task, target_files, opened), scratch / "foreign", strip=strip)
+        if lazy is not None:
+            target_tree = tree.edit(task, target_tree, lazy, scratch / "foreign-lazy", compiler=compiler)
     layer_plan = prover.prove_layers(host_tree, target_tree.distribution_sizes, scratch) if settings.layers else None
     host_tree.check_unchanged()
     check_budget(task, target_tree, layer_plan)
     reporter.began(Step.WRITE, str(settings.output))
+    if lazy is not None and settings.lazy_diff is not None:
+        writing.write_files({settings.lazy_diff: "".join(write_diff(whole_tree.folder, lazy.sources))})
     layers = output.write(settings, target_tree, layer_plan)
-    opened_files = opened_in_tree & host_tree.file_sizes.keys()
+    found = _Findings(host_tree, target_tree, opened_in_tree, missed, modules, seconds, lazy)
+    return _describe(task, found, layer_plan, layers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What the proof of a build found."""
+
+    host_tree: BuiltTree
+    target_tree: BuiltTree
+    opened: frozenset[str]
+    missed: tuple[RemovedFile, ...]
+    modules: int | None
+    seconds: float | None
+    lazy: LazyResult | None
+
+
+def _describe(
+    task: BuildTask, found: _Findings, layer_plan: LayerPlan | None, layers: tuple[Layer, ...]
+) -> BuildResult:
+    settings, host_tree, target_tree = task.settings, found.host_tree, found.target_tree
+    opened_files = found.opened & host_tree.file_sizes.keys()
     archive = settings.output if settings.is_zip else None
     return BuildResult(
         output=settings.output,
@@ -119,9 +155,10 @@ def _build(
         sha256=regularfile.sha256(archive) if archive else None,
         opened=host_tree.bytes_of(opened_files),
         opened_with_sources=host_tree.bytes_of(host_tree.add_sources(opened_files)),
-        modules=modules,
-        missed=missed,
-        first_import=seconds,
+        modules=found.modules,
+        lazy=found.lazy,
+        missed=found.missed,
+        first_import=found.seconds,
         stages=task.stages,
         savings=target_tree.savings,
         map=target_tree.map,

@@ -1,4 +1,4 @@
-"""Prove that no module is lost in a cold tree: each imports as on the whole lock, and has the same data."""
+"""Prove that no module is lost in a cold or edited tree: each imports as on the whole lock, and has the same data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from minreq.build.slim.files import TreeFile
 from minreq.smoke.runsetup import RunSetup
@@ -36,64 +37,130 @@ class ImportResult:
     #: Digests of the public names, and of the data files of a package.
     names: str = ""
     data: str = ""
+    #: What each public name is, where all are looked up; then *names* is a digest of type hints.
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleDifference:
+    """A module that imports differently, and the sentence that says so."""
+
+    module: str
+    sentence: str
+
+
+@dataclass(slots=True, kw_only=True)
 class ModuleProver:
     """Imports modules from two trees and compares the results."""
 
     setup: RunSetup
     whole: Path
     cold: Path
-    #: The folder of compiled files: Python compiles a source once for all processes, as the trees do not change.
-    compiled: Path
-    #: Whether the cold tree has its own compiled files: then these are imported.
-    is_compiled: bool
     #: The folders of what the runtime provides.
     provided: Sequence[Path]
     jobs: int
+    #: What the second tree is called.
+    kind: str = "cold tree"
+    #: Whether every public name is looked up, since the tree defers imports.
+    looks_up: bool = False
+    #: Modules whose type hints are compared, too.
+    hinted: Collection[str] = ()
+    #: The folder of compiled files: Python compiles a source once for all processes, as the trees do not change; if it
+    #: is ``None``, each process has one of its own.
+    compiled: Path | None = None
+    #: The trees that have compiled files of their own: these are imported.
+    compiled_trees: Collection[Path] = ()
 
-    def find_differences(self, modules: Collection[str]) -> Iterator[str]:
-        """Yield a sentence for each module that imports differently; it has to do so alone, too."""
-        whole, cold = (self._import_all(tree, _split(modules)) for tree in (self.whole, self.cold))
+    def find_differences(self, modules: Collection[str]) -> Iterator[ModuleDifference]:
+        """Yield a difference for each module that imports differently; it has to do so alone, too."""
+        whole, cold = self._import_from_both(_split(modules))
         suspects = sorted(module for module in modules if _differs(whole.get(module), cold.get(module)))
-        if suspects:
-            alone = [("", [[module]]) for module in suspects]
-            whole, cold = (self._import_all(tree, alone) for tree in (self.whole, self.cold))
+        yield from self.find_differences_alone(suspects)
+
+    def find_differences_alone(self, suspects: Sequence[str]) -> Iterator[ModuleDifference]:
+        """Yield a difference for each of *suspects* that imports differently in a process of its own."""
+        alone = [("", [[module]]) for module in suspects]
+        whole, cold = self._import_from_both(alone)
         for module in suspects:
             if _differs(whole.get(module), cold.get(module)):
-                yield _describe(module, whole.get(module), cold.get(module))
+                yield ModuleDifference(
+                    module=module, sentence=_describe(module, whole.get(module), cold.get(module), self.kind)
+                )
+
+    def find_order_differences(self, orders: Sequence[Sequence[str]]) -> Iterator[tuple[int, ModuleDifference]]:
+        """Yield the number of the order, and a difference, for each module that no longer imports in it."""
+        failed = self._find_failed(self.cold, orders)
+        expected = self._find_failed(self.whole, orders) if any(failed) else failed
+        for number, modules in enumerate(failed):
+            for module in modules:
+                if module not in expected[number]:
+                    sentence = f"{module}: imported from the whole lock, and not from the {self.kind}, in another order"
+                    yield number, ModuleDifference(module=module, sentence=sentence)
+
+    def _find_failed(self, tree: Path, orders: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """Return for each of *orders* the modules that do not import in it; each order has a process of its own."""
+        packages = [{"name": "", "lists": [order]} for order in orders]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            parts = pool.map(lambda number: self._run(tree, packages[number :: self.jobs]), range(self.jobs))
+            imported: list[Sequence[str]] = [()] * len(orders)
+            for number, records in enumerate(parts):
+                # A process records the modules of one order after the other.
+                for place, order in enumerate(orders[number :: self.jobs]):
+                    its = records[: len(order)]
+                    records = records[len(order) :]  # noqa: PLW2901
+                    imported[number + place * self.jobs] = [name for name, each in its if _is_imported(each)]
+        return [[each for each in order if each not in {*its}] for order, its in zip(orders, imported, strict=True)]
+
+    def _import_from_both(
+        self, packages: Sequence[tuple[str, Sequence[Sequence[str]]]]
+    ) -> tuple[Mapping[str, ImportResult], Mapping[str, ImportResult]]:
+        """Import from both trees; names that the first has are looked up in the second, too."""
+        whole = self._import_all(self.whole, packages)
+        return whole, self._import_all(self.cold, packages, {name: [*each.kinds] for name, each in whole.items()})
 
     def _import_all(
-        self, tree: Path, packages: Iterable[tuple[str, Sequence[Sequence[str]]]]
+        self,
+        tree: Path,
+        packages: Iterable[tuple[str, Sequence[Sequence[str]]]],
+        names: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> Mapping[str, ImportResult]:
         """Import the lists of modules of *packages* from *tree*, several processes at once."""
         tasks = [{"name": name, "lists": lists} for name, lists in packages]
         with ThreadPoolExecutor(self.jobs) as pool:
-            found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs]), range(self.jobs))
-            return {module: result for part in found for module, result in part.items()}
+            looks_up = dict(names) if self.looks_up else None
+            found = pool.map(lambda number: self._run(tree, tasks[number :: self.jobs], looks_up), range(self.jobs))
+            return {module: result for part in found for module, result in part}
 
-    def _name_compiled(self, tree: Path) -> Mapping[str, str]:
-        if tree == self.cold and self.is_compiled:
+    def _name_compiled(self, tree: Path, own: Path) -> Mapping[str, str]:
+        if tree in self.compiled_trees:
             return {"PYTHONDONTWRITEBYTECODE": "1"}
-        return {"PYTHONPYCACHEPREFIX": str(self.compiled)}
+        return {"PYTHONPYCACHEPREFIX": str(self.compiled or own / "compiled")}
 
-    def _run(self, tree: Path, packages: Sequence[object]) -> Mapping[str, ImportResult]:
+    def _run(
+        self, tree: Path, packages: Sequence[object], looks_up: Mapping[str, Sequence[str]] | None = None
+    ) -> Sequence[tuple[str, ImportResult]]:
+        """Return the result of each module in the order in which they were imported."""
         if not packages:
-            return {}
+            return ()
         folders = [tree, *self.provided]
         with temporary.make_temporary_folder() as own:
-            task = {"folders": [*map(str, folders)], "packages": packages, "seconds": _SECONDS}
+            task = {
+                "folders": [*map(str, folders)],
+                "packages": packages,
+                "seconds": _SECONDS,
+                "looks_up": looks_up,
+                "hinted": sorted(self.hinted),
+            }
             (own / "task").write_text(json.dumps(task), "utf-8")
             process = start_isolated(
                 self.setup.isolation,
                 [str(self.setup.executable), "-S", "-s", "-c", read_script(), str(own / "task"), str(own / "results")],
-                Access(writable=own, also_writable=(self.compiled,), readable=folders),
+                Access(writable=own, also_writable=[self.compiled] if self.compiled else [], readable=folders),
                 environment={
                     "HOME": str(own),
                     "LC_ALL": "C.UTF-8",
                     "PYTHONHASHSEED": "0",
-                    **self._name_compiled(tree),
+                    **self._name_compiled(tree, own),
                     **self.setup.plan.environment,
                 },
                 folder=own,
@@ -134,28 +201,44 @@ def _split(modules: Collection[str]) -> list[tuple[str, Sequence[Sequence[str]]]
     return [(top, its) for (top, _), its in parts.items()]
 
 
-def _read_results(file: Path) -> Mapping[str, ImportResult]:
-    found = {}
+def _read_results(file: Path) -> Sequence[tuple[str, ImportResult]]:
+    found = []
     for line in file.read_text("utf-8").splitlines() if file.exists() else ():
         record = json.loads(line)
-        found[record["module"]] = ImportResult(
-            outcome=record["outcome"], names=record.get("names", ""), data=record.get("data", "")
+        result = ImportResult(
+            outcome=record["outcome"],
+            names=record.get("names", ""),
+            data=record.get("data", ""),
+            kinds=record.get("kinds", {}),
         )
+        found.append((record["module"], result))
     return found
 
 
 def _differs(whole: ImportResult | None, cold: ImportResult | None) -> bool:
     """Whether the results differ. No result is one that differs: then something is wrong with the comparison."""
-    return whole is None or whole != cold
+    if whole is None or cold is None:
+        return True
+    if (whole.outcome, whole.names, whole.data) != (cold.outcome, cold.names, cold.data):
+        return True
+    # Where an import is deferred, a module may have more modules as attributes.
+    more = cold.kinds.keys() - whole.kinds.keys()
+    return any(cold.kinds.get(name) != kind for name, kind in whole.kinds.items()) or not all(
+        cold.kinds[name].startswith("module ") for name in more
+    )
 
 
-def _describe(module: str, whole: ImportResult | None, cold: ImportResult | None) -> str:
+def _is_imported(result: ImportResult | None) -> bool:
+    return result is not None and result.outcome == _IMPORTED
+
+
+def _describe(module: str, whole: ImportResult | None, cold: ImportResult | None, kind: str) -> str:
     if whole is None or cold is None:
         return f"{module}: its import could not be compared"
     if whole.outcome != cold.outcome:
-        return f"{module}: {_outcome(whole)} from the whole lock, {_outcome(cold)} from the cold tree"
-    what = "public names" if whole.names != cold.names else "data files"
-    return f"{module}: its {what} differ between the whole lock and the cold tree"
+        return f"{module}: {_outcome(whole)} from the whole lock, {_outcome(cold)} from the {kind}"
+    what = "data files" if whole.data != cold.data else "public names"
+    return f"{module}: its {what} differ between the whole lock and the {kind}"
 
 
 def _outcome(result: ImportResult) -> str:

@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 
 from minreq.build import advice, runs
 from minreq.build.moduleproof import ModuleProver, link_compiled, modules_of
-from minreq.build.runs import ReferenceRun
+from minreq.build.runs import Proof, ReferenceRun
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.layers import LayerPlan, plan_layers
 from minreq.build.task import BuildTask
@@ -41,7 +41,8 @@ class Prover:
         Return ``None`` when the level and the stages need no such run: the lock has all the answers.
         """
         task = self.task
-        if task.settings.slim not in _LEVELS_OF_SMOKE and {*task.stages} <= {*task.lock.stages}:
+        needs_opens = task.settings.slim in _LEVELS_OF_SMOKE
+        if not needs_opens and {*task.stages} <= {*task.lock.stages}:
             return None
         self.reporter.began(Step.WATCH)
         return runs.run_reference(self.runner, task.plan)
@@ -87,22 +88,45 @@ class Prover:
         compiled = scratch / "compiled"
         compiled.mkdir()
         link_compiled(files, whole, compiled, bytecode.cache_tag(self.task.host.python_version.release))
-        prover = ModuleProver(
-            setup=self.runner.setup,
-            whole=whole,
-            cold=tree.folder,
-            compiled=compiled,
-            is_compiled=settings.bytecode != "none",
-            provided=self._provided_paths(),
-            jobs=settings.jobs,
-        )
-        if found := [*prover.find_differences(modules)]:
-            raise BuildFailed(
-                settings.lock.name, settings.slim, settings.bytecode, found, advice.suggest_after_failure(settings)
-            )
+        prover = self.make_module_prover(whole, tree.folder)
+        prover.compiled, prover.compiled_trees = compiled, [] if settings.bytecode == "none" else [tree.folder]
+        if found := [each.sentence for each in prover.find_differences(modules)]:
+            raise self.failure(found)
         shutil.rmtree(whole)
         shutil.rmtree(compiled)
         return len(modules)
+
+    def make_module_prover(self, whole: Path, tree: Path) -> ModuleProver:
+        """Return what compares the modules of the folder *tree* with those of *whole*."""
+        return ModuleProver(
+            setup=self.runner.setup,
+            whole=whole,
+            cold=tree,
+            provided=self.provided_paths(),
+            jobs=self.task.settings.jobs,
+        )
+
+    def failure(self, sentences: Sequence[str], step: str | None = None) -> BuildFailed:
+        """Return the error of a tree that differs by *sentences*; *step* is what to try."""
+        settings = self.task.settings
+        return BuildFailed(
+            settings.lock.name,
+            settings.slim,
+            settings.bytecode,
+            sentences,
+            step or advice.suggest_after_failure(settings),
+        )
+
+    def compare(self, folder: Path, reference: ReferenceRun | None, plan: Plan | None = None) -> Proof:
+        """Run the smoke on the tree *folder* alone, and compare it with the lock."""
+        return runs.prove_tree(
+            self.runner,
+            plan or self.task.plan,
+            [folder, *self.provided_paths()],
+            lock=self.task.lock,
+            platform=self.task.host,
+            reference=reference,
+        )
 
     def prove_layers(self, tree: BuiltTree, sizes: Mapping[NormalizedName, int], scratch: Path) -> LayerPlan:
         """Divide the distributions into layers, and prove each provider on the layers that its functions attach.
@@ -126,7 +150,7 @@ class Prover:
 
     def time_first_import(self, tree: BuiltTree) -> float | None:
         """Return the seconds that the first stage takes on *tree*; ``None`` where `runs.time_first_import` has none."""
-        return runs.time_first_import(self.runner.setup, self.task.plan, [tree.folder, *self._provided_paths()])
+        return runs.time_first_import(self.runner.setup, self.task.plan, [tree.folder, *self.provided_paths()])
 
     def _prove(
         self,
@@ -137,17 +161,14 @@ class Prover:
         *,
         advice_on_failure: str | None = None,
     ) -> frozenset[str]:
-        task, settings = self.task, self.task.settings
-        paths = [folder, *self._provided_paths()]
-        found = runs.prove_tree(self.runner, plan, paths, lock=task.lock, platform=task.host, reference=reference)
+        found = self.compare(folder, reference, plan)
         if found.differences:
             causes = advice.describe_missed_files(tree.find_missed(found.opened))
-            sentences = (*found.differences, *causes)
-            step = advice_on_failure or advice.suggest_after_failure(settings)
-            raise BuildFailed(settings.lock.name, settings.slim, settings.bytecode, sentences, step)
+            raise self.failure((*found.differences, *causes), advice_on_failure)
         return found.opened
 
-    def _provided_paths(self) -> list[Path]:
+    def provided_paths(self) -> list[Path]:
+        """Return the folders of what the runtime provides."""
         return self.runner.folders(self.task.lock.resolution.provided)
 
 

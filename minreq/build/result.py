@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from minreq.build.lazy.result import LazyResult
 from minreq.build.slim.files import RemovedFile
 from minreq.build.slim.sizesteps import SizeStep
 from minreq.config.levels import Bytecode, Level
@@ -59,6 +60,8 @@ class BuildResult:
     opened_with_sources: int
     #: With ``--slim cold``: the number of modules that import as from the whole lock; ``None``: not compared.
     modules: int | None
+    #: With ``--lazy``: the deferred imports.
+    lazy: LazyResult | None
     #: Left-out files that the smoke tried to open, and passed without.
     missed: tuple[RemovedFile, ...]
     #: Seconds in a new interpreter; ``None`` when the smoke has no first stage.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import kind_of
+from minreq.build.lazy.result import LazyResult
+from minreq.build.lazy.trialtree import RUNTIME_FILE, link_tree, read_runtime, replace_file
 from minreq.build.result import MapEntry
 from minreq.build.slim import description
 from minreq.build.slim.bytecode import TreeCompiler
@@ -178,11 +180,51 @@ def write(
     )
     steps = (_step_of_lock(task.lock), *size_steps(selection.removed, written))
     folder.joinpath(description.FILE).write_text(
-        description.describe(task.facts, selection.removed, written, steps, selection.cold), "utf-8"
+        description.describe(task.facts, selection.removed, written, steps, cold=selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
     contents = None if compiler.isolation.kernel else _read_contents(folder)
     return BuiltTree(folder=folder, selection=selection, written=written, savings=steps, contents=contents)
+
+
+def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, compiler: TreeCompiler) -> BuiltTree:
+    """Write *tree* with deferred imports into the new folder *folder*; files that do not change are shared."""
+    settings = task.settings
+    runtime = {RUNTIME_FILE: read_runtime()} if lazy.needs_runtime else {}
+    # The sources of another platform may differ, and have no edits then.
+    sources = {
+        path: content
+        for path, content in lazy.sources.items()
+        if tree.folder.joinpath(path).exists() and lazy.is_of(path, tree.folder.joinpath(path).read_bytes())
+    }
+    link_tree(tree.folder, folder)
+    for path, content in {**sources, **runtime}.items():
+        replace_file(folder / path, content)
+    compiled = {source: path for path, source in tree.written.source_of.items()}
+    changed = [compiled[path] for path in sources if path in compiled]
+    for path in (description.FILE, *changed, *_records(tree)):
+        folder.joinpath(path).unlink()
+    if settings.bytecode == "add":
+        compiler.compile(folder, [*sources, *runtime], beside=False, jobs=settings.jobs)
+    sizes = {path: folder.joinpath(path).stat().st_size for path in changed}
+    written = replace(tree.written, compiled={**tree.written.compiled, **sizes})
+    steps = (tree.savings[0], *size_steps(tree.selection.removed, written))
+    text = description.describe(
+        task.facts,
+        tree.selection.removed,
+        written,
+        steps,
+        cold=tree.selection.cold,
+        lazy=replace(lazy, sources=sources),
+    )
+    folder.joinpath(description.FILE).write_text(text, "utf-8")
+    write_records(tree.selection, written, folder)
+    contents = _read_contents(folder)
+    return BuiltTree(folder=folder, selection=tree.selection, written=written, savings=steps, contents=contents)
+
+
+def _records(tree: BuiltTree) -> list[str]:
+    return [file.path for file in tree.selection.kept if file.is_metadata and file.path.endswith(".dist-info/RECORD")]
 
 
 def _read_contents(folder: Path) -> dict[str, tuple[str, bool]]:

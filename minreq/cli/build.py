@@ -27,6 +27,7 @@ Examples:
   minreq build requirements-minimal.txt -o package/ --slim unused
   minreq build -o layer.zip --slim traced --smoke my_smoke.py --budget 250MiB
   minreq build -o layer.zip --slim cold --hot production.log
+  minreq build -o layer.zip --slim cold --lazy
   minreq build -o layers/ --layers --slim unused
   minreq build -o layer.zip --keep 'litellm/proxy/*' --drop '*/vertex_ai/*'
 """
@@ -49,8 +50,8 @@ def _slim_options(function: Function) -> Function:
         option("hot", "Do not pack the cold files that this log of a function names.", metavar="LOG"),
         option(
             "prove-modules",
-            "With --slim cold, import these modules on the whole lock and on the tree, and compare: all (the default), "
-            "cold or none.",
+            "With --slim cold or --lazy, import these modules on the whole lock and on the tree, and compare: all (the "
+            "default), cold or none.",
             metavar="WHICH",
         ),
         option("scan", "Keep the data of the AWS services that this code uses.", metavar="PATH"),
@@ -62,6 +63,24 @@ def _slim_options(function: Function) -> Function:
         option("smoke", "Run this script in addition to the smoke of the lock.", metavar="FILE"),
         option("smoke-file", "Copy this file or folder into the working directory of the scripts.", metavar="PATH"),
         option("yes-traced", "Allow --slim traced without a --smoke of your own."),
+    )
+
+
+def _lazy_options(function: Function) -> Function:
+    option = partial(Group("Imports").option, known=BUILD_OPTIONS)
+    return add_options(
+        function,
+        option(
+            "lazy",
+            "Change the sources in the tree so that imports which nothing uses yet run at their first use, and prove "
+            "that.",
+        ),
+        option(
+            "lazy-bound",
+            "Defer an import only if that saves at least this much time. Default: 0.2ms.",
+            metavar="TIME",
+        ),
+        option("lazy-diff", "Write all changes of sources into this file, as one unified diff.", metavar="FILE"),
     )
 
 
@@ -98,6 +117,7 @@ def _output_options(function: Function) -> Function:
 @click.command("build", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @_slim_options
+@_lazy_options
 @_output_options
 @run_options
 @index_options
@@ -113,8 +133,9 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     from minreq.lockfile import writing  # noqa: PLC0415
 
     settings = report.settings(partial(build_settings, build=read_build_configuration(report.name)), flags)
-    if settings.html is not None:
-        writing.check_writable(settings.html)
+    for file in (settings.html, settings.lazy_diff):
+        if file is not None:
+            writing.check_writable(file)
     with report.show_progress() as progress:
         built = engine.build(settings, progress)
         progress.finish(() if report.as_json else buildview.format_lines(built, progress.seconds))

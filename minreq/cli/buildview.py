@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from minreq.build.build import BuildResult
+from minreq.cli import lazyview
 from minreq.cli.text import align_columns, format_duration, pluralize, printable
 from minreq.model import LAMBDA_LIMIT, LAMBDA_UPLOAD_LIMIT
 from minreq.pages import treemap
@@ -25,6 +26,7 @@ def format_lines(built: BuildResult, seconds: float) -> Iterator[Text]:
     cells = [(f"  {first}", *rest) for first, *rest in _table(built)]
     for row in align_columns(cells, right=frozenset({1, 2})):
         yield Text(row, no_wrap=True, overflow="ellipsis")
+    yield from (Text(line) for line in lazyview.format_lines(built.lazy))
     yield Text()
     yield from (Text(row) for row in align_columns([*_sizes(built)], right=frozenset({1})))
     yield from (Text(line) for line in _layers(built))
@@ -54,6 +56,7 @@ def render_page(built: BuildResult) -> str:
         f"function for {name}: attaches {' + '.join(attached)}, {total:,} bytes, {left:,} left"
         for name, attached, total, left in _functions(built)
     ]
+    sentences += lazyview.sentences(built.lazy)
     facts = [(f"{each}.", False) for each in (*sentences, f"All savings are proven together by {_proof(built)}")]
     tiles = (
         treemap.Tile(place=(each.owner, *each.path.split("/")), kind=each.kind, bytes=each.bytes) for each in built.map
@@ -134,6 +137,7 @@ def to_json_data(built: BuildResult) -> dict[str, Any]:
         "opened_bytes": built.opened,
         "opened_bytes_with_sources": built.opened_with_sources,
         "modules": built.modules,
+        "lazy": lazyview.to_json_data(built.lazy),
         "missed": [{"path": each.file.path, "rule": each.rule.value} for each in built.missed],
         "first_import_seconds": built.first_import,
         "stages": list(built.stages),

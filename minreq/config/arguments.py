@@ -103,6 +103,10 @@ class BuildKeywords(RunKeywords, total=False):
     drop: Several[str]
     keep_services: Several[str]
     hot: Several[PathLike]
+    lazy: bool
+    #: Seconds, or text with a unit.
+    lazy_bound: float | str
+    lazy_diff: PathLike
     prove_modules: ProvenModules
     scan: Several[PathLike]
     smokes: Several[PathLike]

@@ -11,7 +11,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules, choose_from
-from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count
+from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count, parse_milliseconds
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
@@ -25,6 +25,9 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
         Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
         Option(name="hot", example='["production.log"]', field="hot", convert=Path, many=True, path=True),
+        Option(name="lazy", example="true", field="lazy", switch=True),
+        Option(name="lazy-bound", example='"0.2ms"', field="lazy_bound", convert=parse_milliseconds),
+        Option(name="lazy-diff", example='"lazy.diff"', field="lazy_diff", convert=Path, path=True),
         Option(name="prove-modules", example='"cold"', field="prove_modules", convert=choose_from(PROVEN_MODULES)),
         Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
@@ -40,6 +43,9 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="reserve", example='"5MB"', field="reserve", convert=parse_byte_count, toml=(int, str)),
     )
 }
+
+#: Seconds.
+DEFAULT_LAZY_BOUND = 0.0002
 
 #: The keys of ``[tool.minreq]`` that a build uses, in addition to the options of the index.
 _SHARED = ("scan", "jobs", "timeout", "require_sandbox", "budget", "bytecode")
@@ -76,7 +82,13 @@ class BuildSettings:
     keep_services: tuple[str, ...] = ()
     #: Logs of functions on earlier builds: the cold files that they name are not cold in this one.
     hot: tuple[Path, ...] = ()
-    #: With ``--slim cold``: the modules that the proof imports on the whole lock and on the tree.
+    #: Defer imports that nothing uses yet, in the tree.
+    lazy: bool = False
+    #: Seconds that a deferred import has to save.
+    lazy_bound: float = DEFAULT_LAZY_BOUND
+    #: The file of the difference that deferred imports make to the sources.
+    lazy_diff: Path | None = None
+    #: With ``--slim cold`` and ``--lazy``: the modules that the proof imports on the whole lock and on the tree.
     prove_modules: ProvenModules = "all"
     #: Code whose AWS clients keep the data of their services.
     scan: tuple[Path, ...] = ()
@@ -126,6 +138,10 @@ def build_settings(
     if "output" not in values:
         raise InvalidOptions(["name the output of the build with -o: a folder or FILE.zip"])
     settings = BuildSettings(index=index, **values)
+    if not settings.lazy and (settings.lazy_diff or settings.lazy_bound != DEFAULT_LAZY_BOUND):
+        raise InvalidOptions(["--lazy-bound and --lazy-diff are for --lazy; add --lazy"])
+    if settings.lazy and settings.bytecode == "only":
+        raise InvalidOptions(["--lazy changes sources, and with --bytecode only there are none; use --bytecode add"])
     if settings.layers and settings.is_zip:
         raise InvalidOptions(["--layers writes several archives; name a folder with -o"])
     if settings.max_zip is not None and not settings.layers and not settings.is_zip:

@@ -102,6 +102,14 @@ def parse_byte_count(text: str) -> int:
     return count
 
 
+def parse_milliseconds(text: str) -> float:
+    """Convert a duration of zero or more with its unit, ``0.2ms`` or ``1s``, to seconds."""
+    match = re.fullmatch(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|s)", text.strip(), re.ASCII)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration with its unit, such as 0.2ms")
+    return float(match["number"]) / (1000 if match["unit"] == "ms" else 1)
+
+
 def parse_seconds(text: str) -> float:
     """Convert a duration above zero, in seconds."""
     try:

@@ -11,6 +11,7 @@ __all__ = [
     "layers",
     "modulegraph",
     "select",
+    "servecall",
     "sizesteps",
     "strip",
     "write",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from minreq.build.slim.cold import ColdSelection
 from minreq.build.slim.files import RemovedFile
@@ -17,12 +17,21 @@ FILE = "minreq-build.json"
 SCHEMA = 1
 
 
+class LazyDescription(Protocol):
+    """The imports that are deferred in a tree."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return what the description has."""
+
+
 def describe(
     facts: Mapping[str, Any],
     removed: Iterable[RemovedFile],
     written: WrittenFiles,
     steps: Iterable[SizeStep],
+    *,
     cold: ColdSelection | None = None,
+    lazy: LazyDescription | None = None,
 ) -> str:
     """Return the text, *facts* first. It has nothing about the machine or the time."""
     by_rule: dict[str, dict[str, int]] = defaultdict(dict)
@@ -39,6 +48,7 @@ def describe(
         "stripped": dict(sorted(written.stripped.items())),
         "placeholders": [*written.placeholders],
         **({} if cold is None else _describe_cold(cold, written)),
+        **({} if lazy is None else {"lazy": lazy.describe()}),
     }
     return json.dumps(document, indent=1) + "\n"
 

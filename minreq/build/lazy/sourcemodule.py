@@ -1,0 +1,74 @@
+"""What can be deferred in the source of one module, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: The offsets of the first byte and of the byte behind the last.
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedName:
+    """A name that an import statement at the top of a module binds."""
+
+    name: str
+    #: The number of the statement among those of the module.
+    statement: int
+    #: ``a``, ``a.b`` or ``a as b``, as the statement has it.
+    alias: str
+    #: Where the alias is in the source.
+    span: Span
+    #: ``.x`` of ``from .x import a``; "" for ``import a``.
+    origin: str
+    #: The modules that the import loads, or may load: ``p.x`` and ``p.x.a``.
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportStatement:
+    """An import statement at the top of a module."""
+
+    span: Span
+    line: int
+    #: The names that it binds, in its order.
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextWithNames:
+    """An annotation, or a string in one, and the imported names in it."""
+
+    span: Span
+    names: frozenset[str]
+    #: The text of a string; "" for an annotation that has to become a string.
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceModule:
+    """A module, the names that it imports, and where it reads them."""
+
+    name: str
+    source: bytes
+    is_package: bool
+    statements: Mapping[int, ImportStatement] = field(default_factory=dict)
+    imports: Mapping[str, ImportedName] = field(default_factory=dict)
+    #: Why names cannot be deferred.
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, frozenset[Span]] = field(default_factory=dict)
+    #: Annotations that are evaluated as the module runs: they have to become strings.
+    annotations: tuple[TextWithNames, ...] = ()
+    #: Strings in annotations.
+    strings: tuple[TextWithNames, ...] = ()
+    #: Behind the module's own ``__getattr__``: where a call can be put, and whether a statement follows in that line.
+    after_getattr: tuple[int, bool] | None = None
+    #: Modules all of whose public names the module imports.
+    star_imports: frozenset[str] = frozenset()
+    has_all: bool = False
+
+    @property
+    def deferrable(self) -> frozenset[str]:
+        """The names that can be deferred."""
+        return frozenset(self.imports.keys() - self.refusals.keys())
