@@ -24,6 +24,9 @@ _ROUNDS = 30
 _PARTS_OF_BOUND = (0.125, 0.25, 0.5, 1.0)
 _STAR = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
 
+#: What minreq adds to a tree, such as the finder of cold files: its imports are where they have to be.
+_OWN = "_minreq_"
+
 STAR_IMPORT = "another module imports all names of the module"
 SAME_NAME = "a submodule has the name, and is set in its place when it is loaded"
 IMPORT_FAILS = "the import fails with it"
@@ -104,6 +107,8 @@ class Planner:
 
     def _find_candidates(self) -> Iterable[Edit]:
         for name, module in self._facts.modules.items():
+            if name.startswith(_OWN):
+                continue
             is_open = name in self._open
             for each, imported in module.imports.items():
                 if not any(target in self._facts.in_tree for target in imported.modules):
