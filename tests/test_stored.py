@@ -55,6 +55,7 @@ def kind_of(path: Path) -> str:
     """Return the kind of a file of the cache: its path without hashes, and for an installed file only its folder."""
     text = re.sub(r"[0-9a-f]{40,}", "*", path.as_posix())
     text = re.sub(r"/[0-9a-f]{2}/", "/*/", text)
+    text = re.sub(r"/hosts/[0-9a-f]{32}\..*", "/hosts/*", text)
     text = re.sub(r"/(lib|bin|data|include)/.*?(\.pyc)?$", r"/files\2", text)
     return re.sub(r"[^/]*(\.whl|\.tar\.gz|-unpacked)$", r"*\1", text)
 
@@ -97,6 +98,7 @@ GROUPS = {
     "records": (
         "durations.json",
         "index/.gitignore",
+        "index/hosts/*",
         "index/pages.sqlite",
         "index/wheels/*/*.members",
         "wheels/locks/*",

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from minreq.system import regularfile
+
 #: Requests to one host at the same time: as many as one process sends.
 SLOTS = 16
 #: Seconds between two tries to get a slot; each process waits another time.
@@ -52,11 +54,14 @@ class HostLimit:
         self._folder = folder
         self._pause = pause
         self._slots = slots
+        self._is_checked = False
         #: The moments that this thread has set itself: it waits before it asks again.
         self._own = threading.local()
 
     def acquire(self, host: str) -> Slot:
         """Wait until *host* wants requests and has a free slot, and return the slot."""
+        if not self._is_checked:
+            self._remove_foreign_files()
         self._wait_for_host(host)
         give_up = time.monotonic() + _PATIENCE
         while time.monotonic() < give_up:
@@ -76,6 +81,14 @@ class HostLimit:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
             os.utime(file, (moment, moment))
+
+    def _remove_foreign_files(self) -> None:
+        """Remove what is no regular file: a link would be followed, and a pipe waited for."""
+        with suppress(OSError):
+            for file in self._folder.iterdir():
+                if not (regularfile.is_regular(file) and os.access(file, os.R_OK | os.W_OK)):
+                    regularfile.remove_any(file)
+        self._is_checked = True
 
     def _wait_for_host(self, host: str) -> None:
         try:
