@@ -70,7 +70,7 @@ def serve_modules(package: str, modules: str) -> None:
 
 def keep_getattr(module: str) -> None:
     """Ask the `__getattr__` that *module* has defined for all other names."""
-    if module in _DEFERRED or module in _SUBMODULES or IS_LAZY:
+    if IS_LAZY:
         _install(module)
 
 

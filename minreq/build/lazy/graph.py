@@ -21,11 +21,8 @@ class LoadGraph:
         self._dynamic: dict[str, set[str]] = defaultdict(set)
         for module, importer in importers.items():
             known = modules.get(importer)
-            named = (
-                {part for each in known.imports.values() for name in each.modules for part in with_parents(name)}
-                if (known is not None)
-                else frozenset[str]()
-            )
+            imports = known.imports.values() if known is not None else ()
+            named = {part for each in imports for name in each.modules for part in with_parents(name)}
             if module not in named:
                 self._dynamic[importer].add(module)
         #: Modules that nothing imported: the program did.
@@ -55,12 +52,10 @@ class LoadGraph:
 
     def needed_for(self, module: str, name: str, edits: AbstractSet[Edit]) -> Iterable[str]:
         """Return the modules to load for the import of *name* in *module*; a name that is deferred there is read."""
-        found = self.modules[module].imports[name]
-        yield from found.modules
-        origin, alias = found.modules[0], found.alias.partition(" as ")[0]
-        seen = {(module, name)}
-        while len(found.modules) > 1 and (origin, alias) in edits and (origin, alias) not in seen:
-            seen.add((origin, alias))
-            found = self.modules[origin].imports[alias]
+        edit: Edit | None = (module, name)
+        seen: set[Edit] = set()
+        while edit is not None:
+            seen.add(edit)
+            found = self.modules[edit[0]].imports[edit[1]]
             yield from found.modules
-            origin, alias = found.modules[0], found.alias.partition(" as ")[0]
+            edit = found.read_from if found.read_from in edits and found.read_from not in seen else None

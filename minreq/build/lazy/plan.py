@@ -16,7 +16,7 @@ from minreq.build.lazy.graph import LoadGraph
 from minreq.build.lazy.search import find_culprit
 from minreq.build.lazy.sourcemodule import SourceModule
 from minreq.build.lazy.watch import Cost, ImportRecord
-from minreq.source.modulenames import resolve_dots
+from minreq.source.modulenames import resolve_dots, with_parents
 
 #: More rounds than it ever takes.
 _ROUNDS = 30
@@ -69,10 +69,6 @@ class EditPlan:
     #: Names that could be deferred by their sources, and how many of them the import looks up.
     candidates: int
     read: int
-    #: What loads fewer modules, but not enough for the bound.
-    below_bound: int
-    #: The modules that the import no longer loads.
-    gone: frozenset[str]
     #: Edits that were tried, and why they are undone.
     undone: Mapping[Edit, str] = field(default_factory=dict)
     #: What each edit saves: its part of the modules that it and others keep from being loaded.
@@ -128,18 +124,14 @@ class Planner:
         """Return the edits that hold in *trial*, which imports from the edited tree."""
         edits, pool = self._settle(self._candidates, trial)
         dearest = self._keep_dearest(pool)
-        below = len(edits.names - dearest)
-        if below:
+        if not edits.names <= dearest:
             edits, _ = self._settle(dearest, trial)
-        gone = self._facts.loaded - self._graph.load(self._graph.roots, edits.names)
         return EditPlan(
             edits=edits,
             imports=len(self._candidates) + self._refusals.total(),
             refusals=dict(self._refusals.most_common()),
             candidates=len(self._candidates),
             read=len(self._read),
-            below_bound=below,
-            gone=gone,
             undone=dict(self._undone),
             savings=self._share_savings(edits.names),
         )
@@ -189,11 +181,7 @@ class Planner:
         more = useful
         while more:
             origins = {each: self._facts.modules[each[0]].imports[each[1]] for each in running - useful}
-            more = {
-                each
-                for each, found in origins.items()
-                if len(found.modules) > 1 and (found.modules[0], found.alias.partition(" as ")[0]) in useful
-            }
+            more = {each for each, found in origins.items() if found.read_from in useful}
             useful |= more
         return frozenset(useful)
 
@@ -251,7 +239,7 @@ class Planner:
     def _related(self, edit: Edit) -> frozenset[str]:
         """Return the modules that *edit* names, and their packages."""
         found = self._facts.modules[edit[0]].imports[edit[1]].modules
-        return frozenset(part for each in found for part in _parents(each))
+        return frozenset(part for each in found for part in with_parents(each))
 
     def _groups(self, names: AbstractSet[Edit], loaded: AbstractSet[str]) -> Mapping[frozenset[str], Sequence[Edit]]:
         """Return the edits that keep the same modules from being loaded; without all of them, these are."""
@@ -299,8 +287,3 @@ class ImportFails(Exception):
     def __init__(self, traceback: str) -> None:
         super().__init__(traceback)
         self.traceback = traceback
-
-
-def _parents(module: str) -> Iterable[str]:
-    parts = module.split(".")
-    return (".".join(parts[: length + 1]) for length in range(len(parts)))

@@ -25,6 +25,11 @@ class ImportedName:
     #: The modules that the import loads, or may load: ``p.x`` and ``p.x.a``.
     modules: tuple[str, ...]
 
+    @property
+    def read_from(self) -> tuple[str, str] | None:
+        """The module, and the name in it, that ``from x import a as b`` reads; ``None`` for ``import a``."""
+        return (self.modules[0], self.alias.partition(" as ")[0]) if self.origin else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportStatement:

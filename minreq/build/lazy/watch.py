@@ -65,16 +65,16 @@ class ImportWatcher:
     #: The folders of what the runtime provides.
     provided: Sequence[Path]
 
-    def watch(self, tree: Path, record: Record, *, modules: Sequence[str] | None = None) -> ImportRecord:
-        """Run the program on *tree*, or import *modules* in its place."""
+    def watch(self, tree: Path, record: Record) -> ImportRecord:
+        """Run the program on *tree*."""
         folders = [tree, *self.provided]
-        script = self.script if modules is None else None
+        script = self.script
         environment = {**self.setup.plan.environment, **(script.environment if script else {})}
         with temporary.make_temporary_folder() as own:
             task = {
                 "folders": [*map(str, folders)],
                 "script": str(script.file) if script else "",
-                "modules": [*(self.modules if modules is None else modules)],
+                "modules": [*self.modules],
                 "record": record,
                 "results": str(own / "results"),
             }
