@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from minreq.build.lazy.bindings import find_bindings, imported_as, is_type_checking
 from minreq.build.lazy.reads import ReadFinder
 from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
+from minreq.source import syntax
 from minreq.source.modulenames import resolve_dots
 
 #: What the rewritten source calls; a source that has it already is not changed.
@@ -88,8 +89,8 @@ def _parse(source: bytes) -> ast.Module | None:
         source.decode("utf-8")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = syntax.parse(source)
+    except syntax.PARSE_ERRORS:
         return None
     return None if _names_other_encoding(source) else tree
 

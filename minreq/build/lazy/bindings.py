@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from minreq.source import syntax
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 #: From Python 3.12 on.
@@ -47,8 +49,7 @@ def defaults_of(arguments: ast.arguments) -> tuple[ast.expr, ...]:
 
 def is_type_checking(test: ast.expr) -> bool:
     """Whether *test* is ``TYPE_CHECKING`` or ``typing.TYPE_CHECKING``: false when the program runs."""
-    name = "TYPE_CHECKING"
-    return (isinstance(test, ast.Name) and test.id == name) or (isinstance(test, ast.Attribute) and test.attr == name)
+    return syntax.last_name(test) == "TYPE_CHECKING"
 
 
 def imported_as(alias: ast.alias) -> str:

@@ -19,6 +19,7 @@ from minreq.build.lazy.bindings import (
 )
 from minreq.build.lazy.sourcemodule import Span, TextWithNames
 from minreq.build.slim.servecall import CALL
+from minreq.source import syntax
 
 READ_AT_IMPORT = "the module reads it as it runs"
 IN_STRING = "a string names it that is evaluated as the module runs"
@@ -299,8 +300,7 @@ class ReadFinder(ast.NodeVisitor):
             if isinstance(each, ast.FormattedValue) and previous.rstrip().endswith("="):
                 for name in _WORD.findall(previous):
                     self._refuse(name, IN_FORMAT)
-            is_text = isinstance(each, ast.Constant) and isinstance(each.value, str)
-            previous = str(each.value) if is_text else ""  # type: ignore[attr-defined]
+            previous = syntax.constant_text(each) or ""
         was, self._in_format = self._in_format, True
         self._visit_all(each for each in node.values if isinstance(each, ast.FormattedValue))
         self._in_format = was
@@ -325,7 +325,7 @@ def names_in_text(text: str) -> frozenset[str]:
         return frozenset()
     try:
         tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except syntax.PARSE_ERRORS:
         return frozenset()
     names = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
     for each in ast.walk(tree):
@@ -336,9 +336,7 @@ def names_in_text(text: str) -> frozenset[str]:
 
 def _decorator_name(node: ast.expr) -> str:
     """Return the last part of the name of a decorator; ``setter`` counts as ``property``."""
-    if isinstance(node, ast.Call):
-        node = node.func
-    if isinstance(node, ast.Attribute):
-        is_accessor = node.attr in {"setter", "getter", "deleter"} and isinstance(node.value, ast.Name)
-        return "property" if is_accessor else node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    node = node.func if isinstance(node, ast.Call) else node
+    is_accessor = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    name = syntax.last_name(node)
+    return "property" if is_accessor and name in {"setter", "getter", "deleter"} else name

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from minreq.build.lazy.analyze import MODULE_NAME
 from minreq.build.lazy.reads import names_in_text
 from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, TextWithNames
+from minreq.source import syntax
 
 #: The module in the tree that the calls are in.
 RUNTIME = "_minreq_lazy"
@@ -136,8 +137,7 @@ def _make_text(source: bytes, annotation: TextWithNames, inside: Sequence[_Chang
     start, end = annotation.span
     text = apply_changes(source[:end], inside)[start:]
     shown = ast.unparse(ast.parse(b"(" + text + b"\n)", mode="eval"))
-    body = ast.parse(shown, mode="eval").body
-    is_text = isinstance(body, ast.Constant) and isinstance(body.value, str)
+    is_text = syntax.constant_text(ast.parse(shown, mode="eval").body) is not None
     quoted = (shown if is_text else repr(shown)).encode()
     lines = text.count(b"\n")
     return start, end, b"(" + quoted + b"\n" * lines + b")" if lines else quoted
@@ -206,8 +206,8 @@ def apply_changes(source: bytes, changes: Iterable[_Change]) -> bytes:
 def is_sound(source: bytes, text: bytes) -> bool:
     """Whether *text* is Python, has the lines of the *source*, and means the same but for its imports."""
     try:
-        before, after = ast.parse(source), ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        before, after = syntax.parse(source), syntax.parse(text)
+    except syntax.PARSE_ERRORS:
         return False
     added = len(text.splitlines()) - len(source.splitlines())
     return added in {0, 1, 2} and _meaning(before) == _meaning(after)

@@ -6,6 +6,7 @@ import ast
 import codecs
 
 from minreq.analyze.kinds import COLD_FOLDER
+from minreq.source import syntax
 
 #: The call that the ``__init__`` of a package with cold files begins with.
 CALL = f'__import__("{COLD_FOLDER}").serve(globals())'
@@ -23,10 +24,10 @@ def insert_call(source: bytes) -> bytes | None:
     block in the first line, the call gets a line of its own. Return ``None`` if *source* is no valid Python in UTF-8.
     """
     try:
-        tree = ast.parse(source.decode("utf-8"))
+        tree = syntax.parse(source.decode("utf-8"))
         changed = _insert(source, tree)
-        found = ast.parse(changed)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        found = syntax.parse(changed)
+    except syntax.PARSE_ERRORS:
         return None
     is_same = len(found.body) == len(tree.body) + 1 and ast.get_docstring(found) == ast.get_docstring(tree)
     return changed if is_same and not source.startswith(codecs.BOM_UTF8) else None
