@@ -6,12 +6,14 @@ import base64
 import csv
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from coldtree import run_python
 from commanding import Project, project
 
+from minreq.build.lazy.result import DeferredImport, ImportCost, LazyResult
 from minreq.build.lazy.search import find_culprit
 
 WORK = "x = sum(range(200_000))"
@@ -140,6 +142,34 @@ def test_the_written_tree_is_as_the_whole_one(made: Project, built: dict[str, An
                 content = folder.joinpath(row[0]).read_bytes()
                 digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
                 assert row[1:] == [f"sha256={digest}", str(len(content))]
+
+
+def test_a_source_that_differs_on_another_platform_keeps_its_imports(tmp_path: Path) -> None:
+    cost = ImportCost(modules=1, seconds=1.0, peak=1)
+    paths = ("differs.py", "nowhere.py", "same.py")
+    edits = (
+        DeferredImport(path=path, line=1, name="a", statement="import a", milliseconds=1.0, bytes=1) for path in paths
+    )
+    lazy = LazyResult(
+        bound=0.001,
+        edits=tuple(edits),
+        undone=(),
+        imports=3,
+        candidates=3,
+        read=0,
+        refusals={},
+        effects=dict.fromkeys(paths, ("b",)),
+        before=cost,
+        after=cost,
+        ordered=0,
+        orders=0,
+        sources=dict.fromkeys(paths, b"new"),
+        digests=dict.fromkeys(paths, hashlib.sha256(b"old").hexdigest()),
+    )
+    tmp_path.joinpath("differs.py").write_text("other")
+    tmp_path.joinpath("same.py").write_text("old")
+    found = lazy.for_tree(tmp_path).describe()
+    assert [*found["edits"]] == [*found["loaded_for_their_effects"]] == ["same.py"]
 
 
 def test_find_culprit() -> None:

@@ -189,23 +189,17 @@ def write(
 
 def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, compiler: TreeCompiler) -> BuiltTree:
     """Write *tree* with deferred imports into the new folder *folder*; files that do not change are shared."""
-    settings = task.settings
+    settings, lazy = task.settings, lazy.for_tree(tree.folder)
     runtime = {RUNTIME_FILE: read_runtime()} if lazy.needs_runtime else {}
-    # The sources of another platform may differ, and have no edits then.
-    sources = {
-        path: content
-        for path, content in lazy.sources.items()
-        if tree.folder.joinpath(path).exists() and lazy.is_of(path, tree.folder.joinpath(path).read_bytes())
-    }
     link_tree(tree.folder, folder)
-    for path, content in {**sources, **runtime}.items():
+    for path, content in {**lazy.sources, **runtime}.items():
         replace_file(folder / path, content)
     compiled = {source: path for path, source in tree.written.source_of.items()}
-    changed = [compiled[path] for path in sources if path in compiled]
+    changed = [compiled[path] for path in lazy.sources if path in compiled]
     for path in (description.FILE, *changed, *_records(tree)):
         folder.joinpath(path).unlink()
     if settings.bytecode == "add":
-        compiler.compile(folder, [*sources, *runtime], beside=False, jobs=settings.jobs)
+        compiler.compile(folder, [*lazy.sources, *runtime], beside=False, jobs=settings.jobs)
     sizes = {path: folder.joinpath(path).stat().st_size for path in changed}
     written = replace(tree.written, compiled={**tree.written.compiled, **sizes})
     steps = (tree.savings[0], *size_steps(tree.selection.removed, written))
@@ -215,7 +209,7 @@ def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, co
         written,
         steps,
         cold=tree.selection.cold,
-        lazy=replace(lazy, sources=sources),
+        lazy=lazy,
     )
     folder.joinpath(description.FILE).write_text(text, "utf-8")
     write_records(tree.selection, written, folder)

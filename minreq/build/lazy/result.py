@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from minreq.build.lazy.rewrite import RUNTIME
+from minreq.system import regularfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,19 @@ class LazyResult:
     sources: Mapping[str, bytes]
     digests: Mapping[str, str]
 
-    def is_of(self, path: str, content: bytes) -> bool:
-        """Whether the new source of *path* replaces *content*."""
-        return hashlib.sha256(content).hexdigest() == self.digests[path]
+    def for_tree(self, folder: Path) -> LazyResult:
+        """Return the edits of the sources that are the same in *folder*, a tree for another platform perhaps."""
+        found = {
+            path: content
+            for path, content in self.sources.items()
+            if folder.joinpath(path).exists() and regularfile.sha256(folder / path) == self.digests[path]
+        }
+        return replace(
+            self,
+            edits=tuple(each for each in self.edits if each.path in found),
+            effects={path: its for path, its in self.effects.items() if path in found},
+            sources=found,
+        )
 
     @property
     def needs_runtime(self) -> bool:
