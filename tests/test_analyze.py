@@ -204,12 +204,14 @@ def test_no_tree(made: Project, tmp_path: Path, name: str) -> None:
 
 
 def test_a_cold_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its archives may be larger than any metadata; what serves them is a file of the build, compiled or not."""
+    """Its archives may be larger than any metadata; what the build adds is a file of the build, compiled or not."""
     monkeypatch.setattr(containers, "_MAX_METADATA", 1000)
     folder = tmp_path / "tree" / "_minreq_cold"
     folder.joinpath("__pycache__").mkdir(parents=True)
     for name in ("finder.py", "finder.pyc", "__pycache__/finder.cpython-312.pyc", "index.json"):
         folder.joinpath(name).write_text("x")
+    for name in ("_minreq_build.py", "_minreq_lazy.py", "_minreq_lazy.pyc"):
+        folder.with_name(name).write_text("x")
     with zipfile.ZipFile(folder / "app.zip", "w") as archive:
         archive.writestr("app/a.py", "x" * 2000)
         archive.writestr("minreq-cold.json", "{}")

@@ -54,6 +54,11 @@ SOURCES = frozenset(
 _METADATA = (".dist-info", ".egg-info")
 #: The folder with the cold files of a build, and the package that serves them.
 COLD_FOLDER = "_minreq_cold"
+#: The module that reports what a build left out, and the one that runs deferred imports.
+REPORTING_MODULE = "_minreq_build"
+LAZY_MODULE = "_minreq_lazy"
+#: All topmost modules that a build adds to a tree.
+BUILD_MODULES = frozenset({COLD_FOLDER, REPORTING_MODULE, LAZY_MODULE})
 
 
 _BY_SUFFIX = {

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from minreq.analyze.kinds import BUILD_MODULES
 from minreq.build.lazy.edits import Edit, EditSet
 from minreq.build.lazy.graph import LoadGraph
 from minreq.build.lazy.search import find_culprit
@@ -23,9 +24,6 @@ _ROUNDS = 30
 #: What saves little goes first: what it loads others need not keep from being loaded.
 _PARTS_OF_BOUND = (0.125, 0.25, 0.5, 1.0)
 _STAR = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*\(?[ \t]*\*", re.MULTILINE)
-
-#: What minreq adds to a tree, such as the finder of cold files: its imports are where they have to be.
-_OWN = "_minreq_"
 
 STAR_IMPORT = "another module imports all names of the module"
 SAME_NAME = "a submodule has the name, and is set in its place when it is loaded"
@@ -103,7 +101,8 @@ class Planner:
 
     def _find_candidates(self) -> Iterable[Edit]:
         for name, module in self._facts.modules.items():
-            if name.startswith(_OWN):
+            if name.partition(".")[0] in BUILD_MODULES:
+                # Such as the finder of cold files: its imports are where they have to be.
                 continue
             is_open = name in self._open
             for each, imported in module.imports.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from minreq.build.lazy.rewrite import RUNTIME
+from minreq.analyze.kinds import LAZY_MODULE
 from minreq.system import regularfile
 
 
@@ -90,7 +90,7 @@ class LazyResult:
     @property
     def needs_runtime(self) -> bool:
         """Whether the new sources call the module of the tree; lazy imports of the interpreter need none."""
-        return any(RUNTIME.encode() in content for content in self.sources.values())
+        return any(LAZY_MODULE.encode() in content for content in self.sources.values())
 
     def describe(self) -> Mapping[str, Any]:
         """Return what ``minreq-build.json`` has."""

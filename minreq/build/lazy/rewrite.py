@@ -14,17 +14,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from minreq.analyze.kinds import LAZY_MODULE
 from minreq.build.lazy.analyze import MODULE_NAME
 from minreq.build.lazy.reads import names_in_text
 from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, TextWithNames
 from minreq.source import syntax
 
-#: The module in the tree that the calls are in.
-RUNTIME = "_minreq_lazy"
 #: What the first line says.
 NOTICE = "# Changed by `minreq build --lazy`: some imports run later. minreq-build.json lists them."
 
-_CALL = f'__import__("{RUNTIME}")'
+_CALL = f'__import__("{LAZY_MODULE}")'
 
 #: Packages, each with the modules that are to be attributes of it.
 ServedModules = tuple[tuple[str, tuple[str, ...]], ...]
@@ -247,4 +246,4 @@ def _meaning(tree: ast.Module) -> str:
 
 
 def _is_call(node: ast.stmt) -> bool:
-    return isinstance(node, (ast.Expr, ast.Assign)) and f"__import__('{RUNTIME}')" in ast.unparse(node.value)
+    return isinstance(node, (ast.Expr, ast.Assign)) and f"__import__('{LAZY_MODULE}')" in ast.unparse(node.value)

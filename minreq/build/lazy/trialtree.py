@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from minreq.build.lazy.rewrite import RUNTIME
+from minreq.analyze.kinds import LAZY_MODULE
 from minreq.build.slim.bytecode import TreeCompiler, compiled_path
 from minreq.system import regularfile
 
 #: What is written beside the packages.
-RUNTIME_FILE = f"{RUNTIME}.py"
+RUNTIME_FILE = f"{LAZY_MODULE}.py"
 
 
 class TrialTree:

@@ -9,11 +9,12 @@ from pathlib import PurePosixPath
 
 from packaging.utils import NormalizedName
 
+from minreq.analyze.kinds import REPORTING_MODULE
 from minreq.build.slim.files import Rule, folders_of
 from minreq.build.slim.select import SERVICE_DATA, FileSelection
 
 #: The reporting module, at the top of the tree; every placeholder calls it.
-FILE = "_minreq_build.py"
+FILE = f"{REPORTING_MODULE}.py"
 
 _BY_CONVENTION = "by the conventions of packaging no program needs it"
 _BY_REACH = "neither the smoke nor anything that is kept reaches it"
@@ -149,7 +150,7 @@ def plan_service_placeholders(selection: FileSelection) -> Mapping[str, Normaliz
 
 def placeholder_source(rule: Rule) -> str:
     """Return the source of a placeholder for code that *rule* left out."""
-    return f"from _minreq_build import left_out\n\nleft_out(__name__, {json.dumps(rule.value)})\n"
+    return f"from {REPORTING_MODULE} import left_out\n\nleft_out(__name__, {json.dumps(rule.value)})\n"
 
 
 def reporting_module(level: str, lock: str) -> str:
