@@ -183,7 +183,7 @@ def write(
         description.describe(task.facts, selection.removed, written, steps, cold=selection.cold), "utf-8"
     )
     write_records(selection, written, folder)
-    contents = None if compiler.isolation.kernel else _read_contents(folder)
+    contents = _contents_to_check(folder, compiler)
     return BuiltTree(folder=folder, selection=selection, written=written, savings=steps, contents=contents)
 
 
@@ -213,12 +213,16 @@ def edit(task: BuildTask, tree: BuiltTree, lazy: LazyResult, folder: Path, *, co
     )
     folder.joinpath(description.FILE).write_text(text, "utf-8")
     write_records(tree.selection, written, folder)
-    contents = _read_contents(folder)
+    contents = _contents_to_check(folder, compiler)
     return BuiltTree(folder=folder, selection=tree.selection, written=written, savings=steps, contents=contents)
 
 
 def _records(tree: BuiltTree) -> list[str]:
     return [file.path for file in tree.selection.kept if file.is_metadata and file.path.endswith(".dist-info/RECORD")]
+
+
+def _contents_to_check(folder: Path, compiler: TreeCompiler) -> dict[str, tuple[str, bool]] | None:
+    return None if compiler.isolation.kernel else _read_contents(folder)
 
 
 def _read_contents(folder: Path) -> dict[str, tuple[str, bool]]:
