@@ -49,7 +49,7 @@ class ModuleDifference:
     sentence: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleProver:
     """Imports modules from two trees and compares the results."""
 

@@ -88,8 +88,11 @@ class Prover:
         compiled = scratch / "compiled"
         compiled.mkdir()
         link_compiled(files, whole, compiled, bytecode.cache_tag(self.task.host.python_version.release))
-        prover = self.make_module_prover(whole, tree.folder)
-        prover.compiled, prover.compiled_trees = compiled, [] if settings.bytecode == "none" else [tree.folder]
+        prover = replace(
+            self.make_module_prover(whole, tree.folder),
+            compiled=compiled,
+            compiled_trees=[] if settings.bytecode == "none" else [tree.folder],
+        )
         if found := [each.sentence for each in prover.find_differences(modules)]:
             raise self.failure(found)
         shutil.rmtree(whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -37,9 +38,12 @@ def defer_imports(
     trial = TrialTree(tree.folder, scratch / "trial", compiler, jobs=settings.jobs)
     cold = tree.selection.cold.cold if tree.selection.cold is not None else ()
     compares = prover.runner.setup.isolation.kernel and settings.prove_modules != "none"
-    modules = prover.make_module_prover(tree.folder, trial.folder)
-    modules.looks_up, modules.kind = True, "edited tree"
-    modules.compiled_trees = [tree.folder, trial.folder] if settings.bytecode == "add" else []
+    modules = replace(
+        prover.make_module_prover(tree.folder, trial.folder),
+        looks_up=True,
+        kind="edited tree",
+        compiled_trees=[tree.folder, trial.folder] if settings.bytecode == "add" else [],
+    )
     builder = LazyBuilder(
         trial=trial,
         watcher=ImportWatcher(

@@ -188,10 +188,9 @@ class LazyBuilder:
     def _check_modules(self, edits: EditSet, _facts: ImportFacts) -> tuple[Sequence[str], Callable[[], Sequence[str]]]:
         if self.prover is None:
             return (), tuple
-        self.prover.hinted = frozenset(edits.by_module)
-        found = [*self.prover.find_differences(self.compared)]
+        prover = replace(self.prover, hinted=frozenset(edits.by_module))
+        found = [*prover.find_differences(self.compared)]
         first = [each.module for each in found[:1]]
-        prover = self.prover
         return [each.sentence for each in found], lambda: [
             each.sentence for each in prover.find_differences_alone(first)
         ]
