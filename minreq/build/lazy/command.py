@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from minreq.build import tree as trees
-from minreq.build.lazy.lazybuild import LazyBuilder, LazyFails
+from minreq.build.lazy.lazybuild import LazyBuilder
 from minreq.build.lazy.native import FIRST_VERSION
-from minreq.build.lazy.plan import ImportFails
+from minreq.build.lazy.plan import LazyFails
 from minreq.build.lazy.result import LazyResult
 from minreq.build.lazy.trialtree import TrialTree
 from minreq.build.lazy.watch import ImportWatcher
@@ -65,8 +65,6 @@ def defer_imports(
         result = builder.build()
     except LazyFails as error:
         raise prover.failure(error.sentences, _ADVICE) from error
-    except ImportFails as error:
-        raise prover.failure([f"the import fails: {error.traceback.strip().splitlines()[-1]}"], _ADVICE) from error
     shutil.rmtree(trial.folder)
     return trees.edit(task, tree, result, scratch / "lazy", compiler=compiler), result
 

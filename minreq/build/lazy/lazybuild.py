@@ -11,7 +11,7 @@ from pathlib import Path
 from minreq.build.lazy.analyze import analyze_module
 from minreq.build.lazy.edits import Edit, EditSet, Rewriter
 from minreq.build.lazy.native import is_sound_natively
-from minreq.build.lazy.plan import EditPlan, ImportFacts, Planner, find_star_imported
+from minreq.build.lazy.plan import EditPlan, ImportFacts, LazyFails, Planner, find_star_imported
 from minreq.build.lazy.result import DeferredImport, ImportCost, LazyResult, UndoneEdit, sort_key
 from minreq.build.lazy.rewrite import is_sound
 from minreq.build.lazy.search import find_culprit
@@ -33,14 +33,6 @@ _NOT_SOUND = "the source cannot be rewritten for sure"
 
 #: Runs the smoke on a tree, and returns a sentence for each difference.
 FindStageDifferences = Callable[[Path], Sequence[str]]
-
-
-class LazyFails(Exception):
-    """The tree fails without any edit, or with too many of them."""
-
-    def __init__(self, sentences: Sequence[str]) -> None:
-        super().__init__(sentences)
-        self.sentences = tuple(sentences)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +62,7 @@ class LazyBuilder:
         records = [self.watcher.watch(folder, record) for record in ("effects", "costs", "loaded")]
         for record in records:
             if record.error:
-                raise LazyFails([f"the import fails: {_last_line(record.error)}"])
+                raise LazyFails([f"the import fails: {record.failure}"])
         effects, costs, before = records
         facts = self._collect_facts(effects, costs)
         paths = {name: self._path_of(file) for name, file in effects.modules.items() if name in facts.modules}
@@ -281,7 +273,3 @@ def _cost(record: ImportRecord, before: ImportRecord) -> ImportCost:
     return ImportCost(
         modules=len(record.modules.keys() & before.modules.keys()), seconds=record.seconds, peak=record.peak
     )
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1]

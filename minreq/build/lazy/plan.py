@@ -147,7 +147,7 @@ class Planner:
             edits = edits.with_names(each for each in names if each[0] in running)
             record = trial(edits)
             if record.error:
-                names -= {self._find_culprit(edits, trial, record.error)}
+                names -= {self._find_culprit(edits, trial, record.failure)}
                 continue
             names -= record.resolved
             self._read |= record.resolved & edits.names
@@ -163,14 +163,14 @@ class Planner:
             edits = following
         return edits, names
 
-    def _find_culprit(self, edits: EditSet, trial: Trial, traceback: str) -> Edit:
+    def _find_culprit(self, edits: EditSet, trial: Trial, failure: str) -> Edit:
         def passes(names: Sequence[Edit]) -> bool:
             return not trial(edits.with_names(names)).error
 
         if not edits.names or not passes(()):
-            raise ImportFails(traceback)
+            raise LazyFails([f"the import fails: {failure}"])
         culprit = find_culprit(sorted(edits.names), passes)
-        self._undone[culprit] = f"{IMPORT_FAILS}: {traceback.strip().splitlines()[-1]}"
+        self._undone[culprit] = f"{IMPORT_FAILS}: {failure}"
         return culprit
 
     def _useful(self, names: AbstractSet[Edit], loaded: Collection[str]) -> frozenset[Edit]:
@@ -280,9 +280,9 @@ class Planner:
         return found
 
 
-class ImportFails(Exception):
-    """The import fails without any edit."""
+class LazyFails(Exception):
+    """The tree fails without any edit, or with too many of them."""
 
-    def __init__(self, traceback: str) -> None:
-        super().__init__(traceback)
-        self.traceback = traceback
+    def __init__(self, sentences: Sequence[str]) -> None:
+        super().__init__(sentences)
+        self.sentences = tuple(sentences)

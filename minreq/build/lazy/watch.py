@@ -54,6 +54,11 @@ class ImportRecord:
     #: What the execution of modules changed outside of them.
     effects: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    @property
+    def failure(self) -> str:
+        """The last line of the traceback of an import that failed."""
+        return self.error.strip().rpartition("\n")[2]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportWatcher:
