@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
+from minreq.build.pythonrun import run_python
 from minreq.build.slim.files import TreeFile
 from minreq.smoke.runsetup import RunSetup
-from minreq.smoke.start import Access, start_isolated
+from minreq.smoke.start import Access
 from minreq.system import temporary
 from minreq.wheels import bytecode
 
@@ -152,24 +151,20 @@ class ModuleProver:
                 "hinted": sorted(self.hinted),
             }
             (own / "task").write_text(json.dumps(task), "utf-8")
-            process = start_isolated(
-                self.setup.isolation,
-                [str(self.setup.executable), "-S", "-s", "-c", read_script(), str(own / "task"), str(own / "results")],
+            # What has no result after that time counts as a difference.
+            run_python(
+                self.setup,
+                read_script(),
+                [str(own / "task"), str(own / "results")],
                 Access(writable=own, also_writable=[self.compiled] if self.compiled else [], readable=folders),
                 environment={
-                    "HOME": str(own),
-                    "LC_ALL": "C.UTF-8",
                     "PYTHONHASHSEED": "0",
                     **self._name_compiled(tree, own),
                     **self.setup.plan.environment,
                 },
-                folder=own,
+                seconds=_TIMEOUT,
+                compiles=True,
             )
-            # What has no result after that time counts as a difference.
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_TIMEOUT)
-            process.kill()
-            process.wait()
             return _read_results(own / "results")
 
 

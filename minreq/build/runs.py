@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from minreq.build.pythonrun import run_python
 from minreq.errors import SmokeFailed
 from minreq.minimize.compare import describe, find_deviations
 from minreq.minimize.observe import PROOF_SEED, run_stages
@@ -20,7 +20,7 @@ from minreq.smoke.absentfile import explain_absent_file
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
 from minreq.smoke.runsetup import RunSetup
-from minreq.smoke.start import Access, start_isolated
+from minreq.smoke.start import Access
 from minreq.system import regularfile, temporary
 from minreq.verify.deviations import describe_deviations, find_confirmed_deviations
 
@@ -187,22 +187,18 @@ def time_first_import(setup: RunSetup, plan: Plan, paths: Sequence[Path]) -> flo
         return None
     folders = [*map(str, paths)]
     with temporary.make_temporary_folder() as home, (home / "output").open("w+b") as output:
-        process = start_isolated(
-            setup.isolation,
-            [str(setup.executable), "-S", "-s", "-B", "-c", _TIMED_IMPORT, str(plan.first.file), *folders],
+        status = run_python(
+            setup,
+            _TIMED_IMPORT,
+            [str(plan.first.file), *folders],
             Access(writable=home, readable=[plan.first.file.parent, *paths]),
-            environment={"HOME": str(home), "LC_ALL": "C.UTF-8", **plan.environment, **plan.first.environment},
-            folder=home,
+            environment={**plan.environment, **plan.first.environment},
+            seconds=_TIMEOUT,
             stdout=output,
         )
-        try:
-            status = process.wait(_TIMEOUT)
-        except subprocess.TimeoutExpired:
+        if status != 0:
             return None
-        finally:
-            process.kill()
-            process.wait()
         try:
-            return None if status else float(regularfile.read_end(home / "output", _LINE_SIZE, below=home).split()[-1])
+            return float(regularfile.read_end(home / "output", _LINE_SIZE, below=home).split()[-1])
         except (OSError, ValueError, IndexError):
             return None

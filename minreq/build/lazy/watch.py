@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from minreq.build.pythonrun import run_python
 from minreq.model import Script
 from minreq.smoke.runsetup import RunSetup
-from minreq.smoke.start import Access, start_isolated
+from minreq.smoke.start import Access
 from minreq.system import temporary
 
 Record: TypeAlias = Literal["loaded", "costs", "effects"]
@@ -84,20 +84,16 @@ class ImportWatcher:
                 "results": str(own / "results"),
             }
             (own / "task").write_text(json.dumps(task), "utf-8")
-            process = start_isolated(
-                self.setup.isolation,
-                [str(self.setup.executable), "-S", "-s", "-B", "-c", read_script(), str(own / "task")],
+            status = run_python(
+                self.setup,
+                read_script(),
+                [str(own / "task")],
                 Access(writable=own, readable=[*([script.file.parent] if script else []), *folders]),
-                environment={"HOME": str(own), "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", **environment},
-                folder=own,
+                environment={"PYTHONHASHSEED": "0", **environment},
+                seconds=_TIMEOUT,
             )
-            try:
-                process.wait(_TIMEOUT)
-            except subprocess.TimeoutExpired:
+            if status is None:
                 return ImportRecord(error=f"no end after {_TIMEOUT} seconds")
-            finally:
-                process.kill()
-                process.wait()
             results = own / "results"
             return _read(json.loads(results.read_text("utf-8"))) if results.exists() else ImportRecord(error=_NO_RESULT)
 
