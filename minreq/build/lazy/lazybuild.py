@@ -77,13 +77,13 @@ class LazyBuilder:
             if module in unsound
         ]
         edits = plan.edits.with_names(each for each in plan.edits.names if each[0] not in unsound)
-        edits = self._prove(edits, attempt, facts, undone)
+        edits, different = self._prove(edits, attempt, facts)
         sources = attempt.replace(edits)
         after = self.watcher.watch(folder, "loaded")
         return LazyResult(
             bound=self.bound,
             edits=tuple(sorted((_describe(each, plan, facts, paths) for each in edits.names), key=sort_key)),
-            undone=tuple(undone),
+            undone=(*undone, *different),
             imports=plan.imports,
             candidates=plan.candidates,
             read=plan.read,
@@ -142,14 +142,18 @@ class LazyBuilder:
     def _path_of(self, file: str) -> str:
         return Path(file).relative_to(self.trial.folder).as_posix()
 
-    def _prove(self, edits: EditSet, attempt: _Attempt, facts: ImportFacts, undone: list[UndoneEdit]) -> EditSet:
-        """Return *edits* without those that make a difference; the rest is proven together."""
+    def _prove(self, edits: EditSet, attempt: _Attempt, facts: ImportFacts) -> tuple[EditSet, Sequence[UndoneEdit]]:
+        """Return *edits* without those that make a difference, and these; the smoke passes with the rest together.
+
+        The checks before the one that finds a difference are not repeated: they passed with more edits.
+        """
         checks = [self._check_modules, self._check_orders, self._check_stages]
         sizes = (
             f"{len(self.compared):,} modules",
             f"{len(facts.modules):,} modules in {_SEEDS + 2} orders",
             "the smoke",
         )
+        undone: list[UndoneEdit] = []
         number = 0
         while number < len(checks):
             self.began(f"{len(edits.names):,} deferred imports, by {sizes[number]}")
@@ -163,8 +167,7 @@ class LazyBuilder:
             if len(undone) > _MAX_UNDONE:
                 raise LazyFails([f"{len(undone)} deferred imports make a difference; the last:", *sentences])
             edits = edits.with_names(edits.names - {culprit})
-            # A change at the smoke, the last check, is one of the tree that the others have seen.
-        return edits
+        return edits, undone
 
     def _find_culprit(
         self, edits: EditSet, attempt: _Attempt, recheck: Callable[[], Sequence[str]], sentences: Sequence[str]
