@@ -82,8 +82,12 @@ def _scale(highest: int) -> tuple[int, int]:
 
 def _labels(labels: Sequence[str]) -> Iterator[str]:
     for number, label in enumerate(labels):
-        place = f"translate({_x(number, len(labels)) + 4:.1f} {_HEIGHT - _BOTTOM + 16}) rotate(-40)"
-        yield f'<text transform="{place}" text-anchor="end">{escape(label)}</text>'
+        yield _label(_x(number, len(labels)), label)
+
+
+def _label(x: float, label: str) -> str:
+    place = f"translate({x + 4:.1f} {_HEIGHT - _BOTTOM + 16}) rotate(-40)"
+    return f'<text transform="{place}" text-anchor="end">{escape(label)}</text>'
 
 
 def _line(line: Line, number: int, labels: Sequence[str], top: int) -> Iterator[str]:
@@ -136,10 +140,10 @@ def _grid(top: int, step: int) -> Iterator[str]:
 
 
 def _columns(columns: Sequence[Bar], top: int) -> Iterator[str]:
-    room = (_WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
-    width = min(room * 0.7, 60)
+    width = min((_WIDTH - _LEFT - _RIGHT) / max(len(columns), 1) * 0.7, 60)
     for number, bar in enumerate(columns):
-        x = _LEFT + room * (number + 0.5) - width / 2
+        centre = _x(number, len(columns))
+        x = centre - width / 2
         total = 0
         yield f'<g opacity="{0.4 if bar.pale else 1}">'
         for part, colour in zip(bar.parts, _COLOURS, strict=False):
@@ -153,10 +157,8 @@ def _columns(columns: Sequence[Bar], top: int) -> Iterator[str]:
         if bar.mark is not None:
             place = f"M{x - 4:.1f} {_y(bar.mark, top):.1f}h{width + 8:.1f}"
             yield f'<path class="mark" d="{place}" stroke="{_TEXT}" stroke-width="2"/>'
-        centre = x + width / 2
         yield f'<text x="{centre:.1f}" y="{_y(total, top) - 5:.1f}" text-anchor="middle">{total / _MB:.0f}</text>'
-        place = f"translate({centre + 4:.1f} {_HEIGHT - _BOTTOM + 16}) rotate(-40)"
-        yield f'<text transform="{place}" text-anchor="end">{escape(bar.label)}</text>'
+        yield _label(centre, bar.label)
 
 
 def _y(value: float, top: int) -> float:
