@@ -31,17 +31,8 @@ READS_GLOBALS = "the module reads its own namespace"
 #: These decorators do not look at annotations.
 _PLAIN_DECORATORS = frozenset(
     {
-        *(
-            "staticmethod",
-            "classmethod",
-            "property",
-            "abstractmethod",
-            "overload",
-            "override",
-            "final",
-            "contextmanager",
-        ),
-        *("asynccontextmanager", "lru_cache", "cache", "cached_property"),
+        *("staticmethod", "classmethod", "property", "abstractmethod", "overload", "override", "final"),
+        *("contextmanager", "asynccontextmanager", "lru_cache", "cache", "cached_property"),
     }
 )
 #: Calls that read the namespace of the module around them.
