@@ -13,7 +13,7 @@ from browser import BROWSER, DESKTOP, DRIVER, PHONE, Page, Screen, opened
 
 from minreq.analyze.kinds import Kind
 from minreq.build.slim.files import Rule
-from minreq.pages.plot import Bar, render_bars
+from minreq.pages.plot import Bar, Line, render_bars, render_lines
 from minreq.pages.treemap import COLOURS, Tile, render_page
 
 
@@ -165,3 +165,16 @@ def test_a_chart_names_what_it_draws() -> None:
     heights = [float(each) for each in re.findall(r'height="([\d.]+)" fill="#(?:2a6f97|e07a3f)"><title>', text)]
     assert heights[0] == pytest.approx(3 * heights[1], rel=0.01)
     assert render_bars("none", [], []).endswith("</svg>\n")
+
+
+def test_a_line_has_a_gap_where_it_has_no_value() -> None:
+    text = render_lines(
+        "sizes", ["1", "2", "3", "4"], [Line(name="<a>", values=(1_000_000, None, 2_000_000, 3_000_000))]
+    )
+    [line] = re.findall(r'<path d="([^"]+)" fill="none"', text)
+    assert re.sub(r"[^ML]", "", line) == "MML"
+    titles = re.findall(r"<title>(.+?)</title></circle>", text)
+    assert titles == [
+        f"&lt;a&gt;, {place}" for place in ("1: 1,000,000 bytes", "3: 2,000,000 bytes", "4: 3,000,000 bytes")
+    ]
+    assert render_lines("none", [], []).endswith("</svg>\n")

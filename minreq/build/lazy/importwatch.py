@@ -39,16 +39,8 @@ _CACHING = frozenset(
     {
         *("__main__", "_frozen_importlib", "_frozen_importlib_external", "_minreq_lazy", "_weakref", "abc", "enum"),
         *("encodings", "functools", "importlib", "importlib._bootstrap", "linecache", "re", "sys", "tokenize"),
-        *(
-            "typing",
-            "warnings",
-            "weakref",
-            "re._compiler",
-            "re._parser",
-            "sre_compile",
-            "sre_parse",
-            "importlib.metadata",
-        ),
+        *("typing", "warnings", "weakref", "re._compiler", "re._parser", "sre_compile", "sre_parse"),
+        "importlib.metadata",
     }
 )
 #: What the import system sets on a module.
