@@ -111,8 +111,10 @@ class LazyBuilder:
         modules: dict[str, SourceModule] = {}
         for _, found in call_in_processes(_analyze, parts, self.jobs):
             modules |= {each.name: each for each in found}
-        tree = self._read_tree()
-        star_imported = find_star_imported(tree)
+        tree = self._list_modules()
+        star_imported = find_star_imported(
+            (module, file.read_bytes(), file.name == "__init__.py") for module, file in tree.items()
+        )
         loaded = frozenset(effects.modules) & frozenset(costs.modules)
         return ImportFacts(
             modules=modules,
@@ -131,13 +133,9 @@ class LazyBuilder:
             },
         )
 
-    def _read_tree(self) -> Mapping[str, tuple[bytes, bool]]:
-        found = {}
-        for file in self.trial.folder.rglob("*.py"):
-            module = module_of(file.relative_to(self.trial.folder).as_posix())
-            if module is not None:
-                found[module] = file.read_bytes(), file.name == "__init__.py"
-        return found
+    def _list_modules(self) -> Mapping[str, Path]:
+        files = {module_of(self._path_of(str(file))): file for file in self.trial.folder.rglob("*.py")}
+        return {module: file for module, file in files.items() if module is not None}
 
     def _path_of(self, file: str) -> str:
         return Path(file).relative_to(self.trial.folder).as_posix()

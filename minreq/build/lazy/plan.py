@@ -73,10 +73,10 @@ class EditPlan:
     savings: Mapping[Edit, Cost] = field(default_factory=dict)
 
 
-def find_star_imported(sources: Mapping[str, tuple[bytes, bool]]) -> frozenset[str]:
-    """Return the modules of which one of *sources* imports all names; each source is one of a package or not."""
+def find_star_imported(sources: Iterable[tuple[str, bytes, bool]]) -> frozenset[str]:
+    """Return the modules of which one of *sources* imports all names: module, text, and whether it is a package."""
     found = set()
-    for module, (source, is_package) in sources.items():
+    for module, source, is_package in sources:
         package = module if is_package else module.rpartition(".")[0]
         named = {resolve_dots(each.decode("utf-8", "replace"), package) for each in _STAR.findall(source)}
         found |= named - {module, ""}
@@ -200,7 +200,7 @@ class Planner:
                     submodules[serving][package].add(module)
         for importer, aliases in self._facts.aliases.items():
             # One that is still loaded may be loaded too late for an import of all names.
-            if importer in self._facts.modules and edits.names and aliases:
+            if edits.names and aliases:
                 submodules[importer][importer] |= {*aliases}
         # What an earlier round has loaded would be gone again.
         loads: dict[Edit, set[str]] = defaultdict(set, {edit: {*its} for edit, its in edits.loads.items()})
