@@ -47,7 +47,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     )
     bindings = find_bindings(_running(tree.body))
     has_all = "__all__" in bindings.names
-    known = SourceModule(name=name, source=source, is_package=is_package, star_imports=star_imports, has_all=has_all)
+    known = SourceModule(name=name, source=source, star_imports=star_imports, has_all=has_all)
     if not imports:
         return known
     refusals = {each: _BOUND_TWICE for each, count in Counter(bindings.names).items() if count > 1}
@@ -68,7 +68,6 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     return SourceModule(
         name=name,
         source=source,
-        is_package=is_package,
         statements=statements,
         imports=imports,
         refusals={each: why for each, why in refusals.items() if each in imports},

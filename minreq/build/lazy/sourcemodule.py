@@ -57,7 +57,6 @@ class SourceModule:
 
     name: str
     source: bytes
-    is_package: bool
     statements: Mapping[int, ImportStatement] = field(default_factory=dict)
     imports: Mapping[str, ImportedName] = field(default_factory=dict)
     #: Why names cannot be deferred.
