@@ -25,6 +25,7 @@ def test_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("minreq --qu", "1", "plain,--quiet\n"),
         ("minreq build --slim tr", "3", "plain,traced\n"),
         ("minreq lock --settle ru", "3", "plain,runs\n"),
+        ("minreq matrix --one-per mi", "3", "plain,minor\n"),
         ("minreq versions --index-strategy f", "3", "plain,first-index\n"),
         ("minreq lock --platform lambda-python3.13-a", "3", "plain,lambda-python3.13-arm64\n"),
         ("minreq lock litellm==1.78.7 --providers bedr", "4", "plain,bedrock\n"),

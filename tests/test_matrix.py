@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import re
@@ -23,10 +24,10 @@ from packaging.version import Version
 from minreq import errors
 from minreq.config.matrix import matrix_settings, read_matrix_file
 from minreq.config.settings import format_command
-from minreq.errors import CellsCollide, InvalidOptions, NoVersion
+from minreq.errors import CellsCollide, ExtraMissing, InvalidOptions, NoVersion
 from minreq.interpreter import host_platform
 from minreq.lock import lock
-from minreq.matrix import run
+from minreq.matrix import engines, run
 from minreq.matrix.cells import Cell, CellJob, Column, check_collisions, choose_releases, make_cells
 from minreq.matrix.files import pack_files, unpack_files
 from minreq.matrix.matrix import plan_jobs
@@ -349,6 +350,21 @@ def test_an_unfinished_result_is_filled_again(tmp_path: Path) -> None:
     # A file under the name of another cell is not its result.
     os.rename(tmp_path / "out/cells/done.json", tmp_path / "out/cells/other.json")  # noqa: PTH104
     assert folder.read("other") is None
+
+
+@pytest.mark.parametrize("is_option", [True, False], ids=["option", "variable"])
+def test_a_scheduler_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_option: bool) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:9")
+    flags = {"cache_dir": tmp_path, "smokes": (Path("x.py"),)}
+    settings = matrix_settings(flags | ({"scheduler": "tcp://127.0.0.1:9"} if is_option else {}), {})
+    given = "--scheduler" if is_option else "with DASK_SCHEDULER_ADDRESS"
+    expected = rf"`minreq matrix {given}` needs the module distributed; .* '\.\[dask\]' .*; or use .* \(-j N\)$"
+    with pytest.raises(ExtraMissing, match=expected), engines.choose_engine(settings, 1, print):
+        pass
+    # Whoever wants processes of this machine gets them, whatever the variable says.
+    with engines.choose_engine(replace(settings, scheduler=None, processes=3), 3, print) as engine:
+        assert engine.slots == 3
 
 
 def test_two_cells_with_one_file_are_refused(tmp_path: Path) -> None:

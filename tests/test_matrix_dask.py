@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanding import Done, Project, project
@@ -20,7 +22,10 @@ from commanding import Done, Project, project
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.dask
 
-from minreq.matrix import daskengine  # noqa: E402 # Only where Dask is.
+from distributed import KilledWorker  # noqa: E402 # Only where Dask is.
+
+from minreq.config.matrix import matrix_settings  # noqa: E402
+from minreq.matrix import daskengine  # noqa: E402
 from minreq.system.owndigest import own_digest  # noqa: E402
 
 SCENARIO = """
@@ -129,6 +134,36 @@ def test_a_worker_that_cannot_fill_cells(facts: daskengine.WorkerFacts | Excepti
     found = daskengine._find_fault(facts)
     assert (found is None) == (fault is None)
     assert fault is None or str(found).startswith(fault)
+
+
+#: The last one that died; no sentence names it.
+ANY_WORKER: Any = None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "sentence"),
+    [
+        (KilledWorker("cell", ANY_WORKER, 3), "worker-ended", "4 workers ended"),
+        (daskengine.OtherMinreq("another version"), "other-minreq", "OtherMinreq: another version"),
+        (OSError("disk full"), "worker-failed", "OSError: disk full"),
+        (None, "scheduler-lost", "the connection to the scheduler was lost"),
+    ],
+    ids=["killed", "version", "failed", "lost"],
+)
+def test_what_no_worker_could_fill(error: Exception | None, reason: str, sentence: str) -> None:
+    found = daskengine._describe_failure(error)
+    assert (found[0], found[1][: len(sentence)]) == (reason, sentence)
+
+
+def test_no_note_names_the_dashboard_of_another_scheduler(
+    cluster: RunningCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was started without a dashboard; whether bokeh is beside minreq says nothing about it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
+    settings = matrix_settings({"cache_dir": tmp_path, "smokes": (Path(__file__),)}, {})
+    notes: list[str] = []
+    with daskengine.open_cluster(settings, cluster.address, 1, notes.append):
+        assert notes == []
 
 
 def test_only_hosts_with_the_interpreter_get_its_cells() -> None:

@@ -10,7 +10,6 @@ from click.shell_completion import CompletionItem
 from packaging.utils import canonicalize_name
 
 from minreq.config.levels import BYTECODE, LEVELS
-from minreq.config.matrix import RELEASE_CHOICES
 from minreq.config.options import DEFAULT_ROOT, INDEX_STRATEGIES, SETTLE_METHODS, parse_requirement
 from minreq.errors import MinreqError
 
@@ -65,10 +64,16 @@ def _list_platforms(_context: click.Context) -> Iterable[str]:
     return preset_names()
 
 
+def _list_release_choices(_context: click.Context) -> Iterable[str]:
+    from minreq.config.matrix import RELEASE_CHOICES  # noqa: PLC0415 # Only one command has this option.
+
+    return RELEASE_CHOICES
+
+
 _VALUES: Mapping[str, Callable[[click.Context], Iterable[str]]] = {
     "slim": lambda _: LEVELS,
     "build": lambda _: LEVELS,
-    "one-per": lambda _: RELEASE_CHOICES,
+    "one-per": _list_release_choices,
     "bytecode": lambda _: BYTECODE,
     "settle": lambda _: SETTLE_METHODS,
     "index-strategy": lambda _: INDEX_STRATEGIES,

@@ -11,7 +11,7 @@ from rich.console import Console, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from minreq.cli.text import format_duration, format_size, pluralize, printable
+from minreq.cli.text import format_duration, pluralize, printable
 from minreq.matrix.reporting import MatrixReporter
 from minreq.matrix.results import CellResult
 
@@ -20,11 +20,11 @@ _BAR_WIDTH = 30
 
 
 @contextmanager
-def show_matrix_progress(*, quiet: bool, verbose: bool) -> Iterator[MatrixProgress]:
+def show_matrix_progress(*, quiet: bool) -> Iterator[MatrixProgress]:
     """Show the events of a matrix on stderr. At the end the bar disappears, and its lines remain."""
     console = Console(stderr=True, quiet=quiet, highlight=False)
     is_drawn = sys.stderr.isatty() and console.is_interactive and not quiet
-    progress = MatrixProgress(console, verbose=verbose)
+    progress = MatrixProgress(console)
     display = Live(
         progress, console=console, refresh_per_second=_REFRESH_PER_SECOND, transient=True, redirect_stdout=False
     )
@@ -35,9 +35,8 @@ def show_matrix_progress(*, quiet: bool, verbose: bool) -> Iterator[MatrixProgre
 class MatrixProgress(MatrixReporter):
     """Prints a line for each cell that ends, and draws how many are left, and for how long."""
 
-    def __init__(self, console: Console, *, verbose: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._verbose = verbose
         self._clock = clock
         self._cells = self._there = self._done = self._failed = 0
         self._slots = 1
@@ -58,11 +57,6 @@ class MatrixProgress(MatrixReporter):
         what = size or f"{result.status}: {result.reason}"
         number = f"{self._there + self._done} of {self._cells}"
         self.print_line(f"{number}  {result.cell.title}: {what} ({format_duration(result.seconds)}){self._time_left()}")
-
-    def fetched(self, filename: str, size: int) -> None:
-        """Print the wheel, if each event is to be seen."""
-        if self._verbose:
-            self.print_line(f"  + {filename} ({format_size(size)})")
 
     def note(self, sentence: str) -> None:
         """Print *sentence*."""

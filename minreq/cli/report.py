@@ -57,7 +57,7 @@ class Report:
         from minreq.cli.matrixprogress import show_matrix_progress  # noqa: PLC0415 # As above.
 
         with (
-            show_matrix_progress(quiet=self.quiet, verbose=self.log is not None) as progress,
+            show_matrix_progress(quiet=self.quiet) as progress,
             nullcontext() if self.log is None else self.log.printing_by(progress.print_line),
         ):
             yield progress

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from minreq.config.levels import LEVELS, Level, choose_from
 from minreq.config.options import DEFAULT_ROOT, OPTIONS, Option, parse_count, parse_path
 from minreq.config.pyproject import convert_table
-from minreq.config.settings import INDEX_FIELDS, IndexOptions, Settings, merge
+from minreq.config.settings import INDEX_FIELDS, Settings, merge
 from minreq.errors import ConfigurationUnreadable, InvalidOptions
 from minreq.system import regularfile
 
@@ -95,11 +95,6 @@ class MatrixSettings:
     tls: TlsOptions = field(default_factory=TlsOptions)
 
     @property
-    def index(self) -> IndexOptions:
-        """The index options of all cells."""
-        return self.shared.index
-
-    @property
     def cache_dir(self) -> Path:
         """The folder of the cache."""
         return self.shared.cache_dir
@@ -134,9 +129,9 @@ def read_matrix_file(file: Path) -> Mapping[str, Any]:
 
 def _read_axis(name: str, value: Any, folder: Path) -> dict[str, Any]:
     """Return the values of an axis by field of ``MatrixSettings``: a string is an array of one."""
-    values = [value] if isinstance(value, str) else value
     if name == "providers":
         return {"provider_sets": _read_provider_sets(value)}
+    values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not values or not all(isinstance(each, str) for each in values):
         raise ValueError("is neither a string nor an array of strings")
     convert: Callable[[str], Any] = OPTIONS[name].convert
@@ -147,10 +142,9 @@ def _read_axis(name: str, value: Any, folder: Path) -> dict[str, Any]:
 
 
 def _read_provider_sets(value: Any) -> tuple[tuple[str, ...], ...]:
-    message = 'is not an array of arrays of strings, such as [["openai"], ["openai", "bedrock"]]'
     arrays = [each for each in value if isinstance(each, list)] if isinstance(value, list) else []
     if not arrays or arrays != value or not all(isinstance(name, str) for each in arrays for name in each):
-        raise ValueError(message)
+        raise ValueError('is not an array of arrays of strings, such as [["openai"], ["openai", "bedrock"]]')
     return tuple(tuple(each) for each in value)
 
 

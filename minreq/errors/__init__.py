@@ -71,7 +71,6 @@ from minreq.errors.locks import (
 from minreq.errors.matrices import (
     CellsCollide as CellsCollide,
     CellsUnfinished as CellsUnfinished,
-    DaskMissing as DaskMissing,
     SchedulerUnreachable as SchedulerUnreachable,
     WorkersUnfit as WorkersUnfit,
 )

@@ -48,22 +48,6 @@ class CellsUnfinished(NegativeAnswer):
         return f"{count}; give the same command again, which fills only these{format_parts(named)}"
 
 
-class DaskMissing(UsageError):
-    """An option needs Dask, which is not installed."""
-
-    reason = "dask-missing"
-
-    def __init__(self, option: str) -> None:
-        super().__init__(option)
-        self.option = option
-
-    def __str__(self) -> str:
-        return (
-            f"{self.option} needs Dask, which is not installed beside minreq; install minreq with its extra (`pip "
-            "install '.[dask]'` in its checkout), or leave the option out and use processes of this machine (-j)"
-        )
-
-
 class SchedulerUnreachable(IndexFailure):
     """The scheduler of a Dask cluster does not answer."""
 

@@ -114,18 +114,18 @@ class SmokeUnusable(UsageError):
 
 
 class ExtraMissing(UsageError):
-    """A command needs a library that an extra of minreq installs."""
+    """A command needs a library that an extra of minreq installs; *instead* says what does without it."""
 
     reason = "extra-missing"
 
-    def __init__(self, command: str, extra: str, module: str) -> None:
-        super().__init__(command, extra, module)
-        self.command, self.extra, self.module = command, extra, module
+    def __init__(self, command: str, extra: str, module: str, instead: str = "") -> None:
+        super().__init__(command, extra, module, instead)
+        self.command, self.extra, self.module, self.instead = command, extra, module, instead
 
     def __str__(self) -> str:
         return (
             f"`minreq {self.command}` needs the module {self.module}; install minreq with the extra: "
-            f"pip install '.[{self.extra}]' in a checkout of minreq"
+            f"pip install '.[{self.extra}]' in a checkout of minreq{self.instead and f'; or {self.instead}'}"
         )
 
 

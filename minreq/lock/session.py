@@ -56,8 +56,6 @@ class LockSession:
         self._trees: dict[bool, CheckedTrees] = {}
         self._resolutions: list[tuple[IndexClient, ResolverInput, Resolution]] = []
         self._locks: list[tuple[LockDemand, Lock]] = []
-        #: How many resolutions and locks were made, and how many were taken from the session.
-        self.resolved = self.shared_resolutions = self.made = self.shared_locks = 0
 
     def __enter__(self) -> LockSession:
         return self
@@ -99,10 +97,8 @@ class LockSession:
         demand = replace(inputs, builder=None)
         for client, known, resolution in self._resolutions:
             if client is index and known == demand:
-                self.shared_resolutions += 1
                 return resolution
         resolution = resolve(inputs, index, StaticImportFinder(index))
-        self.resolved += 1
         self._resolutions.append((index, demand, resolution))
         return resolution
 
@@ -117,13 +113,10 @@ class LockSession:
 
     def find_lock(self, demand: LockDemand) -> Lock | None:
         """Return the lock that this session made for *demand*, ``None`` if it made none."""
-        found = next((lock for known, lock in self._locks if known == demand), None)
-        self.shared_locks += found is not None
-        return found
+        return next((lock for known, lock in self._locks if known == demand), None)
 
     def add_lock(self, demand: LockDemand, lock: Lock) -> None:
         """Remember *lock*, which was proven for *demand*."""
-        self.made += 1
         self._locks.append((demand, lock))
 
 

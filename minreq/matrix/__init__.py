@@ -1,3 +1,3 @@
 """Many locks, measurements or builds at once: releases by providers, interpreters and platforms."""
 
-__all__ = ["cells", "matrix", "reporting", "results"]
+__all__ = ["matrix", "reporting", "results"]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, Security, as_completed
+from distributed import Client, KilledWorker, LocalCluster, Security, as_completed
 
 from minreq import doctor
 from minreq.config.matrix import MatrixSettings, TlsOptions
@@ -33,7 +33,7 @@ from minreq.system.owndigest import own_digest
 
 #: The resource of a worker whose kernel isolates a smoke: `dask worker --resources minreq-sandbox=1`.
 SANDBOX = "minreq-sandbox"
-#: How often a cell is given to another worker, after a worker died with it.
+#: How often a cell is tried again: after a worker of minreq's own cluster died with it, or could not fill it.
 _RETRIES = 2
 #: Seconds until a scheduler has to answer, and until it has to have a worker.
 _TIMEOUT = 10
@@ -137,7 +137,8 @@ def open_cluster(
     """
     files = pack_files(settings.shared) if address is not None else None
     with _open_client(settings, address, processes) as client:
-        if importlib.util.find_spec("bokeh") is not None:
+        # A scheduler elsewhere has the address of its dashboard, and may have none.
+        if address is None and importlib.util.find_spec("bokeh") is not None:
             note(f"the dashboard of Dask is at {client.dashboard_link}")
         cluster = _check_workers(client, settings, address or "this machine", is_local=address is None)
         yield replace(cluster, files=files)
@@ -275,15 +276,17 @@ def _read_result(future: Any, job: CellJob) -> CellResult:
     if future.status == "finished":
         result: CellResult = future.result()
         return result
-    if future.status == "error":
-        error = future.exception()
-        kind = type(error).__name__
-        reason = {"KilledWorker": "worker-ended", "OtherMinreq": "other-minreq"}.get(kind, "worker-failed")
-        sentence = (
-            f"{_RETRIES + 1} workers ended while they filled the cell: they were killed, or have no memory left"
-            if kind == "KilledWorker"
-            else f"{kind}: {error}"
-        )
-    else:
-        reason, sentence = "scheduler-lost", "the connection to the scheduler was lost"
+    reason, sentence = _describe_failure(future.exception() if future.status == "error" else None)
     return make_result(job, status="unfinished", reason=reason, sentence=sentence)
+
+
+def _describe_failure(error: BaseException | None) -> tuple[str, str]:
+    """Return the reason code and the sentence of a cell that ended with *error*; ``None``: with no answer."""
+    if error is None:
+        return "scheduler-lost", "the connection to the scheduler was lost"
+    if isinstance(error, KilledWorker):
+        # The limit is a setting of the scheduler.
+        count = error.allowed_failures + 1
+        return "worker-ended", f"{count} workers ended while they filled the cell: killed, or without memory left"
+    reason = "other-minreq" if isinstance(error, OtherMinreq) else "worker-failed"
+    return reason, f"{type(error).__name__}: {error}"

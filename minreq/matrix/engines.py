@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from minreq.config.matrix import MatrixSettings
-from minreq.errors import DaskMissing
+from minreq.errors import ExtraMissing
 from minreq.matrix.cells import CellJob
 from minreq.matrix.localengine import fill_locally
 from minreq.matrix.results import CellResult
@@ -32,12 +32,14 @@ class Engine:
 def choose_engine(settings: MatrixSettings, processes: int, note: Callable[[str], object]) -> Iterator[Engine]:
     """Open the engine for *settings*: ``-j`` means processes; else Dask, on this machine or at a scheduler.
 
-    *note* gets a sentence for the user. Raises ``DaskMissing``, ``SchedulerUnreachable`` and ``WorkersUnfit``.
+    *note* gets a sentence for the user. Raises ``ExtraMissing``, ``SchedulerUnreachable`` and ``WorkersUnfit``.
     """
     address = settings.scheduler or (os.environ.get(_ADDRESS_VARIABLE) if settings.processes is None else None)
     has_dask = importlib.util.find_spec("distributed") is not None
     if address is not None and not has_dask:
-        raise DaskMissing("--scheduler" if settings.scheduler else _ADDRESS_VARIABLE)
+        instead = "use processes of this machine (-j N)"
+        given = "--scheduler" if settings.scheduler else f"with {_ADDRESS_VARIABLE}"
+        raise ExtraMissing(f"matrix {given}", "dask", "distributed", instead)
     if address is None and (settings.processes is not None or not has_dask):
         yield Engine(slots=processes, fill=lambda jobs: fill_locally(jobs, processes))
         return

@@ -17,8 +17,8 @@ from minreq.errors import PythonNotFound, PythonUnusable
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
 from minreq.matrix import cells
-from minreq.matrix.cells import Cell, CellJob
-from minreq.matrix.engines import Engine, choose_engine
+from minreq.matrix.cells import CellJob
+from minreq.matrix.engines import choose_engine
 from minreq.matrix.reporting import MatrixReporter
 from minreq.matrix.results import CellResult, Changes, ResultFolder, find_changes
 from minreq.profiles import loader
@@ -63,7 +63,7 @@ def run_matrix(settings: MatrixSettings, reporter: MatrixReporter) -> Matrix:
     missing = [job for job in jobs if job.key not in results]
     try:
         if missing:
-            _fill(missing, settings, results, folder, reporter, there=reused, processes=processes)
+            _fill(missing, settings, results, folder, reporter, processes=processes)
     finally:
         # Also at an interrupt: the tables have what is there.
         ordered = tuple(results[job.key] for job in jobs if job.key in results)
@@ -78,9 +78,9 @@ def _fill(
     folder: ResultFolder,
     reporter: MatrixReporter,
     *,
-    there: int,
     processes: int,
 ) -> None:
+    there = len(results)
     with choose_engine(settings, processes, reporter.note) as engine:
         reporter.cells_planned(there + len(missing), there, engine.slots)
         for result in engine.fill(missing):
@@ -92,8 +92,6 @@ def _fill(
 def plan_jobs(settings: MatrixSettings, *, processes: int) -> tuple[CellJob, ...]:
     """Return the jobs of all cells, in the order of the tables; raise before anything runs where one is impossible."""
     shared = cells.absolute_paths(settings.shared)
-    if settings.kind == "measure":
-        shared = replace(shared, smokes=())
     index_settings = tasks.read_index_settings(shared.index)
     # The processors are shared by the cells.
     jobs_of_cell = max(1, (os.cpu_count() or 1) // processes)
@@ -143,6 +141,3 @@ def _choose_rows(
                 known_bad=tasks.known_bad_releases(profile).get(name, frozenset()),
             )
             yield root, versions
-
-
-__all__ = ["Cell", "CellResult", "Engine", "Matrix", "plan_jobs", "run_matrix"]

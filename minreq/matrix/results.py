@@ -60,7 +60,7 @@ class CellResult:
     #: The reason code of the error, and its sentence.
     reason: str = ""
     sentence: str = ""
-    #: The interpreter that ran the smoke, and the machine: ``3.12.1``, ``linux x86_64``.
+    #: The interpreter that ran the smoke, and the machine: ``Python 3.12.1, Linux x86_64``.
     ran_on: str = ""
     #: How many stages of the smoke ran.
     stages: int = 0
