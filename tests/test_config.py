@@ -392,6 +392,7 @@ class TestReadCommand:
                 "budget": 7,
                 "output": Path("x.txt"),
                 "platforms": ("lambda-python3.12-x86_64",),
+                "runtime": "lambda-python3.12",
             },
             {},
         )

@@ -98,6 +98,11 @@ def _closure_options(function: Function) -> Function:
             metavar="NAME==VERSION",
         ),
         group.option(
+            "runtime",
+            "This managed runtime has boto3 and what that requires, as with --provided: lambda-python3.12.",
+            metavar="NAME",
+        ),
+        group.option(
             "allow-pth", "Accept a .pth file of this distribution, which runs at every start of Python.", metavar="NAME"
         ),
         group.option(

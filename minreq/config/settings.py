@@ -75,6 +75,8 @@ class Settings:
     #: Paths or URLs.
     requirement_files: tuple[Path | str, ...] = ()
     provided: tuple[Provided, ...] = ()
+    #: The name of a managed runtime: what it has is provided, too.
+    runtime: str | None = None
     include: tuple[NormalizedName, ...] = ()
     exclude: tuple[NormalizedName, ...] = ()
     #: Distributions that may have ``.pth`` files, which run at every start of Python.
@@ -203,7 +205,7 @@ def _is_same_root(values: Mapping[str, Any], recorded: Mapping[str, Any]) -> boo
 
 def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     """Join *flags* and *config* as ``lock_settings`` does, for a scan. A scan ignores what a lock runs and writes."""
-    without = {"providers", "smokes", "smoke_files", "features", "check", "allow_unknown", "platforms"}
+    without = {"providers", "smokes", "smoke_files", "features", "check", "allow_unknown", "platforms", "runtime"}
     index, values = merge(flags, {name: value for name, value in config.items() if name not in without})
     return Settings(index=index, **{"scan": (Path(),), **values})
 

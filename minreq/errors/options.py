@@ -163,6 +163,36 @@ class UnknownPlatform(UsageError):
         return f"no platform {self.name!r}; {hint}"
 
 
+class UnknownRuntime(UsageError):
+    """``--runtime`` names no known runtime."""
+
+    reason = "unknown-runtime"
+
+    def __init__(self, name: str, known: tuple[str, ...], suggestion: str | None) -> None:
+        super().__init__(name, known, suggestion)
+        self.name, self.known, self.suggestion = name, known, suggestion
+
+    def __str__(self) -> str:
+        hint = f"did you mean {self.suggestion}?" if self.suggestion else "name what it has with --provided"
+        return f"no runtime {self.name!r}; {hint} (known runtimes: {', '.join(self.known)})"
+
+
+class RuntimeDiffers(UsageError):
+    """The Python of ``--runtime`` is not that of the lock."""
+
+    reason = "runtime-differs"
+
+    def __init__(self, runtime: str, python: str, platform: str, version: str) -> None:
+        super().__init__(runtime, python, platform, version)
+        self.runtime, self.python, self.platform, self.version = runtime, python, platform, version
+
+    def __str__(self) -> str:
+        is_host = self.platform == "host"
+        place = "" if is_host else f" on {self.platform}"
+        advice = f"name a Python {self.python} with --python" if is_host else "make --runtime and --platform agree"
+        return f"--runtime {self.runtime} has Python {self.python}, but the lock is for {self.version}{place}; {advice}"
+
+
 class UnknownProvider(UsageError):
     """The profile of the root has no provider of this name."""
 
