@@ -542,4 +542,4 @@ def test_a_hyphen_is_standard_output_or_an_error(
     else:
         assert main(arguments, engine=Recorder()) == 2  # type: ignore[arg-type]
         assert capsys.readouterr().err.startswith(f"error: {name} -: ")
-    assert not Path("-").exists()
+    assert not (folder / "-").exists()
