@@ -190,8 +190,14 @@ def relock_settings(
     if output == STDOUT or any(values.get(name) for name in ("providers", "smokes", "scan")):
         return lock_settings(flags, config), False
     recorded = read_recorded(output)
-    if not recorded or not _is_same_root(values, recorded):
+    if not recorded:
         return lock_settings(flags, config), False
+    if not _is_same_root(values, recorded):
+        try:
+            return lock_settings(flags, config), False
+        except NothingToRun:
+            root = f"the project in {recorded['project']}" if "project" in recorded else str(recorded["root"])
+            raise NothingToRun(str(output), root) from None
     return lock_settings(flags, {**recorded, **config, "output": output}), True
 
 

@@ -51,13 +51,18 @@ class UnknownLock(UsageError):
 
 
 class NothingToRun(UsageError):
-    """No provider, no code to scan and no smoke is named."""
+    """No provider, no code to scan and no smoke is named; *lock* is one of another *root*, if there is one."""
+
+    def __init__(self, lock: str = "", root: str = "") -> None:
+        super().__init__(lock, root)
+        self.lock, self.root = lock, root
 
     def __str__(self) -> str:
+        other = f"{self.lock} is for {self.root}, so its options are not used; " if self.lock else ""
         return (
-            "nothing to run: name the providers of the program (--providers openai,bedrock), its code (--scan PATH) "
-            "or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of pyproject.toml "
-            "(providers = [...], scan = [...], smoke = [...])"
+            f"nothing to run: {other}name the providers of the program (--providers openai,bedrock), its code "
+            "(--scan PATH) or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of "
+            "pyproject.toml (providers = [...], scan = [...], smoke = [...])"
         )
 
 
