@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 
 #: The arguments without which a command does nothing.
 BASE: Mapping[str, list[str]] = {
+    "init": [],
     "lock": ["a", "--smoke", "smoke.py"],
     "verify": [],
     "explain": ["x"],
@@ -128,6 +129,7 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("matrix", "--output"): (["--output", "b"], Path("b")),
     ("matrix", "--build"): (["--build", "unused"], {"build", "unused"}),
     ("matrix", "--features"): (["--features", "chat", "--providers", "openai"], {("chat",), (("openai",),)}),
+    ("init", "--ci"): (["--ci", "gitlab"], "gitlab"),
     ("lock", "--project"): (["--project", "."], Path()),
     ("versions", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
     ("verify", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
@@ -164,6 +166,7 @@ TESTED = {
     ("exposure", "--fail-on"): "test_trust.py",
     ("versions", "--trace"): "test_versions.py",
     ("matrix", "--measure"): "test_matrix.py",
+    ("init", "--yes"): "test_init.py",
 }
 #: Options that change what is printed, each with a test below.
 PRINTED = {("diff", "--format"), ("exposure", "--all"), ("doctor", "--require-sandbox")}
@@ -410,8 +413,7 @@ def test_output(command: str, option: click.Option, folder: Path, capsys: pytest
         assert found.out == plain.out
         if command not in WITHOUT_WORK:
             assert "  . read the-lock" in found.err.splitlines()
-        # The cells of a matrix fetch wheels, in their own processes.
-        if "the note" in plain.err and command != "matrix":
+        if "the note" in plain.err and command != "matrix":  # Its cells fetch in processes of their own.
             assert "the-file.whl" in found.err
         assert "the-file.whl" not in plain.err
         assert "the-lock\n" not in plain.err

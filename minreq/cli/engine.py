@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minreq.explain.explain import Explanation, ImportTreeNode
     from minreq.export import ExportResult
     from minreq.exposure.command import Exposure
+    from minreq.init import JobChoice, ProjectPlan
     from minreq.lock.everylock import LockRequest, LockResult
     from minreq.lockfile.difference import LockDifference
     from minreq.matrix.matrix import Matrix
@@ -162,6 +163,18 @@ class Engine:
         from minreq.task import scan as scanning  # noqa: PLC0415 # Late, see the class.
 
         return scanning.scan_usage(settings, reporter)
+
+    def plan_project(self, settings: Settings, folder: Path, job: JobChoice, reporter: Reporter) -> ProjectPlan:
+        """Return what a project's files say, and what minreq would write there."""
+        from minreq import init  # noqa: PLC0415 # Late, see the class.
+
+        return init.plan_project(settings, folder, job, reporter)
+
+    def write_plan(self, plan: ProjectPlan) -> None:
+        """Write the files of *plan*."""
+        from minreq import init  # noqa: PLC0415 # Late, see the class.
+
+        init.write_plan(plan)
 
     def providers(self, settings: Settings, reporter: Reporter) -> Measurement:
         """Return what each provider of a root needs."""

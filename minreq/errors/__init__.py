@@ -79,6 +79,7 @@ from minreq.errors.options import (
     ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,
     MarkerInvalid as MarkerInvalid,
+    NotConfirmed as NotConfirmed,
     NothingToRun as NothingToRun,
     OutputFolderMissing as OutputFolderMissing,
     OutputUnwritable as OutputUnwritable,

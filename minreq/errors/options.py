@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import UsageError, format_parts, suggest
+from minreq.errors.branches import NegativeAnswer, UsageError, format_parts, suggest
 
 
 class InvalidOptions(UsageError):
@@ -33,6 +33,19 @@ class ConfigurationUnreadable(UsageError):
 
     def __str__(self) -> str:
         return f"cannot read the configuration {self.path}: {self.why}"
+
+
+class NotConfirmed(NegativeAnswer):
+    """`minreq init` wrote nothing: nobody said yes."""
+
+    reason = "not-confirmed"
+
+    def __init__(self, files: Sequence[str]) -> None:
+        super().__init__(files)
+        self.files = tuple(files)
+
+    def __str__(self) -> str:
+        return f"wrote nothing; --yes writes {', '.join(self.files)}"
 
 
 class UnknownLock(UsageError):
