@@ -150,6 +150,10 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("build", "--max-zip"): (["--max-zip", "5", "--layers"], {5, True}),
     ("export", "--output"): (["--output", "b"], Path("b")),
     ("export", "--format"): (["--format", "uv"], {"uv", Path("uv-minimal.toml")}),
+    ("export", "--advisories"): (
+        ["--format", "vex", "--advisories", "a.json"],
+        {"vex", Path("requirements-minimal.vex.cdx.json"), (Path("a.json"),)},
+    ),
     ("sync", "--dry-run"): (["--dry-run"], True),
     ("sync", "--python"): (["--python", "y"], "y"),
 }
@@ -165,6 +169,7 @@ TESTED = {
     ("exposure", "--fail-on"): "test_trust.py",
     ("versions", "--trace"): "test_versions.py",
     ("matrix", "--measure"): "test_matrix.py",
+    ("export", "--build"): "test_export_vex.py",
     ("init", "--yes"): "test_init.py",
 }
 #: Options that change what is printed, each with a test below.
@@ -492,7 +497,7 @@ USERS: Mapping[type, tuple[str, ...]] = {
     VerifySettings: ("verify/*.py",),
     BuildSettings: ("build/*.py", "build/lazy/*.py", "build/slim/*.py"),
     VersionsSettings: ("versions.py",),
-    ExportSettings: ("export.py",),
+    ExportSettings: ("export/*.py",),
     EnvironmentSettings: ("environment.py",),
     IndexOptions: ("task/task.py",),
 }

@@ -75,6 +75,8 @@ from minreq.errors.matrices import (
     WorkersUnfit as WorkersUnfit,
 )
 from minreq.errors.options import (
+    AdvisoriesUnreadable as AdvisoriesUnreadable,
+    BuildOfOtherLock as BuildOfOtherLock,
     ConfigurationUnreadable as ConfigurationUnreadable,
     ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,

@@ -16,6 +16,7 @@ from minreq.model import Kept, Lock, Metadata
 from minreq.model.parsing import parse_requirement
 
 if TYPE_CHECKING:
+    from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component
     from cyclonedx.model.license import License
 
@@ -35,7 +36,6 @@ def render(lock: Lock, metadata: Mapping[NormalizedName, Metadata], *, made_from
     try:
         from cyclonedx.model.bom import Bom  # noqa: PLC0415 - An extra.
         from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415 - As above.
-        from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415 - As above.
     except ImportError as error:
         raise ExtraMissing("export --format cyclonedx", "sbom", error.name or "cyclonedx") from error
 
@@ -53,6 +53,13 @@ def render(lock: Lock, metadata: Mapping[NormalizedName, Metadata], *, made_from
     for name, component in components.items():
         required = lock.resolution.requires.get(name, frozenset()) & components.keys()
         bom.register_dependency(component, [components[each] for each in sorted(required)])
+    return dump(bom)
+
+
+def dump(bom: Bom) -> str:
+    """Return the document of *bom* with a serial number that depends on the content, and without the time."""
+    from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415 - An extra.
+
     document = json.loads(JsonV1Dot6(bom).output_as_string())
     del document["serialNumber"], document["metadata"]["timestamp"]
     content = json.dumps(document, sort_keys=True)
