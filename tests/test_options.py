@@ -107,6 +107,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--requirement": ("r.in", (Path("r.in"),)),
     "--reserve": ("5", 5),
     "--root": ("b", Requirement("b")),
+    "--runtime": ("lambda-python3.12", "lambda-python3.12"),
     "--settle": ("runs", "runs"),
     "--slim": ("none", "none"),
     "--smoke-file": ("data", (Path("data"),)),
@@ -521,3 +522,31 @@ def test_every_field_is_read(settings: type) -> None:
 def test_dates_are_taken_from_the_configuration(folder: Path) -> None:
     (folder / "pyproject.toml").write_text(tomlkit.dumps({"tool": {"minreq": {"exclude-newer": date(2026, 1, 2)}}}))
     assert call("lock", *BASE["lock"])["lock.0.exclude_newer"] == "2026-01-02"
+
+
+#: The options of files and folders that a command writes; all other paths are read.
+WRITTEN = [
+    (command, option)
+    for command, option in ALL
+    if long_name(option) in {"--output", "--html", "--plot", "--lazy-diff", "--export-smoke"}
+]
+
+
+@pytest.mark.parametrize(("command", "option"), WRITTEN, ids=name_case)
+def test_a_hyphen_is_standard_output_or_an_error(
+    command: str, option: click.Option, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No option writes a file of that name. The metavar says which ones print."""
+    name = long_name(option)
+    arguments = [*command.split(), *BASE[command], *(["--lazy"] if name == "--lazy-diff" else []), name, "-"]
+    if "-" in (option.metavar or "").split("|"):
+        with pytest.raises(Called):
+            main(arguments, engine=Recorder())  # type: ignore[arg-type]
+        if name in {"--html", "--plot"}:
+            assert main([*arguments, "--json"], engine=Recorder()) == 2  # type: ignore[arg-type]
+            found = json.loads(capsys.readouterr().out)["error"]
+            assert found == f"{name} - and --json both print to standard output; name a file for {name}"
+    else:
+        assert main(arguments, engine=Recorder()) == 2  # type: ignore[arg-type]
+        assert capsys.readouterr().err.startswith(f"error: {name} -: ")
+    assert not (folder / "-").exists()

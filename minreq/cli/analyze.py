@@ -10,7 +10,7 @@ import click
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with
 from minreq.cli.report import Report, after_result, pass_output
-from minreq.config import AnalyzeSettings
+from minreq.config import STDOUT, AnalyzeSettings
 from minreq.config.options import parse_byte_count
 
 _EXAMPLES = """\
@@ -36,7 +36,7 @@ def _options(function: Function) -> Function:
         result.declare(
             "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
-        result.declare("--html", type=Path, metavar="FILE", help="Write an HTML page with a map of the sizes."),
+        result.declare("--html", type=Path, metavar="FILE|-", help="Write an HTML page with a map of the sizes."),
     )
 
 
@@ -53,14 +53,12 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     # Imported here: help and usage errors do not need these modules.
     from minreq.analyze import analyze  # noqa: PLC0415
     from minreq.cli import analysisview  # noqa: PLC0415
-    from minreq.lockfile import writing  # noqa: PLC0415
 
     settings = AnalyzeSettings(**{name: value for name, value in flags.items() if value is not None})
-    if settings.html is not None:
-        writing.check_writable(settings.html)
+    report.check_document("--html", settings.html)
     analysis = engine.analyze(settings)
-    if settings.html is not None:
-        writing.write_files({settings.html: analysisview.render_page(analysis)})
-    report.print_result(lambda: analysisview.to_json_data(analysis), analysisview.format_lines(analysis))
+    report.write_document(settings.html, lambda: analysisview.render_page(analysis))
+    lines = () if settings.html == STDOUT else analysisview.format_lines(analysis)
+    report.print_result(lambda: analysisview.to_json_data(analysis), lines)
     with after_result():
         analyze.check_budget(analysis)

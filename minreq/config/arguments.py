@@ -71,6 +71,7 @@ class LockKeywords(RunKeywords, total=False):
     whole: Several[RequirementLike]
     requirement_files: Several[PathLike]
     provided: Several[str | Provided]
+    runtime: str
     include: Several[str]
     exclude: Several[str]
     allow_pth: Several[str]

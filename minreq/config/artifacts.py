@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules, choose_from
 from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count, parse_milliseconds
-from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
+from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, STDOUT, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
 #: The flags of ``build`` that are also keys of ``[tool.minreq.build]``.
@@ -138,6 +138,10 @@ def build_settings(
     if "output" not in values:
         raise InvalidOptions(["name the output of the build with -o: a folder or FILE.zip"])
     settings = BuildSettings(index=index, **values)
+    if settings.output == STDOUT:
+        raise InvalidOptions(["--output -: a build is a folder or a zip, and cannot be printed; name FILE.zip or DIR"])
+    if settings.lazy_diff == STDOUT:
+        raise InvalidOptions(["--lazy-diff -: the changes cannot be printed; name a file"])
     if not settings.lazy and (settings.lazy_diff or settings.lazy_bound != DEFAULT_LAZY_BOUND):
         raise InvalidOptions(["--lazy-bound and --lazy-diff are for --lazy; add --lazy"])
     if settings.lazy and settings.bytecode == "only":

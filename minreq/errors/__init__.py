@@ -91,6 +91,7 @@ from minreq.errors.options import (
     PythonUnusable as PythonUnusable,
     RequirementsUnreadable as RequirementsUnreadable,
     RootNotApplicable as RootNotApplicable,
+    RuntimeDiffers as RuntimeDiffers,
     SmokeFileMissing as SmokeFileMissing,
     SmokeFileUnusable as SmokeFileUnusable,
     SmokeMissing as SmokeMissing,
@@ -99,6 +100,7 @@ from minreq.errors.options import (
     UnknownLock as UnknownLock,
     UnknownPlatform as UnknownPlatform,
     UnknownProvider as UnknownProvider,
+    UnknownRuntime as UnknownRuntime,
 )
 from minreq.errors.providers import (
     NoProfile as NoProfile,

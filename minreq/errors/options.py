@@ -86,13 +86,18 @@ class UnknownLock(UsageError):
 
 
 class NothingToRun(UsageError):
-    """No provider, no code to scan and no smoke is named."""
+    """No provider, no code to scan and no smoke is named; *lock* is one of another *root*, if there is one."""
+
+    def __init__(self, lock: str = "", root: str = "") -> None:
+        super().__init__(lock, root)
+        self.lock, self.root = lock, root
 
     def __str__(self) -> str:
+        other = f"{self.lock} is for {self.root}, so its options are not used; " if self.lock else ""
         return (
-            "nothing to run: name the providers of the program (--providers openai,bedrock), its code (--scan PATH) "
-            "or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of pyproject.toml "
-            "(providers = [...], scan = [...], smoke = [...])"
+            f"nothing to run: {other}name the providers of the program (--providers openai,bedrock), its code "
+            "(--scan PATH) or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of "
+            "pyproject.toml (providers = [...], scan = [...], smoke = [...])"
         )
 
 
@@ -196,6 +201,36 @@ class UnknownPlatform(UsageError):
     def __str__(self) -> str:
         hint = f"did you mean {self.suggestion}?" if self.suggestion else f"known platforms: {', '.join(self.known)}"
         return f"no platform {self.name!r}; {hint}"
+
+
+class UnknownRuntime(UsageError):
+    """``--runtime`` names no known runtime."""
+
+    reason = "unknown-runtime"
+
+    def __init__(self, name: str, known: tuple[str, ...], suggestion: str | None) -> None:
+        super().__init__(name, known, suggestion)
+        self.name, self.known, self.suggestion = name, known, suggestion
+
+    def __str__(self) -> str:
+        hint = f"did you mean {self.suggestion}?" if self.suggestion else "name what it has with --provided"
+        return f"no runtime {self.name!r}; {hint} (known runtimes: {', '.join(self.known)})"
+
+
+class RuntimeDiffers(UsageError):
+    """The Python of ``--runtime`` is not that of the lock."""
+
+    reason = "runtime-differs"
+
+    def __init__(self, runtime: str, python: str, platform: str, version: str) -> None:
+        super().__init__(runtime, python, platform, version)
+        self.runtime, self.python, self.platform, self.version = runtime, python, platform, version
+
+    def __str__(self) -> str:
+        is_host = self.platform == "host"
+        place = "" if is_host else f" on {self.platform}"
+        advice = f"name a Python {self.python} with --python" if is_host else "make --runtime and --platform agree"
+        return f"--runtime {self.runtime} has Python {self.python}, but the lock is for {self.version}{place}; {advice}"
 
 
 class UnknownProvider(UsageError):
