@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from minreq.build.lazy import analyze, reads
-from minreq.build.lazy.analyze import analyze_module
+from minreq.analyze.kinds import COLD_CALL
 from minreq.build.lazy.native import FIRST_VERSION, is_sound_natively, rewrite_natively
 from minreq.build.lazy.rewrite import NOTICE, is_sound, rewrite
-from minreq.build.lazy.sourcemodule import SourceModule
-from minreq.build.slim.servecall import CALL
+from minreq.imports import analyze, reads
+from minreq.imports.analyze import analyze_module
+from minreq.imports.sourcemodule import SourceModule
 
 
 def read(source: str, name: str = "p.m", *, is_package: bool = False, late: bool = False) -> SourceModule:
@@ -105,7 +105,7 @@ class TestRefusals:
         assert read("from q import a\n__all__ = ['a']").deferrable == {"a"}
 
     def test_the_call_of_a_cold_tree_reads_no_name(self) -> None:
-        assert read(f"'doc'; {CALL}\nfrom q import a").deferrable == {"a"}
+        assert read(f"'doc'; {COLD_CALL}\nfrom q import a").deferrable == {"a"}
 
     def test_names_of_other_scopes_are_no_reads(self) -> None:
         source = (

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from minreq.build.lazy.analyze import analyze_module
 from minreq.build.lazy.rewrite import rewrite
 from minreq.build.lazy.trialtree import RUNTIME_FILE, read_runtime
+from minreq.imports.analyze import analyze_module
 
 FILES: Mapping[str, str] = {
     "p/__init__.py": "import sys\n",

@@ -14,13 +14,13 @@ from minreq.build.lazy.native import FIRST_VERSION
 from minreq.build.lazy.plan import LazyFails
 from minreq.build.lazy.result import LazyResult
 from minreq.build.lazy.trialtree import TrialTree
-from minreq.build.lazy.watch import ImportWatcher
 from minreq.build.moduleproof import modules_of
 from minreq.build.prove import Prover
 from minreq.build.runs import ReferenceRun
 from minreq.build.slim.bytecode import TreeCompiler
 from minreq.build.slim.files import module_of
 from minreq.build.tree import BuiltTree
+from minreq.imports.watch import ImportWatcher
 from minreq.model import Lock
 from minreq.reporting import Step
 

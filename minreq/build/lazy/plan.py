@@ -15,8 +15,8 @@ from minreq.analyze.kinds import BUILD_MODULES
 from minreq.build.lazy.edits import Edit, EditSet
 from minreq.build.lazy.graph import LoadGraph
 from minreq.build.lazy.search import find_culprit
-from minreq.build.lazy.sourcemodule import SourceModule
-from minreq.build.lazy.watch import Cost, ImportRecord
+from minreq.imports.sourcemodule import SourceModule
+from minreq.imports.watch import Cost, ImportRecord
 from minreq.source.modulenames import resolve_dots, with_parents
 
 #: More rounds than it ever takes.

@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from minreq.analyze.kinds import LAZY_MODULE
-from minreq.build.lazy.analyze import MODULE_NAME
-from minreq.build.lazy.reads import names_in_text
-from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, TextWithNames
+from minreq.imports.analyze import MODULE_NAME
+from minreq.imports.reads import names_in_text
+from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule, TextWithNames
 from minreq.source import syntax
 
 #: What the first line says.

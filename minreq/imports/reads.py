@@ -10,15 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from minreq.build.lazy.bindings import (
+from minreq.analyze.kinds import COLD_CALL
+from minreq.imports.bindings import (
     defaults_of,
     find_bindings,
     imported_as,
     is_type_checking,
     parameters_of,
 )
-from minreq.build.lazy.sourcemodule import Span, TextWithNames
-from minreq.build.slim.servecall import CALL
+from minreq.imports.sourcemodule import Span, TextWithNames
 from minreq.source import syntax
 
 READ_AT_IMPORT = "the module reads it as it runs"
@@ -39,7 +39,7 @@ _PLAIN_DECORATORS = frozenset(
 _NAMESPACE_CALLS = frozenset({"globals", "eval", "exec"})
 #: The same without arguments.
 _NAMESPACE_CALLS_BARE = frozenset({"vars", "dir", "locals"})
-_COLD_CALL = ast.unparse(ast.parse(CALL, mode="eval"))
+_COLD_CALL = ast.unparse(ast.parse(COLD_CALL, mode="eval"))
 _WORD = re.compile(r"[^\W\d]\w*")
 
 

@@ -9,8 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from minreq.build.pythonrun import run_python
 from minreq.model import Script
+from minreq.smoke.pythonrun import run_python
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.start import Access
 from minreq.system import temporary
@@ -115,4 +115,4 @@ def _read(found: Mapping[str, Any]) -> ImportRecord:
 
 def read_script() -> str:
     """Return the source of the script that imports and records."""
-    return resources.files("minreq.build.lazy").joinpath("importwatch.py").read_text("utf-8")
+    return resources.files("minreq.imports").joinpath("importwatch.py").read_text("utf-8")

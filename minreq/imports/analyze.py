@@ -9,9 +9,9 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from minreq.build.lazy.bindings import find_bindings, imported_as, is_type_checking
-from minreq.build.lazy.reads import ReadFinder
-from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
+from minreq.imports.bindings import find_bindings, imported_as, is_type_checking
+from minreq.imports.reads import ReadFinder
+from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
 from minreq.source import syntax
 from minreq.source.modulenames import resolve_dots
 
