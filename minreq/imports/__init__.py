@@ -1,3 +1,3 @@
 """What the imports of a program load and cost: watched in isolation, and read in sources."""
 
-__all__ = ["analyze", "bindings", "reads", "sourcemodule", "watch"]
+__all__ = ["analyze", "bindings", "command", "costs", "program", "reads", "sourcemodule", "statements", "watch"]

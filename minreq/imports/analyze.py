@@ -71,6 +71,11 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         statements=statements,
         imports=imports,
         refusals={each: why for each, why in refusals.items() if each in imports},
+        refused_at={
+            each: line
+            for each, line in finder.found.refused_at.items()
+            if refusals[each] == finder.found.refusals[each]
+        },
         reads={each: frozenset(spans) for each, spans in finder.found.spans.items()},
         annotations=tuple(finder.found.annotations),
         strings=tuple(finder.found.strings),

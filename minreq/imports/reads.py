@@ -58,6 +58,8 @@ class Reads:
 
     spans: dict[str, set[Span]] = field(default_factory=lambda: defaultdict(set))
     refusals: dict[str, str] = field(default_factory=dict)
+    #: The line of each refusal.
+    refused_at: dict[str, int] = field(default_factory=dict)
     annotations: list[TextWithNames] = field(default_factory=list)
     strings: list[TextWithNames] = field(default_factory=list)
     #: Why no name of the module can be deferred.
@@ -91,9 +93,10 @@ class ReadFinder(ast.NodeVisitor):
         self._names: set[str] | None = None
         self._in_format = False
 
-    def _refuse(self, name: str, reason: str) -> None:
-        if name in self._imported:
-            self.found.refusals.setdefault(name, reason)
+    def _refuse(self, name: str, reason: str, node: ast.AST) -> None:
+        if name in self._imported and name not in self.found.refusals:
+            self.found.refusals[name] = reason
+            self.found.refused_at[name] = getattr(node, "lineno", 0)
 
     @contextmanager
     def _inside(self, scope: Scope | None = None, *, later: bool = False) -> Iterator[None]:
@@ -122,24 +125,24 @@ class ReadFinder(ast.NodeVisitor):
             return
         if not isinstance(node.ctx, ast.Load):
             if any(name in scope.global_names for scope in self._scopes):
-                self._refuse(name, ASSIGNED)
+                self._refuse(name, ASSIGNED, node)
             return
-        if not self._is_of_module(name):
+        if not self._is_of_module(name, node):
             return
         if self._in_format and sys.version_info < (3, 12):
-            self._refuse(name, IN_FORMAT)  # The positions of its nodes are wrong.
+            self._refuse(name, IN_FORMAT, node)  # The positions of its nodes are wrong.
         if self._names is not None:
             self._names.add(name)
         elif self._is_eager:
-            self._refuse(name, READ_AT_IMPORT)
+            self._refuse(name, READ_AT_IMPORT, node)
         self.found.spans[name].add(self._locate(node))
 
-    def _is_of_module(self, name: str) -> bool:
+    def _is_of_module(self, name: str, node: ast.Name) -> bool:
         """Whether *name* is that of the module here; refuse a name that a class has too."""
         for number, scope in enumerate(reversed(self._scopes)):
             if scope.is_class:
                 if number == 0 and name in scope.names:
-                    self._refuse(name, IN_CLASS)
+                    self._refuse(name, IN_CLASS, node)
                     return False
             elif name in scope.global_names:
                 return True
@@ -150,7 +153,7 @@ class ReadFinder(ast.NodeVisitor):
     def _bind_imports(self, node: ast.Import | ast.ImportFrom) -> None:
         for name in map(imported_as, node.names):
             if any(name in scope.global_names for scope in self._scopes):
-                self._refuse(name, ASSIGNED)
+                self._refuse(name, ASSIGNED, node)
 
     visit_Import = visit_ImportFrom = _bind_imports  # noqa: N815 - The names of `ast.NodeVisitor`.
 
@@ -240,7 +243,7 @@ class ReadFinder(ast.NodeVisitor):
         stays = in_class or (self._is_eager and not (self._text_annotations or self._late_annotations))
         if in_class or (stays and not can_become_text):
             for name in names:
-                self._refuse(name, READ_AT_IMPORT)
+                self._refuse(name, READ_AT_IMPORT, node)
         elif stays and names:
             self.found.annotations.append(TextWithNames(span=self._locate(node), names=frozenset(names)))
 
@@ -259,7 +262,7 @@ class ReadFinder(ast.NodeVisitor):
         """Refuse names in a string that runs with the module; it may be evaluated."""
         if self._is_eager and self._names is None and isinstance(node.value, str):
             for name in names_in_text(node.value):
-                self._refuse(name, IN_STRING)
+                self._refuse(name, IN_STRING, node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """Visit an assignment, without the strings of ``__all__``: who uses them asks the module."""
@@ -290,7 +293,7 @@ class ReadFinder(ast.NodeVisitor):
         for each in node.values:
             if isinstance(each, ast.FormattedValue) and previous.rstrip().endswith("="):
                 for name in _WORD.findall(previous):
-                    self._refuse(name, IN_FORMAT)
+                    self._refuse(name, IN_FORMAT, node)
             previous = syntax.constant_text(each) or ""
         was, self._in_format = self._in_format, True
         self._visit_all(each for each in node.values if isinstance(each, ast.FormattedValue))
@@ -300,7 +303,7 @@ class ReadFinder(ast.NodeVisitor):
         """Refuse the names in a t-string, which has the source of its values."""
         for each in ast.walk(node):
             if isinstance(each, ast.Name):
-                self._refuse(each.id, IN_FORMAT)
+                self._refuse(each.id, IN_FORMAT, each)
 
     def visit_If(self, node: ast.If) -> None:
         """Visit a condition, without what only type checkers see."""

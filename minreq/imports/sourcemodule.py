@@ -61,6 +61,8 @@ class SourceModule:
     imports: Mapping[str, ImportedName] = field(default_factory=dict)
     #: Why names cannot be deferred.
     refusals: Mapping[str, str] = field(default_factory=dict)
+    #: The line that is the reason, where it is one.
+    refused_at: Mapping[str, int] = field(default_factory=dict)
     reads: Mapping[str, frozenset[Span]] = field(default_factory=dict)
     #: Annotations that are evaluated as the module runs: they have to become strings.
     annotations: tuple[TextWithNames, ...] = ()

@@ -16,10 +16,10 @@ from minreq.build.lazy.rewrite import is_sound
 from minreq.build.lazy.search import find_culprit
 from minreq.build.lazy.trialtree import RUNTIME_FILE, TrialTree
 from minreq.build.moduleproof import ModuleProver
-from minreq.build.slim.files import module_of
 from minreq.imports.analyze import analyze_module
 from minreq.imports.sourcemodule import SourceModule
 from minreq.imports.watch import ImportRecord, ImportWatcher
+from minreq.source.modulenames import module_of
 from minreq.system.workers import call_in_processes
 
 #: The sources of one call of a process.
