@@ -25,11 +25,7 @@ _HEADING = ("ms", "MB", "modules", "ms saved", "MB saved", "line", "statement")
 def format_lines(analysis: ImportAnalysis) -> Iterator[str]:
     """Yield the lines for a person."""
     yield ""
-    cost = f"{_show_seconds(analysis.cost.seconds)} ms and {_show_bytes(analysis.cost.bytes)} MB"
-    yield (
-        f"`{analysis.program}` loads {pluralize(len(analysis.modules), 'module')}: {cost} "
-        "of processor time and memory, in one run on this machine"
-    )
+    yield f"{_summarize(analysis)}, in one run on this machine"
     if not analysis.lines:
         return
     yield ""
@@ -60,6 +56,7 @@ def to_json_data(analysis: ImportAnalysis | None) -> dict[str, Any] | None:
         "program": analysis.program,
         "seconds": round(analysis.cost.seconds, 6),
         "bytes": analysis.cost.bytes,
+        "collection_seconds": round(analysis.collected, 6),
         "modules": [
             {
                 "name": each.name,
@@ -107,16 +104,21 @@ def make_page(analysis: ImportAnalysis | None) -> ImportPage | None:
     nodes: dict[str, FlameNode] = {}
     for each in reversed(analysis.modules):
         nodes[each.name] = _make_node(each, [nodes[child.name] for child in children[each.name]], analysis)
-    title = (
-        f"{analysis.program}: {len(analysis.modules):,} modules, {_show_seconds(analysis.cost.seconds)} ms, "
-        f"{_show_bytes(analysis.cost.bytes)} MB"
-    )
     lines = [(*_row(each), *_describe_change(each)) for each in analysis.lines]
     return ImportPage(
-        title=title,
+        title=_summarize(analysis),
         nodes=[nodes[each.name] for each in children[""]],
         heading=(*_HEADING, "what a change needs"),
         rows=[(*each[:7], "; ".join(each[7:])) for each in lines],
+    )
+
+
+def _summarize(analysis: ImportAnalysis) -> str:
+    modules, memory = pluralize(len(analysis.modules), "module"), _show_bytes(analysis.cost.bytes)
+    seconds, garbage = _show_seconds(analysis.cost.seconds), _show_seconds(analysis.collected)
+    return (
+        f"`{analysis.program}` loads {modules}: {memory} MB of memory, {seconds} ms of the processor, and {garbage} ms "
+        "for the collection of garbage"
     )
 
 

@@ -65,6 +65,8 @@ class ImportAnalysis:
     program: str
     #: What all modules cost together.
     cost: Cost
+    #: The seconds of the collection of garbage, which no module is charged with.
+    collected: float
     #: An importer before what it imports.
     modules: tuple[ModuleCost, ...]
     #: The lines of the tree that cost most, the dearest first.
@@ -159,6 +161,7 @@ def _describe(
         path=path,
         program=program.statement,
         cost=add_costs(each.own for each in modules.values()),
+        collected=costs.collected,
         modules=tuple(modules.values()),
         lines=tuple(_describe_line(each, file, graph, costs.costs, sources) for each, file in examined),
         folders=folders,

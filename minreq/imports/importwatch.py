@@ -4,7 +4,7 @@ The standard library alone. The first argument is a file with a JSON object: the
 the modules to import, and what to record; the second is the file of the results, a JSON object.
 
 - ``loaded``: which modules are loaded, and which deferred names were looked up;
-- ``costs``: the seconds and the bytes of each module, without those that it imports;
+- ``costs``: the seconds and the bytes of each module, without those that it imports and the collection of garbage;
 - ``lines``: which line imported each module first, and what each line imports, loaded before or not;
 - ``effects``: who imported each module first, and what its execution changed in other modules, and in the interpreter.
 """
@@ -59,13 +59,8 @@ def main() -> None:
         task = json.load(file)
     sys.path[:0] = task["folders"]
     sys.argv[:] = [task["script"] or ""]
-    recorders: Mapping[str, Callable[[], Any]] = {
-        "loaded": Recorder,
-        "costs": Costs,
-        "lines": Lines,
-        "effects": Effects,
-    }
-    recorder = recorders[task["record"]]()
+    kinds: Mapping[str, Any] = {"loaded": Recorder, "costs": Costs, "lines": Lines, "effects": Effects}
+    recorder = kinds[task["record"]]()
     load = bootstrap._load_unlocked  # noqa: SLF001
     recorder.start(load)
     error = ""
@@ -145,10 +140,16 @@ class Costs:
         self._inner: list[list[float]] = [[0.0, 0]]
         self._memory = open("/proc/self/statm", encoding="utf-8")  # noqa: SIM115 - Open until the process ends.
         self._page = os.sysconf("SC_PAGE_SIZE")
+        #: The seconds of the collection of garbage, which comes at any time.
+        self._collected = 0.0
 
     def _measure(self) -> tuple[float, int]:
         self._memory.seek(0)
-        return time.thread_time(), int(self._memory.read().split()[1]) * self._page
+        return time.thread_time() - self._collected, int(self._memory.read().split()[1]) * self._page
+
+    def _note_collection(self, phase: str, _facts: object) -> None:
+        now = time.thread_time()
+        self._collected += now if phase == "stop" else -now
 
     def start(self, load: Callable[[Any], Any]) -> None:
         """Begin to record."""
@@ -165,11 +166,12 @@ class Costs:
                 self._inner[-1][0] += end - seconds
                 self._inner[-1][1] += end_size - size
 
+        gc.callbacks.append(self._note_collection)
         bootstrap._load_unlocked = load_and_measure  # noqa: SLF001
 
     def results(self) -> dict[str, Any]:
         """Return what was recorded."""
-        return {"costs": self._rows}
+        return {"costs": self._rows, "collected": self._collected}
 
 
 class Lines:

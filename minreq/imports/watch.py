@@ -67,6 +67,8 @@ class ImportRecord:
     #: The same for the lazy imports of the interpreter that did not run.
     unresolved: frozenset[tuple[str, str]] = frozenset()
     costs: Mapping[str, Cost] = field(default_factory=dict)
+    #: The processor seconds of the collection of garbage, which the costs do not have.
+    collected: float = 0.0
     #: The module that imported each module first.
     importers: Mapping[str, str] = field(default_factory=dict)
     #: The line that imported each module first.
@@ -139,6 +141,7 @@ def _read(found: Mapping[str, Any]) -> ImportRecord:
         modules=found["modules"],
         resolved=frozenset((module, name) for module, name in found.get("resolved", ())),
         unresolved=frozenset((module, name) for module, name in found.get("unresolved", ())),
+        collected=found.get("collected", 0.0),
         costs={name: Cost(seconds=seconds, bytes=size) for name, (seconds, size) in found.get("costs", {}).items()},
         importers=found.get("importers", {}),
         places={name: Place(*place) for name, place in found.get("places", {}).items()},
