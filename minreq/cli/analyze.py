@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with
+from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, read_shared_configuration
 from minreq.cli.report import Report, after_result, pass_output
 from minreq.config.artifacts import analyze_settings
 from minreq.config.options import parse_byte_count
@@ -41,7 +41,7 @@ def _options(function: Function) -> Function:
         ),
         imports.declare("--module", "modules", multiple=True, metavar="NAME", help="Import this module instead."),
         imports.declare("--python", metavar="EXE", help="The interpreter that imports. Default: that of PATH, if any."),
-        imports.declare("--require-sandbox", is_flag=True, help="Import nothing unless the kernel isolates it."),
+        imports.option("require-sandbox", "Run nothing unless the kernel isolates it."),
         result.declare(
             "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
@@ -64,6 +64,8 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     from minreq.cli import analysisview  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
+    if flags["imports"] and flags["require_sandbox"] is None:
+        flags["require_sandbox"] = read_shared_configuration().get("require_sandbox")
     settings = analyze_settings(flags)
     if settings.html is not None:
         writing.check_writable(settings.html)
