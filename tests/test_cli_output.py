@@ -75,6 +75,7 @@ def run(command: str, redirection: str, folder: Path, env: dict[str, str] | None
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("command", PRINTING)
 def test_a_result_that_cannot_be_written_is_an_error(command: str, folder: Path) -> None:
     """One sentence, and never status 0: whoever reads the result has none."""
@@ -163,6 +164,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("redirection", "status"),
     [("", 0), (">&-", 0), (">/dev/full", 0), ("2>&-", 0), ("2>/dev/full", 0), ("<&-", 0), ("<&- >&- 2>&-", 0)],
@@ -178,6 +180,7 @@ def test_a_lock_without_standard_streams(redirection: str, status: int, locked: 
     assert (locked.lock.read_bytes(), locked.evidence.read_bytes()) == before
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
 @pytest.mark.parametrize("option", ["--json", "-o -"])
 def test_a_lock_whose_result_is_lost(option: str, redirection: str, locked: Project) -> None:

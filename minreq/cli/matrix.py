@@ -175,13 +175,8 @@ def command(engine: Engine, /, *, file: Path | None, report: Report, **flags: An
     With -j, minreq fills N cells at the same time, in processes of this machine. Without -j, Dask fills them, if it is
     installed.
     """
-    # Imported here: help and usage errors do not need these modules.
-    from minreq.lockfile import writing  # noqa: PLC0415
-
     values = read_matrix_file(file) if file is not None else {}
     settings = matrix_settings({**flags, "cache_dir": cache_dir()}, values, read_shared_configuration())
-    if settings.html is not None:
-        writing.check_writable(settings.html)
     with report.show_matrix_progress() as progress:
         matrix = engine.matrix(settings, progress)
     if settings.html is not None:
@@ -194,7 +189,8 @@ def command(engine: Engine, /, *, file: Path | None, report: Report, **flags: An
 
 
 def _write_page(html: Path, matrix: Matrix) -> None:
-    from minreq.cli import matrixpage  # noqa: PLC0415 # As in `command`.
+    # Imported here: help and usage errors do not need these modules.
+    from minreq.cli import matrixpage  # noqa: PLC0415
     from minreq.lockfile import writing  # noqa: PLC0415
 
     writing.write_files({html: matrixpage.render_page(matrix)})
@@ -262,7 +258,7 @@ def _group_failures(results: Sequence[CellResult]) -> Mapping[str, list[str]]:
 
 
 def _to_json_data(matrix: Matrix) -> dict[str, Any]:
-    from minreq.matrix.results import make_row  # noqa: PLC0415 # As in `command`.
+    from minreq.matrix.results import make_row  # noqa: PLC0415 # As in `_write_page`.
 
     changes = matrix.changes
     return {

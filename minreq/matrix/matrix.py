@@ -57,7 +57,7 @@ def run_matrix(settings: MatrixSettings, reporter: MatrixReporter) -> Matrix:
     folder = ResultFolder(settings.output)
     processes = settings.processes or os.cpu_count() or 1
     jobs = plan_jobs(settings, processes=processes)
-    folder.prepare()
+    folder.prepare(settings.html)
     results = {job.key: found for job in jobs if (found := folder.read(job.key)) is not None}
     reused = len(results)
     missing = [job for job in jobs if job.key not in results]
