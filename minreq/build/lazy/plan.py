@@ -268,7 +268,8 @@ class Planner:
         return len({(module, self._facts.modules[module].imports[name].statement) for module, name in edits})
 
     def _share_savings(self, names: frozenset[Edit]) -> Mapping[Edit, Cost]:
-        loaded = self._graph.load(self._graph.roots, names)
+        # All edits are in modules that are loaded, whether or not a statement at the top of another one shows it.
+        loaded = self._graph.load(self._graph.roots, names) | {module for module, _ in names}
         found: dict[Edit, Cost] = {}
         for missing, edits in self._groups(names, loaded).items():
             costs = [self._facts.costs[each] for each in missing if each in self._facts.costs]
