@@ -77,7 +77,6 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
             if refusals[each] == finder.found.refusals[each]
         },
         reads={each: frozenset(spans) for each, spans in finder.found.spans.items()},
-        annotations=tuple(finder.found.annotations),
         strings=tuple(finder.found.strings),
         after_getattr=after_getattr,
         star_imports=star_imports,
