@@ -50,7 +50,7 @@ BASE: Mapping[str, list[str]] = {
     "scan": [],
     "doctor": [],
     "build": ["--output", "out"],
-    "analyze": ["."],
+    "analyze": [".", "--imports", "--module", "a"],
     "matrix": ["--root", "a", "--smoke", "smoke.py"],
     "versions": ["a", "--trace", "--smoke", "smoke.py"],
     "diff": ["old.txt"],
@@ -120,6 +120,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
 }
 #: The same for one command alone.
 VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
+    ("analyze", "--module"): (["--module", "b"], ("a", "b")),
     ("lock", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
     ("matrix", "--root"): (["--root", "b"], (Requirement("a"), Requirement("b"))),
     ("matrix", "--providers"): (["--providers", "openai,bedrock"], (("openai", "bedrock"),)),
@@ -160,6 +161,7 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
 }
 #: Tests elsewhere that show what the user sees.
 TESTED = {
+    ("analyze", "--imports"): "test_analyze.py",
     ("lock", "--misses"): "test_trust.py",
     ("lock", "--html"): "test_cli_lockpage.py",
     ("lock", "--all"): "test_lock_everylock.py",
@@ -321,7 +323,7 @@ def test_a_switch_of_the_configuration_and_its_opposite(command: str, option: cl
 
 
 #: Commands that run code of packages, or build it.
-RUNNING = {"lock", "matrix", "verify", "providers", "build", "versions", "export", "sync"}
+RUNNING = {"analyze", "lock", "matrix", "verify", "providers", "build", "versions", "export", "sync"}
 
 
 def test_commands_that_run_code_have_the_option() -> None:

@@ -64,6 +64,29 @@ class AnalyzeSettings:
     reserve: int = 0
     #: The file of the HTML page.
     html: Path | None = None
+    #: Run the imports of the program, and measure them.
+    imports: bool = False
+    #: What is imported; empty: what the first stage of the lock imports.
+    modules: tuple[str, ...] = ()
+    #: The interpreter that imports; ``None``: that of the virtual environment, else the one that runs minreq.
+    python: str | None = None
+    #: Run nothing unless the kernel isolates it.
+    require_sandbox: bool = False
+
+
+def analyze_settings(values: Mapping[str, Any]) -> AnalyzeSettings:
+    """Return the settings of *values*. Raises ``InvalidOptions``."""
+    settings = AnalyzeSettings(**{name: value for name, value in values.items() if value is not None})
+    faults = [
+        f"--module {name}: this is no name of a module"
+        for name in settings.modules
+        if not all(part.isidentifier() for part in name.split("."))
+    ]
+    if not settings.imports and (settings.modules or settings.python or settings.require_sandbox):
+        faults.append("--module, --python and --require-sandbox are for --imports; add --imports")
+    if faults:
+        raise InvalidOptions(faults)
+    return settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

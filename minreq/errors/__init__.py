@@ -21,6 +21,7 @@ from minreq.errors.artifacts import (
     BuildOverBudget as BuildOverBudget,
     BytecodeVersionMismatch as BytecodeVersionMismatch,
     EnvironmentDiffers as EnvironmentDiffers,
+    ImportFails as ImportFails,
     OwnEnvironment as OwnEnvironment,
     PlatformNotChosen as PlatformNotChosen,
     SyncFailed as SyncFailed,
