@@ -88,7 +88,7 @@ def project(files: Mapping[str, str] | None = None, *deployments: Deployment, ta
 
 
 def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Choices:
-    return Choices(root=Requirement(root), host=host, usage=found, python="3.12", machine="x86_64")
+    return Choices(root=Requirement(root), host=host, usage=found, python="3.12")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_table_is_added_at_the_end() -> None:
     assert [*written] == ["pyproject.toml"]
     assert written["pyproject.toml"] == before + (
         '\n\n[tool.minreq]\nroot = "litellm"\nproviders = ["bedrock", "openai"]\nfeatures = ["default", "router"]\n'
-        'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nbudget = "250MiB"\n'
+        'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nallow-unproven = true\nbudget = "250MiB"\n'
     )
 
 
@@ -221,10 +221,10 @@ def test_a_hook_that_cannot_be_added_is_left_to_the_user(text: str) -> None:
     assert any(each.startswith(".pre-commit-config.yaml: add") for each in advise(found, choices(usage())))
 
 
-def test_a_platform_that_is_not_this_machine_is_said() -> None:
+def test_what_a_platform_means_is_said() -> None:
     left = [*advise(project({}, deployment("3.12", "arm64")), choices(usage("openai")))]
-    assert any("run on arm64" in each for each in left)
-    assert not any("run on" in each for each in advise(project({}, deployment("3.12")), choices(usage("openai"))))
+    assert any("for lambda-python3.12-arm64" in each for each in left)
+    assert not any("allow-unproven" in each for each in advise(project(), choices(usage("openai"))))
 
 
 def run(*arguments: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

@@ -20,8 +20,6 @@ from minreq.scan.usage import FeatureUse, Usage
 SMOKE = "smoke.py"
 #: What Lambda allows for the function with its layers, unpacked.
 _BUDGET = "250MiB"
-#: The names of AWS for the names of the machines.
-_ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 #: The Python that the templates name.
 _TEMPLATE_PYTHON = '"3.12"'
 _HOOK_ID = "minreq-check"
@@ -67,8 +65,6 @@ class Choices:
     usage: Usage
     #: Of the interpreter that runs minreq: ``3.12``.
     python: str
-    #: Of the machine that runs minreq: ``x86_64``.
-    machine: str
 
     @property
     def needs_smoke(self) -> bool:
@@ -107,10 +103,8 @@ def advise(project: Project, choices: Choices) -> Iterator[str]:
     if hooks is not None and _HOOK_ID not in hooks and _add_hook(hooks) is None:
         yield f"{PRE_COMMIT}: add this hook by hand: {' '.join(_HOOK.split())}"
     platform = choose_platform(project.deployments)
-    architecture = (platform or "").rpartition("-")[2]
-    if project.table_line is None and architecture and architecture != _ARCHITECTURES.get(choices.machine):
-        how = "make the lock there, or accept with --allow-unproven that nothing ran there"
-        yield f"the functions run on {architecture}: {how}"
+    if project.table_line is None and platform is not None:
+        yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {platform}, too"
     for place in _first_places(project.deployments):
         yield f"{place.place.file}: {_BUILD_LINES[place.tool]}"
 
@@ -152,7 +146,8 @@ def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str
     if python is not None and python != choices.python:
         table["python"] = python
     if platform is not None:
-        table["platform"] = [platform]
+        # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
+        table |= {"platform": [platform], "allow-unproven": True}
     if any(each.tool != "docker" for each in project.deployments):
         table["budget"] = _BUDGET
     lines = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
