@@ -62,7 +62,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with its lock, a build that left files out, and two files of advisories."""
     made = project(SCENARIO, tmp_path_factory.mktemp("vex"))
     made.make_lock()
-    done = made.minreq("build", "-o", "layer.zip", "--slim", "traced", "--yes-traced", "-q")
+    done = made.minreq("build", "-o", "layer.zip", "--slim", "traced", "--yes-traced", "-q", *("--sbom", "bom.json"))
     assert done.status == 0, done.err
     (made.folder / "audit.json").write_text(json.dumps(AUDIT))
     (made.folder / "osv.json").write_text(json.dumps(OSV))
@@ -92,6 +92,22 @@ def test_cyclonedx(locked: Project) -> None:
         "unused": "excluded",
     }
     assert export(locked, "vex", "--build", "layer.zip").out == done.out
+
+
+def test_the_bill_of_materials_of_a_build(locked: Project) -> None:
+    """What lies in the tree, with the licences that it states."""
+    text = (locked.folder / "bom.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    assert document["metadata"]["component"]["name"] == "layer.zip"
+    found = {
+        each["name"]: {entry["name"]: entry["value"] for entry in each["properties"]} for each in document["components"]
+    }
+    with zipfile.ZipFile(locked.folder / "layer.zip") as archive:
+        sizes = {each.filename: each.file_size for each in archive.infolist()}
+    for name in ("app", "needed"):
+        own = sum(size for path, size in sizes.items() if path.startswith((f"python/{name}/", f"python/{name}-1.0.")))
+        assert found[name]["minreq:bytes-in-tree"] == str(own)
 
 
 def test_openvex_of_a_lock_claims_nothing_of_what_is_kept(locked: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from minreq.cli.commands import main
-from minreq.config.pyproject import find_configuration, read_values
+from minreq.config.artifacts import build_settings
+from minreq.config.pyproject import find_configuration, read_build_values, read_values
 from minreq.config.settings import lock_settings
 from minreq.errors import ConfigurationUnreadable
 from minreq.init.changes import Change, Choices, advise, choose_platform, choose_python, plan_changes
@@ -166,7 +167,8 @@ def test_the_table_is_added_at_the_end() -> None:
     assert [*written] == ["pyproject.toml"]
     assert written["pyproject.toml"] == before + (
         '\n\n[tool.minreq]\nroot = "litellm"\nproviders = ["bedrock", "openai"]\nfeatures = ["default", "router"]\n'
-        'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nallow-unproven = true\nbudget = "250MiB"\n'
+        'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nallow-unproven = true\n\n'
+        '[tool.minreq.build]\noutput = "layer.zip"\nslim = "cold"\nbudget = "250MiB"\n'
     )
 
 
@@ -255,6 +257,8 @@ def test_from_a_clone_to_a_configuration(tmp_path: Path, capsys: pytest.CaptureF
     assert configuration is not None
     settings = lock_settings({"cache_dir": tmp_path}, read_values(configuration, None))
     assert (settings.providers, settings.platforms) == (("openai",), ("lambda-python3.12-arm64",))
+    built = build_settings({"cache_dir": tmp_path}, {}, read_build_values(configuration, None))
+    assert (built.slim, built.budget, built.is_zip) == ("cold", 250 << 20, True)
     subprocess.run([sys.executable, "-m", "py_compile", tmp_path / "smoke.py"], check=True)
     shutil.rmtree(tmp_path / "__pycache__")
 

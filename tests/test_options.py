@@ -87,6 +87,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--keep-service": ("s3", ("s3",)),
     "--last": ("3", 3),
     "--one-per": ("minor", "minor"),
+    "--sbom": ("bom.json", Path("bom.json")),
     "--scheduler": ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
     "--tls-ca-file": ("ca.pem", "ca.pem"),
     "--tls-cert": ("me.pem", "me.pem"),

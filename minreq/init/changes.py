@@ -111,9 +111,9 @@ def advise(project: Project, choices: Choices) -> Iterator[str]:
 
 #: What a person writes into the file of each tool.
 _BUILD_LINES: Mapping[Tool, str] = {
-    "sam": "make the layer by `minreq build -o layer.zip --slim cold`, and name it as ContentUri of the layer",
-    "serverless": "make the layer by `minreq build -o layer --slim cold`, and name it as path of the layer",
-    "cdk": "make the layer by `minreq build -o layer.zip --slim cold`, and pass it to Code.from_asset",
+    "sam": "make the layer by `minreq build`, and name layer.zip as ContentUri of the layer",
+    "serverless": "make the layer by `minreq build`, and name the folder layer as its path",
+    "cdk": "make the layer by `minreq build`, and pass layer.zip to Code.from_asset",
     "docker": "RUN pip install --no-deps --only-binary :all: --require-hashes -r requirements-minimal.txt",
 }
 
@@ -148,13 +148,20 @@ def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str
     if platform is not None:
         # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
         table |= {"platform": [platform], "allow-unproven": True}
-    if any(each.tool != "docker" for each in project.deployments):
-        table["budget"] = _BUDGET
-    lines = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
     before = "" if not pyproject else pyproject.rstrip("\n") + "\n\n"
-    text = f"{before}[tool.minreq]\n{lines}"
+    text = f"{before}[tool.minreq]\n{_format_values(table)}"
+    of_lambda = [each for each in project.deployments if each.tool != "docker"]
+    if of_lambda:
+        # A lock is no layer yet: what counts for Lambda is what a build comes to.
+        output = "layer" if of_lambda[0].tool == "serverless" else "layer.zip"
+        build = {"output": output, "slim": "cold", "budget": _BUDGET}
+        text += f"\n[tool.minreq.build]\n{_format_values(build)}"
     tomlkit.parse(text)
     return text
+
+
+def _format_values(table: Mapping[str, object]) -> str:
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
 
 
 def _write_smoke(choices: Choices) -> str:

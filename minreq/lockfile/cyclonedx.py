@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
@@ -26,22 +27,33 @@ _MAX_PLACES = 25
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "minreq")
 
 
-def render(lock: Lock, metadata: Mapping[NormalizedName, Metadata], *, made_from: str) -> str:
+def render(
+    lock: Lock,
+    metadata: Mapping[NormalizedName, Metadata],
+    *,
+    made_from: str,
+    properties: Mapping[NormalizedName, Mapping[str, str]] = MappingProxyType({}),
+    command: str = "export --format cyclonedx",
+) -> str:
     """Return the document: hashes, licences, the graph of what is kept, and the evidence of each component.
 
     *metadata* is that of the kept distributions, as far as it is known; it has the licences. *made_from* names the
-    subject. The serial number depends on the content, and there is no time, so equal locks have equal bytes. Raises
+    subject, *properties* are further facts of components, *command* names who needs the extra. The serial number
+    depends on the content, and there is no time, so equal locks have equal bytes. Raises
     ``ExtraMissing``.
     """
     try:
         from cyclonedx.model.bom import Bom  # noqa: PLC0415 - An extra.
         from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415 - As above.
     except ImportError as error:
-        raise ExtraMissing("export --format cyclonedx", "sbom", error.name or "cyclonedx") from error
+        raise ExtraMissing(command, "sbom", error.name or "cyclonedx") from error
 
     bom = Bom()
     components = {
-        each.candidate.name: _make_component(each, metadata.get(each.candidate.name)) for each in lock.selection.kept
+        each.candidate.name: _make_component(
+            each, metadata.get(each.candidate.name), properties.get(each.candidate.name, {})
+        )
+        for each in lock.selection.kept
     }
     subject = Component(type=ComponentType.APPLICATION, name=made_from, bom_ref="lock")
     tool = Component(type=ComponentType.APPLICATION, name="minreq", bom_ref="minreq")
@@ -67,7 +79,7 @@ def dump(bom: Bom) -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _make_component(kept: Kept, metadata: Metadata | None) -> Component:
+def _make_component(kept: Kept, metadata: Metadata | None, properties: Mapping[str, str]) -> Component:
     from cyclonedx.model import (  # noqa: PLC0415 - As above.
         ExternalReference,
         ExternalReferenceType,
@@ -104,7 +116,10 @@ def _make_component(kept: Kept, metadata: Metadata | None) -> Component:
         licenses=_make_licenses(metadata),
         external_references=files,
         evidence=ComponentEvidence(occurrences=places) if places else None,
-        properties=[Property(name="minreq:evidence", value=kept.evidence.kind)],
+        properties=[
+            Property(name=name, value=value)
+            for name, value in {"minreq:evidence": kept.evidence.kind, **properties}.items()
+        ],
     )
 
 
