@@ -131,6 +131,7 @@ def test_what_the_files_require_and_hold(tmp_path: Path) -> None:
         {
             "pyproject.toml": '[project]\ndependencies = [\n "LiteLLM[proxy]>=1.100; python_version > \'3\'",\n "a"]\n',
             "requirements.txt": "-r other.txt\nlitellm==1.106.2 \\\n  --hash=sha256:00\nnot a requirement\n",
+            "requirements-minimal.txt": "litellm==1.106.2\n",
             ".git/config": '[remote "origin"]\n\turl = https://gitlab.example.com/a.git\n',
             "layer/python/litellm-1.106.2.dist-info/METADATA": "x" * 10,
         },

@@ -11,7 +11,6 @@ from packaging.utils import canonicalize_name
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import BuildForecast, Lock
 from minreq.reporting import Reporter
-from minreq.scan.usage import Usage
 
 if TYPE_CHECKING:
     from minreq.analyze.analyze import Analysis
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from minreq.matrix.matrix import Matrix
     from minreq.matrix.reporting import MatrixReporter
     from minreq.providers.needs import FeatureAddition, Measurement
+    from minreq.scan.usage import Usage
     from minreq.verify.comparison import FullComparison
     from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
