@@ -252,6 +252,11 @@ def test_a_text_of_others_is_one_line_and_no_command(text: str) -> None:
     assert printable(line) == line
 
 
+def test_folders_of_a_run_have_names_that_people_know() -> None:
+    text = "{sandbox}/work/a {sandbox}/temporary/b {sandbox}/home/c {sandbox}/env/bin/d {sandbox}/e {port} {other}/"
+    assert printable(text) == "./a $TMPDIR/b ~/c env/bin/d run/e {port} {other}/"
+
+
 @pytest.mark.parametrize("text", ["a: b", "std::string", "C# [x]", "#1", "## Changes", "a::b"])
 def test_a_usual_text_stays(text: str) -> None:
     assert printable(text) == text

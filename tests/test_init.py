@@ -16,7 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from minreq.cli.commands import main
-from minreq.config.pyproject import find_configuration, read_values
+from minreq.config.artifacts import build_settings
+from minreq.config.pyproject import find_configuration, read_build_values, read_values
 from minreq.config.settings import lock_settings
 from minreq.errors import ConfigurationUnreadable
 from minreq.init.changes import Change, Choices, advise, choose_platform, choose_python, plan_changes
@@ -88,7 +89,7 @@ def project(files: Mapping[str, str] | None = None, *deployments: Deployment, ta
 
 
 def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Choices:
-    return Choices(root=Requirement(root), host=host, usage=found, python="3.12", machine="x86_64")
+    return Choices(root=Requirement(root), host=host, usage=found, python="3.12")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,7 @@ def test_what_the_files_require_and_hold(tmp_path: Path) -> None:
         {
             "pyproject.toml": '[project]\ndependencies = [\n "LiteLLM[proxy]>=1.100; python_version > \'3\'",\n "a"]\n',
             "requirements.txt": "-r other.txt\nlitellm==1.106.2 \\\n  --hash=sha256:00\nnot a requirement\n",
+            "requirements-minimal.txt": "litellm==1.106.2\n",
             ".git/config": '[remote "origin"]\n\turl = https://gitlab.example.com/a.git\n',
             "layer/python/litellm-1.106.2.dist-info/METADATA": "x" * 10,
         },
@@ -166,7 +168,8 @@ def test_the_table_is_added_at_the_end() -> None:
     assert [*written] == ["pyproject.toml"]
     assert written["pyproject.toml"] == before + (
         '\n\n[tool.minreq]\nroot = "litellm"\nproviders = ["bedrock", "openai"]\nfeatures = ["default", "router"]\n'
-        'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nbudget = "250MiB"\n'
+        'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nallow-unproven = true\n\n'
+        '[tool.minreq.build]\noutput = "layer.zip"\nslim = "cold"\nbudget = "250MiB"\n'
     )
 
 
@@ -221,10 +224,10 @@ def test_a_hook_that_cannot_be_added_is_left_to_the_user(text: str) -> None:
     assert any(each.startswith(".pre-commit-config.yaml: add") for each in advise(found, choices(usage())))
 
 
-def test_a_platform_that_is_not_this_machine_is_said() -> None:
+def test_what_a_platform_means_is_said() -> None:
     left = [*advise(project({}, deployment("3.12", "arm64")), choices(usage("openai")))]
-    assert any("run on arm64" in each for each in left)
-    assert not any("run on" in each for each in advise(project({}, deployment("3.12")), choices(usage("openai"))))
+    assert any("for lambda-python3.12-arm64" in each for each in left)
+    assert not any("allow-unproven" in each for each in advise(project(), choices(usage("openai"))))
 
 
 def run(*arguments: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -255,6 +258,8 @@ def test_from_a_clone_to_a_configuration(tmp_path: Path, capsys: pytest.CaptureF
     assert configuration is not None
     settings = lock_settings({"cache_dir": tmp_path}, read_values(configuration, None))
     assert (settings.providers, settings.platforms) == (("openai",), ("lambda-python3.12-arm64",))
+    built = build_settings({"cache_dir": tmp_path}, {}, read_build_values(configuration, None))
+    assert (built.slim, built.budget, built.is_zip) == ("cold", 250 << 20, True)
     subprocess.run([sys.executable, "-m", "py_compile", tmp_path / "smoke.py"], check=True)
     shutil.rmtree(tmp_path / "__pycache__")
 

@@ -50,7 +50,7 @@ BASE: Mapping[str, list[str]] = {
     "scan": [],
     "doctor": [],
     "build": ["--output", "out"],
-    "analyze": ["."],
+    "analyze": [".", "--imports", "--module", "a"],
     "matrix": ["--root", "a", "--smoke", "smoke.py"],
     "versions": ["a", "--trace", "--smoke", "smoke.py"],
     "diff": ["old.txt"],
@@ -87,6 +87,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--keep-service": ("s3", ("s3",)),
     "--last": ("3", 3),
     "--one-per": ("minor", "minor"),
+    "--sbom": ("bom.json", Path("bom.json")),
     "--scheduler": ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
     "--tls-ca-file": ("ca.pem", "ca.pem"),
     "--tls-cert": ("me.pem", "me.pem"),
@@ -120,6 +121,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
 }
 #: The same for one command alone.
 VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
+    ("analyze", "--module"): (["--module", "b"], ("a", "b")),
     ("lock", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
     ("matrix", "--root"): (["--root", "b"], (Requirement("a"), Requirement("b"))),
     ("matrix", "--providers"): (["--providers", "openai,bedrock"], (("openai", "bedrock"),)),
@@ -151,11 +153,16 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("build", "--max-zip"): (["--max-zip", "5", "--layers"], {5, True}),
     ("export", "--output"): (["--output", "b"], Path("b")),
     ("export", "--format"): (["--format", "uv"], {"uv", Path("uv-minimal.toml")}),
+    ("export", "--advisories"): (
+        ["--format", "vex", "--advisories", "a.json"],
+        {"vex", Path("requirements-minimal.vex.cdx.json"), (Path("a.json"),)},
+    ),
     ("sync", "--dry-run"): (["--dry-run"], True),
     ("sync", "--python"): (["--python", "y"], "y"),
 }
 #: Tests elsewhere that show what the user sees.
 TESTED = {
+    ("analyze", "--imports"): "test_analyze.py",
     ("lock", "--misses"): "test_trust.py",
     ("lock", "--html"): "test_cli_lockpage.py",
     ("lock", "--all"): "test_lock_everylock.py",
@@ -166,6 +173,7 @@ TESTED = {
     ("exposure", "--fail-on"): "test_trust.py",
     ("versions", "--trace"): "test_versions.py",
     ("matrix", "--measure"): "test_matrix.py",
+    ("export", "--build"): "test_export_vex.py",
     ("init", "--yes"): "test_init.py",
 }
 #: Options that change what is printed, each with a test below.
@@ -316,7 +324,7 @@ def test_a_switch_of_the_configuration_and_its_opposite(command: str, option: cl
 
 
 #: Commands that run code of packages, or build it.
-RUNNING = {"lock", "matrix", "verify", "providers", "build", "versions", "export", "sync"}
+RUNNING = {"analyze", "lock", "matrix", "verify", "providers", "build", "versions", "export", "sync"}
 
 
 def test_commands_that_run_code_have_the_option() -> None:
@@ -493,7 +501,7 @@ USERS: Mapping[type, tuple[str, ...]] = {
     VerifySettings: ("verify/*.py",),
     BuildSettings: ("build/*.py", "build/lazy/*.py", "build/slim/*.py"),
     VersionsSettings: ("versions.py",),
-    ExportSettings: ("export.py",),
+    ExportSettings: ("export/*.py",),
     EnvironmentSettings: ("environment.py",),
     IndexOptions: ("task/task.py",),
 }

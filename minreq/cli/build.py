@@ -110,6 +110,7 @@ def _output_options(function: Function) -> Function:
             metavar="BYTES",
         ),
         option("html", "Write an HTML page with a map of the sizes.", metavar="FILE|-"),
+        option("sbom", "Write a bill of materials of the tree, CycloneDX 1.6.", metavar="FILE"),
         option("reserve", "Bytes to reserve for the function and other layers.", metavar="BYTES"),
     )
 
@@ -134,6 +135,7 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     settings = report.settings(partial(build_settings, build=read_build_configuration(report.name)), flags)
     report.check_document("--html", settings.html)
     report.check_document("--lazy-diff", settings.lazy_diff)
+    report.check_document("--sbom", settings.sbom)
     with report.show_progress() as progress:
         built = engine.build(settings, progress)
         progress.finish(() if report.as_json else buildview.format_lines(built, progress.seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,7 +189,12 @@ def _why_asked(asker: Asker, *, optional: bool) -> str:
     stages = ", ".join(asker.stages)
     if asker.why_optional is not None:
         return f"{stages}; optional: {asker.why_optional}"
-    return f"{stages}; no handler nearby catches the failure" if optional else stages
+    if not optional:
+        return stages
+    if asker.far_handlers:
+        caught = ", ".join(f"{each.text} at {each.file}:{each.line}" for each in asker.far_handlers)
+        return f"{stages}; a caller catches the failure: {caught}"
+    return f"{stages}; no handler nearby catches the failure"
 
 
 def _verb(need: QuestionKind) -> str:
@@ -265,6 +271,7 @@ def _to_json_data(explanation: Explanation) -> dict[str, Any]:
                 "distribution": each.distribution,
                 "stages": list(each.stages),
                 "optional": each.why_optional,
+                "far_handlers": [asdict(handler) for handler in each.far_handlers],
             }
             for each in entry.askers
         ],

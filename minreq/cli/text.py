@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from minreq.smoke.paths import describe_run_paths
+
 _KIB, _MIB = 1 << 10, 1 << 20
 _MINUTE = 60
 #: What separates the columns of a table.
@@ -19,10 +21,11 @@ _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
 
 
 def printable(text: str) -> str:
-    """Return *text* as one line, with escapes for what is no text.
+    """Return *text* as one line, with escapes for what is no text, and without minreq's marks for folders of a run.
 
     Wheels, indexes and programs may contain line breaks, and sequences that a terminal or a CI system would obey.
     """
+    text = describe_run_paths(text)
     line = text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     return _COMMAND.sub(lambda match: f"{match[1]}\\x3a" if match[1] is not None else "\\x23", line)
 

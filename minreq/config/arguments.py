@@ -114,6 +114,7 @@ class BuildKeywords(RunKeywords, total=False):
     smoke_files: Several[PathLike]
     yes_traced: bool
     html: PathLike
+    sbom: PathLike
     layers: bool
     #: Bytes.
     max_zip: int | str

@@ -21,6 +21,7 @@ from minreq.errors.artifacts import (
     BuildOverBudget as BuildOverBudget,
     BytecodeVersionMismatch as BytecodeVersionMismatch,
     EnvironmentDiffers as EnvironmentDiffers,
+    ImportFails as ImportFails,
     OwnEnvironment as OwnEnvironment,
     PlatformNotChosen as PlatformNotChosen,
     SyncFailed as SyncFailed,
@@ -75,6 +76,8 @@ from minreq.errors.matrices import (
     WorkersUnfit as WorkersUnfit,
 )
 from minreq.errors.options import (
+    AdvisoriesUnreadable as AdvisoriesUnreadable,
+    BuildOfOtherLock as BuildOfOtherLock,
     ConfigurationUnreadable as ConfigurationUnreadable,
     ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,

@@ -35,6 +35,28 @@ class ConfigurationUnreadable(UsageError):
         return f"cannot read the configuration {self.path}: {self.why}"
 
 
+class AdvisoriesUnreadable(UsageError):
+    """A file of advisories cannot be read."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"cannot read the advisories {self.path}: {self.why}"
+
+
+class BuildOfOtherLock(UsageError):
+    """A tree was not built by minreq from this lock."""
+
+    def __init__(self, tree: Path, lock: Path, why: str) -> None:
+        super().__init__(tree, lock, why)
+        self.tree, self.lock, self.why = tree, lock, why
+
+    def __str__(self) -> str:
+        return f"{self.tree} is no build of {self.lock}: {self.why}; build it again with `minreq build`"
+
+
 class NotConfirmed(NegativeAnswer):
     """`minreq init` wrote nothing: nobody said yes."""
 

@@ -20,8 +20,6 @@ from minreq.scan.usage import FeatureUse, Usage
 SMOKE = "smoke.py"
 #: What Lambda allows for the function with its layers, unpacked.
 _BUDGET = "250MiB"
-#: The names of AWS for the names of the machines.
-_ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 #: The Python that the templates name.
 _TEMPLATE_PYTHON = '"3.12"'
 _HOOK_ID = "minreq-check"
@@ -67,8 +65,6 @@ class Choices:
     usage: Usage
     #: Of the interpreter that runs minreq: ``3.12``.
     python: str
-    #: Of the machine that runs minreq: ``x86_64``.
-    machine: str
 
     @property
     def needs_smoke(self) -> bool:
@@ -107,19 +103,17 @@ def advise(project: Project, choices: Choices) -> Iterator[str]:
     if hooks is not None and _HOOK_ID not in hooks and _add_hook(hooks) is None:
         yield f"{PRE_COMMIT}: add this hook by hand: {' '.join(_HOOK.split())}"
     platform = choose_platform(project.deployments)
-    architecture = (platform or "").rpartition("-")[2]
-    if project.table_line is None and architecture and architecture != _ARCHITECTURES.get(choices.machine):
-        how = "make the lock there, or accept with --allow-unproven that nothing ran there"
-        yield f"the functions run on {architecture}: {how}"
+    if project.table_line is None and platform is not None:
+        yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {platform}, too"
     for place in _first_places(project.deployments):
         yield f"{place.place.file}: {_BUILD_LINES[place.tool]}"
 
 
 #: What a person writes into the file of each tool.
 _BUILD_LINES: Mapping[Tool, str] = {
-    "sam": "make the layer by `minreq build -o layer.zip --slim cold`, and name it as ContentUri of the layer",
-    "serverless": "make the layer by `minreq build -o layer --slim cold`, and name it as path of the layer",
-    "cdk": "make the layer by `minreq build -o layer.zip --slim cold`, and pass it to Code.from_asset",
+    "sam": "make the layer by `minreq build`, and name layer.zip as ContentUri of the layer",
+    "serverless": "make the layer by `minreq build`, and name the folder layer as its path",
+    "cdk": "make the layer by `minreq build`, and pass layer.zip to Code.from_asset",
     "docker": "RUN pip install --no-deps --only-binary :all: --require-hashes -r requirements-minimal.txt",
 }
 
@@ -152,14 +146,22 @@ def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str
     if python is not None and python != choices.python:
         table["python"] = python
     if platform is not None:
-        table["platform"] = [platform]
-    if any(each.tool != "docker" for each in project.deployments):
-        table["budget"] = _BUDGET
-    lines = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
+        # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
+        table |= {"platform": [platform], "allow-unproven": True}
     before = "" if not pyproject else pyproject.rstrip("\n") + "\n\n"
-    text = f"{before}[tool.minreq]\n{lines}"
+    text = f"{before}[tool.minreq]\n{_format_values(table)}"
+    of_lambda = [each for each in project.deployments if each.tool != "docker"]
+    if of_lambda:
+        # A lock is no layer yet: what counts for Lambda is what a build comes to.
+        output = "layer" if of_lambda[0].tool == "serverless" else "layer.zip"
+        build = {"output": output, "slim": "cold", "budget": _BUDGET}
+        text += f"\n[tool.minreq.build]\n{_format_values(build)}"
     tomlkit.parse(text)
     return text
+
+
+def _format_values(table: Mapping[str, object]) -> str:
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
 
 
 def _write_smoke(choices: Choices) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -72,7 +71,6 @@ def plan_project(settings: Settings, folder: Path, job: JobChoice, reporter: Rep
         root=_choose_root(settings.root, project),
         host=hosts[job],
         usage=usage,
-        machine=platform.machine(),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
     return ProjectPlan(

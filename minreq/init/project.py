@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from tomlkit.exceptions import TOMLKitError
 
+from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable
 from minreq.init.deployment import Deployment, find_deployments
 from minreq.requirements import join_lines
@@ -119,6 +120,8 @@ def _declared_in_pyproject(files: dict[str, str], folder: Path, root: str) -> It
 
 def _declared_in_requirements(folder: Path, root: str) -> Iterator[DeclaredRoot]:
     for path in sorted({*folder.glob("requirements*.txt"), *folder.glob("requirements*.in")}):
+        if path.name == DEFAULT_OUTPUT.name:
+            continue  # What minreq writes is no demand.
         with suppress(OSError, ValueError):
             for number, line in join_lines(regularfile.read(path, _MOST_BYTES).decode()):
                 requirement = _parse(line.split(" --")[0], root)
