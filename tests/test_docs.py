@@ -206,7 +206,31 @@ def test_json_is_described() -> None:
     assert f"**{SCHEMA}** in this description" in sections["# What `--json` prints"]
 
 
+#: A command that gets the project ``minreq`` from the index.
+INSTALLS_MINREQ = re.compile(
+    r"\b((pip3?|pipx|uv tool|uv pip) (install|run)|(uv|poetry|pdm) add|uv run --with|uvx)"
+    r"( [^\s`|&;#]+)*? [\"']?minreq(?![\w/.-])"
+)
+
+
 @pytest.mark.parametrize("file", [*PAGES, *EXAMPLES], ids=lambda file: str(file.relative_to(ROOT)))
 def test_nothing_installs_minreq_from_the_index(file: Path) -> None:
     """The project of that name on the index belongs to somebody else."""
-    assert not re.search(r"\b(pip|pipx|uv tool|uv pip) install (-\S+ )*[\"']?minreq\b", file.read_text("utf-8"))
+    assert not INSTALLS_MINREQ.search(file.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "pip install minreq",
+            "pip install -U 'minreq>=1'",
+            "pip install tox minreq",
+            "pip install --python 3 minreq",
+        ),
+        *("uvx minreq lock", "uvx --from minreq minreq", "uv tool run minreq", "uv run --with minreq x"),
+        *("uv add --dev minreq", "poetry add minreq", "pipx run minreq lock"),
+    ],
+)
+def test_each_way_to_install_minreq_from_the_index_is_found(text: str) -> None:
+    assert INSTALLS_MINREQ.search(text)
