@@ -61,6 +61,8 @@ class TestConversion:
             (o.parse_count, "0", "'0' is not a whole number above zero"),
             (o.parse_count, "²", "'²' is not a whole number above zero"),
             (o.parse_byte_count, "250M", "'250M' is not a number of bytes, such as 262144000, 262MB or 250MiB"),
+            (o.parse_byte_count, "3,5MB", "'3,5MB' is not a number of bytes"),
+            (o.parse_byte_count, "1,2,3", "'1,2,3' is not a number of bytes"),
             (o.parse_byte_count, "1.5", "'1.5' is not a number of bytes"),
             (o.parse_byte_count, "0MB", "'0MB' is not a number of bytes above zero"),
             (o.parse_byte_count, "9" * 5000, "'9{5000}' is not a number of bytes above zero"),

@@ -11,7 +11,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules, choose_from
-from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count, parse_milliseconds
+from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count, parse_milliseconds, parse_path
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, STDOUT, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
@@ -24,22 +24,24 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="keep", example='["litellm/llms/azure/*"]', field="keep", many=True),
         Option(name="drop", example='["*/tests/*"]', field="drop", many=True),
         Option(name="keep-service", example='["s3", "dynamodb"]', field="keep_services", many=True),
-        Option(name="hot", example='["production.log"]', field="hot", convert=Path, many=True, path=True),
+        Option(name="hot", example='["production.log"]', field="hot", convert=parse_path, many=True, path=True),
         Option(name="lazy", example="true", field="lazy", switch=True),
         Option(name="lazy-bound", example='"0.2ms"', field="lazy_bound", convert=parse_milliseconds),
-        Option(name="lazy-diff", example='"lazy.diff"', field="lazy_diff", convert=Path, path=True),
+        Option(name="lazy-diff", example='"lazy.diff"', field="lazy_diff", convert=parse_path, path=True),
         Option(name="prove-modules", example='"cold"', field="prove_modules", convert=choose_from(PROVEN_MODULES)),
-        Option(name="scan", example='["src"]', field="scan", convert=Path, many=True, path=True),
-        Option(name="smoke", example='["smoke.py"]', field="smokes", convert=Path, many=True, path=True),
-        Option(name="smoke-file", example='["fixtures"]', field="smoke_files", convert=Path, many=True, path=True),
+        Option(name="scan", example='["src"]', field="scan", convert=parse_path, many=True, path=True),
+        Option(name="smoke", example='["smoke.py"]', field="smokes", convert=parse_path, many=True, path=True),
+        Option(
+            name="smoke-file", example='["fixtures"]', field="smoke_files", convert=parse_path, many=True, path=True
+        ),
         Option(name="yes-traced", example="true", field="yes_traced", switch=True),
-        Option(name="output", example='"layer.zip"', field="output", convert=Path, path=True),
+        Option(name="output", example='"layer.zip"', field="output", convert=parse_path, path=True),
         Option(name="prefix", example='"python"', field="prefix"),
         Option(name="layers", example="true", field="layers", switch=True),
         Option(name="max-zip", example='"50MiB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
         Option(name="platform", example='"lambda-python3.12-x86_64"', field="platform"),
-        Option(name="html", example='"build.html"', field="html", convert=Path, path=True),
-        Option(name="sbom", example='"layer.cdx.json"', field="sbom", convert=Path, path=True),
+        Option(name="html", example='"build.html"', field="html", convert=parse_path, path=True),
+        Option(name="sbom", example='"layer.cdx.json"', field="sbom", convert=parse_path, path=True),
         Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
         Option(name="reserve", example='"5MB"', field="reserve", convert=parse_byte_count, toml=(int, str)),
     )

@@ -88,10 +88,12 @@ _BYTE_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**1
 def parse_byte_count(text: str) -> int:
     """Convert a number of bytes, perhaps with a unit of IEC 80000-13: ``262144000``, ``262MB``, ``250 MiB``.
 
-    Letters that have two meanings (``M``) are no units.
+    Letters that have two meanings (``M``) are no units. A comma separates thousands: ``3,5MB`` is not 35 MB.
     """
     match = re.fullmatch(
-        r"(?P<number>[0-9][0-9_,]*)(?P<fraction>\.[0-9]+)?\s*(?P<unit>[A-Za-z]*)", text.strip(), re.ASCII
+        r"(?P<number>[0-9]{1,3}([_,][0-9]{3})+|[0-9]+)(?P<fraction>\.[0-9]+)?\s*(?P<unit>[A-Za-z]*)",
+        text.strip(),
+        re.ASCII,
     )
     unit = _BYTE_UNITS.get(match["unit"]) if match else None
     if match is None or unit is None or (match["fraction"] and unit == 1):
@@ -162,7 +164,7 @@ OPTIONS: Mapping[str, Option] = {
         Option(name="root", example='"litellm>=1.100"', field="root", convert=parse_requirement),
         Option(name="project", example='"."', field="project", convert=parse_path, path=True),
         Option(name="also", example='["langchain-openai"]', field="also", convert=parse_requirement, many=True),
-        Option(name="profiles", example='["profiles"]', field="profiles", convert=Path, many=True, path=True),
+        Option(name="profiles", example='["profiles"]', field="profiles", convert=parse_path, many=True, path=True),
         Option(name="providers", example='["openai", "bedrock"]', field="providers", many=True, commas=True),
         Option(name="smoke", example='["smoke.py"]', field="smokes", convert=parse_path, many=True, path=True),
         Option(
