@@ -172,6 +172,11 @@ def test_invalid_urls(key: str, url: str) -> None:
     assert "s3cret" not in f"{caught.value} {caught.value!r}"
 
 
+def test_the_home_of_an_unknown_user_is_an_error() -> None:
+    with pytest.raises(PipSettingInvalid, match="find-links = '~nobody-here/wheels'"):
+        of(flags={"find-links": "~nobody-here/wheels"})
+
+
 def test_a_switch_may_be_off() -> None:
     assert not of("[global]\nno-index = off").no_index
 

@@ -282,11 +282,11 @@ def _format_control(value: str, target: set[str], other: set[str]) -> None:
 
 
 def _url(key: str, location: str) -> str:
-    url = url_from_setting(location)
     try:
-        # Brackets that do not match raise, and so does a port that is no number.
+        url = url_from_setting(location)
+        # Brackets that do not match raise, and so do a port that is no number and the home of an unknown user.
         urlsplit(url).port  # noqa: B018 - A property that may raise.
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise PipSettingInvalid(key, re.sub(r"//[^/]*@", "//", location), f"a URL or a path ({error})") from None
     return url
 
