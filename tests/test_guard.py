@@ -263,6 +263,9 @@ def test_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     Path("a.evidence.json").write_text(evidence.dump(LOCK))
     assert main(["guard", "a.txt", "-o", "-"]) == 0
     assert capsys.readouterr().out == render_guard(LOCK, filename="a.txt")
+    # A folder of that name would be made, and the module in it would not be found.
+    assert main(["guard", "a.txt", "-o", "minreq_guard.py"]) == 2
+    assert "name the folder of minreq_guard.py" in capsys.readouterr().err
     assert not Path("-").exists()
 
 

@@ -10,6 +10,7 @@ from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, read_configuration
 from minreq.cli.report import Report, pass_report
 from minreq.config.settings import DEFAULT_OUTPUT, STDOUT
+from minreq.errors import InvalidOptions
 
 _EXAMPLES = """\
 Examples:
@@ -31,6 +32,8 @@ def command(engine: Engine, /, *, lock: Path | None, folder: Path, report: Repor
     The program imports this module first. The module needs only the standard library.
     """
     path = lock or read_configuration(report.name).get("output", DEFAULT_OUTPUT)
+    if folder.suffix == ".py":
+        raise InvalidOptions([f"--output {folder}: name the folder of minreq_guard.py, or - to print it"])
     if folder == STDOUT:
         text = engine.render_guard(path)
         report.print_text(lambda: {"file": None, "text": text}, text)
