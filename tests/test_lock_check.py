@@ -140,11 +140,12 @@ def test_the_lock_on_disk_has_the_options(own: Project, words: list[str]) -> Non
     """Whoever names no smoke means the one of the lock."""
     done = own.minreq("lock", *words, "--check")
     assert (done.status, done.out) == (0, "")
-    assert "options of the last lock: lock app --smoke smoke.py --constraint constraints.txt" in done.err
+    assert "options, with those of the last lock: lock app --smoke smoke.py --constraint constraints.txt" in done.err
 
 
 def test_options_beside_those_of_the_lock_on_disk(own: Project) -> None:
     done = own.minreq("lock", "--include", "needed", "--check")
+    assert "options, with those of the last lock: lock app --smoke smoke.py" in done.err
     assert (done.status, done.sentences[1:]) == (1, ["the lock was made without --include needed"])
     done = own.minreq("lock", "--certify", "-U")
     assert done.status == 0, done.err

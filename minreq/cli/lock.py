@@ -200,7 +200,7 @@ def _settings(
     """Return the settings of the lock, and notes on those that the command line does not show."""
     join = functools.partial(relock_settings, read_recorded=engine.read_recorded_options)
     settings, is_relock = report.settings(join, flags)
-    notes = (f"options of the last lock: {format_command(settings)}",) if is_relock else ()
+    notes = (f"options, with those of the last lock: {format_command(settings)}",) if is_relock else ()
     if misses is None:
         return settings, notes
     settings, missed = engine.misses(settings, misses.read())
