@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,6 +152,20 @@ def test_options_beside_those_of_the_lock_on_disk(own: Project) -> None:
     assert done.status == 0, done.err
     assert "needed==2.0" in own.lock.read_text()
     assert '"certificate": null' not in own.evidence.read_text()
+
+
+def test_the_lock_on_disk_is_for_another_python(own: Project) -> None:
+    """A lock made with --python is not replaced by one for the Python of minreq without a word."""
+    version = "{}.{}".format(*sys.version_info)
+    marker = f'"python_version": "{version}"'
+    assert marker in own.evidence.read_text()
+    own.evidence.write_text(own.evidence.read_text().replace(marker, '"python_version": "3.9"'))
+    done = own.minreq("lock", "--check")
+    assert f"was 3.9 and is {version}; --python 3.9 checks for the other" in done.err
+    done = own.minreq("lock")
+    assert done.status == 0, done.err
+    assert f"the lock on disk is for Python 3.9, and the new one for {version}; for 3.9 add --python 3.9" in done.err
+    assert "the lock on disk is for Python" not in own.minreq("lock", "--certify").err
 
 
 @pytest.mark.parametrize("words", [["needed"], ["-o", "other.txt"], ["-o", "-"], ["."]], ids=" ".join)

@@ -86,7 +86,7 @@ def test_a_new_kernel_or_libc_is_no_reason() -> None:
 def test_another_python_is_a_reason() -> None:
     other = replace(HOST, markers={**MARKERS, "python_version": "3.13"}, tags=(Tag("py3", "none", "any"),))
     assert check(platforms=[other, LAMBDA]) == (
-        "python_version of platform host was 3.12 and is 3.13",
+        "python_version of platform host was 3.12 and is 3.13; --python 3.12 checks for the other",
         "no pinned wheel of litellm fits platform host any more",
         "no pinned wheel of tiktoken fits platform host any more",
     )

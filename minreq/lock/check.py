@@ -76,6 +76,18 @@ def find_unchanged_lock(task: Task, find_withdrawn: Callable[[Lock], Mapping[str
     return before if not reasons and before.proven_on.name == task.host.name else None
 
 
+def describe_other_python(task: Task) -> str | None:
+    """Return that the lock on disk is for another Python than *task*, if nobody named one; else ``None``."""
+    before = None if task.settings.python else read_previous_lock(task.settings)
+    if before is None or task.host not in task.targets:
+        return None
+    versions = {platform.name: platform.markers.get("python_version") for platform in before.platforms}
+    old, new = versions.get(task.host.name), task.host.markers.get("python_version")
+    if old in (None, new):
+        return None
+    return f"the lock on disk is for Python {old}, and the new one for {new}; for {old} add --python {old}"
+
+
 def _find_reasons(lock: Lock, text: str, task: Task, withdrawn_files: Mapping[str, str]) -> tuple[str, ...]:
     return staleness.find_reasons(
         lock,

@@ -59,6 +59,8 @@ def lock_in_session(
     # Heavy: for an unchanged lock this import would take most of the time.
     from minreq.lock import make  # noqa: PLC0415
 
+    if (note := check.describe_other_python(task)) is not None:
+        reporter.note(note)
     new_lock = make.make_lock(task, index, index_settings, reporter, session)
     _check_budget(new_lock, settings, forecast)
     if not settings.dry_run and settings.output != STDOUT:

@@ -93,7 +93,8 @@ def _changed_platforms(lock: Lock, platforms: Sequence[Platform]) -> Iterator[st
         names = sorted((old.markers.keys() | platform.markers.keys()) - _VOLATILE_MARKERS)
         for name in names:
             if (was := old.markers.get(name)) != (now := platform.markers.get(name)):
-                yield f"{name} of platform {platform.name} was {was} and is {now}"
+                advice = f"; --python {was} checks for the other" if name == "python_version" and was else ""
+                yield f"{name} of platform {platform.name} was {was} and is {now}{advice}"
         # A newer glibc has more tags but installs the same wheels, so this compares wheels and not tags.
         for kept in lock.selection.kept:
             if not any(wheel.tags.intersection(platform.tags) for wheel in kept.candidate.wheels):
