@@ -98,6 +98,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_zooms_sorts_and_filters(file: Path, screen: Screen) -> None:
     with opened(file, screen) as page:
         assert page.texts("#facts .bad") == ["Over budget."]
+        # As the terminal does: rounded, and not up.
+        assert page.run("return [0, 1, 719023, 1 << 20].map(short)") == ["0 KiB", "1 KiB", "702 KiB", "1.0 MiB"]
         assert page.texts(".steps td") == (["step", "bytes", "tests", "1,234"])
         assert shown(page) == ["big", "small/only/one/<"]
         # A folder of the map, at its heading; a touch for a phone.

@@ -26,7 +26,7 @@ function layout(nodes, x, y, width, height, put) {
 
 const element = id => document.getElementById(id);
 const number = count => count.toLocaleString("en-US");
-const short = count => count >= 1048576 ? (count / 1048576).toFixed(1) + " MiB" : Math.ceil(count / 1024) + " KiB";
+const short = count => count >= 1048576 ? (count / 1048576).toFixed(1) + " MiB" : Math.max(Math.round(count / 1024), count && 1) + " KiB";
 
 function made(tag, text, style) {
   const one = document.createElement(tag);
