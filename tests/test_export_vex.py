@@ -175,6 +175,13 @@ def test_a_module_with_any_file_in_the_tree_is_there(locked: Project, tmp_path: 
         (("a/bc.py",), (), False),
         # A folder of data is no module; the code may be in the package.
         (("a/c.py",), ("a/b/data.json",), False),
+        # mypyc puts the code of many modules into one library.
+        (
+            ("81d243bd__mypyc.cpython-312-x86_64-linux-gnu.so",),
+            ("a/b.py", "a/b.cpython-312-x86_64-linux-gnu.so"),
+            False,
+        ),
+        (("81d243bd__mypyc.cpython-312-x86_64-linux-gnu.so",), ("a/b.py",), True),
         # A copy of a distribution in another one is there.
         (("other/_vendor/a/b.py",), ("a/b.py",), False),
         (("lib/python3.12/site-packages/a/b/__init__.py",), ("a/b/__init__.py",), False),

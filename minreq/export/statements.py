@@ -89,14 +89,20 @@ def _is_removed(code: str, tree: BuiltTree) -> bool:
         module = "/".join(parts[:length])
         if any(_is_file_of(module, file) for file in tree.present):
             return False
-        if any(_was_file_of(module, file) for file in tree.removed):
-            return True
+        if removed := [file for file in tree.removed if _was_file_of(module, file)]:
+            return not _is_in_library(removed, tree)
     return False
 
 
 def _is_file_of(module: str, file: str) -> bool:
     """Whether *file* may be of *module*, whatever folder they are in: distributions bring copies of others."""
     return f"/{module}/" in f"/{module_path(file)}/" or f"/{module}/" in f"/{file}"
+
+
+def _is_in_library(removed: Sequence[str], tree: BuiltTree) -> bool:
+    """Whether the code of *removed* may be in a library: mypyc makes one of many modules, and these open it."""
+    is_compiled = any(file.endswith((".so", ".pyd")) for file in removed)
+    return is_compiled and any("__mypyc." in file for file in tree.present)
 
 
 def _was_file_of(module: str, file: str) -> bool:
