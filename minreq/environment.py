@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from minreq import interpreter as runtime
+from minreq.analyze import importfolders
 from minreq.config.exports import EnvironmentSettings
 from minreq.errors import EnvironmentDiffers, OwnEnvironment, PinnedFilesMissing, SyncFailed
 from minreq.index.client import IndexClient
@@ -216,8 +217,8 @@ def _find_folders(environment: Path, lock: Lock, stack: ExitStack) -> tuple[Plat
         platform = lock.proven_on
         version = platform.python_version
         scratch = stack.enter_context(temporary.make_temporary_folder())
-        folder = stack.enter_context(artifact.open_tree(environment, scratch, metadata_only=True))
-        return platform, artifact.find_import_folders(folder, (version.major, version.minor), named=environment)
+        folder = stack.enter_context(importfolders.open_tree(environment, scratch, metadata_only=True))
+        return platform, importfolders.find_import_folders(folder, (version.major, version.minor), named=environment)
     interpreter = runtime.find_interpreter(environment)
     return interpreter.platform, runtime.site_folders(interpreter)
 

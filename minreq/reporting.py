@@ -22,6 +22,8 @@ class Step(Enum):
     COMPARE = "compare"
     #: Finding the files that the smoke opens.
     WATCH = "watch"
+    #: Measuring what imports cost.
+    IMPORT = "import"
     BUILD = "build"
     #: Deferring imports in a tree.
     DEFER = "defer"

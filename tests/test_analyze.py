@@ -60,6 +60,15 @@ def tree(made: Project, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def slow(made: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("slow")
+    install(made, folder, "app", "needed")
+    (folder / "needed" / "__init__.py").write_text("from needed.heavy import number\ndef f(): return number\n")
+    (folder / "needed" / "heavy.py").write_text("number = sum(range(300_000))\n")
+    return folder
+
+
 def install(made: Project, folder: Path, *names: str, version: int = 0) -> None:
     for name in names:
         with zipfile.ZipFile(made.wheelhouse.of(name)[version].path) as wheel:
@@ -136,6 +145,9 @@ def test_a_page_to_look_at(made: Project, tree: Path, tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text()
     assert '["app 1.0",' in text
     assert 'over.",true]' in text
+    # The page on standard output takes the place of the table.
+    printed = made.minreq("analyze", str(tree), "--html", "-", "--budget", "10")
+    assert (printed.status, printed.out) == (1, text)
 
 
 def test_compiled_files_belong_to_their_source(made: Project, tree: Path) -> None:
@@ -170,6 +182,57 @@ class TestLock:
             2,
             "no lock at nothing.txt; restore it, or make the lock with `minreq lock`",
         )
+
+
+class TestImports:
+    """`--imports`: what the import of a program costs; the only option that runs something of the tree."""
+
+    def test_of_the_root_of_a_lock(self, made: Project, slow: Path, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        found = data(made, str(slow), "--imports", "--lock", "requirements-minimal.txt", "--html", str(page))["imports"]
+        assert found["program"] == "import app"
+        modules = [(each["name"], each["importer"], each["place"]) for each in found["modules"]]
+        assert modules == [
+            ("app", None, "import app"),
+            ("needed", "app", "app/__init__.py:1"),
+            ("needed.heavy", "needed", "needed/__init__.py:1"),
+        ]
+        first, second = found["lines"]
+        assert (first["path"], first["line"], first["statement"]) == ("app/__init__.py", 1, "import needed")
+        assert (first["modules"], first["saved"]["modules"], first["saved"]["read_by"]) == (2, 2, None)
+        assert first["seconds"] > second["seconds"] >= 0.001
+        assert second["names"] == [{"name": "number", "obstacle": None, "line": 2}]
+        assert not [*slow.rglob("__pycache__")]
+        text = page.read_text()
+        assert '["needed.heavy","needed/__init__.py:1",' in text
+        assert "number: nothing reads it at import; the first line that names it is 2" in text
+
+    def test_of_a_module_in_a_zip(self, made: Project, slow: Path, tmp_path: Path) -> None:
+        archive = shutil.make_archive(str(tmp_path / "layer"), "zip", slow)
+        done = analyze(made, archive, "--imports", "--module", "needed", "--budget", "1")
+        assert done.status == 1
+        shown = [" ".join(line.split()) for line in done.out.splitlines()]
+        start = next(number for number, line in enumerate(shown) if line.startswith("`import needed` loads 2 modules"))
+        assert shown[start + 3].split() == ["ms", "MB", "modules", "ms", "saved", "MB", "saved", "line", "statement"]
+        assert shown[start + 4].endswith("needed/__init__.py:1 from needed.heavy import number")
+        assert shown[start + 7].endswith("1 module: needed/__init__.py:1 from needed.heavy import number")
+        assert shown[-1].startswith("Budget 1: ")
+
+    @pytest.mark.parametrize(
+        ("options", "status", "sentence"),
+        [
+            (["--imports"], 2, "--imports needs to know what to import: add --module NAME, or --lock FILE"),
+            (["--imports", "--module", "a-b"], 2, "--module a-b: this is no name of a module"),
+            (["--module", "a"], 2, "--module, --python and --require-sandbox are for --imports; add --imports"),
+            (["--imports", "--module", "nothing"], 1, "ModuleNotFoundError: No module named 'nothing'"),
+        ],
+    )
+    def test_what_cannot_be_measured(
+        self, made: Project, slow: Path, options: list[str], status: int, sentence: str
+    ) -> None:
+        done = analyze(made, str(slow), *options)
+        assert (done.status, len(done.sentences)) == (status, 1)
+        assert sentence in done.sentences[0]
 
 
 class TestBudget:

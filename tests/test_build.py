@@ -416,6 +416,7 @@ answer = 42
 """
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("level", ["unused", "traced"])
 def test_what_is_imported_only_where_there_are_no_sources_stays(tmp_path: Path, level: str) -> None:
     made = project(READS_ITSELF, tmp_path)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from minreq.build.lazy import analyze, reads
-from minreq.build.lazy.analyze import analyze_module
+from minreq.analyze.kinds import COLD_CALL
 from minreq.build.lazy.native import FIRST_VERSION, is_sound_natively, rewrite_natively
 from minreq.build.lazy.rewrite import NOTICE, is_sound, rewrite
-from minreq.build.lazy.sourcemodule import SourceModule
-from minreq.build.slim.servecall import CALL
+from minreq.imports import analyze, reads
+from minreq.imports.analyze import analyze_module
+from minreq.imports.sourcemodule import SourceModule
 
 
 def read(source: str, name: str = "p.m", *, is_package: bool = False, late: bool = False) -> SourceModule:
@@ -52,7 +52,11 @@ class TestRefusals:
             ("from q import a\nx = lambda y=a: y", reads.READ_AT_IMPORT),
             ("from q import a\nclass B:\n    x: a", reads.READ_AT_IMPORT),
             ("from __future__ import annotations\nfrom q import a\nclass B(C):\n    x: a", reads.READ_AT_IMPORT),
+            ("from q import a\ndef f(x: a): pass", reads.READ_AT_IMPORT),
             ("from q import a\n@register\ndef f(x: a): pass", reads.READ_AT_IMPORT),
+            ("from q import a\ndef f(x: List['a']): pass", reads.IN_ANNOTATION),
+            ("from __future__ import annotations\nfrom q import a\ndef f(x: L['a']): pass", reads.IN_ANNOTATION),
+            ("from q import a\ndef f(x: \"List['a']\"): pass", reads.IN_ANNOTATION),
             ("from q import a\nclass B:\n    @register\n    def f(self) -> a: pass", reads.READ_AT_IMPORT),
             ("from q import a\nX = List['a']", reads.IN_STRING),
             ("from q import a\nX = TypeVar('X', bound='a')", reads.IN_STRING),
@@ -105,7 +109,7 @@ class TestRefusals:
         assert read("from q import a\n__all__ = ['a']").deferrable == {"a"}
 
     def test_the_call_of_a_cold_tree_reads_no_name(self) -> None:
-        assert read(f"'doc'; {CALL}\nfrom q import a").deferrable == {"a"}
+        assert read(f"'doc'; {COLD_CALL}\nfrom q import a").deferrable == {"a"}
 
     def test_names_of_other_scopes_are_no_reads(self) -> None:
         source = (
@@ -147,7 +151,7 @@ class TestRewriting:
                 ),
             ),
             (
-                "from q import a\ndef f(x: a, y: 'List[a]' = 1) -> a | None: pass\n",
+                "from q import a\ndef f(x: 'a', y: 'List[ a]' = 1) -> 'a | None': pass\n",
                 ["a"],
                 (
                     f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(x: '_minreq_module.a', y: 'List[_minreq_module.a]' = 1) "
@@ -155,9 +159,12 @@ class TestRewriting:
                 ),
             ),
             (
-                "from q import a\ndef f(\n    x: Union[\n        a, int\n    ]\n): pass\n",
-                ["a"],
-                f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(\n    x: ('Union[_minreq_module.a, int]'\n\n)\n): pass\n",
+                "import json\ndef f(x: Literal['json'], y: 'Literal[\"json\"]', z: Annotated[int, 'json']): pass\n",
+                ["json"],
+                (
+                    f"{DEFER}(__name__, 1, '', 'json')\n"
+                    "def f(x: Literal['json'], y: 'Literal[\"json\"]', z: Annotated[int, 'json']): pass\n"
+                ),
             ),
             (
                 "from __future__ import annotations\nfrom q import a\ndef f(x: a): pass\n",
@@ -222,6 +229,14 @@ class TestRewriting:
 
     def test_a_source_that_has_the_name_of_the_runtime_is_not_changed(self) -> None:
         assert not read(f"from q import a\n{analyze.MODULE_NAME} = 1\n").deferrable
+
+    @pytest.mark.parametrize(
+        "text", ["def f(x: L['_minreq_module.a']): pass\n", "def f(x: '_minreq_module.b'): pass\n"]
+    )
+    def test_another_annotation_means_another_thing(self, text: str) -> None:
+        source = text.replace("_minreq_module.", "").replace("'b'", "'a'").encode()
+        assert is_sound(source, source)
+        assert not is_sound(source, text.encode())
 
 
 class TestNative:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from minreq.build.lazy.analyze import analyze_module
 from minreq.build.lazy.rewrite import rewrite
 from minreq.build.lazy.trialtree import RUNTIME_FILE, read_runtime
+from minreq.imports.analyze import analyze_module
 
 FILES: Mapping[str, str] = {
     "p/__init__.py": "import sys\n",
@@ -29,6 +29,8 @@ class Late:
 
 class Pair(NamedTuple):
     one: int
+
+class Third: pass
 """,
     "p/fails.py": "\nraise ValueError('fails')",
     "p/user.py": """'The user.'
@@ -69,6 +71,48 @@ def __getattr__(name):
     raise AttributeError(name)
 """,
     "p/again.py": "from p.user import Late as L\ndef f(): return L(1)\n",
+    # A library whose models and schemas are built when they are needed, as those of pydantic are.
+    "p/models.py": """
+import inspect, typing
+
+class Model:
+    def __init_subclass__(cls) -> None: cls.fields = None
+
+    @classmethod
+    def rebuild(cls) -> dict:
+        cls.fields = typing.get_type_hints(cls)
+        return cls.fields
+
+def make_schema(function):
+    return {name: each.annotation for name, each in inspect.signature(function).parameters.items()}
+""",
+    "p/forms.py": """
+from p.late import Late, Pair, Third
+from q.deep import value
+from p.models import Model
+
+class Form(Model):
+    late: "Late"
+
+class Note:
+    third: "Third"
+
+def send(form: Form, pair: Pair, *more: "Pair") -> "list[Pair]": return [value]
+""",
+    "p/textforms.py": """
+from __future__ import annotations
+from p.late import Late, Pair, Third
+from q.deep import value
+from p.models import Model
+
+class Form(Model):
+    late: Late
+
+class Note:
+    third: Third
+
+def send(form: Form, pair: Pair, *more: Pair) -> list[Pair]: return [value]
+""",
     "q/__init__.py": "",
     "q/deep.py": "value = 5",
     "n/part.py": "value = 6",
@@ -81,7 +125,16 @@ SUBMODULES = {
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tree")
+    return write_tree(tmp_path_factory.mktemp("tree"), edits=True)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree without edits."""
+    return write_tree(tmp_path_factory.mktemp("whole"), edits=False)
+
+
+def write_tree(folder: Path, *, edits: bool) -> Path:
     for path, text in FILES.items():
         name = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         is_package = path.endswith("__init__.py")
@@ -91,7 +144,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert module is not None
         found = rewrite(module, module.deferrable, submodules=SUBMODULES.get(name, ()))
         folder.joinpath(path).parent.mkdir(exist_ok=True)
-        folder.joinpath(path).write_bytes(found)
+        folder.joinpath(path).write_bytes(found if edits else text.encode())
     folder.joinpath(RUNTIME_FILE).write_bytes(read_runtime())
     return folder
 
@@ -173,6 +226,23 @@ def test_type_hints_signatures_and_sources_are_found(tree: Path) -> None:
         "16 p.late",
         "2",
     ]
+
+
+@pytest.mark.parametrize("module", ["p.forms", "p.textforms"])
+def test_models_and_schemas_are_built_late(tree: Path, whole: Path, module: str) -> None:
+    """Annotations of an edited module are what they were: the same objects, or text that means the same."""
+    code = (
+        f"import sys, typing, {module} as forms\nfrom p.models import make_schema\n"
+        "print('q.deep' in sys.modules, forms.Form.fields)\n"
+        "print(forms.Form.rebuild(), typing.get_type_hints(forms.Note), typing.get_type_hints(forms.send))\n"
+        "print(make_schema(forms.send), forms.send.__annotations__, forms.Form.__annotations__)\n"
+    )
+    before, found = (run(each, code) for each in (whole, tree))
+    assert (before.splitlines()[0], found.splitlines()[0]) == ("True None", "False None")
+    if module == "p.textforms":  # What was text leads to the module.
+        assert "'pair': '_minreq_module.Pair'" in found
+        found = found.replace("_minreq_module.", "")
+    assert found.splitlines()[1:] == before.splitlines()[1:]
 
 
 def test_objects_are_pickled_and_copied(tree: Path) -> None:

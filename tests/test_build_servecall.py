@@ -6,30 +6,31 @@ import ast
 
 import pytest
 
-from minreq.build.slim.servecall import CALL, insert_call
+from minreq.analyze.kinds import COLD_CALL
+from minreq.build.slim.servecall import insert_call
 
 
 @pytest.mark.parametrize(
     ("source", "changed"),
     [
-        ("", f"{CALL}\n"),
-        ("# only a comment", f"# only a comment\n{CALL}\n"),
-        ("import a\n", f"{CALL}; import a\n"),
-        ('"""Doc."""\nimport a\n', f'"""Doc."""; {CALL}\nimport a\n'),
-        ('"""Doc.\n\nä."""  # more\nimport a\n', f'"""Doc.\n\nä."""; {CALL}  # more\nimport a\n'),
-        ("'ä'; import a", f"'ä'; {CALL}; import a"),
+        ("", f"{COLD_CALL}\n"),
+        ("# only a comment", f"# only a comment\n{COLD_CALL}\n"),
+        ("import a\n", f"{COLD_CALL}; import a\n"),
+        ('"""Doc."""\nimport a\n', f'"""Doc."""; {COLD_CALL}\nimport a\n'),
+        ('"""Doc.\n\nä."""  # more\nimport a\n', f'"""Doc.\n\nä."""; {COLD_CALL}  # more\nimport a\n'),
+        ("'ä'; import a", f"'ä'; {COLD_CALL}; import a"),
         (
             '"""Doc."""\nfrom __future__ import (\n    annotations,\n)\nimport a\n',
-            f'"""Doc."""\nfrom __future__ import (\n    annotations,\n); {CALL}\nimport a\n',
+            f'"""Doc."""\nfrom __future__ import (\n    annotations,\n); {COLD_CALL}\nimport a\n',
         ),
         (
             "#!/bin/sh\n\ntry:\n    import a\nfinally:\n    pass\n",
-            f"#!/bin/sh\n{CALL}\ntry:\n    import a\nfinally:\n    pass\n",
+            f"#!/bin/sh\n{COLD_CALL}\ntry:\n    import a\nfinally:\n    pass\n",
         ),
-        ("# 1\n# 2\n# 3\n@a\ndef f(): ...\n", f"# 1\n# 2\n{CALL}  # 3\n@a\ndef f(): ...\n"),
-        ("if a:\n    b\n", f"{CALL}\nif a:\n    b\n"),
-        ("import a\r\nb = 1\r\n", f"{CALL}; import a\r\nb = 1\r\n"),
-        ("x = '''\n''' + \"\\\n\"\n", f"{CALL}; x = '''\n''' + \"\\\n\"\n"),
+        ("# 1\n# 2\n# 3\n@a\ndef f(): ...\n", f"# 1\n# 2\n{COLD_CALL}  # 3\n@a\ndef f(): ...\n"),
+        ("if a:\n    b\n", f"{COLD_CALL}\nif a:\n    b\n"),
+        ("import a\r\nb = 1\r\n", f"{COLD_CALL}; import a\r\nb = 1\r\n"),
+        ("x = '''\n''' + \"\\\n\"\n", f"{COLD_CALL}; x = '''\n''' + \"\\\n\"\n"),
     ],
 )
 def test_the_call_comes_first_and_no_line_moves(source: str, changed: str) -> None:

@@ -12,12 +12,13 @@ from packaging.utils import canonicalize_name
 from samplelock import candidate, failure
 
 from minreq.build.slim import coldarchives
-from minreq.build.slim.files import Rule, TreeFile, module_of
+from minreq.build.slim.files import Rule, TreeFile
 from minreq.build.slim.layers import plan_layers
 from minreq.build.slim.modulegraph import entry_point_modules, names_in_source
 from minreq.build.slim.placeholders import plan_placeholders, plan_service_placeholders
 from minreq.build.slim.select import select_files
 from minreq.model import Kept
+from minreq.source.modulenames import module_of
 
 
 def tree_files(folder: Path, files: Mapping[str, str]) -> tuple[TreeFile, ...]:

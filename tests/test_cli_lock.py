@@ -199,6 +199,7 @@ SMOKE = ("--smoke", "check.py")
 Prepare = Callable[[User], tuple[str, ...]]
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("arguments", "prepare", "status", "sentence"),
     [

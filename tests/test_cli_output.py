@@ -15,8 +15,8 @@ import pytest
 from commanding import Project, project
 from samplelock import LOCK
 
-from minreq.cli import commands
-from minreq.cli.text import printable, printable_block, wrap_block
+from minreq.cli import commands, output
+from minreq.cli.text import printable, printable_block, wrap_block, wrap_row
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import render
 
@@ -35,6 +35,36 @@ def test_on_a_terminal_an_error_is_wrapped_at_words(tmp_path: Path) -> None:
         "  or make the lock with `minreq lock`",
     ]
     assert wrap_block("a b\n  " + "c" * 5 + " d", 6) == "a b\n  ccccc\n    d"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("short  row", "short  row"),
+        (
+            "  name  1.0  it fails without that distribution",
+            "  name  1.0  it fails without that\n             distribution",
+        ),
+        ("Names: aaaa, bbbb, cccc, dddd, eeee, ffff, gggg", "Names: aaaa, bbbb, cccc, dddd, eeee,\n  ffff, gggg"),
+        ("  9  " + "a" * 36, "  9\n    " + "a" * 36),
+        ("a wide column of a row here  last one of it", "a wide column of a row here  last one of\n  it"),
+    ],
+)
+def test_a_row_is_wrapped_below_its_last_column(line: str, expected: str) -> None:
+    assert wrap_row(line, 40) == expected
+
+
+def test_on_a_terminal_results_are_wrapped_and_commands_are_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = ["System      Linux, which isolates the smoke here", f"minreq lock --providers {'openai,' * 5}bedrock"]
+    output.print_lines(lines)
+    assert capsys.readouterr().out.splitlines() == lines
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    output.print_lines(lines)
+    wrapped = ["System      Linux, which isolates the", " " * 12 + "smoke here"]
+    assert capsys.readouterr().out.splitlines() == [*wrapped, lines[1]]
 
 
 SCENARIO = """
@@ -75,6 +105,7 @@ def run(command: str, redirection: str, folder: Path, env: dict[str, str] | None
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("command", PRINTING)
 def test_a_result_that_cannot_be_written_is_an_error(command: str, folder: Path) -> None:
     """One sentence, and never status 0: whoever reads the result has none."""
@@ -163,6 +194,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return made
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("redirection", "status"),
     [("", 0), (">&-", 0), (">/dev/full", 0), ("2>&-", 0), ("2>/dev/full", 0), ("<&-", 0), ("<&- >&- 2>&-", 0)],
@@ -178,6 +210,7 @@ def test_a_lock_without_standard_streams(redirection: str, status: int, locked: 
     assert (locked.lock.read_bytes(), locked.evidence.read_bytes()) == before
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("redirection", [">&-", ">/dev/full"])
 @pytest.mark.parametrize("option", ["--json", "-o -"])
 def test_a_lock_whose_result_is_lost(option: str, redirection: str, locked: Project) -> None:

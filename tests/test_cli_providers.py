@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from commanding import Project, project
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "Providers share what tools need; one has a client of its own, two need what the import does without."
 requirements = ["fat"]

@@ -24,7 +24,7 @@ from packaging.version import Version
 from minreq import errors
 from minreq.config.matrix import matrix_settings, read_matrix_file
 from minreq.config.settings import format_command
-from minreq.errors import CellsCollide, ExtraMissing, InvalidOptions, NoVersion
+from minreq.errors import CellsCollide, ExtraMissing, InvalidOptions, NoVersion, OutputUnwritable
 from minreq.interpreter import host_platform
 from minreq.lock import lock
 from minreq.matrix import engines, run
@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def filled(made: Project) -> Done:
-    return made.minreq("matrix", "../app.toml", "-j", "2", "--json", "--html", "page.html")
+    return made.minreq("matrix", "../app.toml", "-j", "2", "--json", "--html", "minreq-matrix/page.html")
 
 
 def rows(done: Done) -> list[dict[str, Any]]:
@@ -352,6 +352,15 @@ def test_an_unfinished_result_is_filled_again(tmp_path: Path) -> None:
     assert folder.read("other") is None
 
 
+def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OutputUnwritable, match=r"cannot write .*file/out: Not a directory"):
+        ResultFolder(file / "out").prepare()
+    with pytest.raises(OutputUnwritable, match=r"there is no folder .*absent"):
+        ResultFolder(tmp_path / "out").prepare(tmp_path / "absent/page.html")
+
+
 @pytest.mark.parametrize("is_option", [True, False], ids=["option", "variable"])
 def test_a_scheduler_needs_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_option: bool) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
@@ -406,7 +415,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None or DRIVER is None, reason="th
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_page_shows_the_map_and_the_evidence(made: Project, filled: Done, screen: Any) -> None:
     del filled
-    with opened(made.folder / "page.html", screen) as page:
+    with opened(made.folder / "minreq-matrix/page.html", screen) as page:
         assert page.texts("#map tbody th") == ["app 2.0", "app 1.2", "app 1.0"]
         assert page.texts("#map td button")[0] == "failed"
         page.click("#choices button:nth-child(2)")

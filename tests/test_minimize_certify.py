@@ -24,6 +24,8 @@ from minreq.model import Behaviour, Difference, Evidence, Failure, Outcome, Stag
 from minreq.reporting import Step
 from minreq.smoke.isolation import SANDBOX_VARIABLE
 
+pytestmark = pytest.mark.one_python
+
 ORDER_MATTERS = """
 explanation = "The second feature imports `second` unless the first has run."
 requirements = ["app"]

@@ -13,6 +13,7 @@ from browser import BROWSER, DESKTOP, DRIVER, PHONE, Page, Screen, opened
 
 from minreq.analyze.kinds import Kind
 from minreq.build.slim.files import Rule
+from minreq.pages.flame import FlameNode, ImportPage
 from minreq.pages.plot import Bar, Line, render_bars, render_lines
 from minreq.pages.treemap import COLOURS, Tile, render_page
 
@@ -155,6 +156,46 @@ def test_tab_stops_once_in_the_map_and_once_in_the_table(file: Path) -> None:
         assert page.run(focus) == "big"
         page.press("ArrowLeft")
         assert (page.run(focus), page.run(stops)) == ("big", 2)
+
+
+def imports_page() -> str:
+    def node(name: str, microseconds: int, size: int, *children: FlameNode) -> FlameNode:
+        return FlameNode(name=name, place="p:1", microseconds=microseconds, bytes=size, children=children)
+
+    inside = [node("a.b", 4000, 90), node("a.c", 2000, 10), node("a.tiny", 1, 0)]
+    page = ImportPage(
+        title="`import a` loads 4 modules", nodes=[node("a", 9000, 100, *inside)], heading=["ms"], rows=[["9.0"]]
+    )
+    return render_page("x", [], tiles(("a", "code", 1)), imports=page)
+
+
+def test_the_page_has_the_imports_that_can_be_seen() -> None:
+    assert data(PAGE)["imports"] is None
+    found = data(imports_page())["imports"]
+    inside = [["a.b", "p:1", 4000, 90, []], ["a.c", "p:1", 2000, 10, []]]
+    assert found["root"] == ["all", "", 9000, 100, [["a", "p:1", 9000, 100, inside]]]
+    assert (found["heading"], found["rows"]) == (["ms"], [["9.0"]])
+
+
+@needs_browser
+def test_the_flame_graph_shows_time_and_memory_and_zooms(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(imports_page())
+    with opened(file, DESKTOP) as page:
+        shown = "return [...document.querySelectorAll('#flame button')].map(e => [e.innerText, e.offsetWidth])"
+        found = page.run(shown)
+        assert [text for text, _ in found] == ["all 9.0 ms", "a 9.0 ms", "a.b 4.0 ms", "a.c 2.0 ms"]
+        assert found[1][1] / found[2][1] == pytest.approx(9 / 4, rel=0.02)
+        page.click("#units button[value='3']")
+        assert page.texts("#flame button") == ["all 0.0 MB", "a 0.0 MB", "a.b 0.0 MB", "a.c 0.0 MB"]
+        assert page.run(shown)[2][1] / page.run(shown)[3][1] == pytest.approx(9, rel=0.02)
+        page.click("#flame button:nth-child(3)")
+        assert page.texts("#flame button") == ["a.b 0.0 MB"]
+        page.press("Escape")
+        assert len(page.texts("#flame button")) == 4
+        assert page.texts("#import-lines td") == ["ms", "9.0"]
+    with opened(tmp_path / "page.html", PHONE) as page:
+        assert page.run("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_chart_names_what_it_draws() -> None:

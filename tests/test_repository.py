@@ -25,7 +25,7 @@ SCRIPTS = [
     PACKAGE / name
     for name in (
         *("smoke/compileworker.py", "guard/minreq_guard.py", "build/importprobe.py"),
-        *("build/lazy/importwatch.py", "build/lazy/_minreq_lazy.py"),
+        *("imports/importwatch.py", "build/lazy/_minreq_lazy.py"),
     )
 ]
 LAUNCHER = sorted(PACKAGE.glob("smoke/launcher/*.py"))

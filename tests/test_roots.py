@@ -12,6 +12,8 @@ from wheelhouse import Release
 from minreq.lockfile import evidence
 from minreq.model import Lock
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "Two programs, and a tool that runs checks and shares a dependency with one of them."
 requirements = ["first"]

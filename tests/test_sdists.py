@@ -188,6 +188,7 @@ REAL = {
 }
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("kind", sorted(REAL))
 def test_real_backends(tmp_path: Path, make: MakeBuilds, kind: str, isolation: str) -> None:
     """Their requirements come from the index, with all that these require."""
@@ -345,6 +346,7 @@ BAD_RESULTS = {
 }
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("what", sorted(BAD_RESULTS))
 def test_what_a_backend_leaves_is_checked(tmp_path: Path, make: MakeBuilds, what: str) -> None:
     builds = make()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from minreq.analyze.containers import open_container
+from minreq.analyze.importfolders import open_tree
 from minreq.analyze.inventory import take_inventory
 from minreq.errors import MinreqError, StoreUnwritable
 from minreq.system import zipfiles
-from minreq.verify.artifact import open_tree
 from minreq.wheels.unpacking import unpack
 
 INFO = "evil-1.0.dist-info"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from commanding import Project, project
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = '''
 explanation = "One that is needed, one that makes a difference, two that are left out."
 requirements = ["app"]

@@ -87,6 +87,7 @@ def test_a_lock_that_nobody_touched_holds(locked: Project) -> None:
     assert list((locked.store / "unfinished").iterdir()) == []
 
 
+@pytest.mark.one_python
 class TestLines:
     """Whatever line is taken out, the answer is no, and the first sentence says what that does."""
 

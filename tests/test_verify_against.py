@@ -20,6 +20,8 @@ from packaging.utils import canonicalize_name
 from minreq.verify.against import Repetition
 from minreq.verify.outcomes import Outcome, RunOutcomes
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "The smoke counts words; `counter` and `checker` are lazy and left out, and so is `reader`."
 requirements = ["app"]

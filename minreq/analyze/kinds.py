@@ -54,6 +54,8 @@ SOURCES = frozenset(
 _METADATA = (".dist-info", ".egg-info")
 #: The folder with the cold files of a build, and the package that serves them.
 COLD_FOLDER = "_minreq_cold"
+#: The call that the `__init__` of a package with cold files begins with.
+COLD_CALL = f'__import__("{COLD_FOLDER}").serve(globals())'
 #: The module that reports what a build left out, and the one that runs deferred imports.
 REPORTING_MODULE = "_minreq_build"
 LAZY_MODULE = "_minreq_lazy"

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
-from minreq.build.pythonrun import run_python
 from minreq.build.slim.files import TreeFile
+from minreq.smoke.pythonrun import run_python
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.start import Access
 from minreq.system import temporary

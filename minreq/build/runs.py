@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from minreq.build.pythonrun import run_python
 from minreq.errors import SmokeFailed
 from minreq.minimize.compare import describe, find_deviations
 from minreq.minimize.observe import PROOF_SEED, run_stages
@@ -17,6 +16,7 @@ from minreq.minimize.record import normalize_behaviour
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Behaviour, Lock, Plan, Platform
 from minreq.smoke.absentfile import explain_absent_file
+from minreq.smoke.pythonrun import run_python
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
 from minreq.smoke.runsetup import RunSetup

@@ -7,7 +7,9 @@ from typing import Any
 
 from minreq.analyze.analyze import Analysis, Part
 from minreq.analyze.kinds import Kind
+from minreq.cli import importview
 from minreq.cli.text import align_columns, format_size, pluralize, printable
+from minreq.imports.command import ImportAnalysis
 from minreq.pages import treemap
 
 #: The most rows that a table shows.
@@ -16,7 +18,7 @@ _MAX_ROWS = 40
 _MAX_KINDS = 3
 
 
-def format_lines(analysis: Analysis) -> Iterator[str]:
+def format_lines(analysis: Analysis, imports: ImportAnalysis | None = None) -> Iterator[str]:
     """Return the lines for a person, the largest first. The budget is the last line, where a terminal shows it."""
     files = pluralize(len(analysis.inventory.entries), "file")
     yield f"{printable(str(analysis.path))}: {analysis.bytes:,} bytes in {files}"
@@ -33,7 +35,7 @@ def format_lines(analysis: Analysis) -> Iterator[str]:
         ],
         right={1, 2, 3},
     )
-    yield from _table("Largest files", [(each.path, f"{each.size:,}") for each in analysis.largest], right={1})
+    yield from _table("Largest files", [(f"{each.size:,}", each.path) for each in analysis.largest], right={0})
     yield from _table(
         "Distributions in several versions",
         [(name, ", ".join(versions)) for name, versions in analysis.duplicates.items()],
@@ -50,6 +52,8 @@ def format_lines(analysis: Analysis) -> Iterator[str]:
         yield from _table(
             "Left out by the lock, with the bytes that each saves", rows or [("nothing", "", "")], right={1}
         )
+    if imports is not None:
+        yield from importview.format_lines(imports)
     if analysis.budget is not None and analysis.left is not None:
         yield ""
         other = f" and {analysis.reserve:,} of the function" if analysis.reserve else ""
@@ -57,7 +61,7 @@ def format_lines(analysis: Analysis) -> Iterator[str]:
         yield f"Budget {analysis.budget:,}: {analysis.bytes:,} here{other}, {left}"
 
 
-def to_json_data(analysis: Analysis) -> dict[str, Any]:
+def to_json_data(analysis: Analysis, imports: ImportAnalysis | None = None) -> dict[str, Any]:
     """Return the result as a dictionary for ``--json``."""
     return {
         "path": str(analysis.path),
@@ -99,10 +103,11 @@ def to_json_data(analysis: Analysis) -> dict[str, Any]:
         "budget": analysis.budget,
         "reserve": analysis.reserve,
         "left": analysis.left,
+        "imports": importview.to_json_data(imports),
     }
 
 
-def render_page(analysis: Analysis) -> str:
+def render_page(analysis: Analysis, imports: ImportAnalysis | None = None) -> str:
     """Return the result as an HTML page with a map of the sizes."""
     facts = [(f"{analysis.bytes:,} bytes in {len(analysis.inventory.entries):,} files.", False)]
     if analysis.budget is not None and analysis.left is not None:
@@ -111,7 +116,8 @@ def render_page(analysis: Analysis) -> str:
     if analysis.duplicates:
         several = ", ".join(f"{name} {' and '.join(versions)}" for name, versions in analysis.duplicates.items())
         facts.append((f"Distributions in several versions: {several}.", True))
-    return treemap.render_page(f"Contents of {analysis.path.name or analysis.path}", facts, _tiles(analysis))
+    title = f"Contents of {analysis.path.name or analysis.path}"
+    return treemap.render_page(title, facts, _tiles(analysis), imports=importview.make_page(imports))
 
 
 def _tiles(analysis: Analysis) -> Iterator[treemap.Tile]:

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with
+from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, read_shared_configuration
 from minreq.cli.report import Report, after_result, pass_output
-from minreq.config import AnalyzeSettings
+from minreq.config import STDOUT
+from minreq.config.artifacts import analyze_settings
 from minreq.config.options import parse_byte_count
 
 _EXAMPLES = """\
@@ -18,11 +19,12 @@ Examples:
   minreq analyze .venv
   minreq analyze layer.zip --budget 262144000 --reserve 1200000
   minreq analyze .venv --lock requirements-minimal.txt --html analysis.html
+  minreq analyze .venv --imports --module litellm --html imports.html
 """
 
 
 def _options(function: Function) -> Function:
-    budget, result = Group("Budget"), Group("This command")
+    budget, imports, result = Group("Budget"), Group("Imports"), Group("This command")
     size = convert_with(parse_byte_count)
     return add_options(
         function,
@@ -33,10 +35,18 @@ def _options(function: Function) -> Function:
             metavar="BYTES",
             help="Bytes of the function and of other layers, added to the size.",
         ),
+        imports.declare(
+            "--imports",
+            is_flag=True,
+            help="Import the program of the lock in isolation, and show what each import costs and which line pays.",
+        ),
+        imports.declare("--module", "modules", multiple=True, metavar="NAME", help="Import this module instead."),
+        imports.declare("--python", metavar="EXE", help="The interpreter that imports. Default: that of PATH, if any."),
+        imports.option("require-sandbox", "Run nothing unless the kernel isolates it."),
         result.declare(
             "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
-        result.declare("--html", type=Path, metavar="FILE", help="Write an HTML page with a map of the sizes."),
+        result.declare("--html", type=Path, metavar="FILE|-", help="Write an HTML page with a map of the sizes."),
     )
 
 
@@ -48,19 +58,23 @@ def _options(function: Function) -> Function:
 def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """Show what PATH consists of: a folder, a virtual environment, a wheel, or a zip such as a Lambda layer.
 
-    minreq runs nothing in PATH. The exit status is 1 if the size is over the budget.
+    Without --imports minreq runs nothing in PATH. The exit status is 1 if the size is over the budget.
     """
     # Imported here: help and usage errors do not need these modules.
     from minreq.analyze import analyze  # noqa: PLC0415
     from minreq.cli import analysisview  # noqa: PLC0415
-    from minreq.lockfile import writing  # noqa: PLC0415
 
-    settings = AnalyzeSettings(**{name: value for name, value in flags.items() if value is not None})
-    if settings.html is not None:
-        writing.check_writable(settings.html)
-    analysis = engine.analyze(settings)
-    if settings.html is not None:
-        writing.write_files({settings.html: analysisview.render_page(analysis)})
-    report.print_result(lambda: analysisview.to_json_data(analysis), analysisview.format_lines(analysis))
+    if flags["imports"] and flags["require_sandbox"] is None:
+        flags["require_sandbox"] = read_shared_configuration().get("require_sandbox")
+    settings = analyze_settings(flags)
+    report.check_document("--html", settings.html)
+    analysis, imports = engine.analyze(settings), None
+    if settings.imports:
+        with report.show_progress() as progress:
+            imports = engine.analyze_imports(settings, progress)
+            progress.finish()
+    report.write_document(settings.html, lambda: analysisview.render_page(analysis, imports))
+    lines = () if settings.html == STDOUT else analysisview.format_lines(analysis, imports)
+    report.print_result(lambda: analysisview.to_json_data(analysis, imports), lines)
     with after_result():
         analyze.check_budget(analysis)

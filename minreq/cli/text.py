@@ -10,6 +10,10 @@ from minreq.smoke.paths import describe_run_paths
 
 _KIB, _MIB = 1 << 10, 1 << 20
 _MINUTE = 60
+#: What separates the columns of a table.
+_GAP = re.compile(r"(?<=[^ ]) {2,}")
+#: The least characters of a column that is wrapped.
+_NARROWEST = 24
 
 
 #: Texts that a CI system takes for a command: GitHub's at the start of a line, after blanks, those of others anywhere.
@@ -46,6 +50,30 @@ def wrap_block(text: str, width: int) -> str:
         )
         lines += wrapped or [line]
     return "\n".join(lines)
+
+
+def find_last_column(line: str, width: int) -> int:
+    """Return where the last column of a row begins whose words fit into *width*; 0 in a line without columns."""
+    starts = [match.end() for match in _GAP.finditer(line) if match.end() <= width - _NARROWEST]
+    return next((each for each in reversed(starts) if max(map(len, line[each:].split())) <= width - each), 0)
+
+
+def wrap_row(line: str, width: int) -> str:
+    """Return *line*, perhaps a row of a table, wrapped at words: further lines begin below its last column."""
+    if len(line) <= width:
+        return line
+    column = find_last_column(line, width)
+    # What is no row is indented as below a heading.
+    indent = column or (len(line) - len(line.lstrip(" ")) + 2)
+    lines = textwrap.wrap(
+        line[column:],
+        width,
+        initial_indent=" " * column,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join([line[:column] + lines[0][column:], *lines[1:]])
 
 
 def format_size(count: int) -> str:

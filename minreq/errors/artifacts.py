@@ -77,6 +77,22 @@ class TreeUnreadable(UsageError):
         return f"cannot read {self.path}: {self.why}"
 
 
+class ImportFails(NegativeAnswer):
+    """The program whose imports are measured fails."""
+
+    reason = "import"
+
+    def __init__(self, path: Path, program: str, failure: str) -> None:
+        super().__init__(path, program, failure)
+        self.path, self.program, self.failure = path, program, failure
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.program}` fails in {self.path}, so its imports are not measured: {self.failure}; install what is "
+            "missing there, or import another module with --module"
+        )
+
+
 class TreeOverBudget(NegativeAnswer):
     """A tree, with the function and other layers, is over ``--budget``; sizes are unpacked bytes."""
 

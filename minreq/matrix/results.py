@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from minreq.config.levels import Level
 from minreq.config.matrix import Kind
+from minreq.errors import OutputUnwritable
 from minreq.lockfile import writing
 from minreq.lockfile.codec import Codec
 from minreq.matrix.cells import Cell, Column
@@ -148,10 +149,14 @@ class ResultFolder:
                 return found
         return None
 
-    def prepare(self) -> None:
-        """Make the folder; raise ``OutputUnwritable`` where nothing can be written."""
-        (self.folder / CELLS).mkdir(parents=True, exist_ok=True)
-        writing.check_writable(self.folder / JSON_LINES)
+    def prepare(self, page: Path | None = None) -> None:
+        """Make the folder, in which *page* may be; raise ``OutputUnwritable`` where one of them cannot be written."""
+        try:
+            (self.folder / CELLS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputUnwritable(self.folder, error.strerror or str(error)) from error
+        for file in filter(None, (self.folder / JSON_LINES, page)):
+            writing.check_writable(file)
 
     def write(self, result: CellResult) -> None:
         """Write the file of *result*, atomically, and add its row to the table of the running matrix."""

@@ -1,3 +1,3 @@
 """Charts and pages, each in one file that needs no network and no fonts."""
 
-__all__ = ["heatmap", "plot", "report", "treemap"]
+__all__ = ["flame", "heatmap", "plot", "report", "treemap"]

@@ -7,6 +7,9 @@ import json
 from importlib import resources
 from typing import Any
 
+#: The files that a template may name.
+_PARTS = {"{{style}}": "base.css", "{{panel}}": "panel.css", "{{script}}": "base.js", "{{flame}}": "flame.js"}
+
 
 def fill_template(template: str, title: str, content: Any) -> str:
     """Return the page *template* with *title*, *content* as JSON, and the style and script that all pages share."""
@@ -14,6 +17,11 @@ def fill_template(template: str, title: str, content: Any) -> str:
     # The data may contain "</script>", as the name of a file for example. It must not end the script.
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     page = folder.joinpath(template).read_text("utf-8")
-    for mark, file in (("{{style}}", "base.css"), ("{{panel}}", "panel.css"), ("{{script}}", "base.js")):
+    for mark, file in (
+        ("{{style}}", "base.css"),
+        ("{{panel}}", "panel.css"),
+        ("{{script}}", "base.js"),
+        ("{{flame}}", "flame.js"),
+    ):
         page = page.replace(mark, folder.joinpath(file).read_text("utf-8"), 1)
     return page.replace("{{title}}", html.escape(title), 1).replace("{{data}}", data, 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from minreq.pages.flame import ImportPage
 from minreq.pages.template import fill_template
 
 
@@ -52,10 +54,12 @@ def render_page(
     tiles: Iterable[Tile],
     *,
     table: Sequence[Sequence[str]] = (),
+    imports: ImportPage | None = None,
 ) -> str:
     """Return the text of the page.
 
     *facts* are shown below the title, each with whether it is bad news, and then *table*; its first row is the heading.
+    Below the files the page shows *imports*.
     """
     tiles = tuple(tiles)
     totals: dict[str, int] = {}
@@ -64,7 +68,15 @@ def render_page(
     kinds = sorted(totals, key=lambda kind: (-totals[kind], kind))
     root = _make_node("all", [(tile.place, kinds.index(tile.kind), tile.bytes) for tile in tiles])
     colours = [_colour(kind) for kind in kinds]
-    content = {"title": title, "facts": facts, "table": table, "kinds": kinds, "colours": colours, "root": root}
+    content: dict[str, Any] = {
+        "title": title,
+        "facts": facts,
+        "table": table,
+        "kinds": kinds,
+        "colours": colours,
+        "root": root,
+    }
+    content["imports"] = imports.to_content() if imports else None
     return fill_template("treemap.html", title, content)
 
 

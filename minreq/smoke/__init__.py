@@ -12,6 +12,7 @@ __all__ = [
     "paths",
     "plainrun",
     "pytestevents",
+    "pythonrun",
     "results",
     "run",
     "runfolder",

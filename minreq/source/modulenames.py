@@ -30,3 +30,13 @@ def resolve_dots(name: str, package: str) -> str:
     """Return the absolute name of *name*, which may begin with dots, in *package*; "" as `absolute_name`."""
     module = name.lstrip(".")
     return absolute_name(module, len(name) - len(module), package)
+
+
+def module_of(path: str) -> str | None:
+    """Return the module that the file *path* is: ``a.b`` for ``a/b.py`` and for ``a/b/__init__.abi3.so``."""
+    *folders, name = path.split("/")
+    stem, _, suffix = name.partition(".")
+    if suffix.rpartition(".")[2] not in {"py", "so", "pyd"} or ".so." in name:
+        return None
+    parts = folders if stem == "__init__" else [*folders, stem]
+    return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None

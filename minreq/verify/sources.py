@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minreq import interpreter as runtime
+from minreq.analyze import importfolders
 from minreq.config import IndexOptions, VerifySettings
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
@@ -19,7 +20,6 @@ from minreq.reporting import Reporter
 from minreq.sdists.builder import SdistBuilder
 from minreq.task import fromlock
 from minreq.task.task import build_project, read_index_settings, with_find_links
-from minreq.verify import artifact
 from minreq.wheels.store import Store
 
 
@@ -89,8 +89,10 @@ def open_folders(
     if settings.path is None:
         return str(settings.python), runtime.site_folders(interpreter)
     version = interpreter.platform.python_version
-    folder = stack.enter_context(artifact.open_tree(settings.path, store.scratch_folder))
-    return str(settings.path), artifact.find_import_folders(folder, (version.major, version.minor), named=settings.path)
+    folder = stack.enter_context(importfolders.open_tree(settings.path, store.scratch_folder))
+    return str(settings.path), importfolders.find_import_folders(
+        folder, (version.major, version.minor), named=settings.path
+    )
 
 
 def link_folders(folders: Sequence[Path], store: Store, stack: ExitStack) -> list[Path]:

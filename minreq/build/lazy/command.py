@@ -14,14 +14,13 @@ from minreq.build.lazy.native import FIRST_VERSION
 from minreq.build.lazy.plan import LazyFails
 from minreq.build.lazy.result import LazyResult
 from minreq.build.lazy.trialtree import TrialTree
-from minreq.build.lazy.watch import ImportWatcher
 from minreq.build.moduleproof import modules_of
 from minreq.build.prove import Prover
 from minreq.build.runs import ReferenceRun
 from minreq.build.slim.bytecode import TreeCompiler
-from minreq.build.slim.files import module_of
 from minreq.build.tree import BuiltTree
-from minreq.model import Lock
+from minreq.imports.program import find_root_modules
+from minreq.imports.watch import ImportWatcher
 from minreq.reporting import Step
 
 #: From this version on, the interpreter evaluates annotations when somebody asks for them (PEP 649).
@@ -48,6 +47,7 @@ def defer_imports(
         trial=trial,
         watcher=ImportWatcher(
             setup=prover.runner.setup,
+            environment=prover.runner.setup.plan.environment,
             script=task.plan.first,
             modules=[] if task.plan.first else find_root_modules(task.lock),
             provided=prover.provided_paths(),
@@ -67,13 +67,6 @@ def defer_imports(
         raise prover.failure(error.sentences, _ADVICE) from error
     shutil.rmtree(trial.folder)
     return trees.edit(task, tree, result, scratch / "lazy", compiler=compiler), result
-
-
-def find_root_modules(lock: Lock) -> Sequence[str]:
-    """Return the topmost modules of the root that the trace of *lock* has loaded."""
-    roots = [kept for kept in lock.selection.kept if kept.candidate.name == lock.resolution.root]
-    found = {module_of(path) for root in roots for path in root.loaded}
-    return sorted({module.partition(".")[0] for module in found if module})
 
 
 def _find_stage_differences(prover: Prover, reference: ReferenceRun | None, folder: Path) -> Sequence[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from minreq.build.lazy.native import rewrite_natively
 from minreq.build.lazy.rewrite import ServedModules, rewrite
-from minreq.build.lazy.sourcemodule import SourceModule
+from minreq.imports.sourcemodule import SourceModule
 
 #: A module, and a name that it imports.
 Edit = tuple[str, str]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set as AbstractSet
 
 from minreq.build.lazy.edits import Edit
-from minreq.build.lazy.sourcemodule import SourceModule
+from minreq.imports.sourcemodule import SourceModule
 from minreq.source.modulenames import with_parents
 
 

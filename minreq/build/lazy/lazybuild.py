@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from minreq.build.lazy.analyze import analyze_module
 from minreq.build.lazy.edits import Edit, EditSet, Rewriter
 from minreq.build.lazy.native import is_sound_natively
 from minreq.build.lazy.plan import EditPlan, ImportFacts, LazyFails, Planner, find_star_imported
 from minreq.build.lazy.result import DeferredImport, ImportCost, LazyResult, UndoneEdit, sort_key
 from minreq.build.lazy.rewrite import is_sound
 from minreq.build.lazy.search import find_culprit
-from minreq.build.lazy.sourcemodule import SourceModule
 from minreq.build.lazy.trialtree import RUNTIME_FILE, TrialTree
-from minreq.build.lazy.watch import ImportRecord, ImportWatcher
 from minreq.build.moduleproof import ModuleProver
-from minreq.build.slim.files import module_of
+from minreq.imports.analyze import analyze_module
+from minreq.imports.sourcemodule import SourceModule
+from minreq.imports.watch import ImportRecord, ImportWatcher
+from minreq.source.modulenames import module_of
 from minreq.system.workers import call_in_processes
 
 #: The sources of one call of a process.

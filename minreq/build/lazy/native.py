@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from minreq.build.lazy.rewrite import apply_changes, insert_notice
-from minreq.build.lazy.sourcemodule import ImportedName, SourceModule
+from minreq.imports.sourcemodule import ImportedName, SourceModule
 
 #: The first version whose interpreter knows the keyword.
 FIRST_VERSION = (3, 15)

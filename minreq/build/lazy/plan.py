@@ -15,8 +15,8 @@ from minreq.analyze.kinds import BUILD_MODULES
 from minreq.build.lazy.edits import Edit, EditSet
 from minreq.build.lazy.graph import LoadGraph
 from minreq.build.lazy.search import find_culprit
-from minreq.build.lazy.sourcemodule import SourceModule
-from minreq.build.lazy.watch import Cost, ImportRecord
+from minreq.imports.sourcemodule import SourceModule
+from minreq.imports.watch import Cost, ImportRecord
 from minreq.source.modulenames import resolve_dots, with_parents
 
 #: More rounds than it ever takes.
@@ -268,7 +268,8 @@ class Planner:
         return len({(module, self._facts.modules[module].imports[name].statement) for module, name in edits})
 
     def _share_savings(self, names: frozenset[Edit]) -> Mapping[Edit, Cost]:
-        loaded = self._graph.load(self._graph.roots, names)
+        # All edits are in modules that are loaded, whether or not a statement at the top of another one shows it.
+        loaded = self._graph.load(self._graph.roots, names) | {module for module, _ in names}
         found: dict[Edit, Cost] = {}
         for missing, edits in self._groups(names, loaded).items():
             costs = [self._facts.costs[each] for each in missing if each in self._facts.costs]

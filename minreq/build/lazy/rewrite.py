@@ -15,9 +15,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from minreq.analyze.kinds import LAZY_MODULE
-from minreq.build.lazy.analyze import MODULE_NAME
-from minreq.build.lazy.reads import names_in_text
-from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, TextWithNames
+from minreq.imports.analyze import MODULE_NAME
+from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule
 from minreq.source import syntax
 
 #: What the first line says.
@@ -122,24 +121,7 @@ def _change_reads(module: SourceModule, names: Collection[str]) -> Iterator[_Cha
     for each in module.strings:
         if found := each.names & frozenset(names):
             changes.append((*each.span, repr(_rename(each.text, found)).encode()))
-    for annotation in module.annotations:
-        if annotation.names & frozenset(names):
-            start, end = annotation.span
-            inside = [each for each in changes if start <= each[0] and each[1] <= end]
-            changes = [each for each in changes if each not in inside]
-            changes.append(_make_text(module.source, annotation, inside))
     yield from changes
-
-
-def _make_text(source: bytes, annotation: TextWithNames, inside: Sequence[_Change]) -> _Change:
-    """Return the change that makes a string of *annotation*, in as many lines."""
-    start, end = annotation.span
-    text = apply_changes(source[:end], inside)[start:]
-    shown = ast.unparse(ast.parse(b"(" + text + b"\n)", mode="eval"))
-    is_text = syntax.constant_text(ast.parse(shown, mode="eval").body) is not None
-    quoted = (shown if is_text else repr(shown)).encode()
-    lines = text.count(b"\n")
-    return start, end, b"(" + quoted + b"\n" * lines + b")" if lines else quoted
 
 
 def _rename(text: str, names: Collection[str]) -> str:
@@ -150,11 +132,6 @@ def _rename(text: str, names: Collection[str]) -> str:
             if node.id not in names:
                 return node
             return ast.Attribute(ast.Name(MODULE_NAME, ast.Load()), node.id, node.ctx)
-
-        def visit_Constant(self, node: ast.Constant) -> ast.expr:
-            if isinstance(node.value, str) and names_in_text(node.value) & frozenset(names):
-                return ast.Constant(_rename(node.value, names))
-            return node
 
     return ast.unparse(Renamer().visit(ast.parse(text.strip(), mode="eval")))
 
@@ -235,11 +212,14 @@ def _meaning(tree: ast.Module) -> str:
             return self.generic_visit(node)
 
     def _plain(annotation: ast.expr | None) -> ast.expr | None:
-        """Return an annotation as text, whether or not it is a string, in one spelling."""
-        if annotation is None:
-            return None
-        shown = ast.unparse(annotation)
-        return ast.Constant("".join(shown.replace(f"{MODULE_NAME}.", "").replace('"', "").replace("'", "").split()))
+        """Return an annotation; one that is a string by what the string means."""
+        text = syntax.constant_text(annotation)
+        if text is None:
+            return annotation and Plain().visit(annotation)
+        try:
+            return ast.Constant(ast.dump(Plain().visit(ast.parse(text.strip(), mode="eval"))))
+        except syntax.PARSE_ERRORS:
+            return annotation
 
     body = [each for each in tree.body if not isinstance(each, (ast.Import, ast.ImportFrom)) and not _is_call(each)]
     return ast.dump(Plain().visit(ast.Module(body, [])))

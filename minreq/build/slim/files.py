@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from packaging.utils import NormalizedName
 
+from minreq.source.modulenames import module_of
+
 #: Names of licence files. Who distributes a package has to distribute its licence too.
 _LICENCE = re.compile(r"(licen[cs]es?|copying|notice|authors|copyright)\b", re.IGNORECASE)
 
@@ -66,16 +68,6 @@ class RemovedFile:
 
     file: TreeFile
     rule: Rule
-
-
-def module_of(path: str) -> str | None:
-    """Return the module that the file *path* is: ``a.b`` for ``a/b.py`` and for ``a/b/__init__.abi3.so``."""
-    *folders, name = path.split("/")
-    stem, _, suffix = name.partition(".")
-    if suffix.rpartition(".")[2] not in {"py", "so", "pyd"} or ".so." in name:
-        return None
-    parts = folders if stem == "__init__" else [*folders, stem]
-    return ".".join(parts) if parts and all(part.isidentifier() for part in parts) else None
 
 
 def folder_of(path: str) -> str:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import ast
 import codecs
 
-from minreq.analyze.kinds import COLD_FOLDER
+from minreq.analyze.kinds import COLD_CALL
 from minreq.source import syntax
-
-#: The call that the ``__init__`` of a package with cold files begins with.
-CALL = f'__import__("{COLD_FOLDER}").serve(globals())'
 
 _COMPOUND = (
     *(ast.If, ast.For, ast.While, ast.Try, ast.With, ast.FunctionDef, ast.ClassDef, ast.Match),
@@ -34,7 +31,7 @@ def insert_call(source: bytes) -> bytes | None:
 
 
 def _insert(source: bytes, tree: ast.Module) -> bytes:
-    call = CALL.encode()
+    call = COLD_CALL.encode()
     lines = source.splitlines(keepends=True)
     before = [each for number, each in enumerate(tree.body) if _precedes(number, each)]
     if before:

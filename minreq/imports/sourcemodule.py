@@ -43,12 +43,11 @@ class ImportStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextWithNames:
-    """An annotation, or a string in one, and the imported names in it."""
+    """An annotation that is a string, and the imported names in it."""
 
     span: Span
     names: frozenset[str]
-    #: The text of a string; "" for an annotation that has to become a string.
-    text: str = ""
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +60,10 @@ class SourceModule:
     imports: Mapping[str, ImportedName] = field(default_factory=dict)
     #: Why names cannot be deferred.
     refusals: Mapping[str, str] = field(default_factory=dict)
+    #: The line that is the reason, where it is one.
+    refused_at: Mapping[str, int] = field(default_factory=dict)
     reads: Mapping[str, frozenset[Span]] = field(default_factory=dict)
-    #: Annotations that are evaluated as the module runs: they have to become strings.
-    annotations: tuple[TextWithNames, ...] = ()
-    #: Strings in annotations.
+    #: Annotations that are strings.
     strings: tuple[TextWithNames, ...] = ()
     #: Behind the module's own ``__getattr__``: where a call can be put, and whether a statement follows in that line.
     after_getattr: tuple[int, bool] | None = None

@@ -1,19 +1,22 @@
-"""Runs in the interpreter of a build: imports what a smoke imports, and records what the import of each module does.
+"""Runs in an isolated interpreter: imports what a program imports, and records what the import of each module does.
 
 The standard library alone. The first argument is a file with a JSON object: the folders to import from, the script or
 the modules to import, and what to record; the second is the file of the results, a JSON object.
 
 - ``loaded``: which modules are loaded, and which deferred names were looked up;
-- ``costs``: the seconds and the bytes of each module, without those that it imports;
+- ``costs``: the seconds and the bytes of each module, without those that it imports and the collection of garbage;
+- ``lines``: which line imported each module first, and what each line imports, loaded before or not;
 - ``effects``: who imported each module first, and what its execution changed in other modules, and in the interpreter.
 """
 
 from __future__ import annotations
 
 import atexit
+import builtins
 import copyreg
 import ctypes
 import gc
+import importlib
 import json
 import logging
 import os
@@ -28,7 +31,7 @@ import types
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import _bootstrap
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 #: Every import of a module calls its `_load_unlocked`.
@@ -56,8 +59,8 @@ def main() -> None:
         task = json.load(file)
     sys.path[:0] = task["folders"]
     sys.argv[:] = [task["script"] or ""]
-    recorders: Mapping[str, Callable[[], Any]] = {"loaded": Recorder, "costs": Costs, "effects": Effects}
-    recorder = recorders[task["record"]]()
+    kinds: Mapping[str, Any] = {"loaded": Recorder, "costs": Costs, "lines": Lines, "effects": Effects}
+    recorder = kinds[task["record"]]()
     load = bootstrap._load_unlocked  # noqa: SLF001
     recorder.start(load)
     error = ""
@@ -137,10 +140,16 @@ class Costs:
         self._inner: list[list[float]] = [[0.0, 0]]
         self._memory = open("/proc/self/statm", encoding="utf-8")  # noqa: SIM115 - Open until the process ends.
         self._page = os.sysconf("SC_PAGE_SIZE")
+        #: The seconds of the collection of garbage, which comes at any time.
+        self._collected = 0.0
 
     def _measure(self) -> tuple[float, int]:
         self._memory.seek(0)
-        return time.thread_time(), int(self._memory.read().split()[1]) * self._page
+        return time.thread_time() - self._collected, int(self._memory.read().split()[1]) * self._page
+
+    def _note_collection(self, phase: str, _facts: object) -> None:
+        now = time.thread_time()
+        self._collected += now if phase == "stop" else -now
 
     def start(self, load: Callable[[Any], Any]) -> None:
         """Begin to record."""
@@ -157,11 +166,83 @@ class Costs:
                 self._inner[-1][0] += end - seconds
                 self._inner[-1][1] += end_size - size
 
+        gc.callbacks.append(self._note_collection)
         bootstrap._load_unlocked = load_and_measure  # noqa: SLF001
 
     def results(self) -> dict[str, Any]:
         """Return what was recorded."""
-        return {"costs": self._rows}
+        return {"costs": self._rows, "collected": self._collected}
+
+
+class Lines:
+    """Records which line imported each module first, and all imports that run, also those of loaded modules."""
+
+    def __init__(self) -> None:
+        self._stack = [""]
+        self._importers: dict[str, str] = {}
+        self._places: dict[str, tuple[str, str, int]] = {}
+        #: The names that an import reads from a module, by the module that runs, the place, and what it imports.
+        self._imports: dict[tuple[str, tuple[str, str, int], str], set[str]] = {}
+
+    def start(self, load: Callable[[Any], Any]) -> None:
+        """Begin to record."""
+        interpreter: Any = builtins
+        imports, import_module = interpreter.__import__, importlib.import_module
+
+        def load_and_note(spec: Any) -> Any:
+            if self._stack[-1]:
+                self._importers[spec.name] = self._stack[-1]
+            self._places[spec.name] = _find_place(sys._getframe(1))  # noqa: SLF001
+            self._stack.append(spec.name)
+            try:
+                return load(spec)
+            finally:
+                self._stack.pop()
+
+        def import_and_note(name: str, globals: Any = None, locals: Any = None, names: Any = (), level: int = 0) -> Any:  # noqa: A002
+            module = imports(name, globals, locals, names, level)
+            package = (globals.get("__package__") or "") if level else ""
+            base = package.rsplit(".", level - 1)[0] if level else ""
+            self._note(sys._getframe(1), f"{base}.{name}".strip("."), _list_names(module, names or ()))  # noqa: SLF001
+            return module
+
+        def import_module_and_note(name: str, package: str | None = None) -> Any:
+            module = import_module(name, package)
+            self._note(sys._getframe(1), module.__name__, ())  # noqa: SLF001
+            return module
+
+        bootstrap._load_unlocked = load_and_note  # noqa: SLF001
+        interpreter.__import__ = import_and_note
+        importlib.import_module = import_module_and_note
+
+    def _note(self, frame: FrameType, module: str, names: Any) -> None:
+        place = _find_place(frame)
+        for target in (module, *(f"{module}.{name}" for name in names)):
+            if target == module or target in sys.modules:
+                self._imports.setdefault((self._stack[-1], place, target), set()).update(names)
+
+    def results(self) -> dict[str, Any]:
+        """Return what was recorded."""
+        imports = [(*key, sorted(names)) for key, names in self._imports.items()]
+        return {"importers": self._importers, "places": self._places, "imports": imports}
+
+
+def _list_names(module: Any, names: Any) -> Any:
+    """Return *names*, with those that ``*`` stands for."""
+    if "*" not in names:
+        return names
+    return getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+
+
+def _find_place(frame: FrameType | None) -> tuple[str, str, int]:
+    """Return the module, the file and the line of the import that *frame* runs; those of nothing for this script."""
+    while frame is not None:
+        name, file = frame.f_globals.get("__name__") or "", frame.f_code.co_filename
+        is_of_import = name.partition(".")[0] in {"importlib", "_frozen_importlib", "_frozen_importlib_external"}
+        if frame.f_globals is not globals() and not is_of_import:
+            return name, file, frame.f_lineno
+        frame = frame.f_back
+    return "", "", 0
 
 
 class Effects:

@@ -10,36 +10,30 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from minreq.build.lazy.bindings import (
+from minreq.analyze.kinds import COLD_CALL
+from minreq.imports.bindings import (
     defaults_of,
     find_bindings,
     imported_as,
     is_type_checking,
     parameters_of,
 )
-from minreq.build.lazy.sourcemodule import Span, TextWithNames
-from minreq.build.slim.servecall import CALL
+from minreq.imports.sourcemodule import Span, TextWithNames
 from minreq.source import syntax
 
 READ_AT_IMPORT = "the module reads it as it runs"
 IN_STRING = "a string names it that is evaluated as the module runs"
+IN_ANNOTATION = "a string in an annotation may name it"
 IN_FORMAT = "an f-string reads it"
 IN_CLASS = "a class binds the name too"
 ASSIGNED = "a function assigns it"
 READS_GLOBALS = "the module reads its own namespace"
 
-#: These decorators do not look at annotations.
-_PLAIN_DECORATORS = frozenset(
-    {
-        *("staticmethod", "classmethod", "property", "abstractmethod", "overload", "override", "final"),
-        *("contextmanager", "asynccontextmanager", "lru_cache", "cache", "cached_property"),
-    }
-)
 #: Calls that read the namespace of the module around them.
 _NAMESPACE_CALLS = frozenset({"globals", "eval", "exec"})
 #: The same without arguments.
 _NAMESPACE_CALLS_BARE = frozenset({"vars", "dir", "locals"})
-_COLD_CALL = ast.unparse(ast.parse(CALL, mode="eval"))
+_COLD_CALL = ast.unparse(ast.parse(COLD_CALL, mode="eval"))
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -58,7 +52,8 @@ class Reads:
 
     spans: dict[str, set[Span]] = field(default_factory=lambda: defaultdict(set))
     refusals: dict[str, str] = field(default_factory=dict)
-    annotations: list[TextWithNames] = field(default_factory=list)
+    #: The line of each refusal.
+    refused_at: dict[str, int] = field(default_factory=dict)
     strings: list[TextWithNames] = field(default_factory=list)
     #: Why no name of the module can be deferred.
     refusal: str = ""
@@ -91,9 +86,10 @@ class ReadFinder(ast.NodeVisitor):
         self._names: set[str] | None = None
         self._in_format = False
 
-    def _refuse(self, name: str, reason: str) -> None:
-        if name in self._imported:
-            self.found.refusals.setdefault(name, reason)
+    def _refuse(self, name: str, reason: str, node: ast.AST) -> None:
+        if name in self._imported and name not in self.found.refusals:
+            self.found.refusals[name] = reason
+            self.found.refused_at[name] = getattr(node, "lineno", 0)
 
     @contextmanager
     def _inside(self, scope: Scope | None = None, *, later: bool = False) -> Iterator[None]:
@@ -122,24 +118,24 @@ class ReadFinder(ast.NodeVisitor):
             return
         if not isinstance(node.ctx, ast.Load):
             if any(name in scope.global_names for scope in self._scopes):
-                self._refuse(name, ASSIGNED)
+                self._refuse(name, ASSIGNED, node)
             return
-        if not self._is_of_module(name):
+        if not self._is_of_module(name, node):
             return
         if self._in_format and sys.version_info < (3, 12):
-            self._refuse(name, IN_FORMAT)  # The positions of its nodes are wrong.
+            self._refuse(name, IN_FORMAT, node)  # The positions of its nodes are wrong.
         if self._names is not None:
             self._names.add(name)
         elif self._is_eager:
-            self._refuse(name, READ_AT_IMPORT)
+            self._refuse(name, READ_AT_IMPORT, node)
         self.found.spans[name].add(self._locate(node))
 
-    def _is_of_module(self, name: str) -> bool:
+    def _is_of_module(self, name: str, node: ast.Name) -> bool:
         """Whether *name* is that of the module here; refuse a name that a class has too."""
         for number, scope in enumerate(reversed(self._scopes)):
             if scope.is_class:
                 if number == 0 and name in scope.names:
-                    self._refuse(name, IN_CLASS)
+                    self._refuse(name, IN_CLASS, node)
                     return False
             elif name in scope.global_names:
                 return True
@@ -150,7 +146,7 @@ class ReadFinder(ast.NodeVisitor):
     def _bind_imports(self, node: ast.Import | ast.ImportFrom) -> None:
         for name in map(imported_as, node.names):
             if any(name in scope.global_names for scope in self._scopes):
-                self._refuse(name, ASSIGNED)
+                self._refuse(name, ASSIGNED, node)
 
     visit_Import = visit_ImportFrom = _bind_imports  # noqa: N815 - The names of `ast.NodeVisitor`.
 
@@ -161,11 +157,10 @@ class ReadFinder(ast.NodeVisitor):
         parameters = parameters_of(node.args)
         bindings = find_bindings(node.body)
         local = {*bindings.local_names, *(each.arg for each in parameters)} - bindings.global_names
-        is_plain = all(_decorator_name(each) in _PLAIN_DECORATORS for each in node.decorator_list)
         with self._inside(self._type_parameters(node)):
             for annotation in (*(each.annotation for each in parameters), node.returns):
                 if annotation is not None:
-                    self._visit_annotation(annotation, can_become_text=is_plain)
+                    self._visit_annotation(annotation)
             with self._inside(Scope(False, local, bindings.global_names), later=True):
                 self._visit_all(node.body)
 
@@ -230,36 +225,37 @@ class ReadFinder(ast.NodeVisitor):
         if not in_function:  # There it is never evaluated.
             self._visit_annotation(node.annotation, in_class=bool(self._scopes) and not in_plain_class)
 
-    def _visit_annotation(self, node: ast.expr, *, can_become_text: bool = False, in_class: bool = False) -> None:
+    def _visit_annotation(self, node: ast.expr, *, in_class: bool = False) -> None:
         """Visit an annotation; the class around it may evaluate it where it is *in_class*."""
         names: set[str] = set()
         was, self._names = self._names, names
         self.visit(node)
-        self._find_strings(node, names)
         self._names = was
-        stays = in_class or (self._is_eager and not (self._text_annotations or self._late_annotations))
-        if in_class or (stays and not can_become_text):
+        self._find_strings(node, in_class=in_class)
+        if in_class or (self._is_eager and not (self._text_annotations or self._late_annotations)):
             for name in names:
-                self._refuse(name, READ_AT_IMPORT)
-        elif stays and names:
-            self.found.annotations.append(TextWithNames(span=self._locate(node), names=frozenset(names)))
+                self._refuse(name, READ_AT_IMPORT, node)
 
-    def _find_strings(self, node: ast.AST, names: set[str]) -> None:
-        for each in ast.walk(node):
-            if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                found = names_in_text(each.value) & self._imported
-                if found:
-                    names |= found
-                    span = self._locate(each)
-                    self.found.strings.append(TextWithNames(span=span, names=found, text=each.value))
+    def _find_strings(self, node: ast.expr, *, in_class: bool) -> None:
+        """Find the names in the strings of an annotation.
+
+        A string that is the whole annotation can name the module. One inside may be a name as well as a value.
+        """
+        for place, text in find_texts(node):
+            names, inside = names_in_text(text)
+            doubtful = names | inside if in_class or place is not node else inside
+            for name in sorted(doubtful):
+                self._refuse(name, READ_AT_IMPORT if in_class else IN_ANNOTATION, place)
+            if found := names & self._imported - doubtful:
+                self.found.strings.append(TextWithNames(span=self._locate(place), names=found, text=text))
 
     # What reads names by their text.
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """Refuse names in a string that runs with the module; it may be evaluated."""
         if self._is_eager and self._names is None and isinstance(node.value, str):
-            for name in names_in_text(node.value):
-                self._refuse(name, IN_STRING)
+            for name in frozenset().union(*names_in_text(node.value)):
+                self._refuse(name, IN_STRING, node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         """Visit an assignment, without the strings of ``__all__``: who uses them asks the module."""
@@ -290,7 +286,7 @@ class ReadFinder(ast.NodeVisitor):
         for each in node.values:
             if isinstance(each, ast.FormattedValue) and previous.rstrip().endswith("="):
                 for name in _WORD.findall(previous):
-                    self._refuse(name, IN_FORMAT)
+                    self._refuse(name, IN_FORMAT, node)
             previous = syntax.constant_text(each) or ""
         was, self._in_format = self._in_format, True
         self._visit_all(each for each in node.values if isinstance(each, ast.FormattedValue))
@@ -300,7 +296,7 @@ class ReadFinder(ast.NodeVisitor):
         """Refuse the names in a t-string, which has the source of its values."""
         for each in ast.walk(node):
             if isinstance(each, ast.Name):
-                self._refuse(each.id, IN_FORMAT)
+                self._refuse(each.id, IN_FORMAT, each)
 
     def visit_If(self, node: ast.If) -> None:
         """Visit a condition, without what only type checkers see."""
@@ -310,24 +306,32 @@ class ReadFinder(ast.NodeVisitor):
             self.generic_visit(node)
 
 
-def names_in_text(text: str) -> frozenset[str]:
-    """Return the names that *text* reads as an expression, with those in strings in it."""
+def find_texts(annotation: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """Yield the strings in *annotation* that may be names: no value of ``Literal``, nothing that ``Annotated`` adds."""
+    text = syntax.constant_text(annotation) if isinstance(annotation, ast.expr) else None
+    if text is not None:
+        yield annotation, text
+        return
+    if isinstance(annotation, ast.Subscript):
+        generic, arguments = syntax.last_name(annotation.value), annotation.slice
+        if generic == "Literal":
+            return
+        if generic == "Annotated" and isinstance(arguments, ast.Tuple):
+            yield from find_texts(arguments.elts[0])
+            return
+    for each in ast.iter_child_nodes(annotation):
+        yield from find_texts(each)
+
+
+def names_in_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that *text* reads as an expression, and those in strings in it."""
+    nothing = frozenset[str](), frozenset[str]()
     if len(text) > 1000 or not text.strip()[:1].isidentifier():  # noqa: PLR2004 - No annotation is longer.
-        return frozenset()
+        return nothing
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except syntax.PARSE_ERRORS:
-        return frozenset()
-    names = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
-    for each in ast.walk(tree):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value != text:
-            names |= names_in_text(each.value)
-    return frozenset(names)
-
-
-def _decorator_name(node: ast.expr) -> str:
-    """Return the last part of the name of a decorator; ``setter`` counts as ``property``."""
-    node = node.func if isinstance(node, ast.Call) else node
-    is_accessor = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-    name = syntax.last_name(node)
-    return "property" if is_accessor and name in {"setter", "getter", "deleter"} else name
+        return nothing
+    names = frozenset(each.id for each in ast.walk(tree) if isinstance(each, ast.Name))
+    inside = [names_in_text(each) for _, each in find_texts(tree.body) if each != text]
+    return names, frozenset().union(*(found for both in inside for found in both))

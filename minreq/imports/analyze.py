@@ -9,9 +9,9 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from minreq.build.lazy.bindings import find_bindings, imported_as, is_type_checking
-from minreq.build.lazy.reads import ReadFinder
-from minreq.build.lazy.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
+from minreq.imports.bindings import find_bindings, imported_as, is_type_checking
+from minreq.imports.reads import ReadFinder
+from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
 from minreq.source import syntax
 from minreq.source.modulenames import resolve_dots
 
@@ -71,8 +71,12 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         statements=statements,
         imports=imports,
         refusals={each: why for each, why in refusals.items() if each in imports},
+        refused_at={
+            each: line
+            for each, line in finder.found.refused_at.items()
+            if refusals[each] == finder.found.refusals[each]
+        },
         reads={each: frozenset(spans) for each, spans in finder.found.spans.items()},
-        annotations=tuple(finder.found.annotations),
         strings=tuple(finder.found.strings),
         after_getattr=after_getattr,
         star_imports=star_imports,

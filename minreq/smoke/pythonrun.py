@@ -1,17 +1,39 @@
-"""Run code in a new, isolated interpreter, as the parts of a build's proof that are no smoke do."""
+"""Run code in a new, isolated interpreter: for what runs code of packages and is no smoke."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
 
-from minreq.smoke.runsetup import RunSetup
+from minreq.smoke.isolation import Isolation
 from minreq.smoke.start import Access, start_isolated
 
 
+class PythonSetup(Protocol):
+    """What starts an interpreter; a `RunSetup` is one."""
+
+    @property
+    def executable(self) -> Path:
+        """The interpreter behind any virtual environment."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """How it is isolated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsolatedPython:
+    """An interpreter, and how it is isolated."""
+
+    executable: Path
+    isolation: Isolation
+
+
 def run_python(
-    setup: RunSetup,
+    setup: PythonSetup,
     code: str,
     arguments: Sequence[str],
     access: Access,
