@@ -178,7 +178,7 @@ def command(engine: Engine, /, *, file: Path | None, report: Report, **flags: An
     """
     values = read_matrix_file(file) if file is not None else {}
     settings = matrix_settings({**flags, "cache_dir": cache_dir()}, values, read_shared_configuration())
-    report.check_document("--html", settings.html)
+    report.check_printing("--html", settings.html)
     with report.show_matrix_progress() as progress:
         matrix = engine.matrix(settings, progress)
     report.write_document(settings.html, lambda: _render_page(matrix))

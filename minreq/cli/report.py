@@ -76,10 +76,14 @@ class Report:
         """
         from minreq.lockfile import writing  # noqa: PLC0415 # As above.
 
-        if file == STDOUT and self.as_json:
-            raise InvalidOptions([f"{option} - and --json both print to standard output; name a file for {option}"])
+        self.check_printing(option, file)
         if file not in {None, STDOUT}:
             writing.check_writable(file)
+
+    def check_printing(self, option: str, file: Path | None) -> None:
+        """Raise ``InvalidOptions`` if the document of *option* and the result would both be printed."""
+        if file == STDOUT and self.as_json:
+            raise InvalidOptions([f"{option} - and --json both print to standard output; name a file for {option}"])
 
     def write_document(self, file: Path | None, render: Callable[[], str]) -> None:
         """Write the document to *file*; ``STDOUT``: print it, in the place of the result."""
