@@ -54,8 +54,9 @@ class TestRefusals:
             ("from __future__ import annotations\nfrom q import a\nclass B(C):\n    x: a", reads.READ_AT_IMPORT),
             ("from q import a\ndef f(x: a): pass", reads.READ_AT_IMPORT),
             ("from q import a\n@register\ndef f(x: a): pass", reads.READ_AT_IMPORT),
-            ("from q import a\ndef f(x: List['a']): pass", reads.IN_ANNOTATION),
-            ("from __future__ import annotations\nfrom q import a\ndef f(x: L['a']): pass", reads.IN_ANNOTATION),
+            ("from q import a\ndef f(x: L['a']): pass", reads.IN_ANNOTATION),
+            ("from q import a\ndef f(x: List[L['a']]): pass", reads.IN_ANNOTATION),
+            ("from __future__ import annotations\nfrom q import a\ndef f(x: g('a')): pass", reads.IN_ANNOTATION),
             ("from q import a\ndef f(x: \"List['a']\"): pass", reads.IN_ANNOTATION),
             ("from q import a\nclass B:\n    @register\n    def f(self) -> a: pass", reads.READ_AT_IMPORT),
             ("from q import a\nX = List['a']", reads.IN_STRING),
@@ -151,10 +152,11 @@ class TestRewriting:
                 ),
             ),
             (
-                "from q import a\ndef f(x: 'a', y: 'List[ a]' = 1) -> 'a | None': pass\n",
+                "from q import a\ndef f(x: Callable[['a'], int], y: 'List[ a]' = 1) -> 'a | None': pass\n",
                 ["a"],
                 (
-                    f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(x: '_minreq_module.a', y: 'List[_minreq_module.a]' = 1) "
+                    f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(x: Callable[['_minreq_module.a'], int], "
+                    "y: 'List[_minreq_module.a]' = 1) "
                     "-> '_minreq_module.a | None': pass\n"
                 ),
             ),
