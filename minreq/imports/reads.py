@@ -240,18 +240,18 @@ class ReadFinder(ast.NodeVisitor):
         was, self._names = self._names, names
         self.visit(node)
         self._names = was
-        self._find_strings(node, in_class=in_class)
-        if in_class or (self._is_eager and not (self._text_annotations or self._late_annotations)):
-            for name in names:
-                self._refuse(name, READ_AT_IMPORT, node)
+        stays = in_class or (self._is_eager and not (self._text_annotations or self._late_annotations))
+        self._find_strings(node, stays=stays)
+        for name in names if stays else ():
+            self._refuse(name, READ_AT_IMPORT, node)
 
-    def _find_strings(self, node: ast.expr, *, in_class: bool) -> None:
-        """Find the names in the strings of an annotation; a name in a string that may be a value is refused."""
+    def _find_strings(self, node: ast.expr, *, stays: bool) -> None:
+        """Find the names in the strings of an annotation; refuse those of one that *stays*, or that may be a value."""
         for place, text, is_certain in find_texts(node):
             names, inside = names_in_text(text)
-            doubtful = inside if is_certain and not in_class else names | inside
+            doubtful = inside if is_certain and not stays else names | inside
             for name in sorted(doubtful):
-                self._refuse(name, READ_AT_IMPORT if in_class else IN_ANNOTATION, place)
+                self._refuse(name, READ_AT_IMPORT if stays else IN_ANNOTATION, place)
             if found := names & self._imported - doubtful:
                 self.found.strings.append(TextWithNames(span=self._locate(place), names=found, text=text))
 
