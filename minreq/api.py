@@ -54,6 +54,7 @@ from minreq.config.exports import (
     export_settings,
 )
 from minreq.config.keywords import convert_keywords
+from minreq.config.matrix import matrix_settings, read_matrix_file
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
 from minreq.environment import EnvironmentStatus
@@ -67,6 +68,9 @@ from minreq.lock import lock as locking
 from minreq.lockfile import difference, reading
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.requirements import render
+from minreq.matrix import matrix as filling
+from minreq.matrix.matrix import Matrix
+from minreq.matrix.reporting import MatrixReporter
 from minreq.model import Lock
 from minreq.providers import measure
 from minreq.providers.needs import Measurement
@@ -94,6 +98,8 @@ __all__ = [
     "Lock",
     "LockDifference",
     "LockKeywords",
+    "Matrix",
+    "MatrixReporter",
     "Measurement",
     "MinreqError",
     "Reporter",
@@ -110,6 +116,7 @@ __all__ = [
     "export",
     "exposure",
     "lock",
+    "matrix",
     "providers",
     "read",
     "render",
@@ -342,6 +349,26 @@ def build(
     """
     values = {"lock": lock, "output": output, **options}
     return building.build(_join(build_settings, BuildSettings, values, build=True), reporter or Reporter())
+
+
+@_public
+def matrix(
+    file: PathLike,
+    *,
+    output: PathLike | None = None,
+    jobs: int | None = None,
+    reporter: MatrixReporter | None = None,
+    **options: Unpack[IndexKeywords],
+) -> Matrix:
+    """Fill the cells of the matrix that the TOML *file* describes, and write the tables into *output*.
+
+    *jobs* is the number of processes of this machine; ``None``: Dask fills the cells, if it is installed. Cells that
+    have a result there are not filled again. Raises ``InvalidOptions``, ``ConfigurationUnreadable``, ``NoVersion``.
+    """
+    values = {"output": output, "jobs": jobs, **options}
+    known = {"output", "jobs", *(each.name for each in fields(IndexOptions))}
+    flags = {**convert_keywords(values, known), "cache_dir": cache_dir()}
+    return filling.run_matrix(matrix_settings(flags, read_matrix_file(_path(file))), reporter or MatrixReporter())
 
 
 def _join(

@@ -138,10 +138,7 @@ def _ask_interpreter(executable: Path) -> Interpreter:
     except (OSError, subprocess.TimeoutExpired, ValueError, RecursionError) as error:
         raise PythonUnusable(str(executable), f"it does not answer as a Python does ({error})") from error
     if facts is None:
-        lines = answer.stderr.strip().splitlines() or ["nothing"]
-        # The error of a Python is its last line; that of a shim of pyenv, which has no Python to start, is the first.
-        line = lines[0] if answer.returncode == _NOT_FOUND else lines[-1]
-        raise PythonUnusable(str(executable), f"it ends with status {answer.returncode} and prints: {line}")
+        raise PythonUnusable(str(executable), _describe_failure(executable, answer.returncode, answer.stderr))
     if "tags" not in facts:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
@@ -156,6 +153,23 @@ def _ask_interpreter(executable: Path) -> Interpreter:
             markers=dict(sorted(facts["markers"].items())),
             tags=tuple(Tag(*tag.split("-")) for tag in facts["tags"]),
         ),
+    )
+
+
+def _describe_failure(executable: Path, status: int, stderr: str) -> str:
+    """Return why an interpreter that ended with *status* cannot be used, and what to do where that is known."""
+    lines = stderr.strip().splitlines() or ["nothing"]
+    if status != _NOT_FOUND:
+        # The error of a Python is its last line.
+        return f"it ends with status {status} and prints: {lines[-1]}"
+    # A shim of pyenv finds no Python to start, and says so in its first line.
+    why = f"it ends with status {status} and prints: {lines[0]}"
+    version = executable.name.removeprefix("python")
+    if executable.parent.name != "shims" or not _VERSION.fullmatch(version):
+        return f"{why}; name the path of an interpreter with --python"
+    return (
+        f"{why}; it is a shim of pyenv, which starts only versions that are activated: run `pyenv shell {version}`, "
+        f'or name the interpreter itself: --python "$(pyenv prefix {version})/bin/python"'
     )
 
 

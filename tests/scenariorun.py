@@ -22,7 +22,7 @@ from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
 from minreq.minimize import MinimalSet, UserChoices, minimize
 from minreq.minimize.runner import SmokeRunner, open_runner
-from minreq.minimize.select import loaded_files, request_evidence, select
+from minreq.minimize.select import declined_questions, loaded_files, request_evidence, select
 from minreq.model import Answer, Evidence, Group, Plan, Resolution, Script, Sdist, Selection, Wheel
 from minreq.reporting import Reporter, Step
 from minreq.requirements import UserRequirement
@@ -210,7 +210,9 @@ def run_scenario(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") ->
         closure, reporter = opened.runner.closure, RecordingReporter()
         choices = choices_of(house.scenario, closure.resolution, settle)
         minimal_set = minimize(opened.runner, choices, reporter)
-        loaded = loaded_files(minimal_set, opened.runner.setup.make_path_map(opened.runner.scratch))
+        path_map = opened.runner.setup.make_path_map(opened.runner.scratch)
+        loaded = loaded_files(minimal_set, path_map)
+        declined = declined_questions(closure.resolution, minimal_set, path_map)
     selection = select(
         closure.resolution,
         minimal_set,
@@ -219,6 +221,7 @@ def run_scenario(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") ->
         import_map=closure.import_map,
         loaded=loaded,
         excluded=choices.excluded,
+        declined=declined,
     )
     return ScenarioResult(
         resolution=closure.resolution,

@@ -145,6 +145,9 @@ def test_a_page_to_look_at(made: Project, tree: Path, tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text()
     assert '["app 1.0",' in text
     assert 'over.",true]' in text
+    # The page on standard output takes the place of the table.
+    printed = made.minreq("analyze", str(tree), "--html", "-", "--budget", "10")
+    assert (printed.status, printed.out) == (1, text)
 
 
 def test_compiled_files_belong_to_their_source(made: Project, tree: Path) -> None:

@@ -177,7 +177,7 @@ class TestAsAUser:
                 ["export"],
                 (
                     "error: missing option '--format'. Choose from: pylock, uv, uv-excludes, pdm, pex, dockerfile, "
-                    "cyclonedx, wheelhouse; see"
+                    "cyclonedx, vex, openvex, wheelhouse; see"
                 ),
             ),
             (["completion"], "error: missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh; see `minreq"),

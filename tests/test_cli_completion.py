@@ -28,6 +28,7 @@ def test_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("minreq matrix --one-per mi", "3", "plain,minor\n"),
         ("minreq versions --index-strategy f", "3", "plain,first-index\n"),
         ("minreq lock --platform lambda-python3.13-a", "3", "plain,lambda-python3.13-arm64\n"),
+        ("minreq lock --runtime lambda-python3.13", "3", "plain,lambda-python3.13\n"),
         ("minreq lock litellm==1.78.7 --providers bedr", "4", "plain,bedrock\n"),
         ("minreq providers --features chat,stre", "3", "plain,chat,streaming\n"),
     ],

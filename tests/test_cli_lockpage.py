@@ -64,6 +64,14 @@ def test_it_is_written_beside_the_lock(tmp_path: Path, capsys: pytest.CaptureFix
     assert f"Wrote {file}" in capsys.readouterr().err.replace("\n", "")
 
 
+def test_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["lock", "-p", "openai", "--html", "-"], engine=FakeEngine()) == 0
+    assert capsys.readouterr().out == PAGE
+    assert main(["lock", "-p", "openai", "--html", "-", "-o", "-"], engine=FakeEngine()) == 2
+    assert "--html - and --output - both print to standard output" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("other", ["--check", "--dry-run"])
 def test_what_writes_nothing_writes_no_page(other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "lock.html"
@@ -130,6 +138,7 @@ press(document.activeElement, "ArrowLeft");
 seen.left = document.activeElement.dataset.name;
 element("filter").value = "never"; element("filter").oninput();
 seen.filtered = [...element("rows").querySelectorAll("button")].map(one => one.textContent);
+seen.fits = element("graph").scrollWidth <= element("graph").clientWidth;
 seen.wide = document.documentElement.scrollWidth <= innerWidth;
 const told = document.createElement("pre");
 told.id = "seen"; told.textContent = JSON.stringify(seen);
@@ -174,5 +183,6 @@ def test_a_click_shows_the_evidence(tmp_path: Path, width: int) -> None:
         "right": "boto3",
         "left": "litellm",
         "filtered": ["hf-xet (left out)"],
+        "fits": True,
         "wide": True,
     }

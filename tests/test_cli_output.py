@@ -15,8 +15,8 @@ import pytest
 from commanding import Project, project
 from samplelock import LOCK
 
-from minreq.cli import commands
-from minreq.cli.text import printable, printable_block, wrap_block
+from minreq.cli import commands, output
+from minreq.cli.text import printable, printable_block, wrap_block, wrap_row
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import render
 
@@ -35,6 +35,36 @@ def test_on_a_terminal_an_error_is_wrapped_at_words(tmp_path: Path) -> None:
         "  or make the lock with `minreq lock`",
     ]
     assert wrap_block("a b\n  " + "c" * 5 + " d", 6) == "a b\n  ccccc\n    d"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("short  row", "short  row"),
+        (
+            "  name  1.0  it fails without that distribution",
+            "  name  1.0  it fails without that\n             distribution",
+        ),
+        ("Names: aaaa, bbbb, cccc, dddd, eeee, ffff, gggg", "Names: aaaa, bbbb, cccc, dddd, eeee,\n  ffff, gggg"),
+        ("  9  " + "a" * 36, "  9\n    " + "a" * 36),
+        ("a wide column of a row here  last one of it", "a wide column of a row here  last one of\n  it"),
+    ],
+)
+def test_a_row_is_wrapped_below_its_last_column(line: str, expected: str) -> None:
+    assert wrap_row(line, 40) == expected
+
+
+def test_on_a_terminal_results_are_wrapped_and_commands_are_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = ["System      Linux, which isolates the smoke here", f"minreq lock --providers {'openai,' * 5}bedrock"]
+    output.print_lines(lines)
+    assert capsys.readouterr().out.splitlines() == lines
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    output.print_lines(lines)
+    wrapped = ["System      Linux, which isolates the", " " * 12 + "smoke here"]
+    assert capsys.readouterr().out.splitlines() == [*wrapped, lines[1]]
 
 
 SCENARIO = """
@@ -220,6 +250,11 @@ def test_a_text_of_others_is_one_line_and_no_command(text: str) -> None:
     assert "##vso[" not in line
     assert "##teamcity[" not in line
     assert printable(line) == line
+
+
+def test_folders_of_a_run_have_names_that_people_know() -> None:
+    text = "{sandbox}/work/a {sandbox}/temporary/b {sandbox}/home/c {sandbox}/env/bin/d {sandbox}/e {port} {other}/"
+    assert printable(text) == "./a $TMPDIR/b ~/c env/bin/d run/e {port} {other}/"
 
 
 @pytest.mark.parametrize("text", ["a: b", "std::string", "C# [x]", "#1", "## Changes", "a::b"])

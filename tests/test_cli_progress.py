@@ -126,12 +126,14 @@ def test_every_line_of_a_log_is_complete() -> None:
 
 def test_a_terminal_indents_what_is_wrapped() -> None:
     stage = Stage(terminal=True)
-    stage.progress.finish(["  left  " + "word " * 30 + "end", "short"])
-    first, second, last = stage.text.splitlines()
+    stage.progress.finish(["  left  " + "word " * 30 + "end", "short", "  zip  1  " + "word " * 16 + "a" * 90])
+    first, second, last, *with_hash = stage.text.splitlines()
     assert (first.startswith("  left  word"), len(first) <= 100) == (True, True)
-    assert second.startswith("      word")
+    assert second.startswith("        word")
     assert second.endswith("word end")
     assert last == "short"
+    # A hash is not broken.
+    assert [line.strip() for line in with_hash] == ["zip  1  " + "word " * 15 + "word", "a" * 90]
 
 
 def test_without_unicode_the_spinner_is_ascii() -> None:

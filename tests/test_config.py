@@ -21,7 +21,7 @@ from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, option
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
 from minreq.config.levels import choose_from
 from minreq.config.pyproject import Configuration, find_configuration, read_build_values, read_values
-from minreq.config.settings import format_command, lock_settings, parse_command, verify_settings
+from minreq.config.settings import format_command, lock_settings, parse_command, relock_settings, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
 
 CACHE_DIR = Path("cache")
@@ -260,6 +260,16 @@ class TestSettings:
         assert lock_settings({**CACHE, "smokes": (Path("s.py"),)}, {}).providers == ()
 
     @pytest.mark.parametrize(
+        ("recorded", "name"), [({"root": Requirement("b>1")}, "b>1"), ({"project": Path()}, r"the project in \.")]
+    )
+    def test_the_options_of_a_lock_of_another_root_are_not_used(self, recorded: dict[str, Any], name: str) -> None:
+        flags = {**CACHE, "root": Requirement("a")}
+        with pytest.raises(NothingToRun, match=rf"minimal\.txt is for {name}, so its options are not used"):
+            relock_settings(flags, {}, lambda _: {**recorded, "smokes": (Path("s.py"),)})
+        with pytest.raises(NothingToRun, match=r"nothing to run: name the providers"):
+            relock_settings(flags, {}, lambda _: {})
+
+    @pytest.mark.parametrize(
         ("flags", "fault"),
         [
             ({"include": ("a",), "exclude": ("a",)}, "a is in both --include and --exclude"),
@@ -392,6 +402,7 @@ class TestReadCommand:
                 "budget": 7,
                 "output": Path("x.txt"),
                 "platforms": ("lambda-python3.12-x86_64",),
+                "runtime": "lambda-python3.12",
             },
             {},
         )

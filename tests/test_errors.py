@@ -174,6 +174,22 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
         ),
         (errors.UnknownPlatform("lambda", ("a", "b"), "a"), "no platform 'lambda'; did you mean a?"),
         (
+            errors.UnknownRuntime("lambda", ("a", "b"), None),
+            "no runtime 'lambda'; name what it has with --provided (known runtimes: a, b)",
+        ),
+        (errors.UnknownRuntime("c", ("a", "b"), "a"), "no runtime 'c'; did you mean a? (known runtimes: a, b)"),
+        (
+            errors.RuntimeDiffers("lambda-python3.12", "3.12", "host", "3.13"),
+            ("--runtime lambda-python3.12 has Python 3.12, but the lock is for 3.13; name a Python 3.12 with --python"),
+        ),
+        (
+            errors.RuntimeDiffers("lambda-python3.12", "3.12", "lambda-python3.13-arm64", "3.13"),
+            (
+                "--runtime lambda-python3.12 has Python 3.12, but the lock is for 3.13 on lambda-python3.13-arm64; "
+                "make --runtime and --platform agree"
+            ),
+        ),
+        (
             errors.UnknownProvider("opanai", ()),
             "no provider 'opanai': the root has no profile; name a script with --smoke instead",
         ),

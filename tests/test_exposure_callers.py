@@ -301,6 +301,33 @@ def test_functions_of_features_come_first(tmp_path: Path) -> None:
     assert (first.features, second.features) == (("extra",), ("extra",))
 
 
+@pytest.mark.parametrize("adding", [{}, {canonicalize_name("missing"): ("http2",)}], ids=["none", "http2"])
+def test_what_a_top_level_package_exports_comes_before_inner_packages(
+    adding: Mapping[NormalizedName, tuple[str, ...]], tmp_path: Path
+) -> None:
+    """Even where the trace loaded what the inner packages export. Among those at the top, a known feature decides."""
+    files = {
+        "app/__init__.py": "",
+        "app/inner/__init__.py": "def run():\n    import gone",
+        "lib/__init__.py": "def send():\n    from lib import _http2\n",
+        "lib/_http2.py": "import missing",
+    }
+    sites = sites_in(tmp_path, files, Features(adding=adding))
+    assert [site.frame.file for site in sites] == ["lib/_http2.py", "app/inner/__init__.py"]
+    assert [site.reach for site in sites] == ["led to", "traced"]
+    other = {**files, "app/__init__.py": "def run():\n    import gone\n"}
+    sites = sites_in(tmp_path, other, Features(adding=adding))
+    first = ["lib/_http2.py", "app/__init__.py"] if adding else ["app/__init__.py", "lib/_http2.py"]
+    assert [site.frame.file for site in sites] == [*first, "app/inner/__init__.py"]
+
+
+def test_a_namespace_package_is_no_package_around(tmp_path: Path) -> None:
+    """It exports no names, so the package below it is at the top."""
+    files = {"app/cloud/store/__init__.py": "def run():\n    import gone", "lib/__init__.py": "import app.cloud.store"}
+    (site,) = sites_in(tmp_path, files)
+    assert [(each.name, each.is_top_level) for each in site.functions] == [("app.cloud.store.run()", True)]
+
+
 def test_the_function_whose_import_fails_is_followed(tmp_path: Path) -> None:
     """A file that fails while it is loaded fails in the function that imports it, however far that is."""
     files = {

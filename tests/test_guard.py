@@ -270,5 +270,5 @@ def test_the_template_guards_nothing() -> None:
     """The file in the package has no data; equal locks make equal modules."""
     text = render_guard(LOCK, filename="x.txt")
     assert text == render_guard(LOCK, filename="x.txt")
-    assert '"tokenizers": [("litellm/utils.py", 73, True)],' in text
+    assert '"tokenizers": [("litellm/utils.py", 73, True, [])],' in text
     assert "botocore" not in text.partition("MODULES")[2]

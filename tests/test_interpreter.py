@@ -69,7 +69,8 @@ def test_a_version_names_an_interpreter(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", f"{shims}{os.pathsep}{tmp_path}")
     assert find_interpreter(Path("3.99")).executable == tmp_path / "python3.99"
     monkeypatch.setenv("PATH", str(shims))
-    with pytest.raises(PythonUnusable, match=r"prints: pyenv: python3\.99: command not found"):
+    advice = r"run `pyenv shell 3\.99`, or name .* --python \"\$\(pyenv prefix 3\.99\)/bin/python\"$"
+    with pytest.raises(PythonUnusable, match=rf"prints: pyenv: python3\.99: command not found; it is .* {advice}"):
         find_interpreter(Path("3.99"))
 
 
@@ -87,6 +88,7 @@ def test_no_interpreter(tmp_path: Path) -> None:
         ("#!/nowhere/interpreter\n", "does not answer"),
         ("#!/bin/sh\necho first >&2; echo last words >&2; exit 3\n", "status 3 and prints: last words"),
         ("#!/bin/sh\nexit 4\n", "status 4 and prints: nothing"),
+        ("#!/bin/sh\nexit 127\n", "status 127 and prints: nothing; name the path of an interpreter with --python"),
         ('#!/bin/sh\necho \'{"version": "3.8.1"}\'\n', "it is Python 3.8.1, minreq needs 3.10"),
     ],
 )

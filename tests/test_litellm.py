@@ -102,10 +102,9 @@ def test_differences_are_found(workshop: Workshop) -> None:
     assert (warned.kind, getattr(warned, "what", "")) == ("difference", "warnings")
 
 
-@pytest.mark.parametrize("root", ROOTS[:2])
-def test_the_shortcuts_find_what_the_reference_finds(root: str, workshop: Workshop) -> None:
-    """The same set with the same differences, every question answered by a run of its own."""
-    quick, slow = workshop.lock(root, "openai"), workshop.lock(root, "openai", "runs")
+def test_the_shortcuts_find_what_the_reference_finds(workshop: Workshop) -> None:
+    """The same set with the same differences, of which this release has some; every question by a run of its own."""
+    quick, slow = workshop.lock(ROOTS[0], "openai"), workshop.lock(ROOTS[0], "openai", "runs")
     assert quick.kept == slow.kept
     assert [each.candidate.name for each in quick.lock.selection.left_out] == [
         each.candidate.name for each in slow.lock.selection.left_out

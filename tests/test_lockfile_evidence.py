@@ -23,6 +23,7 @@ from minreq.model import (
     Candidate,
     Certificate,
     Failure,
+    FarHandler,
     Frame,
     Kept,
     LeftOut,
@@ -38,7 +39,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.mark.parametrize(
-    "kind", [Lock, Resolution, Selection, Kept, LeftOut, Candidate, Question, Frame, Asker, Failure, Certificate]
+    "kind",
+    [Lock, Resolution, Selection, Kept, LeftOut, Candidate, Question, Frame, Asker, FarHandler, Failure, Certificate],
 )
 def test_the_description_has_every_key(kind: type) -> None:
     text = (DOCS / "evidence.md").read_text(encoding="utf-8")

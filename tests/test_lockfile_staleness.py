@@ -27,7 +27,13 @@ def check(
 ) -> tuple[str, ...]:
     text = render(lock) if file is None else file
     return find_reasons(
-        lock, text=text, command=command, platforms=platforms, inputs=inputs, withdrawn_files=withdrawn_files
+        lock,
+        text=text,
+        command=command,
+        default_root="litellm",
+        platforms=platforms,
+        inputs=inputs,
+        withdrawn_files=withdrawn_files,
     )
 
 
@@ -41,7 +47,9 @@ def test_nothing_changed() -> None:
         ("lock --providers openai", "the lock was made with --providers openai,bedrock, not --providers openai"),
         ("lock --providers openai,bedrock --smallest", "the lock was made without --smallest"),
         ("lock", "the lock was made with --providers openai,bedrock, which is no longer set"),
-        ("lock litellm-core --providers=openai,bedrock", "the lock was made with lock, not lock litellm-core"),
+        ("lock litellm-core --providers=openai,bedrock", "the lock is for litellm, not for litellm-core"),
+        ("lock litellm==1.1 --providers openai,bedrock", "the lock is for litellm, not for litellm==1.1"),
+        ("lock --project . --providers openai,bedrock", "the lock is for litellm, not for the project in ."),
         ("lock --providers openai,bedrock --with ''", "the lock was made without --with"),
     ],
 )
@@ -56,6 +64,14 @@ def test_smoke_or_profile_changed() -> None:
         "smoke bedrock/chat is new",
         "smoke openai/chat is gone",
     )
+
+
+def test_another_root_explains_all_other_inputs() -> None:
+    """The environment variables of the smoke, for example; only with the same root they are a reason."""
+    lock, other = replace(LOCK, command="lock a --smoke b.py", inputs={"environment": "00"}), {"environment": "01"}
+    assert check(lock, command="lock c --smoke b.py", inputs=other) == ("the lock is for a, not for c",)
+    (reason,) = check(lock, command=lock.command, inputs=other)
+    assert reason == "the environment variables that the profile sets for the smoke have changed"
 
 
 def test_a_new_kernel_or_libc_is_no_reason() -> None:

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from minreq import errors
+from minreq import api, errors
 from minreq.config.matrix import matrix_settings, read_matrix_file
 from minreq.config.settings import format_command
 from minreq.errors import CellsCollide, ExtraMissing, InvalidOptions, NoVersion, OutputUnwritable
@@ -103,10 +103,18 @@ def test_the_folder_has_a_file_for_each_cell_and_the_tables(made: Project, fille
 
 
 @one_python
-def test_what_is_there_is_not_filled_again(made: Project, filled: Done) -> None:
+def test_what_is_there_is_not_filled_again(made: Project, filled: Done, monkeypatch: pytest.MonkeyPatch) -> None:
     done = made.minreq("matrix", "../app.toml", "-j", "2", "--json")
     assert (done.status, json.loads(done.out)["reused"]) == (0, 3)
     assert rows(done) == rows(filled)
+    for name in [each for each in os.environ if each.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name, value in made.environment().items():
+        monkeypatch.setenv(name, value)
+    again = api.matrix(
+        made.folder.parent / "app.toml", output=made.folder / "minreq-matrix", index_url=made.wheelhouse.url
+    )
+    assert ([each.status for each in again.results], again.reused) == (["done", "done", "failed"], 3)
     # A cell that is damaged is no result.
     file = made.folder / "minreq-matrix" / "cells" / f"{rows(filled)[1]['cell']}.json"
     file.write_text(file.read_text()[:100])
@@ -420,6 +428,8 @@ def test_the_page_shows_the_map_and_the_evidence(made: Project, filled: Done, sc
         assert page.texts("#map td button")[0] == "failed"
         page.click("#choices button:nth-child(2)")
         assert [each.split()[0] for each in page.texts("#map td button")] == ["failed", "3", "2"]
+        labels = "[...document.querySelectorAll('#plot text[text-anchor=end]:not([transform])')]"
+        assert page.run(f"return {labels}.map(each => each.textContent)") == ["0", "1", "2", "3", "4"]
         page.run("document.querySelector('#map td button').focus()")
         page.press("ArrowDown", "Enter")
         assert page.texts("#details h2") == ["app 1.2, smoke"]

@@ -37,7 +37,10 @@ MESSAGE: dict[str, Any] = {
     "traceback": "",
     "output": "",
     "errors": "",
-    **{each: [] for each in ("warnings", "logs", "exits", "connections", "declined", "missing", "opened", "loaded")},
+    **{
+        each: []
+        for each in ("warnings", "logs", "exits", "connections", "declined", "missing", "opened", "loaded", "caught")
+    },
 }
 
 

@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[1]
 
 #: The arguments without which a command does nothing.
 BASE: Mapping[str, list[str]] = {
+    "init": [],
     "lock": ["a", "--smoke", "smoke.py"],
     "verify": [],
     "explain": ["x"],
@@ -86,6 +87,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--keep-service": ("s3", ("s3",)),
     "--last": ("3", 3),
     "--one-per": ("minor", "minor"),
+    "--sbom": ("bom.json", Path("bom.json")),
     "--scheduler": ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1"),
     "--tls-ca-file": ("ca.pem", "ca.pem"),
     "--tls-cert": ("me.pem", "me.pem"),
@@ -106,6 +108,7 @@ VALUES: Mapping[str, tuple[str, Any]] = {
     "--requirement": ("r.in", (Path("r.in"),)),
     "--reserve": ("5", 5),
     "--root": ("b", Requirement("b")),
+    "--runtime": ("lambda-python3.12", "lambda-python3.12"),
     "--settle": ("runs", "runs"),
     "--slim": ("none", "none"),
     "--smoke-file": ("data", (Path("data"),)),
@@ -128,6 +131,7 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("matrix", "--output"): (["--output", "b"], Path("b")),
     ("matrix", "--build"): (["--build", "unused"], {"build", "unused"}),
     ("matrix", "--features"): (["--features", "chat", "--providers", "openai"], {("chat",), (("openai",),)}),
+    ("init", "--ci"): (["--ci", "gitlab"], "gitlab"),
     ("lock", "--project"): (["--project", "."], Path()),
     ("versions", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
     ("verify", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
@@ -149,6 +153,10 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("build", "--max-zip"): (["--max-zip", "5", "--layers"], {5, True}),
     ("export", "--output"): (["--output", "b"], Path("b")),
     ("export", "--format"): (["--format", "uv"], {"uv", Path("uv-minimal.toml")}),
+    ("export", "--advisories"): (
+        ["--format", "vex", "--advisories", "a.json"],
+        {"vex", Path("requirements-minimal.vex.cdx.json"), (Path("a.json"),)},
+    ),
     ("sync", "--dry-run"): (["--dry-run"], True),
     ("sync", "--python"): (["--python", "y"], "y"),
 }
@@ -165,6 +173,8 @@ TESTED = {
     ("exposure", "--fail-on"): "test_trust.py",
     ("versions", "--trace"): "test_versions.py",
     ("matrix", "--measure"): "test_matrix.py",
+    ("export", "--build"): "test_export_vex.py",
+    ("init", "--yes"): "test_init.py",
 }
 #: Options that change what is printed, each with a test below.
 PRINTED = {("diff", "--format"), ("exposure", "--all"), ("doctor", "--require-sandbox")}
@@ -411,7 +421,7 @@ def test_output(command: str, option: click.Option, folder: Path, capsys: pytest
         assert found.out == plain.out
         if command not in WITHOUT_WORK:
             assert "  . read the-lock" in found.err.splitlines()
-        if "the note" in plain.err:
+        if "the note" in plain.err and command != "matrix":  # Its cells fetch in processes of their own.
             assert "the-file.whl" in found.err
         assert "the-file.whl" not in plain.err
         assert "the-lock\n" not in plain.err
@@ -491,7 +501,7 @@ USERS: Mapping[type, tuple[str, ...]] = {
     VerifySettings: ("verify/*.py",),
     BuildSettings: ("build/*.py", "build/lazy/*.py", "build/slim/*.py"),
     VersionsSettings: ("versions.py",),
-    ExportSettings: ("export.py",),
+    ExportSettings: ("export/*.py",),
     EnvironmentSettings: ("environment.py",),
     IndexOptions: ("task/task.py",),
 }
@@ -515,3 +525,31 @@ def test_every_field_is_read(settings: type) -> None:
 def test_dates_are_taken_from_the_configuration(folder: Path) -> None:
     (folder / "pyproject.toml").write_text(tomlkit.dumps({"tool": {"minreq": {"exclude-newer": date(2026, 1, 2)}}}))
     assert call("lock", *BASE["lock"])["lock.0.exclude_newer"] == "2026-01-02"
+
+
+#: The options of files and folders that a command writes; all other paths are read.
+WRITTEN = [
+    (command, option)
+    for command, option in ALL
+    if long_name(option) in {"--output", "--html", "--plot", "--lazy-diff", "--sbom", "--export-smoke"}
+]
+
+
+@pytest.mark.parametrize(("command", "option"), WRITTEN, ids=name_case)
+def test_a_hyphen_is_standard_output_or_an_error(
+    command: str, option: click.Option, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No option writes a file of that name. The metavar says which ones print."""
+    name = long_name(option)
+    arguments = [*command.split(), *BASE[command], *(["--lazy"] if name == "--lazy-diff" else []), name, "-"]
+    if "-" in (option.metavar or "").split("|"):
+        with pytest.raises(Called):
+            main(arguments, engine=Recorder())  # type: ignore[arg-type]
+        if name in {"--html", "--plot"}:
+            assert main([*arguments, "--json"], engine=Recorder()) == 2  # type: ignore[arg-type]
+            found = json.loads(capsys.readouterr().out)["error"]
+            assert found == f"{name} - and --json both print to standard output; name a file for {name}"
+    else:
+        assert main(arguments, engine=Recorder()) == 2  # type: ignore[arg-type]
+        assert capsys.readouterr().err.startswith(f"error: {name} -: ")
+    assert not (folder / "-").exists()

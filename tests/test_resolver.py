@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +28,7 @@ from wheelhouse import SCENARIOS, Release, Scenario, load, write
 from minreq import errors
 from minreq.index import pipconfig
 from minreq.index.client import IndexClient
-from minreq.model import PassedOver, Platform, Resolution, Sdist, Wheel
+from minreq.model import PassedOver, Platform, Resolution, Runtime, Sdist, Wheel
 from minreq.requirements import UserRequirement
 from minreq.resolver import ResolverInput, extend, resolve
 from minreq.resolver.background import BackgroundWork
@@ -54,6 +55,13 @@ def user_requirements(requirements: list[str], origin: str) -> tuple[UserRequire
     return tuple(UserRequirement(requirement=Requirement(text), origin=f"{origin} {text}") for text in requirements)
 
 
+def _make_runtime(names: list[str] | None) -> Runtime | None:
+    if names is None:
+        return None
+    distributions = frozenset(map(canonicalize_name, names))
+    return Runtime(name="cloud", python="3.12", distributions=distributions, date=date(2026, 11, 30))
+
+
 def make_input(scenario: Scenario, table: dict[str, Any], index: FolderIndex) -> ResolverInput:
     """Return the input of a scenario; remove the keys it uses from *table*."""
     root = Requirement(scenario.root)
@@ -64,6 +72,7 @@ def make_input(scenario: Scenario, table: dict[str, Any], index: FolderIndex) ->
         available=user_requirements(table.pop("available", []), "--with"),
         whole=user_requirements(table.pop("whole", []), "--whole"),
         provided=user_requirements(table.pop("provided", []), "--provided"),
+        runtime=_make_runtime(table.pop("runtime", None)),
         constraints=user_requirements(table.pop("constraints", []), "--constraint"),
         overrides=user_requirements(table.pop("overrides", []), "--override"),
         preferred={canonicalize_name(name): Version(v) for name, v in table.pop("preferred", {}).items()},

@@ -19,8 +19,11 @@ from minreq.guard import minreq_guard
 from minreq.lockfile import evidence
 from minreq.profiles import loader
 from minreq.profiles.scanprofile import load_scan_profile
-from minreq.scan import find_services, find_usage, reader, scan_paths
+from minreq.scan import reader
 from minreq.scan.patterns import make_file_filter
+from minreq.scan.providers import find_usage
+from minreq.scan.reader import scan_paths
+from minreq.scan.services import find_services
 from minreq.scan.usage import ScanRules, Usage
 from minreq.system.workers import WorkerEnded
 from minreq.verify import exportsmoke

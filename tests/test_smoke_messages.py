@@ -43,7 +43,8 @@ def ask(**changes):
 
 def result(**changes):
     value = {"stage": "smoke/program", "status": "passed", "output": "", "errors": "", "warnings": [], "logs": [],
-             "exits": [], "declined": [], "missing": [], "traceback": "", "opened": [], "loaded": [], "connections": []}
+             "exits": [], "declined": [], "missing": [], "traceback": "", "opened": [], "loaded": [], "caught": [],
+             "connections": []}
     LINK.request({"result": value | changes})
     time.sleep(60)
 """
@@ -54,6 +55,8 @@ BROKEN_RULES = {
     "ask(ask=['import'])": "sent a message to minreq whose 'ask' is not as the protocol says",
     "ask(name=7)": "whose 'name' is not",
     "ask(name=None)": "whose 'name' is not",
+    "result(caught=[['s', 1]])": "whose 'caught' is not",
+    "result(caught=[['s', -1, ['a', 1, 'c']]])": "whose 'frame' is not",
     "ask(frames=[[1, 2]])": "whose 'frame' is not",
     "ask(frames=[['a', 'b', 'c']])": "whose 'frame' is not",
     "ask(frames=[['/dev/null\\0', 1, 'c']])": "whose 'path' is not",

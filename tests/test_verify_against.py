@@ -216,6 +216,13 @@ def test_names(value): assert app.check(3)
 def test_misses_one_after_the_other():
     import counter
     import reader
+def test_imports_what_it_wrote(tmp_path, monkeypatch):
+    (tmp_path / "written.py").write_text("import checker")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        import written
+    except ImportError:
+        raise ValueError(f"{tmp_path} has no module") from None
 """
 ODD_OUTCOMES = {
     "fixture": ("passed", "error", ["checker"], True),
@@ -229,6 +236,7 @@ ODD_OUTCOMES = {
     "names[\\ud800]": ("passed", "failed", ["checker"], True),
     "names[]": ("passed", "failed", ["checker"], True),
     "misses_one_after_the_other": ("passed", "failed", ["counter", "reader"], True),
+    "imports_what_it_wrote": ("passed", "failed", ["checker"], True),
 }
 
 
@@ -251,8 +259,14 @@ def test_odd_tests_on_what_another_tool_built(own: Project) -> None:
         for each in result["differing"]
     } == ODD_OUTCOMES
     assert (result["holds"], result["pytest"], result["flaky"], result["deviations"]) == (False, True, [], [])
-    assert result["declared"] == {"distributions": 6, "tests": {"passed": 11, "failed": 1}}
+    assert result["declared"] == {"distributions": 6, "tests": {"passed": 12, "failed": 1}}
     assert result["locked"]["distributions"] == 3
+    written = next(each for each in result["differing"] if each["test"].endswith("_wrote"))
+    assert re.sub(r"-of-\w+/", "/", written["missed"][0]["file"]) == (
+        "$TMPDIR/pytest/pytest-0/test_imports_what_it_wrote0/written.py"
+    )
+    assert written["locked"]["text"].startswith("ValueError: $TMPDIR/pytest-of-")
+    assert "{sandbox}" not in done.out
     assert result["faults"] == ["rules 1.0 is in tree and not in the lock"]
     assert "1 test fails in both, which shows nothing about the lock: tests/test_odd.py::test_writes" in done.err
     assert "the folder of the tests is read-only" in done.err

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -13,9 +15,10 @@ from packaging.version import Version
 from samplelock import LOCK
 
 from minreq.errors import NothingToExport
+from minreq.model import Group
 from minreq.profiles import planner
 from minreq.profiles.loader import Profile, find_profile
-from minreq.verify.exportsmoke import ExportedSmoke, render_script
+from minreq.verify.exportsmoke import ExportedSmoke, indent_code, render_script
 
 #: A root that answers as real models do: never with the words of the emulator.
 STAND_IN = """
@@ -114,6 +117,38 @@ def test_it_runs(profile: Profile, tmp_path: Path) -> None:
     assert passed == [f"passed openai/{feature}" for feature in features]
     assert run(tmp_path, "--list").stdout.split() == [f"openai/{feature}" for feature in features]
     assert run(tmp_path, "nothing").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'text = """a\n  b\n\nc"""',
+        "text = f'''a\n {len('xy')}\n{1 +\n1}\n'''",
+        "text = ('a'\n'b')\nif text:\n    text += '''\nc'''",
+        "text = 'a\\\n  b'",
+        "text = rb'''\na'''",
+        "text = 'a\x0cb\u2028c'",
+    ],
+)
+def test_indented_code_has_the_same_strings(code: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)  # noqa: S102 - The code above.
+    exec(f"def made():\n{indent_code(code)}\n    return text", namespace)  # noqa: S102 - The same.
+    assert namespace["made"]() == namespace["text"]
+
+
+def test_the_strings_of_a_feature_stay(profile: Profile, tmp_path: Path) -> None:
+    """The lines that a feature asks a model about, and its documentation."""
+    source = 'r"""Says "a\\b" """\nfrom other import x\nTEXT = """one\n  two\u2028\nthree"""\n'
+    file = tmp_path / "smoke_chat.py"
+    file.write_text(source, "utf-8")
+    plan = planner.make_plan(profile, ("openai",), ("chat",), [], Version("1.106.2"))
+    (script,) = (each for group in plan.groups for each in group.scripts)
+    moved = replace(plan, groups=(Group(name="openai", scripts=(replace(script, file=file),)),))
+    tree = ast.parse(render_script(LOCK, moved, profile).text)
+    (function,) = (each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == "smoke_chat")
+    assert (ast.get_docstring(function) or "").strip() == 'Says "a\\b"'
+    assert "one\n  two\u2028\nthree" in {each.value for each in ast.walk(function) if isinstance(each, ast.Constant)}
 
 
 def test_a_failure_is_told(profile: Profile, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from minreq.build import advice, output, tree
+from minreq.build import advice, output, sbom, tree
 from minreq.build.lazy.command import defer_imports
 from minreq.build.lazy.result import LazyResult, write_diff
 from minreq.build.prove import Prover, check_budget
@@ -119,6 +119,8 @@ def _build(
     reporter.began(Step.WRITE, str(settings.output))
     if lazy is not None and settings.lazy_diff is not None:
         writing.write_files({settings.lazy_diff: "".join(write_diff(whole_tree.folder, lazy.sources))})
+    if settings.sbom is not None:
+        writing.write_files({settings.sbom: sbom.render(task, target_tree)})
     layers = output.write(settings, target_tree, layer_plan)
     found = _Findings(host_tree, target_tree, opened_in_tree, missed, modules, seconds, lazy)
     return _describe(task, found, layer_plan, layers)

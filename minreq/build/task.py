@@ -25,7 +25,7 @@ from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
 from minreq.model import Lock, Plan, Platform
 from minreq.profiles import planner, scanprofile
-from minreq.scan import find_services
+from minreq.scan.services import find_services
 from minreq.smoke.isolation import Isolation
 from minreq.system import regularfile
 from minreq.task import fromlock, smokefiles, task

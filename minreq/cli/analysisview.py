@@ -35,7 +35,7 @@ def format_lines(analysis: Analysis, imports: ImportAnalysis | None = None) -> I
         ],
         right={1, 2, 3},
     )
-    yield from _table("Largest files", [(each.path, f"{each.size:,}") for each in analysis.largest], right={1})
+    yield from _table("Largest files", [(f"{each.size:,}", each.path) for each in analysis.largest], right={0})
     yield from _table(
         "Distributions in several versions",
         [(name, ", ".join(versions)) for name, versions in analysis.duplicates.items()],

@@ -10,6 +10,7 @@ import click
 from minreq.cli.engine import Engine
 from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, read_shared_configuration
 from minreq.cli.report import Report, after_result, pass_output
+from minreq.config import STDOUT
 from minreq.config.artifacts import analyze_settings
 from minreq.config.options import parse_byte_count
 
@@ -45,7 +46,7 @@ def _options(function: Function) -> Function:
         result.declare(
             "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
-        result.declare("--html", type=Path, metavar="FILE", help="Write an HTML page with a map of the sizes."),
+        result.declare("--html", type=Path, metavar="FILE|-", help="Write an HTML page with a map of the sizes."),
     )
 
 
@@ -62,22 +63,18 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     # Imported here: help and usage errors do not need these modules.
     from minreq.analyze import analyze  # noqa: PLC0415
     from minreq.cli import analysisview  # noqa: PLC0415
-    from minreq.lockfile import writing  # noqa: PLC0415
 
     if flags["imports"] and flags["require_sandbox"] is None:
         flags["require_sandbox"] = read_shared_configuration().get("require_sandbox")
     settings = analyze_settings(flags)
-    if settings.html is not None:
-        writing.check_writable(settings.html)
+    report.check_document("--html", settings.html)
     analysis, imports = engine.analyze(settings), None
     if settings.imports:
         with report.show_progress() as progress:
             imports = engine.analyze_imports(settings, progress)
             progress.finish()
-    if settings.html is not None:
-        writing.write_files({settings.html: analysisview.render_page(analysis, imports)})
-    report.print_result(
-        lambda: analysisview.to_json_data(analysis, imports), analysisview.format_lines(analysis, imports)
-    )
+    report.write_document(settings.html, lambda: analysisview.render_page(analysis, imports))
+    lines = () if settings.html == STDOUT else analysisview.format_lines(analysis, imports)
+    report.print_result(lambda: analysisview.to_json_data(analysis, imports), lines)
     with after_result():
         analyze.check_budget(analysis)

@@ -109,7 +109,8 @@ def _output_options(function: Function) -> Function:
             "lock in the configuration.",
             metavar="BYTES",
         ),
-        option("html", "Write an HTML page with a map of the sizes.", metavar="FILE"),
+        option("html", "Write an HTML page with a map of the sizes.", metavar="FILE|-"),
+        option("sbom", "Write a bill of materials of the tree, CycloneDX 1.6.", metavar="FILE"),
         option("reserve", "Bytes to reserve for the function and other layers.", metavar="BYTES"),
     )
 
@@ -130,15 +131,13 @@ def command(engine: Engine, /, *, report: Report, **flags: Any) -> None:
     """
     # Imported here: help and usage errors do not need these modules.
     from minreq.cli import buildview  # noqa: PLC0415
-    from minreq.lockfile import writing  # noqa: PLC0415
 
     settings = report.settings(partial(build_settings, build=read_build_configuration(report.name)), flags)
-    for file in (settings.html, settings.lazy_diff):
-        if file is not None:
-            writing.check_writable(file)
+    report.check_document("--html", settings.html)
+    report.check_document("--lazy-diff", settings.lazy_diff)
+    report.check_document("--sbom", settings.sbom)
     with report.show_progress() as progress:
         built = engine.build(settings, progress)
         progress.finish(() if report.as_json else buildview.format_lines(built, progress.seconds))
-    if settings.html is not None:
-        writing.write_files({settings.html: buildview.render_page(built)})
+    report.write_document(settings.html, lambda: buildview.render_page(built))
     report.print_result(lambda: buildview.to_json_data(built))

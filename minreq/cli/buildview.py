@@ -25,7 +25,7 @@ def format_lines(built: BuildResult, seconds: float) -> Iterator[Text]:
     yield Text(f"Savings by step, proven together by {_proof(built)}", style="bold")
     cells = [(f"  {first}", *rest) for first, *rest in _table(built)]
     for row in align_columns(cells, right=frozenset({1, 2})):
-        yield Text(row, no_wrap=True, overflow="ellipsis")
+        yield Text(row)
     yield from (Text(line) for line in lazyview.format_lines(built.lazy))
     yield Text()
     yield from (Text(row) for row in align_columns([*_sizes(built)], right=frozenset({1})))

@@ -64,6 +64,12 @@ def _list_platforms(_context: click.Context) -> Iterable[str]:
     return preset_names()
 
 
+def _list_runtimes(_context: click.Context) -> Iterable[str]:
+    from minreq.profiles import runtimes  # noqa: PLC0415 # As above.
+
+    return runtimes.runtime_names()
+
+
 def _list_release_choices(_context: click.Context) -> Iterable[str]:
     from minreq.config.matrix import RELEASE_CHOICES  # noqa: PLC0415 # Only one command has this option.
 
@@ -80,4 +86,5 @@ _VALUES: Mapping[str, Callable[[click.Context], Iterable[str]]] = {
     "providers": _list_providers,
     "features": _list_features,
     "platform": _list_platforms,
+    "runtime": _list_runtimes,
 }

@@ -32,6 +32,7 @@ _PIPE_CLOSED = 141
 #: The commands with their help, in the order of the work. Each command is a module of this package.
 _GROUPS: Mapping[str, Mapping[str, str]] = {
     "Start": {
+        "init": "Give a project its first configuration.",
         "analyze": "Show what a tree of packages consists of.",
         "scan": "Find the providers that a code base uses.",
         "providers": "Measure which distributions each provider needs.",

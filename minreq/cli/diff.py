@@ -12,7 +12,7 @@ from minreq.cli.engine import Engine
 from minreq.cli.lockbudget import read_budget
 from minreq.cli.options import Group, GroupedCommand, read_configuration
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import align_columns, format_size, pluralize
+from minreq.cli.text import align_columns, format_size, pluralize, printable
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
@@ -48,8 +48,11 @@ def command(engine: Engine, /, *, old: str, new: Path | None, form: str, report:
     the locks differ.
     """
     difference = engine.diff(old, new or read_configuration(report.name).get("output", DEFAULT_OUTPUT))
-    lines = format_markdown(difference) if form == "markdown" else format_text(difference)
-    report.print_result(lambda: to_json_data(difference), lines)
+    if form == "markdown":
+        text = "".join(f"{printable(line)}\n" for line in format_markdown(difference))
+        report.print_text(lambda: to_json_data(difference), text)
+    else:
+        report.print_result(lambda: to_json_data(difference), format_text(difference))
 
 
 def format_text(difference: LockDifference) -> Iterator[str]:

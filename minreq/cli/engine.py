@@ -11,7 +11,6 @@ from packaging.utils import canonicalize_name
 from minreq.config import AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.model import BuildForecast, Lock
 from minreq.reporting import Reporter
-from minreq.scan.usage import Usage
 
 if TYPE_CHECKING:
     from minreq.analyze.analyze import Analysis
@@ -24,11 +23,13 @@ if TYPE_CHECKING:
     from minreq.export import ExportResult
     from minreq.exposure.command import Exposure
     from minreq.imports.command import ImportAnalysis
+    from minreq.init import JobChoice, ProjectPlan
     from minreq.lock.everylock import LockRequest, LockResult
     from minreq.lockfile.difference import LockDifference
     from minreq.matrix.matrix import Matrix
     from minreq.matrix.reporting import MatrixReporter
     from minreq.providers.needs import FeatureAddition, Measurement
+    from minreq.scan.usage import Usage
     from minreq.verify.comparison import FullComparison
     from minreq.verify.exportsmoke import ExportedSmoke
     from minreq.versions import Survey
@@ -163,6 +164,18 @@ class Engine:
         from minreq.task import scan as scanning  # noqa: PLC0415 # Late, see the class.
 
         return scanning.scan_usage(settings, reporter)
+
+    def plan_project(self, settings: Settings, folder: Path, job: JobChoice, reporter: Reporter) -> ProjectPlan:
+        """Return what a project's files say, and what minreq would write there."""
+        from minreq import init  # noqa: PLC0415 # Late, see the class.
+
+        return init.plan_project(settings, folder, job, reporter)
+
+    def write_plan(self, plan: ProjectPlan) -> None:
+        """Write the files of *plan*."""
+        from minreq import init  # noqa: PLC0415 # Late, see the class.
+
+        init.write_plan(plan)
 
     def providers(self, settings: Settings, reporter: Reporter) -> Measurement:
         """Return what each provider of a root needs."""

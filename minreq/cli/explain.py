@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from packaging.utils import canonicalize_name
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, add_options, read_configuration
@@ -162,9 +164,15 @@ def _cost(explanation: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _chain(chain: tuple[ChainStep, ...], last: str) -> Iterator[str]:
-    rows = [(f"  {step.frame.file}:{step.frame.line}", step.frame.function, step.distribution or "") for step in chain]
+    rows = [(f"  {step.frame.file}:{step.frame.line}", step.frame.function, _name_owner(step)) for step in chain]
     yield from align_columns(rows)
     yield f"    {last}"
+
+
+def _name_owner(step: ChainStep) -> str:
+    """Return the distribution of *step*, unless the first folder of its file has that name."""
+    folder = step.frame.file.partition("/")[0].removesuffix(".py")
+    return step.distribution if step.distribution and step.distribution != canonicalize_name(folder) else ""
 
 
 def _askers(askers: tuple[Asker, ...], *, optional: bool) -> Iterator[str]:
@@ -188,7 +196,12 @@ def _why_asked(asker: Asker, *, optional: bool) -> str:
     stages = ", ".join(asker.stages)
     if asker.why_optional is not None:
         return f"{stages}; optional: {asker.why_optional}"
-    return f"{stages}; no handler nearby catches the failure" if optional else stages
+    if not optional:
+        return stages
+    if asker.far_handlers:
+        caught = ", ".join(f"{each.text} at {each.file}:{each.line}" for each in asker.far_handlers)
+        return f"{stages}; a caller catches the failure: {caught}"
+    return f"{stages}; no handler nearby catches the failure"
 
 
 def _verb(need: QuestionKind) -> str:
@@ -265,6 +278,7 @@ def _to_json_data(explanation: Explanation) -> dict[str, Any]:
                 "distribution": each.distribution,
                 "stages": list(each.stages),
                 "optional": each.why_optional,
+                "far_handlers": [asdict(handler) for handler in each.far_handlers],
             }
             for each in entry.askers
         ],

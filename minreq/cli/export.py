@@ -26,6 +26,7 @@ Examples:
   minreq export --format uv -o uv-minimal.toml
   minreq export --format uv-excludes -o excludes.txt
   minreq export --format cyclonedx -o bom.cdx.json
+  minreq export --format vex --advisories audit.json --build layer.zip
   minreq export --format wheelhouse -o wheelhouse
 """
 
@@ -38,9 +39,11 @@ def _format_options(function: Function) -> Function:
             "--format",
             type=click.Choice([*FORMATS]),
             required=True,
+            metavar="FORMAT",
             help="pylock: a pylock.toml (PEP 751); uv: a [tool.uv] block; uv-excludes: a file for `uv pip compile`; "
             "pdm: a [tool.pdm.resolution] block; pex: arguments of pex; dockerfile: an image with the lock; "
-            "cyclonedx: a bill of materials (CycloneDX 1.6); "
+            "cyclonedx: a bill of materials (CycloneDX 1.6); vex, openvex: which known vulnerabilities do not "
+            "affect it; "
             "wheelhouse: a folder of wheels that pip installs without extra options.",
         ),
         group.declare(
@@ -49,6 +52,19 @@ def _format_options(function: Function) -> Function:
             type=Path,
             metavar="FILE|-",
             help="Write to this file or folder; - prints it. Default: beside the lock.",
+        ),
+        group.declare(
+            "--advisories",
+            multiple=True,
+            type=Path,
+            metavar="FILE",
+            help="For vex and openvex: a result of `pip-audit --format json`, or advisories of OSV.",
+        ),
+        group.declare(
+            "--build",
+            type=Path,
+            metavar="TREE",
+            help="For vex and openvex: what `minreq build` made of the lock, a folder or zip.",
         ),
     )
 

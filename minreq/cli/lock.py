@@ -98,6 +98,11 @@ def _closure_options(function: Function) -> Function:
             metavar="NAME==VERSION",
         ),
         group.option(
+            "runtime",
+            "Omit what this managed runtime has, such as boto3: lambda-python3.10 to lambda-python3.14.",
+            metavar="NAME",
+        ),
+        group.option(
             "allow-pth", "Accept a .pth file of this distribution, which runs at every start of Python.", metavar="NAME"
         ),
         group.option(
@@ -167,7 +172,7 @@ def _lock_options(function: Function) -> Function:
         ),
         group.option("dry-run", "Make and prove the lock, but write nothing."),
         group.declare(
-            "--html", type=Path, metavar="FILE", help="Also write an HTML page with sizes, imports and evidence."
+            "--html", type=Path, metavar="FILE|-", help="Also write an HTML page with sizes, imports and evidence."
         ),
     )
 
@@ -202,7 +207,7 @@ def _settings(
     return settings, (*notes, *missed)
 
 
-def _check_outputs(settings: Settings, html: Path | None) -> None:
+def _check_outputs(settings: Settings, html: Path | None, report: Report) -> None:
     """Raise ``InvalidOptions`` or ``OutputUnwritable`` before the work begins."""
     from minreq.lockfile import writing  # noqa: PLC0415 # Help and usage errors do not need it.
 
@@ -211,15 +216,15 @@ def _check_outputs(settings: Settings, html: Path | None) -> None:
         raise InvalidOptions(["--html writes a page, but --check and --dry-run write nothing; use one"])
     if settings.output != STDOUT and is_written:
         writing.check_writable(settings.output)
-    if html is not None:
-        writing.check_writable(html)
+    if html == settings.output == STDOUT:
+        raise InvalidOptions(["--html - and --output - both print to standard output; name a file for one"])
+    report.check_document("--html", html)
 
 
-def _write_page(html: Path, lock: Lock, budget: LockBudget) -> None:
+def _render_page(lock: Lock, budget: LockBudget) -> str:
     from minreq.cli import lockpage  # noqa: PLC0415 # As in `command`.
-    from minreq.lockfile import writing  # noqa: PLC0415
 
-    writing.write_files({html: lockpage.render_page(lock, budget)})
+    return lockpage.render_page(lock, budget)
 
 
 @click.command("lock", cls=GroupedCommand, epilog=_EXAMPLES)
@@ -261,7 +266,7 @@ def command(
         lock_all(engine, report, Path(every) if every else None, flags, others)
     else:
         settings, notes = _settings(engine, report, flags, misses)
-        _check_outputs(settings, html)
+        _check_outputs(settings, html, report)
         _lock_one(engine, report, settings, notes, html)
 
 
@@ -291,12 +296,11 @@ def _lock_one(engine: Engine, report: Report, settings: Settings, notes: Sequenc
             progress.seconds,
             wrote=progress.wrote,
             changed=changed,
-            html=html,
+            html=None if html == STDOUT else html,
             uncovered=uncovered,
             build=build,
         )
-        if html is not None:
-            _write_page(html, lock, lockbudget.read_budget(lock, settings, build))
+        report.write_document(html, lambda: _render_page(lock, lockbudget.read_budget(lock, settings, build)))
         progress.finish(() if report.as_json or settings.check else summary)
     report.print_result(lambda: lockview.to_json_data(lock, settings, uncovered, build))
     if settings.check:

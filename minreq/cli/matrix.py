@@ -23,6 +23,7 @@ from minreq.cli.options import (
 )
 from minreq.cli.report import Report, after_result, pass_output
 from minreq.cli.text import align_columns, pluralize, printable
+from minreq.config import STDOUT
 from minreq.config.matrix import MATRIX_OPTIONS, matrix_settings, read_matrix_file
 from minreq.config.options import parse_requirement
 from minreq.errors import CellsUnfinished
@@ -140,7 +141,7 @@ def _result_options(function: Function) -> Function:
             known=MATRIX_OPTIONS,
         ),
         results.option(
-            "html", "Also write an HTML page with a heat map and the changes.", metavar="FILE", known=MATRIX_OPTIONS
+            "html", "Also write an HTML page with a heat map and the changes.", metavar="FILE|-", known=MATRIX_OPTIONS
         ),
         cluster.option(
             "scheduler",
@@ -177,23 +178,22 @@ def command(engine: Engine, /, *, file: Path | None, report: Report, **flags: An
     """
     values = read_matrix_file(file) if file is not None else {}
     settings = matrix_settings({**flags, "cache_dir": cache_dir()}, values, read_shared_configuration())
+    report.check_printing("--html", settings.html)
     with report.show_matrix_progress() as progress:
         matrix = engine.matrix(settings, progress)
-    if settings.html is not None:
-        _write_page(settings.html, matrix)
-    report.print_result(lambda: _to_json_data(matrix), map(printable, _format_lines(matrix)))
+    report.write_document(settings.html, lambda: _render_page(matrix))
+    lines = () if settings.html == STDOUT else map(printable, _format_lines(matrix))
+    report.print_result(lambda: _to_json_data(matrix), lines)
     unfinished = [f"{each.cell.title}: {each.sentence.splitlines()[0]}" for each in matrix.unfinished]
     if unfinished:
         with after_result():
             raise CellsUnfinished(unfinished, len(matrix.results))
 
 
-def _write_page(html: Path, matrix: Matrix) -> None:
-    # Imported here: help and usage errors do not need these modules.
-    from minreq.cli import matrixpage  # noqa: PLC0415
-    from minreq.lockfile import writing  # noqa: PLC0415
+def _render_page(matrix: Matrix) -> str:
+    from minreq.cli import matrixpage  # noqa: PLC0415 # Help and usage errors do not need it.
 
-    writing.write_files({html: matrixpage.render_page(matrix)})
+    return matrixpage.render_page(matrix)
 
 
 def _format_lines(matrix: Matrix) -> Iterator[str]:
@@ -258,7 +258,7 @@ def _group_failures(results: Sequence[CellResult]) -> Mapping[str, list[str]]:
 
 
 def _to_json_data(matrix: Matrix) -> dict[str, Any]:
-    from minreq.matrix.results import make_row  # noqa: PLC0415 # As in `_write_page`.
+    from minreq.matrix.results import make_row  # noqa: PLC0415 # As in `_render_page`.
 
     changes = matrix.changes
     return {

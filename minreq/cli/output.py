@@ -17,19 +17,24 @@ from typing import Any
 
 import click
 
-from minreq.cli.text import printable, printable_block, wrap_block
+from minreq.cli.text import printable, printable_block, wrap_block, wrap_row
 
 #: The schema of the `--json` documents. It grows when a reader of the old schema could misread the new (docs/json.md).
 SCHEMA = 1
+
+#: How lines of a result begin that are never wrapped: a command, to be copied, and the lines of a diff.
+_WHOLE = ("minreq ", "+", "-")
 
 #: File descriptors of the standard streams.
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Write *lines* of a result to standard output."""
+    """Write *lines* of a result to standard output: wrapped at words for a terminal, whole for a file or a program."""
+    width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
     for line in lines:
-        click.echo(printable(line))
+        text = printable(line)
+        click.echo(text if width is None or text.startswith(_WHOLE) else wrap_row(text, width))
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -315,12 +315,17 @@ class Progress(Reporter):
             self._recent.append(line)
 
     def _print_wrapped(self, line: Text) -> None:
-        """Print *line*, wrapped at words; what does not fit is indented below it."""
-        indent = len(line.plain) - len(line.plain.lstrip()) + _HANGING
-        fits = line.cell_len <= self._console.width
-        for number, part in enumerate([line] if fits else line.wrap(self._console, self._console.width - indent)):
+        """Print *line*, wrapped at words: below its last column, or indented where it has none."""
+        width = self._console.width
+        if line.cell_len <= width:
+            self._console.print(line)
+            return
+        column = text.find_last_column(line.plain, width)
+        indent = column or (len(line.plain) - len(line.plain.lstrip()) + _HANGING)
+        head, rest = line[:column], line[column:]
+        for number, part in enumerate(rest.wrap(self._console, width - indent)):
             part.rstrip()
-            self._console.print(Text(" " * indent).append_text(part) if number else part)
+            self._console.print((Text(" " * indent) if number else head).append_text(part))
 
     def _print(self, line: Text) -> None:
         # Never wrapped: a program that reads the log finds each event on one line.

@@ -6,13 +6,15 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minreq.cli import output
 from minreq.cli.logprinter import LogPrinter
 from minreq.cli.messages import is_quiet, is_verbose
 from minreq.cli.options import Function, cache_dir, output_options, read_configuration, report_options
-from minreq.errors import MinreqError
+from minreq.config import STDOUT
+from minreq.errors import InvalidOptions, MinreqError
 
 if TYPE_CHECKING:
     from minreq.cli.matrixprogress import MatrixProgress
@@ -66,6 +68,31 @@ class Report:
         """Print *sentence* for a person, unless ``--quiet`` or ``--json`` was given."""
         if not (self.quiet or self.as_json):
             output.print_note(sentence)
+
+    def check_document(self, option: str, file: Path | None) -> None:
+        """Raise before the work begins if the document of *option* cannot be written to *file*.
+
+        Raises ``InvalidOptions`` and ``OutputUnwritable``.
+        """
+        from minreq.lockfile import writing  # noqa: PLC0415 # As above.
+
+        self.check_printing(option, file)
+        if file not in {None, STDOUT}:
+            writing.check_writable(file)
+
+    def check_printing(self, option: str, file: Path | None) -> None:
+        """Raise ``InvalidOptions`` if the document of *option* and the result would both be printed."""
+        if file == STDOUT and self.as_json:
+            raise InvalidOptions([f"{option} - and --json both print to standard output; name a file for {option}"])
+
+    def write_document(self, file: Path | None, render: Callable[[], str]) -> None:
+        """Write the document to *file*; ``STDOUT``: print it, in the place of the result."""
+        from minreq.lockfile import writing  # noqa: PLC0415 # As above.
+
+        if file == STDOUT:
+            output.print_file(render())
+        elif file is not None:
+            writing.write_files({file: render()})
 
     def print_result(self, data: Callable[[], Mapping[str, Any]], lines: Iterable[str] = ()) -> None:
         """Print *data* with ``--json``, else *lines*."""

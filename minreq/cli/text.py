@@ -6,8 +6,14 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from minreq.smoke.paths import describe_run_paths
+
 _KIB, _MIB = 1 << 10, 1 << 20
 _MINUTE = 60
+#: What separates the columns of a table.
+_GAP = re.compile(r"(?<=[^ ]) {2,}")
+#: The least characters of a column that is wrapped.
+_NARROWEST = 24
 
 
 #: Texts that a CI system takes for a command: GitHub's at the start of a line, after blanks, those of others anywhere.
@@ -15,10 +21,11 @@ _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
 
 
 def printable(text: str) -> str:
-    """Return *text* as one line, with escapes for what is no text.
+    """Return *text* as one line, with escapes for what is no text, and without minreq's marks for folders of a run.
 
     Wheels, indexes and programs may contain line breaks, and sequences that a terminal or a CI system would obey.
     """
+    text = describe_run_paths(text)
     line = text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     return _COMMAND.sub(lambda match: f"{match[1]}\\x3a" if match[1] is not None else "\\x23", line)
 
@@ -43,6 +50,30 @@ def wrap_block(text: str, width: int) -> str:
         )
         lines += wrapped or [line]
     return "\n".join(lines)
+
+
+def find_last_column(line: str, width: int) -> int:
+    """Return where the last column of a row begins whose words fit into *width*; 0 in a line without columns."""
+    starts = [match.end() for match in _GAP.finditer(line) if match.end() <= width - _NARROWEST]
+    return next((each for each in reversed(starts) if max(map(len, line[each:].split())) <= width - each), 0)
+
+
+def wrap_row(line: str, width: int) -> str:
+    """Return *line*, perhaps a row of a table, wrapped at words: further lines begin below its last column."""
+    if len(line) <= width:
+        return line
+    column = find_last_column(line, width)
+    # What is no row is indented as below a heading.
+    indent = column or (len(line) - len(line.lstrip(" ")) + 2)
+    lines = textwrap.wrap(
+        line[column:],
+        width,
+        initial_indent=" " * column,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join([line[:column] + lines[0][column:], *lines[1:]])
 
 
 def format_size(count: int) -> str:

@@ -21,6 +21,7 @@ from minreq.cli.options import (
 )
 from minreq.cli.report import Report, pass_report
 from minreq.cli.text import align_columns, printable
+from minreq.config import STDOUT
 from minreq.config.artifacts import versions_settings
 from minreq.config.options import parse_count, parse_requirement
 
@@ -50,7 +51,7 @@ def _options(function: Function) -> Function:
             "platform", "The platform on which the releases have to load. Default: this machine.", metavar="NAME"
         ),
         group.option("python", "The interpreter. Default: the one that runs minreq.", metavar="EXE"),
-        group.declare("--plot", type=Path, metavar="FILE", help="Write the sizes as an SVG chart."),
+        group.declare("--plot", type=Path, metavar="FILE|-", help="Write the sizes as an SVG chart."),
         trace.declare("--trace", is_flag=True, help="Lock each release, and show the size of the lock."),
         trace.option("providers", "With --trace: the providers that the program calls.", "-p", metavar="NAMES"),
         trace.option("smoke", "With --trace: a script that shows that the program works.", metavar="FILE"),
@@ -75,18 +76,15 @@ def command(engine: Engine, /, *, trace: bool, report: Report, **flags: Any) -> 
     minreq reads them by range requests and downloads no wheel, except with --trace.
     """
     # Imported here: help and usage errors do not need these modules.
-    from minreq.lockfile import writing  # noqa: PLC0415
     from minreq.pages import plot  # noqa: PLC0415
 
     settings = report.settings(partial(versions_settings, trace=trace), flags)
-    if settings.plot is not None:
-        writing.check_writable(settings.plot)
+    report.check_document("--plot", settings.plot)
     with report.show_progress() as progress:
         survey = engine.versions(settings, progress)
         progress.finish(())
-    if settings.plot is not None:
-        writing.write_files({settings.plot: plot.render_bars(*_chart(survey), mark="size of a lock")})
-    report.print_result(lambda: _to_json_data(survey), _format_lines(survey))
+    report.write_document(settings.plot, lambda: plot.render_bars(*_chart(survey), mark="size of a lock"))
+    report.print_result(lambda: _to_json_data(survey), () if settings.plot == STDOUT else _format_lines(survey))
 
 
 def _format_lines(survey: Survey) -> Iterator[str]:

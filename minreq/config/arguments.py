@@ -71,6 +71,7 @@ class LockKeywords(RunKeywords, total=False):
     whole: Several[RequirementLike]
     requirement_files: Several[PathLike]
     provided: Several[str | Provided]
+    runtime: str
     include: Several[str]
     exclude: Several[str]
     allow_pth: Several[str]
@@ -113,6 +114,7 @@ class BuildKeywords(RunKeywords, total=False):
     smoke_files: Several[PathLike]
     yes_traced: bool
     html: PathLike
+    sbom: PathLike
     layers: bool
     #: Bytes.
     max_zip: int | str

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 from minreq.config.levels import BYTECODE, LEVELS, PROVEN_MODULES, Bytecode, Level, ProvenModules, choose_from
 from minreq.config.options import DEFAULT_ROOT, Option, parse_byte_count, parse_milliseconds
-from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, IndexOptions, Settings, lock_settings, merge
+from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, STDOUT, IndexOptions, Settings, lock_settings, merge
 from minreq.errors import InvalidOptions
 
 #: The flags of ``build`` that are also keys of ``[tool.minreq.build]``.
@@ -39,6 +39,7 @@ BUILD_OPTIONS: Mapping[str, Option] = {
         Option(name="max-zip", example='"50MiB"', field="max_zip", convert=parse_byte_count, toml=(int, str)),
         Option(name="platform", example='"lambda-python3.12-x86_64"', field="platform"),
         Option(name="html", example='"build.html"', field="html", convert=Path, path=True),
+        Option(name="sbom", example='"layer.cdx.json"', field="sbom", convert=Path, path=True),
         Option(name="budget", example='"250MiB"', field="budget", convert=parse_byte_count, toml=(int, str)),
         Option(name="reserve", example='"5MB"', field="reserve", convert=parse_byte_count, toml=(int, str)),
     )
@@ -122,6 +123,8 @@ class BuildSettings:
     yes_traced: bool = False
     #: The file of the HTML page.
     html: Path | None = None
+    #: The file of the bill of materials.
+    sbom: Path | None = None
     #: Write a folder with one zip for all functions and one for each provider.
     layers: bool = False
     #: The most bytes of an archive.
@@ -161,6 +164,12 @@ def build_settings(
     if "output" not in values:
         raise InvalidOptions(["name the output of the build with -o: a folder or FILE.zip"])
     settings = BuildSettings(index=index, **values)
+    if settings.output == STDOUT:
+        raise InvalidOptions(["--output -: a build is a folder or a zip, and cannot be printed; name FILE.zip or DIR"])
+    if settings.sbom == STDOUT:
+        raise InvalidOptions(["--sbom -: a build prints its result; name a file"])
+    if settings.lazy_diff == STDOUT:
+        raise InvalidOptions(["--lazy-diff -: the changes cannot be printed; name a file"])
     if not settings.lazy and (settings.lazy_diff or settings.lazy_bound != DEFAULT_LAZY_BOUND):
         raise InvalidOptions(["--lazy-bound and --lazy-diff are for --lazy; add --lazy"])
     if settings.lazy and settings.bytecode == "only":

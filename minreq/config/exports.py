@@ -10,7 +10,7 @@ from typing import Any, Literal
 from minreq.config.settings import DEFAULT_OUTPUT, INDEX_FIELDS, STDOUT, IndexOptions, merge
 from minreq.errors import InvalidOptions
 
-Format = Literal["pylock", "uv", "uv-excludes", "pdm", "pex", "dockerfile", "cyclonedx", "wheelhouse"]
+Format = Literal["pylock", "uv", "uv-excludes", "pdm", "pex", "dockerfile", "cyclonedx", "vex", "openvex", "wheelhouse"]
 
 #: The formats and their default file names; ``{stem}`` is the stem of the lock.
 FORMATS: Mapping[Format, str] = {
@@ -21,8 +21,12 @@ FORMATS: Mapping[Format, str] = {
     "pex": "{stem}.pex.txt",
     "dockerfile": "{stem}.Dockerfile",
     "cyclonedx": "{stem}.cdx.json",
+    "vex": "{stem}.vex.cdx.json",
+    "openvex": "{stem}.openvex.json",
     "wheelhouse": "wheelhouse",
 }
+#: The formats that say which vulnerabilities do not affect a lock.
+VEX_FORMATS: frozenset[Format] = frozenset({"vex", "openvex"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,10 @@ class ExportSettings:
     lock: Path
     format: Format
     output: Path
+    #: Files of known vulnerabilities, for the formats of VEX.
+    advisories: tuple[Path, ...] = ()
+    #: A folder or zip that `minreq build` made of the lock, for these formats.
+    build: Path | None = None
     #: The interpreter that builds source distributions; ``None``: the one that runs minreq.
     interpreter: str | None = None
     #: Build nothing unless the kernel isolates it.
@@ -60,6 +68,10 @@ def export_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Expo
     settings = ExportSettings(index=index, **{"output": default_output(values["format"], values["lock"]), **values})
     if settings.format == "wheelhouse" and settings.output == STDOUT:
         raise InvalidOptions(["a wheelhouse is a folder and cannot go to standard output; name it with -o"])
+    if settings.format in VEX_FORMATS and not settings.advisories:
+        raise InvalidOptions([f"--format {settings.format} needs --advisories, a file of known vulnerabilities"])
+    if settings.format not in VEX_FORMATS and (settings.advisories or settings.build is not None):
+        raise InvalidOptions(["--advisories and --build are for --format vex and --format openvex"])
     return settings
 
 

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from minreq.config.levels import LEVELS, Level, choose_from
 from minreq.config.options import DEFAULT_ROOT, OPTIONS, Option, parse_count, parse_path
 from minreq.config.pyproject import convert_table
-from minreq.config.settings import INDEX_FIELDS, Settings, merge
+from minreq.config.settings import INDEX_FIELDS, STDOUT, Settings, merge
 from minreq.errors import ConfigurationUnreadable, InvalidOptions
 from minreq.system import regularfile
 
@@ -177,6 +177,8 @@ def matrix_settings(
 
 def _find_faults(matrix: Mapping[str, Any], values: Mapping[str, Any], processes: int | None) -> Sequence[str]:
     faults = []
+    if matrix.get("output") == STDOUT:
+        faults.append("--output -: the results of a matrix are a folder; name it")
     if matrix.get("measure") and matrix.get("build"):
         faults.append("--measure and --build are two questions; give one, or make two matrices")
     if not matrix.get("measure") and not any(matrix.get("provider_sets", ())) and not values.get("smokes"):

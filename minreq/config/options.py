@@ -183,6 +183,7 @@ OPTIONS: Mapping[str, Option] = {
             path=True,
         ),
         Option(name="provided", example='["boto3==1.44.0"]', field="provided", convert=parse_provided, many=True),
+        Option(name="runtime", example='"lambda-python3.12"', field="runtime"),
         Option(name="include", example='["tokenizers"]', field="include", convert=parse_project_name, many=True),
         Option(name="exclude", example='["aiohttp"]', field="exclude", convert=parse_project_name, many=True),
         Option(

@@ -75,6 +75,8 @@ class Settings:
     #: Paths or URLs.
     requirement_files: tuple[Path | str, ...] = ()
     provided: tuple[Provided, ...] = ()
+    #: The name of a managed runtime: what it has is provided, too.
+    runtime: str | None = None
     include: tuple[NormalizedName, ...] = ()
     exclude: tuple[NormalizedName, ...] = ()
     #: Distributions that may have ``.pth`` files, which run at every start of Python.
@@ -188,8 +190,14 @@ def relock_settings(
     if output == STDOUT or any(values.get(name) for name in ("providers", "smokes", "scan")):
         return lock_settings(flags, config), False
     recorded = read_recorded(output)
-    if not recorded or not _is_same_root(values, recorded):
+    if not recorded:
         return lock_settings(flags, config), False
+    if not _is_same_root(values, recorded):
+        try:
+            return lock_settings(flags, config), False
+        except NothingToRun:
+            root = f"the project in {recorded['project']}" if "project" in recorded else str(recorded["root"])
+            raise NothingToRun(str(output), root) from None
     return lock_settings(flags, {**recorded, **config, "output": output}), True
 
 
@@ -203,7 +211,7 @@ def _is_same_root(values: Mapping[str, Any], recorded: Mapping[str, Any]) -> boo
 
 def scan_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
     """Join *flags* and *config* as ``lock_settings`` does, for a scan. A scan ignores what a lock runs and writes."""
-    without = {"providers", "smokes", "smoke_files", "features", "check", "allow_unknown", "platforms"}
+    without = {"providers", "smokes", "smoke_files", "features", "check", "allow_unknown", "platforms", "runtime"}
     index, values = merge(flags, {name: value for name, value in config.items() if name not in without})
     return Settings(index=index, **{"scan": (Path(),), **values})
 

@@ -76,10 +76,13 @@ from minreq.errors.matrices import (
     WorkersUnfit as WorkersUnfit,
 )
 from minreq.errors.options import (
+    AdvisoriesUnreadable as AdvisoriesUnreadable,
+    BuildOfOtherLock as BuildOfOtherLock,
     ConfigurationUnreadable as ConfigurationUnreadable,
     ExtraMissing as ExtraMissing,
     InvalidOptions as InvalidOptions,
     MarkerInvalid as MarkerInvalid,
+    NotConfirmed as NotConfirmed,
     NothingToRun as NothingToRun,
     OutputFolderMissing as OutputFolderMissing,
     OutputUnwritable as OutputUnwritable,
@@ -89,6 +92,7 @@ from minreq.errors.options import (
     PythonUnusable as PythonUnusable,
     RequirementsUnreadable as RequirementsUnreadable,
     RootNotApplicable as RootNotApplicable,
+    RuntimeDiffers as RuntimeDiffers,
     SmokeFileMissing as SmokeFileMissing,
     SmokeFileUnusable as SmokeFileUnusable,
     SmokeMissing as SmokeMissing,
@@ -97,6 +101,7 @@ from minreq.errors.options import (
     UnknownLock as UnknownLock,
     UnknownPlatform as UnknownPlatform,
     UnknownProvider as UnknownProvider,
+    UnknownRuntime as UnknownRuntime,
 )
 from minreq.errors.providers import (
     NoProfile as NoProfile,

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from minreq.errors.branches import UsageError, format_parts, suggest
+from minreq.errors.branches import NegativeAnswer, UsageError, format_parts, suggest
 
 
 class InvalidOptions(UsageError):
@@ -35,6 +35,41 @@ class ConfigurationUnreadable(UsageError):
         return f"cannot read the configuration {self.path}: {self.why}"
 
 
+class AdvisoriesUnreadable(UsageError):
+    """A file of advisories cannot be read."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"cannot read the advisories {self.path}: {self.why}"
+
+
+class BuildOfOtherLock(UsageError):
+    """A tree was not built by minreq from this lock."""
+
+    def __init__(self, tree: Path, lock: Path, why: str) -> None:
+        super().__init__(tree, lock, why)
+        self.tree, self.lock, self.why = tree, lock, why
+
+    def __str__(self) -> str:
+        return f"{self.tree} is no build of {self.lock}: {self.why}; build it again with `minreq build`"
+
+
+class NotConfirmed(NegativeAnswer):
+    """`minreq init` wrote nothing: nobody said yes."""
+
+    reason = "not-confirmed"
+
+    def __init__(self, files: Sequence[str]) -> None:
+        super().__init__(files)
+        self.files = tuple(files)
+
+    def __str__(self) -> str:
+        return f"wrote nothing; --yes writes {', '.join(self.files)}"
+
+
 class UnknownLock(UsageError):
     """No lock of this name is configured, or none of several is chosen (*name* is ``None``)."""
 
@@ -51,13 +86,18 @@ class UnknownLock(UsageError):
 
 
 class NothingToRun(UsageError):
-    """No provider, no code to scan and no smoke is named."""
+    """No provider, no code to scan and no smoke is named; *lock* is one of another *root*, if there is one."""
+
+    def __init__(self, lock: str = "", root: str = "") -> None:
+        super().__init__(lock, root)
+        self.lock, self.root = lock, root
 
     def __str__(self) -> str:
+        other = f"{self.lock} is for {self.root}, so its options are not used; " if self.lock else ""
         return (
-            "nothing to run: name the providers of the program (--providers openai,bedrock), its code (--scan PATH) "
-            "or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of pyproject.toml "
-            "(providers = [...], scan = [...], smoke = [...])"
+            f"nothing to run: {other}name the providers of the program (--providers openai,bedrock), its code "
+            "(--scan PATH) or a script that shows that it works (--smoke FILE), here or in [tool.minreq] of "
+            "pyproject.toml (providers = [...], scan = [...], smoke = [...])"
         )
 
 
@@ -161,6 +201,36 @@ class UnknownPlatform(UsageError):
     def __str__(self) -> str:
         hint = f"did you mean {self.suggestion}?" if self.suggestion else f"known platforms: {', '.join(self.known)}"
         return f"no platform {self.name!r}; {hint}"
+
+
+class UnknownRuntime(UsageError):
+    """``--runtime`` names no known runtime."""
+
+    reason = "unknown-runtime"
+
+    def __init__(self, name: str, known: tuple[str, ...], suggestion: str | None) -> None:
+        super().__init__(name, known, suggestion)
+        self.name, self.known, self.suggestion = name, known, suggestion
+
+    def __str__(self) -> str:
+        hint = f"did you mean {self.suggestion}?" if self.suggestion else "name what it has with --provided"
+        return f"no runtime {self.name!r}; {hint} (known runtimes: {', '.join(self.known)})"
+
+
+class RuntimeDiffers(UsageError):
+    """The Python of ``--runtime`` is not that of the lock."""
+
+    reason = "runtime-differs"
+
+    def __init__(self, runtime: str, python: str, platform: str, version: str) -> None:
+        super().__init__(runtime, python, platform, version)
+        self.runtime, self.python, self.platform, self.version = runtime, python, platform, version
+
+    def __str__(self) -> str:
+        is_host = self.platform == "host"
+        place = "" if is_host else f" on {self.platform}"
+        advice = f"name a Python {self.python} with --python" if is_host else "make --runtime and --platform agree"
+        return f"--runtime {self.runtime} has Python {self.python}, but the lock is for {self.version}{place}; {advice}"
 
 
 class UnknownProvider(UsageError):

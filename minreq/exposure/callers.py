@@ -32,6 +32,8 @@ class PublicFunction:
     distribution: NormalizedName
     #: Whether a package exports it, and it is not only found by the name of its module.
     is_exported: bool
+    #: Whether that package is in no other: ``httpx.Client()``, but not ``litellm.caching.S3Cache()``.
+    is_top_level: bool
     #: The place in it that leads on to the import, or the import.
     frame: Frame
     #: The number of calls from there to the import; 0: it holds the import.
@@ -130,6 +132,7 @@ class CallerSearch:
             name=name.text,
             distribution=self._owners[state.function.file],
             is_exported=name.is_exported,
+            is_top_level=name.is_top_level,
             frame=Frame(file=state.function.file, line=state.line, function=state.function.name),
             calls=state.calls,
             handler=state.handler,

@@ -14,6 +14,7 @@ from minreq.exposure.callparser import last_part
 from minreq.exposure.importindex import ImportIndex
 from minreq.exposure.parser import module_of, package_of
 from minreq.exposure.sourcefiles import SourceFiles
+from minreq.source.modulenames import with_parents
 
 _SPECIAL: Final = re.compile(r"__\w+__")
 
@@ -25,6 +26,8 @@ class PublicName:
     text: str
     #: A package exports it. Else the name is that of its module, without a part that begins with an underscore.
     is_exported: bool
+    #: No other package is around this package: ``httpx.Client()``, but not ``litellm.caching.S3Cache()``.
+    is_top_level: bool = False
 
 
 class PublicNames:
@@ -41,8 +44,10 @@ class PublicNames:
     def find(self, function: Function) -> PublicName | None:
         """The public name of *function*; ``None``: it has none."""
         if function not in self._found:
-            names = [*self._names(function)]
-            self._found[function] = next((each for each in names if each.is_exported), next(iter(names), None))
+            names = self._names(function)
+            self._found[function] = min(
+                names, key=lambda each: (not each.is_top_level, not each.is_exported), default=None
+            )
         return self._found[function]
 
     def _names(self, function: Function) -> Iterator[PublicName]:
@@ -73,14 +78,20 @@ class PublicNames:
         for package in _public_packages(module):
             for name in self._exported_names(package, top):
                 if of_module in self._graph.resolver.resolve(f"{package}.{name}"):
-                    yield PublicName(text=f"{package}.{name}{rest}{suffix}", is_exported=True)
+                    yield self._exported_name(package, f"{name}{rest}{suffix}")
                     return
         for package in self._lazy_packages(module, top):
-            yield PublicName(text=f"{package}.{top}{rest}{suffix}", is_exported=True)
+            yield self._exported_name(package, f"{top}{rest}{suffix}")
             return
         if all(map(_is_public, (*module.split("."), top))):
             is_exported = "." not in module
-            yield PublicName(text=f"{module}.{top}{rest}{suffix}", is_exported=is_exported)
+            yield PublicName(text=f"{module}.{top}{rest}{suffix}", is_exported=is_exported, is_top_level=is_exported)
+
+    def _exported_name(self, package: str, name: str) -> PublicName:
+        # A namespace package has no file, and exports nothing.
+        around = (each for each in with_parents(package) if each != package)
+        is_inner = any(f"{each.replace('.', '/')}/__init__.py" in self._owners for each in around)
+        return PublicName(text=f"{package}.{name}", is_exported=True, is_top_level=not is_inner)
 
     def _owner_is_function(self, thing: Thing) -> bool:
         """Whether a function defines *thing*."""

@@ -71,8 +71,10 @@ def find_import_sites(
     """Return the import sites in *folders*, the unpacked trees of the kept distributions of *lock*.
 
     The most important sites come first: unguarded ones that a public function leads to, other unguarded ones, then
-    handled ones, those the trace declined, and those that no traced code leads to. Among equals the
-    root comes first, because programs call the root. With *use_cache* the imports are cached beside the trees.
+    handled ones, those the trace declined, and those that no traced code leads to. A function that a top-level package
+    exports counts more than others, and a distribution that a feature of the profile needs more than others. Among
+    equals the root comes first, because programs call the root. With *use_cache* the imports are cached beside the
+    trees.
     """
     index = ImportIndex(folders, use_cache=use_cache)
     graph = ImportGraph(index, frozenset(file for kept in lock.selection.kept for file in kept.loaded))
@@ -113,6 +115,13 @@ def _caller_search(index: ImportIndex, graph: ImportGraph, distances: Mapping[No
     files = SourceFiles(imports, index.read_bytes, index.read_calls)
     calls = CallGraph(files)
     return CallerSearch(calls, PublicNames(index, files, calls), index.owners, distances)
+
+
+def _rank(function: PublicFunction | None) -> int:
+    """How unlikely programs call *function*, which is exported at the top, farther in, or not at all."""
+    if function is None:
+        return 3
+    return 0 if function.is_top_level else 1 if function.is_exported else 2
 
 
 class _SiteFinder:
@@ -181,7 +190,7 @@ class _SiteFinder:
         return (
             function.name not in self._features.functions_not_run,
             function.name not in self._features.known_functions,
-            not function.is_exported,
+            _rank(function),
             self._distances.get(function.distribution, len(self._distances)),
             function.calls,
             function.name,
@@ -193,9 +202,11 @@ class _SiteFinder:
         return (
             not site.unguarded,
             site.declined,
-            # What a public function leads to. A package exports it; or it is public by the name of its module.
+            # What a public function leads to.
             best is None or best.name not in self._features.functions_not_run,
-            2 if best is None else not best.is_exported,
+            _rank(best),
+            # The profile knows that programs need it: for a feature that the smoke did not run.
+            not site.features,
             _REACHES.index(site.reach),
             site.handler is not None,
             self._distances.get(best.distribution, len(self._distances)) if best else 0,

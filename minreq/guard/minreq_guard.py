@@ -8,7 +8,8 @@ line to stderr: ``minreq-miss`` and a JSON object, for ``minreq lock --misses``.
 
 It does nothing where the run that made the lock asked for the same module at the same place and went on without it. If
 a handler caught the failure there, one has to be around it now, too: a module may be optional for one importer, and
-needed by another.
+needed by another. If that handler was farther up the stack, in a function that called the importer, the same handler
+has to be on the stack now.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from importlib.metadata import Distribution, DistributionFinder
     from types import FrameType, ModuleType
+    from typing import TypeAlias
+
+    #: A handler farther up the stack: the end of the path, the function, the first and the last line that it guards.
+    Handler: TypeAlias = tuple[str, str, int, int]
+    #: A place that went on: the end of the path, the line, whether by a handler near the import, and the handlers
+    #: farther up that caught the failure; none of both: nobody knows what did.
+    Place: TypeAlias = tuple[str, int, bool, Sequence[Handler]]
 
 # <data>
 #: The lock, and the command that makes it.
@@ -33,8 +41,8 @@ COMMAND = ""
 MODULES: Mapping[str, str] = {}
 #: The left-out distributions, sorted.
 DISTRIBUTIONS: Sequence[str] = []
-#: Module or distribution -> places that went on without it: the end of the path, the line, and whether by a handler.
-DECLINED: Mapping[str, Sequence[tuple[str, int, bool]]] = {}
+#: Module or distribution -> places that went on without it.
+DECLINED: Mapping[str, Sequence[Place]] = {}
 # </data>
 
 #: Modules whose frames do not count as a place that imports: the rule of the run that made the lock.
@@ -109,7 +117,8 @@ class Guard:
             return False
         handled = is_handled([(f.f_code.co_filename, f.f_lineno, is_function(f)) for f in frames], errors)
         file, line = frame.f_code.co_filename, frame.f_lineno
-        if is_declined(name, file, line, handled=handled):
+        stack = [(f.f_code.co_filename, f.f_lineno, function_name(f)) for f in frames]
+        if is_declined(name, file, line, stack, handled=handled):
             return False
         if (name, file, line) not in self._reported:
             self._reported.add((name, file, line))
@@ -168,16 +177,38 @@ def is_function(frame: FrameType) -> bool:
     return bool(frame.f_code.co_flags & _OPTIMIZED)
 
 
-def is_declined(name: str, file: str, line: int, *, handled: bool | None) -> bool:
+def function_name(frame: FrameType) -> str:
+    """Return the name of the function of *frame*; the body of a class is ``<class NAME>``."""
+    name = frame.f_code.co_name
+    return name if is_function(frame) or name == "<module>" else f"<class {name}>"
+
+
+def is_declined(
+    name: str, file: str, line: int, stack: Sequence[tuple[str, int, str]], *, handled: bool | None
+) -> bool:
     """Whether the run that made the lock asked for *name* at this place and went on, as it will now.
 
-    *handled* is whether a handler catches the failure now; ``None``: unknown, for lack of a source.
+    *stack* has the file, the line and the function of each frame. *handled* is whether a handler near the import
+    catches the failure now; ``None``: unknown, for lack of a source.
     """
-    path = file.replace(os.sep, "/")
     return any(
-        line == there and path.endswith("/" + end) and (handled is not False or not by_handler)
-        for end, there, by_handler in DECLINED.get(name, ())
+        line == there
+        and is_file(file, end)
+        and (handled is not False or not by_handler)
+        and (not handlers or any(is_guarded_by(handler, stack) for handler in handlers))
+        for end, there, by_handler, handlers in DECLINED.get(name, ())
     )
+
+
+def is_guarded_by(handler: Handler, stack: Sequence[tuple[str, int, str]]) -> bool:
+    """Whether one of the frames of *stack* is at a line that *handler* guards."""
+    end, function, first, last = handler
+    return any(first <= line <= last and name == function and is_file(file, end) for file, line, name in stack)
+
+
+def is_file(file: str, end: str) -> bool:
+    """Whether the path of *file* ends with *end*."""
+    return file.replace(os.sep, "/").endswith("/" + end)
 
 
 def is_handled(frames: Sequence[tuple[str, int, bool]], errors: frozenset[str]) -> bool | None:

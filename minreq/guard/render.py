@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from importlib import resources
+from typing import TypeAlias
 
 from packaging.utils import canonicalize_name
 
@@ -13,6 +14,11 @@ from minreq.model import Lock, QuestionKind
 FILENAME = "minreq_guard.py"
 #: The kinds of questions whose failure the module reports. `find_spec` and lists of distributions do not fail.
 _REPORTED = (QuestionKind.IMPORT, QuestionKind.METADATA)
+#: Stands for the folder of the standard library in the evidence.
+_STANDARD_LIBRARY = "{python}/"
+#: A handler far from the import: file, function, first and last line; see `Handler` and `Place` in ``minreq_guard.py``.
+_Handler: TypeAlias = tuple[str, str, int, int]
+_Place: TypeAlias = tuple[str, int, bool, tuple[_Handler, ...]]
 _BEGIN, _END = "# <data>\n", "# </data>\n"
 
 
@@ -29,13 +35,17 @@ def render_guard(lock: Lock, *, filename: str) -> str:
 
 def _data(lock: Lock, filename: str) -> str:
     modules = {module: each.candidate.name for each in lock.left_out for module in each.modules}
-    declined: dict[str, set[tuple[str, int, bool]]] = {}
+    declined: dict[str, set[_Place]] = {}
     for each in lock.left_out:
         for asker in each.askers:
             if asker.need in _REPORTED and asker.frame is not None:
                 name = canonicalize_name(asker.name) if asker.need is QuestionKind.METADATA else asker.name
+                handlers = tuple(
+                    (each.file.removeprefix(_STANDARD_LIBRARY), each.function, each.first, each.last)
+                    for each in asker.far_handlers
+                )
                 declined.setdefault(name, set()).add(
-                    (asker.frame.file, asker.frame.line, asker.why_optional is not None)
+                    (asker.frame.file, asker.frame.line, asker.why_optional is not None, handlers)
                 )
     lines = [
         f"LOCK = {_text(filename)}",
@@ -46,15 +56,22 @@ def _data(lock: Lock, filename: str) -> str:
         "DISTRIBUTIONS: Sequence[str] = [",
         *(f"    {_text(each.candidate.name)}," for each in lock.left_out),
         "]",
-        "DECLINED: Mapping[str, Sequence[tuple[str, int, bool]]] = {",
+        "DECLINED: Mapping[str, Sequence[Place]] = {",
         *(f"    {_text(module)}: [{_places(places)}]," for module, places in sorted(declined.items())),
         "}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _places(places: Iterable[tuple[str, int, bool]]) -> str:
-    return ", ".join(f"({_text(file)}, {line}, {by_handler})" for file, line, by_handler in sorted(places))
+def _places(places: Iterable[_Place]) -> str:
+    return ", ".join(
+        f"({_text(file)}, {line}, {by_handler}, [{_handlers(handlers)}])"
+        for file, line, by_handler, handlers in sorted(places)
+    )
+
+
+def _handlers(handlers: Iterable[_Handler]) -> str:
+    return ", ".join(f"({_text(file)}, {_text(function)}, {first}, {last})" for file, function, first, last in handlers)
 
 
 def _text(text: str) -> str:

@@ -1,3 +1,3 @@
 """The index client: pip's configuration, the Simple API, and wheels read by range."""
 
-__all__ = ["client", "cutoff", "pipconfig", "records", "remotefile", "settings", "urls"]
+__all__ = ["client", "coremetadata", "cutoff", "pipconfig", "records", "remotefile", "settings", "urls"]

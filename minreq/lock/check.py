@@ -8,6 +8,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from minreq.config import Settings
+from minreq.config.options import DEFAULT_ROOT
 from minreq.errors import IndexFailure, LockStale
 from minreq.lock.session import LockSession
 from minreq.lockfile import evidence as evidence_file, pinnedfiles, reading, staleness
@@ -81,6 +82,7 @@ def _find_reasons(lock: Lock, text: str, task: Task, withdrawn_files: Mapping[st
         text=text,
         filename=task.settings.output.name,
         command=task.command,
+        default_root=DEFAULT_ROOT,
         platforms=task.targets,
         inputs=task.input_digests(_profiled_version(lock, task)),
         withdrawn_files=withdrawn_files,

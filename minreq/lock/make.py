@@ -22,7 +22,7 @@ from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.prefetch import Prefetcher, precompile
 from minreq.minimize.record import normalize_behaviour
 from minreq.minimize.runner import SmokeRunner, open_runner
-from minreq.minimize.select import loaded_files, request_evidence, select
+from minreq.minimize.select import declined_questions, loaded_files, request_evidence, select
 from minreq.model import Certificate, Lock, Resolution, Selection
 from minreq.reporting import Reporter
 from minreq.resolver import ResolverInput
@@ -166,14 +166,16 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
         minimal_set = _add_masked(minimize(runner, choices, reporter), tools, runner, reporter)
         # Read before certifying, which may add to the closure.
         resolution = closure.resolution
+        path_map = runner.setup.make_path_map(runner.scratch)
         selection = select(
             resolution,
             minimal_set,
             size=closure.installed_bytes,
             source_bytes=closure.source_bytes,
             import_map=closure.import_map,
-            loaded=loaded_files(minimal_set, runner.setup.make_path_map(runner.scratch)),
+            loaded=loaded_files(minimal_set, path_map),
             excluded=choices.excluded,
+            declined=declined_questions(resolution, minimal_set, path_map),
         )
         budget = settings.budget if settings.compiles else None
         selection = bytecode.with_compiled_sizes(selection, budget, runner, reporter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
@@ -16,6 +17,7 @@ from minreq.model import Kept, Lock, Metadata
 from minreq.model.parsing import parse_requirement
 
 if TYPE_CHECKING:
+    from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component
     from cyclonedx.model.license import License
 
@@ -25,23 +27,33 @@ _MAX_PLACES = 25
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "minreq")
 
 
-def render(lock: Lock, metadata: Mapping[NormalizedName, Metadata], *, made_from: str) -> str:
+def render(
+    lock: Lock,
+    metadata: Mapping[NormalizedName, Metadata],
+    *,
+    made_from: str,
+    properties: Mapping[NormalizedName, Mapping[str, str]] = MappingProxyType({}),
+    command: str = "export --format cyclonedx",
+) -> str:
     """Return the document: hashes, licences, the graph of what is kept, and the evidence of each component.
 
     *metadata* is that of the kept distributions, as far as it is known; it has the licences. *made_from* names the
-    subject. The serial number depends on the content, and there is no time, so equal locks have equal bytes. Raises
+    subject, *properties* are further facts of components, *command* names who needs the extra. The serial number
+    depends on the content, and there is no time, so equal locks have equal bytes. Raises
     ``ExtraMissing``.
     """
     try:
         from cyclonedx.model.bom import Bom  # noqa: PLC0415 - An extra.
         from cyclonedx.model.component import Component, ComponentType  # noqa: PLC0415 - As above.
-        from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415 - As above.
     except ImportError as error:
-        raise ExtraMissing("export --format cyclonedx", "sbom", error.name or "cyclonedx") from error
+        raise ExtraMissing(command, "sbom", error.name or "cyclonedx") from error
 
     bom = Bom()
     components = {
-        each.candidate.name: _make_component(each, metadata.get(each.candidate.name)) for each in lock.selection.kept
+        each.candidate.name: _make_component(
+            each, metadata.get(each.candidate.name), properties.get(each.candidate.name, {})
+        )
+        for each in lock.selection.kept
     }
     subject = Component(type=ComponentType.APPLICATION, name=made_from, bom_ref="lock")
     tool = Component(type=ComponentType.APPLICATION, name="minreq", bom_ref="minreq")
@@ -53,6 +65,13 @@ def render(lock: Lock, metadata: Mapping[NormalizedName, Metadata], *, made_from
     for name, component in components.items():
         required = lock.resolution.requires.get(name, frozenset()) & components.keys()
         bom.register_dependency(component, [components[each] for each in sorted(required)])
+    return dump(bom)
+
+
+def dump(bom: Bom) -> str:
+    """Return the document of *bom* with a serial number that depends on the content, and without the time."""
+    from cyclonedx.output.json import JsonV1Dot6  # noqa: PLC0415 - An extra.
+
     document = json.loads(JsonV1Dot6(bom).output_as_string())
     del document["serialNumber"], document["metadata"]["timestamp"]
     content = json.dumps(document, sort_keys=True)
@@ -60,7 +79,7 @@ def render(lock: Lock, metadata: Mapping[NormalizedName, Metadata], *, made_from
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _make_component(kept: Kept, metadata: Metadata | None) -> Component:
+def _make_component(kept: Kept, metadata: Metadata | None, properties: Mapping[str, str]) -> Component:
     from cyclonedx.model import (  # noqa: PLC0415 - As above.
         ExternalReference,
         ExternalReferenceType,
@@ -97,7 +116,10 @@ def _make_component(kept: Kept, metadata: Metadata | None) -> Component:
         licenses=_make_licenses(metadata),
         external_references=files,
         evidence=ComponentEvidence(occurrences=places) if places else None,
-        properties=[Property(name="minreq:evidence", value=kept.evidence.kind)],
+        properties=[
+            Property(name=name, value=value)
+            for name, value in {"minreq:evidence": kept.evidence.kind, **properties}.items()
+        ],
     )
 
 

@@ -12,6 +12,10 @@ from minreq.model import EMPTY, Lock, Platform
 # These markers change with every update of the kernel or of Python.
 _VOLATILE_MARKERS = frozenset({"implementation_version", "platform_release", "platform_version", "python_full_version"})
 
+_PROJECT = "--project"
+#: What an input of that name has become, where the name says too little.
+_INPUT_SENTENCES = {"environment": "the environment variables that the profile sets for the smoke have changed"}
+
 
 def find_reasons(
     lock: Lock,
@@ -19,6 +23,7 @@ def find_reasons(
     text: str,
     filename: str = DEFAULT_NAME,
     command: str,
+    default_root: str,
     platforms: Sequence[Platform],
     inputs: Mapping[str, str],
     withdrawn_files: Mapping[str, str] = EMPTY,
@@ -26,23 +31,33 @@ def find_reasons(
     """Return the reasons why *lock* is stale, a sentence each; empty if it is not. A newer release is no reason.
 
     *text* is the requirements file on disk, named *filename*; *lock* comes from the evidence beside it. *command*,
-    *platforms* and *inputs* are the current ones, in the form of the fields of ``Lock``. *withdrawn_files* has the
-    state of pinned files by name: ``yanked: broken``.
+    *platforms* and *inputs* are the current ones, in the form of the fields of ``Lock``. *default_root* is the root of
+    a command that names none. *withdrawn_files* has the state of pinned files by name: ``yanked: broken``.
     """
-    options = tuple(_changed_options(lock.command, command))
+    before, after = _options(lock.command), _options(command)
+    root, other_root = (_read_root(each, default_root) for each in (before, after))
+    other = [f"the lock is for {root}, not for {other_root}"] if root != other_root else []
+    options = (*other, *_changed_options(before, after))
     return (
         *options,
         *_changed_platforms(lock, platforms),
-        # Other options already explain that other stages run.
-        *_changed_inputs(lock.inputs, inputs, members=not options),
+        # Another root explains that all inputs are others, and other options that other stages run.
+        *(() if other else _changed_inputs(lock.inputs, inputs, members=not options)),
         *(edit.sentence for edit in find_edits(lock, text, filename=filename)),
         *(f"{filename} is {state}" for filename, state in sorted(withdrawn_files.items())),
     )
 
 
-def _changed_options(old: str, new: str) -> Iterator[str]:
-    before, after = _options(old), _options(new)
-    for option in sorted(before.keys() | after.keys()):
+def _read_root(options: Mapping[str, Sequence[str]], default: str) -> str:
+    """Return the root that a command line names: a requirement, or the folder of a project."""
+    if project := options.get(_PROJECT):
+        return f"the project in {project[0]}"
+    # The first word is the command.
+    return next(iter(options[""][1:]), default)
+
+
+def _changed_options(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for option in sorted((before.keys() | after.keys()) - {"", _PROJECT}):
         if option not in after:
             yield f"the lock was made with {_join_words(option, before[option])}, which is no longer set"
         elif option not in before:
@@ -92,4 +107,4 @@ def _changed_inputs(old: Mapping[str, str], new: Mapping[str, str], *, members: 
         elif name not in old:
             yield f"{name} is new"
         elif old[name] != new[name]:
-            yield f"{name} has changed"
+            yield _INPUT_SENTENCES.get(name, f"{name} has changed")

@@ -51,6 +51,8 @@ def check_writable(path: Path) -> None:
 
 def _target(path: Path) -> Path:
     """Return the file that *path* leads to. Links stay links; devices and folders are never replaced."""
+    if path == Path("-"):
+        raise OutputUnwritable(path, "this stands for standard output, and this result needs a file; name one")
     try:
         target = path.resolve()
         if target.is_symlink():  # The only sign of a loop of links from Python 3.13 on.

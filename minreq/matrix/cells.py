@@ -178,16 +178,23 @@ def check_collisions(jobs: Sequence[tuple[Requirement, CellJob]]) -> None:
 
 
 def absolute_paths(settings: Settings) -> Settings:
-    """Return *settings* with absolute paths of files: a worker may have another working directory."""
+    """Return *settings* with absolute paths of files: a worker may have another working directory.
+
+    Whatever the path that leads to a file, from wherever a matrix is started, its cells have the same keys.
+    """
     return replace(
         settings,
-        smokes=tuple(each.absolute() if each.is_file() else each for each in settings.smokes),
-        profiles=tuple(map(Path.absolute, settings.profiles)),
-        requirement_files=tuple(map(_absolute, settings.requirement_files)),
-        constraints=tuple(map(_absolute, settings.constraints)),
+        smokes=tuple(_absolute(each) if each.is_file() else each for each in settings.smokes),
+        profiles=tuple(map(_absolute, settings.profiles)),
+        requirement_files=tuple(map(_absolute_or_url, settings.requirement_files)),
+        constraints=tuple(map(_absolute_or_url, settings.constraints)),
     )
 
 
-def _absolute(place: Path | str) -> Path | str:
-    """Return the absolute path of *place*, which may also be a URL."""
-    return place.absolute() if isinstance(place, Path) else place
+def _absolute(place: Path) -> Path:
+    """Return the absolute path of *place*; a file that is a link keeps its name."""
+    return place.resolve() if place.is_dir() else place.parent.resolve() / place.name
+
+
+def _absolute_or_url(place: Path | str) -> Path | str:
+    return _absolute(place) if isinstance(place, Path) else place

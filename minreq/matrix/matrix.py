@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq.config import Settings
+from minreq.config import STDOUT, Settings
 from minreq.config.matrix import MatrixSettings
 from minreq.errors import PythonNotFound, PythonUnusable
 from minreq.index.client import IndexClient
@@ -57,7 +57,7 @@ def run_matrix(settings: MatrixSettings, reporter: MatrixReporter) -> Matrix:
     folder = ResultFolder(settings.output)
     processes = settings.processes or os.cpu_count() or 1
     jobs = plan_jobs(settings, processes=processes)
-    folder.prepare(settings.html)
+    folder.prepare(None if settings.html == STDOUT else settings.html)
     results = {job.key: found for job in jobs if (found := folder.read(job.key)) is not None}
     reused = len(results)
     missing = [job for job in jobs if job.key not in results]

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Answer, Behaviour, Frame, Plan
-from minreq.smoke.results import StageResult
+from minreq.smoke.results import CaughtImport, StageResult
 from minreq.smoke.run import Run
 
 #: The hash seed of a proof. Reference and trace have another: a set must not depend on the order of hashes.
@@ -31,6 +31,10 @@ class Observation:
     questions: Mapping[NormalizedName, tuple[TracedQuestion, ...]]
     #: By distribution: the stages that may notice that it is gone.
     noticing_stages: Mapping[NormalizedName, frozenset[str]] = field(default_factory=dict)
+    #: By distribution: the questions about it of forks that ran without it.
+    questions_without: Mapping[NormalizedName, tuple[TracedQuestion, ...]] = field(default_factory=dict)
+    #: Where the exceptions of declined imports were caught, also in such forks.
+    caught: frozenset[CaughtImport] = frozenset()
     #: Questions about names that no distribution of the closure owned at that moment.
     unanswered: tuple[TracedQuestion, ...] = ()
     #: What a list of all installed distributions had, or would have had.
@@ -69,6 +73,8 @@ def join_questions(trace: Observation, others: Iterable[Observation]) -> Observa
             trace,
             answers={**other.answers, **trace.answers, **accepted},
             questions={**other.questions, **trace.questions, **{name: other.questions[name] for name in accepted}},
+            questions_without={**other.questions_without, **trace.questions_without},
+            caught=trace.caught | other.caught,
             importer_of_file={**other.importer_of_file, **trace.importer_of_file},
             stage_of_file={**other.stage_of_file, **trace.stage_of_file},
         )
@@ -111,7 +117,7 @@ def observe_trace(
             },
         )
         use_run(run, observation)
-    return observation
+        return replace(observation, questions_without=handler.questions_without(), caught=frozenset(run.caught))
 
 
 def observe_environment(

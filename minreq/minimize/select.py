@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
 from minreq.minimize import MinimalSet
+from minreq.minimize.handlers import find_declined_questions
 from minreq.minimize.trace import TracedQuestion
-from minreq.model import Answer, Asker, Kept, LeftOut, Request, Resolution, Selection
+from minreq.model import Answer, Asker, FarHandler, Kept, LeftOut, Request, Resolution, Selection
 from minreq.smoke.paths import PathMap
 from minreq.wheels.importmap import ImportMap
 
@@ -42,11 +43,12 @@ def select(
     import_map: ImportMap,
     loaded: Mapping[NormalizedName, tuple[str, ...]],
     excluded: frozenset[NormalizedName],
+    declined: Mapping[NormalizedName, tuple[TracedQuestion, ...]],
 ) -> Selection:
     """Return the partition of the closure by *minimal_set*, sorted by name.
 
     *size* returns the unpacked bytes of a distribution, *source_bytes* those of its Python files. *loaded* has the
-    files of each distribution that were loaded.
+    files of each distribution that were loaded, *declined* the questions about each that is left out.
     """
     kept: list[Kept] = []
     left_out: list[LeftOut] = []
@@ -74,12 +76,20 @@ def select(
                     bytes=size(name),
                     reason=_reason(name, answer, resolution, minimal_set, excluded),
                     question=answer.question if answer else None,
-                    askers=_askers(minimal_set.trace.questions.get(name, ())),
+                    askers=_askers(declined.get(name, ())),
                     modules=_missing_modules(name, import_map, frozenset(minimal_set.evidence)),
                     degraded=minimal_set.degraded.get(name),
                 )
             )
     return Selection(kept=tuple(kept), left_out=tuple(left_out))
+
+
+def declined_questions(
+    resolution: Resolution, minimal_set: MinimalSet, path_map: PathMap
+) -> Mapping[NormalizedName, tuple[TracedQuestion, ...]]:
+    """Return the questions about each distribution that is left out, with the handlers that caught the failures."""
+    names = resolution.pins.keys() - minimal_set.evidence.keys()
+    return find_declined_questions(minimal_set.trace, names, path_map)
 
 
 def loaded_files(minimal_set: MinimalSet, path_map: PathMap) -> Mapping[NormalizedName, tuple[str, ...]]:
@@ -100,7 +110,7 @@ def loaded_files(minimal_set: MinimalSet, path_map: PathMap) -> Mapping[Normaliz
 
 def _askers(questions: tuple[TracedQuestion, ...]) -> tuple[Asker, ...]:
     """Return the places that asked *questions*, each once and sorted."""
-    stages: dict[Asker, set[str]] = {}
+    questions_of: dict[Asker, list[TracedQuestion]] = {}
     for traced in questions:
         question, frames = traced.question, traced.question.frames
         # Where Python's own code asks, it does so for the distribution that called it.
@@ -112,9 +122,20 @@ def _askers(questions: tuple[TracedQuestion, ...]) -> tuple[Asker, ...]:
             distribution=traced.owners[position] if position < len(traced.owners) else None,
             why_optional=traced.why_optional,
         )
-        stages.setdefault(asker, set()).add(question.stage)
-    askers = (replace(asker, stages=tuple(sorted(names))) for asker, names in stages.items())
+        questions_of.setdefault(asker, []).append(traced)
+    askers = (
+        replace(asker, stages=tuple(sorted({each.question.stage for each in asked})), far_handlers=_far_handlers(asked))
+        for asker, asked in questions_of.items()
+    )
     return tuple(sorted(askers, key=_sort_key))
+
+
+def _far_handlers(asked: Sequence[TracedQuestion]) -> tuple[FarHandler, ...]:
+    """Return the handlers that caught the failures; none if one of them is unknown."""
+    if not all(each.far_handlers for each in asked):
+        return ()
+    handlers = {handler for each in asked for handler in each.far_handlers}
+    return tuple(sorted(handlers, key=lambda each: (each.file, each.line, each.first)))
 
 
 def _sort_key(asker: Asker) -> tuple[str, int, str, str, str]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from minreq.model import Answer, Question, QuestionKind
+from minreq.model import Answer, FarHandler, Frame, Question, QuestionKind
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.paths import PathMap
 from minreq.source.optionalimports import find_optional_reason
@@ -29,6 +29,10 @@ class TracedQuestion:
     owners: tuple[NormalizedName | None, ...]
     #: Why the program seems to do without it, ``None`` where nothing catches the failure.
     why_optional: str | None
+    #: Without *why_optional*: the frames of the question as on this machine.
+    local_frames: tuple[Frame, ...] = ()
+    #: For what is left out: the handlers that caught the failure farther up the stack, sorted.
+    far_handlers: tuple[FarHandler, ...] = ()
 
     @property
     def owner(self) -> NormalizedName | None:
@@ -78,6 +82,8 @@ class TraceQuestionHandler:
         self._listed: dict[NormalizedName, list[TracedQuestion]] = {}
         #: By distribution: the stages that got a namespace package of which it holds a part.
         self._namespaces: dict[NormalizedName, set[str]] = {}
+        #: By distribution: the questions about it of processes that ran without it.
+        self._questions_without: dict[NormalizedName, list[TracedQuestion]] = {}
         #: By distribution: the answers about others that processes without it got.
         self._answers_without: dict[NormalizedName, dict[NormalizedName, bool]] = {}
         self._path_map: PathMap | None = None
@@ -98,12 +104,20 @@ class TraceQuestionHandler:
     ) -> Reply:
         """Answer *question*; see `minreq.smoke.answers.QuestionHandler`."""
         why_optional = self._why_optional(question, owners)
-        traced = TracedQuestion(question=self._make_portable(question), owners=owners, why_optional=why_optional)
+        traced = TracedQuestion(
+            question=self._make_portable(question),
+            owners=owners,
+            why_optional=why_optional,
+            local_frames=() if why_optional else question.frames,
+        )
         names = self._find_owners(traced)
         if not names:
             with self._lock:
                 self._unanswered.append(traced)
         declined: list[NormalizedName] = []
+        if without in names:
+            with self._lock:
+                self._questions_without.setdefault(without, []).append(traced)
         for name in names:
             if name != without and self._accepts(name, traced, without):
                 fork = can_fork and without is None and self._claim_fork(name, question.stage)
@@ -204,6 +218,10 @@ class TraceQuestionHandler:
     def questions(self, name: NormalizedName) -> tuple[TracedQuestion, ...]:
         """Return all questions about *name*; those for a list only where there are no others."""
         return tuple(self._questions.get(name, ()) or self._listed.get(name, ()))
+
+    def questions_without(self) -> Mapping[NormalizedName, tuple[TracedQuestion, ...]]:
+        """Return by distribution the questions about it of processes that ran without it."""
+        return {name: tuple(questions) for name, questions in self._questions_without.items()}
 
     def find_noticing_stages(self, name: NormalizedName) -> frozenset[str]:
         """Return the stages that may notice that *name* is gone: they asked for it, or saw it or its folder."""

@@ -9,6 +9,7 @@ from minreq.model.distributions import (
     PassedOver,
     Platform,
     Resolution,
+    Runtime,
     Sdist,
     Wheel,
     find_required,
@@ -26,7 +27,7 @@ from minreq.model.evidence import (
 from minreq.model.filenames import split_sdist_filename
 from minreq.model.lock import BuildForecast, Certificate, Kept, LeftOut, Lock, Outcome, Selection, is_near
 from minreq.model.plan import EMPTY, Command, Group, Plan, Script
-from minreq.model.questions import Answer, Asker, Frame, Question, QuestionKind
+from minreq.model.questions import Answer, Asker, FarHandler, Frame, Question, QuestionKind
 
 __all__ = [
     "EMPTY",
@@ -42,6 +43,7 @@ __all__ = [
     "Difference",
     "Evidence",
     "Failure",
+    "FarHandler",
     "Frame",
     "Group",
     "Kept",
@@ -59,6 +61,7 @@ __all__ = [
     "RecordedRequest",
     "Request",
     "Resolution",
+    "Runtime",
     "Script",
     "Sdist",
     "Selection",

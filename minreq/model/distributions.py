@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -30,6 +30,19 @@ class Platform:
     markers: Mapping[str, str]
     #: Compatible wheel tags, best first.
     tags: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """A managed runtime, and the distributions that it has beside the standard library, in unknown versions."""
+
+    #: ``lambda-python3.12``.
+    name: str
+    #: The version of its Python, ``3.12``.
+    python: str
+    distributions: frozenset[NormalizedName]
+    #: The day on which minreq's list was compared with what the operator publishes.
+    date: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +149,7 @@ class Resolution:
     root: NormalizedName
     #: Projects kept with their dependencies (``-r``, ``--whole``).
     whole: frozenset[NormalizedName] = frozenset()
-    #: Projects that the runtime has (``--provided``): pinned and used in runs, but not in the lock.
+    #: Projects that the runtime has (``--provided``, ``--runtime``): pinned and used in runs, but not in the lock.
     provided: frozenset[NormalizedName] = frozenset()
     #: For each pin the names that it declares, under the markers and extras in use.
     requires: Mapping[NormalizedName, frozenset[NormalizedName]] = field(default_factory=dict)

@@ -46,6 +46,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FarHandler:
+    """A handler that caught a failed import in a function that called the importer."""
+
+    file: str
+    #: The line of the clause, and its text: ``except Exception``.
+    line: int
+    text: str
+    #: The function that the handler is in, ``<module>`` at module level, ``<class NAME>`` in the body of a class.
+    function: str
+    #: The first and the last line whose exceptions the handler catches.
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """A place in code that asked for a distribution."""
 
@@ -58,6 +73,9 @@ class Asker:
     distribution: NormalizedName | None = None
     #: The handler or probe that makes it optional: ``except ImportError at a/b.py:3``; ``None``: not optional.
     why_optional: str | None = None
+    #: For a left-out distribution: without *why_optional*, the handlers that caught the failure farther up the stack,
+    #: sorted. Empty: no handler is known.
+    far_handlers: tuple[FarHandler, ...] = ()
     #: The stages that asked, sorted.
     stages: tuple[str, ...] = ()
 

@@ -76,7 +76,7 @@ def make_plan(
 
 
 def _included_groups(included: Iterable[NormalizedName]) -> Iterator[Group]:
-    """Yield a group for each distribution, so that each is imported in a process of its own."""
+    """Yield a group for each distribution, whose script imports each of its modules in a process of its own."""
     for name in sorted(included):
         script = Script(stage=f"include/{name}", file=_INCLUDED_SCRIPT, environment={"MINREQ_INCLUDED": name})
         yield Group(name=script.stage, scripts=(script,))

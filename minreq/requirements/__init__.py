@@ -3,6 +3,7 @@
 from minreq.requirements.content import FileOption, RequirementsFile, UserRequirement
 from minreq.requirements.files import Fetched, RequirementsReader
 from minreq.requirements.markers import MARKER_ERRORS, applies
+from minreq.requirements.text import join_lines
 
 __all__ = [
     "MARKER_ERRORS",
@@ -12,4 +13,5 @@ __all__ = [
     "RequirementsReader",
     "UserRequirement",
     "applies",
+    "join_lines",
 ]

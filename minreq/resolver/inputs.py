@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq.model import Metadata, PassedOver, Platform, Sdist, Wheel
+from minreq.model import Metadata, PassedOver, Platform, Runtime, Sdist, Wheel
 from minreq.requirements import UserRequirement
 
 F = TypeVar("F", bound=Wheel | Sdist)
@@ -95,6 +95,8 @@ class ResolverInput:
     whole: tuple[UserRequirement, ...] = ()
     #: ``--provided NAME==VERSION``: pinned to the version that the runtime has.
     provided: tuple[UserRequirement, ...] = ()
+    #: ``--runtime``: has its distributions in versions that nobody named.
+    runtime: Runtime | None = None
     constraints: tuple[UserRequirement, ...] = ()
     #: Each replaces every version that packages require of that project.
     overrides: tuple[UserRequirement, ...] = ()
@@ -123,6 +125,11 @@ class ResolverInput:
     def root_name(self) -> NormalizedName:
         """The project of the root."""
         return canonicalize_name(self.root.name)
+
+    @cached_property
+    def versioned(self) -> frozenset[NormalizedName]:
+        """The projects that the runtime has in versions that the user named; a project that is the root, too."""
+        return frozenset(canonicalize_name(each.requirement.name) for each in self.provided)
 
     @cached_property
     def platforms(self) -> tuple[Platform, ...]:

@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.model import Candidate, Sdist, Wheel
 from minreq.resolver.finder import ReleaseFinder
+from minreq.resolver.inputs import ResolverInput
 from minreq.resolver.provider import Key, Relaxation, format_origin, format_requirement
 from minreq.resolver.releases import Release
 from minreq.resolver.search import Solution
@@ -36,8 +37,18 @@ def resolution_notes(
     return (*notes, *release_notes(finder, solution))
 
 
-def provided_notes(named: AbstractSet[NormalizedName], brought: AbstractSet[NormalizedName]) -> Iterator[str]:
-    """Yield a note on what the runtime has because it provides *named*: the user did not say its versions."""
+def provided_notes(
+    inputs: ResolverInput, named: AbstractSet[NormalizedName], brought: AbstractSet[NormalizedName]
+) -> Iterator[str]:
+    """Yield notes on what the runtime has in versions that the user did not name: *brought*, and some of *named*."""
+    if inputs.runtime and (unversioned := sorted((named & inputs.runtime.distributions) - inputs.versioned)):
+        yield (
+            f"{inputs.runtime.name} has {', '.join(unversioned)} (as of {inputs.runtime.date}), in versions that are "
+            "not published: the smoke uses the newest that fit here; name those of your function with --provided "
+            "NAME==VERSION"
+        )
+    elif inputs.runtime and not named & inputs.runtime.distributions:
+        yield f"--runtime {inputs.runtime.name} changes nothing: nothing that the runtime has is in the closure"
     if brought:
         pronoun = "it" if len(named) == 1 else "they"
         yield (

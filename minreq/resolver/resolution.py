@@ -76,7 +76,7 @@ def _resolution(choice: RootChoice, finder: ReleaseFinder) -> Resolution:
     inputs, solution = finder.inputs, choice.solution
     pins, requires = solution.candidates(finder), solution.requires()
     whole = solution.closure(Provider(finder).whole_keys(), without=inputs.root_name)
-    provided = frozenset(canonicalize_name(each.requirement.name) for each in inputs.provided) & pins.keys()
+    provided = (inputs.versioned | (inputs.runtime.distributions if inputs.runtime else frozenset())) & pins.keys()
     # A project that is the root is not written, but what it requires is.
     named = provided - {inputs.root_name}
     wanted = whole | {canonicalize_name(each.name) for each in _named_by_user(inputs)}
@@ -90,7 +90,7 @@ def _resolution(choice: RootChoice, finder: ReleaseFinder) -> Resolution:
         provided=provided | brought,
         requires=requires,
         passed_over=choice.passed_over,
-        notes=(*resolution_notes(finder, solution, pins, choice.relaxations), *provided_notes(named, brought)),
+        notes=(*resolution_notes(finder, solution, pins, choice.relaxations), *provided_notes(inputs, named, brought)),
     )
 
 

@@ -14,7 +14,7 @@ from minreq.model import Frame, Question, QuestionKind, Script, StageBehaviour
 from minreq.smoke.answers import ListedDistribution, Reply
 from minreq.smoke.lines import MAX_VALUES, MessageRefused
 from minreq.smoke.pytestevents import PytestEvent
-from minreq.smoke.results import MAX_LINES, MAX_PRINTED, StageResult, WorkerRecord
+from minreq.smoke.results import MAX_LINES, MAX_PRINTED, CaughtImport, StageResult, WorkerRecord
 
 #: The child sends sixty.
 _MAX_FRAMES = 1000
@@ -102,6 +102,7 @@ def read_result(
         traceback=make_portable(read_text(message, "traceback")),
         opened_files=tuple(map(_check_path, _read_texts(message, "opened"))),
         loaded_files=tuple(_read_place(each, "loaded", is_path=True) for each in _read_list(message, "loaded")),
+        caught=tuple(map(_read_caught, _read_list(message, "caught"))),
     )
 
 
@@ -203,6 +204,13 @@ def _read_place(value: object, key: str, *, is_path: bool = False) -> tuple[str,
     name, frame = value
     text = _check_text(name, key)
     return _check_path(text) if is_path else text, _read_frame(frame) if frame else None
+
+
+def _read_caught(value: object) -> CaughtImport:
+    if not isinstance(value, list) or len(value) != 3:  # noqa: PLR2004 - Name and two frames.
+        raise _malformed("caught")
+    name, asker, frame = value
+    return CaughtImport(name=_check_text(name, "caught"), asker=_read_frame(asker), frame=_read_frame(frame))
 
 
 def _read_frame(value: object) -> Frame:

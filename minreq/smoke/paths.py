@@ -14,8 +14,19 @@ STANDARD_LIBRARY = "{python}/"
 RUN_FOLDER = "{sandbox}/"
 #: Stands for the working directory of the scripts.
 WORKING_FOLDER = f"{RUN_FOLDER}work/"
+#: What people read for the folders of a run, which are gone after it, and for the run folder itself.
+_NAMES_FOR_PEOPLE = {"env/": "env/", "home/": "~/", "temporary/": "$TMPDIR/", "work/": "./", "": "run/"}
+_RUN_PATH = re.compile(rf"{re.escape(RUN_FOLDER)}({'|'.join(_NAMES_FOR_PEOPLE)})")
 #: An address on loopback.
 _PORT = re.compile(r"(127\.0\.0\.1|localhost):\d{4,5}\b")
+
+
+def describe_run_paths(text: str) -> str:
+    """Return *text*, which is independent of the machine, with the names of a run's folders that people know.
+
+    The working directory of the scripts is ``./``, their temporary folder ``$TMPDIR/``, and their home folder ``~/``.
+    """
+    return _RUN_PATH.sub(lambda match: _NAMES_FOR_PEOPLE[match[1]], text) if RUN_FOLDER in text else text
 
 
 class PathMap:

@@ -19,6 +19,17 @@ Interruption = Literal["timeout", "death", "unsettled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaughtImport:
+    """A place that caught the exception of a declined import or look-up; the paths are those of this machine."""
+
+    #: The name in the question, and the innermost frame that asked.
+    name: str
+    asker: Frame
+    #: A line of the clause that caught the exception.
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
     """How a stage ended, and what it did."""
 
@@ -35,6 +46,8 @@ class StageResult:
     #: Source files of the modules that the stage loaded, each with the place that imported it first; paths of this
     #: machine.
     loaded_files: tuple[tuple[str, Frame | None], ...] = ()
+    #: The declined imports whose exceptions were caught.
+    caught: tuple[CaughtImport, ...] = ()
     #: What ended the stage. Unless it ended by itself, it did not fail and proves nothing: it took too long, its
     #: process died, or a fork did what it must not do.
     ended_by: Literal["itself", "timeout", "death", "unsettled"] = "itself"

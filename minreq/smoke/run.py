@@ -25,7 +25,7 @@ from minreq.smoke.environment import Installed, StoredFiles
 from minreq.smoke.lines import MessageRefused
 from minreq.smoke.processes import MAIN, Process, ProcessTable, end_launched, wait_for_launched
 from minreq.smoke.pytestevents import PytestRecorder
-from minreq.smoke.results import StageResult, interrupted_result
+from minreq.smoke.results import CaughtImport, StageResult, interrupted_result
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.server import RunServer
@@ -95,6 +95,8 @@ class Run:
         self._was_stopped = False
         self._first_script: Mapping[str, Any] | None = None
         #: Forks at a miss, by the distribution that they go without.
+        #: Where the exceptions of declined imports were caught, in all processes.
+        self.caught: set[CaughtImport] = set()
         self.miss_forks: dict[NormalizedName, MissFork] = {}
         self.run_folder = RunFolder(setup.executable, setup.version)
         self.path_map = setup.make_path_map(self.run_folder.path)
@@ -264,7 +266,9 @@ class Run:
             if not state.stages or state.stages.popleft() != stage:
                 raise MessageRefused("sent the result of a stage that it did not have to run")
             records = state.take_records(stage)
-            state.events.put(messages.read_result(stage, result, self._make_portable, records))
+            found = messages.read_result(stage, result, self._make_portable, records)
+            self.caught.update(found.caught)
+            state.events.put(found)
             return {"go": True}
         if "unsettled" in message:
             state.unsettled_reason = messages.read_text(message, "unsettled")

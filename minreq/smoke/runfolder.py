@@ -14,7 +14,7 @@ from minreq.smoke.environment import Environment, Installed, MergedFolder
 from minreq.system.temporary import TemporaryFolder
 
 #: The version of the protocol; the child refuses any other than its own.
-PROTOCOL = 5
+PROTOCOL = 6
 
 #: The names of the child's files begin so.
 _CHILD_PREFIX = "_minreq_"

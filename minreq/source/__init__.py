@@ -1,3 +1,3 @@
 """Reads Python source without running it."""
 
-__all__ = ["imports", "modulenames", "optionalimports", "syntax"]
+__all__ = ["farhandlers", "imports", "modulenames", "optionalimports", "syntax"]

@@ -68,6 +68,8 @@ class Block:
     guarded: range | None = None
     #: The first clause that names an exception catches it.
     clauses: tuple[Clause, ...] = ()
+    #: The lines of each clause; those of a ``suppress`` are the lines before the body of the ``with``.
+    clause_lines: tuple[range, ...] = ()
 
 
 def blocks_around(file: str, line: int) -> Sequence[Block] | None:
@@ -162,7 +164,7 @@ def find_optional_reason(
 def find_reraising_handler(blocks: Sequence[Block], frame: Frame) -> Handler | None:
     """Return the innermost handler around the line of *frame* that catches a failed import and raises again."""
     reraising = None
-    for clause in _catching_clauses(blocks, frame.line, IMPORT_ERRORS):
+    for _, clause in catching_clauses(blocks, frame.line, IMPORT_ERRORS):
         if clause is None:
             reraising = None
         elif clause.raises is not None:
@@ -193,7 +195,7 @@ def _find_handler(
     Where there is none, *raised* gets the names of the exceptions that handlers raise instead.
     """
     handler: Handler | None = None
-    for clause in _catching_clauses(blocks, frame.line, error_names):
+    for _, clause in catching_clauses(blocks, frame.line, error_names):
         if clause is None:
             # Only handlers in the frame's own function count. The innermost function comes last.
             handler = None
@@ -205,15 +207,17 @@ def _find_handler(
     return handler
 
 
-def _catching_clauses(blocks: Sequence[Block], line: int, error_names: frozenset[str]) -> Iterator[Clause | None]:
-    """Yield the clause that catches, for each block around *line*, outermost first; ``None`` for a function."""
+def catching_clauses(
+    blocks: Sequence[Block], line: int, error_names: frozenset[str]
+) -> Iterator[tuple[Block, Clause | None]]:
+    """Yield the blocks around *line*, outermost first, each with the clause that catches; ``None`` for a function."""
     for block in blocks:
         if line not in block.lines:
             continue
         if block.guarded is None:
-            yield None
+            yield block, None
         elif line in block.guarded and (clause := next((c for c in block.clauses if c.catches(error_names)), None)):
-            yield clause
+            yield block, clause
 
 
 _TRIES: tuple[type[ast.Try], ...] = (ast.Try, *((ast.TryStar,) if hasattr(ast, "TryStar") else ()))
@@ -234,7 +238,12 @@ def _lines(body: Sequence[ast.stmt]) -> range:
 def _guarding_blocks(node: ast.AST, lines: range) -> Iterator[Block]:
     """Yield the block of *node* if it has clauses."""
     if clauses := tuple(guarding_clauses(node)):
-        yield Block(lines=lines, guarded=_lines(getattr(node, "body", ())), clauses=clauses)
+        guarded = _lines(getattr(node, "body", ()))
+        if isinstance(node, _TRIES):
+            clause_lines = tuple(range(each.lineno, (each.end_lineno or each.lineno) + 1) for each in node.handlers)
+        else:
+            clause_lines = (range(lines.start, max(guarded.start, lines.start + 1)),) * len(clauses)
+        yield Block(lines=lines, guarded=guarded, clauses=clauses, clause_lines=clause_lines)
 
 
 def guarding_clauses(node: ast.AST) -> Iterator[Clause]:

@@ -61,6 +61,7 @@ def make_resolver_input(
             *_with_origin("--provided", (Requirement(str(each)) for each in settings.provided)),
             *_with_origin("--project", [settings.root] if settings.project else []),
         ),
+        runtime=task.runtime,
         constraints=tuple(each for file in files for each in file.constraints),
         overrides=_with_origin("--override", settings.overrides),
         preferred=_preferred_versions(settings),

@@ -15,7 +15,8 @@ from minreq.index.client import IndexClient
 from minreq.profiles import loader, planner, scanprofile
 from minreq.reporting import Reporter, Step
 from minreq.resolver import resolve
-from minreq.scan import find_usage, scan_paths
+from minreq.scan.providers import find_usage
+from minreq.scan.reader import scan_paths
 from minreq.scan.usage import Usage
 from minreq.source.imports import StaticImportFinder
 from minreq.task.resolverinput import make_resolver_input

@@ -13,17 +13,24 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq import interpreter as runtime
+from minreq import interpreter as interpreters
 from minreq.config import STDOUT, IndexOptions, Settings
 from minreq.config.settings import format_command
-from minreq.errors import EvidenceUnreadable, NoProfile, ProjectBuildFailed, SmokeUnusable
+from minreq.errors import (
+    EvidenceUnreadable,
+    InvalidOptions,
+    NoProfile,
+    ProjectBuildFailed,
+    RuntimeDiffers,
+    SmokeUnusable,
+)
 from minreq.index import pipconfig
 from minreq.index.settings import IndexSettings
 from minreq.index.urls import local_path
 from minreq.lockfile import evidence
-from minreq.model import Candidate, Command, Lock, Plan, Platform, Wheel
+from minreq.model import Candidate, Command, Lock, Plan, Platform, Runtime, Wheel
 from minreq.model.parsing import parse_version
-from minreq.profiles import loader, planner
+from minreq.profiles import loader, planner, runtimes
 from minreq.reporting import Reporter
 from minreq.requirements import RequirementsFile
 from minreq.system import regularfile
@@ -42,7 +49,7 @@ class Task:
     """Everything that is known of a lock before anything runs."""
 
     settings: Settings
-    interpreter: runtime.Interpreter
+    interpreter: interpreters.Interpreter
     #: The platforms of the lock; the host if none is named.
     targets: tuple[Platform, ...]
     profile: loader.Profile | None
@@ -50,6 +57,8 @@ class Task:
     command: str
     #: The wheel of the root, if the root is a project in a folder.
     project: Wheel | None = None
+    #: What ``--runtime`` names.
+    runtime: Runtime | None = None
     #: The content of the files of ``-r`` and ``--constraint``, and of those of pip's configuration.
     requirement_files: RequirementFiles = field(default_factory=RequirementFiles)
     #: What of the requirements of the user has no effect.
@@ -132,6 +141,7 @@ class Task:
             **planner.input_digests(self.plan(version)),
             **{origin: digest.hexdigest() for origin, digest in sorted(digests.items())},
             **({"--project": str(self.project.sha256)} if self.project else {}),
+            **({f"--runtime {self.runtime.name}": _digest_runtime(self.runtime)} if self.runtime else {}),
         }
 
 
@@ -143,9 +153,10 @@ def prepare_task(settings: Settings, reporter: Reporter = _NO_REPORTER) -> Task:
     smokes = _locate_smokes(settings)
     smokefiles.locate_files(settings.smoke_files)
     recorded_command = format_command(settings)
-    interpreter = runtime.find_interpreter(Path(settings.python) if settings.python else None)
-    targets = tuple(map(runtime.preset_platform, settings.platforms)) or (interpreter.platform,)
+    interpreter = interpreters.find_interpreter(Path(settings.python) if settings.python else None)
+    targets = tuple(map(interpreters.preset_platform, settings.platforms)) or (interpreter.platform,)
     environments = [platform.markers for platform in (interpreter.platform, *targets)]
+    runtime = _find_runtime(settings, targets)
     files = read_files(settings, read_index_settings(settings.index), environments)
     settings, notes = drop_inapplicable(settings, interpreter.platform.markers, environments)
     project = None
@@ -170,12 +181,34 @@ def prepare_task(settings: Settings, reporter: Reporter = _NO_REPORTER) -> Task:
         profile=profile,
         command=recorded_command,
         project=project,
+        runtime=runtime,
         requirement_files=files,
         notes=(*files.notes, *notes),
     )
     # This reports unknown names before anything is fetched.
     planner.make_plan(profile, settings.providers, settings.features or None, smokes)
     return task
+
+
+def _find_runtime(settings: Settings, targets: Iterable[Platform]) -> Runtime | None:
+    """Return what ``--runtime`` names; raise ``UnknownRuntime``, ``RuntimeDiffers`` and ``InvalidOptions``."""
+    if settings.runtime is None:
+        return None
+    runtime = runtimes.find_runtime(settings.runtime)
+    for target in targets:
+        version = f"{target.python_version.major}.{target.python_version.minor}"
+        if version != runtime.python:
+            raise RuntimeDiffers(runtime.name, runtime.python, target.name, version)
+    roots = {canonicalize_name(each.name) for each in settings.roots}
+    if owned := sorted(roots & runtime.distributions):
+        raise InvalidOptions(
+            [f"--runtime {runtime.name} has {owned[0]}, which the lock has to contain; omit one of them"]
+        )
+    return runtime
+
+
+def _digest_runtime(runtime: Runtime) -> str:
+    return hashlib.sha256("\n".join(sorted(runtime.distributions)).encode()).hexdigest()
 
 
 def check_script_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
@@ -189,7 +222,7 @@ def check_script_names(smokes: Iterable[Path], import_map: ImportMap) -> None:
 
 def build_project(
     project: Path,
-    interpreter: runtime.Interpreter,
+    interpreter: interpreters.Interpreter,
     settings: IndexSettings,
     cache_dir: Path,
     *,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from minreq.minimize.observe import run_stages
 from minreq.model import Lock
-from minreq.smoke.paths import STANDARD_LIBRARY
+from minreq.smoke.paths import STANDARD_LIBRARY, describe_run_paths
 from minreq.smoke.pytestevents import PytestRecorder
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
@@ -78,7 +78,9 @@ def _run_once(
         recorder.events,
         ending=_describe_ending(result),
         name_file=name_file,
-        make_portable=lambda text: run.path_map.make_output_portable(_without_folders(text, folders)),
+        make_portable=lambda text: describe_run_paths(
+            run.path_map.make_output_portable(_without_folders(text, folders))
+        ),
     )
     misses = () if absent is None else find_misses(recorder.questions, absent, lock, name_file)
     return CommandRun(result=result, outcomes=outcomes, misses=misses)
@@ -91,7 +93,7 @@ def _make_name_file(run: Run, runners: Iterable[str]) -> NameFile:
     def name_file(file: str) -> str | None:
         if file.startswith(("<", *others)):
             return None
-        name = run.path_map.make_portable(file)
+        name = describe_run_paths(run.path_map.make_portable(file))
         return None if name.startswith(STANDARD_LIBRARY) else name.removeprefix(_OWN_FOLDER)
 
     return name_file

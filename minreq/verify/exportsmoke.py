@@ -6,9 +6,10 @@ minreq writes the script and never runs it: credentials and costs are the user's
 from __future__ import annotations
 
 import ast
+import io
 import json
 import pprint
-import textwrap
+import tokenize
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +201,28 @@ def _feature_function(name: str, file: Path, neighbours: Collection[str]) -> str
     text = regularfile.read_text(file)
     documentation = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
     body = "\n".join(_code_lines(file, neighbours)).strip("\n")
-    return f'def {name}() -> None:\n    """{documentation}"""\n{textwrap.indent(body, "    ")}\n\n\n'
+    return f"def {name}() -> None:\n    {_docstring(documentation)}\n{indent_code(body)}\n\n\n"
+
+
+def _docstring(text: str) -> str:
+    return repr(text) if '"' in text or "\\" in text else f'"""{text}"""'
+
+
+def indent_code(code: str) -> str:
+    """Return *code* as it stands in a function. The lines inside of a string stay: they are its value."""
+    inside, starts = set[int](), list[int]()
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        kind = tokenize.tok_name[token.type]
+        # Before Python 3.12 an f-string is one token, too.
+        if kind.endswith("STRING_START"):
+            starts.append(token.start[0])
+        elif kind == "STRING" or kind.endswith("STRING_END"):
+            first = token.start[0] if kind == "STRING" else starts.pop()
+            inside.update(range(first + 1, token.end[0] + 1))
+    lines = code.split("\n")
+    return "\n".join(
+        line if number in inside or not line.strip() else f"    {line}" for number, line in enumerate(lines, 1)
+    )
 
 
 def _code_lines(file: Path, neighbours: Collection[str]) -> Iterator[str]:
@@ -211,4 +233,5 @@ def _code_lines(file: Path, neighbours: Collection[str]) -> Iterator[str]:
         is_neighbour = isinstance(node, ast.ImportFrom) and (node.module or "") in neighbours
         if is_documentation or is_neighbour:
             dropped_lines.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    yield from (line for number, line in enumerate(text.splitlines(), 1) if number not in dropped_lines)
+    # Other characters than this one end no line for the parser.
+    yield from (line for number, line in enumerate(text.split("\n"), 1) if number not in dropped_lines)

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from filelock import FileLock, Timeout
 from packaging.utils import NormalizedName
 
 from minreq.errors import HashMismatch, HashMissing, StoreChanged, StoreUnwritable
@@ -24,6 +23,9 @@ from minreq.wheels.bytecode import BytecodeRecord
 from minreq.wheels.rules import WheelNotice
 from minreq.wheels.storedtree import CheckedTrees as CheckedTrees, TreeDamaged, TreeIndex  # noqa: PLC0414 # Re-exported.
 from minreq.wheels.unpacking import hash_files, unpack
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _LOG = logging.getLogger(__name__)
 
@@ -319,7 +321,7 @@ def _remove_unused(folder: Path, stored: Path, name: str, now: float) -> int:
             # Moved away first, so that what has its final name is complete during the removal too.
             removal = TemporaryFolder(_make_folder(folder / "unfinished"))
             stored.replace(removal.path / stored.name)
-    except Timeout:
+    except TimeoutError:
         return 0
     freed = _remove(removal.path)
     removal.release()
@@ -350,6 +352,8 @@ def _mark_as_used(path: Path) -> None:
 
 
 def _lock(folder: Path, name: str) -> FileLock:
+    from filelock import FileLock  # noqa: PLC0415 # It loads asyncio, and a check of a lock takes no file lock.
+
     file = _make_folder(folder / "locks") / name
     # Some versions of filelock would follow a link, or wait for a pipe.
     if os.path.lexists(file) and not (regularfile.is_regular(file) and os.access(file, os.R_OK | os.W_OK)):

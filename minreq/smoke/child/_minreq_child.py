@@ -7,13 +7,13 @@ each other, at once: their folder does not stay on ``sys.path``. They import not
 Imports go one way: ``_minreq_driver`` > ``_minreq_child``, ``_minreq_jobs`` > ``_minreq_programs`` >
 ``_minreq_clock``, ``_minreq_compiled``, ``_minreq_files``, ``_minreq_finder``, ``_minreq_pytest`` > ``_minreq_fork``,
 ``_minreq_network``, ``_minreq_record``, ``_minreq_tools`` > ``_minreq_link``, ``_minreq_state`` >
-``_minreq_failure``, ``_minreq_frames``, ``_minreq_listing``.
+``_minreq_caught``, ``_minreq_failure``, ``_minreq_listing`` > ``_minreq_frames``.
 
-The protocol, version 5
+The protocol, version 6
 -----------------------
 ``_minreq_child.json`` beside this file is the configuration::
 
-    {"protocol": 5, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
+    {"protocol": 6, "socket": PATH, "paths": [FOLDER...], "asks": BOOL, "shared": [PACKAGE...],
      "authority": PEM, "folders": {"system": [PATH...], "readable": [PATH...], "masked": [PATH...],
      "hidden": [FOLDER...], "writable": [FOLDER...], "temporary": [FOLDER...], "followed": [FOLDER...],
      "devices": [PATH...], "terminals": [PATH...], "sockets": [PATH...]},
@@ -31,7 +31,7 @@ number, ``id``, and its answer has the same; they are left out here. The first m
 process; a subprocess inherits the name in the environment variable ``MINREQ_PROCESS``, and its stage in
 ``MINREQ_STAGE``::
 
-    {"hello": PROCESS, "pid": PID, "protocol": 5}                 -> {}
+    {"hello": PROCESS, "pid": PID, "protocol": 6}                 -> {}
     {"ask": "import"|"probe"|"metadata", "name": NAME, "frames": [[FILE, LINE, FUNCTION]...],
      "stage": STAGE, "order": N, "quiet": BOOL, "test": ID or ""} -> one of
         {"answer": "yes", "path": FOLDER, "shared": [PACKAGE...], "fork": PROCESS or null}
@@ -75,7 +75,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 
 def read_configuration() -> dict[str, Any]:

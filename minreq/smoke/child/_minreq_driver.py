@@ -1,7 +1,7 @@
 """Run the stages of a smoke in the child: the first stage, then each group in a fork of the process after it.
 
 The command line of the child imports this file and calls `main`, in the environment that ``_minreq_child`` describes.
-The messages of the driver, in version 5 of the protocol described there (SCRIPT is
+The messages of the driver, in version 6 of the protocol described there (SCRIPT is
 ``{"stage": STAGE, "file": PATH, "environment": {...}, "arguments": [...]}``)::
 
     {"begin": true}                                   -> {"first": SCRIPT or null}
@@ -9,7 +9,9 @@ The messages of the driver, in version 5 of the protocol described there (SCRIPT
                 "missing": [[MODULE, [FILE, LINE, FUNCTION] or null]...], "traceback": TEXT, "output": TEXT,
                 "errors": TEXT, "warnings": [...], "logs": [...], "exits": [...], "connections": [...],
                 "loaded": [[FILE, [FILE, LINE, FUNCTION] or null]...],
-                "opened": [FILE...]}}        "opened" is empty unless the configuration asks for it
+                "caught": [[NAME, [FILE, LINE, FUNCTION], [FILE, LINE, FUNCTION]]...],
+                "opened": [FILE...]}}        "opened" is empty unless the configuration asks for it;
+        "caught" are names that were declined, who asked, and where the exception was caught
                                                       -> {"go": BOOL}    false: no further script of this process
     {"next": true}                                    -> {"run": PROCESS, "scripts": [SCRIPT...]}, or {"end": true}
     {"end": true}                                     -> {}              the process ends now, by itself
@@ -98,6 +100,7 @@ def run(script: Script, *, template: bool = False, then: Callable[[], None] = la
         "exits": STATE.exits,
         "connections": STATE.connections,
         "loaded": newly_loaded(),
+        "caught": STATE.take_caught(),
         "opened": opened_files(STATE),
     }
     go_on = bool(LINK.request({"result": result})["go"]) and error is None

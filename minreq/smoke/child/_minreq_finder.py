@@ -6,6 +6,7 @@ import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 
+from _minreq_caught import DeclinedName
 from _minreq_failure import DECLINED
 from _minreq_fork import fork_detached, is_fork_safe
 from _minreq_frames import importing_frames, lookup_error_type
@@ -67,8 +68,8 @@ class Finder:
             self._shared.add(fullname)
             return namespace_spec(fullname)
         if answer["answer"] == "no" and not is_probe:
-            error = ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-            raise error if self._is_from_a_list(answer) else mark_declined(error, answer)
+            # No variable here refers to the exception: its traceback refers to this frame, so it would be freed late.
+            raise self._declined_error(fullname, answer, frames)
         return None
 
     def find_distributions(self, context: DistributionFinder.Context) -> list[Distribution]:
@@ -96,7 +97,7 @@ class Finder:
             )
         error = lookup_error_type(frame)
         if answer["answer"] == "no" and error is not None:
-            raise mark_declined(error(name), answer)
+            raise self._mark_declined(error(name), answer, name, frames)
         return []
 
     def invalidate_caches(self) -> None:
@@ -158,18 +159,30 @@ class Finder:
             self._declined[key] = answer
         return answer
 
+    def _declined_error(self, fullname: str, answer: dict[str, Any], frames: list[FrameInfo]) -> ModuleNotFoundError:
+        error = ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return error if self._is_from_a_list(answer) else self._mark_declined(error, answer, fullname, frames)
+
+    def _mark_declined(
+        self, error: ModuleNotFoundError, answer: dict[str, Any], name: str, frames: list[FrameInfo]
+    ) -> ModuleNotFoundError:
+        """Mark *error* as minreq's own, so that it is known wherever it comes up again; return it.
+
+        *answer* is that to the question for *name* at *frames*. The place that catches *error* is recorded.
+        """
+
+        def record_place(place: FrameInfo) -> None:
+            self._state.caught[(name, frames[0], place)] = None
+
+        setattr(error, DECLINED, DeclinedName(answer["distribution"], frames, record_place))
+        return error
+
 
 def make_importable(folder: str) -> str:
     """Put *folder* on ``sys.path``; return it."""
     if folder not in sys.path:
         sys.path.append(folder)
     return folder
-
-
-def mark_declined(error: ModuleNotFoundError, answer: dict[str, Any]) -> ModuleNotFoundError:
-    """Mark *error* as minreq's own, so that it is known wherever it comes up again; return it."""
-    setattr(error, DECLINED, answer["distribution"])
-    return error
 
 
 def namespace_spec(name: str) -> ModuleSpec:

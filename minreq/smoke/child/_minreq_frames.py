@@ -47,13 +47,18 @@ def importing_frames(
         if module == "importlib.util" and code.co_name == "find_spec" and not frames:
             is_probe = True
         elif not is_machinery(module, code.co_filename) or (module == _BACKPORT and is_statement):
-            function = code.co_name
-            if not code.co_flags & _OPTIMIZED and function != "<module>":
-                function = f"<class {function}>"
-            frames.append((code.co_filename, frame.f_lineno or 0, function))
+            frames.append(frame_info(frame))
         is_statement = is_statement and code.co_filename.startswith("<frozen importlib")
         frame = frame.f_back
     return frames, is_probe
+
+
+def frame_info(frame: FrameType) -> FrameInfo:
+    """Return the file, the line and the function of *frame*."""
+    function = frame.f_code.co_name
+    if not frame.f_code.co_flags & _OPTIMIZED and function != "<module>":
+        function = f"<class {function}>"
+    return frame.f_code.co_filename, frame.f_lineno or 0, function
 
 
 def is_machinery(module: str, file: str) -> bool:

@@ -115,6 +115,8 @@ class State:
         self.connections: list[str] = []
         #: Files that the stage has opened; ``None`` where that is not recorded.
         self.opened: set[str] | None = None
+        #: Where exceptions of declined imports were caught: the name in the question, who asked, and the place.
+        self.caught: dict[tuple[str, FrameInfo, FrameInfo], None] = {}
         #: The frame that imported a module first, by module.
         self.importers: dict[str, FrameInfo | None] = {}
 
@@ -123,6 +125,7 @@ class State:
         self.stage = os.environ["MINREQ_STAGE"] = stage
         self.driver_pid = os.getpid()
         self.warnings, self.logs, self.connections, self.exits, self.recorded_parts = [], [], [], [], []
+        self.caught = {}
         if self.opened is not None:
             self.opened.clear()
         flush()
@@ -133,6 +136,11 @@ class State:
         """Make stdout and stderr again what they were before the stage."""
         self.output.end()
         self.errors.end()
+
+    def take_caught(self) -> list[tuple[str, FrameInfo, FrameInfo]]:
+        """Return what `caught` has, and empty it: an exception may be freed at any moment, also while it is read."""
+        caught, self.caught = self.caught, {}
+        return sorted(caught)
 
     @property
     def descriptors(self) -> set[int]:

@@ -18,6 +18,10 @@ from minreq import interpreter as runtime
 from minreq.config import STDOUT
 from minreq.config.exports import ExportSettings, default_output
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
+from minreq.export import vex
+from minreq.export.advisories import read_advisories
+from minreq.export.builds import read_build
+from minreq.export.statements import find_statements
 from minreq.index.client import IndexClient
 from minreq.lockfile import cyclonedx, dockerfile, edits, pdm, pex, pylock, reading, uv, writing
 from minreq.lockfile.pinnedfiles import choose_file, find_pinned_files
@@ -92,12 +96,23 @@ def _render(lock: Lock, settings: ExportSettings, reporter: Reporter, *, made_fr
             text = pex.render_arguments(made_from=made_from)
         case "dockerfile":
             text = dockerfile.render(lock, made_from=made_from, filename=filename)
+        case "vex" | "openvex":
+            text = _render_vex(lock, settings, made_from=made_from)
         case "cyclonedx":
             text = cyclonedx.render(lock, _read_metadata(lock, settings, reporter), made_from=made_from)
         case _:
             overridden = {canonicalize_name(each.name) for each in fromlock.read_command(lock).get("overrides", ())}
             text = uv.render_settings(lock, overridden=overridden, made_from=made_from)
     return text
+
+
+def _render_vex(lock: Lock, settings: ExportSettings, *, made_from: str) -> str:
+    advisories = [each for path in settings.advisories for each in read_advisories(path)]
+    tree = read_build(settings.build, settings.lock) if settings.build is not None else None
+    statements = find_statements(lock, advisories, tree)
+    if settings.format == "openvex":
+        return vex.render_openvex(lock, statements, made_from=made_from)
+    return vex.render_cyclonedx(statements, made_from=made_from)
 
 
 def read_proven_lock(path: Path) -> Lock:

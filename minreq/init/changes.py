@@ -1,0 +1,246 @@
+"""Decides what `minreq init` writes: values in, texts out; nothing is read or written here."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+
+import tomlkit
+import yaml
+from packaging.requirements import Requirement
+
+from minreq.init.deployment import Deployment, Tool
+from minreq.init.project import PRE_COMMIT, PYPROJECT, Host, Project
+from minreq.interpreter import preset_names
+from minreq.scan.usage import FeatureUse, Usage
+
+SMOKE = "smoke.py"
+#: What Lambda allows for the function with its layers, unpacked.
+_BUDGET = "250MiB"
+#: The Python that the templates name.
+_TEMPLATE_PYTHON = '"3.12"'
+_HOOK_ID = "minreq-check"
+_HOOK = f"""\
+- repo: local
+  hooks:
+    - id: {_HOOK_ID}
+      name: minreq lock --check
+      entry: minreq lock --check --quiet
+      language: system
+      files: ^(pyproject\\.toml|requirements-minimal.*\\.(txt|evidence\\.json))$
+      pass_filenames: false
+"""
+_GITHUB_FILE, _GITLAB_FILE, _GITLAB_PART = ".github/workflows/minreq.yml", ".gitlab-ci.yml", ".gitlab/minreq.yml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A file to write."""
+
+    #: Relative to the folder, with ``/``.
+    path: str
+    #: ``None``: there is no such file yet.
+    old: str | None
+    new: str
+
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """The lines of a unified diff, without line ends."""
+        old = "/dev/null" if self.old is None else f"a/{self.path}"
+        lines = (self.old or "").splitlines(), self.new.splitlines()
+        return tuple(difflib.unified_diff(*lines, old, f"b/{self.path}", lineterm=""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What decides the texts, beside the files of the project."""
+
+    #: As the configuration names it.
+    root: Requirement
+    #: Where the checks run; ``None``: nowhere.
+    host: Host | None
+    usage: Usage
+    #: Of the interpreter that runs minreq: ``3.12``.
+    python: str
+
+    @property
+    def needs_smoke(self) -> bool:
+        """Whether the code does what no smoke of a provider shows."""
+        return not self.usage.providers or bool(self.usage.uncovered_features)
+
+
+def plan_changes(project: Project, choices: Choices) -> tuple[Change, ...]:
+    """Return the files to write. A file that is there is added to, never replaced; what it has is not added again."""
+    changes: list[Change] = []
+    pyproject = project.files.get(PYPROJECT)
+    if project.table_line is None:
+        changes.append(Change(path=PYPROJECT, old=pyproject, new=_add_table(pyproject, project, choices)))
+        if choices.needs_smoke and SMOKE not in project.files:
+            changes.append(Change(path=SMOKE, old=None, new=_write_smoke(choices)))
+    job = _job_file(project, choices.host)
+    if job is not None and job not in project.files:
+        changes.append(Change(path=job, old=None, new=_write_job(choices, project)))
+    hooks = project.files.get(PRE_COMMIT)
+    if hooks is not None and _HOOK_ID not in hooks and (added := _add_hook(hooks)) is not None:
+        changes.append(Change(path=PRE_COMMIT, old=hooks, new=added))
+    return tuple(changes)
+
+
+def advise(project: Project, choices: Choices) -> Iterator[str]:
+    """Yield what is left to a person, since minreq edits no file of another tool that it cannot add to."""
+    if choices.needs_smoke and project.table_line is None:
+        yield f"{SMOKE}: call what the program calls, and check the answers"
+    for each in choices.usage.unknown:
+        yield f"{each.place}: the model {each.reason}; add its provider to `providers`"
+    if _job_file(project, choices.host) == _GITLAB_PART:
+        yield f"{_GITLAB_FILE}: add `include: {{local: {_GITLAB_PART}}}`"
+    if choices.host is not None and _job_file(project, choices.host) not in project.files:
+        yield "the job installs minreq from tools/minreq: add a checkout there, for example as a git submodule"
+    hooks = project.files.get(PRE_COMMIT)
+    if hooks is not None and _HOOK_ID not in hooks and _add_hook(hooks) is None:
+        yield f"{PRE_COMMIT}: add this hook by hand: {' '.join(_HOOK.split())}"
+    platform = choose_platform(project.deployments)
+    if project.table_line is None and platform is not None:
+        yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {platform}, too"
+    for place in _first_places(project.deployments):
+        yield f"{place.place.file}: {_BUILD_LINES[place.tool]}"
+
+
+#: What a person writes into the file of each tool.
+_BUILD_LINES: Mapping[Tool, str] = {
+    "sam": "make the layer by `minreq build`, and name layer.zip as ContentUri of the layer",
+    "serverless": "make the layer by `minreq build`, and name the folder layer as its path",
+    "cdk": "make the layer by `minreq build`, and pass layer.zip to Code.from_asset",
+    "docker": "RUN pip install --no-deps --only-binary :all: --require-hashes -r requirements-minimal.txt",
+}
+
+
+def choose_platform(deployments: Sequence[Deployment]) -> str | None:
+    """Return the platform of the functions, ``None`` where there is none, or several, or it is no preset."""
+    names = {
+        f"lambda-python{each.python}-{each.architecture or 'x86_64'}" for each in deployments if each.tool != "docker"
+    }
+    return next(iter(names)) if len(names) == 1 and names <= {*preset_names()} else None
+
+
+def choose_python(deployments: Sequence[Deployment]) -> str | None:
+    """Return the Python that all functions and images run on, ``None`` if it is unknown or differs."""
+    pythons = {each.python for each in deployments}
+    return next(iter(pythons)) if len(pythons) == 1 else None
+
+
+def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str:
+    """Return *pyproject* with ``[tool.minreq]`` at its end; what stood there stays, byte for byte."""
+    usage = choices.usage
+    table: dict[str, object] = {"root": str(choices.root)}
+    if usage.providers:
+        table["providers"] = list(usage.providers)
+    if usage.opt_in_features:
+        table["features"] = ["default", *usage.opt_in_features]
+    if choices.needs_smoke:
+        table["smoke"] = [SMOKE]
+    python, platform = choose_python(project.deployments), choose_platform(project.deployments)
+    if python is not None and python != choices.python:
+        table["python"] = python
+    if platform is not None:
+        # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
+        table |= {"platform": [platform], "allow-unproven": True}
+    before = "" if not pyproject else pyproject.rstrip("\n") + "\n\n"
+    text = f"{before}[tool.minreq]\n{_format_values(table)}"
+    of_lambda = [each for each in project.deployments if each.tool != "docker"]
+    if of_lambda:
+        # A lock is no layer yet: what counts for Lambda is what a build comes to.
+        output = "layer" if of_lambda[0].tool == "serverless" else "layer.zip"
+        build = {"output": output, "slim": "cold", "budget": _BUDGET}
+        text += f"\n[tool.minreq.build]\n{_format_values(build)}"
+    tomlkit.parse(text)
+    return text
+
+
+def _format_values(table: Mapping[str, object]) -> str:
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
+
+
+def _write_smoke(choices: Choices) -> str:
+    """Return a script that imports the root and names each place that no smoke of a provider covers."""
+    module = choices.root.name.replace("-", "_")
+    places = [*_describe_uncovered(choices.usage)]
+    return "\n".join(
+        [
+            f'"""Shows that the program works with what is installed: `minreq lock` keeps what {SMOKE} needs.',
+            "",
+            "Call here what the program calls, against a server of your own on 127.0.0.1, and check the answers.",
+            '"""',
+            "",
+            f"import {module}  # noqa: F401",
+            "",
+            *(["# No smoke of a provider covers these:", *(f"# - {each}" for each in places)] if places else []),
+            "",
+        ]
+    )
+
+
+def _describe_uncovered(usage: Usage) -> Iterator[str]:
+    for each in usage.feature_uses:
+        if each.feature in usage.uncovered_features:
+            yield _describe_use(each)
+
+
+def _describe_use(use: FeatureUse) -> str:
+    return " ".join(f"{use.place}: {use.description}".split())
+
+
+def _job_file(project: Project, host: Host | None) -> str | None:
+    if host == "github":
+        return _GITHUB_FILE
+    if host == "gitlab":
+        # The file of another job is not ours to edit, unless it is the one that we wrote.
+        own = project.files.get(_GITLAB_FILE)
+        return _GITLAB_FILE if own is None or "minreq" in own else _GITLAB_PART
+    return None
+
+
+def _write_job(choices: Choices, project: Project) -> str:
+    python = choose_python(project.deployments) or choices.python
+    template = package_files(__package__) / "templates" / f"{choices.host}.yml"
+    return template.read_text("utf-8").replace(_TEMPLATE_PYTHON, f'"{python}"')
+
+
+def _add_hook(text: str) -> str | None:
+    """Return *text* with the hook as the last entry of ``repos``; ``None`` where it cannot simply be added."""
+    try:
+        before = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    if not isinstance(node, yaml.MappingNode) or not isinstance(before, dict) or not before.get("repos"):
+        return None
+    repos = next(value for key, value in node.value if key.value == "repos")
+    if not isinstance(repos, yaml.SequenceNode) or repos.flow_style:
+        return None
+    indent = " " * repos.start_mark.column
+    lines = text.splitlines(keepends=True)
+    # The next key of the document, or its end; empty lines and comments before it belong to it.
+    end = repos.end_mark.line if repos.end_mark.column == 0 else len(lines)
+    while end and not lines[end - 1].strip():
+        end -= 1
+    head = "".join(lines[:end])
+    hook = "".join(f"{indent}{line}\n" for line in _HOOK.splitlines())
+    added = f"{head}{'' if head.endswith(chr(10)) else chr(10)}{hook}{''.join(lines[end:])}"
+    try:
+        after = yaml.safe_load(added)
+    except yaml.YAMLError:
+        return None
+    expected = {**before, "repos": [*before["repos"], *yaml.safe_load(_HOOK)]}
+    return added if after == expected else None
+
+
+def _first_places(deployments: Sequence[Deployment]) -> Iterator[Deployment]:
+    seen: set[str] = set()
+    for each in deployments:
+        if each.tool not in seen:
+            seen.add(each.tool)
+            yield each

@@ -1,0 +1,157 @@
+"""Reads how a project is shipped: files of SAM, CloudFormation, the Serverless Framework, AWS CDK and Docker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from minreq.scan.usage import Place
+from minreq.system import regularfile
+
+Tool = Literal["sam", "serverless", "cdk", "docker"]
+
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_YAML_FILES: dict[str, Tool] = {
+    "template.yaml": "sam",
+    "template.yml": "sam",
+    "template.json": "sam",
+    "serverless.yml": "serverless",
+    "serverless.yaml": "serverless",
+}
+_RUNTIME = re.compile(r"python(?P<python>3\.\d+)")
+#: The keys of CloudFormation, and in small letters those of the Serverless Framework.
+_ARCHITECTURE_KEYS = {"architectures", "architecture"}
+_ARCHITECTURES = {"arm64", "x86_64"}
+#: ``FROM --platform=linux/arm64 public.ecr.aws/lambda/python:3.12 AS build``
+_FROM = re.compile(r"\s*FROM\s+(?:--platform=(?P<platform>\S+)\s+)?\S*python:(?P<python>3\.\d+)", re.IGNORECASE)
+_CDK_RUNTIME = re.compile(r"Runtime\.PYTHON_3_(?P<minor>\d+)")
+_CDK_ARM = re.compile(r"Architecture\.ARM_64")
+#: Folders of a CDK app that hold no code of its own.
+_NO_CODE = {"node_modules", "cdk.out", ".venv", ".git"}
+_CDK_SUFFIXES = {".py", ".ts", ".js"}
+#: The most files of a CDK app that are searched, and the most bytes of any file.
+_MOST_FILES, _MOST_BYTES = 500, 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """How a function is shipped, as one line says."""
+
+    place: Place
+    tool: Tool
+    #: Without the patch version: ``3.12``.
+    python: str
+    #: As AWS names it: ``arm64``; "" where the file does not say.
+    architecture: str = ""
+
+    @property
+    def description(self) -> str:
+        """For a person: ``Python 3.12 on arm64``."""
+        return f"Python {self.python}" + (f" on {self.architecture}" if self.architecture else "")
+
+
+def find_deployments(folder: Path) -> tuple[Deployment, ...]:
+    """Return what the files directly in *folder* say; of a CDK app its code is searched, too.
+
+    A file that cannot be read, or is not what its name says, says nothing.
+    """
+    found: list[Deployment] = []
+    for name, tool in _YAML_FILES.items():
+        with suppress(OSError, ValueError, RecursionError, yaml.YAMLError):
+            found += _read_yaml(_read(folder / name), name, tool)
+    with suppress(OSError, ValueError):
+        found += _read_dockerfile(_read(folder / "Dockerfile"))
+    if (folder / "cdk.json").is_file():
+        found += _read_cdk(folder)
+    return tuple(found)
+
+
+def _read(path: Path) -> str:
+    return regularfile.read(path, _MOST_BYTES).decode()
+
+
+def _read_yaml(text: str, name: str, tool: Tool) -> Iterator[Deployment]:
+    """Yield a deployment for each runtime; an architecture beside it wins over the only one of the file."""
+    runtimes: list[tuple[int, str, str]] = []
+    everywhere: set[str] = set()
+    # Nodes, not values: nodes have line numbers, and tags of CloudFormation (!Ref) do no harm.
+    for mapping in _mappings(yaml.compose(text, Loader=_LOADER)):
+        entries = {key.value.lower(): value for key, value in mapping.value if isinstance(key, yaml.ScalarNode)}
+        architectures = {each for key in _ARCHITECTURE_KEYS & {*entries} for each in _scalars(entries[key])}
+        everywhere |= architectures & _ARCHITECTURES
+        runtime = entries.get("runtime")
+        if isinstance(runtime, yaml.ScalarNode) and (match := _RUNTIME.fullmatch(runtime.value)):
+            own = sorted(architectures & _ARCHITECTURES)
+            runtimes.append((runtime.start_mark.line + 1, match["python"], own[0] if own else ""))
+    only = next(iter(everywhere)) if len(everywhere) == 1 else ""
+    for line, python, own_architecture in sorted(runtimes):
+        yield Deployment(
+            place=Place(file=name, line=line), tool=tool, python=python, architecture=own_architecture or only
+        )
+
+
+def _mappings(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    waiting, seen = [node], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, yaml.MappingNode):
+            yield each
+            waiting += [value for _, value in each.value]
+        elif isinstance(each, yaml.SequenceNode):
+            waiting += each.value
+
+
+def _scalars(node: yaml.Node) -> Iterator[str]:
+    for each in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+        if isinstance(each, yaml.ScalarNode):
+            yield each.value
+
+
+def _read_dockerfile(text: str) -> Iterator[Deployment]:
+    """Yield the last image of Python: it is the one that runs, the ones before build."""
+    found = [(number, match) for number, line in enumerate(text.splitlines(), 1) if (match := _FROM.match(line))]
+    for number, match in found[-1:]:
+        platform = (match["platform"] or "").rpartition("/")[2]
+        architecture = {"arm64": "arm64", "amd64": "x86_64"}.get(platform, "")
+        yield Deployment(
+            place=Place(file="Dockerfile", line=number),
+            tool="docker",
+            python=match["python"],
+            architecture=architecture,
+        )
+
+
+def _read_cdk(folder: Path) -> Iterator[Deployment]:
+    for path in _code_files(folder):
+        with suppress(OSError, ValueError):
+            text = _read(path)
+            architecture = "arm64" if _CDK_ARM.search(text) else ""
+            for number, line in enumerate(text.splitlines(), 1):
+                if match := _CDK_RUNTIME.search(line):
+                    place = Place(file=path.relative_to(folder).as_posix(), line=number)
+                    python = f"3.{match['minor']}"
+                    yield Deployment(place=place, tool="cdk", python=python, architecture=architecture)
+
+
+def _code_files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting and len(found) < _MOST_FILES:
+        with suppress(OSError):
+            for path in sorted(waiting.pop(0).iterdir()):
+                if path.is_symlink() or path.name in _NO_CODE:
+                    continue
+                if path.is_dir():
+                    waiting.append(path)
+                elif path.suffix in _CDK_SUFFIXES:
+                    found.append(path)
+    return found[:_MOST_FILES]

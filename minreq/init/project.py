@@ -1,0 +1,170 @@
+"""Reads a folder: its requirements, how it is shipped, where its checks run, and whether it has a configuration."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tomlkit
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from tomlkit.exceptions import TOMLKitError
+
+from minreq.config.settings import DEFAULT_OUTPUT
+from minreq.errors import ConfigurationUnreadable
+from minreq.init.deployment import Deployment, find_deployments
+from minreq.requirements import join_lines
+from minreq.scan.usage import Place
+from minreq.system import regularfile
+
+Host = Literal["github", "gitlab"]
+
+PYPROJECT = "pyproject.toml"
+PRE_COMMIT = ".pre-commit-config.yaml"
+#: The files that `minreq init` may write: their texts are read.
+_OWN_FILES = (PYPROJECT, PRE_COMMIT, ".gitlab-ci.yml", ".gitlab/minreq.yml", ".github/workflows/minreq.yml", "smoke.py")
+_MOST_BYTES = 4_000_000
+_TABLE = re.compile(r"\s*\[\s*tool\s*\.\s*\"?minreq\"?\s*[.\]]")
+#: Where layers are kept, as the documentation of AWS lays them out.
+_LAYER_FOLDERS = ("layer/python", "python", "layers/python")
+_DIST_INFO = re.compile(r"(?:.*/)?(?P<distribution>[^/]+)\.dist-info/METADATA")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredRoot:
+    """A line that requires the root."""
+
+    place: Place
+    requirement: Requirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer that is there already, as a folder or as a zip."""
+
+    path: str
+    distributions: int
+    #: Unpacked.
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the files of a folder say."""
+
+    #: Text of each file that minreq may write and that is there, by its path with ``/``.
+    files: dict[str, str]
+    #: The line of ``[tool.minreq]`` in ``pyproject.toml``, ``None`` where there is none.
+    table_line: int | None
+    declared: tuple[DeclaredRoot, ...]
+    deployments: tuple[Deployment, ...]
+    layers: tuple[Layer, ...]
+    host: Host | None
+
+
+def read_project(folder: Path, root: str) -> Project:
+    """Return what the files in *folder* say of it and of *root*, a normalized name.
+
+    Raises ``ConfigurationUnreadable`` for a ``pyproject.toml`` that is no TOML.
+    """
+    files: dict[str, str] = {}
+    for name in _OWN_FILES:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            files[name] = _read_own(folder / name)
+    return Project(
+        files=files,
+        table_line=_find_table(files.get(PYPROJECT, "")),
+        declared=(*_declared_in_pyproject(files, folder, root), *_declared_in_requirements(folder, root)),
+        deployments=find_deployments(folder),
+        layers=tuple(_find_layers(folder)),
+        host=_find_host(folder, files),
+    )
+
+
+def _read_own(path: Path) -> str:
+    try:
+        # Not `regularfile.read_text`: line ends stay as they are.
+        return regularfile.read(path, _MOST_BYTES).decode()
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError) as error:
+        raise ConfigurationUnreadable(path, str(error)) from error
+
+
+def _find_table(text: str) -> int | None:
+    return next((number for number, line in enumerate(text.splitlines(), 1) if _TABLE.match(line)), None)
+
+
+def _declared_in_pyproject(files: dict[str, str], folder: Path, root: str) -> Iterator[DeclaredRoot]:
+    text = files.get(PYPROJECT)
+    if text is None:
+        return
+    try:
+        document = tomlkit.parse(text).unwrap()
+    except TOMLKitError as error:
+        raise ConfigurationUnreadable(folder / PYPROJECT, str(error)) from error
+    project = document.get("project")
+    declared = project.get("dependencies") if isinstance(project, dict) else None
+    for each in declared if isinstance(declared, list) else []:
+        requirement = _parse(str(each), root)
+        if requirement is not None:
+            line = next((number for number, line in enumerate(text.splitlines(), 1) if str(each) in line), 1)
+            yield DeclaredRoot(place=Place(file=PYPROJECT, line=line), requirement=requirement)
+
+
+def _declared_in_requirements(folder: Path, root: str) -> Iterator[DeclaredRoot]:
+    for path in sorted({*folder.glob("requirements*.txt"), *folder.glob("requirements*.in")}):
+        if path.name == DEFAULT_OUTPUT.name:
+            continue  # What minreq writes is no demand.
+        with suppress(OSError, ValueError):
+            for number, line in join_lines(regularfile.read(path, _MOST_BYTES).decode()):
+                requirement = _parse(line.split(" --")[0], root)
+                if requirement is not None:
+                    yield DeclaredRoot(place=Place(file=path.name, line=number), requirement=requirement)
+
+
+def _parse(text: str, root: str) -> Requirement | None:
+    """Return the requirement in *text* if it is one of *root*; lines of other kinds are not for `minreq init`."""
+    with suppress(InvalidRequirement):
+        requirement = Requirement(text)
+        if canonicalize_name(requirement.name) == root and requirement.url is None:
+            return requirement
+    return None
+
+
+def _find_layers(folder: Path) -> Iterator[Layer]:
+    for name in _LAYER_FOLDERS:
+        infos = [*(folder / name).glob("*.dist-info"), *(folder / name).glob("lib/python3*/site-packages/*.dist-info")]
+        if infos:
+            sizes = (path.stat().st_size for path in (folder / name).rglob("*") if regularfile.is_regular(path))
+            yield Layer(path=name, distributions=len(infos), bytes=sum(sizes))
+    for path in sorted(folder.glob("*.zip")):
+        with suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            found = {match["distribution"] for each in members if (match := _DIST_INFO.fullmatch(each.filename))}
+            if found:
+                yield Layer(path=path.name, distributions=len(found), bytes=sum(each.file_size for each in members))
+
+
+def _find_host(folder: Path, files: dict[str, str]) -> Host | None:
+    """Return who runs the checks: by the files for them, or else by the remotes of git."""
+    if ".gitlab-ci.yml" in files:
+        return "gitlab"
+    if (folder / ".github").is_dir():
+        return "github"
+    remotes = configparser.ConfigParser(strict=False, interpolation=None)
+    with suppress(OSError, ValueError, configparser.Error):
+        remotes.read_string(regularfile.read_text(folder / ".git/config"))
+    urls = [remotes.get(section, "url", fallback="") for section in remotes.sections() if section.startswith("remote")]
+    for url in urls:
+        if "github" in url:
+            return "github"
+        if "gitlab" in url:
+            return "gitlab"
+    return None
