@@ -48,7 +48,7 @@ class App(Base): pass
 
 def answer() -> int: return 42
 
-def later() -> 'Slow': return Slow.number + deep.number
+def later(): return Slow.number + deep.number
 
 def flag(): return registers, early, sight, same
 """
