@@ -138,6 +138,7 @@ press(document.activeElement, "ArrowLeft");
 seen.left = document.activeElement.dataset.name;
 element("filter").value = "never"; element("filter").oninput();
 seen.filtered = [...element("rows").querySelectorAll("button")].map(one => one.textContent);
+seen.fits = element("graph").scrollWidth <= element("graph").clientWidth;
 seen.wide = document.documentElement.scrollWidth <= innerWidth;
 const told = document.createElement("pre");
 told.id = "seen"; told.textContent = JSON.stringify(seen);
@@ -182,5 +183,6 @@ def test_a_click_shows_the_evidence(tmp_path: Path, width: int) -> None:
         "right": "boto3",
         "left": "litellm",
         "filtered": ["hf-xet (left out)"],
+        "fits": True,
         "wide": True,
     }

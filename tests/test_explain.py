@@ -8,8 +8,9 @@ import pytest
 from packaging.utils import canonicalize_name
 from samplelock import KEPT, LEFT_OUT, LOCK, with_selection
 
+from minreq.cli.explain import _chain
 from minreq.errors import UnknownDistribution
-from minreq.explain.explain import explain, import_tree
+from minreq.explain.explain import ChainStep, explain, import_tree
 from minreq.model import Asker, Frame, Kept, QuestionKind
 
 
@@ -30,6 +31,21 @@ def test_the_chain_begins_at_the_smoke_and_names_the_distribution_of_each_file()
     assert [(step.frame.file, step.distribution) for step in chain] == [
         ("smoke/a.py", None),
         ("boto3/session.py", "boto3"),
+    ]
+
+
+def test_a_distribution_is_named_where_its_file_does_not() -> None:
+    """On 80 columns, a third column for what the path says would be one too many."""
+    steps = [("google/auth/x.py", "google-auth"), ("typing_extensions.py", "typing-extensions"), ("smoke/a.py", None)]
+    chain = tuple(
+        ChainStep(frame=Frame(file=file, line=1, function="f"), distribution=canonicalize_name(name) if name else None)
+        for file, name in steps
+    )
+    assert list(_chain(chain, "import x")) == [
+        "  google/auth/x.py:1      f  google-auth",
+        "  typing_extensions.py:1  f",
+        "  smoke/a.py:1            f",
+        "    import x",
     ]
 
 

@@ -531,7 +531,7 @@ def test_dates_are_taken_from_the_configuration(folder: Path) -> None:
 WRITTEN = [
     (command, option)
     for command, option in ALL
-    if long_name(option) in {"--output", "--html", "--plot", "--lazy-diff", "--export-smoke"}
+    if long_name(option) in {"--output", "--html", "--plot", "--lazy-diff", "--sbom", "--export-smoke"}
 ]
 
 

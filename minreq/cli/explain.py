@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from packaging.utils import canonicalize_name
 
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, add_options, read_configuration
@@ -163,9 +164,15 @@ def _cost(explanation: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _chain(chain: tuple[ChainStep, ...], last: str) -> Iterator[str]:
-    rows = [(f"  {step.frame.file}:{step.frame.line}", step.frame.function, step.distribution or "") for step in chain]
+    rows = [(f"  {step.frame.file}:{step.frame.line}", step.frame.function, _name_owner(step)) for step in chain]
     yield from align_columns(rows)
     yield f"    {last}"
+
+
+def _name_owner(step: ChainStep) -> str:
+    """Return the distribution of *step*, unless the first folder of its file has that name."""
+    folder = step.frame.file.partition("/")[0].removesuffix(".py")
+    return step.distribution if step.distribution and step.distribution != canonicalize_name(folder) else ""
 
 
 def _askers(askers: tuple[Asker, ...], *, optional: bool) -> Iterator[str]:

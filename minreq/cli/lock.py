@@ -99,7 +99,7 @@ def _closure_options(function: Function) -> Function:
         ),
         group.option(
             "runtime",
-            "This managed runtime has boto3 and what that requires, as with --provided: lambda-python3.12.",
+            "Omit what this managed runtime has, such as boto3: lambda-python3.10 to lambda-python3.14.",
             metavar="NAME",
         ),
         group.option(

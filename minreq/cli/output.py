@@ -22,6 +22,9 @@ from minreq.cli.text import printable, printable_block, wrap_block, wrap_row
 #: The schema of the `--json` documents. It grows when a reader of the old schema could misread the new (docs/json.md).
 SCHEMA = 1
 
+#: How lines of a result begin that are never wrapped: a command, to be copied, and the lines of a diff.
+_WHOLE = ("minreq ", "+", "-")
+
 #: File descriptors of the standard streams.
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
@@ -31,8 +34,7 @@ def print_lines(lines: Iterable[str]) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
     for line in lines:
         text = printable(line)
-        # A command is there to be copied.
-        click.echo(text if width is None or text.startswith("minreq ") else wrap_row(text, width))
+        click.echo(text if width is None or text.startswith(_WHOLE) else wrap_row(text, width))
 
 
 def print_json(data: Mapping[str, Any]) -> None:
