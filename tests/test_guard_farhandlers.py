@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from packaging.utils import canonicalize_name
 from samplelock import LOCK
 from scenariorun import run_scenario
 from wheelhouse import parse as parse_scenario, write
@@ -29,7 +28,7 @@ from minreq.source.syntax import parse
 
 #: `translate` looks as if it caught the failure, and raises in the function that it calls.
 APP = """\
-import contextlib, sys
+import contextlib, importlib_metadata
 
 def call():
     try:
@@ -56,6 +55,23 @@ def call_other():
 
 def find():
     return load()
+
+def list_versions():
+    try:
+        return importlib_metadata.children()
+    except Exception:
+        return None
+"""
+#: It catches itself what it imports for itself.
+BACKPORT = """\
+from contextlib import suppress
+
+def children():
+    with suppress(Exception):
+        return zip_children()
+
+def zip_children():
+    import zipp
 """
 SCENARIO = f"""
 explanation = "The smoke passes without `transport`, since functions that call the importer catch the failure."
@@ -64,13 +80,16 @@ program = '''
 import app
 app.call()
 app.call_other()
+app.list_versions()
 '''
-kept = ["app"]
-dropped = ["transport"]
+kept = ["app", "importlib-metadata"]
+dropped = ["transport", "zipp"]
 [wheels]
 transport."1.0" = {{}}
+zipp."1.0" = {{}}
+importlib-metadata."1.0" = {{ requires = ["zipp"], files."importlib_metadata/__init__.py" = '''{BACKPORT}''' }}
 [wheels.app."1.0"]
-requires = ["transport"]
+requires = ["transport", "importlib-metadata"]
 [wheels.app."1.0".files]
 "app/__init__.py" = '''{APP}'''
 """
@@ -81,10 +100,10 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Lock:
     """A lock with what a trace left out."""
     selection = run_scenario(write(parse_scenario(SCENARIO), tmp_path_factory.mktemp("guard") / "house")).selection
     left_out = selection.left_out
-    assert [(each.candidate.name, each.reason) for each in left_out] == [("transport", "passed without it")]
+    assert [each.reason for each in left_out] == ["passed without it"] * 2
     with_others = replace(LOCK.selection, left_out=(*LOCK.selection.left_out, *left_out))
     lock = replace(LOCK, selection=with_others)
-    pins = {**LOCK.resolution.pins, canonicalize_name("transport"): left_out[0].candidate}
+    pins = {**LOCK.resolution.pins, **{each.candidate.name: each.candidate for each in left_out}}
     return evidence.load(evidence.dump(replace(lock, resolution=replace(LOCK.resolution, pins=pins))))
 
 
@@ -96,6 +115,10 @@ def test_the_evidence_names_the_handlers(traced: Lock) -> None:
         ("contextlib.suppress(ImportError)", "call_other", 23, 24, 24),
     ]
     assert {each.file for each in asker.far_handlers} == {"app/__init__.py"}
+    (asker,) = next(each.askers for each in traced.left_out if each.candidate.name == "zipp")
+    assert [(each.file, each.function) for each in asker.far_handlers] == [
+        ("importlib_metadata/__init__.py", "children")
+    ]
 
 
 def test_they_are_explained(traced: Lock, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,6 +134,9 @@ def test_they_are_explained(traced: Lock, tmp_path: Path, capsys: pytest.Capture
     [
         ("app.call()", 0),
         ("app.call_other()", 0),
+        ("app.list_versions()", 0),
+        ("import importlib_metadata\nimportlib_metadata.children()", 0),
+        ("import importlib_metadata\ntry: importlib_metadata.zip_children()\nexcept ImportError: pass", 1),
         ("try: app.load()\nexcept ImportError: pass", 1),
         ("try: app.translate()\nexcept Exception: pass", 1),
     ],
@@ -121,6 +147,8 @@ def test_it_reports_where_no_such_handler_is_on_the_stack(
     tmp_path.joinpath(FILENAME).write_text(render_guard(traced, filename="requirements-minimal.txt"))
     tmp_path.joinpath("app").mkdir()
     tmp_path.joinpath("app", "__init__.py").write_text(APP)
+    tmp_path.joinpath("importlib_metadata").mkdir()
+    tmp_path.joinpath("importlib_metadata", "__init__.py").write_text(BACKPORT)
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport minreq_guard, app\n{program}"
     done = subprocess.run(
         [sys.executable, "-IB", "-c", code], capture_output=True, encoding="utf-8", check=True, cwd=tmp_path
@@ -155,7 +183,7 @@ def test_a_place_outside_of_a_clause_is_no_handler() -> None:
 def test_a_copy_of_the_mark_is_a_plain_string(child_module: Callable[[str], dict[str, object]]) -> None:
     reported: list[object] = []
     make = child_module("_minreq_caught")["DeclinedName"]
-    mark = make("a", [(__file__, 1, "test_a_copy_of_the_mark_is_a_plain_string")], reported.append)  # type: ignore[operator]
+    mark = make("a", sys._getframe(), reported.append)  # type: ignore[operator]
     assert type(copy.deepcopy(mark)) is str
     assert type(pickle.loads(pickle.dumps(mark))) is str  # noqa: S301 - Written just now.
     assert reported == []

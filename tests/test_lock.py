@@ -368,7 +368,7 @@ requires = ["deep", "extra", "broken"]
 [wheels.idle."1.0".files]
 "idle/__init__.py" = "import deep\\ntry:\\n    import extra\\nexcept ImportError:\\n    pass\\n"
 "idle_too.py" = "import broken"
-"_idle.py" = "raise OSError('never')"
+"_space/part.py" = "raise OSError('never')"
 [wheels]
 deep."1.0" = {}
 extra."1.0" = {}
@@ -389,7 +389,7 @@ def test_what_is_included_can_be_imported(make_wheelhouse: MakeWheelhouse, make_
         assert found.stage == "include/idle"
     output = made.behaviour.stages[1].output
     assert output == (
-        "_idle OSError never",
+        "_space.part OSError never",
         "idle is imported",
         "idle_too ZeroDivisionError division by zero",
     )

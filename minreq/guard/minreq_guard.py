@@ -117,8 +117,7 @@ class Guard:
             return False
         handled = is_handled([(f.f_code.co_filename, f.f_lineno, is_function(f)) for f in frames], errors)
         file, line = frame.f_code.co_filename, frame.f_lineno
-        stack = [(f.f_code.co_filename, f.f_lineno, function_name(f)) for f in frames]
-        if is_declined(name, file, line, stack, handled=handled):
+        if is_declined(name, file, line, whole_stack(frame), handled=handled):
             return False
         if (name, file, line) not in self._reported:
             self._reported.add((name, file, line))
@@ -177,10 +176,15 @@ def is_function(frame: FrameType) -> bool:
     return bool(frame.f_code.co_flags & _OPTIMIZED)
 
 
-def function_name(frame: FrameType) -> str:
-    """Return the name of the function of *frame*; the body of a class is ``<class NAME>``."""
-    name = frame.f_code.co_name
-    return name if is_function(frame) or name == "<module>" else f"<class {name}>"
+def whole_stack(frame: FrameType | None) -> list[tuple[str, int, str]]:
+    """Return file, line and function of *frame* and its callers; the body of a class is ``<class NAME>``."""
+    stack = []
+    while frame is not None:
+        name = frame.f_code.co_name
+        function = name if is_function(frame) or name == "<module>" else f"<class {name}>"
+        stack.append((frame.f_code.co_filename, frame.f_lineno, function))
+        frame = frame.f_back
+    return stack
 
 
 def is_declined(

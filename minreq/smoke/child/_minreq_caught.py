@@ -13,7 +13,8 @@ from _minreq_frames import frame_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
     from _minreq_frames import FrameInfo
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class DeclinedName(str):
     """The name of a declined distribution, on the exception that the import raises.
 
-    When it is freed, it calls *report* with the place that frees it, if that is in one of the *frames* of the import.
+    When it is freed, it calls *report* with the place that frees it, if that is in a function that led to the import:
+    in *frame*, or in one that called it.
     A copy of it, as in a copied or pickled exception, is a plain string.
     """
 
@@ -30,10 +32,15 @@ class DeclinedName(str):
     _functions: set[tuple[str, str]]
     _report: Callable[[FrameInfo], None]
 
-    def __new__(cls, name: str, frames: Iterable[FrameInfo], report: Callable[[FrameInfo], None]) -> DeclinedName:  # noqa: PYI034 - `Self` is in `typing`, which costs every interpreter some milliseconds.
+    def __new__(cls, name: str, frame: FrameType | None, report: Callable[[FrameInfo], None]) -> DeclinedName:  # noqa: PYI034 - `Self` is in `typing`, which costs every interpreter some milliseconds.
         """Return *name* as such a string."""
         self = super().__new__(cls, name)
-        self._functions = {(file, function) for file, _, function in frames}
+        self._functions = set()
+        while frame is not None:
+            if not str(frame.f_globals.get("__name__", "")).startswith("_minreq_"):
+                file, _, function = frame_info(frame)
+                self._functions.add((file, function))
+            frame = frame.f_back
         self._report = report
         return self
 

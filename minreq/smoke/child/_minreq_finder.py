@@ -174,7 +174,9 @@ class Finder:
         def record_place(place: FrameInfo) -> None:
             self._state.caught[(name, frames[0], place)] = None
 
-        setattr(error, DECLINED, DeclinedName(answer["distribution"], frames, record_place))
+        # The frames of the import system too: the backport `importlib_metadata` has handlers of its own.
+        caller = sys._getframe(1)  # noqa: SLF001 - As above.
+        setattr(error, DECLINED, DeclinedName(answer["distribution"], caller, record_place))
         return error
 
 
