@@ -58,6 +58,17 @@ def program(tmp_path: Path) -> Program:
 CAUGHT = "try:\n    {}\nexcept ImportError as error:\n    print(type(error).__name__, error.name, error)\n"
 
 
+def test_a_source_is_parsed_once(program: Program) -> None:
+    """A function may try the import in each call, and parsing a large file takes a tenth of a second."""
+    out, misses = program.run(
+        "import ast\nparse, parsed = ast.parse, []\nast.parse = lambda text: parsed.append(1) or parse(text)\n"
+        "def f():\n    try:\n        import tokenizers\n    except ImportError:\n        pass\n"
+        "for _ in range(3): f()\nprint(len(parsed))"
+    )
+    assert out == "1\n"
+    assert len(misses) == 1
+
+
 def test_a_miss_is_reported(program: Program) -> None:
     """In the exception for the user, and on stderr for a log collector; once for each place."""
     out, misses = program.run(

@@ -63,6 +63,9 @@ IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "B
 #: ``inspect.CO_OPTIMIZED``: set for functions, not for modules and class bodies.
 _OPTIMIZED = 1
 
+#: What `raised_by_handlers` has found. Python forgets a failed import, so a function may try it in each call.
+_found: dict[tuple[str, int, frozenset[str]], tuple[bool, frozenset[str]]] = {}
+
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
@@ -228,12 +231,12 @@ def is_handled(frames: Sequence[tuple[str, int, bool]], errors: frozenset[str]) 
         if not caught:
             break
         is_near = is_near and not function
-        found = raised_by_handlers(file, line, caught)
+        found = _found.get((file, line, caught)) or raised_by_handlers(file, line, caught)
         if found is None:
             if position == 0:
                 return None
             continue
-        catches, raises = found
+        _found[file, line, caught] = catches, raises = found
         if catches:
             return True
         raised |= raises - IMPORT_ERRORS
