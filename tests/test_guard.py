@@ -20,7 +20,7 @@ from minreq.guard import minreq_guard
 from minreq.guard.render import FILENAME, render_guard
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import render
-from minreq.model import Asker, Frame, QuestionKind
+from minreq.model import Asker, FarHandler, Frame, QuestionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +221,28 @@ def test_what_a_backport_imports_for_itself(program: Program) -> None:
     assert program.run(caller) == ("", [])
     _, misses = program.run("import importlib_metadata\n\nimportlib_metadata.load()\n")
     assert [(Path(str(miss["file"])).name, miss["line"]) for miss in misses] == [("main.py", 4)]
+
+
+def test_another_task_may_have_caught_the_failure(program: Program) -> None:
+    """``asyncio`` handed it on: whether somebody catches it now is unknown, so only the error explains it."""
+    handler = FarHandler(
+        file="{python}/asyncio/events.py", line=1, text="except", function="_run", first=1, last=sys.maxsize
+    )
+    asker = Asker(
+        need=QuestionKind.IMPORT,
+        name="tokenizers",
+        frame=Frame(file="app.py", line=2, function="load"),
+        far_handlers=(handler,),
+    )
+    left_out = [replace(each, askers=(asker,)) for each in LOCK.selection.left_out]
+    lock = replace(LOCK, selection=replace(LOCK.selection, left_out=tuple(left_out)))
+    program.write(FILENAME, render_guard(lock, filename="requirements-minimal.txt"))
+    program.write("app.py", "async def load():\n    import tokenizers\n")
+    caught = "try: {}\nexcept ImportError as error: print('leaves out' in str(error))"
+    assert program.run("import app, asyncio\n" + caught.format("asyncio.run(app.load())")) == ("True\n", [])
+    out, misses = program.run("import app\n" + caught.format("app.load().send(None)"))
+    assert out == "True\n"
+    assert len(misses) == 1
 
 
 def test_a_declined_look_up_is_not_reported(program: Program) -> None:
