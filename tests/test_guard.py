@@ -58,6 +58,11 @@ def program(tmp_path: Path) -> Program:
 CAUGHT = "try:\n    {}\nexcept ImportError as error:\n    print(type(error).__name__, error.name, error)\n"
 
 
+def test_it_loads_little(program: Program) -> None:
+    """Each start of a program pays for it."""
+    assert program.run("import sys; print({'ast', 'json', 're'} & sys.modules.keys())") == ("set()\n", [])
+
+
 def test_a_source_is_parsed_once(program: Program) -> None:
     """A function may try the import in each call, and parsing a large file takes a tenth of a second."""
     out, misses = program.run(

@@ -15,7 +15,6 @@ catches, the error says how to keep the distribution, but nothing is written.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -326,6 +325,8 @@ def last_names(expression: AST) -> list[str]:
 
 def report(module: str, distribution: str, file: str, line: int, function: str, *, handled: bool) -> None:
     """Write the line for a log collector. A stderr that cannot be written is no error."""
+    import json  # noqa: PLC0415 - Costs each start of a program 10 ms, and needed only for a miss.
+
     miss = {
         "module": module,
         "distribution": distribution,
