@@ -17,6 +17,8 @@ from commanding import Project, project
 from minreq.build.lazy.native import FIRST_VERSION
 from minreq.build.lazy.result import DeferredImport, ImportCost, LazyResult
 from minreq.build.lazy.search import find_culprit
+from minreq.config.artifacts import build_settings
+from minreq.errors import InvalidOptions
 
 #: Whether the interpreter defers the imports itself: it needs no code that serves submodules.
 NATIVELY = sys.version_info >= FIRST_VERSION
@@ -46,7 +48,7 @@ class App(Base): pass
 
 def answer() -> int: return 42
 
-def later() -> 'Slow': return Slow.number + deep.number
+def later(): return Slow.number + deep.number
 
 def flag(): return registers, early, sight, same
 """
@@ -96,7 +98,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def built(made: Project) -> dict[str, Any]:
     done = made.minreq(
-        *("build", "-o", "out", "-q", "--json", "--slim", "cold", "--lazy", "--lazy-diff", "lazy.diff"),
+        *("build", "-o", "out", "-q", "--json", "-j", "1", "--slim", "cold", "--lazy", "--lazy-diff", "lazy.diff"),
         *("--lazy-bound", "0.1ms", "--html", "page.html", "--prove-modules", "cold"),
     )
     assert done.status == 0, done.err
@@ -120,9 +122,11 @@ def test_imports_are_deferred_and_listed(made: Project, built: dict[str, Any]) -
     diff = made.folder.joinpath("lazy.diff").read_text()
     assert "-from app.slow import Slow, value\n" in diff
     assert diff.count("+++ b/") == (1 if NATIVELY else 2)
-    assert made.minreq("build", "-o", "out", "--lazy-diff", "x").sentences == [
-        "--lazy-bound and --lazy-diff are for --lazy; add --lazy"
-    ]
+
+
+def test_options_of_deferred_imports_are_for_deferred_imports() -> None:
+    with pytest.raises(InvalidOptions, match=r"^--lazy-bound and --lazy-diff are for --lazy; add --lazy$"):
+        build_settings({"output": Path("out"), "lazy_diff": Path("x"), "cache_dir": Path()}, {})
 
 
 def test_an_edit_that_the_smoke_notices_is_undone(built: dict[str, Any]) -> None:

@@ -54,9 +54,12 @@ class TestRefusals:
             ("from __future__ import annotations\nfrom q import a\nclass B(C):\n    x: a", reads.READ_AT_IMPORT),
             ("from q import a\ndef f(x: a): pass", reads.READ_AT_IMPORT),
             ("from q import a\n@register\ndef f(x: a): pass", reads.READ_AT_IMPORT),
-            ("from q import a\ndef f(x: List['a']): pass", reads.IN_ANNOTATION),
+            ("from q import a\ndef f(x: 'a'): pass", reads.READ_AT_IMPORT),
+            ("from q import a\ndef f(x: Optional['a']): pass", reads.READ_AT_IMPORT),
             ("from __future__ import annotations\nfrom q import a\ndef f(x: L['a']): pass", reads.IN_ANNOTATION),
-            ("from q import a\ndef f(x: \"List['a']\"): pass", reads.IN_ANNOTATION),
+            ("from __future__ import annotations\nfrom q import a\ndef f(x: List[L['a']]): pass", reads.IN_ANNOTATION),
+            ("from __future__ import annotations\nfrom q import a\ndef f(x: g('a')): pass", reads.IN_ANNOTATION),
+            ("from __future__ import annotations\nfrom q import a\ndef f(x: \"List['a']\"): pass", reads.IN_ANNOTATION),
             ("from q import a\nclass B:\n    @register\n    def f(self) -> a: pass", reads.READ_AT_IMPORT),
             ("from q import a\nX = List['a']", reads.IN_STRING),
             ("from q import a\nX = TypeVar('X', bound='a')", reads.IN_STRING),
@@ -151,11 +154,15 @@ class TestRewriting:
                 ),
             ),
             (
-                "from q import a\ndef f(x: 'a', y: 'List[ a]' = 1) -> 'a | None': pass\n",
+                (
+                    "from __future__ import annotations\nfrom q import a\n"
+                    "def f(x: Callable[['a'], int], y: 'List[ a]' = 1) -> 'a | None': pass\n"
+                ),
                 ["a"],
                 (
-                    f"{DEFER}(__name__, 1, 'q', 'a')\ndef f(x: '_minreq_module.a', y: 'List[_minreq_module.a]' = 1) "
-                    "-> '_minreq_module.a | None': pass\n"
+                    f"from __future__ import annotations\n{DEFER}(__name__, 2, 'q', 'a')\n"
+                    "def f(x: Callable[['_minreq_module.a'], int], "
+                    "y: 'List[_minreq_module.a]' = 1) -> '_minreq_module.a | None': pass\n"
                 ),
             ),
             (

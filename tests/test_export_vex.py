@@ -14,8 +14,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 from samplelock import LOCK
 
 from minreq.errors import AdvisoriesUnreadable
+from minreq.export import vex
 from minreq.export.advisories import Advisory, read_advisories
-from minreq.export.statements import BuiltTree, find_statements
+from minreq.export.statements import BuiltTree, Statement, find_statements
 
 SCENARIO = """
 explanation = "The root uses one module of a dependency, not the other, and not a declared distribution."
@@ -81,7 +82,9 @@ def test_cyclonedx(locked: Project) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(done.out) is None
     document = json.loads(done.out)
     found = {each["id"]: each for each in document["vulnerabilities"]}
-    assert sorted(found) == ["PYSEC-1", "PYSEC-3", "PYSEC-4"]
+    assert sorted(found) == ["PYSEC-1", "PYSEC-3"]
+    # What the build left out is in any other installation of the lock.
+    assert document["metadata"]["component"]["name"] == "layer.zip"
     assert {each["analysis"]["state"] for each in found.values()} == {"not_affected"}
     assert {each["analysis"]["justification"] for each in found.values()} == {"code_not_present"}
     assert found["PYSEC-1"]["affects"] == [{"ref": "pkg:pypi/unused@2.0"}]
@@ -137,9 +140,27 @@ def test_a_module_with_any_file_in_the_tree_is_there(locked: Project, tmp_path: 
     folder = tmp_path / "tree"
     with zipfile.ZipFile(locked.folder / "layer.zip") as archive:
         archive.extractall(folder)
-    (folder / "python/needed/spare.cpython-312-x86_64-linux-gnu.so").touch()
+    spare, metadata = folder / "python/needed/spare.py", folder / "python/needed-1.0.dist-info/METADATA"
+    extension = spare.with_name("spare.cpython-312-x86_64-linux-gnu.so")
+    placeholder, parsed = spare.read_bytes(), metadata.read_bytes()
+
+    def claims() -> list[str]:
+        statements = json.loads(export(locked, "openvex", "--build", str(folder)).out)["statements"]
+        return [each["vulnerability"]["name"] for each in statements]
+
+    assert claims() == ["PYSEC-1", "PYSEC-3"]
+    extension.touch()
+    assert claims() == ["PYSEC-1"]
+    extension.unlink()
+    spare.write_text("x = 1")  # An installer wrote over the placeholder.
+    assert claims() == ["PYSEC-1"]
+    spare.write_bytes(placeholder)
+    metadata.unlink()  # As in one of several layers.
+    assert claims() == ["PYSEC-1"]
+    metadata.write_bytes(parsed)
+    extension.symlink_to(spare)
     done = export(locked, "openvex", "--build", str(folder))
-    assert [each["vulnerability"]["name"] for each in json.loads(done.out)["statements"]] == ["PYSEC-1"]
+    assert (done.status, "is a link" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +173,18 @@ def test_a_module_with_any_file_in_the_tree_is_there(locked: Project, tmp_path: 
         (("a/__init__.py",), ("a/b.py",), True),
         (("a/__init__.py",), ("a/b.pyi",), False),
         (("a/bc.py",), (), False),
+        # A folder of data is no module; the code may be in the package.
+        (("a/c.py",), ("a/b/data.json",), False),
+        # mypyc puts the code of many modules into one library.
+        (
+            ("81d243bd__mypyc.cpython-312-x86_64-linux-gnu.so",),
+            ("a/b.py", "a/b.cpython-312-x86_64-linux-gnu.so"),
+            False,
+        ),
+        (("81d243bd__mypyc.cpython-312-x86_64-linux-gnu.so",), ("a/b.py",), True),
+        # A copy of a distribution in another one is there.
+        (("other/_vendor/a/b.py",), ("a/b.py",), False),
+        (("lib/python3.12/site-packages/a/b/__init__.py",), ("a/b/__init__.py",), False),
     ],
 )
 def test_when_code_is_absent(present: tuple[str, ...], removed: tuple[str, ...], *, is_absent: bool) -> None:
@@ -169,7 +202,45 @@ def test_advisories_of_each_kind(tmp_path: Path) -> None:
         assert (advisory.id, advisory.projects) == ("PYSEC-3", {"needed": ("needed.spare",)})
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"id": "x"}', '[{"affected": [{}]}]', "5", '{"dependencies": [{}]}'])
+def test_advisories_that_do_not_name_all_code(tmp_path: Path) -> None:
+    """One range of versions, or one entry, without modules: then nothing is known of where the code is."""
+    file = tmp_path / "file.json"
+    named, unnamed = osv("X", "a.b")["affected"], osv("X")["affected"]
+    partly = osv("X", "a.b")
+    partly["affected"][0]["ecosystem_specific"]["imports"].append({"attribute": "f", "modules": []})
+    for document in ({"id": "X", "affected": [*named, *unnamed]}, partly):
+        file.write_text(json.dumps(document))
+        [advisory] = read_advisories(file)
+        assert advisory.projects == {"needed": ()}
+
+
+def test_what_the_runtime_provides_is_there() -> None:
+    """Only what is really left out is not present; `botocore` of the sample lock is that of the runtime."""
+    names = [each.candidate.name for each in LOCK.selection.left_out]
+    advisories = [Advisory(id=name, aliases=(), projects={name: ()}) for name in names]
+    claimed = {each.name for each in find_statements(LOCK, advisories, None)}
+    assert LOCK.resolution.provided == {"botocore"}
+    assert claimed == {*names} - {"botocore"}
+
+
+def test_identifiers_of_odd_versions() -> None:
+    name = LOCK.selection.left_out[1].candidate.name
+    statement = Statement(
+        advisory=Advisory(id="X", aliases=(), projects={}),
+        name=name,
+        version="1!2.0+cpu",
+        justification="component_not_present",
+        impact="",
+    )
+    text = vex.render_openvex(LOCK, [statement], made_from="a b?.zip")
+    [product] = json.loads(text)["statements"][0]["products"]
+    assert product["@id"].startswith("pkg:generic/a%20b%3F.zip?root=")
+    assert product["subcomponents"] == [{"@id": f"pkg:pypi/{name}@1%212.0%2Bcpu"}]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"id": "x"}', '[{"affected": [{}]}]', "5", '{"dependencies": [{}]}', '"\\ud800"']
+)
 def test_advisories_that_are_none(text: str, tmp_path: Path) -> None:
     file = tmp_path / "file.json"
     file.write_text(text)

@@ -43,7 +43,8 @@ logging.getLogger('effects').setLevel(10)
 """,
     "pure.py": "import c\nown = {}\nown['key'] = 1",
     "garbage.py": "import gc\nfor _ in range(20): gc.collect()",
-    "fails.py": "import pure\nraise ValueError('no')",
+    "fails/__init__.py": "import fails.inside.deep, pure\nraise ValueError('no')",
+    "fails/inside/deep.py": "",  # `fails.inside` is a namespace package, whose path cannot be asked for afterwards.
     "script/run.py": "import beside",
     "script/beside.py": "import c",
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from minreq.cli.commands import main
 from minreq.config.artifacts import build_settings
 from minreq.config.pyproject import find_configuration, read_build_values, read_values
 from minreq.config.settings import lock_settings
-from minreq.errors import ConfigurationUnreadable
+from minreq.errors import ConfigurationUnreadable, OutputUnwritable
+from minreq.init import ProjectPlan, write_plan
 from minreq.init.changes import Change, Choices, advise, choose_platform, choose_python, plan_changes
 from minreq.init.deployment import Deployment, find_deployments
 from minreq.init.project import Host, Project, read_project
@@ -104,8 +107,17 @@ def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Ch
         ),
         ({"template.yaml": "Resources: [", "Dockerfile": "FROM scratch\n", "serverless.yml": "- 1\n"}, []),
         ({"template.yaml": "a: &a {b: *a}\n"}, []),
+        ({"template.yaml": "[" * 100_000}, []),
+        (
+            {"template.yaml": "A: {Runtime: python3.12}\nB: {Runtime: python3.12, Architectures: [arm64]}\n"},
+            [("template.yaml:1", "sam", "3.12", ""), ("template.yaml:2", "sam", "3.12", "arm64")],
+        ),
+        (
+            {"serverless.yml": "provider: {runtime: python3.12}\nfunctions: {a: {architecture: arm64}}\n"},
+            [("serverless.yml:1", "serverless", "3.12", ""), ("serverless.yml:2", "serverless", "3.12", "arm64")],
+        ),
     ],
-    ids=["sam", "serverless", "docker", "cdk", "none", "circle"],
+    ids=["sam", "serverless", "docker", "cdk", "none", "circle", "deep", "one-of-two", "of-a-function"],
 )  # fmt: skip
 def test_how_a_project_is_shipped(tmp_path: Path, files: Mapping[str, str], expected: list[tuple[str, ...]]) -> None:
     found = find_deployments(make(tmp_path, files))
@@ -166,11 +178,13 @@ def test_the_table_is_added_at_the_end() -> None:
     found = project({"pyproject.toml": before}, deployment("3.13"))
     written = by_path(plan_changes(found, choices(usage("bedrock", "openai", opt_in=("router",)))))
     assert [*written] == ["pyproject.toml"]
-    assert written["pyproject.toml"] == before + (
+    assert written["pyproject.toml"] == before + (  # With the line ends of the file.
         '\n\n[tool.minreq]\nroot = "litellm"\nproviders = ["bedrock", "openai"]\nfeatures = ["default", "router"]\n'
         'python = "3.13"\nplatform = ["lambda-python3.13-x86_64"]\nallow-unproven = true\n\n'
         '[tool.minreq.build]\noutput = "layer.zip"\nslim = "cold"\nbudget = "250MiB"\n'
-    )
+    ).replace("\n", "\r\n")
+    found = project({"pyproject.toml": "a = 1\n\n\n"})
+    assert by_path(plan_changes(found, choices(usage("openai"))))["pyproject.toml"].startswith("a = 1\n\n\n[tool")
 
 
 def test_code_that_no_smoke_covers_gets_a_script() -> None:
@@ -217,11 +231,82 @@ def test_a_hook_is_added_and_the_rest_stays() -> None:
     assert plan_changes(project({".pre-commit-config.yaml": change.new}, table_line=1), choices(usage())) == ()
 
 
-@pytest.mark.parametrize("text", ["repos: [{repo: a}]\n", "repos: [", "a: 1\n", "- 1\n", "repos: &a\n  - *a\n"])
+@pytest.mark.parametrize(
+    "text", ["repos: [{repo: a}]\n", "repos: [", "a: 1\n", "- 1\n", "repos: &a {a: *a}\n", "a: 1\n---\nrepos:\n- a\n"]
+)
 def test_a_hook_that_cannot_be_added_is_left_to_the_user(text: str) -> None:
     found = project({".pre-commit-config.yaml": text}, table_line=1)
     assert plan_changes(found, choices(usage())) == ()
     assert any(each.startswith(".pre-commit-config.yaml: add") for each in advise(found, choices(usage())))
+
+
+def test_a_hook_beside_anchors_of_any_size_is_added() -> None:
+    """Lists of lists of lists: as values they have 9 ** 12 members. One contains itself; one merges."""
+    levels = [f"x{each}: &x{each} [{', '.join([f'*x{each - 1}'] * 9)}]\n" for each in range(1, 12)]
+    merges = [f"y{each}: &y{each} {{<<: [{', '.join([f'*y{each - 1}'] * 9)}]}}\n" for each in range(1, 12)]
+    bomb = "".join(["x0: &x0 [a, &a [*a]]\n", *levels, "y0: &y0 {a: 1}\n", *merges])
+    found = project({".pre-commit-config.yaml": f"{bomb}repos:\n- repo: a\n"}, table_line=1)
+    [change] = plan_changes(found, choices(usage()))
+    assert change.new.startswith(f"{bomb}repos:\n- repo: a\n- repo: local\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["[tool]\nminreq = {root = 'x'}\n", "tool.minreq.root = 'x'\n", "[tool.'minreq']\nroot = 'x'\n"]
+)
+def test_a_table_in_any_spelling_stays(text: str, tmp_path: Path) -> None:
+    found = read_project(make(tmp_path, {"pyproject.toml": text}), "litellm")
+    assert found.table_line is not None
+    assert plan_changes(found, choices(usage())) == ()
+
+
+def test_a_text_with_the_name_of_the_table_is_no_table(tmp_path: Path) -> None:
+    files = {"pyproject.toml": "text = '''\n[tool.minreq]\n'''\n"}
+    assert read_project(make(tmp_path, files), "litellm").table_line is None
+
+
+def test_a_table_that_cannot_be_added_is_left_to_the_user() -> None:
+    found = project({"pyproject.toml": "tool = {a = 1}\n"})
+    assert plan_changes(found, choices(usage("openai"))) == ()
+    assert any(each.startswith("pyproject.toml: `tool`") for each in advise(found, choices(usage("openai"))))
+
+
+def test_files_that_are_something_else(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, and a zip of a later standard."""
+    os.mkfifo(tmp_path / "pipe.zip")
+    with zipfile.ZipFile(tmp_path / "new.zip", "w") as archive:
+        archive.writestr("a", "b")
+    content = bytearray((tmp_path / "new.zip").read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 255
+    (tmp_path / "new.zip").write_bytes(content)
+    assert read_project(tmp_path, "litellm").layers == ()
+    (tmp_path / "pyproject.toml").write_text("#" * 4_000_000 + "\n[tool.ours]\n")
+    with pytest.raises(ConfigurationUnreadable, match="more than 4,000,000 bytes"):
+        read_project(tmp_path, "litellm")
+
+
+def test_a_smoke_is_text_and_imports_the_module() -> None:
+    odd = FeatureUse(place=Place(file="\udcff.py", line=1), feature="rerank", description="rerank()")
+    found = replace(usage("openai"), feature_uses=(odd,), uncovered_features=("rerank",))
+    smoke = by_path(plan_changes(project(), choices(found, root="LiteLLM>=1")))["smoke.py"]
+    assert smoke.encode()
+    assert "import litellm " in smoke
+
+
+def test_a_file_that_changes_meanwhile_stays(tmp_path: Path) -> None:
+    changes = (Change(path="smoke.py", old=None, new=""), Change(path="pyproject.toml", old="a = 1\n", new="a = 2\n"))
+    (tmp_path / "pyproject.toml").write_text("a = 3\n")
+    with pytest.raises(OutputUnwritable, match="it changed since minreq read it"):
+        write_plan(ProjectPlan(folder=tmp_path, findings=(), changes=changes, advice=()))
+    assert [each.name for each in tmp_path.iterdir()] == ["pyproject.toml"]
+
+
+def test_a_job_below_the_top_folder_is_left_to_the_user(tmp_path: Path) -> None:
+    """GitHub and GitLab read no job there."""
+    make(tmp_path, {".git/config": "", "part/app.py": ""})
+    found = read_project(tmp_path / "part", "litellm")
+    assert any("no top folder" in each for each in advise(found, choices(usage("openai"), "github")))
+    found = read_project(tmp_path, "litellm")
+    assert not any("no top folder" in each for each in advise(found, choices(usage("openai"), "github")))
 
 
 def test_what_a_platform_means_is_said() -> None:

@@ -24,7 +24,7 @@ class Advisory:
     id: str
     #: Of the same vulnerability in other databases: ``CVE-2026-1``.
     aliases: tuple[str, ...]
-    #: Project -> the dotted names of the vulnerable code; empty where the advisory names none.
+    #: Project -> the dotted names of the modules with the vulnerable code; empty where the advisory does not name all.
     projects: Mapping[NormalizedName, tuple[str, ...]]
 
 
@@ -32,6 +32,7 @@ def read_advisories(path: Path) -> tuple[Advisory, ...]:
     """Return the advisories in *path*, each id once. Raises ``AdvisoriesUnreadable``."""
     try:
         document = json.loads(regularfile.read_text(path))
+        json.dumps(document, ensure_ascii=False).encode()  # A lone surrogate cannot be written.
         found = [*_read_document(document)]
     except (OSError, ValueError, RecursionError) as error:
         raise AdvisoriesUnreadable(path, getattr(error, "strerror", None) or str(error)) from error
@@ -60,21 +61,30 @@ def _read_document(document: Any) -> Iterator[Advisory]:
 
 
 def _read_osv(document: Any) -> Advisory:
-    projects: dict[NormalizedName, tuple[str, ...]] = {}
+    modules: dict[NormalizedName, list[tuple[str, ...]]] = {}
     for affected in document["affected"]:
         if affected["package"]["ecosystem"] == _ECOSYSTEM:
             name = canonicalize_name(affected["package"]["name"])
-            projects[name] = (*projects.get(name, ()), *_read_code(affected.get("ecosystem_specific") or {}))
+            modules.setdefault(name, []).append(tuple(_read_modules(affected.get("ecosystem_specific") or {})))
     return Advisory(
-        id=str(document["id"]), aliases=tuple(sorted(map(str, document.get("aliases") or ()))), projects=projects
+        id=str(document["id"]),
+        aliases=tuple(sorted(map(str, document.get("aliases") or ()))),
+        # One range of versions without modules: then not all of the vulnerable code is named.
+        projects={name: sum(entries, ()) if all(entries) else () for name, entries in modules.items()},
     )
 
 
-def _read_code(specific: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the vulnerable code, as https://github.com/pypa/advisory-database describes ``ecosystem_specific``."""
-    for each in specific.get("imports") or ():
-        for module in each["modules"]:
-            yield f"{module}.{each['attribute']}" if each.get("attribute") else str(module)
+def _read_modules(specific: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the modules with vulnerable code, as https://github.com/pypa/advisory-database describes them; all or none.
+
+    An attribute does not count: ``spare`` of the module ``needed`` may be a function beside a module ``needed.spare``.
+    """
+    imports = specific.get("imports") or ()
+    if all(each["modules"] for each in imports):
+        for each in imports:
+            if not isinstance(each["modules"], list):
+                raise TypeError(each)
+            yield from map(str, each["modules"])
 
 
 def _join(advisories: list[Advisory]) -> Iterator[Advisory]:

@@ -110,6 +110,9 @@ def _render_vex(lock: Lock, settings: ExportSettings, *, made_from: str) -> str:
     advisories = [each for path in settings.advisories for each in read_advisories(path)]
     tree = read_build(settings.build, settings.lock) if settings.build is not None else None
     statements = find_statements(lock, advisories, tree)
+    if settings.build is not None:
+        # What a build left out is in any other installation of the lock.
+        made_from = settings.build.resolve().name
     if settings.format == "openvex":
         return vex.render_openvex(lock, statements, made_from=made_from)
     return vex.render_cyclonedx(statements, made_from=made_from)

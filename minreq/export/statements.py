@@ -42,8 +42,8 @@ class Statement:
 def find_statements(lock: Lock, advisories: Sequence[Advisory], tree: BuiltTree | None) -> tuple[Statement, ...]:
     """Return what can be shown; of every other vulnerability nothing is claimed.
 
-    A left-out distribution is not there. Of a kept one the vulnerable code is not there if the advisory names it, the
-    build left its files out, and *tree* has no other file of these modules.
+    A left-out distribution is not there, unless the runtime provides it. Of a kept one the vulnerable code is not there
+    if the advisory names its modules, the build left their files out, and *tree* has no file of them, in any folder.
     """
     return tuple(
         statement
@@ -66,7 +66,8 @@ def _judge(lock: Lock, advisory: Advisory, name: NormalizedName, tree: BuiltTree
                     impact=f"The build left out the files of {', '.join(sorted(set(code)))}.",
                 )
             return
-    for left_out in lock.selection.left_out:
+    # Not `selection.left_out`: what the runtime provides is there.
+    for left_out in lock.left_out:
         if left_out.candidate.name == name:
             yield Statement(
                 advisory=advisory,
@@ -80,21 +81,33 @@ def _judge(lock: Lock, advisory: Advisory, name: NormalizedName, tree: BuiltTree
 def _is_removed(code: str, tree: BuiltTree) -> bool:
     """Whether the module of *code*, or one that contains it, was removed, with each of its files.
 
-    ``PIL.ImageFont.truetype`` may be code of the module ``PIL.ImageFont``, or of ``PIL`` alone. The longest name that
+    ``PIL.ImageFont.ImageFont`` may be code of the module ``PIL.ImageFont``, or of ``PIL`` alone. The longest name that
     was a module decides; no name that was one: then nothing is known.
     """
     parts = code.split(".")
     for length in range(len(parts), 0, -1):
         module = "/".join(parts[:length])
-        if _has_module(module, tree.present):
+        if any(_is_file_of(module, file) for file in tree.present):
             return False
-        if _has_module(module, tree.removed):
-            return True
+        if removed := [file for file in tree.removed if _was_file_of(module, file)]:
+            return not _is_in_library(removed, tree)
     return False
 
 
-def _has_module(path: str, files: frozenset[str]) -> bool:
-    return any(module_path(file) == path or file.startswith(f"{path}/") for file in files)
+def _is_file_of(module: str, file: str) -> bool:
+    """Whether *file* may be of *module*, whatever folder they are in: distributions bring copies of others."""
+    return f"/{module}/" in f"/{module_path(file)}/" or f"/{module}/" in f"/{file}"
+
+
+def _is_in_library(removed: Sequence[str], tree: BuiltTree) -> bool:
+    """Whether the code of *removed* may be in a library: mypyc makes one of many modules, and these open it."""
+    is_compiled = any(file.endswith((".so", ".pyd")) for file in removed)
+    return is_compiled and any("__mypyc." in file for file in tree.present)
+
+
+def _was_file_of(module: str, file: str) -> bool:
+    """Whether *file* is code of *module*: a folder of data has the name of no module."""
+    return _MODULE_FILE.fullmatch(file) is not None and f"{module_path(file)}/".startswith(f"{module}/")
 
 
 def module_path(file: str) -> str:

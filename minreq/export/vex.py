@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import quote
 
 from minreq.errors import ExtraMissing
 from minreq.export.statements import Statement
@@ -80,7 +81,7 @@ def _name_source(identifier: str) -> str:
 def render_openvex(lock: Lock, statements: Sequence[Statement], *, made_from: str) -> str:
     """Return an OpenVEX document. Its time is that of ``SOURCE_DATE_EPOCH``, or else the present one."""
     root = lock.resolution.pins[lock.resolution.root]
-    product = f"pkg:generic/{made_from}?root={root.name}@{root.version}"
+    product = f"pkg:generic/{_quote(made_from)}?root={root.name}@{_quote(root.version)}"
     document: dict[str, Any] = {
         "@context": "https://openvex.dev/ns/v0.2.0",
         "author": "minreq",
@@ -97,12 +98,17 @@ def _make_openvex(statement: Statement, product: str) -> dict[str, Any]:
     return {
         "vulnerability": {"name": statement.advisory.id, "aliases": list(statement.advisory.aliases)},
         "products": [
-            {"@id": product, "subcomponents": [{"@id": f"pkg:pypi/{statement.name}@{statement.version}"}]},
+            {"@id": product, "subcomponents": [{"@id": f"pkg:pypi/{statement.name}@{_quote(statement.version)}"}]},
         ],
         "status": "not_affected",
         "justification": statement.justification,
         "impact_statement": statement.impact,
     }
+
+
+def _quote(part: object) -> str:
+    """Return a part of a package URL: a local version (``1.0+cpu``) has a sign that is reserved there."""
+    return quote(str(part), safe="")
 
 
 def _read_time(environ: Mapping[str, str]) -> datetime:

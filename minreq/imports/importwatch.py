@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import builtins
+import contextlib
 import copyreg
 import ctypes
 import gc
@@ -34,8 +35,7 @@ from importlib import _bootstrap
 from types import FrameType, ModuleType
 from typing import Any
 
-#: Every import of a module calls its `_load_unlocked`.
-bootstrap: Any = _bootstrap
+bootstrap: Any = _bootstrap  # Every import of a module calls its `_load_unlocked`.
 
 #: Modules in which the interpreter and the standard library keep caches.
 _CACHING = frozenset(
@@ -48,9 +48,7 @@ _CACHING = frozenset(
 )
 #: What the import system sets on a module.
 _OF_IMPORT = frozenset({"__spec__", "__path__", "__warningregistry__", "__annotations__"})
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
-#: The events of a watched dictionary: ``PyDict_WatchEvent``.
-_DEALLOCATED = 5
+_DEALLOCATED = 5  # Of ``PyDict_WatchEvent``.
 
 
 def main() -> None:
@@ -90,7 +88,9 @@ def _list_modules() -> dict[str, str]:
         if spec is None or spec.name == name:
             # A namespace package has no file.
             namespace = getattr(module, "__dict__", {})
-            places = (namespace.get("__file__"), *(namespace.get("__path__") or ()))
+            places = [namespace.get("__file__")]
+            with contextlib.suppress(KeyError):  # The package around a namespace package is gone if its import failed.
+                places += namespace.get("__path__") or ()
             found[name] = next((place for place in places if isinstance(place, str)), "")
     return found
 
@@ -391,7 +391,7 @@ def _read_state() -> dict[str, Any]:
         "threads": threading.active_count(),
         "functions of copyreg": len(copyreg.dispatch_table),
         "the timeout of sockets": socket.getdefaulttimeout(),
-        "signals": [signal.getsignal(each) for each in _SIGNALS],
+        "signals": [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGALRM))],
         "the garbage collector": (gc.isenabled(), gc.get_threshold()),
         "the working folder": os.getcwd(),
     }

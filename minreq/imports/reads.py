@@ -23,12 +23,21 @@ from minreq.source import syntax
 
 READ_AT_IMPORT = "the module reads it as it runs"
 IN_STRING = "a string names it that is evaluated as the module runs"
-IN_ANNOTATION = "a string in an annotation may name it"
+IN_ANNOTATION = "a string in an annotation may be the name or a value"
 IN_FORMAT = "an f-string reads it"
 IN_CLASS = "a class binds the name too"
 ASSIGNED = "a function assigns it"
 READS_GLOBALS = "the module reads its own namespace"
 
+#: A string in one of these stands for a type.
+_GENERICS = frozenset(
+    {
+        *("Annotated", "AsyncGenerator", "AsyncIterable", "AsyncIterator", "Awaitable", "Callable", "ClassVar"),
+        *("Collection", "Coroutine", "DefaultDict", "Deque", "Dict", "Final", "FrozenSet", "Generator", "Iterable"),
+        *("Iterator", "List", "Mapping", "MutableMapping", "MutableSequence", "Optional", "Sequence", "Set", "Tuple"),
+        *("Type", "Union", "dict", "frozenset", "list", "set", "tuple", "type"),
+    }
+)
 #: Calls that read the namespace of the module around them.
 _NAMESPACE_CALLS = frozenset({"globals", "eval", "exec"})
 #: The same without arguments.
@@ -231,21 +240,18 @@ class ReadFinder(ast.NodeVisitor):
         was, self._names = self._names, names
         self.visit(node)
         self._names = was
-        self._find_strings(node, in_class=in_class)
-        if in_class or (self._is_eager and not (self._text_annotations or self._late_annotations)):
-            for name in names:
-                self._refuse(name, READ_AT_IMPORT, node)
+        stays = in_class or (self._is_eager and not (self._text_annotations or self._late_annotations))
+        self._find_strings(node, stays=stays)
+        for name in names if stays else ():
+            self._refuse(name, READ_AT_IMPORT, node)
 
-    def _find_strings(self, node: ast.expr, *, in_class: bool) -> None:
-        """Find the names in the strings of an annotation.
-
-        A string that is the whole annotation can name the module. One inside may be a name as well as a value.
-        """
-        for place, text in find_texts(node):
+    def _find_strings(self, node: ast.expr, *, stays: bool) -> None:
+        """Find the names in the strings of an annotation; refuse those of one that *stays*, or that may be a value."""
+        for place, text, is_certain in find_texts(node):
             names, inside = names_in_text(text)
-            doubtful = names | inside if in_class or place is not node else inside
+            doubtful = inside if is_certain and not stays else names | inside
             for name in sorted(doubtful):
-                self._refuse(name, READ_AT_IMPORT if in_class else IN_ANNOTATION, place)
+                self._refuse(name, READ_AT_IMPORT if stays else IN_ANNOTATION, place)
             if found := names & self._imported - doubtful:
                 self.found.strings.append(TextWithNames(span=self._locate(place), names=found, text=text))
 
@@ -306,21 +312,24 @@ class ReadFinder(ast.NodeVisitor):
             self.generic_visit(node)
 
 
-def find_texts(annotation: ast.AST) -> Iterator[tuple[ast.AST, str]]:
-    """Yield the strings in *annotation* that may be names: no value of ``Literal``, nothing that ``Annotated`` adds."""
+def find_texts(annotation: ast.AST, *, is_certain: bool = True) -> Iterator[tuple[ast.AST, str, bool]]:
+    """Yield the strings in *annotation* that may be names, and whether each is one for certain.
+
+    No value of ``Literal``, and nothing that ``Annotated`` adds, is a name.
+    """
     text = syntax.constant_text(annotation) if isinstance(annotation, ast.expr) else None
     if text is not None:
-        yield annotation, text
-        return
-    if isinstance(annotation, ast.Subscript):
+        yield annotation, text, is_certain
+    elif isinstance(annotation, ast.Subscript):
         generic, arguments = syntax.last_name(annotation.value), annotation.slice
-        if generic == "Literal":
-            return
         if generic == "Annotated" and isinstance(arguments, ast.Tuple):
-            yield from find_texts(arguments.elts[0])
-            return
-    for each in ast.iter_child_nodes(annotation):
-        yield from find_texts(each)
+            arguments = arguments.elts[0]
+        if generic != "Literal":
+            yield from find_texts(arguments, is_certain=is_certain and generic in _GENERICS)
+    else:
+        is_certain = is_certain and isinstance(annotation, (ast.Tuple, ast.List, ast.BinOp))
+        for each in ast.iter_child_nodes(annotation):
+            yield from find_texts(each, is_certain=is_certain)
 
 
 def names_in_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
@@ -333,5 +342,5 @@ def names_in_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
     except syntax.PARSE_ERRORS:
         return nothing
     names = frozenset(each.id for each in ast.walk(tree) if isinstance(each, ast.Name))
-    inside = [names_in_text(each) for _, each in find_texts(tree.body) if each != text]
+    inside = [names_in_text(each) for _, each, _ in find_texts(tree.body) if each != text]
     return names, frozenset().union(*(found for both in inside for found in both))

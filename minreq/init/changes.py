@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 
-import tomlkit
 import yaml
 from packaging.requirements import Requirement
 
-from minreq.init.deployment import Deployment, Tool
+from minreq.init.deployment import Deployment, Tool, read_events
 from minreq.init.project import PRE_COMMIT, PYPROJECT, Host, Project
 from minreq.interpreter import preset_names
 from minreq.scan.usage import FeatureUse, Usage
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 SMOKE = "smoke.py"
 #: What Lambda allows for the function with its layers, unpacked.
@@ -76,10 +81,11 @@ def plan_changes(project: Project, choices: Choices) -> tuple[Change, ...]:
     """Return the files to write. A file that is there is added to, never replaced; what it has is not added again."""
     changes: list[Change] = []
     pyproject = project.files.get(PYPROJECT)
-    if project.table_line is None:
-        changes.append(Change(path=PYPROJECT, old=pyproject, new=_add_table(pyproject, project, choices)))
-        if choices.needs_smoke and SMOKE not in project.files:
-            changes.append(Change(path=SMOKE, old=None, new=_write_smoke(choices)))
+    table = _add_table(pyproject, project, choices) if project.table_line is None else None
+    if table is not None:
+        changes.append(Change(path=PYPROJECT, old=pyproject, new=table))
+    if table is not None and choices.needs_smoke and SMOKE not in project.files:
+        changes.append(Change(path=SMOKE, old=None, new=_write_smoke(choices)))
     job = _job_file(project, choices.host)
     if job is not None and job not in project.files:
         changes.append(Change(path=job, old=None, new=_write_job(choices, project)))
@@ -91,6 +97,8 @@ def plan_changes(project: Project, choices: Choices) -> tuple[Change, ...]:
 
 def advise(project: Project, choices: Choices) -> Iterator[str]:
     """Yield what is left to a person, since minreq edits no file of another tool that it cannot add to."""
+    if project.table_line is None and _add_table(project.files.get(PYPROJECT), project, choices) is None:
+        yield f"{PYPROJECT}: `tool` is written in a way that no table can be added to; write it as [tool.NAME] tables"
     if choices.needs_smoke and project.table_line is None:
         yield f"{SMOKE}: call what the program calls, and check the answers"
     for each in choices.usage.unknown:
@@ -99,6 +107,8 @@ def advise(project: Project, choices: Choices) -> Iterator[str]:
         yield f"{_GITLAB_FILE}: add `include: {{local: {_GITLAB_PART}}}`"
     if choices.host is not None and _job_file(project, choices.host) not in project.files:
         yield "the job installs minreq from tools/minreq: add a checkout there, for example as a git submodule"
+        if project.is_subfolder:
+            yield "this is no top folder of a repository: move the job there, and let it run in this folder"
     hooks = project.files.get(PRE_COMMIT)
     if hooks is not None and _HOOK_ID not in hooks and _add_hook(hooks) is None:
         yield f"{PRE_COMMIT}: add this hook by hand: {' '.join(_HOOK.split())}"
@@ -132,8 +142,11 @@ def choose_python(deployments: Sequence[Deployment]) -> str | None:
     return next(iter(pythons)) if len(pythons) == 1 else None
 
 
-def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str:
-    """Return *pyproject* with ``[tool.minreq]`` at its end; what stood there stays, byte for byte."""
+def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str | None:
+    """Return *pyproject* with ``[tool.minreq]`` at its end; what stood there stays, byte for byte.
+
+    ``None`` where TOML allows no such table, as after ``tool = {}``.
+    """
     usage = choices.usage
     table: dict[str, object] = {"root": str(choices.root)}
     if usage.providers:
@@ -148,16 +161,26 @@ def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str
     if platform is not None:
         # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
         table |= {"platform": [platform], "allow-unproven": True}
-    before = "" if not pyproject else pyproject.rstrip("\n") + "\n\n"
-    text = f"{before}[tool.minreq]\n{_format_values(table)}"
+    added = f"[tool.minreq]\n{_format_values(table)}"
     of_lambda = [each for each in project.deployments if each.tool != "docker"]
     if of_lambda:
         # A lock is no layer yet: what counts for Lambda is what a build comes to.
         output = "layer" if of_lambda[0].tool == "serverless" else "layer.zip"
         build = {"output": output, "slim": "cold", "budget": _BUDGET}
-        text += f"\n[tool.minreq.build]\n{_format_values(build)}"
-    tomlkit.parse(text)
+        added += f"\n[tool.minreq.build]\n{_format_values(build)}"
+    before = pyproject or ""
+    end = _line_end(before)
+    gap = "" if not before or before.endswith(end * 2) else end if before.endswith("\n") else end * 2
+    text = before + gap + added.replace("\n", end)
+    try:
+        tomllib.loads(text)
+    except ValueError:
+        return None
     return text
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _format_values(table: Mapping[str, object]) -> str:
@@ -166,7 +189,7 @@ def _format_values(table: Mapping[str, object]) -> str:
 
 def _write_smoke(choices: Choices) -> str:
     """Return a script that imports the root and names each place that no smoke of a provider covers."""
-    module = choices.root.name.replace("-", "_")
+    module = choices.root.name.lower().replace("-", "_")
     places = [*_describe_uncovered(choices.usage)]
     return "\n".join(
         [
@@ -190,7 +213,9 @@ def _describe_uncovered(usage: Usage) -> Iterator[str]:
 
 
 def _describe_use(use: FeatureUse) -> str:
-    return " ".join(f"{use.place}: {use.description}".split())
+    # The name of a file may have bytes that are no text.
+    text = " ".join(f"{use.place}: {use.description}".split())
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _job_file(project: Project, host: Host | None) -> str | None:
@@ -212,30 +237,63 @@ def _write_job(choices: Choices, project: Project) -> str:
 def _add_hook(text: str) -> str | None:
     """Return *text* with the hook as the last entry of ``repos``; ``None`` where it cannot simply be added."""
     try:
-        before = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        # Events, not values: values of a few lines with anchors can be larger than any memory.
+        before = read_events(text, yaml.SafeLoader)
+        found = _find_repos(before)
+        if found is None:
+            return None
+        first, last = found
+        if first.start_mark is None or last.end_mark is None:
+            return None
+        indent, end_line = " " * first.start_mark.column, last.end_mark.line
+        lines = text.splitlines(keepends=True)
+        # The next key of the document, or its end; empty lines and comments before it belong to it.
+        end = end_line if last.end_mark.column == 0 else len(lines)
+        while end and not lines[end - 1].strip():
+            end -= 1
+        head, newline = "".join(lines[:end]), _line_end(text)
+        hook = "".join(f"{indent}{line}{newline}" for line in _HOOK.splitlines())
+        added = f"{head}{'' if head.endswith(chr(10)) else newline}{hook}{''.join(lines[end:])}"
+        after = read_events(added, yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError):
         return None
-    if not isinstance(node, yaml.MappingNode) or not isinstance(before, dict) or not before.get("repos"):
+    # The events of the entry, without those of its stream, document and list.
+    entry = read_events(_HOOK, yaml.SafeLoader)[3:-3]
+    place = before.index(last)
+    expected = [*before[:place], *entry, *before[place:]]
+    return added if [*map(_describe_event, after)] == [*map(_describe_event, expected)] else None
+
+
+def _find_repos(events: Sequence[yaml.Event]) -> tuple[yaml.Event, yaml.Event] | None:
+    """Return the first and the last event of the list ``repos``, if the document has one that is not empty."""
+    depth, found, start, is_key = 0, list[tuple[yaml.Event, yaml.Event]](), None, True
+    documents = sum(isinstance(event, yaml.DocumentStartEvent) for event in events)
+    if documents != 1 or not isinstance(events[2], yaml.MappingStartEvent):
         return None
-    repos = next(value for key, value in node.value if key.value == "repos")
-    if not isinstance(repos, yaml.SequenceNode) or repos.flow_style:
-        return None
-    indent = " " * repos.start_mark.column
-    lines = text.splitlines(keepends=True)
-    # The next key of the document, or its end; empty lines and comments before it belong to it.
-    end = repos.end_mark.line if repos.end_mark.column == 0 else len(lines)
-    while end and not lines[end - 1].strip():
-        end -= 1
-    head = "".join(lines[:end])
-    hook = "".join(f"{indent}{line}\n" for line in _HOOK.splitlines())
-    added = f"{head}{'' if head.endswith(chr(10)) else chr(10)}{hook}{''.join(lines[end:])}"
-    try:
-        after = yaml.safe_load(added)
-    except yaml.YAMLError:
-        return None
-    expected = {**before, "repos": [*before["repos"], *yaml.safe_load(_HOOK)]}
-    return added if after == expected else None
+    name = ""
+    for event in events[3:]:
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            if depth == 0 and start is not None:
+                found.append((start, event))
+                start = None
+        elif depth == 0 and is_key:
+            name = event.value if isinstance(event, yaml.ScalarEvent) else ""
+        elif depth == 0 and name == "repos":
+            if not isinstance(event, yaml.SequenceStartEvent) or event.flow_style:
+                return None
+            start = event
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        if depth == 0:
+            is_key = not is_key
+    return found[0] if len(found) == 1 else None
+
+
+def _describe_event(event: yaml.Event) -> tuple[object, ...]:
+    """Return all of an event but its place."""
+    names = ("anchor", "tag", "value", "implicit")
+    return type(event), *(getattr(event, name, None) for name in names)
 
 
 def _first_places(deployments: Sequence[Deployment]) -> Iterator[Deployment]:

@@ -15,7 +15,7 @@ from minreq.config import Settings
 from minreq.errors import NothingToScan, OutputUnwritable
 from minreq.init.changes import Change, Choices, advise, plan_changes
 from minreq.init.deployment import Tool
-from minreq.init.project import PYPROJECT, Host, Project, read_project
+from minreq.init.project import PYPROJECT, Host, Project, read_own, read_project
 from minreq.lockfile import writing
 from minreq.reporting import Reporter
 from minreq.scan.usage import Usage
@@ -82,7 +82,11 @@ def plan_project(settings: Settings, folder: Path, job: JobChoice, reporter: Rep
 
 
 def write_plan(plan: ProjectPlan) -> None:
-    """Write the files of *plan*, all or none. Raises ``OutputUnwritable``."""
+    """Write the files of *plan*, all or none. Raises ``OutputUnwritable``, also for a file that changed meanwhile."""
+    for change in plan.changes:
+        if read_own(plan.folder / change.path) != change.old:
+            why = "it changed since minreq read it; run `minreq init` again"
+            raise OutputUnwritable(plan.folder / change.path, why)
     files = {plan.folder / change.path: change.new for change in plan.changes}
     for file in files:
         _make_folder(file)

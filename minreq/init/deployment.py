@@ -37,6 +37,7 @@ _NO_CODE = {"node_modules", "cdk.out", ".venv", ".git"}
 _CDK_SUFFIXES = {".py", ".ts", ".js"}
 #: The most files of a CDK app that are searched, and the most bytes of any file.
 _MOST_FILES, _MOST_BYTES = 500, 1_000_000
+_MOST_LEVELS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +77,56 @@ def _read(path: Path) -> str:
     return regularfile.read(path, _MOST_BYTES).decode()
 
 
+def read_events(text: str, loader: type[yaml.SafeLoader]) -> list[yaml.Event]:
+    """Return the events of a document. Raises ``yaml.YAMLError``, and ``ValueError`` if it is nested too deeply."""
+    events, depth = [], 0
+    for event in yaml.parse(text, loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_LEVELS:
+            raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
+        events.append(event)
+    return events
+
+
 def _read_yaml(text: str, name: str, tool: Tool) -> Iterator[Deployment]:
-    """Yield a deployment for each runtime; an architecture beside it wins over the only one of the file."""
-    runtimes: list[tuple[int, str, str]] = []
-    everywhere: set[str] = set()
+    """Yield a deployment for each runtime. What a function does not say is that of all functions of the file."""
+    # The composer in C calls itself for each level, without a limit.
+    read_events(text, _LOADER)
+    found: list[tuple[int, str, str]] = []
     # Nodes, not values: nodes have line numbers, and tags of CloudFormation (!Ref) do no harm.
-    for mapping in _mappings(yaml.compose(text, Loader=_LOADER)):
-        entries = {key.value.lower(): value for key, value in mapping.value if isinstance(key, yaml.ScalarNode)}
-        architectures = {each for key in _ARCHITECTURE_KEYS & {*entries} for each in _scalars(entries[key])}
-        everywhere |= architectures & _ARCHITECTURES
-        runtime = entries.get("runtime")
-        if isinstance(runtime, yaml.ScalarNode) and (match := _RUNTIME.fullmatch(runtime.value)):
-            own = sorted(architectures & _ARCHITECTURES)
-            runtimes.append((runtime.start_mark.line + 1, match["python"], own[0] if own else ""))
-    only = next(iter(everywhere)) if len(everywhere) == 1 else ""
-    for line, python, own_architecture in sorted(runtimes):
-        yield Deployment(
-            place=Place(file=name, line=line), tool=tool, python=python, architecture=own_architecture or only
-        )
+    document = yaml.compose(text, Loader=_LOADER)
+    shared = _find_entry(_find_entry(document, "Globals"), "Function") or _find_entry(document, "provider")
+    shared_runtime, shared_architecture = _read_function(shared)
+    for mapping in _mappings(document):
+        runtime, architecture = _read_function(mapping)
+        # A function with an architecture of its own has the runtime of all.
+        python = runtime or (shared_runtime if architecture and mapping is not shared else "")
+        if python:
+            found.append((_find_line(mapping), python, architecture or shared_architecture))
+    for line, python, architecture in sorted(found):
+        yield Deployment(place=Place(file=name, line=line), tool=tool, python=python, architecture=architecture)
+
+
+def _find_entry(node: yaml.Node | None, name: str) -> yaml.Node | None:
+    entries = node.value if isinstance(node, yaml.MappingNode) else []
+    return next((value for key, value in entries if key.value == name), None)
+
+
+def _read_function(node: yaml.Node | None) -> tuple[str, str]:
+    """Return the version of Python and the architecture that *node* itself says, "" for what it does not say."""
+    if not isinstance(node, yaml.MappingNode):
+        return "", ""
+    entries = {key.value.lower(): value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+    architectures = {each for key in _ARCHITECTURE_KEYS & {*entries} for each in _scalars(entries[key])}
+    runtime = entries.get("runtime")
+    match = _RUNTIME.fullmatch(runtime.value) if isinstance(runtime, yaml.ScalarNode) else None
+    return match["python"] if match else "", min(architectures & _ARCHITECTURES, default="")
+
+
+def _find_line(mapping: yaml.MappingNode) -> int:
+    """Return the line of the runtime, or else of the mapping."""
+    lines = [value.start_mark.line for key, value in mapping.value if str(key.value).lower() == "runtime"]
+    return next(iter(lines), mapping.start_mark.line) + 1
 
 
 def _mappings(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import configparser
 import re
-import zipfile
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import tomlkit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
-from tomlkit.exceptions import TOMLKitError
 
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable
 from minreq.init.deployment import Deployment, find_deployments
 from minreq.requirements import join_lines
 from minreq.scan.usage import Place
-from minreq.system import regularfile
+from minreq.system import regularfile, zipfiles
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 Host = Literal["github", "gitlab"]
 
@@ -66,6 +69,8 @@ class Project:
     deployments: tuple[Deployment, ...]
     layers: tuple[Layer, ...]
     host: Host | None
+    #: Whether the folder is below the top of its repository.
+    is_subfolder: bool = False
 
 
 def read_project(folder: Path, root: str) -> Project:
@@ -75,40 +80,62 @@ def read_project(folder: Path, root: str) -> Project:
     """
     files: dict[str, str] = {}
     for name in _OWN_FILES:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            files[name] = _read_own(folder / name)
+        if (text := read_own(folder / name)) is not None:
+            files[name] = text
+    pyproject = files.get(PYPROJECT, "")
+    document = _parse_document(pyproject, folder)
     return Project(
         files=files,
-        table_line=_find_table(files.get(PYPROJECT, "")),
-        declared=(*_declared_in_pyproject(files, folder, root), *_declared_in_requirements(folder, root)),
+        table_line=_find_table(pyproject, document),
+        declared=(*_declared_in_pyproject(pyproject, document, root), *_declared_in_requirements(folder, root)),
         deployments=find_deployments(folder),
         layers=tuple(_find_layers(folder)),
         host=_find_host(folder, files),
+        is_subfolder=_is_subfolder(folder.resolve()),
     )
 
 
-def _read_own(path: Path) -> str:
+def read_own(path: Path) -> str | None:
+    """Return the text of a file that minreq may write, ``None`` without one. Raises ``ConfigurationUnreadable``."""
     try:
         # Not `regularfile.read_text`: line ends stay as they are.
-        return regularfile.read(path, _MOST_BYTES).decode()
+        return _read_limited(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise
+        return None
     except (OSError, ValueError) as error:
         raise ConfigurationUnreadable(path, str(error)) from error
 
 
-def _find_table(text: str) -> int | None:
-    return next((number for number, line in enumerate(text.splitlines(), 1) if _TABLE.match(line)), None)
+def _read_limited(path: Path) -> str:
+    """Return all of a file, never its beginning alone: it may be written again. Raises ``OSError``, ``ValueError``."""
+    content = regularfile.read(path, _MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+    return content.decode()
 
 
-def _declared_in_pyproject(files: dict[str, str], folder: Path, root: str) -> Iterator[DeclaredRoot]:
-    text = files.get(PYPROJECT)
-    if text is None:
-        return
+def _parse_document(text: str, folder: Path) -> dict[str, Any]:
     try:
-        document = tomlkit.parse(text).unwrap()
-    except TOMLKitError as error:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ConfigurationUnreadable(folder / PYPROJECT, str(error)) from error
+
+
+def _find_table(text: str, document: dict[str, Any]) -> int | None:
+    """Return the line of the configuration, in whatever way it is written (``minreq = {}`` below ``[tool]``)."""
+    tool = document.get("tool")
+    if not isinstance(tool, dict) or "minreq" not in tool:
+        return None
+    lines = text.splitlines()
+    headers = [number for number, line in enumerate(lines, 1) if _TABLE.match(line)]
+    return next(iter((*headers, *(number for number, line in enumerate(lines, 1) if "minreq" in line))), 1)
+
+
+def _is_subfolder(folder: Path) -> bool:
+    return not (folder / ".git").exists() and any((each / ".git").exists() for each in folder.parents)
+
+
+def _declared_in_pyproject(text: str, document: dict[str, Any], root: str) -> Iterator[DeclaredRoot]:
     project = document.get("project")
     declared = project.get("dependencies") if isinstance(project, dict) else None
     for each in declared if isinstance(declared, list) else []:
@@ -123,7 +150,7 @@ def _declared_in_requirements(folder: Path, root: str) -> Iterator[DeclaredRoot]
         if path.name == DEFAULT_OUTPUT.name:
             continue  # What minreq writes is no demand.
         with suppress(OSError, ValueError):
-            for number, line in join_lines(regularfile.read(path, _MOST_BYTES).decode()):
+            for number, line in join_lines(_read_limited(path)):
                 requirement = _parse(line.split(" --")[0], root)
                 if requirement is not None:
                     yield DeclaredRoot(place=Place(file=path.name, line=number), requirement=requirement)
@@ -145,7 +172,7 @@ def _find_layers(folder: Path) -> Iterator[Layer]:
             sizes = (path.stat().st_size for path in (folder / name).rglob("*") if regularfile.is_regular(path))
             yield Layer(path=name, distributions=len(infos), bytes=sum(sizes))
     for path in sorted(folder.glob("*.zip")):
-        with suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        with suppress(zipfiles.ArchiveRefused, *zipfiles.READ_ERRORS), zipfiles.open_archive(path) as archive:
             members = archive.infolist()
             found = {match["distribution"] for each in members if (match := _DIST_INFO.fullmatch(each.filename))}
             if found:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from minreq.build.lazy.edits import Edit, EditSet, Rewriter
 from minreq.build.lazy.native import is_sound_natively
@@ -22,8 +23,11 @@ from minreq.imports.watch import ImportRecord, ImportWatcher
 from minreq.source.modulenames import module_of
 from minreq.system.workers import call_in_processes
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 #: The sources of one call of a process.
-_PART = 100
+_PART = 50
 #: The orders of import that are chosen by chance.
 _SEEDS = 10
 #: The most edits that are undone, one by one; more would take too long, and would say that something else is wrong.
@@ -107,10 +111,7 @@ class LazyBuilder:
             for name, file in sorted(files.items())
             if file.suffix == ".py" and file.exists() and file.name != RUNTIME_FILE
         ]
-        parts = [sources[start : start + _PART] for start in range(0, len(sources), _PART)]
-        modules: dict[str, SourceModule] = {}
-        for _, found in call_in_processes(_analyze, parts, self.jobs):
-            modules |= {each.name: each for each in found}
+        modules = {each.name: each for each in _call_with_parts(_analyze, sources, self.jobs)}
         tree = self._list_modules()
         star_imported = find_star_imported(
             (module, file.read_bytes(), file.name == "__init__.py") for module, file in tree.items()
@@ -232,14 +233,23 @@ class _Attempt:
     def find_unsound(self, edits: EditSet, modules: Mapping[str, SourceModule]) -> frozenset[str]:
         """Return the modules whose new source does not mean what it has to."""
         texts = sorted(self.rewriter.rewrite(edits).items())
-        pairs = [(modules[name].source, text) for name, text in texts]
+        triples = [(name, modules[name].source, text) for name, text in texts]
         check = is_sound_natively if self.builder.natively else is_sound
-        found = call_in_processes(partial(_is_sound, check), pairs, self.builder.jobs)
-        return frozenset(texts[number][0] for number, sound in found if not sound)
+        return frozenset(_call_with_parts(partial(_find_unsound, check), triples, self.builder.jobs))
 
 
-def _is_sound(check: Callable[[bytes, bytes], bool], pair: tuple[bytes, bytes]) -> bool:
-    return check(*pair)
+def _call_with_parts(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], jobs: int) -> Iterator[R]:
+    """Yield the results of *function* for *items*, in several processes where there is more than one part."""
+    parts = [items[start : start + _PART] for start in range(0, len(items), _PART)]
+    if len(parts) == 1:
+        yield from function(parts[0])
+        return
+    for _, found in call_in_processes(function, parts, jobs):
+        yield from found
+
+
+def _find_unsound(check: Callable[[bytes, bytes], bool], triples: Sequence[tuple[str, bytes, bytes]]) -> Sequence[str]:
+    return [name for name, source, text in triples if not check(source, text)]
 
 
 def make_orders(modules: Sequence[str]) -> Sequence[Sequence[str]]:

@@ -12,10 +12,12 @@ import io
 import tokenize
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
 from minreq.analyze.kinds import LAZY_MODULE
 from minreq.imports.analyze import MODULE_NAME
+from minreq.imports.reads import find_texts
 from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule
 from minreq.source import syntax
 
@@ -212,14 +214,15 @@ def _meaning(tree: ast.Module) -> str:
             return self.generic_visit(node)
 
     def _plain(annotation: ast.expr | None) -> ast.expr | None:
-        """Return an annotation; one that is a string by what the string means."""
-        text = syntax.constant_text(annotation)
-        if text is None:
-            return annotation and Plain().visit(annotation)
-        try:
-            return ast.Constant(ast.dump(Plain().visit(ast.parse(text.strip(), mode="eval"))))
-        except syntax.PARSE_ERRORS:
-            return annotation
+        """Return an annotation, its strings by what they mean."""
+        if annotation is None:
+            return None
+        for place, text, is_certain in find_texts(annotation):
+            if is_certain and isinstance(place, ast.Constant):
+                with suppress(*syntax.PARSE_ERRORS):
+                    place.value = ast.dump(Plain().visit(ast.parse(text.strip(), mode="eval")))
+        found: ast.expr = Plain().visit(annotation)
+        return found
 
     body = [each for each in tree.body if not isinstance(each, (ast.Import, ast.ImportFrom)) and not _is_call(each)]
     return ast.dump(Plain().visit(ast.Module(body, [])))

@@ -14,8 +14,9 @@ from minreq.smoke.start import Access, start_isolated
 from minreq.system import regularfile, temporary
 from minreq.wheels import compiledsizes
 
-#: The number of parts does not depend on the machine, so that the bytes do not either.
+#: The number of parts does not depend on the machine, so that the bytes do not either: one process for so many sources.
 _PARTS = 4
+_SOURCES_OF_PART = 50
 #: Bytes from the end of what the interpreter prints where it fails.
 _ERROR_SIZE = 4096
 
@@ -52,8 +53,9 @@ class TreeCompiler:
             f"{folder / path}\t{folder / compiled_path(path, self.tag, beside=beside)}\t{path}"
             for path in sorted(paths)
         ]
+        count = min(-(-len(lines) // _SOURCES_OF_PART), _PARTS)
         with ThreadPoolExecutor(jobs) as pool:
-            parts = pool.map(lambda number: self._compile_part(folder, lines[number::_PARTS]), range(_PARTS))
+            parts = pool.map(lambda number: self._compile_part(folder, lines[number::count]), range(count))
             return tuple(sorted(path for part in parts for path in part))
 
     def _compile_part(self, folder: Path, lines: Sequence[str]) -> list[str]:
