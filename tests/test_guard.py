@@ -20,7 +20,7 @@ from minreq.guard import minreq_guard
 from minreq.guard.render import FILENAME, render_guard
 from minreq.lockfile import evidence
 from minreq.lockfile.requirements import render
-from minreq.model import Asker, Frame, QuestionKind
+from minreq.model import Asker, FarHandler, Frame, QuestionKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,22 @@ def program(tmp_path: Path) -> Program:
 
 
 CAUGHT = "try:\n    {}\nexcept ImportError as error:\n    print(type(error).__name__, error.name, error)\n"
+
+
+def test_it_loads_little(program: Program) -> None:
+    """Each start of a program pays for it."""
+    assert program.run("import sys; print({'ast', 'json', 're'} & sys.modules.keys())") == ("set()\n", [])
+
+
+def test_a_source_is_parsed_once(program: Program) -> None:
+    """A function may try the import in each call, and parsing a large file takes a tenth of a second."""
+    out, misses = program.run(
+        "import ast\nparse, parsed = ast.parse, []\nast.parse = lambda text: parsed.append(1) or parse(text)\n"
+        "def f():\n    try:\n        import tokenizers\n    except ImportError:\n        pass\n"
+        "for _ in range(3): f()\nprint(len(parsed))"
+    )
+    assert out == "1\n"
+    assert len(misses) == 1
 
 
 def test_a_miss_is_reported(program: Program) -> None:
@@ -210,6 +226,28 @@ def test_what_a_backport_imports_for_itself(program: Program) -> None:
     assert program.run(caller) == ("", [])
     _, misses = program.run("import importlib_metadata\n\nimportlib_metadata.load()\n")
     assert [(Path(str(miss["file"])).name, miss["line"]) for miss in misses] == [("main.py", 4)]
+
+
+def test_another_task_may_have_caught_the_failure(program: Program) -> None:
+    """``asyncio`` handed it on: whether somebody catches it now is unknown, so only the error explains it."""
+    handler = FarHandler(
+        file="{python}/asyncio/events.py", line=1, text="except", function="_run", first=1, last=sys.maxsize
+    )
+    asker = Asker(
+        need=QuestionKind.IMPORT,
+        name="tokenizers",
+        frame=Frame(file="app.py", line=2, function="load"),
+        far_handlers=(handler,),
+    )
+    left_out = [replace(each, askers=(asker,)) for each in LOCK.selection.left_out]
+    lock = replace(LOCK, selection=replace(LOCK.selection, left_out=tuple(left_out)))
+    program.write(FILENAME, render_guard(lock, filename="requirements-minimal.txt"))
+    program.write("app.py", "async def load():\n    import tokenizers\n")
+    caught = "try: {}\nexcept ImportError as error: print('leaves out' in str(error))"
+    assert program.run("import app, asyncio\n" + caught.format("asyncio.run(app.load())")) == ("True\n", [])
+    out, misses = program.run("import app\n" + caught.format("app.load().send(None)"))
+    assert out == "True\n"
+    assert len(misses) == 1
 
 
 def test_a_declined_look_up_is_not_reported(program: Program) -> None:

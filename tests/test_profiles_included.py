@@ -13,13 +13,15 @@ import pytest
 SCRIPT = resources.files("minreq.profiles") / "commands" / "smoke_included.py"
 
 
-def import_all(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Install a distribution with *files* into *folder*; return what the script prints."""
+def import_all(folder: Path, files: Mapping[str, str], also: tuple[str, ...] = ()) -> list[str]:
+    """Install a distribution with *files* into *folder*, which has those of *also*; return what the script prints."""
     names = {f"{name}.py": text for name, text in files.items()}
     info = folder / "thing-1.0.dist-info"
     info.mkdir()
     info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
-    info.joinpath("RECORD").write_text("".join(f"{name},,\n" for name in names) + "../bin/thing.py,,\nthing/a.txt,,\n")
+    info.joinpath("RECORD").write_text(
+        "".join(f"{name},,\n" for name in (*names, *also)) + "../bin/thing.py,,\nthing/a.txt,,\n"
+    )
     for name, text in names.items():
         folder.joinpath(name).parent.mkdir(parents=True, exist_ok=True)
         folder.joinpath(name).write_text(text)
@@ -49,6 +51,13 @@ def test_the_modules_are_those_that_no_package_is_around(
     """So the parts of a namespace package are modules, too."""
     found = import_all(tmp_path, dict.fromkeys(files, ""))
     assert found == [f"{module} is imported" for module in modules]
+
+
+def test_a_package_may_have_another_encoding(tmp_path: Path) -> None:
+    """Its source is searched as bytes."""
+    tmp_path.joinpath("a").mkdir()
+    tmp_path.joinpath("a", "__init__.py").write_bytes(b"# -*- coding: latin-1 -*-\nx = '\xfc'\n")
+    assert import_all(tmp_path, {"a/b": ""}, also=("a/__init__.py",)) == ["a is imported"]
 
 
 def test_a_namespace_package_may_have_a_file(tmp_path: Path) -> None:

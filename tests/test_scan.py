@@ -248,6 +248,7 @@ def test_models_with_a_tokenizer_of_their_own(code: Code, model: str, has_own: b
         ("import boto3\nboto3.client('s3')", {"s3"}),
         ("def f(session):\n    return session.resource('dynamodb')", {"dynamodb"}),
         ("N = 'sqs'\nclient = make().create_client(service_name=N)", {"sqs"}),
+        ("from boto3 import client as make\nmake('sqs')", {"sqs"}),
         ("import litellm\nlitellm.cache = litellm.Cache(type='s3')", {"s3"}),
         ("import os, boto3\nboto3.client(os.environ['X'])\nboto3.client()", set()),
         ("x = 's3'\ntype('s3')", set()),

@@ -9,12 +9,12 @@ line to stderr: ``minreq-miss`` and a JSON object, for ``minreq lock --misses``.
 It does nothing where the run that made the lock asked for the same module at the same place and went on without it. If
 a handler caught the failure there, one has to be around it now, too: a module may be optional for one importer, and
 needed by another. If that handler was farther up the stack, in a function that called the importer, the same handler
-has to be on the stack now.
+has to be on the stack now. Where no such handler is known, as for a failure in a thread or a task that another one
+catches, the error says how to keep the distribution, but nothing is written.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -63,6 +63,9 @@ IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "B
 #: ``inspect.CO_OPTIMIZED``: set for functions, not for modules and class bodies.
 _OPTIMIZED = 1
 
+#: What `raised_by_handlers` has found. Python forgets a failed import, so a function may try it in each call.
+_found: dict[tuple[str, int, frozenset[str]], tuple[bool, frozenset[str]]] = {}
+
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
@@ -108,17 +111,19 @@ class Guard:
     def report_unless_declined(
         self, name: str, distribution: str, frames: Sequence[FrameType], errors: frozenset[str]
     ) -> bool:
-        """Return whether *name*, of *distribution*, is a miss at *frames*, and report it once for each place.
+        """Return whether the error for *name*, of *distribution*, has to explain itself; report each miss once.
 
-        *errors* are the names of the exceptions whose handlers catch it.
+        It has to for a miss at *frames*, and where nobody knows whether it is one. *errors* are the names of the
+        exceptions whose handlers catch it.
         """
         frame = next((each for each in frames if not is_standard_library(each.f_code.co_filename)), None)
         if frame is None:
             return False
         handled = is_handled([(f.f_code.co_filename, f.f_lineno, is_function(f)) for f in frames], errors)
         file, line = frame.f_code.co_filename, frame.f_lineno
-        if is_declined(name, file, line, whole_stack(frame), handled=handled):
-            return False
+        stack = whole_stack(frame)
+        if is_declined(name, file, line, stack, handled=handled):
+            return not is_catcher_known(name, file, line, stack)
         if (name, file, line) not in self._reported:
             self._reported.add((name, file, line))
             report(name, distribution, file, line, frame.f_code.co_name, handled=handled is True)
@@ -204,6 +209,21 @@ def is_declined(
     )
 
 
+def is_catcher_known(name: str, file: str, line: int, stack: Sequence[tuple[str, int, str]]) -> bool:
+    """Whether a handler that catches the failure at this declined place is known, and on *stack* if it is far.
+
+    Those of Python itself do not count: ``asyncio`` and ``concurrent.futures`` catch the failures of tasks and threads
+    to raise them again where somebody waits for the result.
+    """
+    own = [each for each in stack if not is_standard_library(each[0])]
+    return any(
+        line == there
+        and is_file(file, end)
+        and (by_handler or any(is_guarded_by(handler, own) for handler in handlers))
+        for end, there, by_handler, handlers in DECLINED.get(name, ())
+    )
+
+
 def is_guarded_by(handler: Handler, stack: Sequence[tuple[str, int, str]]) -> bool:
     """Whether one of the frames of *stack* is at a line that *handler* guards."""
     end, function, first, last = handler
@@ -228,12 +248,12 @@ def is_handled(frames: Sequence[tuple[str, int, bool]], errors: frozenset[str]) 
         if not caught:
             break
         is_near = is_near and not function
-        found = raised_by_handlers(file, line, caught)
+        found = _found.get((file, line, caught)) or raised_by_handlers(file, line, caught)
         if found is None:
             if position == 0:
                 return None
             continue
-        catches, raises = found
+        _found[file, line, caught] = catches, raises = found
         if catches:
             return True
         raised |= raises - IMPORT_ERRORS
@@ -305,6 +325,8 @@ def last_names(expression: AST) -> list[str]:
 
 def report(module: str, distribution: str, file: str, line: int, function: str, *, handled: bool) -> None:
     """Write the line for a log collector. A stderr that cannot be written is no error."""
+    import json  # noqa: PLC0415 - Costs each start of a program 10 ms, and needed only for a miss.
+
     miss = {
         "module": module,
         "distribution": distribution,

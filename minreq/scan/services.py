@@ -32,20 +32,29 @@ def _services_in(file: Path, arguments: Mapping[str, str]) -> Iterator[str]:
         module = Module(str(file), python.parse(regularfile.read_text(file, errors="replace")), _NoModules())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
+    functions = _CLIENT_FUNCTIONS | {
+        each.asname
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "boto3"
+        for each in node.names
+        if each.asname and each.name in _CLIENT_FUNCTIONS
+    }
     waiting: list[tuple[ast.AST, Scope]] = [(module.tree, module.scope)]
     while waiting:
         node, scope = waiting.pop()
         scope = module.scopes.get(node, scope)
         if isinstance(node, ast.Call):
-            for expression in _service_arguments(node, arguments):
+            for expression in _service_arguments(node, arguments, functions):
                 yield from (each.text for each in evaluate(expression, scope).texts if each.exact)
         waiting += [(child, scope) for child in ast.iter_child_nodes(node)]
 
 
-def _service_arguments(call: ast.Call, arguments: Mapping[str, str]) -> Iterator[ast.expr]:
+def _service_arguments(
+    call: ast.Call, arguments: Mapping[str, str], client_functions: frozenset[str]
+) -> Iterator[ast.expr]:
     function = syntax.last_name(call.func)
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-    if function in _CLIENT_FUNCTIONS:
+    if function in client_functions:
         yield from call.args[:1]
         if _SERVICE_ARGUMENT in keywords:
             yield keywords[_SERVICE_ARGUMENT]

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, PackagePath, distribution
 #: The ends of the names of modules, longest first.
 SUFFIXES = tuple(sorted(importlib.machinery.all_suffixes(), key=len, reverse=True))
 #: What the ``__init__.py`` of a namespace package calls where all its distributions have one.
-NAMESPACE_CALLS = ("extend_path", "declare_namespace")
+NAMESPACE_CALLS = (b"extend_path", b"declare_namespace")
 
 
 def top_modules(name: str) -> list[str]:
@@ -34,7 +34,7 @@ def top_modules(name: str) -> list[str]:
 
 def is_namespace(init: PackagePath) -> bool:
     """Whether the package of the file *init* only says that other distributions have parts of it too."""
-    return init.suffix == ".py" and any(each in init.read_text(encoding="utf-8") for each in NAMESPACE_CALLS)
+    return init.suffix == ".py" and any(each in init.read_binary() for each in NAMESPACE_CALLS)
 
 
 def describe_import(module: str) -> str:
