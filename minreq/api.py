@@ -65,9 +65,8 @@ from minreq.export import ExportResult
 from minreq.exposure import command as exposing
 from minreq.exposure.command import Exposure
 from minreq.lock import lock as locking
-from minreq.lockfile import difference, reading
+from minreq.lockfile import difference, reading, requirements as rendering
 from minreq.lockfile.difference import LockDifference
-from minreq.lockfile.requirements import render
 from minreq.matrix import matrix as filling
 from minreq.matrix.matrix import Matrix
 from minreq.matrix.reporting import MatrixReporter
@@ -167,6 +166,14 @@ def lock(
 def read(path: PathLike = DEFAULT_OUTPUT) -> Lock:
     """Return the lock on disk; raise ``LockEdited`` if the file installs something that was not proven."""
     return exporting.read_proven_lock(_path(path))
+
+
+@_public
+def render(lock: Lock, *, filename: str = DEFAULT_OUTPUT.name) -> str:
+    """Return the text of the requirements file of *lock*; its header has *filename*."""
+    if not isinstance(lock, Lock):
+        raise InvalidOptions([f"lock: it has the type {type(lock).__name__}, and not Lock"])
+    return rendering.render(lock, filename=filename)
 
 
 @_public

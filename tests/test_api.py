@@ -115,6 +115,7 @@ def test_a_scan_and_its_progress(tmp_path: Path) -> None:
         pytest.param(lambda: ANY.lock(providers=["openai"], python="nowhere"), "no Python", id="python"),
         pytest.param(lambda: ANY.lock(providers=["openai"], platforms=["moon"]), "moon", id="platform"),
         pytest.param(lambda: ANY.read(3j), "path: 3j has the type complex", id="path"),
+        pytest.param(lambda: ANY.render(5), "lock: it has the type int, and not Lock", id="lock"),
         pytest.param(lambda: ANY.verify(Path("no.txt")), "no lock at no.txt", id="no-lock"),
         pytest.param(lambda: ANY.compare_with_full(" "), "--against-full needs a command line", id="no-command"),
         pytest.param(lambda: ANY.compare_with_full(3j), "against_full: 3j has the type", id="command"),
