@@ -58,7 +58,7 @@ def format_lines(
         yield Text()
         yield Text(f"{heading} {pluralize(len(members), 'distribution')}", style="bold")
         for each in sorted(members, key=lambda each: (-each.bytes, each.candidate.name)):
-            yield Text(rows[each.candidate.name], no_wrap=True, overflow="ellipsis")
+            yield Text(rows[each.candidate.name])
     yield Text()
     if lock.noise:
         yield _not_compared(lock.noise)

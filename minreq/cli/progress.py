@@ -144,13 +144,12 @@ class Progress(Reporter):
         with self._lock:
             self._end_step()
         for line in lines:
-            # A terminal cuts rows of a table that are too long; a log gets them whole.
+            # A terminal wraps lines that are too long; a log gets them whole.
             content = _harmless(Text(line) if isinstance(line, str) else line)
-            if self._drawn and not content.no_wrap:
+            if self._drawn:
                 self._print_wrapped(content)
             else:
-                overflow = content.overflow if self._drawn else None
-                self._console.print(content, soft_wrap=not self._drawn, no_wrap=content.no_wrap, overflow=overflow)
+                self._print(content)
 
     def began(self, step: Step, detail: str = "") -> None:
         """End the previous step with its summary, and begin *step*."""
