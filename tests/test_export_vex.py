@@ -238,6 +238,16 @@ def test_identifiers_of_odd_versions() -> None:
     assert product["subcomponents"] == [{"@id": f"pkg:pypi/{name}@1%212.0%2Bcpu"}]
 
 
+@pytest.mark.parametrize("text", ["{}", '{"vulns": []}', '{"dependencies": []}', "[]"])
+def test_no_advisories_are_an_answer(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.json"
+    file.write_text(text)
+    assert read_advisories(file) == ()
+    # An entry without a package is about a repository.
+    file.write_text('{"id": "X", "affected": [{"ranges": []}]}')
+    assert [each.projects for each in read_advisories(file)] == [{}]
+
+
 @pytest.mark.parametrize(
     "text", ["{", "[1]", '{"id": "x"}', '[{"affected": [{}]}]', "5", '{"dependencies": [{}]}', '"\\ud800"']
 )

@@ -47,8 +47,8 @@ def _read_document(document: Any) -> Iterator[Advisory]:
     if isinstance(document, dict) and "dependencies" in document:
         document = document["dependencies"]
     if isinstance(document, dict):
-        # An answer of OSV to a question has a list; a file of its database has one advisory.
-        document = document.get("vulns", [document])
+        # An answer of OSV to a question has a list, or nothing; a file of its database has one advisory.
+        document = document.get("vulns", [document] if document else [])
     for each in document:
         if "affected" in each:
             yield _read_osv(each)
@@ -63,8 +63,10 @@ def _read_document(document: Any) -> Iterator[Advisory]:
 def _read_osv(document: Any) -> Advisory:
     modules: dict[NormalizedName, list[tuple[str, ...]]] = {}
     for affected in document["affected"]:
-        if affected["package"]["ecosystem"] == _ECOSYSTEM:
-            name = canonicalize_name(affected["package"]["name"])
+        # Without a package an entry is about a repository.
+        package = affected.get("package")
+        if package is not None and package["ecosystem"] == _ECOSYSTEM:
+            name = canonicalize_name(package["name"])
             modules.setdefault(name, []).append(tuple(_read_modules(affected.get("ecosystem_specific") or {})))
     return Advisory(
         id=str(document["id"]),

@@ -100,7 +100,10 @@ def advise(project: Project, choices: Choices) -> Iterator[str]:
     if project.table_line is None and _add_table(project.files.get(PYPROJECT), project, choices) is None:
         yield f"{PYPROJECT}: `tool` is written in a way that no table can be added to; write it as [tool.NAME] tables"
     if choices.needs_smoke and project.table_line is None:
-        yield f"{SMOKE}: call what the program calls, and check the answers"
+        if SMOKE in project.files:
+            yield f"{SMOKE} is there already: `minreq lock` will run it"
+        else:
+            yield f"{SMOKE}: call what the program calls, and check the answers"
     for each in choices.usage.unknown:
         yield f"{each.place}: the model {each.reason}; add its provider to `providers`"
     if _job_file(project, choices.host) == _GITLAB_PART:
@@ -224,7 +227,7 @@ def _job_file(project: Project, host: Host | None) -> str | None:
     if host == "gitlab":
         # The file of another job is not ours to edit, unless it is the one that we wrote.
         own = project.files.get(_GITLAB_FILE)
-        return _GITLAB_FILE if own is None or "minreq" in own else _GITLAB_PART
+        return _GITLAB_FILE if own is None or "minreq lock" in own else _GITLAB_PART
     return None
 
 
