@@ -100,10 +100,11 @@ def advise(project: Project, choices: Choices) -> Iterator[str]:
     if project.table_line is None and _add_table(project.files.get(PYPROJECT), project, choices) is None:
         yield f"{PYPROJECT}: `tool` is written in a way that no table can be added to; write it as [tool.NAME] tables"
     if choices.needs_smoke and project.table_line is None:
-        if SMOKE in project.files:
-            yield f"{SMOKE} is there already: `minreq lock` will run it"
-        else:
-            yield f"{SMOKE}: call what the program calls, and check the answers"
+        own, new = (
+            "it is there already, and `minreq lock` will run it",
+            "call what the program calls, and check the answers",
+        )
+        yield f"{SMOKE}: {own if SMOKE in project.files else new}"
     for each in choices.usage.unknown:
         yield f"{each.place}: the model {each.reason}; add its provider to `providers`"
     if _job_file(project, choices.host) == _GITLAB_PART:
