@@ -141,15 +141,11 @@ class Engine:
 
     def guard(self, lock: Path, folder: Path) -> Path:
         """Write the module that logs misses of *lock* into *folder*, and return its path."""
-        from minreq.errors import OutputUnwritable  # noqa: PLC0415
         from minreq.guard import render  # noqa: PLC0415 # Late, see the class.
         from minreq.lockfile import writing  # noqa: PLC0415
 
         text = self.render_guard(lock)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputUnwritable(folder, error.strerror or str(error)) from error
+        writing.make_folder(folder, folder)
         writing.write_files({folder / render.FILENAME: text})
         return folder / render.FILENAME
 

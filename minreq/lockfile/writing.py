@@ -49,6 +49,14 @@ def check_writable(path: Path) -> None:
         raise OutputUnwritable(path, _why(error)) from error
 
 
+def make_folder(folder: Path, output: Path) -> None:
+    """Make *folder* with its parents for *output*; raise ``OutputUnwritable`` with the name *output*."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnwritable(output, _why(error)) from error
+
+
 def _target(path: Path) -> Path:
     """Return the file that *path* leads to. Links stay links; devices and folders are never replaced."""
     if path == Path("-"):

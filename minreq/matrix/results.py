@@ -17,7 +17,6 @@ from packaging.version import Version
 
 from minreq.config.levels import Level
 from minreq.config.matrix import Kind
-from minreq.errors import OutputUnwritable
 from minreq.lockfile import writing
 from minreq.lockfile.codec import Codec
 from minreq.matrix.cells import Cell, Column
@@ -151,10 +150,7 @@ class ResultFolder:
 
     def prepare(self, page: Path | None = None) -> None:
         """Make the folder, in which *page* may be; raise ``OutputUnwritable`` where one of them cannot be written."""
-        try:
-            (self.folder / CELLS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputUnwritable(self.folder, error.strerror or str(error)) from error
+        writing.make_folder(self.folder / CELLS, self.folder)
         for file in filter(None, (self.folder / JSON_LINES, page)):
             writing.check_writable(file)
 
