@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,10 @@ def test_what_the_files_require_and_hold(tmp_path: Path) -> None:
         read_project(tmp_path, "litellm")
 
 
+def left_to_a_person(found: Project, chosen: Choices) -> Iterator[str]:
+    return advise(found, chosen, plan_changes(found, chosen))
+
+
 def by_path(changes: tuple[Change, ...]) -> dict[str, str]:
     return {each.path: each.new for each in changes}
 
@@ -195,7 +199,7 @@ def test_code_that_no_smoke_covers_gets_a_script() -> None:
     compile(files["smoke.py"], "smoke.py", "exec")
     # A script of the user stays.
     assert "smoke.py" not in by_path(plan_changes(project({"smoke.py": ""}), choices(usage())))
-    assert "it is there already" in next(iter(advise(project({"smoke.py": ""}), choices(usage()))))
+    assert "it is there already" in next(iter(left_to_a_person(project({"smoke.py": ""}), choices(usage()))))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +217,7 @@ def test_the_job_uses_the_python_of_the_function(host: Host, there: dict[str, st
     assert '"3.13"' in change.new
     assert '"3.12"' not in change.new
     assert yaml.safe_load(change.new)
-    left = [*advise(found, choices(usage(), host))]
+    left = [*left_to_a_person(found, choices(usage(), host))]
     assert any("tools/minreq" in each for each in left)
     assert any("include" in each for each in left) is bool(there)
     again = Project(
@@ -238,7 +242,7 @@ def test_a_hook_is_added_and_the_rest_stays() -> None:
 def test_a_hook_that_cannot_be_added_is_left_to_the_user(text: str) -> None:
     found = project({".pre-commit-config.yaml": text}, table_line=1)
     assert plan_changes(found, choices(usage())) == ()
-    assert any(each.startswith(".pre-commit-config.yaml: add") for each in advise(found, choices(usage())))
+    assert any(each.startswith(".pre-commit-config.yaml: add") for each in left_to_a_person(found, choices(usage())))
 
 
 def test_a_hook_beside_anchors_of_any_size_is_added() -> None:
@@ -268,7 +272,7 @@ def test_a_text_with_the_name_of_the_table_is_no_table(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_added_is_left_to_the_user() -> None:
     found = project({"pyproject.toml": "tool = {a = 1}\n"})
     assert plan_changes(found, choices(usage("openai"))) == ()
-    assert any(each.startswith("pyproject.toml: `tool`") for each in advise(found, choices(usage("openai"))))
+    assert any(each.startswith("pyproject.toml: `tool`") for each in left_to_a_person(found, choices(usage("openai"))))
 
 
 def test_files_that_are_something_else(tmp_path: Path) -> None:
@@ -305,15 +309,15 @@ def test_a_job_below_the_top_folder_is_left_to_the_user(tmp_path: Path) -> None:
     """GitHub and GitLab read no job there."""
     make(tmp_path, {".git/config": "", "part/app.py": ""})
     found = read_project(tmp_path / "part", "litellm")
-    assert any("no top folder" in each for each in advise(found, choices(usage("openai"), "github")))
+    assert any("no top folder" in each for each in left_to_a_person(found, choices(usage("openai"), "github")))
     found = read_project(tmp_path, "litellm")
-    assert not any("no top folder" in each for each in advise(found, choices(usage("openai"), "github")))
+    assert not any("no top folder" in each for each in left_to_a_person(found, choices(usage("openai"), "github")))
 
 
 def test_what_a_platform_means_is_said() -> None:
-    left = [*advise(project({}, deployment("3.12", "arm64")), choices(usage("openai")))]
+    left = [*left_to_a_person(project({}, deployment("3.12", "arm64")), choices(usage("openai")))]
     assert any("for lambda-python3.12-arm64" in each for each in left)
-    assert not any("allow-unproven" in each for each in advise(project(), choices(usage("openai"))))
+    assert not any("allow-unproven" in each for each in left_to_a_person(project(), choices(usage("openai"))))
 
 
 def run(*arguments: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 
@@ -95,32 +95,35 @@ def plan_changes(project: Project, choices: Choices) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def advise(project: Project, choices: Choices) -> Iterator[str]:
-    """Yield what is left to a person, since minreq edits no file of another tool that it cannot add to."""
-    if project.table_line is None and _add_table(project.files.get(PYPROJECT), project, choices) is None:
+def advise(project: Project, choices: Choices, changes: Sequence[Change]) -> Iterator[str]:
+    """Yield what *changes* leave to a person, since minreq edits no file of another tool that it cannot add to."""
+    written = {each.path for each in changes}
+    if project.table_line is None and PYPROJECT not in written:
         yield f"{PYPROJECT}: `tool` is written in a way that no table can be added to; write it as [tool.NAME] tables"
-    if choices.needs_smoke and project.table_line is None:
-        own, new = (
-            "it is there already, and `minreq lock` will run it",
-            "call what the program calls, and check the answers",
-        )
-        yield f"{SMOKE}: {own if SMOKE in project.files else new}"
+    if SMOKE in written:
+        yield f"{SMOKE}: call what the program calls, and check the answers"
+    elif PYPROJECT in written and choices.needs_smoke:
+        yield f"{SMOKE}: it is there already, and `minreq lock` will run it"
     for each in choices.usage.unknown:
         yield f"{each.place}: the model {each.reason}; add its provider to `providers`"
-    if _job_file(project, choices.host) == _GITLAB_PART:
-        yield f"{_GITLAB_FILE}: add `include: {{local: {_GITLAB_PART}}}`"
-    if choices.host is not None and _job_file(project, choices.host) not in project.files:
-        yield "the job installs minreq from tools/minreq: add a checkout there, for example as a git submodule"
-        if project.is_subfolder:
-            yield "this is no top folder of a repository: move the job there, and let it run in this folder"
+    yield from _advise_on_job(project, _job_file(project, choices.host), written)
     hooks = project.files.get(PRE_COMMIT)
-    if hooks is not None and _HOOK_ID not in hooks and _add_hook(hooks) is None:
+    if hooks is not None and _HOOK_ID not in hooks and PRE_COMMIT not in written:
         yield f"{PRE_COMMIT}: add this hook by hand: {' '.join(_HOOK.split())}"
     platform = choose_platform(project.deployments)
     if project.table_line is None and platform is not None:
         yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {platform}, too"
     for place in _first_places(project.deployments):
         yield f"{place.place.file}: {_BUILD_LINES[place.tool]}"
+
+
+def _advise_on_job(project: Project, job: str | None, written: Collection[str]) -> Iterator[str]:
+    if job == _GITLAB_PART:
+        yield f"{_GITLAB_FILE}: add `include: {{local: {_GITLAB_PART}}}`"
+    if job in written:
+        yield "the job installs minreq from tools/minreq: add a checkout there, for example as a git submodule"
+        if project.is_subfolder:
+            yield "this is no top folder of a repository: move the job there, and let it run in this folder"
 
 
 #: What a person writes into the file of each tool.

@@ -61,23 +61,19 @@ def plan_project(settings: Settings, folder: Path, job: JobChoice, reporter: Rep
     root = canonicalize_name(settings.root.name)
     project = read_project(folder, root)
     usage = _NO_USAGE if project.table_line is not None else _scan(settings, folder, reporter)
-    hosts: Mapping[JobChoice, Host | None] = {
-        "auto": project.host,
-        "github": "github",
-        "gitlab": "gitlab",
-        "none": None,
-    }
+    host: Host | None = project.host if job == "auto" else None if job == "none" else job
     choices = Choices(
         root=_choose_root(settings.root, project),
-        host=hosts[job],
+        host=host,
         usage=usage,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
+    changes = plan_changes(project, choices)
     return ProjectPlan(
         folder=folder,
         findings=tuple(_find(project, usage)),
-        changes=plan_changes(project, choices),
-        advice=tuple(advise(project, choices)),
+        changes=changes,
+        advice=tuple(advise(project, choices, changes)),
     )
 
 
@@ -89,15 +85,8 @@ def write_plan(plan: ProjectPlan) -> None:
             raise OutputUnwritable(plan.folder / change.path, why)
     files = {plan.folder / change.path: change.new for change in plan.changes}
     for file in files:
-        _make_folder(file)
+        writing.make_folder(file.parent, file)
     writing.write_files(files)
-
-
-def _make_folder(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputUnwritable(file, error.strerror or str(error)) from error
 
 
 def _scan(settings: Settings, folder: Path, reporter: Reporter) -> Usage:
