@@ -15,7 +15,15 @@ from packaging.requirements import InvalidRequirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from minreq.analyze.containers import Container
-from minreq.analyze.kinds import COLD_FOLDER, LAZY_MODULE, REPORTING_MODULE, Kind, is_shared_object, kind_of
+from minreq.analyze.kinds import (
+    BUILD_DESCRIPTION,
+    COLD_FOLDER,
+    LAZY_MODULE,
+    REPORTING_MODULE,
+    Kind,
+    is_shared_object,
+    kind_of,
+)
 from minreq.analyze.sharedobjects import symbol_bytes
 from minreq.model.parsing import parse_requirement
 
@@ -31,7 +39,7 @@ _METADATA = re.compile(r"(?:^|.*/)(?P<folder>[^/]+\.(?:dist-info/METADATA|egg-in
 #: The folder with ``python3.12/os.py`` is a standard library.
 _STANDARD_LIBRARY = re.compile(r"(?P<folder>(?:.*/)?python3\.\d+)/os\.py$")
 _BUILD = re.compile(
-    rf"(?:.*/)?(?:(?:__pycache__/)?(?:{REPORTING_MODULE}|{LAZY_MODULE})\.(?:[^/]+\.)?pyc?|minreq-build\.json"
+    rf"(?:.*/)?(?:(?:__pycache__/)?(?:{REPORTING_MODULE}|{LAZY_MODULE})\.(?:[^/]+\.)?pyc?|{re.escape(BUILD_DESCRIPTION)}"
     rf"|{COLD_FOLDER}/(?:index\.json|(?:__pycache__/)?[^/]+\.pyc?))$"
 )
 _INTERPRETER = re.compile(r"(?:.*/)?(?:bin/(?:python|pip|idle|pydoc)[\d.]*|libpython3[\d.]*(?:\.so|\.a)[\d.]*)$")

@@ -56,6 +56,8 @@ _METADATA = (".dist-info", ".egg-info")
 COLD_FOLDER = "_minreq_cold"
 #: The call that the `__init__` of a package with cold files begins with.
 COLD_CALL = f'__import__("{COLD_FOLDER}").serve(globals())'
+#: The file in every tree that minreq built.
+BUILD_DESCRIPTION = "minreq-build.json"
 #: The module that reports what a build left out, and the one that runs deferred imports.
 REPORTING_MODULE = "_minreq_build"
 LAZY_MODULE = "_minreq_lazy"

@@ -11,12 +11,10 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from minreq.analyze import containers
-from minreq.analyze.kinds import REPORTING_MODULE
+from minreq.analyze.kinds import BUILD_DESCRIPTION, REPORTING_MODULE
 from minreq.errors import BuildOfOtherLock
 from minreq.export.statements import BuiltTree, module_path
 from minreq.system import regularfile
-
-_DESCRIPTION = "minreq-build.json"
 
 
 def read_build(tree: Path, lock: Path) -> BuiltTree:
@@ -25,11 +23,11 @@ def read_build(tree: Path, lock: Path) -> BuiltTree:
     Raises ``TreeUnreadable``, and ``BuildOfOtherLock`` where its description is missing, or is that of another lock.
     """
     with containers.open_container(tree) as container:
-        descriptions = [path for path in container.sizes if path.rpartition("/")[2] == _DESCRIPTION]
+        descriptions = [path for path in container.sizes if path.rpartition("/")[2] == BUILD_DESCRIPTION]
         if len(descriptions) != 1:
-            raise BuildOfOtherLock(tree, lock, f"it has {len(descriptions)} files {_DESCRIPTION}")
+            raise BuildOfOtherLock(tree, lock, f"it has {len(descriptions)} files {BUILD_DESCRIPTION}")
         [path] = descriptions
-        folder = path.removesuffix(_DESCRIPTION)
+        folder = path.removesuffix(BUILD_DESCRIPTION)
         files = {each.removeprefix(folder) for each in container.sizes if each.startswith(folder)}
         content = container.read(path)
         if link := _find_link(tree):
@@ -44,7 +42,7 @@ def read_build(tree: Path, lock: Path) -> BuiltTree:
             }
             return _read_description(description, files, placeholders, tree, lock)
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-            raise BuildOfOtherLock(tree, lock, f"its {_DESCRIPTION} was changed") from error
+            raise BuildOfOtherLock(tree, lock, f"its {BUILD_DESCRIPTION} was changed") from error
 
 
 def _find_link(tree: Path) -> str | None:

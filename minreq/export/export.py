@@ -171,7 +171,8 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
         builder = partial(_make_builder, settings, index, store, reporter)
         archives = _fetch_archives(lock, settings, index, store, builder)
     reporter.began(Step.WRITE)
-    parent = _make_parent(output)
+    parent = output.absolute().parent
+    writing.make_folder(parent, output)
     temporary.remove_abandoned(parent)
     try:
         with temporary.make_temporary_folder(parent) as folder:
@@ -227,14 +228,6 @@ def _check_folder(output: Path) -> None:
     foreign = sorted(each.name for each in output.iterdir() if each.suffix != ".whl" and each.name not in known)
     if foreign or (any(output.iterdir()) and not (output / REQUIREMENTS).is_file()):
         raise OutputUnwritable(output, f"it holds {', '.join(foreign[:3]) or 'wheels'}, and not a wheelhouse of minreq")
-
-
-def _make_parent(output: Path) -> Path:
-    try:
-        output.absolute().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputUnwritable(output, error.strerror or str(error)) from error
-    return output.absolute().parent
 
 
 def _fetch_archives(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,37 +45,28 @@ def find_statements(lock: Lock, advisories: Sequence[Advisory], tree: BuiltTree 
     A left-out distribution is not there, unless the runtime provides it. Of a kept one the vulnerable code is not there
     if the advisory names its modules, the build left their files out, and *tree* has no file of them, in any folder.
     """
-    return tuple(
-        statement
-        for advisory in advisories
-        for name in sorted(advisory.projects)
-        for statement in _judge(lock, advisory, name, tree)
-    )
-
-
-def _judge(lock: Lock, advisory: Advisory, name: NormalizedName, tree: BuiltTree | None) -> Iterator[Statement]:
-    for kept in lock.selection.kept:
-        if kept.candidate.name == name:
-            code = advisory.projects[name]
-            if tree is not None and code and all(_is_removed(each, tree) for each in code):
-                yield Statement(
-                    advisory=advisory,
-                    name=name,
-                    version=str(kept.candidate.version),
-                    justification="vulnerable_code_not_present",
-                    impact=f"The build left out the files of {', '.join(sorted(set(code)))}.",
-                )
-            return
+    kept = {each.candidate.name: each.candidate for each in lock.selection.kept}
     # Not `selection.left_out`: what the runtime provides is there.
-    for left_out in lock.left_out:
-        if left_out.candidate.name == name:
-            yield Statement(
-                advisory=advisory,
-                name=name,
-                version=str(left_out.candidate.version),
-                justification="component_not_present",
-                impact=f"The lock leaves {name} out; the smoke behaves the same without it.",
+    left_out = {each.candidate.name: each.candidate for each in lock.left_out}
+    found: list[Statement] = []
+    for advisory in advisories:
+        for name, code in sorted(advisory.projects.items()):
+            justification: Justification
+            if name in kept:
+                if tree is None or not code or not all(_is_removed(each, tree) for each in code):
+                    continue
+                justification = "vulnerable_code_not_present"
+                impact = f"The build left out the files of {', '.join(sorted(set(code)))}."
+            elif name in left_out:
+                justification = "component_not_present"
+                impact = f"The lock leaves {name} out; the smoke behaves the same without it."
+            else:
+                continue
+            version = str({**left_out, **kept}[name].version)
+            found.append(
+                Statement(advisory=advisory, name=name, version=version, justification=justification, impact=impact)
             )
+    return tuple(found)
 
 
 def _is_removed(code: str, tree: BuiltTree) -> bool:

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from minreq.analyze.kinds import BUILD_DESCRIPTION
 from minreq.build.slim.cold import ColdSelection
 from minreq.build.slim.files import RemovedFile
 from minreq.build.slim.sizesteps import SizeStep
 from minreq.build.slim.write import WrittenFiles
 
-FILE = "minreq-build.json"
+FILE = BUILD_DESCRIPTION
 
 SCHEMA = 1
 
