@@ -253,7 +253,8 @@ def test_a_text_of_others_is_one_line_and_no_command(text: str) -> None:
 
 
 def test_folders_of_a_run_have_names_that_people_know() -> None:
-    text = "{sandbox}/work/a {sandbox}/temporary/b {sandbox}/home/c {sandbox}/env/bin/d {sandbox}/e {port} {other}/"
+    folders = ("work/a", "temporary/b", "home/c", "env/bin/d", "e")
+    text = " ".join([*(f"{{sandbox}}/{each}" for each in folders), "{port}", "{other}/"])
     assert printable(text) == "./a $TMPDIR/b ~/c env/bin/d run/e {port} {other}/"
 
 
