@@ -47,6 +47,7 @@ def test_on_a_terminal_an_error_is_wrapped_at_words(tmp_path: Path) -> None:
         ),
         ("Names: aaaa, bbbb, cccc, dddd, eeee, ffff, gggg", "Names: aaaa, bbbb, cccc, dddd, eeee,\n  ffff, gggg"),
         ("  9  " + "a" * 36, "  9\n    " + "a" * 36),
+        (" " * 50, " " * 50),
         ("a wide column of a row here  last one of it", "a wide column of a row here  last one of\n  it"),
     ],
 )

@@ -60,7 +60,7 @@ def find_last_column(line: str, width: int) -> int:
 
 def wrap_row(line: str, width: int) -> str:
     """Return *line*, perhaps a row of a table, wrapped at words: further lines begin below its last column."""
-    if len(line) <= width:
+    if len(line) <= width or not line.strip():
         return line
     column = find_last_column(line, width)
     # What is no row is indented as below a heading.
