@@ -445,6 +445,7 @@ def test_files_that_cannot_be_read_are_skipped_with_a_reason(code: Code) -> None
     code.write("broken.py", "import litellm\nlitellm.completion(\n")
     code.write("deep.py", "litellm = " + "(" * 3000 + ")" * 3000)
     code.write("deep.json", '{"model": ' + "[" * 3000)
+    code.write("deep.yaml", "model: " + "[" * 200_000 + "]" * 200_000)
     code.write("broken.yaml", "model: [a\n")
     (code.folder / "pipe.py").symlink_to("/dev/null")
     (code.folder / "lost.py").symlink_to("nowhere")
@@ -462,6 +463,7 @@ def test_files_that_cannot_be_read_are_skipped_with_a_reason(code: Code) -> None
         "broken.py": "is not Python",
         "deep.py": "is not Python",
         "deep.json": "is nested too deeply",
+        "deep.yaml": "is nested too deeply",
         "broken.yaml": "is not YAML",
         "pipe.py": "is no regular file",
         "lost.py": "cannot be read",

@@ -12,10 +12,11 @@ from importlib.resources import files as package_files
 import yaml
 from packaging.requirements import Requirement
 
-from minreq.init.deployment import Deployment, Tool, read_events
+from minreq.init.deployment import Deployment, Tool
 from minreq.init.project import PRE_COMMIT, PYPROJECT, Host, Project
 from minreq.interpreter import preset_names
 from minreq.scan.usage import FeatureUse, Usage
+from minreq.system.yamltext import read_events
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -262,7 +263,7 @@ def _add_hook(text: str) -> str | None:
         hook = "".join(f"{indent}{line}{newline}" for line in _HOOK.splitlines())
         added = f"{head}{'' if head.endswith(chr(10)) else newline}{hook}{''.join(lines[end:])}"
         after = read_events(added, yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     # The events of the entry, without those of its stream, document and list.
     entry = read_events(_HOOK, yaml.SafeLoader)[3:-3]

@@ -12,11 +12,10 @@ from typing import Literal
 import yaml
 
 from minreq.scan.usage import Place
-from minreq.system import regularfile
+from minreq.system import regularfile, yamltext
 
 Tool = Literal["sam", "serverless", "cdk", "docker"]
 
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML_FILES: dict[str, Tool] = {
     "template.yaml": "sam",
     "template.yml": "sam",
@@ -37,7 +36,6 @@ _NO_CODE = {"node_modules", "cdk.out", ".venv", ".git"}
 _CDK_SUFFIXES = {".py", ".ts", ".js"}
 #: The most files of a CDK app that are searched, and the most bytes of any file.
 _MOST_FILES, _MOST_BYTES = 500, 1_000_000
-_MOST_LEVELS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,24 +75,10 @@ def _read(path: Path) -> str:
     return regularfile.read(path, _MOST_BYTES).decode()
 
 
-def read_events(text: str, loader: type[yaml.SafeLoader]) -> list[yaml.Event]:
-    """Return the events of a document. Raises ``yaml.YAMLError``, and ``ValueError`` if it is nested too deeply."""
-    events, depth = [], 0
-    for event in yaml.parse(text, loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MOST_LEVELS:
-            raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
-        events.append(event)
-    return events
-
-
 def _read_yaml(text: str, name: str, tool: Tool) -> Iterator[Deployment]:
     """Yield a deployment for each runtime. What a function does not say is that of all functions of the file."""
-    # The composer in C calls itself for each level, without a limit.
-    read_events(text, _LOADER)
     found: list[tuple[int, str, str]] = []
-    # Nodes, not values: nodes have line numbers, and tags of CloudFormation (!Ref) do no harm.
-    document = yaml.compose(text, Loader=_LOADER)
+    document = next(yamltext.compose_all(text), None)
     shared = _find_entry(_find_entry(document, "Globals"), "Function") or _find_entry(document, "provider")
     shared_runtime, shared_architecture = _read_function(shared)
     for mapping in _mappings(document):

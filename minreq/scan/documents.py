@@ -10,8 +10,7 @@ import yaml
 from minreq.scan.findings import FileFindings
 from minreq.scan.patterns import is_model_key
 from minreq.scan.usage import ScanRules
-
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from minreq.system import yamltext
 
 #: YAML 1.1, https://yaml.org/type/bool.html. Quoted, these words are strings and have another tag.
 _BOOLEAN, _TRUE = "tag:yaml.org,2002:bool", {"true", "yes", "on"}
@@ -27,15 +26,14 @@ class InvalidYaml(ValueError):
 
 
 def read_yaml(text: str, rules: ScanRules, findings: FileFindings) -> None:
-    """Add to *findings* what the documents in *text* contain. Raises `InvalidYaml`."""
+    """Add to *findings* what the documents in *text* contain. Raises `InvalidYaml`, and ``RecursionError``."""
     try:
-        # Nodes, not values: nodes have line numbers, and tags of other programs (!Ref) do no harm.
-        for node in yaml.compose_all(text, Loader=_LOADER):
+        for node in yamltext.compose_all(text):
             _Document(rules, findings).visit(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise InvalidYaml(f"{error.problem} in line {mark.line + 1}" if mark else str(error.problem)) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InvalidYaml(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 

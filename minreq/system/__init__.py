@@ -1,4 +1,4 @@
-"""Temporary folders, regular files, removal, memory, threads, processes, and what other processes see of this one."""
+"""Files, temporary folders, YAML of others, memory, threads, processes, and what other processes see of this one."""
 
 __all__ = [
     "cachefile",
@@ -11,5 +11,6 @@ __all__ = [
     "removal",
     "temporary",
     "workers",
+    "yamltext",
     "zipfiles",
 ]
