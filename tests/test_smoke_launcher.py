@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 import minreq.smoke
+from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation
+from minreq.smoke.pythonrun import IsolatedPython, run_python
+from minreq.smoke.start import Access
 
 #: A folder of scripts, which is on the path of their interpreter alone.
 LAUNCHER = Path(minreq.smoke.__file__).parent / "launcher"
@@ -74,6 +77,18 @@ def is_running(mark: str) -> bool:
         except OSError:  # noqa: PERF203 - It ended.
             continue
     return False
+
+
+def test_what_is_left_running_ends_with_a_run_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without namespaces too, where only the launcher knows the processes that have left its session."""
+    monkeypatch.setenv(SANDBOX_VARIABLE, "hooks")
+    setup = IsolatedPython(executable=Path(sys.executable), isolation=choose_isolation(tmp_path / "unpacked"))
+    mark = f"daemon-{tmp_path.name}"
+    (tmp_path / "own").mkdir()
+    code = f"{DAEMON}time.sleep(600)"
+    access = Access(writable=tmp_path / "own", readable=())
+    assert run_python(setup, code, [mark], access, environment={}, seconds=1.5) is None
+    assert not is_running(mark)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import threading
@@ -20,6 +19,7 @@ from build import BuildBackendException, BuildException, ProjectBuilder
 from minreq.interpreter import Interpreter
 from minreq.smoke.environment import Installed
 from minreq.smoke.isolation import Isolation
+from minreq.smoke.processes import end_launched, wait_for_launched
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.start import Access, start_isolated
 from minreq.system import regularfile, temporary
@@ -150,7 +150,7 @@ class Backend:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-            status = _wait(process)
+            status = _wait(process, in_namespace=self.isolation.kernel)
             text = regularfile.read_end(outside / "output", _OUTPUT_TAIL_SIZE).decode("utf-8", "replace")
         self._lines = tuple(text.strip().splitlines())
         if status is None:
@@ -183,7 +183,7 @@ def _make_builder(source: Path, *, python: str, runner: object) -> ProjectBuilde
         raise BackendFailed([str(error).replace(f"{source}{os.sep}", "")]) from error
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int | None:
+def _wait(process: subprocess.Popen[bytes], *, in_namespace: bool) -> int | None:
     """Wait for *process* and end all that it leaves behind; return its exit status, ``None`` after too long a time."""
     stop = time.monotonic() + _TIMEOUT
     try:
@@ -193,9 +193,9 @@ def _wait(process: subprocess.Popen[bytes]) -> int | None:
                 return process.wait(_POLL_INTERVAL)
         return None
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process.returncode is None:
+            end_launched(process, in_namespace=in_namespace)
+            wait_for_launched(process)
 
 
 def _take_wheel(out: Path, to: Path) -> Path:

@@ -10,6 +10,7 @@ __all__ = [
     "isolation",
     "machinefiles",
     "paths",
+    "processes",
     "plainrun",
     "pytestevents",
     "pythonrun",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import IO
 from minreq.model import Behaviour, Script, StageBehaviour
 from minreq.smoke.environment import Installed
 from minreq.smoke.messages import split_output
+from minreq.smoke.processes import wait_or_end
 from minreq.smoke.runfolder import RunFolder
 from minreq.smoke.runsetup import RunSetup
 from minreq.smoke.start import Access, start_isolated
@@ -62,7 +62,7 @@ def _run_script(setup: RunSetup, name: str, folder: RunFolder, script: Script, s
             stdout=output,
             stderr=errors,
         )
-        status = _wait(child, setup.stage_timeout)
+        status = wait_or_end(child, setup.stage_timeout, in_namespace=setup.isolation.kernel)
         printed, shown = (path_map.make_output_portable(_read(file)) for file in (output, errors))
         complaints = tuple(shown.splitlines())
     if status is None:
@@ -80,18 +80,6 @@ def _open_endpoints(setup: RunSetup, name: str, script: Script) -> Iterator[dict
         yield setup.fill_in(script, endpoints)
     finally:
         setup.emulator.close(name)
-
-
-def _wait(child: subprocess.Popen[bytes], timeout: float) -> int | None:
-    """Return the exit status of *child*; ``None`` if it does not end within *timeout* seconds."""
-    try:
-        return child.wait(timeout)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        # Its whole process namespace ends with it.
-        child.kill()
-        child.wait()
 
 
 def _read(file: IO[bytes]) -> str:

@@ -38,6 +38,18 @@ def end_launched(child: subprocess.Popen[bytes], *, in_namespace: bool) -> None:
             os.kill(child.pid, signal.SIGCONT)
 
 
+def wait_or_end(child: subprocess.Popen[bytes], seconds: float, *, in_namespace: bool) -> int | None:
+    """Return the exit status of *child*, the process of the launcher; end it after *seconds*, and return ``None``."""
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if child.returncode is None:
+            end_launched(child, in_namespace=in_namespace)
+            wait_for_launched(child)
+
+
 def wait_for_launched(child: subprocess.Popen[bytes]) -> None:
     """Wait for *child*, which was told to end."""
     try:

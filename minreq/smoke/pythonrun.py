@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from minreq.smoke.isolation import Isolation
+from minreq.smoke.processes import wait_or_end
 from minreq.smoke.start import Access, start_isolated
 
 
@@ -55,10 +56,4 @@ def run_python(
         folder=access.writable,
         stdout=stdout,
     )
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        process.kill()
-        process.wait()
+    return wait_or_end(process, seconds, in_namespace=setup.isolation.kernel)

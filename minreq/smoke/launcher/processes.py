@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds in which processes that go on starting others are ended.
 _END_TIMEOUT = 10.0
+#: Seconds between two looks for them.
+_POLL_INTERVAL = 0.005
 
 
 def run_as_first_process(start: Callable[[], None], folder: str) -> NoReturn:
@@ -85,7 +87,10 @@ def _end_children() -> None:
             return
         for each in children:
             os.kill(each, signal.SIGKILL)
+        # No wait without an end: the list may lack a process that became ours while it was read.
         try:
-            os.wait()
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
+        time.sleep(_POLL_INTERVAL)
