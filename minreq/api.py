@@ -44,7 +44,7 @@ from minreq.config.arguments import (
     RunKeywords,
     Several,
 )
-from minreq.config.artifacts import build_settings, versions_settings
+from minreq.config.artifacts import analyze_settings, build_settings, versions_settings
 from minreq.config.exports import (
     FORMATS,
     EnvironmentSettings,
@@ -64,6 +64,8 @@ from minreq.explain.explain import Explanation
 from minreq.export import ExportResult
 from minreq.exposure import command as exposing
 from minreq.exposure.command import Exposure
+from minreq.imports import command as importing
+from minreq.imports.command import ImportAnalysis
 from minreq.lock import lock as locking
 from minreq.lockfile import difference, reading, requirements as rendering
 from minreq.lockfile.difference import LockDifference
@@ -93,6 +95,7 @@ __all__ = [
     "ExportResult",
     "Exposure",
     "FullComparison",
+    "ImportAnalysis",
     "IndexKeywords",
     "Lock",
     "LockDifference",
@@ -107,6 +110,7 @@ __all__ = [
     "Survey",
     "Usage",
     "analyze",
+    "analyze_imports",
     "build",
     "check",
     "compare_with_full",
@@ -340,6 +344,25 @@ def analyze(
     """
     values = {"path": path, "lock": lock, "budget": budget, "reserve": reserve}
     return analyzing.analyze(AnalyzeSettings(**convert_keywords(values, values, needed=["path"], build=True)))
+
+
+@_public
+def analyze_imports(
+    path: PathLike,
+    *,
+    lock: PathLike | None = None,
+    modules: Several[str] = (),
+    python: PathLike | None = None,
+    require_sandbox: bool = False,
+    reporter: Reporter | None = None,
+) -> ImportAnalysis:
+    """Import *modules*, or what *lock* imports first, from *path* in isolation; return what each line costs.
+
+    *python* is the interpreter that imports; by default that of the virtual environment, else the one that runs minreq.
+    """
+    values = {"path": path, "lock": lock, "modules": modules, "python": python, "require_sandbox": require_sandbox}
+    converted = convert_keywords(values, values, needed=["path"], build=True)
+    return importing.analyze_imports(analyze_settings({**converted, "imports": True}), reporter or Reporter())
 
 
 @_public

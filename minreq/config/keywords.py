@@ -37,6 +37,7 @@ _OTHERS = (
     Option(name="environment", field="environment"),
     Option(name="last", field="last", convert=parse_count),
     Option(name="plot", field="plot", convert=parse_path),
+    Option(name="module", field="modules", many=True),
 )
 _LOCK_FIELDS = {each.field: each for each in (*_OTHERS, *OPTIONS.values())}
 #: An option of a build wins: its platform is one, and that of a lock are several.
