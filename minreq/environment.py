@@ -20,6 +20,7 @@ from packaging.version import Version
 from minreq import interpreter as runtime
 from minreq.analyze import importfolders
 from minreq.config.exports import EnvironmentSettings
+from minreq.counts import pluralize
 from minreq.errors import EnvironmentDiffers, OwnEnvironment, PinnedFilesMissing, SyncFailed
 from minreq.index.client import IndexClient
 from minreq.lockfile import reading
@@ -75,7 +76,7 @@ def check(settings: EnvironmentSettings) -> EnvironmentStatus:
         platform, folders = _find_folders(Path(settings.environment), lock, stack)
         installed = artifact.installed_versions(folders)
         requires = _declared_requirements(folders)
-    _LOG.info("found %d distributions in %s", len(installed), settings.environment)
+    _LOG.info("found %s in %s", pluralize(len(installed), "distribution"), settings.environment)
     # An installer read the file, so its pins are compared: the evidence may be of another state.
     pins = {pin.name: pin.version for pin in parse(text, filename=settings.lock.name).pins}
     versions = {name: _without_repack_label(version, pins.get(name)) for name, version in installed.items()}

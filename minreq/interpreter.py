@@ -10,8 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,22 +95,24 @@ def host_platform(python: Path | None = None) -> Platform:
 def find_interpreter(python: Path | None = None) -> Interpreter:
     """Run *python* to find out about it.
 
-    *python* is a path, a command on ``PATH``, a version (``3.13``) or the folder of a virtual environment. The child
-    runs isolated and without ``site``, so it executes no ``.pth`` file of its environment.
+    *python* is a path, a command on ``PATH``, a version (``3``, ``3.13``, ``3.13.1``) or the folder of a virtual
+    environment. The child runs isolated and without ``site``, so it executes no ``.pth`` file of its environment.
 
     A command that is on ``PATH`` several times is the first one that works: a shim of pyenv fails for a version that is
     not activated. Raises :class:`PythonNotFound` and :class:`PythonUnusable`.
     """
-    first, *others = _find_executables(python)
-    if str(first) == sys.executable:
-        return _ask_own_interpreter()
-    try:
-        return _ask_interpreter(first)
-    except PythonUnusable:
-        for executable in others:
-            with suppress(PythonUnusable):
-                return _ask_interpreter(executable)
-        raise
+    problem: Exception = PythonNotFound(str(python))
+    for executable in _find_executables(python):
+        try:
+            found = _ask_own_interpreter() if str(executable) == sys.executable else _ask_interpreter(executable)
+        except PythonUnusable as error:
+            problem = problem if isinstance(problem, PythonUnusable) else error
+            continue
+        version = _VERSION.fullmatch(str(python))
+        # The name of the command has no patch version.
+        if not (version and version["patch"]) or str(found.platform.python_version) == str(python):
+            return found
+    raise problem
 
 
 @cache
@@ -207,7 +208,7 @@ def site_folders(interpreter: Interpreter) -> tuple[Path, ...]:
 
 
 #: What names an interpreter by its version, as tox and uv take it.
-_VERSION = re.compile(r"(?P<major>[0-9])\.(?P<minor>[0-9]{1,2})")
+_VERSION = re.compile(r"(?P<major>[0-9])(\.(?P<minor>[0-9]{1,2})(\.(?P<patch>[0-9]{1,2}))?)?")
 
 
 def _find_executables(python: Path | None) -> list[Path]:
@@ -217,15 +218,28 @@ def _find_executables(python: Path | None) -> list[Path]:
     if python.is_dir():
         python /= "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
     version = _VERSION.fullmatch(str(python))
-    if version and sys.version_info[:2] == (int(version["major"]), int(version["minor"])):
+    if version and "{}.{}.{}.".format(*sys.version_info).startswith(f"{python}."):
         return [Path(sys.executable)]
-    name = f"python{python}" if version else str(python)
+    name = f"python{'.'.join(str(python).split('.')[:2])}" if version else str(python)
     folders = [None] if os.sep in name else os.get_exec_path()
     found = dict.fromkeys(each for folder in folders if (each := shutil.which(name, path=folder)) is not None)
     if not found:
         raise PythonNotFound(str(python))
     # Not resolved: through the link, Python finds its virtual environment.
-    return [Path(each).absolute() for each in found]
+    on_path = [Path(each).absolute() for each in found]
+    return [*on_path, *(_find_behind_shims(on_path) if version else ())]
+
+
+def _find_behind_shims(executables: Iterable[Path]) -> Iterator[Path]:
+    """Yield the interpreters that the shims of pyenv among *executables* start where activated, the newest first."""
+    for shim in executables:
+        if shim.parent.name == "shims":
+            version = shim.name.removeprefix("python")
+            found = [*shim.parent.parent.joinpath("versions").glob(f"{version}.*/bin/{shim.name}")]
+            named = [
+                (Version(each.parents[1].name), each) for each in found if _VERSION.fullmatch(each.parents[1].name)
+            ]
+            yield from (each for _, each in sorted(named, reverse=True))
 
 
 def _base_executable(executable: Path, base_prefix: Path) -> Path:

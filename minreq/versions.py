@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from minreq import interpreter
 from minreq.config import Settings, VersionsSettings
+from minreq.counts import pluralize
 from minreq.errors import MinreqError, NoVersion, SandboxMissing
 from minreq.index.client import IndexClient
 from minreq.lock import lock as locking
@@ -68,7 +69,7 @@ def survey(settings: VersionsSettings, reporter: Reporter) -> Survey:
     profile = loader.find_profile(name)
     known_bad = task.known_bad_releases(profile).get(name, frozenset())
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
-        reporter.began(Step.MAP, f"the newest {settings.last} releases of {name}")
+        reporter.began(Step.MAP, f"the newest {pluralize(settings.last, 'release')} of {name}")
         all_releases = index.releases(name)
         offered = _usable_releases(all_releases, settings.root.specifier)
         if not offered:

@@ -233,8 +233,14 @@ class TestAsAUser:
         )
         assert (done.returncode, done.stderr) == (0, "")
 
+    @pytest.mark.parametrize("command", ["lock -p openai -o", "lock --html", "export --format uv -o", "guard -o"])
+    def test_a_file_named_as_standard_output_is_refused(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+        """For pathlib `./-` and `-` are one path, so that minreq would print what the user wants as a file."""
+        assert main([*command.split(), "./-"], engine=FakeEngine()) == 2
+        assert "'./-' is a file named -, and - alone is standard output" in capsys.readouterr().err
+
     def test_where_the_cache_is(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert minreq("cache", "dir").stdout == f"{tmp_path / 'cache'}\n"
+        assert minreq("cache", "-q", "dir").stdout == f"{tmp_path / 'cache'}\n"
         assert json.loads(minreq("cache", "dir", "--json").stdout) == {"schema": 1, "dir": str(tmp_path / "cache")}
         monkeypatch.delenv("MINREQ_CACHE_DIR")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))

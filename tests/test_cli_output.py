@@ -155,7 +155,7 @@ DONE = {
     "explain --tree": ["read [tool.minreq] of pyproject.toml", "read requirements-minimal.evidence.json"],
     "diff requirements-minimal.txt": ["read requirements-minimal.evidence.json"],
     "guard -o out": ["read requirements-minimal.evidence.json", "wrote out/minreq_guard.py"],
-    "analyze out --html page.html": ["read out, 1 files", "wrote page.html"],
+    "analyze out --html page.html": ["read out, 1 file", "wrote page.html"],
     "cache dir": ["the cache is {cache}, by MINREQ_CACHE_DIR"],
     "cache prune": ["remove {cache}/wheels/unfinished/old"],
     "doctor": ["the cache is {cache}, by MINREQ_CACHE_DIR"],

@@ -21,10 +21,12 @@ from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, option
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
 from minreq.config.levels import choose_from
 from minreq.config.pyproject import Configuration, find_configuration, read_build_values, read_values
+from minreq.config.reductions import name_reductions
 from minreq.config.settings import format_command, lock_settings, parse_command, relock_settings, verify_settings
 from minreq.errors import ConfigurationUnreadable, InvalidOptions, NothingToRun, UnknownLock
 
 CACHE_DIR = Path("cache")
+_KEEPING = ("-r", "--whole", "--include")
 CACHE = {"cache_dir": CACHE_DIR}
 OPENAI = {**CACHE, "providers": ("openai",)}
 
@@ -318,6 +320,24 @@ class TestVerifySettings:
     def test_one_artifact_at_a_time(self) -> None:
         with pytest.raises(InvalidOptions, match="--path and --python"):
             verify_settings({**CACHE, "path": Path("a"), "python": "b"}, {})
+
+
+@pytest.mark.parametrize(
+    ("command", "reductions"),
+    [
+        ("lock --providers openai,bedrock", ["fewer --providers", "fewer --features"]),
+        ("lock --providers openai", ["fewer --features"]),
+        ("lock --providers openai --features chat", []),
+        ("lock a --smoke smoke.py", ["a --smoke that uses less"]),
+        (
+            "lock --providers openai,azure --features chat --smoke smoke.py --include b -r c.in --whole d",
+            ["fewer --providers", "a --smoke that uses less", *(f"fewer distributions of {each}" for each in _KEEPING)],
+        ),
+    ],
+)
+def test_a_lock_has_less_of_what_it_was_made_with(command: str, reductions: list[str]) -> None:
+    """Advice to name fewer providers helps nobody whose lock has none."""
+    assert [*name_reductions(parse_command(command.replace("-r", "--requirement")))] == reductions
 
 
 class TestCommand:

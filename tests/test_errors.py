@@ -107,15 +107,23 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             (
                 "the lock installs 900,000 bytes with bytecode (an estimate), over the budget of 850,000 by 50,000 "
                 "bytes; the largest: a 9, b 6; nothing was written; `minreq build --slim cold` makes a tree of "
-                "about 800,000 bytes: give the budget to the build, and lock without it"
+                "about 812,300 bytes: give the budget to the build, and lock without it"
             ),
         ),
         (
-            errors.OverBudget(1501, 1500, (), ("unused", 1600), is_compiled=True, is_measured=True),
+            errors.OverBudget(
+                1501,
+                1500,
+                (),
+                ("unused", 1600),
+                ["fewer --providers", "fewer --features"],
+                is_compiled=True,
+                is_measured=True,
+            ),
             (
                 "the lock installs 1,501 bytes with bytecode, over the budget of 1,500 by 1 byte; nothing was "
                 "written; `minreq build --slim unused` makes a tree of about 1,600 bytes, which is over it too: lock "
-                "with fewer --providers or --features"
+                "with fewer --providers or fewer --features"
             ),
         ),
         (
@@ -123,7 +131,7 @@ def test_facts_are_fields(kind: type[MinreqError]) -> None:
             (
                 "the lock installs 900,000 bytes without bytecode, over the budget of 300,000 by 600,000 bytes; "
                 "nothing was written; `minreq build --slim unused --bytecode none` makes a tree of about 500,000 "
-                "bytes, which is over it too: lock with fewer --providers or --features"
+                "bytes, which is over it too: deploy a container image"
             ),
         ),
         (

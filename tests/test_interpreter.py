@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import venv
 from pathlib import Path
@@ -56,8 +57,12 @@ def test_a_version_names_an_interpreter(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
     own = "{}.{}".format(*sys.version_info)
     assert find_interpreter(Path(own)).executable == Path(sys.executable)
-    with pytest.raises(PythonNotFound, match=r"no python3\.99 on PATH"):
-        find_interpreter(Path("3.99"))
+    for same in ("3", "{}.{}.{}".format(*sys.version_info)):
+        assert find_interpreter(Path(same)).executable == Path(sys.executable)
+    (tmp_path / f"python{own}").symlink_to(sys.executable)
+    for missing in ("3.99", "2", f"{own}.99"):
+        with pytest.raises(PythonNotFound, match=rf"no Python {re.escape(missing)} on PATH"):
+            find_interpreter(Path(missing))
     (tmp_path / "python3.99").symlink_to(sys.executable)
     assert find_interpreter(Path("3.99")).executable == tmp_path / "python3.99"
     shims = tmp_path / "shims"
@@ -72,6 +77,11 @@ def test_a_version_names_an_interpreter(tmp_path: Path, monkeypatch: pytest.Monk
     advice = r"run `pyenv shell 3\.99`, or name .* --python \"\$\(pyenv prefix 3\.99\)/bin/python\"$"
     with pytest.raises(PythonUnusable, match=rf"prints: pyenv: python3\.99: command not found; it is .* {advice}"):
         find_interpreter(Path("3.99"))
+    for installed in ("3.99.9", "3.99.10", "3.99-dev"):
+        folder = tmp_path / "versions" / installed / "bin"
+        folder.mkdir(parents=True)
+        (folder / "python3.99").symlink_to(sys.executable)
+    assert find_interpreter(Path("3.99")).executable.parts[-3] == "3.99.10"
 
 
 def test_no_interpreter(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from minreq.analyze.kinds import COLD_CALL
+from minreq.build.slim.servecall import insert_call
 from minreq.lockfile import evidence
 from minreq.model import Lock
 
@@ -139,10 +141,13 @@ def environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-@pytest.mark.parametrize("way", ["pip --no-deps", "PIP_NO_DEPS", "uv pip sync"])
-def test_it_installs_and_works(way: str, workshop: Workshop, tmp_path: Path) -> None:
-    """What each installer makes of the lock passes the smoke as it was recorded."""
-    made = workshop.lock("litellm==1.106.2", "openai,bedrock")
+@pytest.mark.parametrize(("way", "root"), [*zip(("pip --no-deps", "PIP_NO_DEPS", "uv pip sync"), ROOTS, strict=True)])
+def test_it_installs_and_works(way: str, root: str, workshop: Workshop, tmp_path: Path) -> None:
+    """What each installer makes of the lock passes the smoke as it was recorded.
+
+    It does so with the guard too, which reports on standard error: each report would be a difference.
+    """
+    made = workshop.lock(root, "openai,bedrock")
     python = environment(tmp_path / "environment")
     pip = [str(python), "-m", "pip", "install", "--quiet"]
     commands = {
@@ -159,6 +164,12 @@ def test_it_installs_and_works(way: str, workshop: Workshop, tmp_path: Path) -> 
     }
     told = {"PIP_NO_DEPS": "1"} if way == "PIP_NO_DEPS" else {}
     subprocess.run(commands[way], env={**os.environ, **told}, check=True)
+    [root_file] = python.parent.parent.glob("lib/python*/site-packages/litellm/__init__.py")
+    assert made.minreq("guard", "-o", str(root_file.parents[1])).returncode == 0
+    # The guard knows places by their lines.
+    changed = insert_call(root_file.read_bytes())
+    assert changed is not None
+    root_file.write_bytes(changed.replace(COLD_CALL.encode(), b"import minreq_guard", 1))
     done = made.minreq("verify", "--python", str(python))
     assert done.returncode == 0, done.stderr
 

@@ -28,7 +28,7 @@ def test_the_lock_installs_with_pip_and_the_smoke_passes(
 ) -> None:
     smoke = SMOKES / f"smoke_{root.replace('-', '_')}.py"
 
-    def run(*command: str) -> None:
+    def run(*command: str) -> str:
         done = subprocess.run(
             command,
             cwd=tmp_path,
@@ -38,6 +38,7 @@ def test_the_lock_installs_with_pip_and_the_smoke_passes(
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        return done.stderr
 
     run(sys.executable, "-m", "minreq", "lock", root, "--smoke", str(smoke))
     selection = evidence.load(tmp_path.joinpath("requirements-minimal.evidence.json").read_text()).selection
@@ -46,4 +47,6 @@ def test_the_lock_installs_with_pip_and_the_smoke_passes(
 
     run(sys.executable, "-m", "venv", "venv")
     run("venv/bin/python", "-m", "pip", "install", "--no-deps", "--require-hashes", "-r", "requirements-minimal.txt")
-    run("venv/bin/python", str(smoke))
+    run(sys.executable, "-m", "minreq", "guard", "-o", ".")
+    guarded = f"import runpy, minreq_guard; runpy.run_path({str(smoke)!r}, run_name='__main__')"
+    assert "minreq-miss" not in run("venv/bin/python", "-c", guarded)

@@ -103,7 +103,11 @@ def test_a_lock_for_a_runtime_omits_what_it_has(tmp_path: Path) -> None:
     assert evidence["resolution"]["provided"] == ["boto3", "urllib3"]
     assert f"{HERE} has boto3, urllib3 (as of " in evidence["resolution"]["notes"][0]
     assert made.minreq("lock", "--check", "-q").status == 0
+    assert f"the runtime provides it (--runtime {HERE})" in made.minreq("explain", "boto3").out
     # The evidence knows the runtime. A version that the user knows wins.
     done = made.minreq("lock", "app", "--smoke", "smoke.py", "--runtime", HERE, "--provided", "boto3==1.44.0", "-q")
     assert (done.status, "boto3==1.44.0, urllib3==2.0\n" in made.lock.read_text()) == (0, True)
     assert f"# note: {HERE} has urllib3 (as of " in made.lock.read_text()
+    why = {name: json.loads(made.minreq("explain", name, "--json").out)["why"] for name in ("boto3", "urllib3")}
+    assert why["boto3"]["because"] == "the runtime provides it (--provided)"
+    assert why["urllib3"]["because"] == f"the runtime provides it (--runtime {HERE})"

@@ -15,6 +15,7 @@ from minreq.analyze.coldarchives import ColdArchive, read_cold_archives
 from minreq.analyze.inventory import FileEntry, InstalledDistribution, Inventory, take_inventory
 from minreq.analyze.kinds import Kind
 from minreq.config.artifacts import AnalyzeSettings
+from minreq.counts import pluralize
 from minreq.errors import TreeOverBudget
 from minreq.lockfile import reading
 from minreq.model import Lock
@@ -100,7 +101,7 @@ def analyze(settings: AnalyzeSettings) -> Analysis:
     with containers.open_container(settings.path) as container:
         inventory = take_inventory(container)
         cold = tuple(read_cold_archives(container))
-    _LOG.info("read %s, %d files", settings.path, len(inventory.entries))
+    _LOG.info("read %s, %s", settings.path, pluralize(len(inventory.entries), "file"))
     return summarize(
         settings.path,
         inventory,

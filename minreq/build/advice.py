@@ -43,10 +43,22 @@ def describe_missed_files(missed: Iterable[RemovedFile]) -> Iterator[str]:
         yield f"the smoke tries to open {listed}{more}, left out by the rule {rule}; {options} keeps it"
 
 
-def suggest_smaller_build(settings: BuildSettings, sizes: Mapping[NormalizedName, int], compiled: int) -> Iterator[str]:
+def suggest_smaller_archive(settings: BuildSettings) -> Iterator[str]:
+    """Yield what makes the archive of a build smaller, or allows it."""
+    if settings.slim != LEVELS[-1]:
+        yield f"a higher --slim than {settings.slim}"
+    if settings.bytecode == "add":
+        yield "--bytecode none, slower to start wherever nothing can be written"
+    yield "no --max-zip, and an upload through S3"
+
+
+def suggest_smaller_build(
+    settings: BuildSettings, sizes: Mapping[NormalizedName, int], compiled: int, reductions: Iterable[str]
+) -> Iterator[str]:
     """Yield options that make the build smaller, the safest first.
 
     *sizes* has the bytes of each distribution. *compiled* is the bytes of the compiled files that the build added.
+    *reductions* are what the lock could have less of.
     """
     if settings.slim in {"none", "safe", "unused"}:
         yield "--slim cold, which loses nothing" + (", and is often the smaller" if settings.slim == "unused" else "")
@@ -57,4 +69,5 @@ def suggest_smaller_build(settings: BuildSettings, sizes: Mapping[NormalizedName
         yield "--slim traced, which leaves out what the smoke does not open"
     largest = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:_MAX_NAMED]
     yield f"--drop PATTERN; the largest are {', '.join(f'{name} {count:,}' for name, count in largest)}"
-    yield "fewer --providers or --features in the lock, or a container image instead of a zip"
+    less = " or ".join(reductions)
+    yield (f"{less} in the lock, or " if less else "") + "a container image instead of a zip"

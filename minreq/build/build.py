@@ -19,6 +19,7 @@ from minreq.build.task import BuildTask, read_task
 from minreq.build.tree import BuiltTree
 from minreq.build.wheels import WheelFinder
 from minreq.config import BuildSettings
+from minreq.counts import pluralize
 from minreq.index.client import IndexClient
 from minreq.lockfile import writing
 from minreq.lockfile.pinnedfiles import Installation
@@ -52,7 +53,7 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
             check_all=True,
         )
         store.scratch_folder.mkdir(parents=True, exist_ok=True)
-        reporter.began(Step.MAP, f"{len(task.names)} distributions")
+        reporter.began(Step.MAP, pluralize(len(task.names), "distribution"))
         finder = WheelFinder(task=task, index=index, settings=index_settings, store=store, reporter=reporter)
         for_host, for_target = finder.find_wheels()
         closure = fromlock.make_closure(task.lock, for_host, store)
@@ -94,7 +95,7 @@ def _build(
         opened = prover.run_without_sources(complete, reference)
         shutil.rmtree(complete.folder)
     selection = tree.select(task, host_files, opened)
-    reporter.began(Step.BUILD, f"{len(selection.kept):,} files, {len(selection.removed):,} left out")
+    reporter.began(Step.BUILD, f"{pluralize(len(selection.kept), 'file')}, {len(selection.removed):,} left out")
     host_tree = whole_tree = write(selection, scratch / "tree", strip=strip)
     lazy = None
     if settings.lazy:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from importlib.metadata import version as installed_version
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from minreq.analyze.kinds import is_shared_object
 from minreq.analyze.sharedobjects import symbol_bytes
+from minreq.build.slim.additions import estimate_additions
+from minreq.build.slim.cold import ColdFile, ColdKind
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.install import files_to_install
 from minreq.build.slim.modulegraph import read_entry_points
@@ -23,6 +25,7 @@ from minreq.config.levels import Level
 from minreq.lockfile import evidence
 from minreq.model import LAMBDA_LIMIT, BuildForecast, Lock
 from minreq.system.cachetable import CacheTable
+from minreq.system.owndigest import own_digest
 from minreq.wheels import bytecode, compiledsizes
 from minreq.wheels.installorder import sort_as_installed
 
@@ -32,8 +35,11 @@ _LEVELS: tuple[Level, ...] = ("cold", "unused")
 _REST_OF_ROW = 58
 #: A data file that counts.
 _LARGE = 256 << 10
-#: About the bytes that an archive has for a file beside its contents: two headers, and a part of the index.
-_REST_OF_MEMBER = 200
+#: About the bytes that an archive has for a file beside its contents and twice its path: two headers, and a part of the
+#: index.
+_REST_OF_MEMBER = 130
+#: Bytes of the sources of one distribution that are packed, to know how small the others get.
+_SAMPLE = 4 << 20
 
 
 def forecast_build(lock: Lock, settings: Settings) -> BuildForecast | None:
@@ -60,7 +66,7 @@ def _read_forecast(lock: Lock, settings: Settings, level: Level) -> int | None:
     """Return the forecast for *level*, from the cache if it is there."""
     digest = hashlib.sha256(evidence.dump(lock).encode()).hexdigest()
     table = CacheTable(settings.cache_dir / "forecasts.json")
-    subject = f"{installed_version('minreq')} {level} {settings.bytecode} {digest}"
+    subject = f"{own_digest()} {level} {settings.bytecode} {digest}"
     known = table.read(subject)
     if isinstance(known, int):
         return known
@@ -88,11 +94,30 @@ def _forecast(lock: Lock, trees: Mapping[NormalizedName, Path], level: Level, *,
     opened = loaded | _probably_opened(files, loaded) if level == "cold" else loaded
     selection = select_files(files, level, opened=opened, entry_points=read_entry_points(files))
     size = sum(file.size for file in selection.kept) - sum(_row(each.file.path) for each in selection.removed)
-    for each in selection.cold.cold if selection.cold is not None else ():
-        size += each.packed + _REST_OF_MEMBER - _row(each.file.path)
+    if selection.cold is not None:
+        size += sum(_packed(selection.cold.cold))
+        size -= sum(_row(each.file.path) for each in selection.cold.cold)
     if find_strip_program() is not None:
         size -= sum(_symbol_bytes(file.source) for file in selection.kept if is_shared_object(file.path))
+    size += estimate_additions(trees, selection, level, has_bytecode=has_bytecode)
     return size + (sum(_compiled(lock, trees, selection)) if has_bytecode else 0)
+
+
+def _packed(cold: Iterable[ColdFile]) -> Iterator[int]:
+    """Yield the bytes of *cold* in archives: sources by packing a part of them, for each distribution."""
+    sources: dict[NormalizedName, list[TreeFile]] = defaultdict(list)
+    for each in cold:
+        yield _REST_OF_MEMBER + 2 * len(each.file.path)
+        if each.kind is ColdKind.MODULE:
+            sources[each.file.owner].append(each.file)
+        else:
+            yield each.packed
+    for files in sources.values():
+        total = sum(file.size for file in files)
+        files.sort(key=lambda file: (-file.size, file.path))
+        sample = [file.source.read_bytes() for file in files[:: -(-total // _SAMPLE) or 1]]
+        packed = sum(len(zlib.compress(content, 9)) for content in sample)
+        yield round(total * packed / max(sum(map(len, sample)), 1))
 
 
 def _probably_opened(files: Collection[TreeFile], loaded: Collection[str]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from minreq.build import advice
 from minreq.build.result import Layer
 from minreq.build.slim import archive as packing, description
 from minreq.build.slim.layers import BASE, LayerPlan
@@ -82,7 +83,7 @@ def _write_layer(
 
 def _check_size(settings: BuildSettings, archive: str, size: int) -> None:
     if settings.max_zip is not None and size > settings.max_zip:
-        raise ArchiveTooLarge(archive, size, settings.max_zip)
+        raise ArchiveTooLarge(archive, size, settings.max_zip, [*advice.suggest_smaller_archive(settings)])
 
 
 def _holds_only_layers(folder: Path) -> bool:

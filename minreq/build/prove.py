@@ -17,10 +17,13 @@ from minreq.build.slim.files import TreeFile
 from minreq.build.slim.layers import LayerPlan, plan_layers
 from minreq.build.task import BuildTask
 from minreq.build.tree import BuiltTree
+from minreq.config.reductions import name_reductions
+from minreq.counts import pluralize
 from minreq.errors import BuildFailed, BuildOverBudget
 from minreq.minimize.runner import SmokeRunner
 from minreq.model import Plan
 from minreq.reporting import Reporter, Step
+from minreq.task import fromlock
 from minreq.wheels import bytecode
 
 #: Levels that leave out or pack files by what the smoke opens.
@@ -81,7 +84,7 @@ class Prover:
         removed = {each.file.path for each in tree.selection.removed}
         compared = files if settings.prove_modules == "all" else [each.file for each in cold.cold]
         modules = modules_of(file for file in compared if file.path not in removed)
-        self.reporter.began(Step.PROVE, f"{len(modules):,} modules, on the whole lock and on the tree")
+        self.reporter.began(Step.PROVE, f"{pluralize(len(modules), 'module')}, on the whole lock and on the tree")
         whole = scratch / "whole"
         _link_files({file.path: file.source for file in files if file.path not in removed}, whole)
         compiled = scratch / "compiled"
@@ -194,5 +197,7 @@ def check_budget(task: BuildTask, tree: BuiltTree, layer_plan: LayerPlan | None)
         }
     for what, size in sizes_to_check.items():
         if size + settings.reserve > settings.budget:
-            steps = advice.suggest_smaller_build(settings, tree.distribution_sizes, sum(tree.written.compiled.values()))
+            compiled = sum(tree.written.compiled.values())
+            reductions = name_reductions(fromlock.read_command(task.lock))
+            steps = advice.suggest_smaller_build(settings, tree.distribution_sizes, compiled, reductions)
             raise BuildOverBudget(what, size, settings.reserve, settings.budget, [*steps])

@@ -25,6 +25,7 @@ from minreq.build.slim.select import FileSelection, select_files
 from minreq.build.slim.sizesteps import SizeStep, size_steps
 from minreq.build.slim.write import WrittenFiles, owners_of_files, write_records, write_tree
 from minreq.build.task import BuildTask
+from minreq.counts import pluralize
 from minreq.errors import TreeChanged
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Lock
@@ -262,5 +263,5 @@ def _step_of_lock(lock: Lock) -> SizeStep:
         bytes=sum(each.bytes for each in left_out),
         files=0,
         risk="low",
-        why=f"{len(left_out)} distributions, without which the smoke behaves the same",
+        why=f"{pluralize(len(left_out), 'distribution')}, without which the smoke behaves the same",
     )

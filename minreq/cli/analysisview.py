@@ -8,7 +8,8 @@ from typing import Any
 from minreq.analyze.analyze import Analysis, Part
 from minreq.analyze.kinds import Kind
 from minreq.cli import importview
-from minreq.cli.text import align_columns, format_size, pluralize, printable
+from minreq.cli.text import align_columns, format_size, printable
+from minreq.counts import pluralize
 from minreq.imports.command import ImportAnalysis
 from minreq.pages import treemap
 
@@ -109,7 +110,7 @@ def to_json_data(analysis: Analysis, imports: ImportAnalysis | None = None) -> d
 
 def render_page(analysis: Analysis, imports: ImportAnalysis | None = None) -> str:
     """Return the result as an HTML page with a map of the sizes."""
-    facts = [(f"{analysis.bytes:,} bytes in {len(analysis.inventory.entries):,} files.", False)]
+    facts = [(f"{analysis.bytes:,} bytes in {pluralize(len(analysis.inventory.entries), 'file')}.", False)]
     if analysis.budget is not None and analysis.left is not None:
         left = f"{analysis.left:,} left" if analysis.left >= 0 else f"{-analysis.left:,} over"
         facts.append((f"Budget {analysis.budget:,}: {left}.", analysis.left < 0))

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Function, Group, GroupedCommand, add_options, convert_with, read_shared_configuration
+from minreq.cli.options import (
+    Function,
+    Group,
+    GroupedCommand,
+    add_options,
+    convert_with,
+    read_shared_configuration,
+    to_path,
+)
 from minreq.cli.report import Report, after_result, pass_output
 from minreq.config import STDOUT
 from minreq.config.artifacts import analyze_settings
@@ -46,7 +54,9 @@ def _options(function: Function) -> Function:
         result.declare(
             "--lock", type=Path, metavar="FILE", help="Show what this lock leaves out and how much that saves."
         ),
-        result.declare("--html", type=Path, metavar="FILE|-", help="Write an HTML page with a map of the sizes."),
+        result.declare(
+            "--html", callback=to_path, metavar="FILE|-", help="Write an HTML page with a map of the sizes."
+        ),
     )
 
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from minreq.build.build import BuildResult
 from minreq.cli import lazyview
-from minreq.cli.text import align_columns, format_duration, pluralize, printable
+from minreq.cli.text import align_columns, format_duration, printable
+from minreq.counts import pluralize
 from minreq.model import LAMBDA_LIMIT, LAMBDA_UPLOAD_LIMIT
 from minreq.pages import treemap
 
@@ -99,7 +100,7 @@ def _limit(built: BuildResult) -> int:
 
 
 def _sizes(built: BuildResult) -> Iterator[tuple[str, str, str]]:
-    yield "  unpacked", f"{built.bytes:,}", f"bytes in {built.files:,} files"
+    yield "  unpacked", f"{built.bytes:,}", f"bytes in {pluralize(built.files, 'file')}"
     sources = f"; {built.opened_with_sources:,} with the sources of compiled files"
     beside = sources if built.opened_with_sources != built.opened else ""
     yield "  opened", f"{built.opened:,}", f"of these bytes are in files that the smoke opens{beside}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 
 from minreq.cli.engine import Engine
+from minreq.cli.messages import message_options
 from minreq.cli.options import GroupedCommand, cache_dir
 from minreq.cli.report import Report, pass_output
 from minreq.cli.text import format_size
 
 
 @click.group("cache")
+@message_options
 def command() -> None:
     """Show or shrink the cache of wheels and index pages."""
 
@@ -23,7 +25,7 @@ def _dir(*, report: Report) -> None:
     report.print_text(lambda: {"dir": str(folder)}, f"{folder}\n")
 
 
-@command.command("prune", cls=GroupedCommand)
+@command.command("prune", cls=GroupedCommand, short_help="Delete old files from the cache.")
 @pass_output
 @click.pass_obj
 def _prune(engine: Engine, /, *, report: Report) -> None:

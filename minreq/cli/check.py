@@ -11,8 +11,9 @@ import click
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
 from minreq.config.exports import EnvironmentSettings, environment_settings
+from minreq.counts import pluralize
 
 if TYPE_CHECKING:
     from minreq.environment import EnvironmentStatus

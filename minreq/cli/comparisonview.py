@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from minreq.cli.text import pluralize
+from minreq.counts import pluralize
 from minreq.model import Frame
 from minreq.model.parsing import shorten
 
@@ -48,7 +48,10 @@ def format_lines(comparison: FullComparison) -> Iterator[str]:
 
 def summarize(comparison: FullComparison) -> str:
     """Return what was compared, and how much of it passed."""
-    declared, installed = f"all {comparison.declared} declared distributions", f"the {comparison.installed} of the lock"
+    declared, installed = (
+        f"all {pluralize(comparison.declared, 'declared distribution')}",
+        f"the {comparison.installed} of the lock",
+    )
     if not comparison.is_pytest:
         return f"{comparison.command} ends the same and prints the same with {declared} and on {installed}"
     both = [test for test, outcome in comparison.full.tests.items() if outcome.passes]

@@ -12,8 +12,9 @@ from minreq.cli.engine import Engine
 from minreq.cli.lockbudget import read_budget
 from minreq.cli.options import Group, GroupedCommand, read_configuration
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import align_columns, format_size, pluralize, printable
+from minreq.cli.text import align_columns, format_size, printable
 from minreq.config.settings import DEFAULT_OUTPUT
+from minreq.counts import pluralize
 from minreq.model import LAMBDA_LIMIT, Kept, LeftOut, Lock
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from packaging.utils import canonicalize_name
 from minreq.cli.engine import Engine
 from minreq.cli.options import Group, GroupedCommand, add_options, read_configuration
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import align_columns, describe_absence, format_size, pluralize
+from minreq.cli.text import align_columns, describe_absence, format_size
 from minreq.config.settings import DEFAULT_OUTPUT
+from minreq.counts import pluralize
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, Masked, QuestionKind, Request
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def command(engine: Engine, /, *, distribution: str | None, tree: bool, lock: Pa
         data, lines = {"distributions": [_branch_data(each) for each in branches]}, _tree(branches)
     else:
         read, explanation = engine.explain(path, distribution)
-        data, lines = _to_json_data(explanation), _format_lines(read, explanation)
+        data, lines = _to_json_data(read, explanation), _format_lines(read, explanation)
     report.print_result(lambda: data, lines)
 
 
@@ -69,7 +70,7 @@ def _format_lines(lock: Lock, explanation: Explanation) -> Iterator[str]:
         rows = [*_why_in(entry), *_relations(explanation), *_cost(explanation)]
     else:
         yield f"{name} is not in the lock ({format_size(entry.bytes)})"
-        rows = [*_why_out(entry), *_relations(explanation), *_cost(explanation)]
+        rows = [*_why_out(lock, entry), *_relations(explanation), *_cost(explanation)]
     yield from align_columns([("", label, text) for label, text in rows])
     if explanation.chain and entry.question is not None:
         yield f"From the smoke to the first question (stage {entry.question.stage}):"
@@ -111,8 +112,9 @@ _METHODS = {
 }
 
 
-def _why_out(left_out: LeftOut) -> Iterator[tuple[str, str]]:
-    yield "because", _REASONS.get(left_out.reason, left_out.reason)
+def _why_out(lock: Lock, left_out: LeftOut) -> Iterator[tuple[str, str]]:
+    is_provided = left_out.reason == "provided"
+    yield "because", _who_provides(lock, left_out) if is_provided else _REASONS.get(left_out.reason, left_out.reason)
     if left_out.degraded is not None:
         yield "with it", _one_line(left_out.degraded.with_it)
         yield "without it", _one_line(left_out.degraded.without_it)
@@ -123,10 +125,20 @@ def _why_out(left_out: LeftOut) -> Iterator[tuple[str, str]]:
 _REASONS = {
     "never asked for": "never asked for: no stage imported it, probed for it or looked up its metadata",
     "passed without it": "the smoke passed and behaved the same without it",
-    "provided": "the runtime provides it (--provided)",
     "project": "it is the project itself; the lock has what the project needs",
     "excluded": "excluded (--exclude), and the proof passed",
 }
+
+
+def _who_provides(lock: Lock, left_out: LeftOut) -> str:
+    """Return with which option the user said that the runtime has *left_out*."""
+    from minreq.task import fromlock  # noqa: PLC0415 # Heavy; no other answer needs it.
+
+    options = fromlock.read_command(lock)
+    named = {each.name for each in options.get("provided", ())}
+    is_preset = "runtime" in options and left_out.candidate.name not in named
+    option = f"--runtime {options['runtime']}" if is_preset else "--provided"
+    return f"the runtime provides it ({option})"
 
 
 def _relations(explanation: Explanation) -> Iterator[tuple[str, str]]:
@@ -250,10 +262,10 @@ def _branch_data(branch: ImportTreeNode) -> dict[str, Any]:
     }
 
 
-def _to_json_data(explanation: Explanation) -> dict[str, Any]:
+def _to_json_data(lock: Lock, explanation: Explanation) -> dict[str, Any]:
     entry = explanation.entry
     is_in = isinstance(entry, Kept)
-    rows = _why_in(entry) if isinstance(entry, Kept) else _why_out(entry)
+    rows = _why_in(entry) if isinstance(entry, Kept) else _why_out(lock, entry)
     return {
         "name": entry.candidate.name,
         "version": str(entry.candidate.version),

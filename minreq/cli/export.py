@@ -14,11 +14,12 @@ from minreq.cli.options import (
     GroupedCommand,
     add_options,
     index_options,
+    to_path,
 )
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import pluralize
 from minreq.config import STDOUT
 from minreq.config.exports import FORMATS, export_settings
+from minreq.counts import pluralize
 
 _EXAMPLES = """\
 Examples:
@@ -49,7 +50,7 @@ def _format_options(function: Function) -> Function:
         group.declare(
             "-o",
             "--output",
-            type=Path,
+            callback=to_path,
             metavar="FILE|-",
             help="Write to this file or folder; - prints it. Default: beside the lock.",
         ),

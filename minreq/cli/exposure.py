@@ -18,8 +18,9 @@ from minreq.cli.options import (
     location_options,
 )
 from minreq.cli.report import Report, after_result, pass_report
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
 from minreq.config.settings import verify_settings
+from minreq.counts import pluralize
 from minreq.errors import UnguardedImports
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ def _format_lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:
     unguarded = sum(site.unguarded for site in sites)
     declined = sum(site.declined for site in sites)
     apart = sum(site.reach == "apart" and not site.declined for site in sites)
+    verb = "leads" if len(sites) == 1 else "lead"
     yield (
-        f"{pluralize(len(sites), 'import')} in the kept code lead to left-out distributions: {unguarded} unguarded, "
+        f"{pluralize(len(sites), 'import')} in the kept code {verb} to left-out distributions: {unguarded} unguarded, "
         f"{len(sites) - unguarded - declined - apart} caught, {declined} declined by the trace, "
         f"{apart} not reachable from traced code"
     )
@@ -106,7 +108,7 @@ def _format_lines(exposure: Exposure, *, everything: bool) -> Iterator[str]:
         yield row
         yield from (f"      {line}" for line in _detail_lines(group))
     if len(grouped) > len(shown):
-        yield f"and {len(grouped) - len(shown)} more files; --all prints them, --json has every line"
+        yield f"and {pluralize(len(grouped) - len(shown), 'more file')}; --all prints them, --json has every line"
     yield "`minreq explain NAME` explains why a distribution is left out; `minreq lock --include NAME` keeps it."
     if any(site.features for group in shown for site in group):
         yield "`minreq lock --features default,NAME` runs a feature of the profile, and keeps what the feature needs."

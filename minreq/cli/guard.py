@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from minreq.cli.engine import Engine
-from minreq.cli.options import Group, GroupedCommand, read_configuration
+from minreq.cli.options import Group, GroupedCommand, read_configuration, to_path
 from minreq.cli.report import Report, pass_report
 from minreq.config.settings import DEFAULT_OUTPUT, STDOUT
 from minreq.errors import InvalidOptions
@@ -22,7 +22,13 @@ Examples:
 @click.command("guard", cls=GroupedCommand, epilog=_EXAMPLES)
 @click.argument("lock", required=False, type=Path)
 @Group("This command").declare(
-    "-o", "--output", "folder", type=Path, required=True, metavar="DIR|-", help="The folder of the module; - prints it."
+    "-o",
+    "--output",
+    "folder",
+    callback=to_path,
+    required=True,
+    metavar="DIR|-",
+    help="The folder of the module; - prints it.",
 )
 @pass_report
 @click.pass_obj

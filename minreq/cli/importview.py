@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
+from minreq.counts import pluralize
 from minreq.imports.command import ImportAnalysis, ImportLine, ModuleCost
 from minreq.imports.statements import NameUse
 from minreq.pages.flame import FlameNode, ImportPage

@@ -20,9 +20,10 @@ from minreq.cli.options import (
     read_shared_configuration,
 )
 from minreq.cli.report import Report, after_result, pass_output
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
 from minreq.config.options import DEFAULT_ROOT, parse_requirement
 from minreq.config.settings import scan_settings
+from minreq.counts import pluralize
 from minreq.errors import NotConfirmed
 
 if TYPE_CHECKING:

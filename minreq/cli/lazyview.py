@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from minreq.build.build import LazyResult
-from minreq.cli.text import align_columns, pluralize
+from minreq.cli.text import align_columns
+from minreq.counts import pluralize
 
 #: How many of the dearest edits, and of the undone ones, a terminal shows.
 _SHOWN = 8

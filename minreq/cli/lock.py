@@ -22,6 +22,7 @@ from minreq.cli.options import (
     convert_with,
     index_options,
     run_options,
+    to_path,
 )
 from minreq.cli.report import Report, pass_report
 from minreq.config import STDOUT, Settings
@@ -136,7 +137,11 @@ def _platform_options(function: Function) -> Function:
     group = Group("Platform")
     return add_options(
         function,
-        group.option("python", "The interpreter of the program. Default: the one that runs minreq.", metavar="EXE"),
+        group.option(
+            "python",
+            "The interpreter of the program: a path, or a version such as 3.13. Default: the one that runs minreq.",
+            metavar="EXE",
+        ),
         group.option("platform", "Lock for this platform, such as lambda-python3.12-x86_64.", metavar="NAME"),
         group.option("allow-unproven", "Accept a platform that the smoke cannot run on."),
     )
@@ -172,7 +177,10 @@ def _lock_options(function: Function) -> Function:
         ),
         group.option("dry-run", "Make and prove the lock, but write nothing."),
         group.declare(
-            "--html", type=Path, metavar="FILE|-", help="Also write an HTML page with sizes, imports and evidence."
+            "--html",
+            callback=to_path,
+            metavar="FILE|-",
+            help="Also write an HTML page with sizes, imports and evidence.",
         ),
     )
 

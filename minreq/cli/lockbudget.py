@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from minreq.config import Settings
+from minreq.counts import round_estimate
 from minreq.model import LAMBDA_LIMIT, BuildForecast, Lock, is_near
 
 _WHOLE = 100.0
@@ -58,7 +59,7 @@ class LockBudget:
     @property
     def of_build(self) -> str:
         """What a smaller build has: `` of about 191,400,000 bytes``."""
-        return "" if self.build is None else f" of about {round(self.build.bytes, -5) or self.build.bytes:,} bytes"
+        return "" if self.build is None else f" of about {round_estimate(self.build.bytes):,} bytes"
 
     @property
     def slim(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from minreq.cli import wording
 from minreq.cli.lockbudget import LockBudget
-from minreq.cli.text import pluralize
+from minreq.counts import pluralize
 from minreq.explain import explain
 from minreq.model import Asker, Difference, Failure, Kept, LeftOut, Lock, QuestionKind
 from minreq.pages import report

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from minreq.cli import wording
 from minreq.cli.lockbudget import LockBudget, read_budget
-from minreq.cli.text import align_columns, format_duration, format_size, pluralize, printable
+from minreq.cli.text import align_columns, format_duration, format_size, printable
 from minreq.config import STDOUT, Settings
 from minreq.config.settings import DEFAULT_OUTPUT
+from minreq.counts import pluralize
 from minreq.lockfile.difference import LockDifference
 from minreq.lockfile.evidence import evidence_path
 from minreq.lockfile.requirements import render

@@ -22,10 +22,11 @@ from minreq.cli.options import (
     run_options,
 )
 from minreq.cli.report import Report, after_result, pass_output
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
 from minreq.config import STDOUT
 from minreq.config.matrix import MATRIX_OPTIONS, matrix_settings, read_matrix_file
 from minreq.config.options import parse_requirement
+from minreq.counts import pluralize
 from minreq.errors import CellsUnfinished
 
 if TYPE_CHECKING:

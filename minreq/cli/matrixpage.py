@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minreq.cli.text import format_duration, pluralize
+from minreq.cli.text import format_duration
+from minreq.counts import pluralize
 from minreq.matrix.matrix import Matrix
 from minreq.matrix.results import CellResult
 from minreq.pages.heatmap import HeatCell, Measure, Row, render_page as render_heatmap

@@ -11,7 +11,8 @@ from rich.console import Console, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from minreq.cli.text import format_duration, pluralize, printable
+from minreq.cli.text import format_duration, printable
+from minreq.counts import pluralize
 from minreq.matrix.reporting import MatrixReporter
 from minreq.matrix.results import CellResult
 

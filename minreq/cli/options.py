@@ -47,6 +47,10 @@ def convert_with(
     return callback
 
 
+#: The callback of an option that is a path, or ``-``.
+to_path = convert_with(options.parse_path)
+
+
 class _GroupedOption(click.Option):
     """An option with the heading under which the help shows it."""
 

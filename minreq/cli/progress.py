@@ -18,6 +18,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from minreq.cli import text, wording
+from minreq.counts import pluralize
 from minreq.model import Answer, Evidence, Resolution
 from minreq.reporting import Reporter, Step
 
@@ -64,7 +65,6 @@ _DEFAULT_SUMMARIES = {
     Step.MAP: "the closure",
     Step.REFERENCE: "the smoke with nothing left out",
     Step.TRACE: "no questions",
-    Step.SETTLE: "nothing to settle",
     Step.COMPARE: "with the reference",
     Step.WATCH: "the files that the smoke opens",
     Step.IMPORT: "the program",
@@ -185,9 +185,7 @@ class Progress(Reporter):
     def scanned(self, done: int, files: int) -> None:
         """Show the number of files that are read."""
         with self._lock:
-            self._detail = (
-                f"{done:,} of {text.pluralize(files, 'file')}" if done < files else text.pluralize(files, "file")
-            )
+            self._detail = f"{done:,} of {pluralize(files, 'file')}" if done < files else pluralize(files, "file")
 
     def planned(self, stages: int) -> None:
         """Remember how many *stages* a run of the smoke has."""
@@ -220,7 +218,7 @@ class Progress(Reporter):
         with self._lock:
             self._counts["measured"] += 1
             sign, style = ("-", "red") if failure else ("=", "green")
-            self._event(sign, style, provider, failure or f"needs {text.pluralize(len(needs), 'distribution')}")
+            self._event(sign, style, provider, failure or f"needs {pluralize(len(needs), 'distribution')}")
 
     def repeated(self, why: str) -> None:
         """Print *why* the trace starts again, and reset the counts."""
@@ -267,8 +265,10 @@ class Progress(Reporter):
         if self._step is None:
             return
         took = text.format_duration(self._clock() - self._step_began)
-        summary = summary or ", ".join(self._tallies()) or self._detail or _DEFAULT_SUMMARIES[self._step]
-        self._milestone(_PAST[self._step], summary, "green", took)
+        summary = summary or ", ".join(self._tallies()) or self._detail
+        # After the last trace there is often nothing to settle, and then nothing to say.
+        if summary or self._step is not Step.SETTLE:
+            self._milestone(_PAST[self._step], summary or _DEFAULT_SUMMARIES[self._step], "green", took)
         self._step = None
 
     def _stage_count(self) -> str:
@@ -276,14 +276,14 @@ class Progress(Reporter):
         done = self._counts["stages"]
         if not done:
             return ""
-        return f"{done} of {self._stages} stages" if done <= self._stages else text.pluralize(done, "stage")
+        return f"{done} of {self._stages} stages" if done <= self._stages else pluralize(done, "stage")
 
     def _tallies(self) -> list[str]:
         counts = self._counts
         tallies = [f"{counts[what]} {what}" for what in _COUNTED if counts[what]]
         if counts["fetched"]:
             tallies.append(
-                f"{text.pluralize(counts['fetched'], 'wheel')} fetched ({text.format_size(counts['fetched bytes'])})"
+                f"{pluralize(counts['fetched'], 'wheel')} fetched ({text.format_size(counts['fetched bytes'])})"
             )
         return tallies
 

@@ -19,9 +19,10 @@ from minreq.cli.options import (
     run_options,
 )
 from minreq.cli.report import Report, after_result, pass_report
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
 from minreq.config.options import parse_requirement
 from minreq.config.settings import providers_settings
+from minreq.counts import pluralize
 from minreq.errors import ProvidersNotMeasured
 
 if TYPE_CHECKING:

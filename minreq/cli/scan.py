@@ -20,9 +20,10 @@ from minreq.cli.options import (
     index_options,
 )
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import align_columns, pluralize, printable
+from minreq.cli.text import align_columns, printable
 from minreq.config.options import DEFAULT_ROOT, parse_requirement
 from minreq.config.settings import Settings, scan_settings
+from minreq.counts import pluralize
 from minreq.scan.usage import Usage
 
 _EXAMPLES = """\

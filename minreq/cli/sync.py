@@ -16,8 +16,8 @@ from minreq.cli.options import (
     index_options,
 )
 from minreq.cli.report import Report, pass_report
-from minreq.cli.text import pluralize
 from minreq.config.exports import environment_settings
+from minreq.counts import pluralize
 
 _EXAMPLES = """\
 Examples:

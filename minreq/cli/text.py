@@ -13,7 +13,7 @@ _MINUTE = 60
 #: What separates the columns of a table.
 _GAP = re.compile(r"(?<=[^ ]) {2,}")
 #: The least characters of a column that is wrapped.
-_NARROWEST = 24
+_NARROWEST = 20
 
 
 #: Texts that a CI system takes for a command: GitHub's at the start of a line, after blanks, those of others anywhere.
@@ -87,11 +87,6 @@ def format_duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _MINUTE)
     return f"{minutes} min {rest:02} s"
-
-
-def pluralize(number: int, noun: str) -> str:
-    """Return ``1 wheel``, ``2 wheels``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def align_columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:

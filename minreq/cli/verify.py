@@ -16,10 +16,11 @@ from minreq.cli.options import (
     add_options,
     index_options,
     run_options,
+    to_path,
 )
 from minreq.cli.report import Report, after_result, pass_report
-from minreq.cli.text import pluralize
 from minreq.config.settings import STDOUT, VerifySettings, verify_settings
+from minreq.counts import pluralize
 from minreq.errors import InvalidOptions, ProofFailed
 
 _EXAMPLES = """\
@@ -54,7 +55,7 @@ def _artifact_options(function: Function) -> Function:
         group.declare(
             "--export-smoke",
             "script",
-            type=Path,
+            callback=to_path,
             metavar="FILE|-",
             help="Verify nothing; write the smoke as a script that calls the real endpoints. You run the script.",
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from minreq.cli.options import (
     convert_with,
     index_options,
     run_options,
+    to_path,
 )
 from minreq.cli.report import Report, pass_report
 from minreq.cli.text import align_columns, printable
@@ -51,7 +51,7 @@ def _options(function: Function) -> Function:
             "platform", "The platform on which the releases have to load. Default: this machine.", metavar="NAME"
         ),
         group.option("python", "The interpreter. Default: the one that runs minreq.", metavar="EXE"),
-        group.declare("--plot", type=Path, metavar="FILE|-", help="Write the sizes as an SVG chart."),
+        group.declare("--plot", callback=to_path, metavar="FILE|-", help="Write the sizes as an SVG chart."),
         trace.declare("--trace", is_flag=True, help="Lock each release, and show the size of the lock."),
         trace.option("providers", "With --trace: the providers that the program calls.", "-p", metavar="NAMES"),
         trace.option("smoke", "With --trace: a script that shows that the program works.", metavar="FILE"),

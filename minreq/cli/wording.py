@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from packaging.utils import NormalizedName
 
-from minreq.cli.text import describe_absence, format_size, pluralize
+from minreq.cli.text import describe_absence, format_size
+from minreq.counts import pluralize
 from minreq.lockfile.requirements import group_passed_over
 from minreq.model import (
     Answer,

@@ -21,5 +21,6 @@ __all__ = [
     "options",
     "paths",
     "pyproject",
+    "reductions",
     "settings",
 ]

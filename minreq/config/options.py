@@ -63,7 +63,11 @@ def parse_path(text: str) -> Path:
     """Convert a path."""
     if "\0" in text:
         raise ValueError(f"{text!r} is not a path: it has a NUL character")
-    return Path(text)
+    path = Path(text)
+    # For pathlib both are one path.
+    if path == Path("-") and text != "-":
+        raise ValueError(f"{text!r} is a file named -, and - alone is standard output; choose another name")
+    return path
 
 
 def parse_path_or_url(text: str) -> Path | str:

@@ -131,15 +131,14 @@ class ArchiveTooLarge(NegativeAnswer):
 
     reason = "max-zip"
 
-    def __init__(self, archive: str, size: int, limit: int) -> None:
-        super().__init__(archive, size, limit)
-        self.archive, self.size, self.limit = archive, size, limit
+    def __init__(self, archive: str, size: int, limit: int, advice: Sequence[str]) -> None:
+        super().__init__(archive, size, limit, advice)
+        self.archive, self.size, self.limit, self.advice = archive, size, limit, tuple(advice)
 
     def __str__(self) -> str:
         return (
             f"the archive {self.archive} has {self.size:,} bytes, over --max-zip {self.limit:,} by "
-            f"{self.size - self.limit:,} bytes; nothing was written; choose a higher --slim, or --bytecode none, or "
-            "without --max-zip upload it through S3"
+            f"{self.size - self.limit:,} bytes; nothing was written; these may help{format_parts(self.advice)}"
         )
 
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
+from minreq.counts import pluralize, round_estimate
 from minreq.errors.branches import NegativeAnswer, UsageError, format_parts
 
 
@@ -77,9 +78,8 @@ class UnguardedImports(NegativeAnswer):
         self.lock, self.places = lock, tuple(places)
 
     def __str__(self) -> str:
-        first = (
-            f"{len(self.places)} unguarded imports of distributions that {self.lock} leaves out, first {self.places[0]}"
-        )
+        count = pluralize(len(self.places), "unguarded import")
+        first = f"{count} of distributions that {self.lock} leaves out, first {self.places[0]}"
         return f"{first}; keep needed distributions with --include, or run this code in a smoke"
 
 
@@ -120,14 +120,17 @@ class OverBudget(NegativeAnswer):
         budget: int,
         largest: Sequence[str],
         build: tuple[str, int | None],
+        reductions: Sequence[str] = (),
         *,
         is_compiled: bool,
         is_measured: bool,
     ) -> None:
-        super().__init__(size, budget, largest, build)
+        super().__init__(size, budget, largest, build, reductions)
         self.size, self.budget, self.largest = size, budget, tuple(largest)
         #: The level of the build to try, and about its bytes; ``None``: unknown.
         self.slim, self.build = build
+        #: What a smaller lock could have less of: ``fewer --providers``.
+        self.reductions = tuple(reductions)
         #: Whether the size has compiled files, and whether these are measured.
         self.is_compiled, self.is_measured = is_compiled, is_measured
 
@@ -135,7 +138,7 @@ class OverBudget(NegativeAnswer):
         kind = "with bytecode" if self.is_compiled else "without bytecode"
         kind += "" if self.is_measured else " (an estimate)"
         over = self.size - self.budget
-        by = f"{over:,} byte{'' if over == 1 else 's'}"
+        by = pluralize(over, "byte")
         what = f"the lock installs {self.size:,} bytes {kind}, over the budget of {self.budget:,} by {by}"
         largest = f"; the largest: {', '.join(self.largest)}" if self.largest else ""
         return f"{what}{largest}; nothing was written; {self._advice}"
@@ -145,11 +148,10 @@ class OverBudget(NegativeAnswer):
         build = f"`minreq build --slim {self.slim}{'' if self.is_compiled else ' --bytecode none'}`"
         if self.build is None:
             return f"{build} makes a smaller tree: give the budget to the build, and lock without it"
-        # A sixth digit is noise for a layer, and all there is of a small lock.
-        rounded = round(self.build, -5) or self.build
-        size = f"{build} makes a tree of about {rounded:,} bytes"
+        size = f"{build} makes a tree of about {round_estimate(self.build):,} bytes"
         if self.build > self.budget:
-            return f"{size}, which is over it too: lock with fewer --providers or --features"
+            less = f"lock with {' or '.join(self.reductions)}" if self.reductions else "deploy a container image"
+            return f"{size}, which is over it too: {less}"
         return f"{size}: give the budget to the build, and lock without it"
 
 

@@ -330,7 +330,7 @@ class PythonNotFound(UsageError):
 
     def __str__(self) -> str:
         if self.python[0].isdigit():
-            return f"no python{self.python} on PATH; install it, or name the path of an interpreter with --python"
+            return f"no Python {self.python} on PATH; install it, or name the path of an interpreter with --python"
         return f"no Python interpreter at {self.python}; name one with --python"
 
 

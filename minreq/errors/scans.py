@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minreq.counts import pluralize
 from minreq.errors.branches import NegativeAnswer, UsageError, format_parts
 
 
@@ -46,8 +47,9 @@ class NoProviderUsed(NegativeAnswer):
         self.paths, self.files = tuple(paths), files
 
     def __str__(self) -> str:
+        where = f"{', '.join(self.paths)} ({pluralize(self.files, 'file')})"
         return (
-            f"found no use of a provider in {', '.join(self.paths)} ({self.files} files); name the providers with "
+            f"found no use of a provider in {where}; name the providers with "
             "--providers, or a script that shows that the program works with --smoke"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minreq.counts import pluralize
 from minreq.errors.branches import BaselineFailure, NegativeAnswer
 
 
@@ -65,7 +66,7 @@ class SmokeTimedOut(BaselineFailure):
         self.stage, self.seconds = stage, seconds
 
     def __str__(self) -> str:
-        problem = f"{self.stage} of the smoke did not end within {self.seconds:g} seconds"
+        problem = f"{self.stage} of the smoke did not end within {pluralize(self.seconds, 'second')}"
         return f"{problem}; repair it, or set a longer --timeout"
 
 

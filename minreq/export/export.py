@@ -17,6 +17,7 @@ from packaging.version import Version
 from minreq import interpreter as runtime
 from minreq.config import STDOUT
 from minreq.config.exports import ExportSettings, default_output
+from minreq.counts import pluralize
 from minreq.errors import LockEdited, OutputUnwritable, PinnedFilesMissing
 from minreq.export import vex
 from minreq.export.advisories import read_advisories
@@ -129,7 +130,7 @@ def read_proven_lock(path: Path) -> Lock:
 
 def _find_urls(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapping[str, str]:
     """Return the URLs of the pinned files, from the index: a lock in a repository does not name one."""
-    reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+    reporter.began(Step.MAP, pluralize(len(lock.selection.kept), "pinned distribution"))
     urls: dict[str, str] = {}
     missing: list[str] = []
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
@@ -148,7 +149,7 @@ def _find_urls(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapp
 
 def _read_metadata(lock: Lock, settings: ExportSettings, reporter: Reporter) -> Mapping[NormalizedName, Metadata]:
     """Return the metadata of the kept wheels that the index still has."""
-    reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+    reporter.began(Step.MAP, pluralize(len(lock.selection.kept), "pinned distribution"))
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
         index.prefetch(kept.candidate.name for kept in lock.selection.kept)
         wheels = {
@@ -167,7 +168,7 @@ def _write_wheelhouse(lock: Lock, settings: ExportSettings, reporter: Reporter) 
     _check_folder(output)
     with IndexClient(task.read_index_settings(settings.index), settings.cache_dir / "index") as index:
         store = Store(settings.cache_dir / "wheels", index, on_fetched=reporter.fetched, on_damage=reporter.note)
-        reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+        reporter.began(Step.MAP, pluralize(len(lock.selection.kept), "pinned distribution"))
         builder = partial(_make_builder, settings, index, store, reporter)
         archives = _fetch_archives(lock, settings, index, store, builder)
     reporter.began(Step.WRITE)

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from minreq.config import Settings
+from minreq.counts import pluralize
 from minreq.errors import NothingToScan, OutputUnwritable
 from minreq.init.changes import Change, Choices, advise, plan_changes
 from minreq.init.deployment import Tool
@@ -114,7 +115,7 @@ def _find(project: Project, usage: Usage) -> Iterator[Finding]:
     for deployment in project.deployments:
         yield Finding(place=str(deployment.place), what=f"{_TOOLS[deployment.tool]}, {deployment.description}")
     for layer in project.layers:
-        what = f"a layer with {layer.distributions} distributions, {layer.bytes:,} bytes unpacked"
+        what = f"a layer with {pluralize(layer.distributions, 'distribution')}, {layer.bytes:,} bytes unpacked"
         yield Finding(place=layer.path, what=what)
     for use in usage.provider_uses:
         yield Finding(place=str(use.place), what=f"{use.provider}: {use.model}")

@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from minreq.config import Settings
 from minreq.config.options import DEFAULT_ROOT
+from minreq.counts import pluralize
 from minreq.errors import IndexFailure, LockStale
 from minreq.lock.session import LockSession
 from minreq.lockfile import evidence as evidence_file, pinnedfiles, reading, staleness
@@ -43,7 +44,7 @@ def _find_reasons_at_index(
     settings = task.settings
     index_settings = read_index_settings(settings.index, task.files)
     index = session.open_index(index_settings, settings.cache_dir / "index", None)
-    reporter.began(Step.MAP, f"{len(lock.selection.kept)} pinned distributions")
+    reporter.began(Step.MAP, pluralize(len(lock.selection.kept), "pinned distribution"))
     reasons = _find_reasons(lock, text, task, _find_withdrawn_files_if_reachable(lock, index, reporter))
     if reasons or not upgrades:
         # A stale lock may be for another root, whose resolution says nothing about this one.

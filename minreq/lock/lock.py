@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minreq.config import STDOUT, Settings
+from minreq.config.reductions import name_reductions
+from minreq.config.settings import parse_command
 from minreq.errors import OverBudget, PlatformUnproven
 from minreq.lock import check
 from minreq.lock.session import LockSession
@@ -96,6 +98,7 @@ def _check_budget(lock: Lock, settings: Settings, forecast: Forecast) -> None:
             settings.budget,
             [f"{name} {sizes[name]:,}" for name in largest],
             (build.slim, build.bytes) if build else ("cold", None),
+            [*name_reductions(parse_command(lock.command))],
             is_compiled=compiles,
             is_measured=lock.is_measured or not compiles,
         )

@@ -177,8 +177,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
             excluded=choices.excluded,
             declined=declined_questions(resolution, minimal_set, path_map),
         )
-        budget = settings.budget if settings.compiles else None
-        selection = bytecode.with_compiled_sizes(selection, budget, runner, reporter)
+        selection = bytecode.with_compiled_sizes(selection, runner, reporter)
         digest = subject_digest([kept.candidate for kept in selection.kept], task.input_digests(version))
         certificate = certify(runner, minimal_set, digest, reporter) if settings.certify else None
     return _MinimizedLock(minimal_set=minimal_set, selection=selection, resolution=resolution, certificate=certificate)

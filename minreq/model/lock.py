@@ -13,7 +13,7 @@ from minreq.model.plan import EMPTY
 from minreq.model.questions import Asker, Question
 
 #: Without measuring: the bytes that compiling adds for each byte of Python source.
-_COMPILED_PER_SOURCE = 1.05
+_COMPILED_PER_SOURCE = 1.2
 
 
 #: Above this part of a limit an estimate does not do, and a smaller build is worth while.

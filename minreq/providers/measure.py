@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from minreq.config import Settings
+from minreq.counts import pluralize
 from minreq.errors import NoProfile, ProjectNotFound, ResolutionFailure
 from minreq.index.client import IndexClient
 from minreq.index.settings import IndexSettings
@@ -177,7 +178,7 @@ def _measure_plan(
             cache.write(base)
         for extra in base.extras:
             resolved.closure.add_extra(Requirement(extra))
-        reporter.began(Step.TRACE, f"{len(missing)} providers")
+        reporter.began(Step.TRACE, pluralize(len(missing), "provider"))
 
         def keep(found: ProviderEvidence) -> None:
             """Write each record at once: an interrupt then loses only what is still being measured."""

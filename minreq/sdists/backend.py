@@ -16,6 +16,7 @@ from pathlib import Path
 
 from build import BuildBackendException, BuildException, ProjectBuilder
 
+from minreq.counts import pluralize
 from minreq.interpreter import Interpreter
 from minreq.smoke.environment import Installed
 from minreq.smoke.isolation import Isolation
@@ -207,7 +208,7 @@ def _take_wheel(out: Path, to: Path) -> Path:
     try:
         names = [name for name in os.listdir(folder) if name.endswith(".whl")]  # noqa: PTH208 - A descriptor.
         if len(names) != 1:
-            raise BackendFailed([f"the build made {len(names)} wheels"])
+            raise BackendFailed([f"the build made {pluralize(len(names), 'wheel')}"])
         descriptor = os.open(names[0], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         with os.fdopen(descriptor, "rb") as wheel:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

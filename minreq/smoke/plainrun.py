@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from minreq.counts import pluralize
 from minreq.model import Behaviour, Script, StageBehaviour
 from minreq.smoke.environment import Installed
 from minreq.smoke.messages import split_output
@@ -66,7 +67,7 @@ def _run_script(setup: RunSetup, name: str, folder: RunFolder, script: Script, s
         printed, shown = (path_map.make_output_portable(_read(file)) for file in (output, errors))
         complaints = tuple(shown.splitlines())
     if status is None:
-        text = f"did not end within {setup.stage_timeout:g} seconds"
+        text = f"did not end within {pluralize(setup.stage_timeout, 'second')}"
     else:
         text = next((line for line in reversed(complaints) if line), f"exit {status}") if status else "passed"
     return StageBehaviour(stage=script.stage, status=text, output=split_output(printed), errors=complaints)

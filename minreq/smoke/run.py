@@ -18,6 +18,7 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
+from minreq.counts import pluralize
 from minreq.model import QuestionKind, RecordedRequest, Script
 from minreq.smoke import exitstatus, messages
 from minreq.smoke.answers import QuestionHandler
@@ -346,7 +347,7 @@ class Run:
         event = state.wait_for_event(timeout)
         if event == "timeout":
             state.kill()
-            return interrupted_result(stage, f"did not end within {timeout:g} seconds", "timeout")
+            return interrupted_result(stage, f"did not end within {pluralize(timeout, 'second')}", "timeout")
         if event == "unsettled":
             return interrupted_result(
                 stage, f"did something that is unsafe in a fork: {state.unsettled_reason}", "unsettled"

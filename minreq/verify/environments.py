@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from minreq.config import VerifySettings
+from minreq.counts import pluralize
 from minreq.errors import MinreqError, ProofFailed
 from minreq.interpreter import Interpreter
 from minreq.lockfile.edits import Edit
@@ -152,7 +153,7 @@ class FoundFiles:
             yield Environments(
                 full=ComparedEnvironment(
                     name="full",
-                    label=f"all {len(installable)} declared distributions",
+                    label=f"all {pluralize(len(installable), 'declared distribution')}",
                     runner=runner,
                     installed=installable,
                 ),

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 
 from minreq import interpreter as runtime
 from minreq.config import VerifySettings
+from minreq.counts import pluralize
 from minreq.errors import ProofFailed
 from minreq.interpreter import Interpreter
 from minreq.lockfile import edits as edited
@@ -105,7 +106,7 @@ class _Verifier:
         """Run the smoke on the pins of the file, from archives with checked hashes; return sentences on faults."""
         task = self.task
         pins = read_pins(task.lock, task.text)
-        self.reporter.began(Step.MAP, _count_distributions(len(pins)))
+        self.reporter.began(Step.MAP, pluralize(len(pins), "distribution"))
         installation = self.finder.find(task.lock, pins)
         tools = find_tools(task.lock, self.finder, pins)
         causes = [edit.sentence for edit in task.edits if edit.installs]
@@ -135,7 +136,7 @@ class _Verifier:
             installed = artifact.installed_versions(folders)
             pins = {kept.candidate.name: kept.candidate.version for kept in lock.selection.kept}
             discrepancies = dict(artifact.find_discrepancies(installed, pins, where=where, tolerated=tolerated))
-            self.reporter.began(Step.MAP, f"{_count_distributions(len(installed))} in {where}")
+            self.reporter.began(Step.MAP, f"{pluralize(len(installed), 'distribution')} in {where}")
             provided = {name: recorded_pin(lock, name) for name in lock.resolution.provided if name not in installed}
             tools = find_tools(lock, self.finder, installed)
             installation = tools.add_joined(self.finder.find(lock, provided))
@@ -208,8 +209,3 @@ class _Verifier:
             *deviations.describe_deviations(found, causes),
             *(() if found else deviations.explain_unmissed(lock, left_out)),
         )
-
-
-def _count_distributions(number: int) -> str:
-    """Return ``1 distribution``, ``2 distributions``."""
-    return f"{number} distribution" if number == 1 else f"{number} distributions"

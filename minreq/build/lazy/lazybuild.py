@@ -17,6 +17,7 @@ from minreq.build.lazy.rewrite import is_sound
 from minreq.build.lazy.search import find_culprit
 from minreq.build.lazy.trialtree import RUNTIME_FILE, TrialTree
 from minreq.build.moduleproof import ModuleProver
+from minreq.counts import pluralize
 from minreq.imports.analyze import analyze_module
 from minreq.imports.sourcemodule import SourceModule
 from minreq.imports.watch import ImportRecord, ImportWatcher
@@ -70,7 +71,7 @@ class LazyBuilder:
         effects, costs, before = records
         facts = self._collect_facts(effects, costs)
         paths = {name: self._path_of(file) for name, file in effects.modules.items() if name in facts.modules}
-        self.began(f"imports of {len(facts.modules):,} modules")
+        self.began(f"imports of {pluralize(len(facts.modules), 'module')}")
         attempt = _Attempt(builder=self, rewriter=Rewriter(facts.modules, natively=self.natively), paths=paths)
         plan = Planner(facts, bound=self.bound).plan(attempt.run)
         undone = [UndoneEdit(path=paths[module], name=name, why=why) for (module, name), why in plan.undone.items()]
@@ -148,14 +149,14 @@ class LazyBuilder:
         """
         checks = [self._check_modules, self._check_orders, self._check_stages]
         sizes = (
-            f"{len(self.compared):,} modules",
-            f"{len(facts.modules):,} modules in {_SEEDS + 2} orders",
+            pluralize(len(self.compared), "module"),
+            f"{pluralize(len(facts.modules), 'module')} in {_SEEDS + 2} orders",
             "the smoke",
         )
         undone: list[UndoneEdit] = []
         number = 0
         while number < len(checks):
-            self.began(f"{len(edits.names):,} deferred imports, by {sizes[number]}")
+            self.began(f"{pluralize(len(edits.names), 'deferred import')}, by {sizes[number]}")
             attempt.replace(edits)
             sentences, recheck = checks[number](edits, facts)
             if not sentences:

@@ -1,6 +1,7 @@
 """Make a tree smaller: decide which files are left out, and write the tree with placeholders and true records."""
 
 __all__ = [
+    "additions",
     "archive",
     "bytecode",
     "cold",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from minreq.build.slim.files import RemovedFile, Rule
 from minreq.build.slim.write import WrittenFiles
+from minreq.counts import pluralize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,8 @@ def size_steps(removed: Iterable[RemovedFile], written: WrittenFiles) -> Iterato
             bytes=sum(written.stripped.values()),
             files=0,
             risk="none",
-            why=f"taken out of {len(written.stripped)} shared objects; debuggers read them, no program does",
+            why=f"taken out of {pluralize(len(written.stripped), 'shared object')}; "
+            "debuggers read them, no program does",
         )
     if written.replaced_sources:
         yield SizeStep(
