@@ -23,10 +23,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from samplelock import KEPT, LOCK
 
+from minreq.build.build import build
 from minreq.cli import diff as printing
+from minreq.config import BuildSettings
 from minreq.errors import ExtraMissing
 from minreq.lockfile import cyclonedx, difference, dockerfile, pinnedroots, uv
 from minreq.model import Lock, Selection
+from minreq.reporting import Reporter
 from minreq.system import temporary
 from minreq.wheels import repacking
 
@@ -194,6 +197,14 @@ def test_cyclonedx_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
     with pytest.raises(ExtraMissing, match=r"needs the module cyclonedx.model.bom; .* '\.\[sbom\]'"):
         cyclonedx.render(LOCK, {}, made_from="lock.txt")
+
+
+def test_a_build_without_that_library_does_not_begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The lock is not even read: a build takes minutes, and its bill of materials is written last."""
+    monkeypatch.setitem(sys.modules, "cyclonedx", None)
+    settings = BuildSettings(output=tmp_path / "out", sbom=tmp_path / "bom.json", cache_dir=tmp_path)
+    with pytest.raises(ExtraMissing, match="`minreq build --sbom` needs the module cyclonedx;"):
+        build(settings, Reporter())
 
 
 def test_wheelhouse(locked: Project, tmp_path: Path) -> None:
