@@ -18,6 +18,7 @@ import tomlkit
 from commanding import Project, project
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from lib4sbom.parser import SBOMParser
 from packaging.pylock import Pylock
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -191,6 +192,23 @@ def test_cyclonedx(locked: Project) -> None:
     assert graph["lock"] == ["pkg:pypi/app@1.0"]
     assert graph["pkg:pypi/app@1.0"] == ["pkg:pypi/needed@1.0"]
     assert graph["pkg:pypi/needed@1.0"] == ["pkg:pypi/leaf@1.0"]
+
+
+# It leaves its tables of licences open.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_scanner_reads_the_bill_of_materials_back(locked: Project) -> None:
+    """lib4sbom is what cve-bin-tool reads bills of materials with."""
+    done = locked.minreq("export", "--format", "cyclonedx", "-o", "read.cdx.json", "-q")
+    assert done.status == 0, done.err
+    reader = SBOMParser()
+    reader.parse_file(str(locked.folder / "read.cdx.json"))
+    found = {each["name"]: each for each in reader.get_packages()}
+    assert {name: each["version"] for name, each in found.items()} == {"app": "1.0", "leaf": "1.0", "needed": "1.0"}
+    (archive,) = locked.wheelhouse.of("leaf")
+    assert found["leaf"]["checksum"] == [["SHA256", archive.sha256]]
+    assert ["PACKAGE_MANAGER", "purl", "pkg:pypi/leaf@1.0"] in found["leaf"]["externalreference"]
+    edges = {(each["source"], each["target"]) for each in reader.get_relationships() if each["type"] == "DEPENDS_ON"}
+    assert edges == {("app", "needed"), ("needed", "leaf")}
 
 
 def test_cyclonedx_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
