@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +20,13 @@ from minreq.config import BuildSettings, IndexOptions, Settings
 from minreq.config.artifacts import BUILD_OPTIONS
 from minreq.config.options import OPTIONS, Option
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: An example of each option, by command.
+_EXAMPLES: Mapping[str, Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("options.toml").read_text("utf-8"))
 _TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", date: "date"}
 #: A field of a class, in a line of its source.
 _FIELD = re.compile(r"    (?P<name>[a-z0-9_]+): (?P<type>[^=]+?)( = .*)?")
@@ -72,11 +81,26 @@ def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[
     context = click.Context(command, info_name=name, parent=parent, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
     context.meta[SHOWN_OPTIONS] = "all"
     yield from (f"### {context.command_path}", "", "```text", command.get_help(context), "```", "")
+    examples = [*list_examples(command, context.command_path.removeprefix("minreq "))]
+    if examples:
+        yield from ("| option | for example |", "| --- | --- |")
+        yield from (f"| `{option}` | `{example}` |" for option, example in examples)
+        yield ""
     if isinstance(command, click.Group):
         for each in command.list_commands(context):
             inner = command.get_command(context, each)
             if inner is not None:
                 yield from _help(inner, context, each)
+
+
+def list_examples(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    """Yield each option of *command* with a command line; an option without one raises ``KeyError``."""
+    own, shared, base = (_EXAMPLES.get(key, {}) for key in (name, "all", "base"))
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            option = max(parameter.opts, key=len)
+            text = own[option] if option in own else shared[option].replace("BASE", base.get(name, ""))
+            yield option, f"minreq {name} {text.strip()}".replace("  ", " ")
 
 
 def _configuration(options: Mapping[str, Option], command: click.Command, settings: type) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,13 @@ DRIVER = shutil.which("chromedriver")
 
 #: Keys by their names (WebDriver, "Keyboard actions").
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "ArrowLeft": "\ue012", "ArrowDown": "\ue015"}
+#: axe-core, which finds what people with a screen reader or a keyboard cannot use.
+AXE = Path(os.environ.get("AXE_CORE", str(resources.files("axe_core_python") / "axe.min.js")))
+_FAULTS = """
+const describe = (fault, node) => [fault.impact, fault.id, node.html.slice(0, 200), node.failureSummary].join(" ");
+return axe.run({resultTypes: ["violations"], ...RULES})
+  .then(found => found.violations.flatMap(fault => fault.nodes.map(node => describe(fault, node))));
+"""
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 _STARTED = re.compile(r"started successfully on port (\d+)")
 
@@ -74,6 +83,24 @@ class Page:
         actions = [{"type": kind, "value": KEYS[name]} for name in names for kind in ("keyDown", "keyUp")]
         self.ask("/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": actions}]})
 
+    def open(self, file: Path) -> None:
+        """Show another file."""
+        self.ask("/url", {"url": file.absolute().as_uri()})
+
+    def emulate(self, *, width: int = 0, dark: bool = False, media: str = "") -> None:
+        """Show the page *width* pixels wide, 0 for the window, in light or dark, on *media* such as ``print``."""
+        metrics = {"width": width, "height": 844 if width else 0, "deviceScaleFactor": 0, "mobile": False}
+        self._tell("Emulation.setDeviceMetricsOverride", metrics)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._tell("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})
+
+    def faults(self, *rules: str) -> list[str]:
+        """Return the violations of any impact that axe-core finds in the page, by all its rules or by *rules*."""
+        if not self.run("return 'axe' in window"):
+            self.run(AXE.read_text("utf-8"))
+        found: list[str] = self.run(_FAULTS.replace("RULES", json.dumps({"runOnly": rules} if rules else {})))
+        return found
+
     def texts(self, selector: str) -> list[str]:
         """Return the visible texts of the elements that *selector* finds."""
         found: list[str] = self.run(
@@ -84,6 +111,14 @@ class Page:
     def picture(self, file: Path) -> None:
         """Write a screenshot as PNG."""
         file.write_bytes(base64.b64decode(self.ask("/screenshot")))
+
+    def print(self, file: Path) -> None:
+        """Write what the browser prints, as PDF."""
+        file.write_bytes(base64.b64decode(self.ask("/print", {"background": True})))
+
+    def _tell(self, command: str, parameters: Any) -> None:
+        """Send a command of the DevTools protocol."""
+        self.ask("/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def _find(self, selector: str) -> str:
         found: str = self.ask("/element", {"using": "css selector", "value": selector})[_ELEMENT]
@@ -105,7 +140,7 @@ def opened(file: Path, screen: Screen) -> Iterator[Page]:
         session = _ask(f"{address}/session", {"capabilities": capabilities})["sessionId"]
         page = Page(f"{address}/session/{session}")
         try:
-            page.ask("/url", {"url": file.absolute().as_uri()})
+            page.open(file)
             yield page
         finally:
             _ask(f"{address}/session/{session}", method="DELETE")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -78,18 +80,127 @@ def typed() -> Iterator[tuple[str, list[str]]]:
 TYPED = list(typed())
 
 
-@pytest.mark.parametrize("words", [words for _, words in TYPED], ids=[name for name, _ in TYPED])
-def test_commands_are_understood(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command and option that a page shows exists, and takes what it is given."""
-    monkeypatch.chdir(tmp_path)
-    Path("function.log").touch()
-    if not words[0].isupper():  # `minreq COMMAND --help` is about all of them.
-        name, *arguments = words
-        command = root.get_command(click.Context(root), name)
+def understand(words: list[str]) -> None:
+    """Let the parser of the command read its arguments; it raises what a user would see."""
+    # `minreq COMMAND --help` is about all of them, and `minreq --version` about none.
+    if not words or words[0].isupper() or words[0].startswith("-"):
+        return
+    name, *arguments = words
+    command = root.get_command(click.Context(root), name)
+    assert command is not None, f"there is no command {name}"
+    if isinstance(command, click.Group) and arguments:
+        name, *arguments = arguments
+        command = command.get_command(click.Context(command), name)
         assert command is not None, f"there is no command {name}"
-        # Asked for help, it prints that and is done; what is wrong it says by another exception.
-        with suppress(click.exceptions.Exit), command.make_context(name, arguments):
+    # Asked for help, it prints that and is done; what is wrong it says by another exception.
+    with suppress(click.exceptions.Exit), command.make_context(name, arguments):
+        pass
+
+
+@pytest.fixture
+def project_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that a parser itself looks for."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("function.log", "production.log"):
+        Path(name).touch()
+
+
+@pytest.mark.usefixtures("project_files")
+@pytest.mark.parametrize("words", [words for _, words in TYPED], ids=[name for name, _ in TYPED])
+def test_commands_are_understood(words: list[str]) -> None:
+    """Every command and option that a page shows exists, and takes what it is given."""
+    understand(words)
+
+
+#: In a sentence, and in a cell of a table: `minreq lock --check`.
+_INLINE = re.compile(r"`minreq (?P<arguments>[a-z-][^`]*)`")
+#: In a file of another tool: after a blank, a quote or a bracket, up to what ends the command there.
+_IN_FILE = re.compile(r"(?<![\w/.-])minreq (?P<arguments>[a-z]+ [^\n`\"&|;>]*)")
+
+
+def mentioned(path: Path) -> Iterator[str]:
+    """The command lines of minreq in sentences, in tables, and in files of other tools."""
+    text = path.read_text("utf-8").replace("\\\n", " ")
+    if path.suffix == ".md":
+        for match in _INLINE.finditer(_FENCE.sub("", text)):
+            yield " ".join(match["arguments"].split())
+        for part in snippets(path, "bash", "sh", "yaml", "dockerfile", "text", "toml"):
+            yield from (match["arguments"] for match in _IN_FILE.finditer(part))
+    else:
+        yield from (match["arguments"] for match in _IN_FILE.finditer(text))
+
+
+@pytest.mark.usefixtures("project_files")
+@pytest.mark.parametrize("page", [*PAGES, *EXAMPLES], ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_sentences_are_understood(page: Path) -> None:
+    """A sentence may name an option without its value, and a command without its arguments."""
+    names = {*root.list_commands(click.Context(root))}
+    for text in mentioned(page):
+        words = shlex.split(_fill_in(text), comments=True)
+        if words[0] not in names and page.suffix != ".md":
+            continue  # A name in prose: "minreq is ...".
+        try:
+            understand(words)
+        except click.MissingParameter:
             pass
+        except (click.UsageError, AssertionError) as error:
+            if not isinstance(error, click.BadOptionUsage) or "requires an argument" not in error.message:
+                pytest.fail(f"{text}: {error}")
+
+
+def _fill_in(text: str) -> str:
+    """Return *text* with values in the place of words that stand for them."""
+    for word, value in (("...", ""), ("VERSION", "1.0"), ("FILE|-", "function.log"), ("LOG", "function.log")):
+        text = text.replace(word, value)
+    # One of several.
+    return re.sub(r"\b(\w+)(\|\w+)+", r"\1", text)
+
+
+def _generating() -> Any:
+    """The hook of the documentation."""
+    spec = importlib.util.spec_from_file_location("generating", ROOT / "docs/generating.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def leaves(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{name} ")
+        elif command is not None:
+            yield prefix + name, command
+
+
+LEAVES = dict(leaves(root))
+
+
+@pytest.mark.usefixtures("project_files")
+@pytest.mark.parametrize("name", LEAVES)
+def test_each_option_has_an_example(name: str) -> None:
+    """In the reference; it has the option, and is understood."""
+    command = LEAVES[name]
+    examples = dict(_generating().list_examples(command, name))
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert len(examples) == len(options)
+    for option in options:
+        text = examples[max(option.opts, key=len)]
+        used = {word.partition("=")[0] for word in shlex.split(text)}
+        assert used & {*option.opts, *option.secondary_opts}, text
+        understand(shlex.split(text)[1:])
+
+
+def test_each_example_is_of_an_option() -> None:
+    tables = tomlkit.parse((ROOT / "docs/options.toml").read_text("utf-8")).unwrap()
+    known = {name: {max(each.opts, key=len) for each in command.params} for name, command in LEAVES.items()}
+    assert {*tables} <= {"base", "all", *known}
+    assert {*tables["base"]} <= {*known}
+    assert {*tables["all"]} <= {option for options in known.values() for option in options}
+    for name in {*tables} - {"base", "all"}:
+        assert {*tables[name]} <= known[name]
 
 
 def test_the_largest_zip_is_the_one_of_aws() -> None:

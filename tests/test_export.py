@@ -18,15 +18,19 @@ import tomlkit
 from commanding import Project, project
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from lib4sbom.parser import SBOMParser
 from packaging.pylock import Pylock
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from samplelock import KEPT, LOCK
 
+from minreq.build.build import build
 from minreq.cli import diff as printing
+from minreq.config import BuildSettings
 from minreq.errors import ExtraMissing
 from minreq.lockfile import cyclonedx, difference, dockerfile, pinnedroots, uv
 from minreq.model import Lock, Selection
+from minreq.reporting import Reporter
 from minreq.system import temporary
 from minreq.wheels import repacking
 
@@ -190,10 +194,35 @@ def test_cyclonedx(locked: Project) -> None:
     assert graph["pkg:pypi/needed@1.0"] == ["pkg:pypi/leaf@1.0"]
 
 
+# It leaves its tables of licences open.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_scanner_reads_the_bill_of_materials_back(locked: Project) -> None:
+    """lib4sbom is what cve-bin-tool reads bills of materials with."""
+    done = locked.minreq("export", "--format", "cyclonedx", "-o", "read.cdx.json", "-q")
+    assert done.status == 0, done.err
+    reader = SBOMParser()
+    reader.parse_file(str(locked.folder / "read.cdx.json"))
+    found = {each["name"]: each for each in reader.get_packages()}
+    assert {name: each["version"] for name, each in found.items()} == {"app": "1.0", "leaf": "1.0", "needed": "1.0"}
+    (archive,) = locked.wheelhouse.of("leaf")
+    assert found["leaf"]["checksum"] == [["SHA256", archive.sha256]]
+    assert ["PACKAGE_MANAGER", "purl", "pkg:pypi/leaf@1.0"] in found["leaf"]["externalreference"]
+    edges = {(each["source"], each["target"]) for each in reader.get_relationships() if each["type"] == "DEPENDS_ON"}
+    assert edges == {("app", "needed"), ("needed", "leaf")}
+
+
 def test_cyclonedx_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cyclonedx.model.bom", None)
     with pytest.raises(ExtraMissing, match=r"needs the module cyclonedx.model.bom; .* '\.\[sbom\]'"):
         cyclonedx.render(LOCK, {}, made_from="lock.txt")
+
+
+def test_a_build_without_that_library_does_not_begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The lock is not even read: a build takes minutes, and its bill of materials is written last."""
+    monkeypatch.setitem(sys.modules, "cyclonedx", None)
+    settings = BuildSettings(output=tmp_path / "out", sbom=tmp_path / "bom.json", cache_dir=tmp_path)
+    with pytest.raises(ExtraMissing, match="`minreq build --sbom` needs the module cyclonedx;"):
+        build(settings, Reporter())
 
 
 def test_wheelhouse(locked: Project, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from minreq.cli.commands import main
 from minreq.config.artifacts import build_settings
@@ -23,8 +24,10 @@ from minreq.config.pyproject import find_configuration, read_build_values, read_
 from minreq.config.settings import lock_settings
 from minreq.errors import ConfigurationUnreadable, OutputUnwritable
 from minreq.init import ProjectPlan, write_plan
-from minreq.init.changes import Change, Choices, advise, choose_platform, choose_python, plan_changes
+from minreq.init.changes import Change, Choices, advise, choose_platforms, choose_python, plan_changes
 from minreq.init.deployment import Deployment, find_deployments
+from minreq.init.importname import find_module
+from minreq.init.poetry import translate
 from minreq.init.project import Host, Project, read_project
 from minreq.scan.usage import FeatureUse, Place, ProviderUse, Usage
 
@@ -46,6 +49,15 @@ DOCKERFILE = (
     "FROM python:3.11 AS build\nRUN true\nFROM --platform=linux/arm64 public.ecr.aws/lambda/python:3.12\nCOPY . .\n"
 )
 CDK_CODE = "Runtime.PYTHON_3_9"
+CDK_TWO = """\
+one = Function(self, "one", code=Code.from_asset("src"),
+    runtime=Runtime.PYTHON_3_12,
+    architecture=Architecture.ARM_64)
+two = Function(self, "two", architecture=Architecture.X86_64, code=Code.from_asset("src"),
+    runtime=Runtime.PYTHON_3_12)
+three = Function(self, "three",
+    runtime=Runtime.PYTHON_3_12)
+"""
 CODE = """\
 import litellm
 
@@ -105,6 +117,10 @@ def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Ch
             {"cdk.json": "{}", "stacks/app.ts": "a;\nruntime: Runtime.PYTHON_3_13,\n", "cdk.out/a.ts": CDK_CODE},
             [("stacks/app.ts:2", "cdk", "3.13", "")],
         ),
+        (
+            {"cdk.json": "{}", "app.py": CDK_TWO},
+            [(f"app.py:{line}", "cdk", "3.12", each) for line, each in ((2, "arm64"), (5, "x86_64"), (7, ""))],
+        ),
         ({"template.yaml": "Resources: [", "Dockerfile": "FROM scratch\n", "serverless.yml": "- 1\n"}, []),
         ({"template.yaml": "a: &a {b: *a}\n"}, []),
         ({"template.yaml": "[" * 100_000}, []),
@@ -117,7 +133,7 @@ def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Ch
             [("serverless.yml:1", "serverless", "3.12", ""), ("serverless.yml:2", "serverless", "3.12", "arm64")],
         ),
     ],
-    ids=["sam", "serverless", "docker", "cdk", "none", "circle", "deep", "one-of-two", "of-a-function"],
+    ids=["sam", "serverless", "docker", "cdk", "cdk-two", "none", "circle", "deep", "one-of-two", "of-a-function"],
 )  # fmt: skip
 def test_how_a_project_is_shipped(tmp_path: Path, files: Mapping[str, str], expected: list[tuple[str, ...]]) -> None:
     found = find_deployments(make(tmp_path, files))
@@ -129,10 +145,12 @@ def deployment(python: str, architecture: str = "", tool: Any = "sam") -> Deploy
 
 
 def test_several_runtimes_are_not_one() -> None:
-    assert choose_platform([deployment("3.12"), deployment("3.12", "x86_64")]) == "lambda-python3.12-x86_64"
-    assert choose_platform([deployment("3.12"), deployment("3.13")]) is None
-    assert choose_platform([deployment("3.6")]) is None
-    assert choose_platform([deployment("3.12", tool="docker")]) is None
+    x86_64, arm64 = "lambda-python3.12-x86_64", "lambda-python3.12-arm64"
+    assert choose_platforms([deployment("3.12"), deployment("3.12", "x86_64")]) == (x86_64,)
+    assert choose_platforms([deployment("3.12"), deployment("3.12", "arm64")]) == (arm64, x86_64)
+    assert choose_platforms([deployment("3.12"), deployment("3.13")]) == ()
+    assert choose_platforms([deployment("3.6")]) == ()
+    assert choose_platforms([deployment("3.12", tool="docker")]) == ()
     assert choose_python([deployment("3.12", tool="docker"), deployment("3.12")]) == "3.12"
     assert choose_python([deployment("3.12"), deployment("3.13")]) is None
 
@@ -318,6 +336,67 @@ def test_what_a_platform_means_is_said() -> None:
     left = [*left_to_a_person(project({}, deployment("3.12", "arm64")), choices(usage("openai")))]
     assert any("for lambda-python3.12-arm64" in each for each in left)
     assert not any("allow-unproven" in each for each in left_to_a_person(project(), choices(usage("openai"))))
+
+
+def test_two_architectures_are_two_platforms() -> None:
+    found = project({}, deployment("3.12", "arm64"), deployment("3.12", "x86_64"))
+    written = by_path(plan_changes(found, choices(usage("openai"))))["pyproject.toml"]
+    assert 'platform = ["lambda-python3.12-arm64", "lambda-python3.12-x86_64"]' in written
+    [advice] = [each for each in left_to_a_person(found, choices(usage("openai"))) if "for each architecture" in each]
+    assert "`minreq build --platform lambda-python3.12-arm64 -o layer-arm64.zip` and " in advice
+
+
+@pytest.mark.parametrize(
+    ("constraint", "specifier"),
+    [
+        *(("^1.2.3", ">=1.2.3,<2"), ("^0.2.3", ">=0.2.3,<0.3"), ("^0.0.3", ">=0.0.3,<0.0.4"), ("^0", ">=0,<1")),
+        *(("~1.2.3", ">=1.2.3,<1.3"), ("~1", ">=1,<2"), ("~=1.2", "~=1.2"), ("1.2.3", "==1.2.3"), ("1.*", "==1.*")),
+        *((">=1, <2", ">=1,<2"), ("^1.2,!=1.3", ">=1.2,<2,!=1.3"), ("*", ""), ("^1 || ^2", ""), ("nonsense", "")),
+    ],
+)
+def test_a_constraint_of_poetry_is_translated(constraint: str, specifier: str) -> None:
+    assert translate(constraint) == SpecifierSet(specifier)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[tool.poetry.dependencies]\npython = "^3.12"\nLiteLLM = "^1.100"\n', ["pyproject.toml:3 LiteLLM<2,>=1.100"]),
+        (
+            '[tool.poetry.dependencies.litellm]\nversion = "~1.1"\nextras = ["proxy"]\n',
+            ["pyproject.toml:1 litellm[proxy]<1.2,>=1.1"],
+        ),
+        ('[tool.poetry]\ndependencies = {a = "1", litellm = "*"}\n', ["pyproject.toml:2 litellm"]),
+        ('[tool.poetry.dependencies]\nlitellm = {git = "https://example.com/a.git"}\n', []),
+        ('[tool.poetry]\ndependencies = ["litellm"]\n', []),
+        ("[tool]\npoetry = 1\n", []),
+    ],
+)  # fmt: skip
+def test_dependencies_of_poetry_are_read(text: str, expected: list[str], tmp_path: Path) -> None:
+    found = read_project(make(tmp_path, {"pyproject.toml": text}), "litellm").declared
+    assert [f"{each.place} {each.requirement}" for each in found] == expected
+
+
+def test_a_smoke_imports_what_the_code_does(tmp_path: Path) -> None:
+    make(tmp_path, {"app.py": "import json, yaml\nfrom google.cloud import storage\n", "lib/broken.py": "import ("})
+    assert find_module(tmp_path, [], "pyyaml") == "yaml"
+    assert find_module(tmp_path, [], "json-logger") == "json_logger"
+    assert find_module(tmp_path, [], "pillow") == "pillow"
+    # The files of the distribution say it, whatever the code imports.
+    record = "PIL/__init__.py,,\nPIL/Image.py,,\npillow.libs/libtiff.so,,\npillow-12.dist-info/RECORD,,\n"
+    info = "layer/python/pillow-12.dist-info"
+    make(
+        tmp_path,
+        {
+            f"{info}/METADATA": "Name: Pillow\nVersion: 12\n",
+            f"{info}/RECORD": record,
+            "layer/python/PIL/__init__.py": "",
+        },
+    )
+    assert find_module(tmp_path, ["layer/python"], "pillow") == "PIL"
+    found = choices(usage())
+    smoke = by_path(plan_changes(project(), replace(found, module="PIL")))["smoke.py"]
+    assert "import PIL " in smoke
 
 
 def run(*arguments: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

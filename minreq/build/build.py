@@ -21,7 +21,7 @@ from minreq.build.wheels import WheelFinder
 from minreq.config import BuildSettings
 from minreq.counts import pluralize
 from minreq.index.client import IndexClient
-from minreq.lockfile import writing
+from minreq.lockfile import cyclonedx, writing
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.minimize.runner import open_runner
 from minreq.reporting import Reporter, Step
@@ -40,6 +40,8 @@ def build(settings: BuildSettings, reporter: Reporter) -> BuildResult:
     other branch of ``MinreqError``.
     """
     output.check(settings)
+    if settings.sbom is not None:
+        cyclonedx.check_extra("build --sbom")
     task = read_task(settings)
     index_settings = read_index_settings(settings.index)
     with IndexClient(index_settings, settings.cache_dir / "index") as index:

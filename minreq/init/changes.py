@@ -71,6 +71,8 @@ class Choices:
     usage: Usage
     #: Of the interpreter that runs minreq: ``3.12``.
     python: str
+    #: What the code imports the root as; "" for the name of the root.
+    module: str = ""
 
     @property
     def needs_smoke(self) -> bool:
@@ -111,9 +113,12 @@ def advise(project: Project, choices: Choices, changes: Sequence[Change]) -> Ite
     hooks = project.files.get(PRE_COMMIT)
     if hooks is not None and _HOOK_ID not in hooks and PRE_COMMIT not in written:
         yield f"{PRE_COMMIT}: add this hook by hand: {' '.join(_HOOK.split())}"
-    platform = choose_platform(project.deployments)
-    if project.table_line is None and platform is not None:
-        yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {platform}, too"
+    platforms = choose_platforms(project.deployments)
+    if project.table_line is None and platforms:
+        listed = " and ".join(platforms)
+        yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {listed}, too"
+    if project.table_line is None and len(platforms) > 1:
+        yield f"make a layer for each architecture: {' and '.join(map(_build_command, platforms))}"
     for place in _first_places(project.deployments):
         yield f"{place.place.file}: {_BUILD_LINES[place.tool]}"
 
@@ -136,12 +141,19 @@ _BUILD_LINES: Mapping[Tool, str] = {
 }
 
 
-def choose_platform(deployments: Sequence[Deployment]) -> str | None:
-    """Return the platform of the functions, ``None`` where there is none, or several, or it is no preset."""
-    names = {
-        f"lambda-python{each.python}-{each.architecture or 'x86_64'}" for each in deployments if each.tool != "docker"
-    }
-    return next(iter(names)) if len(names) == 1 and names <= {*preset_names()} else None
+def choose_platforms(deployments: Sequence[Deployment]) -> tuple[str, ...]:
+    """Return the platform of each architecture of the functions.
+
+    None where there is no function, where they run on several Pythons, or where a platform is no preset.
+    """
+    functions = [each for each in deployments if each.tool != "docker"]
+    names = {f"lambda-python{each.python}-{each.architecture or 'x86_64'}" for each in functions}
+    is_one_python = len({each.python for each in functions}) == 1
+    return tuple(sorted(names)) if is_one_python and names <= {*preset_names()} else ()
+
+
+def _build_command(platform: str) -> str:
+    return f"`minreq build --platform {platform} -o layer-{platform.rpartition('-')[2]}.zip`"
 
 
 def choose_python(deployments: Sequence[Deployment]) -> str | None:
@@ -163,12 +175,12 @@ def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str
         table["features"] = ["default", *usage.opt_in_features]
     if choices.needs_smoke:
         table["smoke"] = [SMOKE]
-    python, platform = choose_python(project.deployments), choose_platform(project.deployments)
+    python, platforms = choose_python(project.deployments), choose_platforms(project.deployments)
     if python is not None and python != choices.python:
         table["python"] = python
-    if platform is not None:
+    if platforms:
         # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
-        table |= {"platform": [platform], "allow-unproven": True}
+        table |= {"platform": [*platforms], "allow-unproven": True}
     added = f"[tool.minreq]\n{_format_values(table)}"
     of_lambda = [each for each in project.deployments if each.tool != "docker"]
     if of_lambda:
@@ -197,7 +209,7 @@ def _format_values(table: Mapping[str, object]) -> str:
 
 def _write_smoke(choices: Choices) -> str:
     """Return a script that imports the root and names each place that no smoke of a provider covers."""
-    module = choices.root.name.lower().replace("-", "_")
+    module = choices.module or choices.root.name.lower().replace("-", "_")
     places = [*_describe_uncovered(choices.usage)]
     return "\n".join(
         [

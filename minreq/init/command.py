@@ -16,6 +16,7 @@ from minreq.counts import pluralize
 from minreq.errors import NothingToScan, OutputUnwritable
 from minreq.init.changes import Change, Choices, advise, plan_changes
 from minreq.init.deployment import Tool
+from minreq.init.importname import find_module
 from minreq.init.project import PYPROJECT, Host, Project, read_own, read_project
 from minreq.lockfile import writing
 from minreq.reporting import Reporter
@@ -68,6 +69,7 @@ def plan_project(settings: Settings, folder: Path, job: JobChoice, reporter: Rep
         host=host,
         usage=usage,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        module=find_module(folder, [each.path for each in project.layers], root) if project.table_line is None else "",
     )
     changes = plan_changes(project, choices)
     return ProjectPlan(

@@ -30,7 +30,7 @@ _ARCHITECTURES = {"arm64", "x86_64"}
 #: ``FROM --platform=linux/arm64 public.ecr.aws/lambda/python:3.12 AS build``
 _FROM = re.compile(r"\s*FROM\s+(?:--platform=(?P<platform>\S+)\s+)?\S*python:(?P<python>3\.\d+)", re.IGNORECASE)
 _CDK_RUNTIME = re.compile(r"Runtime\.PYTHON_3_(?P<minor>\d+)")
-_CDK_ARM = re.compile(r"Architecture\.ARM_64")
+_CDK_ARCHITECTURE = re.compile(r"Architecture\.(?P<name>ARM_64|X86_64)")
 #: Folders of a CDK app that hold no code of its own.
 _NO_CODE = {"node_modules", "cdk.out", ".venv", ".git"}
 _CDK_SUFFIXES = {".py", ".ts", ".js"}
@@ -151,12 +151,36 @@ def _read_cdk(folder: Path) -> Iterator[Deployment]:
     for path in _code_files(folder):
         with suppress(OSError, ValueError):
             text = _read(path)
-            architecture = "arm64" if _CDK_ARM.search(text) else ""
-            for number, line in enumerate(text.splitlines(), 1):
-                if match := _CDK_RUNTIME.search(line):
-                    place = Place(file=path.relative_to(folder).as_posix(), line=number)
-                    python = f"3.{match['minor']}"
-                    yield Deployment(place=place, tool="cdk", python=python, architecture=architecture)
+            for match in _CDK_RUNTIME.finditer(text):
+                line = text.count("\n", 0, match.start()) + 1
+                yield Deployment(
+                    place=Place(file=path.relative_to(folder).as_posix(), line=line),
+                    tool="cdk",
+                    python=f"3.{match['minor']}",
+                    architecture=_find_cdk_architecture(text, match.start()),
+                )
+
+
+def _find_cdk_architecture(text: str, runtime: int) -> str:
+    """Return the architecture in the brackets around the runtime, or the only one of the file; "" without one."""
+    for part in (_find_brackets(text, runtime), text):
+        named = {match["name"] for match in _CDK_ARCHITECTURE.finditer(part)}
+        if named:
+            return {"ARM_64": "arm64", "X86_64": "x86_64"}[named.pop()] if len(named) == 1 else ""
+    return ""
+
+
+def _find_brackets(text: str, place: int) -> str:
+    """Return what stands in the innermost brackets around *place*: the arguments of a call, or an object."""
+    start, depth = place, 0
+    while start and depth >= 0:
+        start -= 1
+        depth += (text[start] in ")}") - (text[start] in "({")
+    end, depth = place, 0
+    while end < len(text) and depth >= 0:
+        depth += (text[end] in "({") - (text[end] in ")}")
+        end += 1
+    return text[start:end]
 
 
 def _code_files(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from minreq.config.settings import DEFAULT_OUTPUT
 from minreq.errors import ConfigurationUnreadable
 from minreq.init.deployment import Deployment, find_deployments
+from minreq.init.poetry import read_dependencies
 from minreq.requirements import join_lines
 from minreq.scan.usage import Place
 from minreq.system import regularfile, zipfiles
@@ -143,6 +144,18 @@ def _declared_in_pyproject(text: str, document: dict[str, Any], root: str) -> It
         if requirement is not None:
             line = next((number for number, line in enumerate(text.splitlines(), 1) if str(each) in line), 1)
             yield DeclaredRoot(place=Place(file=PYPROJECT, line=line), requirement=requirement)
+    for requirement in read_dependencies(document):
+        if canonicalize_name(requirement.name) == root:
+            line = _find_poetry_line(text, requirement.name)
+            yield DeclaredRoot(place=Place(file=PYPROJECT, line=line), requirement=requirement)
+
+
+def _find_poetry_line(text: str, name: str) -> int:
+    """Return the first line that has *name*, from where Poetry is named on."""
+    lines = text.splitlines()
+    start = next((number for number, line in enumerate(lines) if "poetry" in line), 0)
+    named = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+    return next((number for number, line in enumerate(lines[start:], start + 1) if named.search(line)), 1)
 
 
 def _declared_in_requirements(folder: Path, root: str) -> Iterator[DeclaredRoot]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import uuid
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,12 @@ def render(
         required = lock.resolution.requires.get(name, frozenset()) & components.keys()
         bom.register_dependency(component, [components[each] for each in sorted(required)])
     return dump(bom)
+
+
+def check_extra(command: str) -> None:
+    """Raise ``ExtraMissing`` before *command* works for a document that it could not write."""
+    if importlib.util.find_spec("cyclonedx") is None:
+        raise ExtraMissing(command, "sbom", "cyclonedx")
 
 
 def dump(bom: Bom) -> str:

@@ -35,6 +35,44 @@ function made(tag, text, style) {
   return one;
 }
 
+// The title and the facts below it, each with whether it is bad news.
+function showHead() {
+  element("title").textContent = data.title;
+  for (const [text, bad] of data.facts) element("facts").append(made("span", text + "  ", bad ? "bad" : ""));
+}
+
+// A row of a table: its cells are headings in the first row.
+function addRow(table, cells, isHead, style = () => "") {
+  const line = (isHead ? table.tHead || table.createTHead() : table.tBodies[0] || table.createTBody()).insertRow();
+  cells.forEach((cell, column) => {
+    const one = made(isHead ? "th" : "td", cell, style(column));
+    if (isHead) one.scope = "col";
+    line.append(one);
+  });
+}
+
+// What is wider than its place is moved aside by arrow keys, so Tab has to stop there.
+function letScroll(...boxes) {
+  for (const box of boxes) box.scrollWidth > box.clientWidth ? box.tabIndex = 0 : box.removeAttribute("tabindex");
+}
+
+// Draw anew when the width changes: that of the window, and that of paper.
+function drawAgain(draw) {
+  const onPaper = isPaper => { document.body.classList.toggle("paper", isPaper); draw(); };
+  addEventListener("resize", draw);
+  addEventListener("beforeprint", () => onPaper(true));
+  addEventListener("afterprint", () => onPaper(false));
+}
+
+const isPaper = () => document.body.classList.contains("paper");
+
+// A screen reader and the next Tab go on in the evidence; Escape goes back.
+function showPanel() {
+  const heading = element("details").querySelector("h2");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
 // Let Tab stop once in a box, at *stop*: arrow keys move within it (WAI-ARIA, "roving tabindex").
 function setStop(box, stop) {
   for (const one of box.querySelectorAll("button")) one.tabIndex = one === stop ? 0 : -1;

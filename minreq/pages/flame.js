@@ -17,6 +17,7 @@ function drawFlame() {
   flame.replaceChildren();
   const draw = (node, level, left, width) => {
     const one = made("button", node[0] + "  " + flameText(node), "tile");
+    one.setAttribute("aria-label", node[0] + " " + flameText(node) + (node[1] ? ", imported in " + node[1] : ""));
     one.style.cssText = `left:${left * 100}%;width:${width * 100}%;top:${level * flameRow}px;height:${flameRow}px;background:${flameColour(node[0])}`;
     one.title = node[0] + "\n" + (node[2] / 1000).toFixed(1) + " ms, " + (node[3] / 1e6).toFixed(2) + " MB" + (node[1] ? "\nimported in " + node[1] : "");
     one.onclick = () => {
@@ -51,10 +52,7 @@ function showImports(imports) {
       drawFlame();
     };
   }
-  const table = element("import-lines");
-  [imports.heading, ...imports.rows].forEach((cells, index) => {
-    const line = (index ? table.tBodies[0] || table.createTBody() : table.createTHead()).insertRow();
-    cells.forEach((cell, column) => { const one = line.insertCell(); one.textContent = cell; if (column < 5) one.className = "plain"; });
-  });
+  const plain = column => column < 5 ? "plain" : "";
+  [imports.heading, ...imports.rows].forEach((cells, index) => addRow(element("import-lines"), cells, !index, plain));
   drawFlame();
 }
