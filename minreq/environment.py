@@ -21,7 +21,7 @@ from minreq import interpreter as runtime
 from minreq.analyze import importfolders
 from minreq.config.exports import EnvironmentSettings
 from minreq.counts import pluralize
-from minreq.errors import EnvironmentDiffers, OwnEnvironment, PinnedFilesMissing, SyncFailed
+from minreq.errors import EnvironmentDiffers, OwnEnvironment, PinnedFilesMissing, PipAbsent, SyncFailed
 from minreq.index.client import IndexClient
 from minreq.lockfile import reading
 from minreq.lockfile.pinnedfiles import PinnedFileFinder
@@ -109,7 +109,8 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
 
     minreq fetches the wheels, and builds those of source distributions in isolation. pip-tools installs them, without
     index, without dependencies and with the hashes of the lock; `check` then compares the result. Raises
-    ``OwnEnvironment``, ``PinnedFilesMissing``, ``SyncFailed``, the index failures, and the errors of `check`.
+    ``OwnEnvironment``, ``PinnedFilesMissing``, ``PipAbsent``, ``SyncFailed``, the index failures, and the errors of
+    `check`.
     """
     locked = parse(reading.read_text(settings.lock, "lock"), filename=settings.lock.name)
     interpreter = runtime.find_interpreter(Path(settings.environment))
@@ -122,6 +123,8 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     # A dry run that would change something exits with 1, as diff does. A failure prints no "Would" line.
     would = settings.dry_run and any(line.startswith("Would ") for line in lines)
+    if done.returncode and any("No module named pip" in line for line in lines):
+        raise PipAbsent(str(interpreter.executable))
     if done.returncode and not would:
         raise SyncFailed(settings.environment, done.returncode, lines[-_MAX_LINES:])
     for line in lines if settings.dry_run else ():

@@ -93,6 +93,14 @@ def test_source_distributions_are_built_in_isolation(
     assert "from source" not in again.err
 
 
+def test_an_environment_without_pip_is_a_sentence(locked: Project, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    done = locked.minreq("sync", "--python", str(tmp_path / "bare"), "--dry-run")
+    assert done.status == 2, done.err
+    assert "has no pip, which pip-sync needs there" in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+
+
 def test_variables_for_pip() -> None:
     given = {
         "PYTHONPATH": "a",

@@ -23,6 +23,7 @@ from minreq.errors.artifacts import (
     EnvironmentDiffers as EnvironmentDiffers,
     ImportFails as ImportFails,
     OwnEnvironment as OwnEnvironment,
+    PipAbsent as PipAbsent,
     PlatformNotChosen as PlatformNotChosen,
     SyncFailed as SyncFailed,
     TracedWithoutSmoke as TracedWithoutSmoke,

@@ -51,6 +51,22 @@ class OwnEnvironment(UsageError):
         return f"minreq itself runs in the environment of {self.python}; name another one with --python"
 
 
+class PipAbsent(UsageError):
+    """The environment to change has no pip, which pip-sync runs in it."""
+
+    reason = "pip-absent"
+
+    def __init__(self, python: str) -> None:
+        super().__init__(python)
+        self.python = python
+
+    def __str__(self) -> str:
+        return (
+            f"the environment of {self.python} has no pip, which pip-sync needs there; add it by `python -m ensurepip`,"
+            " or install the lock by `uv pip sync`"
+        )
+
+
 class ArtifactUnreadable(UsageError):
     """The path of ``--path`` is no tree of packages."""
 
