@@ -55,6 +55,23 @@ def test_a_changed_byte_concerns_one_file(copy: ColdTree) -> None:
     assert done.err.splitlines()[-1].startswith("ImportError: app/sub/deep.py " + DAMAGED.format(archive))
 
 
+def test_an_archive_that_would_fill_the_memory(cold_tree: ColdTree) -> None:
+    """It is of somebody else, and unpacks to far more bytes than the file has."""
+    code = """
+import lzma, tracemalloc, zlib
+from _minreq_cold import archives
+content, packer = bytes(1 << 24), zlib.compressobj(9, zlib.DEFLATED, -15)
+deflated = packer.compress(content) + packer.flush()
+filters = [{"id": lzma.FILTER_LZMA1, **archives.LZMA_FILTER, "dict_size": 1 << 16}]
+packed = bytes(archives.LZMA_HEADER) + lzma.compress(content, lzma.FORMAT_RAW, filters=filters)
+tracemalloc.start()
+print(archives.unpack(deflated, archives.DEFLATED, 1000), archives.unpack(packed, archives.LZMA, 1000))
+print(tracemalloc.get_traced_memory()[1] < 12 << 20)
+print(len(archives.unpack(deflated, archives.DEFLATED, 1 << 24)), len(archives.unpack(packed, archives.LZMA, 1 << 24)))
+"""
+    assert cold_tree.output(code) == "None None\nTrue\n16777216 16777216\n"
+
+
 def test_an_index_that_cannot_be_read(copy: ColdTree) -> None:
     copy.folder.joinpath("_minreq_cold", "index.json").write_text("{")
     assert "index.json cannot be read" in copy.run("import app").err.splitlines()[-1]
@@ -87,6 +104,12 @@ def test_nothing_can_be_written_and_there_is_no_memory_file(cold_tree: ColdTree,
     code = f"import os\ndel os.memfd_create\n{EXTENSION}"
     assert cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
     assert [path.name for path in tmp_path.iterdir()] == [f"minreq-cold-{os.geteuid()}"]
+
+
+def test_a_long_name_in_another_script(cold_tree: ColdTree) -> None:
+    """A name in memory has fewer bytes than one on a disk."""
+    code = f"from _minreq_cold import unpacked\nprint(unpacked._make_nameless_file('app/{'表' * 85}') > 2)"
+    assert cold_tree.output(code, MINREQ_COLD_DIR="/nowhere") == "True\n"
 
 
 def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(cold_tree: ColdTree, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Member:
     def read(self) -> bytes:
         """Return the contents; raises `ColdFileError`."""
         content = unpack(self.archive.read(self.offset, self.packed), self.method, self.size)
-        if content is None or len(content) != self.size or sha256(content)[:DIGITS] != self.digest:
+        if content is None or sha256(content)[:DIGITS] != self.digest:
             raise self.archive.damaged(self.path)
         return content
 
@@ -211,21 +211,25 @@ def report(module: str | None, path: str, seconds: float) -> None:
 
 
 def unpack(content: bytes, method: int, size: int) -> bytes | None:
-    """Return the contents of a member; ``None`` if it is damaged."""
+    """Return the contents of a member; ``None`` if it is damaged: it has an end, and no more than *size* bytes."""
+    decoder: Any
+    error: type[Exception]
     if method == DEFLATED:
-        try:
-            return zlib.decompress(content, -15, max(size, 1))
-        except zlib.error:
-            return None
-    if method == LZMA:
+        decoder, error = zlib.decompressobj(-15), zlib.error
+    elif method == LZMA:
         import lzma
 
-        try:
-            filters = [{"id": lzma.FILTER_LZMA1, **LZMA_FILTER}]
-            return lzma.decompress(content[LZMA_HEADER:], lzma.FORMAT_RAW, filters=filters)
-        except lzma.LZMAError:
-            return None
-    return None
+        filters = [{"id": lzma.FILTER_LZMA1, **LZMA_FILTER}]
+        decoder, error = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters), lzma.LZMAError
+        content = content[LZMA_HEADER:]
+    else:
+        return None
+    try:
+        # One byte more shows that there are more, without memory for all of them.
+        found: bytes = decoder.decompress(content, size + 1)
+    except error:
+        return None
+    return found if decoder.eof and len(found) == size else None
 
 
 def sha256(content: bytes) -> str:
