@@ -57,6 +57,12 @@ def test_a_folder_of_a_package_comes_first_on_the_path(cold_tree: ColdTree) -> N
     assert cold_tree.output(code) == "1 hashlib\n"
 
 
+def test_a_relative_path_to_a_folder_of_a_package(cold_tree: ColdTree) -> None:
+    code = "import app, os, sys\nos.chdir(app.HERE.parent)\nsys.path.insert(0, 'app/space')\nimport one\n"
+    code += "print(one.one, one.__file__)"
+    assert cold_tree.same_output(code) == "1 TREE/app/space/one.py\n"
+
+
 def test_other_processes(cold_tree: ColdTree, tmp_path: Path) -> None:
     """`multiprocessing` with spawn, `python -m`, and programs in Python."""
     script = tmp_path / "program.py"
