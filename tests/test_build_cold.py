@@ -281,7 +281,22 @@ class TestData:
             "for mode in ('w', 'r+', 'x'):\n"
             "    try:\n        open(str(app.HERE / 'none' / 'table.txt'), mode)\n"
             "    except OSError as error:\n        print(type(error).__name__)\n"
+            "for function, wrong in ((open, app.HERE / 'data'), (os.listdir, path), (os.scandir, path)):\n"
+            "    try:\n        function(wrong)\n"
+            "    except OSError as error:\n        print(repr(error), error.filename)\n"
         )
         found = cold_tree.same_output(code)
         assert "'table.txt'" in found
         assert "True\n31000" not in found
+
+    def test_the_functions_that_open_paths_are_like_those_of_python(self, cold_tree: ColdTree) -> None:
+        """They do not become methods of a class that has them as attributes, and other processes get them by name."""
+        code = (
+            "import app, os, pickle\n"
+            "class Files:\n    open, stat, listdir = open, os.stat, os.listdir\n"
+            "files, path = Files(), str(app.HERE / 'table.txt')\n"
+            "print(len(files.open(path).read()), files.stat(path).st_size, 'table.txt' in files.listdir(app.HERE))\n"
+            "for each in (open, os.open, os.stat, os.lstat, os.access, os.listdir, os.scandir):\n"
+            "    print(pickle.loads(pickle.dumps(each)) is each, each.__name__, each.__doc__[:20])\n"
+        )
+        assert cold_tree.same_output(code).startswith("31000 31000 True\nTrue open ")
