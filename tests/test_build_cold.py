@@ -12,6 +12,7 @@ from commanding import Project, project
 from packaging.utils import canonicalize_name
 
 from minreq.build.forecast import forecast_build
+from minreq.build.slim.cold import PathUse
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.select import select_files
 from minreq.config import Settings
@@ -28,6 +29,14 @@ program = "import app"
 "app/reader.py" = "import app.raw"
 "app/other.py" = "x = 1"
 """
+
+
+def _file(folder: Path, owner: str, path: str, text: str = "") -> TreeFile:
+    """Write a file of a distribution, which a build may put at *path* of its tree."""
+    source = folder / path
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(text)
+    return TreeFile(path=path, owner=canonicalize_name(owner), source=source, size=len(text))
 
 
 class TestChoice:
@@ -77,6 +86,52 @@ class TestChoice:
         assert cold is not None
         assert [each.file.path for each in cold.cold] == ["app/native.so"]
         assert cold.hot["app/libnative.so"].value == "the system runs or loads it"
+
+    @pytest.mark.parametrize(
+        ("source", "use"),
+        [
+            ("x = __file__", PathUse.NONE),
+            ("x = os.listdir(dirname(__file__))", PathUse.ANY),
+            ("x = os.path.isdir(join(dirname(__file__), 'plugins'))", PathUse.ANY),
+            ("x = Path(__file__, '..', name).is_file()", PathUse.ANY),
+        ],
+    )
+    def test_code_that_may_find_cold_modules_by_their_path(self, tmp_path: Path, source: str, use: PathUse) -> None:
+        """It lists its folder, or looks whether it has a file."""
+        files = [_file(tmp_path, "app", "app/__init__.py", source), _file(tmp_path, "app", "app/plugins/one.py")]
+        cold = select_files(files, "cold", opened=["app/__init__.py"]).cold
+        assert cold is not None
+        assert cold.packages == {"app": use}
+
+    @pytest.mark.parametrize(
+        ("source", "use"),
+        [
+            ("def list(module): return os.listdir(dirname(module.__file__))", PathUse.ANY),
+            ("def list(kind): return Path(inspect.getfile(kind)).parent.glob('*.py')", PathUse.ANY),
+            ("x = os.listdir(dirname(__file__))", PathUse.NONE),
+        ],
+    )
+    def test_code_that_lists_the_modules_of_another_distribution(
+        self, tmp_path: Path, source: str, use: PathUse
+    ) -> None:
+        """A framework that is given a package does not name it."""
+        files = [
+            _file(tmp_path, "framework", "framework/__init__.py", source),
+            _file(tmp_path, "app", "app/__init__.py"),
+            _file(tmp_path, "app", "app/plugin.py"),
+        ]
+        cold = select_files(files, "cold", opened=["framework/__init__.py", "app/__init__.py"]).cold
+        assert cold is not None
+        assert cold.packages == {"app": use}
+
+    def test_an_archive_to_import_from_stays(self, tmp_path: Path) -> None:
+        """Python asks the system for it, as native code does."""
+        files = [
+            _file(tmp_path, "app", name, "x" * 100_000) for name in ("app/plugins.zip", "app/run.pyz", "app/a.txt")
+        ]
+        cold = select_files([_file(tmp_path, "app", "app/__init__.py"), *files], "cold").cold
+        assert cold is not None
+        assert [each.file.path for each in cold.cold] == ["app/a.txt"]
 
 
 class TestProof:
