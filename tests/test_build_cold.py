@@ -157,9 +157,10 @@ class TestProof:
         assert build(made, "out", *kept, "--prove-modules", "cold")["modules"] == 1
         environment = {**made.environment(), SANDBOX_VARIABLE: "hooks"}
         monkeypatch.setattr(Project, "environment", lambda _: environment)
-        done = made.minreq("build", "-o", "out", *kept, "--bytecode", "none", "--json")
+        done = made.minreq("build", "-o", "out", *kept, "--bytecode", "none", "--json", "--hot", "smoke.py")
         assert json.loads(done.out)["modules"] is None
         assert "the modules are not compared with the whole lock: the kernel does not isolate" in done.err
+        assert "--hot smoke.py: no line names a cold file; a program logs one if" in " ".join(done.err.split())
 
 
 class TestReports:

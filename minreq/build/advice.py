@@ -43,6 +43,15 @@ def describe_missed_files(missed: Iterable[RemovedFile]) -> Iterator[str]:
         yield f"the smoke tries to open {listed}{more}, left out by the rule {rule}; {options} keeps it"
 
 
+def describe_unused_log(settings: BuildSettings) -> str:
+    """Return the sentence on logs for `--hot` that name no cold file."""
+    options = ", ".join(f"--hot {log}" for log in settings.hot)
+    return (
+        f"{options}: no line names a cold file; a program logs one if the level of the logger `minreq` is INFO before "
+        "it imports the file"
+    )
+
+
 def suggest_smaller_build(settings: BuildSettings, sizes: Mapping[NormalizedName, int], compiled: int) -> Iterator[str]:
     """Yield options that make the build smaller, the safest first.
 
