@@ -123,6 +123,15 @@ def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(cold_tree: ColdTre
     assert [*tmp_path.glob("minreq-cold-*/*")] == [file]
 
 
+def test_a_cache_that_was_filled_and_cannot_be_written(cold_tree: ColdTree, tmp_path: Path) -> None:
+    """As one in an image: the file in it is used, and no other is made."""
+    cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path))
+    [file] = tmp_path.glob("minreq-cold-*/*")
+    code = "import errno, os\ndef refuse(path):\n    raise OSError(errno.EROFS, path)\nos.utime = refuse\n"
+    code += f"{EXTENSION}\nprint({str(file)!r} in open('/proc/self/maps').read())"
+    assert cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\nTrue\n"
+
+
 def test_a_folder_whose_finder_is_older_than_the_hook(cold_tree: ColdTree) -> None:
     """Another thread has asked for a module of the package before its first statement."""
     code = """

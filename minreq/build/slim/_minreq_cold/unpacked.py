@@ -72,7 +72,11 @@ def _cached_file(member: Member) -> str:
     folder = _own_folder()
     path = os.path.join(folder, f"{member.digest}-{os.path.basename(member.path)}")
     if _has_content(path, member):
-        os.utime(path)
+        try:
+            os.utime(path)
+        except OSError:
+            # Nothing is removed where nothing can be written.
+            pass
         return path
     import _thread
 
