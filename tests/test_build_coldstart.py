@@ -87,9 +87,11 @@ def test_a_virtual_environment_and_links(cold_tree: ColdTree, tmp_path: Path) ->
 
 
 def test_two_builds_side_by_side(cold_project: Project, cold_tree: ColdTree) -> None:
-    """Each package is served by the tree that it is from."""
-    build(cold_project, "other", "--slim", "cold", "--keep", "app/*", "--drop", "app/data/*", "--prove-modules", "none")
-    other = cold_project.folder / "other"
+    """Each package is served by the tree that it is from; a folder may have a dot, as in ``lib/python3.12``."""
+    build(
+        cold_project, "other.12", "--slim", "cold", "--keep", "app/*", "--drop", "app/data/*", "--prove-modules", "none"
+    )
+    other = cold_project.folder / "other.12"
     code = f"import sys\nsys.path[:0] = [{str(cold_tree.folder)!r}, {str(other)!r}]\n{USE}\nprint(use())\n"
     code += f"sys.path.remove({str(cold_tree.folder)!r})\nimport ns.part, ns\n"
     code += f"ns.__path__ = [{str(other / 'ns')!r}]\ndel sys.modules['ns.part']\n"
