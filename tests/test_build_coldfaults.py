@@ -72,8 +72,9 @@ print(len(archives.unpack(deflated, archives.DEFLATED, 1 << 24)), len(archives.u
     assert cold_tree.output(code) == "None None\nTrue\n16777216 16777216\n"
 
 
-def test_an_index_that_cannot_be_read(copy: ColdTree) -> None:
-    copy.folder.joinpath("_minreq_cold", "index.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_an_index_that_cannot_be_read(copy: ColdTree, text: str) -> None:
+    copy.folder.joinpath("_minreq_cold", "index.json").write_text(text)
     assert "index.json cannot be read" in copy.run("import app").err.splitlines()[-1]
 
 

@@ -162,9 +162,12 @@ def _read_packages() -> Mapping[str, Package]:
     path = os.path.join(FOLDER, "index.json")
     try:
         with real_open(path, encoding="utf-8") as file:
-            index = json.load(file)
-    except (OSError, ValueError) as error:
+            return _to_packages(json.load(file))
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise ImportError(f"{path} cannot be read ({error}); write the tree again with `minreq build`") from error
+
+
+def _to_packages(index: Mapping[str, Any]) -> Mapping[str, Package]:
     shared = {name for facts in index["packages"].values() if facts["archives"][1:] for name in facts["archives"]}
     archives = {name: Archive(facts, may_be_absent=name in shared) for name, facts in index["archives"].items()}
     return {
