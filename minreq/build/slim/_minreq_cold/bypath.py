@@ -66,7 +66,7 @@ def _find_folder(path: Any) -> tuple[str, Mapping[str, Member | None]] | None:
     return (place[0], names) if place is not None and names else None
 
 
-def _error(number: int, path: Any) -> OSError:
+def _make_error(number: int, path: Any) -> OSError:
     """Return the error that the system has for *path* in the whole tree."""
     return OSError(number, os.strerror(number), path)
 
@@ -88,7 +88,7 @@ def _open(  # noqa: PLR0917 - As the built-in function.
         member = _find_member(file) if is_read else None
         if member is None:
             if is_read and _find_folder(file) is not None:
-                raise _error(errno.EISDIR, file) from None
+                raise _make_error(errno.EISDIR, file) from None
             raise
     return _real_open(file, mode, buffering, encoding, errors, newline, closefd, _opener_of(member))
 
@@ -178,7 +178,7 @@ def _os_listdir(path: Any = ".") -> list[Any]:
     except _ABSENT:
         if folder is None:
             if _find_member(path) is not None:
-                raise _error(errno.ENOTDIR, path) from None
+                raise _make_error(errno.ENOTDIR, path) from None
             raise
         names = []
     if folder is None:
@@ -250,7 +250,7 @@ def _os_scandir(path: Any = ".") -> Any:
     except _ABSENT:
         if folder is None:
             if _find_member(path) is not None:
-                raise _error(errno.ENOTDIR, path) from None
+                raise _make_error(errno.ENOTDIR, path) from None
             raise
         entries = _Entries([])
     if folder is None:
@@ -304,7 +304,7 @@ class _Replacement(staticmethod):  # type: ignore[type-arg]
         return self.__name__
 
 
-def _stand_for(real: Any, function: Any, module: str) -> Any:
+def _make_replacement(real: Any, function: Any, module: str) -> Any:
     """Return what takes the place of *real* in *module*, and calls *function*."""
     function.__name__ = function.__qualname__ = real.__name__
     function.__module__, function.__doc__ = module, real.__doc__
@@ -313,9 +313,9 @@ def _stand_for(real: Any, function: Any, module: str) -> Any:
 
 def _replace_functions() -> None:
     """Put the functions of this module into the places of those of Python."""
-    function = builtins.open = io.open = _stand_for(_real_open, _open, "io")
+    function = builtins.open = io.open = _make_replacement(_real_open, _open, "io")
     # Loaders that are given a path ask the second one.
-    io.open_code = _io.open_code = _stand_for(_real_open_code, _open_code, "io")
+    io.open_code = _io.open_code = _make_replacement(_real_open_code, _open_code, "io")
     replaced = {id(_real_open): function}
     for module, name in _OTHER_NAMES:
         found = sys.modules.get(module)
@@ -324,7 +324,7 @@ def _replace_functions() -> None:
     for real, own in _REPLACED:
         if real is None:
             continue
-        function = replaced[id(real)] = _stand_for(real, own, "os")
+        function = replaced[id(real)] = _make_replacement(real, own, "os")
         setattr(os, real.__name__, function)
         for group in ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids"):
             if real in getattr(os, group, ()):
