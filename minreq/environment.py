@@ -123,7 +123,7 @@ def sync(settings: EnvironmentSettings, reporter: Reporter) -> EnvironmentStatus
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     # A dry run that would change something exits with 1, as diff does. A failure prints no "Would" line.
     would = settings.dry_run and any(line.startswith("Would ") for line in lines)
-    if done.returncode and any("No module named pip" in line for line in lines):
+    if done.returncode and "No module named 'pip'" in done.stdout:
         raise PipAbsent(str(interpreter.executable))
     if done.returncode and not would:
         raise SyncFailed(settings.environment, done.returncode, lines[-_MAX_LINES:])

@@ -12,6 +12,7 @@ from commanding import Project, project
 from packaging.utils import canonicalize_name
 
 from minreq.build.forecast import forecast_build
+from minreq.build.slim.cold import PathUse
 from minreq.build.slim.files import TreeFile
 from minreq.build.slim.select import select_files
 from minreq.config import Settings
@@ -28,6 +29,14 @@ program = "import app"
 "app/reader.py" = "import app.raw"
 "app/other.py" = "x = 1"
 """
+
+
+def _file(folder: Path, owner: str, path: str, text: str = "") -> TreeFile:
+    """Write a file of a distribution, which a build may put at *path* of its tree."""
+    source = folder / path
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(text)
+    return TreeFile(path=path, owner=canonicalize_name(owner), source=source, size=len(text))
 
 
 class TestChoice:
@@ -78,6 +87,52 @@ class TestChoice:
         assert [each.file.path for each in cold.cold] == ["app/native.so"]
         assert cold.hot["app/libnative.so"].value == "the system runs or loads it"
 
+    @pytest.mark.parametrize(
+        ("source", "use"),
+        [
+            ("x = __file__", PathUse.NONE),
+            ("x = os.listdir(dirname(__file__))", PathUse.ANY),
+            ("x = os.path.isdir(join(dirname(__file__), 'plugins'))", PathUse.ANY),
+            ("x = Path(__file__, '..', name).is_file()", PathUse.ANY),
+        ],
+    )
+    def test_code_that_may_find_cold_modules_by_their_path(self, tmp_path: Path, source: str, use: PathUse) -> None:
+        """It lists its folder, or looks whether it has a file."""
+        files = [_file(tmp_path, "app", "app/__init__.py", source), _file(tmp_path, "app", "app/plugins/one.py")]
+        cold = select_files(files, "cold", opened=["app/__init__.py"]).cold
+        assert cold is not None
+        assert cold.packages == {"app": use}
+
+    @pytest.mark.parametrize(
+        ("source", "use"),
+        [
+            ("def list(module): return os.listdir(dirname(module.__file__))", PathUse.ANY),
+            ("def list(kind): return Path(inspect.getfile(kind)).parent.glob('*.py')", PathUse.ANY),
+            ("x = os.listdir(dirname(__file__))", PathUse.NONE),
+        ],
+    )
+    def test_code_that_lists_the_modules_of_another_distribution(
+        self, tmp_path: Path, source: str, use: PathUse
+    ) -> None:
+        """A framework that is given a package does not name it."""
+        files = [
+            _file(tmp_path, "framework", "framework/__init__.py", source),
+            _file(tmp_path, "app", "app/__init__.py"),
+            _file(tmp_path, "app", "app/plugin.py"),
+        ]
+        cold = select_files(files, "cold", opened=["framework/__init__.py", "app/__init__.py"]).cold
+        assert cold is not None
+        assert cold.packages == {"app": use}
+
+    def test_an_archive_to_import_from_stays(self, tmp_path: Path) -> None:
+        """Python asks the system for it, as native code does."""
+        files = [
+            _file(tmp_path, "app", name, "x" * 100_000) for name in ("app/plugins.zip", "app/run.pyz", "app/a.txt")
+        ]
+        cold = select_files([_file(tmp_path, "app", "app/__init__.py"), *files], "cold").cold
+        assert cold is not None
+        assert [each.file.path for each in cold.cold] == ["app/a.txt"]
+
 
 class TestProof:
     """What would be lost is found before anything is written."""
@@ -102,9 +157,10 @@ class TestProof:
         assert build(made, "out", *kept, "--prove-modules", "cold")["modules"] == 1
         environment = {**made.environment(), SANDBOX_VARIABLE: "hooks"}
         monkeypatch.setattr(Project, "environment", lambda _: environment)
-        done = made.minreq("build", "-o", "out", *kept, "--bytecode", "none", "--json")
+        done = made.minreq("build", "-o", "out", *kept, "--bytecode", "none", "--json", "--hot", "smoke.py")
         assert json.loads(done.out)["modules"] is None
         assert "the modules are not compared with the whole lock: the kernel does not isolate" in done.err
+        assert "--hot smoke.py: no line names a cold file; a program logs one if" in " ".join(done.err.split())
 
 
 class TestReports:
@@ -278,7 +334,22 @@ class TestData:
             "for mode in ('w', 'r+', 'x'):\n"
             "    try:\n        open(str(app.HERE / 'none' / 'table.txt'), mode)\n"
             "    except OSError as error:\n        print(type(error).__name__)\n"
+            "for function, wrong in ((open, app.HERE / 'data'), (os.listdir, path), (os.scandir, path)):\n"
+            "    try:\n        function(wrong)\n"
+            "    except OSError as error:\n        print(repr(error), error.filename)\n"
         )
         found = cold_tree.same_output(code)
         assert "'table.txt'" in found
         assert "True\n31000" not in found
+
+    def test_the_functions_that_open_paths_are_like_those_of_python(self, cold_tree: ColdTree) -> None:
+        """They do not become methods of a class that has them as attributes, and other processes get them by name."""
+        code = (
+            "import app, os, pickle\n"
+            "class Files:\n    open, stat, listdir = open, os.stat, os.listdir\n"
+            "files, path = Files(), str(app.HERE / 'table.txt')\n"
+            "print(len(files.open(path).read()), files.stat(path).st_size, 'table.txt' in files.listdir(app.HERE))\n"
+            "for each in (open, os.open, os.stat, os.lstat, os.access, os.listdir, os.scandir):\n"
+            "    print(pickle.loads(pickle.dumps(each)) is each, each.__name__, each.__doc__[:20])\n"
+        )
+        assert cold_tree.same_output(code).startswith("31000 31000 True\nTrue open ")

@@ -55,8 +55,26 @@ def test_a_changed_byte_concerns_one_file(copy: ColdTree) -> None:
     assert done.err.splitlines()[-1].startswith("ImportError: app/sub/deep.py " + DAMAGED.format(archive))
 
 
-def test_an_index_that_cannot_be_read(copy: ColdTree) -> None:
-    copy.folder.joinpath("_minreq_cold", "index.json").write_text("{")
+def test_an_archive_that_would_fill_the_memory(cold_tree: ColdTree) -> None:
+    """It is of somebody else, and unpacks to far more bytes than the file has."""
+    code = """
+import lzma, tracemalloc, zlib
+from _minreq_cold import archives
+content, packer = bytes(1 << 24), zlib.compressobj(9, zlib.DEFLATED, -15)
+deflated = packer.compress(content) + packer.flush()
+filters = [{"id": lzma.FILTER_LZMA1, **archives.LZMA_FILTER, "dict_size": 1 << 16}]
+packed = bytes(archives.LZMA_HEADER) + lzma.compress(content, lzma.FORMAT_RAW, filters=filters)
+tracemalloc.start()
+print(archives.unpack(deflated, archives.DEFLATED, 1000), archives.unpack(packed, archives.LZMA, 1000))
+print(tracemalloc.get_traced_memory()[1] < 12 << 20)
+print(len(archives.unpack(deflated, archives.DEFLATED, 1 << 24)), len(archives.unpack(packed, archives.LZMA, 1 << 24)))
+"""
+    assert cold_tree.output(code) == "None None\nTrue\n16777216 16777216\n"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_an_index_that_cannot_be_read(copy: ColdTree, text: str) -> None:
+    copy.folder.joinpath("_minreq_cold", "index.json").write_text(text)
     assert "index.json cannot be read" in copy.run("import app").err.splitlines()[-1]
 
 
@@ -89,6 +107,12 @@ def test_nothing_can_be_written_and_there_is_no_memory_file(cold_tree: ColdTree,
     assert [path.name for path in tmp_path.iterdir()] == [f"minreq-cold-{os.geteuid()}"]
 
 
+def test_a_long_name_in_another_script(cold_tree: ColdTree) -> None:
+    """A name in memory has fewer bytes than one on a disk."""
+    code = f"from _minreq_cold import unpacked\nprint(unpacked._make_nameless_file('app/{'表' * 85}') > 2)"
+    assert cold_tree.output(code, MINREQ_COLD_DIR="/nowhere") == "True\n"
+
+
 def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(cold_tree: ColdTree, tmp_path: Path) -> None:
     cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path))
     [file] = tmp_path.glob("minreq-cold-*/*")
@@ -98,6 +122,15 @@ def test_a_file_in_the_cache_that_is_not_the_one_of_the_build(cold_tree: ColdTre
         assert cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\n"
         assert file.read_bytes() == content
     assert [*tmp_path.glob("minreq-cold-*/*")] == [file]
+
+
+def test_a_cache_that_was_filled_and_cannot_be_written(cold_tree: ColdTree, tmp_path: Path) -> None:
+    """As one in an image: the file in it is used, and no other is made."""
+    cold_tree.output(EXTENSION, MINREQ_COLD_DIR=str(tmp_path))
+    [file] = tmp_path.glob("minreq-cold-*/*")
+    code = "import errno, os\ndef refuse(path):\n    raise OSError(errno.EROFS, path)\nos.utime = refuse\n"
+    code += f"{EXTENSION}\nprint({str(file)!r} in open('/proc/self/maps').read())"
+    assert cold_tree.output(code, MINREQ_COLD_DIR=str(tmp_path)) == "1 31000\nTrue\n"
 
 
 def test_a_folder_whose_finder_is_older_than_the_hook(cold_tree: ColdTree) -> None:

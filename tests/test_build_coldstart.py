@@ -57,6 +57,12 @@ def test_a_folder_of_a_package_comes_first_on_the_path(cold_tree: ColdTree) -> N
     assert cold_tree.output(code) == "1 hashlib\n"
 
 
+def test_a_relative_path_to_a_folder_of_a_package(cold_tree: ColdTree) -> None:
+    code = "import app, os, sys\nos.chdir(app.HERE.parent)\nsys.path.insert(0, 'app/space')\nimport one\n"
+    code += "print(one.one, one.__file__)"
+    assert cold_tree.same_output(code) == "1 TREE/app/space/one.py\n"
+
+
 def test_other_processes(cold_tree: ColdTree, tmp_path: Path) -> None:
     """`multiprocessing` with spawn, `python -m`, and programs in Python."""
     script = tmp_path / "program.py"
@@ -81,9 +87,11 @@ def test_a_virtual_environment_and_links(cold_tree: ColdTree, tmp_path: Path) ->
 
 
 def test_two_builds_side_by_side(cold_project: Project, cold_tree: ColdTree) -> None:
-    """Each package is served by the tree that it is from."""
-    build(cold_project, "other", "--slim", "cold", "--keep", "app/*", "--drop", "app/data/*", "--prove-modules", "none")
-    other = cold_project.folder / "other"
+    """Each package is served by the tree that it is from; a folder may have a dot, as in ``lib/python3.12``."""
+    build(
+        cold_project, "other.12", "--slim", "cold", "--keep", "app/*", "--drop", "app/data/*", "--prove-modules", "none"
+    )
+    other = cold_project.folder / "other.12"
     code = f"import sys\nsys.path[:0] = [{str(cold_tree.folder)!r}, {str(other)!r}]\n{USE}\nprint(use())\n"
     code += f"sys.path.remove({str(cold_tree.folder)!r})\nimport ns.part, ns\n"
     code += f"ns.__path__ = [{str(other / 'ns')!r}]\ndel sys.modules['ns.part']\n"

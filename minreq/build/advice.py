@@ -52,6 +52,15 @@ def suggest_smaller_archive(settings: BuildSettings) -> Iterator[str]:
     yield "no --max-zip, and an upload through S3"
 
 
+def describe_unused_log(settings: BuildSettings) -> str:
+    """Return the sentence on logs for `--hot` that name no cold file."""
+    options = ", ".join(f"--hot {log}" for log in settings.hot)
+    return (
+        f"{options}: no line names a cold file; a program logs one if the level of the logger `minreq` is INFO before "
+        "it imports the file"
+    )
+
+
 def suggest_smaller_build(
     settings: BuildSettings, sizes: Mapping[NormalizedName, int], compiled: int, reductions: Iterable[str]
 ) -> Iterator[str]:

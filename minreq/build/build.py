@@ -96,6 +96,8 @@ def _build(
         complete = write(tree.select_all(host_files), scratch / "whole", strip=None)
         opened = prover.run_without_sources(complete, reference)
         shutil.rmtree(complete.folder)
+    if settings.hot and not task.warmed:
+        reporter.note(advice.describe_unused_log(settings))
     selection = tree.select(task, host_files, opened)
     reporter.began(Step.BUILD, f"{pluralize(len(selection.kept), 'file')}, {len(selection.removed):,} left out")
     host_tree = whole_tree = write(selection, scratch / "tree", strip=strip)

@@ -79,7 +79,6 @@ class BuildTask:
             "keep": list(settings.keep),
             "drop": list(settings.drop),
             "services": list(self.services),
-            **({"hot": sorted(self.warmed)} if self.warmed else {}),
             "target": self.target.name,
             "python": ".".join(map(str, self.target.python_version.release[:2])),
             "stages": list(self.stages),

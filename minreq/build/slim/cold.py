@@ -92,7 +92,23 @@ _MAX_RATIO = 0.9
 _NATIVE = frozenset(
     {
         *(".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".db", ".sqlite", ".sqlite3", ".ttf", ".otf", ".ttc"),
-        *(".onnx", ".pt", ".bin", ".model", ".dat", ".whl", ".egg", ".pth", ".wasm", ".node", ".jar", ".exe", ".lib"),
+        *(
+            ".onnx",
+            ".pt",
+            ".bin",
+            ".model",
+            ".dat",
+            ".whl",
+            ".egg",
+            ".zip",
+            ".pyz",
+            ".pth",
+            ".wasm",
+            ".node",
+            ".jar",
+            ".exe",
+            ".lib",
+        ),
     }
 )
 
@@ -223,7 +239,7 @@ def _path_uses(
     """Return for each package with cold files which code may open them by their path.
 
     Data may be opened by code that is not in the tree. Sources are, by what is known, opened or listed by the code of
-    the same distribution, or by code that names the package.
+    the same distribution, or by code that finds the folder of any module.
     """
     found: dict[str, PathUse] = {}
     owners: dict[str, set[str]] = defaultdict(set)
@@ -236,7 +252,7 @@ def _path_uses(
     cold_paths = {each.file.path for each in cold}
     for code in path_code if PathUse.NONE in found.values() else ():
         for package, use in found.items() if code.reads_sources else ():
-            is_own = code.file.owner in owners[package] or package.rpartition("/")[2] in code.modules
-            if is_own and use is not PathUse.ANY:
+            concerns = code.finds_others or code.file.owner in owners[package]
+            if concerns and use is not PathUse.ANY:
                 found[package] = PathUse.COLD if code.file.path in cold_paths else PathUse.ANY
     return dict(sorted(found.items()))

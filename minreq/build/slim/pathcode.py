@@ -14,13 +14,13 @@ from minreq.build.slim.files import TreeFile
 #: How code finds the folder of a package; most sources have none of these words, which are found faster.
 _PLACE_WORDS = (b"__file__", b"__path__", b".origin", b"getfile(", b"getsourcefile(", b"resource_")
 _PLACE = re.compile(rb"__file__|__path__|\.origin\b|\bgetfile\(|\bgetsourcefile\(|\bresource_(?:filename|listdir)")
-#: How code reads or lists the sources in it.
+#: How code finds the folder of any module that it has: ``module.__file__``.
+_OTHER_PLACE = re.compile(rb"[\w\])]\.__(?:file|path)__|\.origin\b|\bgetfile\(|\bgetsourcefile\(|\bresource_")
+#: How code reads or lists the sources in it, or looks whether there are any.
 _READS_SOURCES = re.compile(
-    rb"\b(?:listdir|scandir|i?glob|rglob|iterdir|walk)\(|(?:open|stat|getmtime|getsize|exists|isfile)\(\s*__file__"
-    rb"|Path\(__file__\)\.|\.py[\"']|spec_from_file_location|run_path"
+    rb"\b(?:listdir|scandir|i?glob|rglob|iterdir|walk|exists|is_?dir|is_?file)\("
+    rb"|(?:open|stat|getmtime|getsize)\(\s*__file__|Path\(__file__\)\.|\.py[\"']|spec_from_file_location|run_path"
 )
-#: The module whose path it asks for: ``app`` of ``app.__file__``.
-_MODULE = re.compile(rb"(\w+)\.__")
 #: How code starts another Python, and names a program for it.
 _STARTS_PYTHON = b"sys.executable"
 _PROGRAM = re.compile(rb"([\w-]+\.py)[\"']")
@@ -31,8 +31,8 @@ class PathCode:
     """A source that finds the folder of a package."""
 
     file: TreeFile
-    #: Names before ``.__file__`` and the like.
-    modules: frozenset[str]
+    #: Whether the package may be any other.
+    finds_others: bool
     reads_sources: bool
     #: If it starts Python: its own name, and the names of Python files that it has.
     programs: frozenset[str]
@@ -47,7 +47,7 @@ def find_path_code(files: Iterable[TreeFile]) -> Iterator[PathCode]:
         programs = {_decode(name) for name in _PROGRAM.findall(source)} | {file.path.rpartition("/")[2]}
         yield PathCode(
             file=file,
-            modules=frozenset(_decode(name) for name in _MODULE.findall(source)),
+            finds_others=_OTHER_PLACE.search(source) is not None,
             reads_sources=_READS_SOURCES.search(source) is not None,
             programs=frozenset(programs if _STARTS_PYTHON in source else ()),
         )

@@ -41,7 +41,8 @@ def _find_runtime(file: str) -> ModuleType:
         if parent == folder:
             raise ImportError(f"{file} has files in a cold archive, but there is no folder _minreq_cold above it")
         folder = parent
-    name = f"_minreq_cold:{folder}"
+    # A dot would part the name of a module.
+    name = "_minreq_cold:" + folder.replace("%", "%25").replace(".", "%2E")
     if name not in sys.modules:
         from importlib.util import module_from_spec, spec_from_file_location
 

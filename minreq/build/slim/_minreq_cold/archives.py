@@ -59,7 +59,7 @@ class Member:
     def read(self) -> bytes:
         """Return the contents; raises `ColdFileError`."""
         content = unpack(self.archive.read(self.offset, self.packed), self.method, self.size)
-        if content is None or len(content) != self.size or sha256(content)[:DIGITS] != self.digest:
+        if content is None or sha256(content)[:DIGITS] != self.digest:
             raise self.archive.damaged(self.path)
         return content
 
@@ -162,9 +162,12 @@ def _read_packages() -> Mapping[str, Package]:
     path = os.path.join(FOLDER, "index.json")
     try:
         with real_open(path, encoding="utf-8") as file:
-            index = json.load(file)
-    except (OSError, ValueError) as error:
+            return _to_packages(json.load(file))
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise ImportError(f"{path} cannot be read ({error}); write the tree again with `minreq build`") from error
+
+
+def _to_packages(index: Mapping[str, Any]) -> Mapping[str, Package]:
     shared = {name for facts in index["packages"].values() if facts["archives"][1:] for name in facts["archives"]}
     archives = {name: Archive(facts, may_be_absent=name in shared) for name, facts in index["archives"].items()}
     return {
@@ -211,21 +214,25 @@ def report(module: str | None, path: str, seconds: float) -> None:
 
 
 def unpack(content: bytes, method: int, size: int) -> bytes | None:
-    """Return the contents of a member; ``None`` if it is damaged."""
+    """Return the contents of a member; ``None`` if it is damaged: it has an end, and no more than *size* bytes."""
+    decoder: Any
+    error: type[Exception]
     if method == DEFLATED:
-        try:
-            return zlib.decompress(content, -15, max(size, 1))
-        except zlib.error:
-            return None
-    if method == LZMA:
+        decoder, error = zlib.decompressobj(-15), zlib.error
+    elif method == LZMA:
         import lzma
 
-        try:
-            filters = [{"id": lzma.FILTER_LZMA1, **LZMA_FILTER}]
-            return lzma.decompress(content[LZMA_HEADER:], lzma.FORMAT_RAW, filters=filters)
-        except lzma.LZMAError:
-            return None
-    return None
+        filters = [{"id": lzma.FILTER_LZMA1, **LZMA_FILTER}]
+        decoder, error = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters), lzma.LZMAError
+        content = content[LZMA_HEADER:]
+    else:
+        return None
+    try:
+        # One byte more shows that there are more, without memory for all of them.
+        found: bytes = decoder.decompress(content, size + 1)
+    except error:
+        return None
+    return found if decoder.eof and len(found) == size else None
 
 
 def sha256(content: bytes) -> str:

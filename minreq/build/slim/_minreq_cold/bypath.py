@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _io
 import builtins
+import errno
 import io
 import os
 import stat
@@ -16,10 +17,6 @@ import zlib
 
 from . import archives, unpacked
 from .archives import ROOT, Member, Package, package_of
-
-if sys.version_info < (3, 11):
-    # It takes the functions into a class: there those of this module would become methods.
-    import pathlib  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +66,11 @@ def _find_folder(path: Any) -> tuple[str, Mapping[str, Member | None]] | None:
     return (place[0], names) if place is not None and names else None
 
 
+def _make_error(number: int, path: Any) -> OSError:
+    """Return the error that the system has for *path* in the whole tree."""
+    return OSError(number, os.strerror(number), path)
+
+
 def _open(  # noqa: PLR0917 - As the built-in function.
     file: Any,
     mode: str = "r",
@@ -82,8 +84,11 @@ def _open(  # noqa: PLR0917 - As the built-in function.
     try:
         return _real_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
     except FileNotFoundError:
-        member = None if opener is not None or not {*"wax+"}.isdisjoint(mode) else _find_member(file)
+        is_read = opener is None and {*"wax+"}.isdisjoint(mode)
+        member = _find_member(file) if is_read else None
         if member is None:
+            if is_read and _find_folder(file) is not None:
+                raise _make_error(errno.EISDIR, file) from None
             raise
     return _real_open(file, mode, buffering, encoding, errors, newline, closefd, _opener_of(member))
 
@@ -172,6 +177,8 @@ def _os_listdir(path: Any = ".") -> list[Any]:
         names = _real_listdir(path)
     except _ABSENT:
         if folder is None:
+            if _find_member(path) is not None:
+                raise _make_error(errno.ENOTDIR, path) from None
             raise
         names = []
     if folder is None:
@@ -237,13 +244,19 @@ class _Entries:
 
 def _os_scandir(path: Any = ".") -> Any:
     folder = _find_folder("." if path is None else path)
-    if folder is None:
-        return _real_scandir(path)
+    entries: Any
     try:
-        with _real_scandir(path) as entries:
-            found: list[Any] = list(entries)
+        entries = _real_scandir(path)
     except _ABSENT:
-        found = []
+        if folder is None:
+            if _find_member(path) is not None:
+                raise _make_error(errno.ENOTDIR, path) from None
+            raise
+        entries = _Entries([])
+    if folder is None:
+        return entries
+    with entries:
+        found: list[Any] = list(entries)
     place: Any = os.fspath(path if path is not None else ".")
     seen = {entry.name for entry in found}
     for name in folder[1]:
@@ -272,47 +285,61 @@ def _exists(path: Any) -> bool:
     return True
 
 
-_REPLACED: dict[str, tuple[Any, Any]] = {
-    "open": (_real_os_open, _os_open),
-    "stat": (_real_stat, _os_stat),
-    "lstat": (_real_lstat, _os_lstat),
-    "access": (_real_access, _os_access),
-    "listdir": (_real_listdir, _os_listdir),
-    "scandir": (_real_scandir, _os_scandir),
-    "listxattr": (_real_listxattr, _os_listxattr),
-}
+#: Functions of `os`, and those of this module that stand for them.
+_REPLACED: tuple[tuple[Any, Any], ...] = (
+    (_real_os_open, _os_open),
+    (_real_stat, _os_stat),
+    (_real_lstat, _os_lstat),
+    (_real_access, _os_access),
+    (_real_listdir, _os_listdir),
+    (_real_scandir, _os_scandir),
+    (_real_listxattr, _os_listxattr),
+)
+
+
+class _Replacement(staticmethod):  # type: ignore[type-arg]
+    """Stands for a function of Python: as that one, it does not become a method in a class, and is pickled by name."""
+
+    def __reduce__(self) -> str:
+        return self.__name__
+
+
+def _make_replacement(real: Any, function: Any, module: str) -> Any:
+    """Return what takes the place of *real* in *module*, and calls *function*."""
+    function.__name__ = function.__qualname__ = real.__name__
+    function.__module__, function.__doc__ = module, real.__doc__
+    return _Replacement(function)
 
 
 def _replace_functions() -> None:
     """Put the functions of this module into the places of those of Python."""
-    _open.__name__ = _open.__qualname__ = "open"
-    builtins.open = io.open = _open  # type: ignore[assignment]
+    function = builtins.open = io.open = _make_replacement(_real_open, _open, "io")
     # Loaders that are given a path ask the second one.
-    io.open_code = _io.open_code = _open_code
-    for name, (real, function) in _REPLACED.items():
-        if real is None:
-            continue
-        function.__name__ = function.__qualname__ = name
-        setattr(os, name, function)
-        for group in ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids"):
-            if real in getattr(os, group, ()):
-                getattr(os, group).add(function)
+    io.open_code = _io.open_code = _make_replacement(_real_open_code, _open_code, "io")
+    replaced = {id(_real_open): function}
     for module, name in _OTHER_NAMES:
         found = sys.modules.get(module)
         if getattr(found, name, None) is _real_open:
-            setattr(found, name, _open)
-    _replace_attributes()
+            setattr(found, name, function)
+    for real, own in _REPLACED:
+        if real is None:
+            continue
+        function = replaced[id(real)] = _make_replacement(real, own, "os")
+        setattr(os, real.__name__, function)
+        for group in ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids"):
+            if real in getattr(os, group, ()):
+                getattr(os, group).add(function)
+    _replace_attributes(replaced)
 
 
-def _replace_attributes() -> None:
+def _replace_attributes(replaced: Mapping[int, Any]) -> None:
     """Do the same in classes of the standard library that have such functions as attributes."""
-    replaced = {id(real): function for real, function in (*_REPLACED.values(), (_real_open, _open))}
     for module, owner in (("pathlib", "_NormalAccessor"), ("glob", "_StringGlobber"), ("glob", "_Globber")):
         found = getattr(sys.modules.get(module), owner, None)
         for name, value in list(vars(found).items()) if found is not None else ():
             function = replaced.get(id(getattr(value, "__func__", value)))
             if function is not None:
-                setattr(found, name, staticmethod(function))
+                setattr(found, name, function)
 
 
 _installed: list[bool] = []

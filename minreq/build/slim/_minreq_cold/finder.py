@@ -35,8 +35,6 @@ class Finder:
     """The finder of one folder of this tree. It has the hot files first; no module is hot and cold."""
 
     def __init__(self, path: str, inside: str, package: Package) -> None:
-        #: As the path for imports has it, which may be ``/opt/./python/app``.
-        self.path = path
         #: In the tree: ``app``.
         self._folder = inside
         self._package = package
@@ -46,6 +44,8 @@ class Finder:
             (HotLoader, SOURCE_SUFFIXES),
             (HotCompiledLoader, BYTECODE_SUFFIXES),
         )
+        #: As the path for imports has it, which may be ``/opt/./python/app``, but absolute.
+        self.path = self._hot.path
 
     def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return the spec of a module in this folder."""
@@ -261,6 +261,8 @@ def _is_folder(path: str) -> bool:
 
 def path_in_tree(path: str) -> str | None:
     """Return *path* relative to the tree; ``None`` if it is elsewhere."""
+    if not path.startswith("/"):
+        path = os.path.abspath(path)
     if "/." in path or "//" in path or path.endswith("/"):
         path = os.path.normpath(path)
     return path[len(ROOT) :] if path.startswith(ROOT) else None

@@ -13,6 +13,7 @@ from .archives import DIGITS, ColdFileError, Member, read_data, sha256
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 #: The variable that names the folder of the cache.
 VARIABLE = "MINREQ_COLD_DIR"
@@ -20,6 +21,8 @@ VARIABLE = "MINREQ_COLD_DIR"
 _numbers = count()
 #: Bytes that the cache may have; then the files that were used least recently go.
 _MAX_BYTES = 1 << 30
+#: Bytes of a file name that the system shows for a file in memory; it takes up to 249.
+_MAX_NAME = 200
 
 
 def open_in_memory(member: Member) -> int:
@@ -69,7 +72,11 @@ def _cached_file(member: Member) -> str:
     folder = _own_folder()
     path = os.path.join(folder, f"{member.digest}-{os.path.basename(member.path)}")
     if _has_content(path, member):
-        os.utime(path)
+        try:
+            os.utime(path)
+        except OSError:
+            # Nothing is removed where nothing can be written.
+            pass
         return path
     import _thread
 
@@ -146,13 +153,14 @@ def _make_room(folder: str, size: int) -> None:
 def _make_nameless_file(path: str) -> int:
     try:
         if hasattr(os, "memfd_create"):
-            return os.memfd_create(os.path.basename(path)[:200])
+            name: Any = os.fsencode(os.path.basename(path))[:_MAX_NAME]
+            return os.memfd_create(name)
     except OSError:
         # A filter of system calls may forbid it.
         pass
     import tempfile
 
-    descriptor, name = tempfile.mkstemp(prefix="minreq-cold-", dir=os.environ.get(VARIABLE))
+    descriptor, name = tempfile.mkstemp(prefix="minreq-cold-", dir=os.environ.get(VARIABLE) or None)
     os.unlink(name)
     return descriptor
 
