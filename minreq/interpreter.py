@@ -10,14 +10,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import packaging
-from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging import markers
+from packaging.tags import Tag, compatible_tags, cpython_tags, sys_tags
 from packaging.version import Version
 
 from minreq.errors import PythonNotFound, PythonUnusable, UnknownPlatform
@@ -104,7 +106,7 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
     """
     first, *others = _find_executables(python)
     if str(first) == sys.executable:
-        return _ask_own_interpreter()
+        return _describe_own_interpreter()
     try:
         return _ask_interpreter(first)
     except PythonUnusable:
@@ -115,9 +117,16 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
 
 
 @cache
-def _ask_own_interpreter() -> Interpreter:
-    """Ask the interpreter that runs minreq, once: it stays the same, and each lock of a session asks."""
-    return _ask_interpreter(Path(sys.executable))
+def _describe_own_interpreter() -> Interpreter:
+    """Return the interpreter that runs minreq. It need not be started: what `_PLATFORM_SCRIPT` prints is known here."""
+    facts = {
+        "version": ".".join(map(str, sys.version_info[:3])),
+        "markers": markers.default_environment(),
+        "tags": [str(tag) for tag in sys_tags()],
+        "base_executable": getattr(sys, "_base_executable", None) or sys.executable,
+        "base_prefix": sys.base_prefix,
+    }
+    return _make_interpreter(Path(sys.executable), facts)
 
 
 def _ask_interpreter(executable: Path) -> Interpreter:
@@ -143,6 +152,10 @@ def _ask_interpreter(executable: Path) -> Interpreter:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
     _LOG.info("started %s to ask for its platform: Python %s", executable, facts["version"])
+    return _make_interpreter(executable, facts)
+
+
+def _make_interpreter(executable: Path, facts: Mapping[str, Any]) -> Interpreter:
     return Interpreter(
         executable=executable,
         base_executable=_base_executable(Path(facts["base_executable"]), Path(facts["base_prefix"])),
