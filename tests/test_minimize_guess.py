@@ -118,9 +118,6 @@ def test_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A right guess saves the runs of the first stage; after a wrong one, the lock is made without it."""
     locked = Locked(write(parse(ALL_KINDS), tmp_path), monkeypatch, [])
     plain = locked.lock()
-    print(locked.runs, plain.minimal_set.evidence)
     right = guess_from(plain.selection, "import")
-    print(right)
     again = locked.lock(right)
-    print(locked.runs, again.reporter.repeats)
     assert contents(again) == contents(plain)

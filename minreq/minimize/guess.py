@@ -15,7 +15,7 @@ from minreq.minimize.compare import Deviation, find_deviations, split_numbers
 from minreq.minimize.observe import Observation
 from minreq.minimize.settle import failure_evidence
 from minreq.minimize.suspects import normalize_spelling, text_of_deviation
-from minreq.minimize.trace import TraceQuestionHandler
+from minreq.minimize.trace import TracedQuestion, TraceQuestionHandler
 from minreq.model import Behaviour, Difference, Failure, Kept, LeftOut, Lock, Selection
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import FORK_TIMEOUT, Run
@@ -113,13 +113,18 @@ class GuessCheck:
         *decided* is what would be decided after the first stage and the reference: what fails, what differs, and the
         hints. What nothing asked for is no part of an answer.
         """
+        for fork in self.run.miss_forks.values():
+            fork.result.result(FORK_TIMEOUT * 2)
         asked = frozenset(self.trace.answers)
-        everywhere = asked.union(*map(self.handler.names_asked_without, asked))
+        by_forks = asked.union(*map(self.handler.names_asked_without, asked)) - asked
+        guessed, more = self.guess.names & asked, set(decided) - self.guess.names
         return (
             not find_deviations(self.expected, self.trace.behaviour)
-            and (self.guess.names & asked) <= set(decided)
-            and everywhere.isdisjoint(set(decided) - self.guess.names)
-            and all(self._holds(name) for name in sorted(self.guess.names & asked))
+            and guessed <= set(decided)
+            and by_forks.isdisjoint(more)
+            and not (by_forks and more & asked)
+            and all(self._would_change_nothing(name) for name in sorted(more & asked))
+            and all(self._holds(name) for name in sorted(guessed))
         )
 
     def failures(self) -> Iterator[tuple[NormalizedName, Failure]]:
@@ -131,7 +136,7 @@ class GuessCheck:
 
     def _holds(self, name: NormalizedName) -> bool:
         """Whether *name* is what the guess says: a trace would decline it first, and then do as its fork did."""
-        first = next(each for each in self.trace.questions[name] if each.question == self.trace.answers[name].question)
+        first = self._first_question(name)
         if first.why_optional is None:
             return False
         if first.question.stage != self.expected.stages[0].stage:
@@ -151,6 +156,19 @@ class GuessCheck:
             is_only = not any(_names(other, known) for other in (others | self.trace.declined) - {name})
             return deviations[:1] == (known,) and is_only and others <= self.trace.answers.keys()
         return not deviations
+
+    def _would_change_nothing(self, name: NormalizedName) -> bool:
+        """Whether the trace would have been the same if *name*, which it accepted, had been decided to be accepted.
+
+        A handler around its import then makes nothing optional that it asks for.
+        """
+        traced = (each for questions in self.trace.questions.values() for each in questions)
+        is_handled = any(each.why_optional is not None and name in each.owners for each in traced)
+        return self._first_question(name).why_optional is None and not is_handled
+
+    def _first_question(self, name: NormalizedName) -> TracedQuestion:
+        question = self.trace.answers[name].question
+        return next(each for each in self.trace.questions[name] if each.question == question)
 
     def _fork(self, name: NormalizedName) -> StageResult:
         return self.run.miss_forks[name].result.result(FORK_TIMEOUT * 2)
