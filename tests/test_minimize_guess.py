@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 from scenariorun import ScenarioResult, run_scenario
-from wheelhouse import Wheelhouse, parse, write
+from wheelhouse import Scenario, Wheelhouse, load, parse, write
 
+from minreq.minimize.compare import Deviation
 from minreq.minimize.guess import Guess, guess_from
+from minreq.model import Difference, Selection
 from minreq.smoke.run import Run
 
 pytestmark = pytest.mark.one_python
@@ -21,7 +24,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 NAMES = (
     [path.stem for path in sorted(SCENARIOS.glob("*.toml")) if "\nfirst" in path.read_text("utf-8")]
     if "MINREQ_ALL_SCENARIOS" in os.environ
-    else ["two-behind-one-handler"]
+    else []
 )
 ALL_KINDS = """
 explanation = "The root fails without `late`, warns without `soft`, and a feature needs `hinted`; each has a handler."
@@ -114,10 +117,62 @@ def names(*texts: str) -> frozenset[NormalizedName]:
     return frozenset(map(canonicalize_name, texts))
 
 
-def test_all_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A right guess saves the runs of the first stage; after a wrong one, the lock is made without it."""
-    locked = Locked(write(parse(ALL_KINDS), tmp_path), monkeypatch, [])
+def with_difference(selection: Selection, stage: str, with_it: str, without_it: str) -> Selection:
+    """Return *selection* with other facts in its difference."""
+    kept = (
+        replace(each, evidence=replace(each.evidence, stage=stage, with_it=with_it, without_it=without_it))
+        if isinstance(each.evidence, Difference)
+        else each
+        for each in selection.kept
+    )
+    return replace(selection, kept=tuple(kept))
+
+
+@pytest.fixture
+def make_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Scenario], Locked]:
+    return lambda scenario: Locked(write(scenario, tmp_path), monkeypatch, [])
+
+
+def test_a_right_guess_saves_runs_and_a_wrong_one_changes_nothing(make_locked: Callable[[Scenario], Locked]) -> None:
+    locked = make_locked(parse(ALL_KINDS))
     plain = locked.lock()
+    assert sorted(locked.runs) == ["first-stage", "first-stage", "proof-1", "reference", "trace"]
     right = guess_from(plain.selection, "import")
-    again = locked.lock(right)
+    warning = Deviation(stage="import", what="warnings", first="", second="UserWarning: install soft (app/__init__.py)")
+    assert right == Guess(failing=names("late"), differing={canonicalize_name("soft"): warning}, hinted=names("hinted"))
+    # A difference in a feature, in numbers alone, or that does not name its cause: no first trace could show it.
+    for changed in (("near/chat", "", "soft"), ("import", "soft 1", "soft 2"), ("import", "", "gone")):
+        assert guess_from(with_difference(plain.selection, *changed), "import") is None
+    # What nothing asks for is neither right nor wrong.
+    again = locked.lock(replace(right, failing=names("late", "gone")))
+    assert (sorted(locked.runs), again.reporter.repeats) == (["proof-1", "reference", "trace"], [])
     assert contents(again) == contents(plain)
+    wrong = {
+        "nothing": Guess(),
+        "another text": replace(right, differing={canonicalize_name("soft"): replace(warning, second="soft")}),
+        "one too many": replace(right, hinted=names("hinted", "other")),
+    }
+    for what, guess in wrong.items():
+        found = locked.lock(guess)
+        assert found.reporter.repeats[0] == "the last lock was made for something else", what
+        assert contents(found) == contents(plain), what
+
+
+@pytest.mark.parametrize(
+    "guess", [Guess(hinted=names("first")), Guess(failing=names("first"))], ids=["needed", "fails without it"]
+)
+def test_a_guess_from_another_smoke_chooses_nothing(guess: Guess, make_locked: Callable[[Scenario], Locked]) -> None:
+    """Another smoke may have needed `first` itself. Both sets would be minimal, but only one is that of this smoke."""
+    locked = make_locked(parse(ONE_OF_TWO))
+    plain = locked.lock()
+    assert plain.kept == ("app", "second")
+    assert contents(locked.lock(guess)) == contents(plain)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenarios(name: str, make_locked: Callable[[Scenario], Locked]) -> None:
+    locked = make_locked(load(SCENARIOS / f"{name}.toml"))
+    plain = locked.lock()
+    everything = Guess(hinted=frozenset(plain.resolution.pins) - {plain.resolution.root})
+    for guess in (guess_from(plain.selection, "import"), Guess(), everything):
+        assert contents(locked.lock(guess)) == contents(plain)
