@@ -150,11 +150,12 @@ def test_a_right_guess_saves_runs_and_a_wrong_one_changes_nothing(make_locked: C
     wrong = {
         "nothing": Guess(),
         "another text": replace(right, differing={canonicalize_name("soft"): replace(warning, second="soft")}),
+        "an extra": replace(right, extras=frozenset({"app[more]"})),
         "one too many": replace(right, hinted=names("hinted", "other")),
     }
     for what, guess in wrong.items():
         found = locked.lock(guess)
-        assert found.reporter.repeats[0] == "the last lock was made for something else", what
+        assert found.reporter.repeats[0] == "the last lock does not show what this one needs", what
         assert contents(found) == contents(plain), what
 
 
@@ -174,5 +175,7 @@ def test_scenarios(name: str, make_locked: Callable[[Scenario], Locked]) -> None
     locked = make_locked(load(SCENARIOS / f"{name}.toml"))
     plain = locked.lock()
     everything = Guess(hinted=frozenset(plain.resolution.pins) - {plain.resolution.root})
-    for guess in (guess_from(plain.selection, "import"), Guess(), everything):
+    own = guess_from(plain.selection, "import")
+    extras = frozenset(plain.resolution.extras.values())
+    for guess in (own and replace(own, extras=extras), Guess(), replace(everything, extras=extras)):
         assert contents(locked.lock(guess)) == contents(plain)

@@ -224,16 +224,14 @@ def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, repo
     return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 
-def _read_guess(task: Task, closure: Closure) -> guess.Guess | None:
+def _read_guess(task: Task) -> guess.Guess | None:
     """Return what the lock on disk lets expect of the next one; ``None``: nothing."""
     settings = task.settings
     # The method that takes no shortcut guesses nothing. The other two leave out what the last lock may have kept.
     if settings.settle == "runs" or settings.smallest or settings.exclude:
         return None
     before = read_previous_lock(settings)
-    if before is None or before.resolution.extras != closure.resolution.extras:
-        return None
-    return guess.read_guess(before)
+    return guess.read_guess(before) if before else None
 
 
 def _user_choices(task: Task, resolved: ResolvedTask) -> UserChoices:
@@ -249,5 +247,5 @@ def _user_choices(task: Task, resolved: ResolvedTask) -> UserChoices:
         portable=task.is_portable,
         settle=settings.settle,
         likely=resolved.likely,
-        guess=_read_guess(task, resolved.closure) if resolved.likely is None else None,
+        guess=_read_guess(task) if resolved.likely is None else None,
     )

@@ -22,6 +22,7 @@ from minreq.minimize.verdicts import Verdicts
 from minreq.model import Behaviour, QuestionKind
 from minreq.reporting import Reporter, Step
 from minreq.smoke.run import Run
+from minreq.wheels.closure import Closure
 
 
 class UntraceableError(Exception):
@@ -87,6 +88,14 @@ class Decisions:
     def is_guessing(self) -> bool:
         """Whether the guess is not confirmed."""
         return self._guess is not None
+
+    def can_guess(self, closure: Closure) -> bool:
+        """Whether there is a guess, and *closure* has the extras that it expects; wait until the reference has them."""
+        if self._guess is None:
+            return False
+        if self._guess.extras != frozenset(closure.resolution.extras.values()):
+            self.reference.observation  # noqa: B018 - As below.
+        return self._guess.extras == frozenset(closure.resolution.extras.values())
 
     def does_as_reference(
         self, run: Run, handler: TraceQuestionHandler, trace: Observation, runner: SmokeRunner

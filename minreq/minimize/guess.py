@@ -7,7 +7,7 @@ traces that it saves would have led to the same answers; else everything that fo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 from packaging.utils import NormalizedName
 
@@ -38,6 +38,8 @@ class Guess:
     differing: Mapping[NormalizedName, Deviation] = field(default_factory=dict)
     #: Code that the reference loads imports them without a handler.
     hinted: frozenset[NormalizedName] = frozenset()
+    #: The extras that the reference needs: ``litellm[mcp]``.
+    extras: frozenset[str] = frozenset()
 
     @property
     def names(self) -> frozenset[NormalizedName]:
@@ -47,7 +49,8 @@ class Guess:
 
 def read_guess(lock: Lock) -> Guess | None:
     """Return what the evidence of *lock* lets expect of the next one; ``None`` where noise would hide it."""
-    return None if lock.noise else guess_from(lock.selection, lock.stages[0])
+    found = None if lock.noise else guess_from(lock.selection, lock.stages[0])
+    return found and replace(found, extras=frozenset(lock.resolution.extras.values()))
 
 
 def guess_from(selection: Selection, first_stage: str) -> Guess | None:

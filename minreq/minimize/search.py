@@ -88,7 +88,7 @@ def _minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> 
                 return _make_search(runner, choices, reporter, pool, reference).search()
             except GuessRefuted:
                 # Nothing that followed from the guess counts.
-                reporter.repeated("the last lock was made for something else")
+                reporter.repeated("the last lock does not show what this one needs")
                 return _make_search(runner, replace(choices, guess=None), reporter, pool, reference).search()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -98,7 +98,8 @@ def _minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> 
 def _make_search(
     runner: SmokeRunner, choices: UserChoices, reporter: Reporter, pool: Executor, reference: Reference
 ) -> _Search:
-    if runner.setup.plan.first is None:
+    # Nothing asks for what is importable from the start, so no trace can show that a guess about it is right.
+    if choices.guess and (runner.setup.plan.first is None or choices.guess.names & runner.initial):
         choices = replace(choices, guess=None)
     verdicts = Verdicts(choices=choices)
     environments = EnvironmentSearch(
@@ -192,7 +193,7 @@ class _Search:
 
         Raises ``GuessRefuted`` where this lock does not show that its own traces would have led to these answers.
         """
-        result = self.trace() if self.decisions.is_guessing else None
+        result = self.trace() if self.decisions.can_guess(self.runner.closure) else None
         if self.decisions.is_guessing:
             raise GuessRefuted
         return result
