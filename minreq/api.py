@@ -16,9 +16,7 @@ The errors are those of ``minreq.errors``, with the exit status that a command w
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from minreq import environment as environments, export as exporting, versions as surveying
@@ -26,15 +24,7 @@ from minreq.analyze import analyze as analyzing
 from minreq.analyze.analyze import Analysis
 from minreq.build import build as building, forecast as forecasting
 from minreq.build.build import BuildResult
-from minreq.config import (
-    STDOUT,
-    AnalyzeSettings,
-    BuildSettings,
-    IndexOptions,
-    Settings,
-    VerifySettings,
-    VersionsSettings,
-)
+from minreq.config import STDOUT, AnalyzeSettings, BuildSettings, Settings, VerifySettings, VersionsSettings
 from minreq.config.arguments import (
     BuildKeywords,
     IndexKeywords,
@@ -44,7 +34,7 @@ from minreq.config.arguments import (
     RunKeywords,
     Several,
 )
-from minreq.config.artifacts import build_settings, versions_settings
+from minreq.config.artifacts import analyze_settings, build_settings, versions_settings
 from minreq.config.exports import (
     FORMATS,
     EnvironmentSettings,
@@ -53,7 +43,7 @@ from minreq.config.exports import (
     environment_settings,
     export_settings,
 )
-from minreq.config.keywords import convert_keywords
+from minreq.config.keywords import convert_keywords, convert_path, join_keywords
 from minreq.config.matrix import matrix_settings, read_matrix_file
 from minreq.config.paths import cache_dir
 from minreq.config.settings import DEFAULT_OUTPUT, lock_settings, providers_settings, scan_settings, verify_settings
@@ -64,6 +54,8 @@ from minreq.explain.explain import Explanation
 from minreq.export import ExportResult
 from minreq.exposure import command as exposing
 from minreq.exposure.command import Exposure
+from minreq.imports import command as importing
+from minreq.imports.command import ImportAnalysis
 from minreq.lock import lock as locking
 from minreq.lockfile import difference, reading, requirements as rendering
 from minreq.lockfile.difference import LockDifference
@@ -93,6 +85,7 @@ __all__ = [
     "ExportResult",
     "Exposure",
     "FullComparison",
+    "ImportAnalysis",
     "IndexKeywords",
     "Lock",
     "LockDifference",
@@ -107,6 +100,7 @@ __all__ = [
     "Survey",
     "Usage",
     "analyze",
+    "analyze_imports",
     "build",
     "check",
     "compare_with_full",
@@ -125,7 +119,6 @@ __all__ = [
     "versions",
 ]
 
-_Joined = TypeVar("_Joined")
 _Result = TypeVar("_Result")
 _Arguments = ParamSpec("_Arguments")
 
@@ -159,13 +152,15 @@ def lock(
     Raises every branch of ``MinreqError``.
     """
     values = {"root": root, "output": output, **options}
-    return locking.lock(_join(lock_settings, Settings, values), reporter or Reporter(), forecasting.forecast_build)
+    return locking.lock(
+        join_keywords(lock_settings, Settings, values), reporter or Reporter(), forecasting.forecast_build
+    )
 
 
 @_public
 def read(path: PathLike = DEFAULT_OUTPUT) -> Lock:
     """Return the lock on disk; raise ``LockEdited`` if the file installs something that was not proven."""
-    return exporting.read_proven_lock(_path(path))
+    return exporting.read_proven_lock(convert_path(path))
 
 
 @_public
@@ -192,7 +187,7 @@ def verify(
     another tool made from it. *smokes* and *smoke_files* are new places of files that were moved.
     """
     values = {"lock": lock, "path": path, "smokes": smokes, "smoke_files": smoke_files, **options}
-    return verifying.verify(_join(verify_settings, VerifySettings, values), reporter or Reporter())
+    return verifying.verify(join_keywords(verify_settings, VerifySettings, values), reporter or Reporter())
 
 
 @_public
@@ -211,14 +206,14 @@ def compare_with_full(
     ``python`` are those of `verify`.
     """
     values = {"lock": lock, "path": path, "against_full": command, "smoke_with": smoke_with, **options}
-    settings = _join(verify_settings, VerifySettings, values)
+    settings = join_keywords(verify_settings, VerifySettings, values)
     return comparing.compare_with_full(settings, reporter or Reporter())
 
 
 @_public
 def explain(name: str, lock: PathLike = DEFAULT_OUTPUT) -> Explanation:
     """Return why the distribution or module *name* is in the lock on disk or left out."""
-    path = _path(lock)
+    path = convert_path(lock)
     if not isinstance(name, str):
         raise InvalidOptions([f"name: {name!r} has the type {type(name).__name__}"])
     return explaining.explain(reading.read_evidence(path), name, filename=str(path))
@@ -229,7 +224,7 @@ def exposure(
     lock: PathLike = DEFAULT_OUTPUT, *, reporter: Reporter | None = None, **options: Unpack[IndexKeywords]
 ) -> Exposure:
     """Return the imports in the kept code of the lock on disk that would reach a left-out distribution."""
-    settings = _join(verify_settings, VerifySettings, {"lock": lock, **options})
+    settings = join_keywords(verify_settings, VerifySettings, {"lock": lock, **options})
     return exposing.expose(settings, reporter or Reporter())
 
 
@@ -243,7 +238,7 @@ def scan(
 ) -> Usage:
     """Return the providers and features of *root* that the code in *paths* uses; nothing is run."""
     values = {"scan": paths, "root": root, "profiles": profiles, **options}
-    return scanning.scan_usage(_join(scan_settings, Settings, values), reporter or Reporter())
+    return scanning.scan_usage(join_keywords(scan_settings, Settings, values), reporter or Reporter())
 
 
 @_public
@@ -260,7 +255,7 @@ def providers(
     """Return which distributions *providers* (by default all) need, and with *by_feature* what each feature adds."""
     values = {"root": root, "providers": providers, "features": features, "profiles": profiles, **options}
     values["by_feature"] = by_feature
-    return measure.measure(_join(providers_settings, Settings, values), reporter or Reporter())
+    return measure.measure(join_keywords(providers_settings, Settings, values), reporter or Reporter())
 
 
 @_public
@@ -279,13 +274,13 @@ def versions(
     def join(flags: Mapping[str, Any], config: Mapping[str, Any]) -> VersionsSettings:
         return versions_settings(flags, config, trace=False)
 
-    return surveying.survey(_join(join, VersionsSettings, values), reporter or Reporter())
+    return surveying.survey(join_keywords(join, VersionsSettings, values), reporter or Reporter())
 
 
 @_public
 def diff(old: PathLike, new: PathLike = DEFAULT_OUTPUT) -> LockDifference:
     """Return the differences between two locks on disk."""
-    return difference.compare_locks(reading.read_evidence(_path(old)), reading.read_evidence(_path(new)))
+    return difference.compare_locks(reading.read_evidence(convert_path(old)), reading.read_evidence(convert_path(new)))
 
 
 @_public
@@ -305,7 +300,7 @@ def export(
     def join(flags: Mapping[str, Any], config: Mapping[str, Any]) -> ExportSettings:
         return export_settings({**flags, "format": form}, config)
 
-    return exporting.export(_join(join, ExportSettings, values), reporter or Reporter())
+    return exporting.export(join_keywords(join, ExportSettings, values), reporter or Reporter())
 
 
 @_public
@@ -319,7 +314,7 @@ def sync(
 ) -> EnvironmentStatus:
     """Install exactly the lock on disk into the environment of an interpreter."""
     values = {"environment": environment, "lock": lock, "dry_run": dry_run, **options}
-    settings = _join(environment_settings, EnvironmentSettings, values, needed=["environment"])
+    settings = join_keywords(environment_settings, EnvironmentSettings, values, needed=["environment"])
     return environments.sync(settings, reporter or Reporter())
 
 
@@ -327,7 +322,7 @@ def sync(
 def check(environment: PathLike, lock: PathLike = DEFAULT_OUTPUT) -> EnvironmentStatus:
     """Compare an environment with the lock on disk; raise ``EnvironmentDiffers``."""
     values = {"environment": environment, "lock": lock}
-    return environments.check(_join(environment_settings, EnvironmentSettings, values, needed=["environment"]))
+    return environments.check(join_keywords(environment_settings, EnvironmentSettings, values, needed=["environment"]))
 
 
 @_public
@@ -343,6 +338,25 @@ def analyze(
 
 
 @_public
+def analyze_imports(
+    path: PathLike,
+    *,
+    lock: PathLike | None = None,
+    modules: Several[str] = (),
+    python: PathLike | None = None,
+    require_sandbox: bool = False,
+    reporter: Reporter | None = None,
+) -> ImportAnalysis:
+    """Import *modules*, or what *lock* imports first, from *path* in isolation; return what each line costs.
+
+    *python* is the interpreter that imports; by default that of the virtual environment, else the one that runs minreq.
+    """
+    values = {"path": path, "lock": lock, "modules": modules, "python": python, "require_sandbox": require_sandbox}
+    converted = convert_keywords(values, values, needed=["path"], build=True)
+    return importing.analyze_imports(analyze_settings({**converted, "imports": True}), reporter or Reporter())
+
+
+@_public
 def build(
     output: PathLike,
     lock: PathLike = DEFAULT_OUTPUT,
@@ -355,7 +369,7 @@ def build(
     Raises every branch of ``MinreqError``.
     """
     values = {"lock": lock, "output": output, **options}
-    return building.build(_join(build_settings, BuildSettings, values, build=True), reporter or Reporter())
+    return building.build(join_keywords(build_settings, BuildSettings, values, build=True), reporter or Reporter())
 
 
 @_public
@@ -373,24 +387,8 @@ def matrix(
     have a result there are not filled again. Raises ``InvalidOptions``, ``ConfigurationUnreadable``, ``NoVersion``.
     """
     values = {"output": output, "jobs": jobs, **options}
-    known = {"output", "jobs", *(each.name for each in fields(IndexOptions))}
+    known = {"output", "jobs", *IndexKeywords.__annotations__}
     flags = {**convert_keywords(values, known), "cache_dir": cache_dir()}
-    return filling.run_matrix(matrix_settings(flags, read_matrix_file(_path(file))), reporter or MatrixReporter())
-
-
-def _join(
-    join: Callable[[Mapping[str, Any], Mapping[str, Any]], _Joined],
-    settings: type[Any],
-    values: Mapping[str, Any],
-    *,
-    needed: Collection[str] = (),
-    build: bool = False,
-) -> _Joined:
-    """Return the settings of *values*, converted; there is no configuration to join them with."""
-    known = {each.name for kind in (settings, IndexOptions) for each in fields(kind)} - {"index", "cache_dir", "trace"}
-    return join({**convert_keywords(values, known, needed=needed, build=build), "cache_dir": cache_dir()}, {})
-
-
-def _path(value: PathLike) -> Path:
-    converted: Path = convert_keywords({"path": value}, ["path"], needed=["path"])["path"]
-    return converted
+    return filling.run_matrix(
+        matrix_settings(flags, read_matrix_file(convert_path(file))), reporter or MatrixReporter()
+    )

@@ -68,6 +68,9 @@ def test_lock_read_export_diff(
     assert analysis.left == 10**6 - 1 - analysis.bytes
     assert (built.bytes, built.slim, built.bytecode) == (analysis.bytes, "safe", "none")
     assert {"app", "needed"} <= {part.name for part in analysis.parts}
+    imports = api.analyze_imports("layer.zip", lock=lock)
+    assert imports.program == "import app"
+    assert [(each.path, each.line) for each in imports.lines] == [("app/__init__.py", 1)]
 
     with pytest.raises(api.MinreqError) as caught:
         api.check(str(tmp_path))
@@ -124,6 +127,7 @@ def test_a_scan_and_its_progress(tmp_path: Path) -> None:
         pytest.param(lambda: ANY.build("a.zip", slim="all"), "slim: 'all' is not one of", id="level"),
         pytest.param(lambda: ANY.build("a", platform=["x"]), "platform: ['x'] has the type list", id="one-platform"),
         pytest.param(lambda: ANY.analyze("nowhere", budget=0), "budget: '0' is not a number of bytes", id="no-bytes"),
+        pytest.param(lambda: ANY.analyze_imports("a", modules=["a-b"]), "--module a-b: this is no name", id="module"),
         pytest.param(lambda: ANY.versions(last=0), "last: '0' is not a whole number above zero", id="count"),
         pytest.param(lambda: ANY.versions(index_strategy="x"), "index_strategy: 'x' is not one of", id="strategy"),
         pytest.param(lambda: ANY.diff("a", "b"), "no lock at a", id="diff"),
@@ -177,6 +181,7 @@ def test_several(providers: api.Several[str]) -> None:
 FUNCTIONS: dict[str, dict[str, Any]] = {
     "analyze": {"path": "nowhere"},
     "build": {"output": "out.zip"},
+    "analyze_imports": {"path": "nowhere"},
     "check": {"environment": "nowhere"},
     "diff": {"old": "nowhere"},
     "explain": {"name": "x"},

@@ -1,6 +1,6 @@
 """minreq's resolver and the real pip on the same generated indexes: the same files, or a deviation on purpose.
 
-``MINREQ_DIFFERENTIAL_CASES`` is the number of cases, by default 200.
+``MINREQ_DIFFERENTIAL_CASES`` is the number of cases, by default 100.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from minreq.resolver.search import Solution, solve
 
 #: Cases of one test, so that several processes share them.
 CASES_OF_A_TEST = 100
-CASES = int(os.environ.get("MINREQ_DIFFERENTIAL_CASES", "200"))
+CASES = int(os.environ.get("MINREQ_DIFFERENTIAL_CASES", "100"))
 
 
 F = TypeVar("F", bound=Wheel | Sdist)

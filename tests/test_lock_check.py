@@ -13,6 +13,8 @@ from cannedserver import CannedResponse, ReceivedRequest, serve_responses
 from commanding import Project, project
 from wheelhouse import project_html, project_json
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "A root with one need, of which there are two versions, the newer not there at first."
 requirements = ["app"]

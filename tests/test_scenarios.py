@@ -20,8 +20,11 @@ from minreq.smoke import isolation
 Method = Literal["auto", "runs"]
 
 
+PATHS = sorted(SCENARIOS.glob("*.toml"))
+
+
 def params() -> Iterator[ParameterSet]:
-    for path in sorted(SCENARIOS.glob("*.toml")):
+    for path in PATHS:
         defect = load(path).lock.get("defect")
         yield pytest.param(path, id=path.stem, marks=[pytest.mark.xfail(reason=defect)] if defect else [])
 
@@ -31,7 +34,7 @@ def params() -> Iterator[ParameterSet]:
 def test_scenario(
     path: Path, settle: Method, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    """Both methods find the set that the scenario expects; the first one twice, with the same evidence.
+    """Both methods find the expected set; the first one, on every fourth scenario, twice with the same evidence.
 
     On the oldest Python once: that a repetition is equal does not depend on the version.
     """
@@ -51,7 +54,7 @@ def test_scenario(
         return
     found = run_scenario(house, settle)
     check(scenario, found)
-    if settle == "auto" and sys.version_info >= (3, 11):
+    if settle == "auto" and PATHS.index(path) % 4 == 0 and sys.version_info >= (3, 11):
         again = run_scenario(house, settle)
         assert again.selection == found.selection
         assert again.fetched == frozenset()

@@ -18,6 +18,8 @@ from minreq.smoke.results import StageResult
 from minreq.task.smokefiles import locate_files
 from minreq.task.task import is_command, locate_smoke
 
+pytestmark = pytest.mark.one_python
+
 SCENARIO = """
 explanation = "A program, and a tool that runs a script."
 requirements = ["app"]

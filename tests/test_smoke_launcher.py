@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 import minreq.smoke
+from minreq.smoke import isolation
 from minreq.smoke.isolation import SANDBOX_VARIABLE, choose_isolation
 from minreq.smoke.pythonrun import IsolatedPython, run_python
 from minreq.smoke.start import Access
@@ -29,7 +29,16 @@ sys.path.remove(str(LAUNCHER))
 
 def launch(configuration: Mapping[str, Any], script: str, *arguments: str) -> list[str]:
     command = [sys.executable, "-I", "-S", "-c", script, *arguments]
-    return [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(configuration), *command]
+    return [sys.executable, "-I", "-S", "-c", isolation._START, str(LAUNCHER), repr(configuration), *command]
+
+
+def test_it_loads_little() -> None:
+    """It starts with each run; what these need takes longer to load than all that it does."""
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import launch; print(*sys.modules)"
+    command = [sys.executable, "-I", "-S", "-c", script, str(LAUNCHER)]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "launch" in loaded
+    assert {"contextlib", "enum", "json", "platform", "re", "runpy", "signal", "socket"}.isdisjoint(loaded)
 
 
 #: Leaves a process in a session of its own.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -22,7 +23,11 @@ from minreq.config.options import (
     parse_path,
     parse_seconds,
 )
+from minreq.config.paths import cache_dir
+from minreq.config.settings import IndexOptions
 from minreq.errors import InvalidOptions
+
+_Joined = TypeVar("_Joined")
 
 #: The types whose text the converter of an option takes.
 _TEXTS = (str, Path, Requirement, Version, Provided, date)
@@ -37,6 +42,7 @@ _OTHERS = (
     Option(name="environment", field="environment"),
     Option(name="last", field="last", convert=parse_count),
     Option(name="plot", field="plot", convert=parse_path),
+    Option(name="module", field="modules", many=True),
 )
 _LOCK_FIELDS = {each.field: each for each in (*_OTHERS, *OPTIONS.values())}
 #: An option of a build wins: its platform is one, and that of a lock are several.
@@ -62,6 +68,25 @@ def convert_keywords(
                 converted[name] = _convert(options[name], value)
     if faults:
         raise InvalidOptions(faults)
+    return converted
+
+
+def join_keywords(
+    join: Callable[[Mapping[str, Any], Mapping[str, Any]], _Joined],
+    settings: type[Any],
+    values: Mapping[str, Any],
+    *,
+    needed: Collection[str] = (),
+    build: bool = False,
+) -> _Joined:
+    """Return the *settings* that *join* makes of *values*, converted; there is no configuration to join them with."""
+    known = {each.name for kind in (settings, IndexOptions) for each in fields(kind)} - {"index", "cache_dir", "trace"}
+    return join({**convert_keywords(values, known, needed=needed, build=build), "cache_dir": cache_dir()}, {})
+
+
+def convert_path(value: object) -> Path:
+    """Return *value*, a path or its text, as a path; raise ``InvalidOptions``."""
+    converted: Path = convert_keywords({"path": value}, ["path"], needed=["path"])["path"]
     return converted
 
 

@@ -43,7 +43,7 @@ class MergedFolder:
     at: Path
     of: tuple[Path, ...]
 
-    def as_json(self) -> Mapping[str, object]:
+    def as_literal(self) -> Mapping[str, object]:
         """Return it as the launcher reads it."""
         return {"at": str(self.at), "of": [str(folder) for folder in self.of]}
 

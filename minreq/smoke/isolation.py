@@ -6,7 +6,6 @@ The choice is made once for each lock.
 from __future__ import annotations
 
 import ctypes
-import json
 import logging
 import os
 import platform
@@ -28,8 +27,9 @@ _LOG = logging.getLogger(__name__)
 #: misbehave, and to compare them.
 SANDBOX_VARIABLE = "MINREQ_SANDBOX"
 
-#: A folder of scripts, which its interpreter runs.
+#: A folder of scripts, and how its interpreter starts them. To run the folder itself would load ``runpy`` first.
 _LAUNCHER = Path(__file__).with_name("launcher")
+_START = "import sys; sys.path.insert(0, sys.argv.pop(1)); import launch; launch.main()"
 #: The machines whose system calls the launcher knows.
 _FILTERED_MACHINES = frozenset({"x86_64", "aarch64"})
 _GET_FILTER = 21
@@ -163,7 +163,7 @@ class Isolation:
                 "hidden": _as_texts(self.visible.hidden),
                 "masked": _as_texts(self.visible.masked),
                 "empty": _as_texts(self.empty),
-                "merged": [folder.as_json() for folder in merged],
+                "merged": [folder.as_literal() for folder in merged],
             }
         elif self.landlock:
             files, folders = self._unmasked
@@ -296,4 +296,4 @@ def _absolute(path: Path) -> Path:
 
 
 def _launch(configuration: dict[str, object], command: Sequence[str]) -> list[str]:
-    return [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(configuration), *command]
+    return [sys.executable, "-I", "-S", "-c", _START, str(_LAUNCHER), repr(configuration), *command]

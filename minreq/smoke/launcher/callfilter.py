@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 
 from linux import LIBC, call
 
@@ -54,7 +54,7 @@ class _Program(ctypes.Structure):
 
 def filter_calls() -> None:
     """Filter the system calls of this process and of all that it starts; nothing undoes that."""
-    numbers = _NUMBERS[platform.machine()]
+    numbers = _NUMBERS[os.uname().machine]
     program = _make_program(numbers)
     instructions = (_Instruction * len(program))(*(_Instruction(*each) for each in program))
     filter_ = _Program(len(program), instructions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +16,9 @@ NO_SUID, NO_DEVICES, NO_EXECUTION = 0x2, 0x4, 0x8
 DETACH = 0x2
 DIE_WITH_PARENT, SET_DUMPABLE, DROP_FROM_BOUNDING_SET, ADOPT_ORPHANS, NO_NEW_PRIVILEGES = 1, 4, 24, 36, 38
 SYS_ADMIN = 21
+
+# From <signal.h>; the module ``signal`` makes enumerations of all of them.
+SIGKILL, SIGTERM = 9, 15
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _CLONE_TREE, _CLOSE_ON_EXEC, _EMPTY_PATH, _WHOLE_TREE, _MOVE_EMPTY_PATH = 0x1, 0o2000000, 0x1000, 0x8000, 0x4
@@ -112,4 +114,4 @@ def set_writable(path: str, *, writable: bool) -> None:
 
 def linux_version() -> tuple[int, ...]:
     """Return the first two numbers of the version."""
-    return tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])

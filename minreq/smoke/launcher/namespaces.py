@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
-import socket
 import struct
 import time
 
-from linux import LIBC, NEW_NETWORK, NEW_USER, KernelRefusal, call
+from linux import LIBC, NEW_NETWORK, NEW_USER, SIGKILL, KernelRefusal, call
 
-# From <linux/sockios.h>.
+# From <sys/socket.h> and <linux/sockios.h>.
+_AF_INET, _SOCK_DGRAM = 2, 2
 _GET_FLAGS, _SET_FLAGS, _IS_UP = 0x8913, 0x8914, 0x1
 #: Seconds that the emulator may take to set up its network.
 _NETWORK_TIMEOUT = 20.0
@@ -25,10 +24,11 @@ def enter_network(network: str | int, *, with_users: bool) -> None:
         if with_users:
             enter_new_users()
         call(LIBC.unshare, NEW_NETWORK, what="a network namespace")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-            request = struct.pack("16sh", b"lo", 0)
-            (flags,) = struct.unpack_from("h", fcntl.ioctl(any_socket, _GET_FLAGS, request), 16)
-            fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh", b"lo", flags | _IS_UP))
+        any_socket = call(LIBC.socket, _AF_INET, _SOCK_DGRAM, 0, what="a socket")
+        request = struct.pack("16sh", b"lo", 0)
+        (flags,) = struct.unpack_from("h", fcntl.ioctl(any_socket, _GET_FLAGS, request), 16)
+        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh", b"lo", flags | _IS_UP))
+        os.close(any_socket)
         return
     own_namespace = os.readlink("/proc/self/ns/net")
     stop = time.monotonic() + _NETWORK_TIMEOUT
@@ -78,7 +78,7 @@ def open_users_without_root() -> int:
         os.close(folder)
         return os.open(f"/proc/{helper}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
-        os.kill(helper, signal.SIGKILL)
+        os.kill(helper, SIGKILL)
         os.waitpid(helper, 0)
         for each in (ready[0], *go_on):
             os.close(each)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
-from linux import ADOPT_ORPHANS, DIE_WITH_PARENT, SET_DUMPABLE, control
+from linux import ADOPT_ORPHANS, DIE_WITH_PARENT, SET_DUMPABLE, SIGKILL, SIGTERM, control
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,16 +46,18 @@ def run_and_end_the_rest(start: Callable[[], None]) -> NoReturn:
 
     That is for machines without process namespaces. SIGTERM, or the end of the parent, ends all of them.
     """
+    import signal  # noqa: PLC0415 - Slow, and needed here alone.
+
     parent = os.getppid()
     control(ADOPT_ORPHANS, 1, what="to adopt processes")
-    signal.signal(signal.SIGTERM, _end)
-    control(DIE_WITH_PARENT, signal.SIGTERM, what="to end with its parent")
+    signal.signal(SIGTERM, _end)
+    control(DIE_WITH_PARENT, SIGTERM, what="to end with its parent")
     if os.getppid() != parent:
         os._exit(1)
     child = os.fork()
     if not child:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        control(DIE_WITH_PARENT, signal.SIGKILL, what="to end with its parent")
+        signal.signal(SIGTERM, signal.SIG_DFL)
+        control(DIE_WITH_PARENT, SIGKILL, what="to end with its parent")
         start()
     while True:
         pid, status = os.wait()
@@ -65,15 +66,17 @@ def run_and_end_the_rest(start: Callable[[], None]) -> NoReturn:
     _end_children()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+        signal.signal(-code, signal.SIG_DFL) if -code != SIGKILL else None
         os.kill(os.getpid(), -code)
     os._exit(code & 0xFF)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    import signal  # noqa: PLC0415
+
+    signal.signal(SIGTERM, signal.SIG_IGN)
     _end_children()
-    os._exit(128 + signal.SIGTERM)
+    os._exit(128 + SIGTERM)
 
 
 def _end_children() -> None:
@@ -86,7 +89,7 @@ def _end_children() -> None:
         except OSError:
             return
         for each in children:
-            os.kill(each, signal.SIGKILL)
+            os.kill(each, SIGKILL)
         # No wait without an end: the list may lack a process that became ours while it was read.
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
