@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
+from samplelock import LOCK
 from scenariorun import ScenarioResult, run_scenario
 from wheelhouse import Scenario, Wheelhouse, load, parse, write
 
 from minreq.minimize.compare import Deviation
-from minreq.minimize.guess import Guess, guess_from
+from minreq.minimize.guess import Guess, guess_from, read_guess
 from minreq.model import Difference, Selection
 from minreq.smoke.run import Run
 
@@ -179,3 +180,11 @@ def test_scenarios(name: str, make_locked: Callable[[Scenario], Locked]) -> None
     extras = frozenset(plain.resolution.extras.values())
     for guess in (own and replace(own, extras=extras), Guess(), replace(everything, extras=extras)):
         assert contents(locked.lock(guess)) == contents(plain)
+
+
+def test_a_lock_with_noise_lets_expect_nothing() -> None:
+    """Noise would have to be told from a deviation, by runs that a lock without a guess does not make."""
+    assert LOCK.noise
+    assert read_guess(LOCK) is None
+    # What nothing asks for with a handler is accepted without a guess.
+    assert read_guess(replace(LOCK, noise=())) == Guess(extras=frozenset({"litellm[mcp]"}))
