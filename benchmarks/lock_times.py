@@ -47,6 +47,7 @@ TITLES = {
     "warm": "minreq lock, warm store",
     "settled": "minreq lock, warm store, nothing differs",
     "changed": "minreq lock, smoke changed",
+    "more": "minreq lock, one provider more",
     "smallest": "minreq lock --smallest, warm store",
     "one": "minreq lock, one provider, warm store",
     "ten": "minreq lock, ten providers, warm store",
@@ -129,6 +130,11 @@ class Task:
         return self.scratch / "other"
 
     @property
+    def fewer(self) -> Path:
+        """A folder with the lock of one provider in it."""
+        return self.scratch / "fewer"
+
+    @property
     def full(self) -> Path:
         """The virtual environment with all of the declared closure."""
         return self.scratch / "full"
@@ -185,8 +191,9 @@ def write(results: Path, task: Task, lock: Lock, times: Mapping[str, Sequence[Ti
 
 def prepare(task: Task) -> Lock:
     """Fill the store and make the full install, from the pins of a first lock."""
-    for folder in (task.again, task.other):
+    for folder in (task.again, task.other, task.fewer):
         folder.mkdir()
+    minreq(task.lock_of(task.providers[0]), task.fewer, task.store)
     minreq([*task.arguments, "--features", "chat"], task.other, task.store)
     minreq(task.arguments, task.again, task.store)
     text = (task.again / "requirements-minimal.evidence.json").read_text(encoding="utf-8")
@@ -233,7 +240,13 @@ def _in_a_copy(task: Task, lock: Lock, name: str) -> Callable[[], TimedRun]:
         "exposure": ["exposure"],
         "analyze": ["analyze", str(task.full)],
     }.get(name, task.arguments)
-    source = {"again": task.again, "check": task.again, "exposure": task.again, "changed": task.other}.get(name)
+    source = {
+        "again": task.again,
+        "check": task.again,
+        "exposure": task.again,
+        "changed": task.other,
+        "more": task.fewer,
+    }.get(name)
 
     def action() -> TimedRun:
         with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:

@@ -10,13 +10,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import packaging
-from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging import markers
+from packaging.tags import Tag, compatible_tags, cpython_tags, sys_tags
 from packaging.version import Version
 
 from minreq.errors import PythonNotFound, PythonUnusable, UnknownPlatform
@@ -104,7 +106,7 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
     problem: Exception = PythonNotFound(str(python))
     for executable in _find_executables(python):
         try:
-            found = _ask_own_interpreter() if str(executable) == sys.executable else _ask_interpreter(executable)
+            found = _describe_own_interpreter() if str(executable) == sys.executable else _ask_interpreter(executable)
         except PythonUnusable as error:
             problem = problem if isinstance(problem, PythonUnusable) else error
             continue
@@ -116,9 +118,16 @@ def find_interpreter(python: Path | None = None) -> Interpreter:
 
 
 @cache
-def _ask_own_interpreter() -> Interpreter:
-    """Ask the interpreter that runs minreq, once: it stays the same, and each lock of a session asks."""
-    return _ask_interpreter(Path(sys.executable))
+def _describe_own_interpreter() -> Interpreter:
+    """Return the interpreter that runs minreq. It need not be started: what `_PLATFORM_SCRIPT` prints is known here."""
+    facts = {
+        "version": ".".join(map(str, sys.version_info[:3])),
+        "markers": markers.default_environment(),
+        "tags": [str(tag) for tag in sys_tags()],
+        "base_executable": getattr(sys, "_base_executable", None) or sys.executable,
+        "base_prefix": sys.base_prefix,
+    }
+    return _make_interpreter(Path(sys.executable), facts)
 
 
 def _ask_interpreter(executable: Path) -> Interpreter:
@@ -144,6 +153,10 @@ def _ask_interpreter(executable: Path) -> Interpreter:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         raise PythonUnusable(str(executable), f"it is Python {facts['version']}, minreq needs {oldest} or newer")
     _LOG.info("started %s to ask for its platform: Python %s", executable, facts["version"])
+    return _make_interpreter(executable, facts)
+
+
+def _make_interpreter(executable: Path, facts: Mapping[str, Any]) -> Interpreter:
     return Interpreter(
         executable=executable,
         base_executable=_base_executable(Path(facts["base_executable"]), Path(facts["base_prefix"])),

@@ -68,8 +68,15 @@ class Project:
 
     def minreq(self, *arguments: str) -> Done:
         """Run the command as a user does."""
+        return self._run(self.command(*arguments))
+
+    def python(self, code: str, *arguments: str) -> Done:
+        """Run *code*, which finds *arguments* in ``sys.argv``, as `minreq` runs a command."""
+        return self._run([sys.executable, "-c", code, *arguments])
+
+    def _run(self, command: list[str]) -> Done:
         done = subprocess.run(
-            self.command(*arguments),
+            command,
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -6,7 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -21,6 +21,7 @@ from wheelhouse import Scenario, Wheelhouse
 from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
 from minreq.minimize import MinimalSet, UserChoices, minimize
+from minreq.minimize.guess import Guess
 from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.minimize.select import declined_questions, loaded_files, request_evidence, select
 from minreq.model import Answer, Evidence, Group, Plan, Resolution, Script, Sdist, Selection, Wheel
@@ -204,11 +205,13 @@ def open_scenario(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JO
         yield OpenScenario(house=house, runner=runner, index=index, downloader=downloader)
 
 
-def run_scenario(house: Wheelhouse, settle: Literal["auto", "runs"] = "auto") -> ScenarioResult:
+def run_scenario(
+    house: Wheelhouse, settle: Literal["auto", "runs"] = "auto", guess: Guess | None = None
+) -> ScenarioResult:
     """Do what a lock does with the scenario of *house*; a second call finds the wheels in the store."""
     with open_scenario(house) as opened:
         closure, reporter = opened.runner.closure, RecordingReporter()
-        choices = choices_of(house.scenario, closure.resolution, settle)
+        choices = replace(choices_of(house.scenario, closure.resolution, settle), guess=guess)
         minimal_set = minimize(opened.runner, choices, reporter)
         path_map = opened.runner.setup.make_path_map(opened.runner.scratch)
         loaded = loaded_files(minimal_set, path_map)

@@ -146,6 +146,21 @@ def test_a_reader_keeps_the_pages_apart(tmp_path: Path) -> None:
     reader.close()
 
 
+def test_bytes_are_written_from_the_first_look_up_on() -> None:
+    """A check of a lock looks nothing up, so nothing is written. Too many bytes do not wait in memory."""
+    file = io.BytesIO()
+    spill_file = SpillFile(file)
+    starts = [spill_file.append(data) for data in (b"one", b"", b"four")]
+    assert (starts, file.getvalue()) == ([0, 3, 3], b"")
+    assert (spill_file.read(3, 4), spill_file.read(0, 3), file.getvalue()) == (b"four", b"one", b"onefour")
+    assert (spill_file.append(b"six"), file.getvalue()) == (7, b"onefoursix")
+    assert spill_file.read(6, 2) == b"rs"
+    large = io.BytesIO()
+    spill_file = SpillFile(large)
+    spill_file.append(bytes(65 << 20))
+    assert len(large.getbuffer()) == 65 << 20
+
+
 class Full(io.BytesIO):
     """A file on a disk with room for a few pages."""
 

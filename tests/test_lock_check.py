@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cannedserver import CannedResponse, serve_responses
+from cannedserver import CannedResponse, ReceivedRequest, serve_responses
 from commanding import Project, project
-from wheelhouse import project_html
+from wheelhouse import project_html, project_json
 
 pytestmark = pytest.mark.one_python
 
@@ -180,3 +181,51 @@ def test_unreadable_evidence_has_no_options(own: Project) -> None:
     own.evidence.write_text("{}")
     done = own.minreq("lock", "--check")
     assert (done.status, done.sentences[0].partition(":")[0]) == (2, "nothing to run")
+
+
+#: Runs a command, and prints what it imported, started and parsed.
+WATCHED = """
+import json, subprocess, sys
+from minreq.index import simple
+counts = {"parsed": 0, "started": 0}
+def counted(function, what):
+    def call(*arguments, **named):
+        counts[what] += 1
+        return function(*arguments, **named)
+    return call
+simple.parse = counted(simple.parse, "parsed")
+subprocess.Popen.__init__ = counted(subprocess.Popen.__init__, "started")
+from minreq.__main__ import main
+status = main()
+print(json.dumps({**counts, "status": status, "modules": sorted(name for name, each in sys.modules.items() if each)}))
+"""
+#: What nothing needs where nothing changed: it would take longer to import than all the rest.
+UNNEEDED = {"anysqlite", "elftools", "h2", "installer", "pygments", "resolvelib", "rich.live", "trustme"}
+UNNEEDED_ROOMS = ("minreq.lock.make", "minreq.minimize", "minreq.resolver", "minreq.smoke.run", "minreq.wheels.store")
+
+
+def test_what_is_unchanged_needs_little(own: Project) -> None:
+    """Pages are read, and neither parsed nor stored; no program is started, and few modules are imported."""
+
+    def answer(asked: ReceivedRequest) -> CannedResponse:
+        name = asked.path.split("/")[2]
+        body = project_json(name, own.wheelhouse.of(name)).encode()
+        # Neither a lifetime nor a validator.
+        return CannedResponse(body=body, headers={"Content-Type": "application/vnd.pypi.simple.v1+json"})
+
+    with serve_responses(answer) as server:
+        served = replace(own, index=f"{server.origin}/simple/")
+        done = served.minreq(*LOCK, "--check")
+        assert (done.status, done.err) == (0, "")
+        assert len(server.requests) == 2
+        for flags, most in ((["--check"], 120), ([], 140)):
+            _, _, _, *arguments = served.command(*LOCK, *flags)
+            watched = served.python(WATCHED, *arguments)
+            found = json.loads(watched.out.splitlines()[-1])
+            assert (found["status"], found["parsed"], found["started"]) == (0, 0, 0)
+            assert UNNEEDED.isdisjoint(found["modules"])
+            assert not [name for name in found["modules"] if name.startswith(UNNEEDED_ROOMS)]
+            assert len([name for name in found["modules"] if name.partition(".")[0] == "minreq"]) <= most
+        assert len(server.requests) == 2 * 3
+    # What is not stored is never compared.
+    assert not [*own.cache.rglob("*.digest")]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 from scenariorun import run_scenario
 from wheelhouse import SCENARIOS, load, parse, write
 
@@ -15,7 +15,7 @@ from minreq.minimize import reference, settle as settle_module
 from minreq.minimize.observe import Observation, observe_environment, observe_trace
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.trace import TraceQuestionHandler
-from minreq.model import Script
+from minreq.model import Difference, Script
 from minreq.smoke.processes import MAIN
 from minreq.smoke.results import StageResult
 from minreq.smoke.run import Run
@@ -128,3 +128,37 @@ def test_a_separate_run_has_the_groups_that_asked(
     assert found.kept == ("app", "colour")
     # Twice, since a failure that names nobody has to repeat.
     assert ran == [groups, groups]
+
+
+DIFFERS_IN_ONE_GROUP = """
+explanation = "Without `soft`, which the import asks for, one of three groups prints something else."
+requirements = ["app"]
+[wheels]
+soft."1.0" = {}
+[wheels.app."1.0"]
+requires = ["soft"]
+[wheels.app."1.0".files]
+"app/__init__.py" = '''
+try:
+    import soft
+    text = "soft"
+except ImportError:
+    text = "hard"
+'''
+[smoke]
+first = "import app"
+groups.a.chat = "import app"
+groups.m.chat = "import app; print(app.text)"
+groups.z.chat = "import app"
+"""
+
+
+def test_a_difference_is_looked_for_where_a_trace_showed_it(
+    runs_without: list[tuple[NormalizedName, str]], tmp_path: Path
+) -> None:
+    """The other groups passed in that trace, so no fork runs them again without the distribution."""
+    found = run_scenario(write(parse(DIFFERS_IN_ONE_GROUP), tmp_path)).minimal_set.evidence
+    soft = found[canonicalize_name("soft")]
+    assert isinstance(soft, Difference)
+    assert (soft.stage, soft.what, soft.with_it, soft.without_it) == ("m/chat", "output", "soft", "hard")
+    assert runs_without == [("soft", "m/chat")]

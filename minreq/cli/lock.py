@@ -275,11 +275,24 @@ def command(
     else:
         settings, notes = _settings(engine, report, flags, misses)
         _check_outputs(settings, html, report)
-        _lock_one(engine, report, settings, notes, html)
+        if settings.check and not report.as_json:
+            _check_one(engine, report, settings, notes)
+        else:
+            _lock_one(engine, report, settings, notes, html)
+
+
+def _check_one(engine: Engine, report: Report, settings: Settings, notes: Sequence[str]) -> None:
+    """Check a lock. Only a check without JSON is done here: it needs few modules."""
+    with report.show_progress() as progress:
+        for note in notes:
+            progress.note(note)
+        engine.lock(settings, progress)
+        progress.finish()
+    report.note(f"{settings.output} is up to date")
 
 
 def _lock_one(engine: Engine, report: Report, settings: Settings, notes: Sequence[str], html: Path | None) -> None:
-    """Make or check a lock, and print it."""
+    """Make a lock and print it, or check one and print it as JSON."""
     # Imported here: help and usage errors do not need these modules.
     from minreq.cli import durations, lockbudget, lockview  # noqa: PLC0415
     from minreq.lockfile.requirements import render  # noqa: PLC0415
@@ -296,8 +309,7 @@ def _lock_one(engine: Engine, report: Report, settings: Settings, notes: Sequenc
             durations.write_duration(settings.cache_dir, command_line, progress.seconds)
         changed = engine.compare_with_previous(before, lock) if progress.wrote or settings.dry_run else None
         build = engine.forecast_build(lock, settings) if lockbudget.is_build_worthwhile(lock, settings) else None
-        is_shown = report.as_json or not settings.check
-        uncovered = engine.list_uncovered_features(lock, settings) if is_shown else ()
+        uncovered = engine.list_uncovered_features(lock, settings)
         summary = lockview.format_lines(
             lock,
             settings,
@@ -309,9 +321,7 @@ def _lock_one(engine: Engine, report: Report, settings: Settings, notes: Sequenc
             build=build,
         )
         report.write_document(html, lambda: _render_page(lock, lockbudget.read_budget(lock, settings, build)))
-        progress.finish(() if report.as_json or settings.check else summary)
+        progress.finish(() if report.as_json else summary)
     report.print_result(lambda: lockview.to_json_data(lock, settings, uncovered, build))
-    if settings.check:
-        report.note(f"{settings.output} is up to date")
     if settings.output == STDOUT and not report.as_json:
         output.print_file(render(lock))

@@ -7,20 +7,23 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from threading import RLock
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 from minreq.cli import text, wording
 from minreq.counts import pluralize
 from minreq.model import Answer, Evidence, Resolution
 from minreq.reporting import Reporter, Step
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 _PRESENT = {
     Step.SCAN: "Scanning",
@@ -91,12 +94,15 @@ def show_progress(*, quiet: bool, verbose: bool) -> Iterator[Progress]:
     # With FORCE_COLOR rich takes a log for a terminal, so this asks the stream too.
     is_drawn = sys.stderr.isatty() and console.is_interactive and not quiet
     progress = Progress(console, drawn=is_drawn, verbose=verbose)
-    # Standard output is for the result only, also while the display is drawn.
-    display = Live(
-        progress, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True, redirect_stdout=False
-    )
-    with display if is_drawn else nullcontext():
+    with _make_display(progress, console) if is_drawn else nullcontext():
         yield progress
+
+
+def _make_display(progress: Progress, console: Console) -> Live:
+    from rich.live import Live  # noqa: PLC0415 # Only a terminal needs it.
+
+    # Standard output is for the result only, also while the display is drawn.
+    return Live(progress, console=console, refresh_per_second=_FRAMES_PER_SECOND, transient=True, redirect_stdout=False)
 
 
 class Progress(Reporter):
@@ -127,7 +133,6 @@ class Progress(Reporter):
         self._recent: deque[Text] = deque(maxlen=_RECENT)
         #: The lines that were drawn last.
         self._drawn_lines: tuple[Text, ...] = ()
-        self._frames = Spinner("dots" if console.encoding.startswith("utf") else "line").frames
 
     @property
     def seconds(self) -> float:
@@ -246,6 +251,12 @@ class Progress(Reporter):
             finally:
                 self._lock.release()
         yield from self._drawn_lines
+
+    @cached_property
+    def _frames(self) -> list[str]:
+        from rich.spinner import Spinner  # noqa: PLC0415 # As above.
+
+        return Spinner("dots" if self._console.encoding.startswith("utf") else "line").frames
 
     def _draw(self) -> Iterator[Text]:
         if self._step is None:

@@ -72,10 +72,11 @@ class PageCache(logging.Handler):
         Raises `PageDamaged`.
         """
         head = f"{response.status_code} {response.headers.get('Content-Type', '')} {response.url}\n"
-        digest = hashlib.sha256(head.encode() + body).hexdigest().encode()
         if not is_from_cache(response):
-            self._records.save_page_digest(name, digest)
-        elif self._records.page_digest(name) != digest:
+            # What was not stored is never compared.
+            if is_stored(response):
+                self._records.save_page_digest(name, _digest(head, body))
+        elif self._records.page_digest(name) != _digest(head, body):
             raise PageDamaged
 
     def _remove(self, *others: Path) -> None:
@@ -84,9 +85,20 @@ class PageCache(logging.Handler):
                 regularfile.remove_any(file)
 
 
+def is_stored(response: httpx.Response) -> bool:
+    """Whether *response* came from the network, and is stored while it is read."""
+    return bool(response.extensions.get("caching", {}).get("stored"))
+
+
 def is_from_cache(response: httpx.Response) -> bool:
     """Whether *response* was stored before."""
     return bool(response.extensions.get("caching", {}).get("from_cache"))
+
+
+def _digest(head: str, body: bytes) -> bytes:
+    digest = hashlib.sha256(head.encode())
+    digest.update(body)
+    return digest.hexdigest().encode()
 
 
 def _is_usable(file: Path) -> bool:

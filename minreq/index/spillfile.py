@@ -21,12 +21,20 @@ class ByteStore(Protocol):
         ...
 
 
+#: Bytes that wait in memory for the first look-up; where nothing changed it never comes.
+_MOST_WAITING = 64 << 20
+
+
 class SpillFile:
-    """Keeps bytes in a *file*, written only at its end; shared by threads."""
+    """Keeps bytes in a *file*, written only at its end, from the first look-up on; shared by threads."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lock = Lock()
+        self._written = 0
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._is_read = False
 
     @classmethod
     def in_memory(cls) -> SpillFile:
@@ -39,19 +47,32 @@ class SpillFile:
         return cls(tempfile.TemporaryFile())
 
     def append(self, data: bytes, /) -> int:
-        """Write *data* at the end; return where it starts. Raises ``OSError`` where the disk is full."""
+        """Add *data* at the end; return where it starts. Raises ``OSError`` where the disk is full."""
         with self._lock:
-            start = self._file.seek(0, io.SEEK_END)
-            self._file.write(data)
-            # Without it a full disk would raise later, in a thread that reads another page.
-            self._file.flush()
+            start = self._written + self._waiting_bytes
+            self._waiting.append(data)
+            self._waiting_bytes += len(data)
+            if self._is_read or self._waiting_bytes > _MOST_WAITING:
+                self._write()
             return start
 
     def read(self, start: int, length: int, /) -> bytes:
-        """Return *length* bytes from *start* on."""
+        """Return *length* bytes from *start* on. Raises ``OSError`` where the disk is full."""
         with self._lock:
+            self._is_read = True
+            self._write()
             self._file.seek(start)
             return self._file.read(length)
+
+    def _write(self) -> None:
+        if self._waiting:
+            self._file.seek(self._written)
+            for data in self._waiting:
+                self._file.write(data)
+            # Without it a full disk would raise later, in a thread that reads another page.
+            self._file.flush()
+            self._written += self._waiting_bytes
+            self._waiting, self._waiting_bytes = [], 0
 
     def close(self) -> None:
         """Delete all bytes, even those that did not fit on a full disk."""

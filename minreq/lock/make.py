@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import canonicalize_name
 
 from minreq.config import Settings
 from minreq.errors import BaselineFailure
@@ -17,7 +17,7 @@ from minreq.lock import bytecode, resolve
 from minreq.lock.keys import describe_keys
 from minreq.lock.resolve import ResolvedTask
 from minreq.lock.session import LockSession, make_demand
-from minreq.minimize import MinimalSet, UserChoices, minimize
+from minreq.minimize import MinimalSet, UserChoices, guess, minimize
 from minreq.minimize.certify import certify, subject_digest
 from minreq.minimize.prefetch import Prefetcher, precompile
 from minreq.minimize.record import normalize_behaviour
@@ -25,11 +25,10 @@ from minreq.minimize.runner import SmokeRunner, open_runner
 from minreq.minimize.select import declined_questions, loaded_files, request_evidence, select
 from minreq.model import Certificate, Lock, Resolution, Selection
 from minreq.reporting import Reporter
-from minreq.resolver import ResolverInput
 from minreq.task import smoketools
 from minreq.task.resolverinput import provider_requirements
 from minreq.task.smoketools import Tools
-from minreq.task.task import Task, check_script_names
+from minreq.task.task import Task, check_script_names, read_previous_lock
 from minreq.wheels import rules
 from minreq.wheels.closure import Closure
 from minreq.wheels.installorder import sort_as_installed
@@ -132,7 +131,7 @@ def _minimize_with_tools(task: Task, resolved: ResolvedTask, reporter: Reporter)
     settings, closure, tools = task.settings, resolved.closure, resolved.tools
     version = resolved.resolution.pins[task.profiled_root].version
     check_script_names(settings.smokes, closure.import_map)
-    choices = _user_choices(task, resolved.resolver_input, resolved.resolution, resolved.likely)
+    choices = _user_choices(task, resolved)
     plan = task.plan(version)
     # If the store has the root, it probably has its dependencies too, compiled.
     is_new = not resolved.store.holds(closure.candidate(closure.resolution.root).wheel)
@@ -224,12 +223,20 @@ def _add_masked(minimal_set: MinimalSet, tools: Tools, runner: SmokeRunner, repo
     return replace(minimal_set, evidence={**minimal_set.evidence, **masked})
 
 
-def _user_choices(
-    task: Task, resolver_input: ResolverInput, resolution: Resolution, likely: frozenset[NormalizedName] | None
-) -> UserChoices:
-    """Return the choices of the user: what to keep on request, and what to exclude."""
+def _read_guess(task: Task) -> guess.Guess | None:
+    """Return what the lock on disk lets expect of the next one; ``None``: nothing."""
     settings = task.settings
-    origins = {canonicalize_name(each.requirement.name): each.origin for each in resolver_input.whole}
+    # The method that takes no shortcut guesses nothing. The other two leave out what the last lock may have kept.
+    if settings.settle == "runs" or settings.smallest or settings.exclude:
+        return None
+    before = read_previous_lock(settings)
+    return guess.read_guess(before) if before else None
+
+
+def _user_choices(task: Task, resolved: ResolvedTask) -> UserChoices:
+    """Return the choices of the user: what to keep on request, and what to exclude."""
+    settings, resolution = task.settings, resolved.resolution
+    origins = {canonicalize_name(each.requirement.name): each.origin for each in resolved.resolver_input.whole}
     origins |= {name: f"--include {name}" for name in settings.include}
     origins |= {canonicalize_name(each.name): "root" for each in settings.roots}
     return UserChoices(
@@ -238,5 +245,6 @@ def _user_choices(
         smallest=settings.smallest,
         portable=task.is_portable,
         settle=settings.settle,
-        likely=likely,
+        likely=resolved.likely,
+        guess=_read_guess(task) if resolved.likely is None else None,
     )

@@ -11,6 +11,7 @@ __all__ = [
     "certify",
     "compare",
     "extras",
+    "guess",
     "minimize",
     "noise",
     "observe",

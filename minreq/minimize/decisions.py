@@ -9,17 +9,20 @@ from packaging.utils import NormalizedName
 
 from minreq.errors import ExcludedIsNeeded
 from minreq.minimize.compare import Deviation, describe
+from minreq.minimize.guess import Guess, GuessCheck
 from minreq.minimize.hints import imports_without_handler, loads_from_listing
 from minreq.minimize.observe import Observation
 from minreq.minimize.reference import Reference
 from minreq.minimize.runner import SmokeRunner
 from minreq.minimize.settle import BehaviourComparison, difference_evidence, failure_evidence
 from minreq.minimize.suspects import normalize_spelling, text_of_deviation
-from minreq.minimize.trace import Decision, has_group
+from minreq.minimize.trace import Decision, TraceQuestionHandler, has_group
 from minreq.minimize.userchoices import UserChoices
 from minreq.minimize.verdicts import Verdicts
-from minreq.model import QuestionKind
+from minreq.model import Behaviour, QuestionKind
 from minreq.reporting import Reporter, Step
+from minreq.smoke.run import Run
+from minreq.wheels.closure import Closure
 
 
 class UntraceableError(Exception):
@@ -54,6 +57,8 @@ class Decisions:
     _batch: tuple[NormalizedName, ...] = ()
     #: What the first stage needs, although a trace would decline it.
     first_stage: frozenset[NormalizedName] = frozenset()
+    #: What the first trace is to show; ``None``: nothing, or the trace showed it.
+    _guess: Guess | None = field(init=False)
     #: How many of the latest declined distributions are accepted again when a failure names none.
     _guess_count: int = 1
 
@@ -61,6 +66,9 @@ class Decisions:
         likely = dict.fromkeys(self.choices.likely or (), Decision(accepted=True, reason="a similar lock needs it"))
         excluded = dict.fromkeys(self.choices.excluded, Decision(accepted=False, reason="excluded"))
         self.by_name = {**likely, **excluded}
+        self._guess = self.choices.guess
+        if self._guess is not None:
+            self.by_name |= dict.fromkeys(self._guess.names, Decision(accepted=True, reason="the last lock needs it"))
 
     @property
     def comparison_of_traces(self) -> BehaviourComparison:
@@ -75,6 +83,42 @@ class Decisions:
     def comparison_of_environments(self) -> BehaviourComparison:
         """What an environment that lacks a distribution is compared with."""
         return replace(self.comparison_of_traces, drop_noise=self.reference.drop_noise)
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether the guess is not confirmed."""
+        return self._guess is not None
+
+    def can_guess(self, closure: Closure) -> bool:
+        """Whether there is a guess, and *closure* has the extras that it expects; wait until the reference has them."""
+        if self._guess is None:
+            return False
+        if self._guess.extras != frozenset(closure.resolution.extras.values()):
+            self.reference.observation  # noqa: B018 - As below.
+        return self._guess.extras == frozenset(closure.resolution.extras.values())
+
+    def does_as_reference(
+        self, run: Run, handler: TraceQuestionHandler, trace: Observation, runner: SmokeRunner
+    ) -> bool:
+        """Whether *trace* shows no deviation; if it was guessed, whether its *run* shows that the guess is right."""
+        if self._guess is None:
+            return not self.find_deviations(trace)
+        check = GuessCheck(self._guess, run=run, handler=handler, trace=trace, expected=self.reference.behaviour)
+        return self._confirm_guess(self._guess, check, runner)
+
+    def _confirm_guess(self, guess: Guess, check: GuessCheck, runner: SmokeRunner) -> bool:
+        """Decide what the traces that *guess* saves would have decided; return whether *check* shows the same."""
+        for name in guess.hinted:
+            del self.by_name[name]
+        self.deviation_by_suspect |= guess.differing
+        self.first_stage = guess.failing | guess.differing.keys()
+        self.decide_from_reference(runner)
+        if not check.confirms(self.by_name):
+            return False
+        for name, failure in check.failures():
+            self.verdicts.record(check.trace, {name: failure})
+        self._guess = None
+        return True
 
     def decide_from_reference(self, runner: SmokeRunner) -> None:
         """Accept from the start what code of the reference imports without a handler."""
@@ -93,9 +137,14 @@ class Decisions:
                 self.likely_failing_stages[name] = reference.stage_of_file[file]
                 self.by_name[name] = Decision(accepted=True, reason="an entry point of it was loaded")
 
-    def deviations_of(self, trace: Observation) -> tuple[Deviation, ...]:
-        """Return how *trace* differs from the reference, without the accepted differences."""
-        return self.reference.compare_trace(trace.behaviour, self.verdicts.accepted_differences)
+    def deviations_of(self, behaviour: Behaviour) -> tuple[Deviation, ...]:
+        """Return how the *behaviour* of a trace differs from the reference, without the accepted differences.
+
+        A guess runs nothing beside its trace to find noise: if it is wrong, that would not have run.
+        """
+        if self.is_guessing:
+            return self.reference.compare(behaviour)
+        return self.reference.compare_trace(behaviour, self.verdicts.accepted_differences)
 
     def decide_after_reversals(self, names: Collection[NormalizedName], *, extra_added: bool) -> str | None:
         """Accept what the trace declined first and then had to accept; *names* are those distributions.
@@ -178,12 +227,12 @@ class Decisions:
 
         It does not run where the text names a suspect, which then is likely to be the cause.
         """
-        found = self.deviations_of(trace)
+        found = self.deviations_of(trace.behaviour)
         while found:
             suspects = self._suspects_of_deviation(trace, found[0])
             if (suspects and self._is_named(suspects[0], trace, found[0])) or not self._is_of_tracing(found[0]):
                 break
-            found = self.deviations_of(trace)
+            found = self.deviations_of(trace.behaviour)
         return found
 
     def _is_of_tracing(self, deviation: Deviation) -> bool:

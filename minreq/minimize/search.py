@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from minreq.minimize.compare import Deviation
 from minreq.minimize.decisions import Decisions, UntraceableError
 from minreq.minimize.environments import EVERY_STAGE, EnvironmentRuns, EnvironmentSearch, Stages
+from minreq.minimize.guess import GuessRefuted
 from minreq.minimize.machine import MachineSearch
 from minreq.minimize.observe import Observation, join_questions, observe_trace
 from minreq.minimize.reference import Reference, TemplateStuckError
@@ -81,15 +82,25 @@ def minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> M
 def _minimize(runner: SmokeRunner, choices: UserChoices, reporter: Reporter) -> MinimalSet:
     with ThreadPoolExecutor(2) as pool:
         try:
-            return _make_search(runner, choices, reporter, pool).search()
+            reporter.began(Step.REFERENCE)
+            reference = Reference(runner, pool, reporter)
+            try:
+                return _make_search(runner, choices, reporter, pool, reference).search()
+            except GuessRefuted:
+                # Nothing that followed from the guess counts.
+                reporter.repeated("the last lock does not show what this one needs")
+                return _make_search(runner, replace(choices, guess=None), reporter, pool, reference).search()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _make_search(runner: SmokeRunner, choices: UserChoices, reporter: Reporter, pool: Executor) -> _Search:
-    reporter.began(Step.REFERENCE)
-    reference = Reference(runner, pool, reporter)
+def _make_search(
+    runner: SmokeRunner, choices: UserChoices, reporter: Reporter, pool: Executor, reference: Reference
+) -> _Search:
+    # Nothing asks for what is importable from the start, so no trace can show that a guess about it is right.
+    if choices.guess and (runner.setup.plan.first is None or choices.guess.names & runner.initial):
+        choices = replace(choices, guess=None)
     verdicts = Verdicts(choices=choices)
     environments = EnvironmentSearch(
         runner=runner,
@@ -164,16 +175,28 @@ class _Search:
 
     def find_by_traces(self) -> Observation:
         """Repeat traces until one needs no other; return it. Raises ``UntraceableError``."""
-        self.probe_first_stage()
-        self.decisions.decide_from_reference(self.runner)
+        by_guess = self.trace_by_guess()
+        if by_guess is None:
+            self.probe_first_stage()
+            self.decisions.decide_from_reference(self.runner)
         for _ in range(_MOST_TRACES):
-            result = self.trace()
+            result, by_guess = by_guess or self.trace(), None
             why = self.update_decisions(result) or self.settle(result.observation)
             if why is None:
                 return result.observation
             self.reporter.repeated(why)
         stage = result.observation.behaviour.stages[-1].stage
         raise UntraceableError(result.observation, stage, f"no end after {_MOST_TRACES} traces")
+
+    def trace_by_guess(self) -> _TraceResult | None:
+        """Trace with the answers of an earlier lock, beside the reference; ``None`` if there are none.
+
+        Raises ``GuessRefuted`` where this lock does not show that its own traces would have led to these answers.
+        """
+        result = self.trace() if self.decisions.can_guess(self.runner.closure) else None
+        if self.decisions.is_guessing:
+            raise GuessRefuted
+        return result
 
     def probe_first_stage(self) -> None:
         """Trace the first stage alone until it passes, beside the reference: it takes less time than whole traces.
@@ -214,18 +237,16 @@ class _Search:
         """Run a trace with the decisions, and settle what it accepts by forks while it is alive."""
         self.reporter.began(Step.TRACE)
         by_forks = self.choices.settle == "auto"
-        settled = frozenset(self.verdicts.evidence)
         handler = TraceQuestionHandler(
             self.runner.closure,
             self.decisions.by_name,
             fork_stages=self._fork_stages() if by_forks else frozenset(),
-            settled=settled,
+            settled=frozenset(self.verdicts.evidence),
             report_answer=self.reporter.answered,
         )
 
         def continue_after(first: StageResult) -> bool:
-            behaviour = Behaviour(stages=(first.behaviour,))
-            return not self.reference.compare_trace(behaviour, self.verdicts.accepted_differences)
+            return not self.decisions.deviations_of(Behaviour(stages=(first.behaviour,)))
 
         def settle(run: Run, observation: Observation) -> None:
             if not by_forks:
@@ -237,9 +258,9 @@ class _Search:
                 observation.failure is None
                 and not handler.extra_added
                 and self._ran_all_stages(observation)
-                and not self.decisions.find_deviations(observation)
+                and self.decisions.does_as_reference(run, handler, observation, self.runner)
             ):
-                self._settle_by_forks(run, handler, observation, observation.accepted - settled)
+                self._settle_by_forks(run, handler, observation)
 
         self.verdicts.start_trace()
         observation = observe_trace(self.runner, handler, "trace", continue_after=continue_after, use_run=settle)
@@ -255,12 +276,10 @@ class _Search:
         alone = plan.groups[0].scripts if len(plan.groups) == 1 else ()
         return frozenset(script.stage for script in (*filter(None, [plan.first]), *alone))
 
-    def _settle_by_forks(
-        self, run: Run, handler: TraceQuestionHandler, observation: Observation, unsettled: frozenset[NormalizedName]
-    ) -> None:
-        """Settle the *unsettled* distributions of a trace by forks of its *run*; start the proof beside that."""
+    def _settle_by_forks(self, run: Run, handler: TraceQuestionHandler, observation: Observation) -> None:
+        """Settle what a trace accepted by forks of its *run*; start the proof beside that."""
         self.reporter.began(Step.SETTLE)
-        names = unsettled - self.runner.initial
+        names = observation.accepted - self.verdicts.evidence.keys() - self.runner.initial
         candidates = names & self.decisions.accepted_without_decision(observation)
         self.verdicts.record_unconfirmed(observation, passed_first_stage_without(run, handler, candidates))
         for name in sorted(self.verdicts.unconfirmed):

@@ -164,18 +164,31 @@ class _ForkSettler:
 
     def continue_fork(self, name: NormalizedName, miss: MissFork, first: StageResult) -> dict[NormalizedName, Verdict]:
         """Run the rest of the smoke in a fork that passed the first stage without *name*, likely failures first."""
-        stages = [first.behaviour]
         # Where a distribution that asked for it is likely to be needed, it is likely to be needed too.
         askers = (owner for each in self.handler.questions(name) for owner in each.owners if owner is not None)
         stage = next(filter(None, map(self.likely_failing_stages.get, (name, *askers))), None)
-        likely = [self.scripts[stage]] if stage in self.scripts else []
-        for scripts in filter(None, [likely, *(group.scripts for group in self.plan.groups)]):
-            for result in self.run.run_scripts(scripts, without=name, template=miss.process):
-                if not result.passed:
-                    return failure_evidence(name, result, "fork")
-                if scripts is not likely:
-                    stages.append(result.behaviour)
-        return self.settle_after_pass(name, stages)
+        scripts = [self.scripts[stage]] if stage in self.scripts else []
+        likely = self.run.run_scripts(scripts, without=name, template=miss.process) if scripts else ()
+        if failed := next((result for result in likely if not result.passed), None):
+            return failure_evidence(name, failed, "fork")
+        stages = {first.behaviour.stage: first.behaviour}
+        for group in self.sort_groups(name):
+            results = self.run.run_scripts(group.scripts, without=name, template=miss.process)
+            if failed := next((result for result in results if not result.passed), None):
+                return failure_evidence(name, failed, "fork")
+            stages |= {result.behaviour.stage: result.behaviour for result in results}
+            known = self.comparison.find_known(name, Behaviour(stages=tuple(stages.values())))
+            # The trace that showed the deviation ran all groups without it, and none failed.
+            if known and self.handler.answers_agree_without(name):
+                return {name: known}
+        order = (first.behaviour.stage, *self.scripts)
+        return self.settle_after_pass(name, [stages[stage] for stage in order])
+
+    def sort_groups(self, name: NormalizedName) -> tuple[Group, ...]:
+        """Return all groups, first the one in which a trace without *name* deviated: it probably does so again."""
+        known = self.comparison.known.get(name)
+        first = self.plan.groups_with({known.stage}) if known else ()
+        return (*first, *(group for group in self.plan.groups if group not in first))
 
     def settle_after_pass(
         self, name: NormalizedName, stages: Iterable[StageBehaviour]

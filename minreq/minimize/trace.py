@@ -235,6 +235,10 @@ class TraceQuestionHandler:
             for other, accepted in self._answers_without.get(name, {}).items()
         )
 
+    def names_asked_without(self, name: NormalizedName) -> frozenset[NormalizedName]:
+        """Return the other distributions that processes without *name* asked for."""
+        return frozenset(self._answers_without.get(name, ()))
+
     @property
     def unanswered(self) -> tuple[TracedQuestion, ...]:
         """The questions about names that no distribution of the closure owned at that moment."""

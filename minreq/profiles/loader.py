@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def find_profile(root: NormalizedName, folders: Iterable[Path] = ()) -> Profile 
         if root in profile.roots:
             return profile
     for file in sorted(FOLDER.glob(f"*/{PROFILE}")):
-        profile = load_profile(file)
+        profile = _load_bundled(file)
         if root in profile.roots:
             return profile
     return None
@@ -162,6 +163,10 @@ def bundled_roots() -> tuple[str, ...]:
 def load_profile(file: Path) -> Profile:
     """Return the profile in *file*. Raises `ProfileInvalid` with all faults in it."""
     return _validate(file, load_document(file))
+
+
+# The files of minreq itself stay the same, and a command asks for their profiles several times.
+_load_bundled = cache(load_profile)
 
 
 def _validate(file: Path, content: Mapping[str, Any]) -> Profile:
