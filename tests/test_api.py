@@ -254,13 +254,13 @@ def error_of(call: Callable[[], object]) -> str:
             api.verify,
             api.RunKeywords,
             VerifySettings,
-            {"interpreter", "against_full", "smoke_with"},
+            {"interpreter", "against_full", "smoke_with", "names_places"},
         ),
         (
             api.compare_with_full,
             api.RunKeywords,
             VerifySettings,
-            {"interpreter", "smokes", "smoke_files", "against_full"},
+            {"interpreter", "smokes", "smoke_files", "against_full", "names_places"},
         ),
     ],
 )
