@@ -168,6 +168,10 @@ def render(lock: Lock, *, filename: str = DEFAULT_OUTPUT.name) -> str:
     """Return the text of the requirements file of *lock*; its header has *filename*."""
     if not isinstance(lock, Lock):
         raise InvalidOptions([f"lock: it has the type {type(lock).__name__}, and not Lock"])
+    # The name is in comments of the header: a line break in it would end the comment.
+    name: object = filename
+    if not (isinstance(name, str) and name.isprintable()):
+        raise InvalidOptions([f"filename: {filename!r} is not a name that can be printed on one line"])
     return rendering.render(lock, filename=filename)
 
 

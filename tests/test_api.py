@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import MakeWheelhouse
+from samplelock import LOCK
 
 from minreq import api
 from minreq.config import BuildSettings, IndexOptions, Settings, VerifySettings
@@ -119,6 +120,8 @@ def test_a_scan_and_its_progress(tmp_path: Path) -> None:
         pytest.param(lambda: ANY.lock(providers=["openai"], platforms=["moon"]), "moon", id="platform"),
         pytest.param(lambda: ANY.read(3j), "path: 3j has the type complex", id="path"),
         pytest.param(lambda: ANY.render(5), "lock: it has the type int, and not Lock", id="lock"),
+        pytest.param(lambda: ANY.render(LOCK, filename=3), "filename: 3 is not a name", id="name"),
+        pytest.param(lambda: ANY.render(LOCK, filename="a\nb==1"), "filename: 'a\\nb==1' is not", id="two-lines"),
         pytest.param(lambda: ANY.verify(Path("no.txt")), "no lock at no.txt", id="no-lock"),
         pytest.param(lambda: ANY.compare_with_full(" "), "--against-full needs a command line", id="no-command"),
         pytest.param(lambda: ANY.compare_with_full(3j), "against_full: 3j has the type", id="command"),
@@ -154,6 +157,8 @@ def test_a_type_checker_finds_them_too(tmp_path: Path, monkeypatch: pytest.Monke
         lambda: api.lock(providers="openai"),  # type: ignore[arg-type]
         lambda: api.lock(smokes="smoke.py"),  # type: ignore[arg-type]
         lambda: api.lock(smokes=Path("smoke.py")),  # type: ignore[arg-type]
+        lambda: api.lock(settle="none"),  # type: ignore[arg-type]
+        lambda: api.versions(index_strategy="all"),  # type: ignore[arg-type]
         lambda: api.scan(".", profiles="profiles"),  # type: ignore[arg-type]
         lambda: api.providers(featuers=["chat"]),  # type: ignore[call-arg]
         lambda: api.build("out.zip", keep="a/*"),  # type: ignore[arg-type]
@@ -245,12 +250,17 @@ def error_of(call: Callable[[], object]) -> str:
     [
         (api.lock, api.LockKeywords, Settings, {"by_feature"}),
         (api.build, api.BuildKeywords, BuildSettings, set()),
-        (api.verify, api.RunKeywords, VerifySettings, {"interpreter", "against_full", "smoke_with"}),
+        (
+            api.verify,
+            api.RunKeywords,
+            VerifySettings,
+            {"interpreter", "against_full", "smoke_with", "names_places"},
+        ),
         (
             api.compare_with_full,
             api.RunKeywords,
             VerifySettings,
-            {"interpreter", "smokes", "smoke_files", "against_full"},
+            {"interpreter", "smokes", "smoke_files", "against_full", "names_places"},
         ),
     ],
 )

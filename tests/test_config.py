@@ -19,7 +19,7 @@ from packaging.version import Version
 from minreq.cli import build as build_command, lock as lock_command
 from minreq.config import STDOUT, IndexOptions, Settings, VerifySettings, options as o
 from minreq.config.artifacts import BUILD_OPTIONS, build_settings
-from minreq.config.levels import choose_from
+from minreq.config.levels import SETTLE_METHODS, choose_from
 from minreq.config.pyproject import Configuration, find_configuration, read_build_values, read_values
 from minreq.config.reductions import name_reductions
 from minreq.config.settings import format_command, lock_settings, parse_command, relock_settings, verify_settings
@@ -51,7 +51,7 @@ class TestConversion:
         assert o.parse_byte_count("262,144_000") == o.parse_byte_count("250MiB") == 262_144_000
         assert o.parse_byte_count("0.5 kB") == 500
         assert o.parse_seconds("0.5") == 0.5
-        assert choose_from(o.SETTLE_METHODS)("runs") == "runs"
+        assert choose_from(SETTLE_METHODS)("runs") == "runs"
 
     @pytest.mark.parametrize(
         ("convert", "text", "sentence"),
@@ -71,7 +71,7 @@ class TestConversion:
             (o.parse_seconds, "nan", "'nan' is not a number of seconds above zero"),
             (o.parse_seconds, "inf", "'inf' is not a number of seconds above zero"),
             (o.parse_seconds, "soon", "'soon' is not a number of seconds above zero"),
-            (choose_from(o.SETTLE_METHODS), "fork", "'fork' is not one of auto, runs"),
+            (choose_from(SETTLE_METHODS), "fork", "'fork' is not one of auto, runs"),
         ],
     )
     def test_invalid_values(self, convert: Any, text: str, sentence: str) -> None:

@@ -452,6 +452,8 @@ class TestDiff:
         """One argument is enough: the lock as it was, against the one that is there."""
         shutil.copytree(locked.folder, tmp_path / "repository" / "function")
         own = replace(locked, folder=tmp_path / "repository" / "function")
+        shutil.copy(own.lock, own.folder / "bare")
+        shutil.copy(own.evidence, own.folder / "bare.evidence.json")
         git = shutil.which("git")
         assert git is not None
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
@@ -461,6 +463,8 @@ class TestDiff:
         for revision in ("HEAD", "before"):
             done = own.minreq("diff", revision)
             assert (done.status, "renamed" in done.out) == (0, True), done.err
+        # A lock without a suffix, and so named like a revision.
+        assert own.minreq("diff", "HEAD", "bare").status == 0
         for revision in ("HEAD~9", "nowhere", "--output=x", "HEAD:function"):
             done = own.minreq("diff", "--", revision)
             assert (done.status, done.sentences[0].startswith(f"{revision} is no lock, and git has no ")) == (2, True)

@@ -134,7 +134,9 @@ VALUES_OF: Mapping[tuple[str, str], tuple[list[str], Any]] = {
     ("init", "--ci"): (["--ci", "gitlab"], "gitlab"),
     ("lock", "--project"): (["--project", "."], Path()),
     ("versions", "--smoke"): (["--smoke", "b.py"], (Path("smoke.py"), Path("b.py"))),
-    ("verify", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),
+    # The caller named a place, unlike the configuration.
+    ("verify", "--smoke"): (["--smoke", "b.py"], {(Path("b.py"),), True}),
+    ("verify", "--smoke-file"): (["--smoke-file", "data"], {(Path("data"),), True}),
     ("build", "--lazy-bound"): (["--lazy-bound", "1ms", "--lazy"], {0.001, True}),
     ("build", "--lazy-diff"): (["--lazy-diff", "a.diff", "--lazy"], {Path("a.diff"), True}),
     ("build", "--smoke"): (["--smoke", "b.py"], (Path("b.py"),)),

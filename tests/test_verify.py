@@ -226,6 +226,22 @@ class TestWhatIsMissing:
         exported = own.minreq("verify", "--export-smoke", "canary.py", "--smoke", "elsewhere/smoke.py")
         assert "makes a call of a profile that a real endpoint could answer" in exported.sentences[0]
 
+    def test_a_misspelled_place_is_not_ignored(self, own: Project) -> None:
+        def verify(*options: str) -> tuple[int, list[str]]:
+            done = own.minreq("verify", "-q", *options)
+            return done.status, done.sentences
+
+        lock = "requirements-minimal.txt"
+        added = f"--smoke more.py: {lock} has no script of this name; `minreq lock --smoke` adds one to a lock"
+        assert verify("--smoke", "more.py") == (2, [added])
+        assert verify("--smoke", "nowhere/smoke.py") == (2, ["--smoke nowhere/smoke.py: there is no such file"])
+        assert verify("--smoke-file", "data") == (
+            2,
+            [f"--smoke-file data: the smoke of {lock} has no file of this name"],
+        )
+        exported = own.minreq("verify", "--export-smoke", "canary.py", "--smoke", "more.py")
+        assert (exported.status, exported.sentences) == (2, [added])
+
     def test_a_smoke_that_changed_is_told(self, own: Project) -> None:
         (own.folder / "smoke.py").write_text("import app\nprint(app.answer + 1)\n")
         assert own.minreq("verify", "-q").sentences[1:] == [

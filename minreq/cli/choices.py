@@ -9,8 +9,8 @@ import click
 from click.shell_completion import CompletionItem
 from packaging.utils import canonicalize_name
 
-from minreq.config.levels import BYTECODE, LEVELS
-from minreq.config.options import DEFAULT_ROOT, INDEX_STRATEGIES, SETTLE_METHODS, parse_requirement
+from minreq.config.levels import BYTECODE, INDEX_STRATEGIES, LEVELS, SETTLE_METHODS
+from minreq.config.options import DEFAULT_ROOT, parse_requirement
 from minreq.errors import MinreqError
 
 

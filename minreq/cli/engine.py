@@ -185,7 +185,7 @@ class Engine:
         """Write the smoke of a lock as a script that calls real endpoints."""
         from minreq.verify import exportsmoke  # noqa: PLC0415 # Late, see the class.
 
-        return exportsmoke.export(settings.lock, output, settings.smokes, settings.smoke_files)
+        return exportsmoke.export(settings, output)
 
     def diagnose(self, cache_dir: Path) -> Diagnosis:
         """Return how this machine isolates a smoke."""

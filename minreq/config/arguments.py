@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias, TypedDict, TypeVar
 
 from packaging.requirements import Requirement
 
-from minreq.config.levels import Bytecode, Level, LockBytecode, ProvenModules
+from minreq.config.levels import Bytecode, IndexStrategy, Level, LockBytecode, ProvenModules, SettleMethod
 from minreq.config.options import Provided
 
 PathLike: TypeAlias = "str | Path"
@@ -34,7 +34,7 @@ class IndexKeywords(TypedDict, total=False):
     extra_index_urls: Several[str]
     find_links: Several[PathLike]
     no_index: bool
-    index_strategy: str
+    index_strategy: IndexStrategy
     offline: bool
     cert: PathLike
     client_cert: PathLike
@@ -80,7 +80,7 @@ class LockKeywords(RunKeywords, total=False):
     exclude_newer: str | date
     smallest: bool
     portable: bool
-    settle: str
+    settle: SettleMethod
     certify: bool
     #: Bytes.
     budget: int | str

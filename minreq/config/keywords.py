@@ -80,7 +80,12 @@ def join_keywords(
     build: bool = False,
 ) -> _Joined:
     """Return the *settings* that *join* makes of *values*, converted; there is no configuration to join them with."""
-    known = {each.name for kind in (settings, IndexOptions) for each in fields(kind)} - {"index", "cache_dir", "trace"}
+    known = {each.name for kind in (settings, IndexOptions) for each in fields(kind)} - {
+        "index",
+        "cache_dir",
+        "trace",
+        "names_places",
+    }
     return join({**convert_keywords(values, known, needed=needed, build=build), "cache_dir": cache_dir()}, {})
 
 

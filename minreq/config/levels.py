@@ -20,6 +20,14 @@ PROVEN_MODULES: tuple[ProvenModules, ...] = get_args(ProvenModules)
 Bytecode: TypeAlias = Literal["add", "none", "only"]
 BYTECODE: tuple[Bytecode, ...] = get_args(Bytecode)
 
+#: How a lock settles what each distribution is needed for.
+SettleMethod: TypeAlias = Literal["auto", "runs"]
+SETTLE_METHODS: tuple[SettleMethod, ...] = get_args(SettleMethod)
+
+#: Which of several indexes has a project.
+IndexStrategy: TypeAlias = Literal["first-index", "unsafe-best-match"]
+INDEX_STRATEGIES: tuple[IndexStrategy, ...] = get_args(IndexStrategy)
+
 #: Whether the installer of a lock compiles.
 LockBytecode: TypeAlias = Literal["add", "none"]
 LOCK_BYTECODE: tuple[LockBytecode, ...] = get_args(LockBytecode)

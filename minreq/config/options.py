@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from minreq.config.levels import LOCK_BYTECODE, choose_from
+from minreq.config.levels import INDEX_STRATEGIES, LOCK_BYTECODE, SETTLE_METHODS, choose_from
 from minreq.model import parsing
 
 
@@ -129,8 +129,6 @@ def parse_seconds(text: str) -> float:
 
 #: The root of a command that names none.
 DEFAULT_ROOT = "litellm"
-SETTLE_METHODS = ("auto", "runs")
-INDEX_STRATEGIES = ("first-index", "unsafe-best-match")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

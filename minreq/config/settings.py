@@ -146,6 +146,8 @@ class VerifySettings:
     smokes: tuple[Path, ...] = ()
     #: The new places of files of the smoke that were moved.
     smoke_files: tuple[Path, ...] = ()
+    #: Whether the caller named new places: those of the configuration may belong to another lock.
+    names_places: bool = False
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     #: The most seconds of one run of the smoke.
     timeout: float = 300.0
@@ -240,7 +242,8 @@ def verify_settings(flags: Mapping[str, Any], config: Mapping[str, Any]) -> Veri
         raise InvalidOptions(["--smoke-with names tools for the command of --against-full; name the command too"])
     if "against_full" in values and not values["against_full"].strip():
         raise InvalidOptions(["--against-full needs a command line, such as 'pytest -q tests'"])
-    return VerifySettings(index=index, **values)
+    named = bool(flags.get("smokes") or flags.get("smoke_files"))
+    return VerifySettings(index=index, names_places=named, **values)
 
 
 def format_command(settings: Settings) -> str:

@@ -24,7 +24,9 @@ def read_lock_or_revision(old: str, lock: Path) -> Lock:
     Raises ``LockMissing``, ``EvidenceUnreadable`` and ``NoSuchRevision``.
     """
     file = Path(old)
-    if file.exists() or evidence.evidence_path(file).exists() or file.suffix == lock.suffix:
+    # A lock and a revision may both have no suffix.
+    is_named_as_lock = bool(file.suffix) and file.suffix == lock.suffix
+    if file.exists() or evidence.evidence_path(file).exists() or is_named_as_lock:
         return reading.read_evidence(file)
     return _read_revision(old, lock)
 

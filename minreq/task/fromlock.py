@@ -11,7 +11,14 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from minreq.config.settings import parse_command
-from minreq.errors import EvidenceUnreadable, LockMissing, SmokeFileMissing, SmokeMissing
+from minreq.errors import (
+    EvidenceUnreadable,
+    LockMissing,
+    SmokeFileMissing,
+    SmokeFileUnusable,
+    SmokeMissing,
+    SmokeUnusable,
+)
 from minreq.lockfile import evidence as evidence_file, reading
 from minreq.lockfile.pinnedfiles import Installation
 from minreq.model import Command, Lock, Member, Metadata, Plan, Resolution, Wheel
@@ -67,6 +74,26 @@ def read_plan(lock: Lock, file: Path, moved: Sequence[Path] = (), moved_files: S
         files=files,
         included=options.get("include", ()),
     )
+
+
+def require_places(lock: Lock, file: Path, moved: Sequence[Path], moved_files: Sequence[Path]) -> None:
+    """Check that each new place is there and has the name of a script, or a file of the smoke, of the *lock* in *file*.
+
+    Without this check a misspelled place would be ignored. Raises ``SmokeUnusable`` and ``SmokeFileUnusable``.
+    """
+    options = read_command(lock, file)
+    for path in moved:
+        if path.name not in {each.name for each in options.get("smokes", ())}:
+            raise SmokeUnusable(
+                str(path), f"{file} has no script of this name; `minreq lock --smoke` adds one to a lock"
+            )
+        if not (regularfile.is_file(path) or task.is_command(path)):
+            raise SmokeUnusable(str(path), "there is no such file")
+    for path in moved_files:
+        if path.name not in {each.name for each in options.get("smoke_files", ())}:
+            raise SmokeFileUnusable(str(path), f"the smoke of {file} has no file of this name")
+        if not path.exists():
+            raise SmokeFileUnusable(str(path), "there is no such file or folder")
 
 
 def find_profile(lock: Lock, file: Path) -> loader.Profile | None:

@@ -10,12 +10,12 @@ import io
 import json
 import pprint
 import tokenize
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minreq.config import STDOUT
+from minreq.config import STDOUT, VerifySettings
 from minreq.errors import NothingToExport
 from minreq.lockfile import writing
 from minreq.model import Lock, Plan, Script
@@ -38,15 +38,16 @@ class ExportedSmoke:
     left_out: tuple[str, ...]
 
 
-def export(
-    lock_file: Path, output: Path, moved: Sequence[Path] = (), moved_files: Sequence[Path] = ()
-) -> ExportedSmoke:
-    """Write the script of the lock in *lock_file* to *output*, unless that is ``STDOUT``; nothing is run.
+def export(settings: VerifySettings, output: Path) -> ExportedSmoke:
+    """Write the script of the lock in *settings* to *output*, unless that is ``STDOUT``; nothing is run.
 
-    *moved* are the new places of scripts, *moved_files* those of the files of the smoke. Raises ``LockMissing``,
-    ``EvidenceUnreadable``, ``SmokeMissing``, ``SmokeFileMissing``, ``NothingToExport`` and ``OutputUnwritable``.
+    Raises ``LockMissing``, ``EvidenceUnreadable``, ``SmokeMissing``, ``SmokeFileMissing``, ``SmokeUnusable``,
+    ``SmokeFileUnusable``, ``NothingToExport`` and ``OutputUnwritable``.
     """
+    lock_file, moved, moved_files = settings.lock, settings.smokes, settings.smoke_files
     lock, _ = fromlock.read_lock(lock_file)
+    if settings.names_places:
+        fromlock.require_places(lock, lock_file, moved, moved_files)
     profile = fromlock.find_profile(lock, lock_file)
     plan = fromlock.read_plan(lock, lock_file, moved, moved_files)
     if output == STDOUT:

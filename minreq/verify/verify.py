@@ -69,6 +69,8 @@ def verify(settings: VerifySettings, reporter: Reporter) -> Lock:
 def _read_task(settings: VerifySettings) -> _VerifyTask:
     lock, text = fromlock.read_lock(settings.lock)
     python = settings.python or settings.interpreter
+    if settings.names_places:
+        fromlock.require_places(lock, settings.lock, settings.smokes, settings.smoke_files)
     plan = fromlock.read_plan(lock, settings.lock, settings.smokes, settings.smoke_files)
     shared = plan.first is None or plan.first.stage in lock.stages
     return _VerifyTask(
