@@ -73,15 +73,31 @@ function showPanel() {
   heading.focus({ preventScroll: true });
 }
 
+// The focus goes back to the button that opened the evidence, or to the map if that button was drawn anew.
+function leavePanel(opener) {
+  const to = opener && opener.isConnected ? opener : element("map").querySelector("button[tabindex='0']");
+  if (to) to.focus();
+}
+
+// In a field with text, Escape empties the field, and does nothing else.
+const emptiesField = event => event.target.type === "search" && event.target.value !== "";
+
 // Let Tab stop once in a box, at *stop*: arrow keys move within it (WAI-ARIA, "roving tabindex").
 function setStop(box, stop) {
   for (const one of box.querySelectorAll("button")) one.tabIndex = one === stop ? 0 : -1;
 }
 
+// Let Tab stop in a box at what is chosen, or else where it stops already.
+function setStopAt(box, isChosen) {
+  const ones = [...box.querySelectorAll("button")];
+  setStop(box, ones.find(isChosen) || ones.find(one => one.tabIndex === 0) || ones[0]);
+}
+
 // Move the focus of a box by an arrow key; *choose* may name another button than the next.
 function moveFocus(event, boxes, choose = () => undefined) {
   const one = event.target.closest("button"), box = one && one.closest(boxes);
-  if (!box || !event.key.startsWith("Arrow")) return;
+  // With another key they belong to the browser: Alt and the left arrow go back.
+  if (!box || !event.key.startsWith("Arrow") || event.altKey || event.ctrlKey || event.metaKey) return;
   const ones = [...box.querySelectorAll("button")], step = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1;
   const chosen = choose(one, ones), to = chosen === undefined ? ones[ones.indexOf(one) + step] : chosen;
   event.preventDefault();
