@@ -51,7 +51,7 @@ function addRow(table, cells, isHead, style = () => "") {
   });
 }
 
-// What is wider than its place is moved aside by arrow keys, so Tab has to stop there.
+// Arrow keys scroll what is wider than its place, so Tab has to stop there.
 function letScroll(...boxes) {
   for (const box of boxes) box.scrollWidth > box.clientWidth ? box.tabIndex = 0 : box.removeAttribute("tabindex");
 }
