@@ -70,7 +70,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _commands() -> Iterator[str]:
-    context = click.Context(root, info_name="minreq")
+    context = click.Context(root, info_name="minreq", **root.context_settings)
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         if command is not None:
