@@ -195,13 +195,17 @@ def test_each_option_has_an_example(name: str) -> None:
         understand(shlex.split(text)[1:])
 
 
-def test_the_reference_has_the_help_that_a_terminal_shows() -> None:
+def test_the_reference_has_the_help_of_a_terminal_and_signatures_of_python() -> None:
     """In a process of its own: click keeps the option as it was first made."""
-    code = "import generating; print(generating.on_page_markdown('::: commands'))"
+    code = "import generating; print(generating.on_page_markdown('::: commands\\n::: api'))"
     page = subprocess.run(
         [sys.executable, "-B", "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, check=True
     ).stdout
     assert {*re.findall(r"^ *(.*--help) ", page, re.MULTILINE)} == {"-h, --help"}
+    signatures = re.findall(r"^```python\n(.+?)\n```", page, re.DOTALL | re.MULTILINE)
+    assert 'render(lock: Lock, *, filename: str = "requirements-minimal.txt") -> str' in signatures
+    for each in signatures:
+        ast.parse(f"def {each}: ...")
 
 
 def test_each_example_is_of_an_option() -> None:
