@@ -1,5 +1,5 @@
 // Squarified treemap (Bruls, Huizing, van Wijk 2000): rows along the shorter side, as near to squares as can be.
-// A node has its size at 1; `put` is told each node with its place.
+// A node has its size at 1; `put` gets each node with its place.
 function layout(nodes, x, y, width, height, put) {
   nodes = nodes.filter(node => node[1] > 0).sort((a, b) => b[1] - a[1]);
   let total = nodes.reduce((sum, node) => sum + node[1], 0), start = 0;
