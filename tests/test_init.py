@@ -114,7 +114,8 @@ def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Ch
         ({"serverless.yml": SERVERLESS}, [("serverless.yml:3", "serverless", "3.13", "x86_64")]),
         ({"Dockerfile": DOCKERFILE}, [("Dockerfile:3", "docker", "3.12", "arm64")]),
         (
-            {"cdk.json": "{}", "stacks/app.ts": "a;\nruntime: Runtime.PYTHON_3_13,\n", "cdk.out/a.ts": CDK_CODE},
+            {"cdk.json": "{}", "stacks/app.ts": "a;\nruntime: Runtime.PYTHON_3_13,\n", "cdk.out/a.ts": CDK_CODE}
+            | {"env/pyvenv.cfg": "", "env/a.py": CDK_CODE, "stacks/app.js": CDK_CODE, ".cache/a.py": CDK_CODE},
             [("stacks/app.ts:2", "cdk", "3.13", "")],
         ),
         (

@@ -148,6 +148,8 @@ def _read_dockerfile(text: str) -> Iterator[Deployment]:
 
 def _read_cdk(folder: Path) -> Iterator[Deployment]:
     for path in list_code_files(folder, _CDK_SUFFIXES, _MOST_FILES):
+        if path.suffix == ".js" and path.with_suffix(".ts").exists():
+            continue  # The TypeScript compiler wrote it.
         with suppress(OSError, ValueError):
             text = _read(path)
             for match in _CDK_RUNTIME.finditer(text):
