@@ -70,7 +70,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _commands() -> Iterator[str]:
-    context = click.Context(root, info_name="minreq")
+    context = click.Context(root, info_name="minreq", **root.context_settings)
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         if command is not None:
@@ -175,7 +175,9 @@ def _api() -> Iterator[str]:
 
 def _signature(function: Any, width: int) -> str:
     text = _spell(str(inspect.signature(function)))
-    text = re.sub(r"<?PosixPath\('?([^')]+)'?\)>?", r'Path("\1")', text).replace("'", "")
+    text = re.sub(r"<?PosixPath\('?([^')]+)'?\)>?", r'Path("\1")', text)
+    # An annotation is text, and no literal as a default is.
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", text).replace("'", '"')
     return (
         text
         if len(text) <= width

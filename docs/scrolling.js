@@ -1,4 +1,4 @@
-// What is wider than its place is moved aside by arrow keys, so Tab has to stop there.
+// Arrow keys scroll what is wider than its place, so Tab has to stop there.
 addEventListener("load", () => {
   for (const one of document.querySelectorAll("pre > code, .md-typeset__scrollwrap")) {
     if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;

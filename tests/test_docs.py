@@ -7,6 +7,8 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -191,6 +193,19 @@ def test_each_option_has_an_example(name: str) -> None:
         used = {word.partition("=")[0] for word in shlex.split(text)}
         assert used & {*option.opts, *option.secondary_opts}, text
         understand(shlex.split(text)[1:])
+
+
+def test_the_reference_has_the_help_of_a_terminal_and_signatures_of_python() -> None:
+    """In a process of its own: click keeps the option as it was first made."""
+    code = "import generating; print(generating.on_page_markdown('::: commands\\n::: api'))"
+    page = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=ROOT / "docs", capture_output=True, text=True, check=True
+    ).stdout
+    assert {*re.findall(r"^ *(.*--help) ", page, re.MULTILINE)} == {"-h, --help"}
+    signatures = re.findall(r"^```python\n(.+?)\n```", page, re.DOTALL | re.MULTILINE)
+    assert 'render(lock: Lock, *, filename: str = "requirements-minimal.txt") -> str' in signatures
+    for each in signatures:
+        ast.parse(f"def {each}: ...")
 
 
 def test_each_example_is_of_an_option() -> None:

@@ -11,6 +11,7 @@ import pytest
 from commanding import Done, Project, project
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from lib4sbom.parser import SBOMParser
 from samplelock import LOCK
 
 from minreq.errors import AdvisoriesUnreadable
@@ -111,6 +112,17 @@ def test_the_bill_of_materials_of_a_build(locked: Project) -> None:
     for name in ("app", "needed"):
         own = sum(size for path, size in sizes.items() if path.startswith((f"python/{name}/", f"python/{name}-1.0.")))
         assert found[name]["minreq:bytes-in-tree"] == str(own)
+
+
+# It leaves its tables of licences open.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_scanner_reads_the_bill_of_materials_of_a_build(locked: Project) -> None:
+    """lib4sbom is what cve-bin-tool reads bills of materials with."""
+    reader = SBOMParser()
+    reader.parse_file(str(locked.folder / "bom.json"))
+    assert {each["name"]: each["version"] for each in reader.get_packages()} == {"app": "1.0", "needed": "1.0"}
+    edges = {(each["source"], each["target"]) for each in reader.get_relationships() if each["type"] == "DEPENDS_ON"}
+    assert edges == {("app", "needed")}
 
 
 def test_openvex_of_a_lock_claims_nothing_of_what_is_kept(locked: Project, monkeypatch: pytest.MonkeyPatch) -> None:

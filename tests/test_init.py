@@ -114,7 +114,8 @@ def choices(found: Usage, host: Host | None = None, root: str = "litellm") -> Ch
         ({"serverless.yml": SERVERLESS}, [("serverless.yml:3", "serverless", "3.13", "x86_64")]),
         ({"Dockerfile": DOCKERFILE}, [("Dockerfile:3", "docker", "3.12", "arm64")]),
         (
-            {"cdk.json": "{}", "stacks/app.ts": "a;\nruntime: Runtime.PYTHON_3_13,\n", "cdk.out/a.ts": CDK_CODE},
+            {"cdk.json": "{}", "stacks/app.ts": "a;\nruntime: Runtime.PYTHON_3_13,\n", "cdk.out/a.ts": CDK_CODE}
+            | {"env/pyvenv.cfg": "", "env/a.py": CDK_CODE, "stacks/app.js": CDK_CODE, ".cache/a.py": CDK_CODE},
             [("stacks/app.ts:2", "cdk", "3.13", "")],
         ),
         (
@@ -342,8 +343,11 @@ def test_two_architectures_are_two_platforms() -> None:
     found = project({}, deployment("3.12", "arm64"), deployment("3.12", "x86_64"))
     written = by_path(plan_changes(found, choices(usage("openai"))))["pyproject.toml"]
     assert 'platform = ["lambda-python3.12-arm64", "lambda-python3.12-x86_64"]' in written
-    [advice] = [each for each in left_to_a_person(found, choices(usage("openai"))) if "for each architecture" in each]
+    [*_, advice, use] = left_to_a_person(found, choices(usage("openai")))
+    assert advice.startswith("make a layer for each architecture: ")
     assert "`minreq build --platform lambda-python3.12-arm64 -o layer-arm64.zip` and " in advice
+    # `minreq build` without a platform writes none of them.
+    assert use.endswith(": name layer-ARCHITECTURE.zip as ContentUri of the layer, by the architecture of the function")
 
 
 @pytest.mark.parametrize(

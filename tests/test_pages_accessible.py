@@ -64,6 +64,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, Pa
         yield page, folder
 
 
+#: The rows that do not end where their table ends.
+_NARROW = """
+const right = one => one.getBoundingClientRect().right;
+return [...document.querySelectorAll("main tr")].filter(row => row.checkVisibility())
+  .filter(row => Math.abs(right(row) - right(row.closest("table"))) > 2).map(row => row.textContent)
+"""
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(browser: tuple[Page, Path], name: str) -> None:
     """As it opens, and with what a click shows; in light and dark, on a phone and on a desk."""
@@ -75,6 +83,7 @@ def test_axe_finds_nothing(browser: tuple[Page, Path], name: str) -> None:
             page.emulate(width=width, dark=dark)
             assert (width, dark, page.faults()) == (width, dark, [])
             assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+            assert page.run(_NARROW) == []
     page.run(PAGES[name][1])
     assert page.faults() == []
     page.emulate(width=390)
@@ -101,6 +110,7 @@ def test_paper_is_light_and_nothing_is_cut_off(browser: tuple[Page, Path], name:
     assert page.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.run("return document.documentElement.scrollWidth") <= 702
     assert page.run(_CUT) == []
+    assert page.run("return getComputedStyle(document.activeElement).boxShadow") == "none"
     assert (
         page.run("return [...document.querySelectorAll('main *')].map(e => getComputedStyle(e).position)").count(
             "fixed"
@@ -150,3 +160,20 @@ def test_the_focus_goes_into_the_evidence_and_back(browser: tuple[Page, Path], n
     assert page.run("return document.activeElement.matches('#details h2')")
     page.press("Escape")
     assert page.run("return document.activeElement === document.querySelector('#map button')")
+    # Where the button that opened it was drawn anew, the focus goes to the map.
+    page.press("Enter")
+    page.run("drawMap(); mark()")
+    page.press("Escape")
+    assert page.run("return document.activeElement.closest('#map') !== null")
+
+
+def test_escape_in_the_filter_empties_it_and_leaves_the_evidence_open(browser: tuple[Page, Path]) -> None:
+    page, folder = browser
+    page.emulate()
+    page.open(folder / "lock.html")
+    page.run("document.querySelector('#map button').click()")
+    page.write("#filter", "boto3")
+    page.press("Escape")
+    assert page.run("return [element('filter').value, element('details').className]") == ["", ""]
+    page.press("Escape")
+    assert page.run("return element('details').className") == "empty"

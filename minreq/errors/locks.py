@@ -202,7 +202,10 @@ class LockMissing(UsageError):
 
 
 class NoSuchRevision(UsageError):
-    """Neither a lock nor a revision of git that has one; *why* is what git says."""
+    """A name is neither a lock nor a revision of git that has one.
+
+    *why* is what git says.
+    """
 
     reason = "no-such-revision"
 

@@ -154,7 +154,10 @@ class SmokeUnusable(UsageError):
 
 
 class ExtraMissing(UsageError):
-    """A command needs a library that an extra of minreq installs; *instead* says what does without it."""
+    """A command needs a library that an extra of minreq installs.
+
+    *instead* says what does without it.
+    """
 
     reason = "extra-missing"
 
@@ -249,7 +252,10 @@ class UnknownProvider(UsageError):
 
 
 class UnknownFeature(UsageError):
-    """None of the chosen providers has a feature of this name; *providers* is empty if these are all providers."""
+    """None of the chosen providers has a feature of this name.
+
+    *providers* is empty if these are all providers.
+    """
 
     reason = "unknown-feature"
 

@@ -118,9 +118,11 @@ def advise(project: Project, choices: Choices, changes: Sequence[Change]) -> Ite
         listed = " and ".join(platforms)
         yield f"the smoke runs on this machine; `allow-unproven` accepts what it finds for {listed}, too"
     if project.table_line is None and len(platforms) > 1:
-        yield f"make a layer for each architecture: {' and '.join(map(_build_command, platforms))}"
-    for place in _first_places(project.deployments):
-        yield f"{place.place.file}: {_BUILD_LINES[place.tool]}"
+        output = _choose_output(project.deployments)
+        builds = " and ".join(_write_build_command(platform, output) for platform in platforms)
+        yield f"make a layer for each architecture: {builds}"
+    for deployment in _list_first_places(project.deployments):
+        yield f"{deployment.place.file}: {_describe_use_of_layer(deployment.tool, len(platforms))}"
 
 
 def _advise_on_job(project: Project, job: str | None, written: Collection[str]) -> Iterator[str]:
@@ -133,12 +135,27 @@ def _advise_on_job(project: Project, job: str | None, written: Collection[str]) 
 
 
 #: What a person writes into the file of each tool.
-_BUILD_LINES: Mapping[Tool, str] = {
-    "sam": "make the layer by `minreq build`, and name layer.zip as ContentUri of the layer",
-    "serverless": "make the layer by `minreq build`, and name the folder layer as its path",
-    "cdk": "make the layer by `minreq build`, and pass layer.zip to Code.from_asset",
+_USES_OF_LAYER: Mapping[Tool, str] = {
+    "sam": "name {layer}.zip as ContentUri of the layer",
+    "serverless": "name the folder {layer} as the path of the layer",
+    "cdk": "pass {layer}.zip to Code.from_asset",
     "docker": "RUN pip install --no-deps --only-binary :all: --require-hashes -r requirements-minimal.txt",
 }
+
+
+def _describe_use_of_layer(tool: Tool, architectures: int) -> str:
+    use = _USES_OF_LAYER[tool]
+    if tool == "docker":
+        return use
+    if architectures > 1:
+        return f"{use.format(layer='layer-ARCHITECTURE')}, by the architecture of the function"
+    return f"make the layer by `minreq build`, and {use.format(layer='layer')}"
+
+
+def _choose_output(deployments: Sequence[Deployment]) -> str:
+    """Return what a build writes: a folder where the Serverless Framework makes the zip itself."""
+    tools = [each.tool for each in deployments if each.tool != "docker"]
+    return "layer" if tools[:1] == ["serverless"] else "layer.zip"
 
 
 def choose_platforms(deployments: Sequence[Deployment]) -> tuple[str, ...]:
@@ -152,8 +169,8 @@ def choose_platforms(deployments: Sequence[Deployment]) -> tuple[str, ...]:
     return tuple(sorted(names)) if is_one_python and names <= {*preset_names()} else ()
 
 
-def _build_command(platform: str) -> str:
-    return f"`minreq build --platform {platform} -o layer-{platform.rpartition('-')[2]}.zip`"
+def _write_build_command(platform: str, output: str) -> str:
+    return f"`minreq build --platform {platform} -o {output.replace('layer', 'layer-' + platform.rpartition('-')[2])}`"
 
 
 def choose_python(deployments: Sequence[Deployment]) -> str | None:
@@ -182,11 +199,9 @@ def _add_table(pyproject: str | None, project: Project, choices: Choices) -> str
         # Of Lambda only the names of its wheels are known here: the smoke runs on this machine.
         table |= {"platform": [*platforms], "allow-unproven": True}
     added = f"[tool.minreq]\n{_format_values(table)}"
-    of_lambda = [each for each in project.deployments if each.tool != "docker"]
-    if of_lambda:
-        # A lock is no layer yet: what counts for Lambda is what a build comes to.
-        output = "layer" if of_lambda[0].tool == "serverless" else "layer.zip"
-        build = {"output": output, "slim": "cold", "budget": _BUDGET}
+    if any(each.tool != "docker" for each in project.deployments):
+        # A lock is no layer yet: Lambda limits the size of what a build writes.
+        build = {"output": _choose_output(project.deployments), "slim": "cold", "budget": _BUDGET}
         added += f"\n[tool.minreq.build]\n{_format_values(build)}"
     before = pyproject or ""
     end = _line_end(before)
@@ -219,8 +234,7 @@ def _write_smoke(choices: Choices) -> str:
             '"""',
             "",
             f"import {module}  # noqa: F401",
-            "",
-            *(["# No smoke of a provider covers these:", *(f"# - {each}" for each in places)] if places else []),
+            *(["", "# No smoke of a provider covers these:", *(f"# - {each}" for each in places)] if places else []),
             "",
         ]
     )
@@ -316,7 +330,7 @@ def _describe_event(event: yaml.Event) -> tuple[object, ...]:
     return type(event), *(getattr(event, name, None) for name in names)
 
 
-def _first_places(deployments: Sequence[Deployment]) -> Iterator[Deployment]:
+def _list_first_places(deployments: Sequence[Deployment]) -> Iterator[Deployment]:
     seen: set[str] = set()
     for each in deployments:
         if each.tool not in seen:

@@ -122,7 +122,7 @@ def _find(project: Project, usage: Usage) -> Iterator[Finding]:
     for use in usage.provider_uses:
         yield Finding(place=str(use.place), what=f"{use.provider}: {use.model}")
     # The features that a lock covers anyway are nothing to decide.
-    told = {*usage.opt_in_features, *usage.uncovered_features}
-    for feature in (each for each in usage.feature_uses if each.feature in told):
+    open_features = {*usage.opt_in_features, *usage.uncovered_features}
+    for feature in (each for each in usage.feature_uses if each.feature in open_features):
         covered = ", which no smoke of a provider covers" if feature.feature in usage.uncovered_features else ""
         yield Finding(place=str(feature.place), what=f"{feature.feature}: {feature.description}{covered}")

@@ -11,6 +11,7 @@ from typing import Literal
 
 import yaml
 
+from minreq.init.codefiles import list_code_files
 from minreq.scan.usage import Place
 from minreq.system import regularfile, yamltext
 
@@ -31,8 +32,6 @@ _ARCHITECTURES = {"arm64", "x86_64"}
 _FROM = re.compile(r"\s*FROM\s+(?:--platform=(?P<platform>\S+)\s+)?\S*python:(?P<python>3\.\d+)", re.IGNORECASE)
 _CDK_RUNTIME = re.compile(r"Runtime\.PYTHON_3_(?P<minor>\d+)")
 _CDK_ARCHITECTURE = re.compile(r"Architecture\.(?P<name>ARM_64|X86_64)")
-#: Folders of a CDK app that hold no code of its own.
-_NO_CODE = {"node_modules", "cdk.out", ".venv", ".git"}
 _CDK_SUFFIXES = {".py", ".ts", ".js"}
 #: The most files of a CDK app that are searched, and the most bytes of any file.
 _MOST_FILES, _MOST_BYTES = 500, 1_000_000
@@ -148,7 +147,9 @@ def _read_dockerfile(text: str) -> Iterator[Deployment]:
 
 
 def _read_cdk(folder: Path) -> Iterator[Deployment]:
-    for path in _code_files(folder):
+    for path in list_code_files(folder, _CDK_SUFFIXES, _MOST_FILES):
+        if path.suffix == ".js" and path.with_suffix(".ts").exists():
+            continue  # The TypeScript compiler wrote it.
         with suppress(OSError, ValueError):
             text = _read(path)
             for match in _CDK_RUNTIME.finditer(text):
@@ -181,18 +182,3 @@ def _find_brackets(text: str, place: int) -> str:
         depth += (text[end] in "({") - (text[end] in ")}")
         end += 1
     return text[start:end]
-
-
-def _code_files(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    waiting = [folder]
-    while waiting and len(found) < _MOST_FILES:
-        with suppress(OSError):
-            for path in sorted(waiting.pop(0).iterdir()):
-                if path.is_symlink() or path.name in _NO_CODE:
-                    continue
-                if path.is_dir():
-                    waiting.append(path)
-                elif path.suffix in _CDK_SUFFIXES:
-                    found.append(path)
-    return found[:_MOST_FILES]

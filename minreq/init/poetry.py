@@ -17,7 +17,7 @@ _RELATIVE = re.compile(r"(?P<sign>[\^~])\s*(?P<version>[0-9][^\s,|]*)")
 def read_dependencies(document: dict[str, Any]) -> Iterator[Requirement]:
     """Yield the requirements of ``[tool.poetry.dependencies]``; a group of them is for development.
 
-    A constraint that PEP 440 cannot say, as one of two ranges, is left out, and the name stays.
+    A constraint that PEP 440 does not have, as one of two ranges, is left out, and the name stays.
     """
     table: Any = document
     for key in ("tool", "poetry", "dependencies"):
@@ -35,7 +35,7 @@ def read_dependencies(document: dict[str, Any]) -> Iterator[Requirement]:
 
 
 def translate(constraint: str) -> SpecifierSet:
-    """Return *constraint* of Poetry as one of PEP 440, empty where it allows all or cannot be said.
+    """Return *constraint* of Poetry as one of PEP 440, empty where it allows all or PEP 440 has no such constraint.
 
     https://python-poetry.org/docs/dependency-specification/
     """

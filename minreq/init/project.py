@@ -88,7 +88,7 @@ def read_project(folder: Path, root: str) -> Project:
     return Project(
         files=files,
         table_line=_find_table(pyproject, document),
-        declared=(*_declared_in_pyproject(pyproject, document, root), *_declared_in_requirements(folder, root)),
+        declared=(*_read_declared(pyproject, document, root), *_read_requirements(folder, root)),
         deployments=find_deployments(folder),
         layers=tuple(_find_layers(folder)),
         host=_find_host(folder, files),
@@ -136,7 +136,7 @@ def _is_subfolder(folder: Path) -> bool:
     return not (folder / ".git").exists() and any((each / ".git").exists() for each in folder.parents)
 
 
-def _declared_in_pyproject(text: str, document: dict[str, Any], root: str) -> Iterator[DeclaredRoot]:
+def _read_declared(text: str, document: dict[str, Any], root: str) -> Iterator[DeclaredRoot]:
     project = document.get("project")
     declared = project.get("dependencies") if isinstance(project, dict) else None
     for each in declared if isinstance(declared, list) else []:
@@ -158,10 +158,10 @@ def _find_poetry_line(text: str, name: str) -> int:
     return next((number for number, line in enumerate(lines[start:], start + 1) if named.search(line)), 1)
 
 
-def _declared_in_requirements(folder: Path, root: str) -> Iterator[DeclaredRoot]:
+def _read_requirements(folder: Path, root: str) -> Iterator[DeclaredRoot]:
     for path in sorted({*folder.glob("requirements*.txt"), *folder.glob("requirements*.in")}):
         if path.name == DEFAULT_OUTPUT.name:
-            continue  # What minreq writes is no demand.
+            continue  # A lock of minreq declares nothing of the project.
         with suppress(OSError, ValueError):
             for number, line in join_lines(_read_limited(path)):
                 requirement = _parse(line.split(" --")[0], root)

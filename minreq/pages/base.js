@@ -1,5 +1,5 @@
 // Squarified treemap (Bruls, Huizing, van Wijk 2000): rows along the shorter side, as near to squares as can be.
-// A node has its size at 1; `put` is told each node with its place.
+// A node has its size at 1; `put` gets each node with its place.
 function layout(nodes, x, y, width, height, put) {
   nodes = nodes.filter(node => node[1] > 0).sort((a, b) => b[1] - a[1]);
   let total = nodes.reduce((sum, node) => sum + node[1], 0), start = 0;
@@ -51,7 +51,7 @@ function addRow(table, cells, isHead, style = () => "") {
   });
 }
 
-// What is wider than its place is moved aside by arrow keys, so Tab has to stop there.
+// Arrow keys scroll what is wider than its place, so Tab has to stop there.
 function letScroll(...boxes) {
   for (const box of boxes) box.scrollWidth > box.clientWidth ? box.tabIndex = 0 : box.removeAttribute("tabindex");
 }
@@ -73,15 +73,31 @@ function showPanel() {
   heading.focus({ preventScroll: true });
 }
 
+// The focus goes back to the button that opened the evidence, or to the map if that button was drawn anew.
+function leavePanel(opener) {
+  const to = opener && opener.isConnected ? opener : element("map").querySelector("button[tabindex='0']");
+  if (to) to.focus();
+}
+
+// In a field with text, Escape empties the field, and does nothing else.
+const emptiesField = event => event.target.type === "search" && event.target.value !== "";
+
 // Let Tab stop once in a box, at *stop*: arrow keys move within it (WAI-ARIA, "roving tabindex").
 function setStop(box, stop) {
   for (const one of box.querySelectorAll("button")) one.tabIndex = one === stop ? 0 : -1;
 }
 
+// Let Tab stop in a box at what is chosen, or else where it stops already.
+function setStopAt(box, isChosen) {
+  const ones = [...box.querySelectorAll("button")];
+  setStop(box, ones.find(isChosen) || ones.find(one => one.tabIndex === 0) || ones[0]);
+}
+
 // Move the focus of a box by an arrow key; *choose* may name another button than the next.
 function moveFocus(event, boxes, choose = () => undefined) {
   const one = event.target.closest("button"), box = one && one.closest(boxes);
-  if (!box || !event.key.startsWith("Arrow")) return;
+  // With another key they belong to the browser: Alt and the left arrow go back.
+  if (!box || !event.key.startsWith("Arrow") || event.altKey || event.ctrlKey || event.metaKey) return;
   const ones = [...box.querySelectorAll("button")], step = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : -1;
   const chosen = choose(one, ones), to = chosen === undefined ? ones[ones.indexOf(one) + step] : chosen;
   event.preventDefault();

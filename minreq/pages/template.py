@@ -7,7 +7,7 @@ import json
 from importlib import resources
 from typing import Any
 
-#: The files that a template may name.
+#: The file that stands for each mark of a template.
 _PARTS = {"{{style}}": "base.css", "{{panel}}": "panel.css", "{{script}}": "base.js", "{{flame}}": "flame.js"}
 
 
@@ -17,11 +17,6 @@ def fill_template(template: str, title: str, content: Any) -> str:
     # The data may contain "</script>", as the name of a file for example. It must not end the script.
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     page = folder.joinpath(template).read_text("utf-8")
-    for mark, file in (
-        ("{{style}}", "base.css"),
-        ("{{panel}}", "panel.css"),
-        ("{{script}}", "base.js"),
-        ("{{flame}}", "flame.js"),
-    ):
+    for mark, file in _PARTS.items():
         page = page.replace(mark, folder.joinpath(file).read_text("utf-8"), 1)
     return page.replace("{{title}}", html.escape(title), 1).replace("{{data}}", data, 1)
