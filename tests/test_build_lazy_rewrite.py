@@ -262,7 +262,9 @@ class TestRewriting:
     def test_a_source_that_has_the_name_of_the_runtime_is_not_changed(self) -> None:
         assert not read(f"from q import a\n{analyze.MODULE_NAME} = 1\n").deferrable
 
-    @pytest.mark.parametrize("text", ["def f(): return a\n", "a\n", "class B:\n    def f(self): return [a for x in ()]\n"])
+    @pytest.mark.parametrize(
+        "text", ["def f(): return a\n", "a\n", "class B:\n    def f(self): return [a for x in ()]\n"]
+    )
     def test_code_that_reads_a_deferred_name_as_a_global_is_not_sound(self, text: str) -> None:
         assert is_sound(text.encode(), text.encode(), ["b"])
         assert not is_sound(text.encode(), text.encode(), ["a"])
