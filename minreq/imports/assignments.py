@@ -1,0 +1,89 @@
+"""Find what a module changes in others, and which of its own names its functions assign; nothing is run."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from minreq.imports.bindings import imported_as
+from minreq.source.modulenames import resolve_dots
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def find_assigned(nodes: Iterable[ast.AST], module: str, package: str) -> frozenset[str]:
+    """Return the names, each with its module, that *nodes* of *module* may assign later.
+
+    These are names that a function declares ``global``, and attributes of what is imported.
+    """
+    found: set[str] = set()
+    imported: dict[str, set[str]] = defaultdict(set)
+    attributes: list[tuple[str, str]] = []
+    for node in nodes:
+        if isinstance(node, ast.Global):
+            found |= {f"{module}.{name}" for name in node.names}
+        elif isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Name) and not isinstance(node.ctx, ast.Load):
+                attributes.append((node.value.id, node.attr))
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, target in _targets_of(node, package):
+                imported[name].add(target)
+    return frozenset(found).union(*({f"{each}.{name}" for each in imported[owner]} for owner, name in attributes))
+
+
+def _targets_of(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, str]]:
+    """Yield the names that *node* binds, each with what it stands for."""
+    base = resolve_dots("." * node.level + (node.module or ""), package) if isinstance(node, ast.ImportFrom) else ""
+    for each in node.names:
+        name = imported_as(each)
+        if isinstance(node, ast.ImportFrom):
+            yield name, f"{base}.{each.name}"
+        else:
+            yield name, each.name if each.asname else name
+
+
+def changes_imported(tree: ast.Module) -> bool:
+    """Whether *tree*, as it runs, changes what it imports, or may do so.
+
+    It assigns or deletes an attribute or an item, as in ``Logger.trace = trace``, or calls something for no result, as
+    in ``registry.register(handler)``.
+    """
+    statements = [*_find_running(tree.body)]
+    imported = {
+        imported_as(alias)
+        for each in statements
+        if isinstance(each, (ast.Import, ast.ImportFrom))
+        for alias in each.names
+    }
+    return any(_root(target) in imported for each in statements for target in _changed_by(each))
+
+
+def _find_running(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield all statements that run with the module."""
+    for each in statements:
+        yield each
+        if not isinstance(each, _FUNCTIONS):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _find_running(getattr(each, name, ()))
+            for handler in (*getattr(each, "handlers", ()), *getattr(each, "cases", ())):
+                yield from _find_running(handler.body)
+
+
+def _changed_by(statement: ast.stmt) -> Iterator[ast.expr]:
+    """Yield the attributes and items that *statement* assigns or deletes, and what it calls for no result."""
+    if isinstance(statement, (ast.Assign, ast.Delete)):
+        yield from (each for each in statement.targets if isinstance(each, (ast.Attribute, ast.Subscript)))
+    elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and not isinstance(statement.target, ast.Name):
+        yield statement.target
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        yield statement.value.func
+        if isinstance(statement.value.func, ast.Name) and statement.value.func.id in {"setattr", "delattr"}:
+            yield from statement.value.args[:1]
+
+
+def _root(expression: ast.expr) -> str:
+    """Return ``a`` for ``a.b[c].d`` and ``a().b``."""
+    while isinstance(expression, (ast.Attribute, ast.Subscript, ast.Call)):
+        expression = expression.func if isinstance(expression, ast.Call) else expression.value
+    return expression.id if isinstance(expression, ast.Name) else ""
