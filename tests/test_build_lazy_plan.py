@@ -70,7 +70,7 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({"root": "from root.x import a\nimport r\ndef f(): return a, x.b", "root.x": "a = 1"}, False),
     ],
 )
-def test_an_import_that_would_differ_later_is_not_deferred(sources: dict[str, str], is_deferred: bool) -> None:
+def test_an_import_that_would_differ_later_is_not_deferred(sources: dict[str, str], *, is_deferred: bool) -> None:
     modules = {name: read(name, source) for name, source in {**_LATE, **sources}.items()}
     late = modules["root"].imports["a"].modules[0]
 
