@@ -59,6 +59,7 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         # The module registers something when it runs, or changes what it imports.
         ({"x": "import r\na = 1\nr.hooks.append(1)"}, False),
         ({"x": "from r import find\na = 1\nfind('hooks').append(1)"}, False),
+        ({"x": "import r\na = 1\ndef g(): r.hooks.append(1)\ng()"}, False),
         ({"x": "import r\na = 1\nif r: r.Base.name = 1"}, False),
         ({"x": "import r\na = 1\nfor each in r.all: setattr(r, each, 1)"}, False),
         # The name may be another value when it is read late.

@@ -47,9 +47,12 @@ def changes_imported(tree: ast.Module) -> bool:
     """Whether *tree*, as it runs, changes what it imports, or may do so.
 
     It assigns or deletes an attribute or an item, as in ``Logger.trace = trace``, or calls something for no result, as
-    in ``registry.register(handler)``.
+    in ``registry.register(handler)``. What a function does that it calls so counts, too.
     """
     statements = [*_find_running(tree.body)]
+    called = {_root(target) for each in statements for target in _changed_by(each) if isinstance(target, ast.Name)}
+    for function in [each for each in statements if isinstance(each, ast.FunctionDef) and each.name in called]:
+        statements += _find_running(function.body)
     imported = {
         imported_as(alias)
         for each in statements
