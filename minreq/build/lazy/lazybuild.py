@@ -183,7 +183,7 @@ class LazyBuilder:
     def _check_modules(self, edits: EditSet, _facts: ImportFacts) -> tuple[Sequence[str], Callable[[], Sequence[str]]]:
         if self.prover is None:
             return (), tuple
-        prover = replace(self.prover, hinted=frozenset(edits.by_module))
+        prover = replace(self.prover, hinted=edits.by_module)
         found = [*prover.find_differences(self.compared)]
         first = [each.module for each in found[:1]]
         return [each.sentence for each in found], lambda: [
