@@ -66,7 +66,9 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({"x": "a = 1\ndef g():\n    global a\n    a = 2"}, False),
         ({"r": "import x\ndef g(): x.a = 2"}, False),
         ({"r": "def g():\n    import x as y\n    y.a = 2"}, False),
-        # A package has its loaded submodules as globals.
+        # A package has its loaded submodules as globals; an import of one replaces what has its name.
+        ({"root": "from root.x import a\nimport r\ndef f(): return a\ndef x(): pass", "root.x": "a = 1"}, False),
+        ({"root": "from root.x import a\nif r: from root import x\ndef f(): return a", "root.x": "a = 1"}, True),
         ({"root": "from root.x import a\nimport r\ndef f(): return a", "root.x": "a = 1"}, True),
         ({"root": "from root.x import a\nimport r\ndef f(): return a, x.b", "root.x": "a = 1"}, False),
     ],

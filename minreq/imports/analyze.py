@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from minreq.imports.assignments import changes_imported, find_assigned
+from minreq.imports.assignments import changes_imported, count_submodules, find_assigned
 from minreq.imports.bindings import find_bindings, imported_as, is_type_checking
 from minreq.imports.reads import ReadFinder
 from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
@@ -60,6 +60,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         has_all="__all__" in bindings.names,
         assigned=find_assigned(nodes, name, package),
         changes_imported=changes_imported(tree),
+        shared_with_submodules=frozenset(Counter(bindings.names) - count_submodules(tree, name, package)),
     )
     if not imports:
         return known
@@ -91,7 +92,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         reads={each: frozenset(spans) for each, spans in finder.found.spans.items()},
         strings=tuple(finder.found.strings),
         after_getattr=after_getattr,
-        unbound=frozenset(finder.found.others.difference(bindings.names)),
+        shared_with_submodules=known.shared_with_submodules | finder.found.others.difference(bindings.names),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from minreq.imports.bindings import imported_as
@@ -41,6 +41,17 @@ def _targets_of(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tup
             yield name, f"{base}.{each.name}"
         else:
             yield name, each.name if each.asname else name
+
+
+def count_submodules(tree: ast.Module, module: str, package: str) -> Counter[str]:
+    """Return the names under which *module*, as it runs, imports its submodules of the same name, and how often."""
+    return Counter(
+        name
+        for each in _find_running(tree.body)
+        if isinstance(each, (ast.Import, ast.ImportFrom))
+        for name, target in _targets_of(each, package)
+        if target == f"{module}.{name}"
+    )
 
 
 def changes_imported(tree: ast.Module) -> bool:

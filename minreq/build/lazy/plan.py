@@ -212,10 +212,10 @@ class Planner:
                 submodules[importer][importer] |= {*aliases}
         # What an earlier round has loaded would be gone again.
         loads: dict[Edit, set[str]] = defaultdict(set, {edit: {*its} for edit, its in edits.loads.items()})
-        # A package that is loaded may read a submodule as a global of its own, which no look-up serves.
+        # A package reads a submodule as a global, which no look-up serves, or has something else under its name.
         running = self._facts.modules.keys() & loaded
-        read = {f"{name}.{each}" for name in running for each in self._facts.modules[name].unbound}
-        for module in gone & (self._effects | unserved | read):
+        shared = {f"{name}.{each}" for name in running for each in self._facts.modules[name].shared_with_submodules}
+        for module in gone & (self._effects | unserved | shared):
             place = self._place_of(module, edits.names, loaded)
             if place is not None:
                 loads[place].add(module)
