@@ -269,6 +269,14 @@ class TestRewriting:
         assert is_sound(text.encode(), text.encode(), ["b"])
         assert not is_sound(text.encode(), text.encode(), ["a"])
 
+    def test_a_source_whose_lines_have_other_numbers_is_not_sound(self) -> None:
+        module = read(
+            "from __future__ import annotations\nfrom q import a\ndef f(x: 'List['\n    'a]'): pass\nx = 1\n", "q"
+        )
+        found = rewrite(module, ["a"], submodules=(("q", ("q.b",)),))
+        assert found.count(b"\n") == module.source.count(b"\n")
+        assert not is_sound(module.source, found, ["a"])
+
     @pytest.mark.parametrize(
         "text", ["def f(x: L['_minreq_module.a']): pass\n", "def f(x: '_minreq_module.b'): pass\n"]
     )

@@ -218,8 +218,8 @@ def _reads_global(code: CodeType, names: frozenset[str]) -> bool:
     return any(_reads_global(each, names) for each in code.co_consts if isinstance(each, CodeType))
 
 
-def _meaning(tree: ast.Module) -> str:
-    """Return *tree* without its imports and the calls of the runtime, with each name read as it was."""
+def _meaning(tree: ast.Module) -> tuple[str, Sequence[int]]:
+    """Return *tree* without its imports and the calls of the runtime, with each name read as it was, and its lines."""
 
     class Plain(ast.NodeTransformer):
         def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -252,7 +252,8 @@ def _meaning(tree: ast.Module) -> str:
         return found
 
     body = [each for each in tree.body if not isinstance(each, (ast.Import, ast.ImportFrom)) and not _is_call(each)]
-    return ast.dump(Plain().visit(ast.Module(body, [])))
+    lines = [each.lineno for statement in body for each in ast.walk(statement) if isinstance(each, ast.stmt)]
+    return ast.dump(Plain().visit(ast.Module(body, []))), lines
 
 
 def _is_call(node: ast.stmt) -> bool:
