@@ -60,6 +60,9 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({"x": "import r\na = 1\nr.hooks.append(1)"}, False),
         ({"x": "from r import find\na = 1\nfind('hooks').append(1)"}, False),
         ({"x": "import r\na = 1\ndef g(): r.hooks.append(1)\ng()"}, False),
+        ({"x": "from r import hooks\na = 1\n@hooks.add('x')\ndef g(): pass"}, False),
+        ({"x": "import r\na = 1\n@r.cache\ndef g(): pass"}, True),
+        ({"x": "from collections import abc\na = 1\n@abc.Mapping.register\nclass B: pass"}, True),
         ({"x": "import r\na = 1\nif r: r.Base.name = 1"}, False),
         ({"x": "import r\na = 1\nfor each in r.all: setattr(r, each, 1)"}, False),
         # The name may be another value when it is read late.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
@@ -58,7 +59,8 @@ def changes_imported(tree: ast.Module) -> bool:
     """Whether *tree*, as it runs, changes what it imports, or may do so.
 
     It assigns or deletes an attribute or an item, as in ``Logger.trace = trace``, or calls something for no result, as
-    in ``registry.register(handler)``. What a function does that it calls so counts, too.
+    in ``registry.register(handler)`` and ``@registry.register``. What a function does that it calls so counts, too. A
+    decorator of the standard library, such as ``@abc.Mapping.register``, concerns the decorated alone.
     """
     statements = [*_find_running(tree.body)]
     called = {_root(target) for each in statements for target in _changed_by(each) if isinstance(target, ast.Name)}
@@ -70,7 +72,17 @@ def changes_imported(tree: ast.Module) -> bool:
         if isinstance(each, (ast.Import, ast.ImportFrom))
         for alias in each.names
     }
-    return any(_root(target) in imported for each in statements for target in _changed_by(each))
+    objects = {
+        imported_as(alias)
+        for each in statements
+        if isinstance(each, ast.ImportFrom)
+        if each.level or (each.module or "").partition(".")[0] not in sys.stdlib_module_names
+        for alias in each.names
+    }
+    decorators = {_root(decorator) for each in statements for decorator in _find_methods(each)}
+    return bool(decorators & objects) or any(
+        _root(target) in imported for each in statements for target in _changed_by(each)
+    )
 
 
 def _find_running(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -82,6 +94,14 @@ def _find_running(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from _find_running(getattr(each, name, ()))
             for handler in (*getattr(each, "handlers", ()), *getattr(each, "cases", ())):
                 yield from _find_running(handler.body)
+
+
+def _find_methods(statement: ast.stmt) -> Iterator[ast.expr]:
+    """Yield the decorators of *statement* that are attributes of something."""
+    for decorator in getattr(statement, "decorator_list", ()):
+        function = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if isinstance(function, ast.Attribute):
+            yield function
 
 
 def _changed_by(statement: ast.stmt) -> Iterator[ast.expr]:
