@@ -11,6 +11,7 @@ import ast
 import dis
 import io
 import tokenize
+import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -192,9 +193,11 @@ def is_sound(source: bytes, text: bytes, names: Collection[str] = ()) -> bool:
     No code in it may read one of the deferred *names* as a global: no look-up follows.
     """
     try:
-        before, after = syntax.parse(source), syntax.parse(text)
-        if names and _reads_global(_compile(syntax.parse(text)), frozenset(names)):
-            return False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            before, after = syntax.parse(source), syntax.parse(text)
+            if names and _reads_global(_compile(syntax.parse(text)), frozenset(names)):
+                return False
     except syntax.PARSE_ERRORS:
         return False
     added = len(text.splitlines()) - len(source.splitlines())
