@@ -56,6 +56,7 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({}, True),
         ({"x": "import r\na = 1\ndef g(): r.hooks.append(1)"}, True),
         ({"x": "import r\na = 1\nb = r.make()\nb.c = 1"}, True),
+        ({"x": "import r, sys\na = 1\nif __name__ == '__main__': sys.exit(r.run())"}, True),
         # The module registers something when it runs, or changes what it imports.
         ({"x": "import r\na = 1\nr.hooks.append(1)"}, False),
         ({"x": "from r import find\na = 1\nfind('hooks').append(1)"}, False),

@@ -7,7 +7,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
-from minreq.imports.bindings import imported_as
+from minreq.imports.bindings import imported_as, is_type_checking
 from minreq.source.modulenames import resolve_dots
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -86,14 +86,23 @@ def changes_imported(tree: ast.Module) -> bool:
 
 
 def _find_running(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield all statements that run with the module."""
+    """Yield all statements that run with the module when it is imported."""
     for each in statements:
         yield each
         if not isinstance(each, _FUNCTIONS):
-            for name in ("body", "orelse", "finalbody"):
+            for name in ("orelse",) if _is_for_others(each) else ("body", "orelse", "finalbody"):
                 yield from _find_running(getattr(each, name, ()))
             for handler in (*getattr(each, "handlers", ()), *getattr(each, "cases", ())):
                 yield from _find_running(handler.body)
+
+
+def _is_for_others(statement: ast.stmt) -> bool:
+    """Whether the body of *statement* is for type checkers, or for the module as a script."""
+    if not isinstance(statement, ast.If):
+        return False
+    test = statement.test
+    names = isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
+    return names or is_type_checking(test)
 
 
 def _find_methods(statement: ast.stmt) -> Iterator[ast.expr]:
