@@ -28,7 +28,7 @@ def defer(source: str, *names: str, **options: object) -> str:
     module = read(source, **options)  # type: ignore[arg-type]
     assert {*names} <= module.deferrable, module.refusals
     found = rewrite(module, names)
-    assert is_sound(module.source, found)
+    assert is_sound(module.source, found, names)
     text = found.decode()
     assert text.count(NOTICE) == 1
     return text.replace(f"  {NOTICE}", "").replace(NOTICE, "")
@@ -63,6 +63,12 @@ class TestRefusals:
             ("from q import a\nclass B:\n    @register\n    def f(self) -> a: pass", reads.READ_AT_IMPORT),
             ("from q import a\nX = List['a']", reads.IN_STRING),
             ("from q import a\nX = TypeVar('X', bound='a')", reads.IN_STRING),
+            ("from q import a\n__all__ = a.__all__ + ['x']", reads.READ_AT_IMPORT),
+            ("from q import a\n__all__ = ['x', *a.__all__]", reads.READ_AT_IMPORT),
+            ("from q import a\nif a.TYPE_CHECKING: import x", reads.READ_AT_IMPORT),
+            ("from q import a\ndef f(*x: '*tuple[a]'): pass", reads.READ_AT_IMPORT),
+            ("from __future__ import annotations\nfrom q import a\ndef f(*x: '*tuple[a]'): pass", reads.IN_ANNOTATION),
+            ("from q import a\nlook_up = globals", reads.READS_GLOBALS),
             ("from q import a\ndef f(): return globals()['a']", reads.READS_GLOBALS),
             ("from q import a\ndef f(): exec('a')", reads.READS_GLOBALS),
             ("from q import a\nx = dict(locals())", reads.READS_GLOBALS),
@@ -90,6 +96,12 @@ class TestRefusals:
         refused = "a" if "a" in module.imports else "q" if "q" in module.imports else "__a__"
         assert module.refusals[refused] in {reason, reads.READ_AT_IMPORT}
         assert module.refusals[refused] == reason or "class B:\n    a = a" in source
+
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="no type parameters")
+    @pytest.mark.parametrize("member", ["def f[T](self, x: a) -> T: pass", "type X[T] = list[a]"])
+    def test_what_has_type_parameters_sees_the_names_of_its_class(self, member: str) -> None:
+        module = read(f"from __future__ import annotations\nfrom q import a\nclass B:\n    a = int\n    {member}")
+        assert module.refusals == {"a": reads.IN_CLASS}
 
     @pytest.mark.parametrize(
         "source",
@@ -166,6 +178,19 @@ class TestRewriting:
                 ),
             ),
             (
+                "from q import a\ndef f():\n    if a.TYPE_CHECKING: pass\n",
+                ["a"],
+                f"{DEFER}(__name__, 1, 'q', 'a')\ndef f():\n    if _minreq_module.a.TYPE_CHECKING: pass\n",
+            ),
+            (
+                "from __future__ import annotations\nfrom q import a\ndef f(x: '(a | None)'): pass\n",
+                ["a"],
+                (
+                    f"from __future__ import annotations\n{DEFER}(__name__, 2, 'q', 'a')\n"
+                    "def f(x: '_minreq_module.a | None'): pass\n"
+                ),
+            ),
+            (
                 "import json\ndef f(x: Literal['json'], y: 'Literal[\"json\"]', z: Annotated[int, 'json']): pass\n",
                 ["json"],
                 (
@@ -236,6 +261,21 @@ class TestRewriting:
 
     def test_a_source_that_has_the_name_of_the_runtime_is_not_changed(self) -> None:
         assert not read(f"from q import a\n{analyze.MODULE_NAME} = 1\n").deferrable
+
+    @pytest.mark.parametrize(
+        "text", ["def f(): return a\n", "a\n", "class B:\n    def f(self): return [a for x in ()]\n"]
+    )
+    def test_code_that_reads_a_deferred_name_as_a_global_is_not_sound(self, text: str) -> None:
+        assert is_sound(text.encode(), text.encode(), ["b"])
+        assert not is_sound(text.encode(), text.encode(), ["a"])
+
+    def test_a_source_whose_lines_have_other_numbers_is_not_sound(self) -> None:
+        module = read(
+            "from __future__ import annotations\nfrom q import a\ndef f(x: 'List['\n    'a]'): pass\nx = 1\n", "q"
+        )
+        found = rewrite(module, ["a"], submodules=(("q", ("q.b",)),))
+        assert found.count(b"\n") == module.source.count(b"\n")
+        assert not is_sound(module.source, found, ["a"])
 
     @pytest.mark.parametrize(
         "text", ["def f(x: L['_minreq_module.a']): pass\n", "def f(x: '_minreq_module.b'): pass\n"]

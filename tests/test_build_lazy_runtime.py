@@ -113,6 +113,8 @@ class Note:
 
 def send(form: Form, pair: Pair, *more: Pair) -> list[Pair]: return [value]
 """,
+    "p/stars.py": "from q.deep import *\nfrom p.two import value\ndef f(): return value\n",
+    "p/two.py": "value = 2",
     "q/__init__.py": "",
     "q/deep.py": "value = 5",
     "n/part.py": "value = 6",
@@ -206,6 +208,36 @@ def test_names_are_listed_patched_and_not_invented(tree: Path) -> None:
         "True",
         "module 'p.user' has no attribute 'other' other",
     ]
+
+
+def test_a_name_that_was_removed_is_gone(tree: Path) -> None:
+    code = (
+        "import p.user\nfrom unittest import mock\nlate = p.user.Late\n"
+        "with mock.patch('p.user.Late', 1), mock.patch('p.user.Two', 2):\n    pass\n"
+        "print(p.user.Late is late, p.user.Two)\n"
+        "del p.user.Late\nprint(hasattr(p.user, 'Late'), 'Late' in dir(p.user))\n"
+    )
+    assert run(tree, code) == "True <class 'p.late.Pair'>\nFalse False\n"
+
+
+def test_an_import_replaces_a_name_that_is_there(tree: Path) -> None:
+    code = (
+        "import importlib, p.stars, p.user\nprint(p.stars.f(), p.stars.value)\n"
+        "p.user.Two = 4\nimportlib.reload(p.user)\nprint(p.user.pair(), p.user.Two)\n"
+    )
+    assert run(tree, code) == "2 2\nPair(one=1) <class 'p.late.Pair'>\n"
+
+
+def test_a_source_that_is_not_the_module_of_its_name_imports_at_once(tree: Path) -> None:
+    code = (
+        "import importlib.util, p, p.again as again, runpy, sys\ndel sys.modules['p.again']\n"
+        "print(runpy.run_module('p.again')['f']().value, 'L' in vars(again), again.f().value)\n"
+        "sys.modules['p.again'] = again\n"
+        "spec = importlib.util.spec_from_file_location('elsewhere', again.__file__)\n"
+        "module = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(module)\n"
+        "print(module.f().value, 'L' in vars(module), runpy.run_path(p.__file__)['sys'])\n"
+    )
+    assert run(tree, code).splitlines() == ["1 False 1", "1 True <module 'sys' (built-in)>"]
 
 
 def test_type_hints_signatures_and_sources_are_found(tree: Path) -> None:

@@ -138,3 +138,21 @@ def test_no_result_is_a_difference(
     setup: Any = SimpleNamespace()
     prover = ModuleProver(setup=setup, whole=Path("whole"), cold=Path("cold"), provided=(), jobs=1)
     assert [each.sentence for each in prover.find_differences(["m"])] == ([] if sentence is None else [sentence])
+
+
+def test_private_names_that_are_deferred_are_looked_up_in_both_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Mapping[str, Sequence[str]]] = {}
+
+    def import_all(
+        _prover: ModuleProver, tree: Path, _packages: object, names: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, ImportResult]:
+        asked[tree.name] = names
+        return {"m": kinds(**dict.fromkeys([*names["m"], "b"], f"a kind of {tree}"))}
+
+    monkeypatch.setattr(ModuleProver, "_import_all", import_all)
+    setup: Any = SimpleNamespace()
+    prover = ModuleProver(
+        setup=setup, whole=Path("whole"), cold=Path("cold"), provided=(), jobs=1, looks_up=True, hinted={"m": {"_a"}}
+    )
+    assert len([*prover.find_differences(["m"])]) == 1
+    assert asked == {"whole": {"m": ["_a"]}, "cold": {"m": ["_a", "b"]}}

@@ -62,8 +62,8 @@ class ModuleProver:
     kind: str = "cold tree"
     #: Whether every public name is looked up, since the tree defers imports.
     looks_up: bool = False
-    #: Modules whose type hints are compared, too.
-    hinted: Collection[str] = ()
+    #: Modules whose type hints are compared, too, each with names to look up besides the public ones.
+    hinted: Mapping[str, Collection[str]] = field(default_factory=dict)
     #: The folder of compiled files: Python compiles a source once for all processes, as the trees do not change; if it
     #: is ``None``, each process has one of its own.
     compiled: Path | None = None
@@ -114,7 +114,7 @@ class ModuleProver:
         self, packages: Sequence[tuple[str, Sequence[Sequence[str]]]]
     ) -> tuple[Mapping[str, ImportResult], Mapping[str, ImportResult]]:
         """Import from both trees; names that the first has are looked up in the second, too."""
-        whole = self._import_all(self.whole, packages)
+        whole = self._import_all(self.whole, packages, {name: sorted(its) for name, its in self.hinted.items()})
         return whole, self._import_all(self.cold, packages, {name: [*each.kinds] for name, each in whole.items()})
 
     def _import_all(

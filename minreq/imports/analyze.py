@@ -8,7 +8,9 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from minreq.imports.assignments import changes_imported, count_submodules, find_assigned
 from minreq.imports.bindings import find_bindings, imported_as, is_type_checking
 from minreq.imports.reads import ReadFinder
 from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule, Span
@@ -22,6 +24,8 @@ _DUNDER = "a name of the interpreter"
 _SHARES_LINE = "its statement shares a line with another"
 _REPLACED = "the module replaces itself or its namespace"
 _GETATTR = "the module has a __getattr__ of its own that cannot be joined"
+#: The nodes of a module that are read wherever they are in it.
+_NODES = (ast.Import, ast.ImportFrom, ast.Global, ast.Attribute)
 #: A module with one of these may not be what its namespace is, or may have been prepared already.
 _REPLACING = re.compile(
     rb"sys\.modules\[\s*__name__|sys\.modules\[[^]\n]*\]\s*=[^=]|\b__lazy_modules__\b|" + MODULE_NAME.encode()
@@ -39,15 +43,25 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     lines = _Lines(source)
     package = name if is_package else name.rpartition(".")[0]
     statements, imports = _find_imports(tree, lines, package)
+    nodes = [
+        each for each in ast.walk(tree) if isinstance(each, (ast.Import, ast.ImportFrom, ast.Global, ast.Attribute))
+    ]
     star_imports = frozenset(
         base
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
         if (base := _origin_module(node, package))
     )
     bindings = find_bindings(_running(tree.body))
-    has_all = "__all__" in bindings.names
-    known = SourceModule(name=name, source=source, star_imports=star_imports, has_all=has_all)
+    known = SourceModule(
+        name=name,
+        source=source,
+        star_imports=star_imports,
+        has_all="__all__" in bindings.names,
+        assigned=find_assigned(nodes, name, package),
+        changes_imported=changes_imported(tree),
+        shared_with_submodules=frozenset(Counter(bindings.names) - count_submodules(tree, name, package)),
+    )
     if not imports:
         return known
     refusals = {each: _BOUND_TWICE for each, count in Counter(bindings.names).items() if count > 1}
@@ -65,9 +79,8 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     if refusal or finder.found.refusal:
         refusals = dict.fromkeys(imports, refusal or finder.found.refusal)
     refusals = {**finder.found.refusals, **refusals}
-    return SourceModule(
-        name=name,
-        source=source,
+    return replace(
+        known,
         statements=statements,
         imports=imports,
         refusals={each: why for each, why in refusals.items() if each in imports},
@@ -79,8 +92,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         reads={each: frozenset(spans) for each, spans in finder.found.spans.items()},
         strings=tuple(finder.found.strings),
         after_getattr=after_getattr,
-        star_imports=star_imports,
-        has_all=has_all,
+        shared_with_submodules=known.shared_with_submodules | finder.found.others.difference(bindings.names),
     )
 
 

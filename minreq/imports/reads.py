@@ -38,11 +38,13 @@ _GENERICS = frozenset(
         *("Type", "Union", "dict", "frozenset", "list", "set", "tuple", "type"),
     }
 )
-#: Calls that read the namespace of the module around them.
+#: Functions that read the namespace of the module around them, whoever calls them.
 _NAMESPACE_CALLS = frozenset({"globals", "eval", "exec"})
 #: The same without arguments.
 _NAMESPACE_CALLS_BARE = frozenset({"vars", "dir", "locals"})
 _COLD_CALL = ast.unparse(ast.parse(COLD_CALL, mode="eval"))
+#: What an expression may begin with that reads names, besides a name.
+_BEGINNINGS = frozenset("(['\"")
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -53,6 +55,8 @@ class Scope:
     is_class: bool
     names: Collection[str]
     global_names: Collection[str] = ()
+    #: Whether it has type parameters alone; what is in it sees the names of the class around it.
+    has_type_parameters: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class Reads:
     #: The line of each refusal.
     refused_at: dict[str, int] = field(default_factory=dict)
     strings: list[TextWithNames] = field(default_factory=list)
+    #: Names of the module, or of the interpreter, that are read and not imported.
+    others: set[str] = field(default_factory=set)
     #: Why no name of the module can be deferred.
     refusal: str = ""
 
@@ -124,6 +130,10 @@ class ReadFinder(ast.NodeVisitor):
         """Note a read of an imported name."""
         name = node.id
         if name not in self._imported:
+            if isinstance(node.ctx, ast.Load) and self._is_of_module(name, node):
+                self.found.others.add(name)
+                if name in _NAMESPACE_CALLS:
+                    self.found.refusal = READS_GLOBALS
             return
         if not isinstance(node.ctx, ast.Load):
             if any(name in scope.global_names for scope in self._scopes):
@@ -141,15 +151,17 @@ class ReadFinder(ast.NodeVisitor):
 
     def _is_of_module(self, name: str, node: ast.Name) -> bool:
         """Whether *name* is that of the module here; refuse a name that a class has too."""
-        for number, scope in enumerate(reversed(self._scopes)):
+        sees_class = True
+        for scope in reversed(self._scopes):
             if scope.is_class:
-                if number == 0 and name in scope.names:
+                if sees_class and name in scope.names:
                     self._refuse(name, IN_CLASS, node)
                     return False
             elif name in scope.global_names:
                 return True
             elif name in scope.names:
                 return False
+            sees_class = sees_class and scope.has_type_parameters
         return True
 
     def _bind_imports(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -202,7 +214,7 @@ class ReadFinder(ast.NodeVisitor):
         parameters = getattr(node, "type_params", ())
         if not parameters:
             return None
-        scope = Scope(False, {each.name for each in parameters})
+        scope = Scope(False, {each.name for each in parameters}, has_type_parameters=True)
         with self._inside(scope, later=True):
             self._visit_all(child for each in parameters for child in ast.iter_child_nodes(each))
         return scope
@@ -264,9 +276,11 @@ class ReadFinder(ast.NodeVisitor):
                 self._refuse(name, IN_STRING, node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Visit an assignment, without the strings of ``__all__``: who uses them asks the module."""
+        """Visit an assignment; strings in a list of ``__all__`` are no reads: who uses them asks the module."""
         targets = [each.id for each in node.targets if isinstance(each, ast.Name)]
-        if targets != ["__all__"]:
+        if targets == ["__all__"] and isinstance(node.value, (ast.List, ast.Tuple)):
+            self._visit_all(each for each in node.value.elts if not isinstance(each, ast.Constant))
+        else:
             self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> None:
@@ -281,8 +295,7 @@ class ReadFinder(ast.NodeVisitor):
         if isinstance(node.func, ast.Name):
             is_bare = not (node.args or node.keywords) and node.func.id in _NAMESPACE_CALLS_BARE
             # In a function, `locals` has its own names.
-            is_local = node.func.id != "globals" and bool(self._scopes) and is_bare
-            if node.func.id in _NAMESPACE_CALLS or (is_bare and not is_local):
+            if is_bare and not self._scopes:
                 self.found.refusal = READS_GLOBALS
         self.generic_visit(node)
 
@@ -305,9 +318,9 @@ class ReadFinder(ast.NodeVisitor):
                 self._refuse(each.id, IN_FORMAT, each)
 
     def visit_If(self, node: ast.If) -> None:
-        """Visit a condition, without what only type checkers see."""
+        """Visit a condition, without what only type checkers see; the condition itself is evaluated."""
         if is_type_checking(node.test):
-            self._visit_all(node.orelse)
+            self._visit_all((node.test, *node.orelse))
         else:
             self.generic_visit(node)
 
@@ -335,7 +348,10 @@ def find_texts(annotation: ast.AST, *, is_certain: bool = True) -> Iterator[tupl
 def names_in_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that *text* reads as an expression, and those in strings in it."""
     nothing = frozenset[str](), frozenset[str]()
-    if len(text) > 1000 or not text.strip()[:1].isidentifier():  # noqa: PLR2004 - No annotation is longer.
+    if text.startswith("*"):  # No expression: an annotation of ``*arguments``.
+        return frozenset(), frozenset().union(*names_in_text(text[1:]))
+    begins_as_name = text.strip()[:1].isidentifier() or text.strip()[:1] in _BEGINNINGS
+    if len(text) > 1000 or not begins_as_name:  # noqa: PLR2004 - No annotation is longer.
         return nothing
     try:
         tree = ast.parse(text.strip(), mode="eval")

@@ -70,6 +70,13 @@ class SourceModule:
     #: Modules all of whose public names the module imports.
     star_imports: frozenset[str] = frozenset()
     has_all: bool = False
+    #: Names that it reads as globals and does not bind, and those that it binds to anything but its submodule of that
+    #: name: an import that loads the submodule sets the name, too.
+    shared_with_submodules: frozenset[str] = frozenset()
+    #: Names, each with its module, that its code may assign later.
+    assigned: frozenset[str] = frozenset()
+    #: Whether it changes what it imports, as it runs, or may do so.
+    changes_imported: bool = False
 
     @property
     def deferrable(self) -> frozenset[str]:

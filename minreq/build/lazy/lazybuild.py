@@ -183,7 +183,7 @@ class LazyBuilder:
     def _check_modules(self, edits: EditSet, _facts: ImportFacts) -> tuple[Sequence[str], Callable[[], Sequence[str]]]:
         if self.prover is None:
             return (), tuple
-        prover = replace(self.prover, hinted=frozenset(edits.by_module))
+        prover = replace(self.prover, hinted=edits.by_module)
         found = [*prover.find_differences(self.compared)]
         first = [each.module for each in found[:1]]
         return [each.sentence for each in found], lambda: [
@@ -234,9 +234,10 @@ class _Attempt:
     def find_unsound(self, edits: EditSet, modules: Mapping[str, SourceModule]) -> frozenset[str]:
         """Return the modules whose new source does not mean what it has to."""
         texts = sorted(self.rewriter.rewrite(edits).items())
-        triples = [(name, modules[name].source, text) for name, text in texts]
+        deferred = edits.by_module
+        rewritten = [(name, modules[name].source, text, deferred.get(name, frozenset())) for name, text in texts]
         check = is_sound_natively if self.builder.natively else is_sound
-        return frozenset(_call_with_parts(partial(_find_unsound, check), triples, self.builder.jobs))
+        return frozenset(_call_with_parts(partial(_find_unsound, check), rewritten, self.builder.jobs))
 
 
 def _call_with_parts(function: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], jobs: int) -> Iterator[R]:
@@ -249,8 +250,11 @@ def _call_with_parts(function: Callable[[Sequence[T]], Sequence[R]], items: Sequ
         yield from found
 
 
-def _find_unsound(check: Callable[[bytes, bytes], bool], triples: Sequence[tuple[str, bytes, bytes]]) -> Sequence[str]:
-    return [name for name, source, text in triples if not check(source, text)]
+def _find_unsound(
+    check: Callable[[bytes, bytes, Collection[str]], bool],
+    rewritten: Sequence[tuple[str, bytes, bytes, Collection[str]]],
+) -> Sequence[str]:
+    return [name for name, source, text, deferred in rewritten if not check(source, text, deferred)]
 
 
 def make_orders(modules: Sequence[str]) -> Sequence[Sequence[str]]:

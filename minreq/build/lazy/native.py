@@ -44,7 +44,7 @@ def rewrite_natively(
     return apply_changes(text, insert_notice(text)) if changes else text
 
 
-def is_sound_natively(source: bytes, text: bytes) -> bool:
+def is_sound_natively(source: bytes, text: bytes, _names: Collection[str] = ()) -> bool:
     """Whether *text* has the lines of *source*; its own interpreter compiles it, and no older one can."""
     return text.count(b"\n") == source.count(b"\n")
 

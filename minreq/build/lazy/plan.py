@@ -27,6 +27,7 @@ _STAR = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*\(?[ \t]*\*", r
 
 STAR_IMPORT = "another module imports all names of the module"
 SAME_NAME = "a submodule has the name, and is set in its place when it is loaded"
+ASSIGNED = "code assigns the name in the other module, and it may be another value later"
 IMPORT_FAILS = "the import fails with it"
 
 #: Imports from the tree with the edits, and returns what happened.
@@ -95,6 +96,11 @@ class Planner:
         self._open = frozenset(
             name for name in facts.star_imported if name in facts.modules and not facts.modules[name].has_all
         )
+        self._assigned = frozenset[str]().union(*(each.assigned for each in facts.modules.values()))
+        #: Modules that change others, or may do so.
+        self._effects = facts.effects.keys() | {
+            name for name, module in facts.modules.items() if module.changes_imported and name in facts.in_tree
+        }
         self._candidates = frozenset(self._find_candidates())
         self._read: set[Edit] = set()
         self._undone: dict[Edit, str] = {}
@@ -112,6 +118,8 @@ class Planner:
                 refusal = module.refusals.get(each)
                 if refusal is None and submodule in self._facts.known and submodule != imported.modules[-1]:
                     refusal = SAME_NAME
+                if refusal is None and ".".join(imported.read_from or ()) in self._assigned:
+                    refusal = ASSIGNED
                 if refusal is None and is_open and not each.startswith("_"):
                     refusal = STAR_IMPORT
                 if refusal:
@@ -204,7 +212,10 @@ class Planner:
                 submodules[importer][importer] |= {*aliases}
         # What an earlier round has loaded would be gone again.
         loads: dict[Edit, set[str]] = defaultdict(set, {edit: {*its} for edit, its in edits.loads.items()})
-        for module in gone & (self._facts.effects.keys() | unserved):
+        # A package reads a submodule as a global, which no look-up serves, or has something else under its name.
+        running = self._facts.modules.keys() & loaded
+        shared = {f"{name}.{each}" for name in running for each in self._facts.modules[name].shared_with_submodules}
+        for module in gone & (self._effects | unserved | shared):
             place = self._place_of(module, edits.names, loaded)
             if place is not None:
                 loads[place].add(module)

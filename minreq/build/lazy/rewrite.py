@@ -8,15 +8,18 @@ number of each line stay.
 from __future__ import annotations
 
 import ast
+import dis
 import io
 import tokenize
+import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 
 from minreq.analyze.kinds import LAZY_MODULE
 from minreq.imports.analyze import MODULE_NAME
+from minreq.imports.bindings import is_type_checking
 from minreq.imports.reads import find_texts
 from minreq.imports.sourcemodule import ImportedName, ImportStatement, SourceModule
 from minreq.source import syntax
@@ -25,6 +28,9 @@ from minreq.source import syntax
 NOTICE = "# Changed by `minreq build --lazy`: some imports run later. minreq-build.json lists them."
 
 _CALL = f'__import__("{LAZY_MODULE}")'
+
+#: Instructions that look up a global, the last from Python 3.13 on.
+_GLOBAL_READS = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
 
 #: Packages, each with the modules that are to be attributes of it.
 ServedModules = tuple[tuple[str, tuple[str, ...]], ...]
@@ -181,18 +187,42 @@ def apply_changes(source: bytes, changes: Iterable[_Change]) -> bytes:
     return b"".join(pieces) + source[position:]
 
 
-def is_sound(source: bytes, text: bytes) -> bool:
-    """Whether *text* is Python, has the lines of the *source*, and means the same but for its imports."""
+def is_sound(source: bytes, text: bytes, names: Collection[str] = ()) -> bool:
+    """Whether *text* is Python, has the lines of the *source*, and means the same but for its imports.
+
+    No code in it may read one of the deferred *names* as a global: no look-up follows.
+    """
     try:
-        before, after = syntax.parse(source), syntax.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            before, after = syntax.parse(source), syntax.parse(text)
+            if names and _reads_global(_compile(syntax.parse(text)), frozenset(names)):
+                return False
     except syntax.PARSE_ERRORS:
         return False
     added = len(text.splitlines()) - len(source.splitlines())
     return added in {0, 1, 2} and _meaning(before) == _meaning(after)
 
 
-def _meaning(tree: ast.Module) -> str:
-    """Return *tree* without its imports and the calls of the runtime, with each name read as it was."""
+def _compile(tree: ast.Module) -> CodeType:
+    """Return the code of *tree* without what only type checkers see."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and is_type_checking(node.test):
+            node.body = [ast.copy_location(ast.Pass(), node)]
+    return compile(tree, "", "exec", dont_inherit=True)
+
+
+def _reads_global(code: CodeType, names: frozenset[str]) -> bool:
+    """Whether *code*, or what is defined in it, reads one of *names* where a global is looked up."""
+    if not names.isdisjoint(code.co_names):
+        for each in dis.get_instructions(code):
+            if each.opname in _GLOBAL_READS and each.argval in names:
+                return True
+    return any(_reads_global(each, names) for each in code.co_consts if isinstance(each, CodeType))
+
+
+def _meaning(tree: ast.Module) -> tuple[str, Sequence[int]]:
+    """Return *tree* without its imports and the calls of the runtime, with each name read as it was, and its lines."""
 
     class Plain(ast.NodeTransformer):
         def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
@@ -225,7 +255,8 @@ def _meaning(tree: ast.Module) -> str:
         return found
 
     body = [each for each in tree.body if not isinstance(each, (ast.Import, ast.ImportFrom)) and not _is_call(each)]
-    return ast.dump(Plain().visit(ast.Module(body, [])))
+    lines = [each.lineno for statement in body for each in ast.walk(statement) if isinstance(each, ast.stmt)]
+    return ast.dump(Plain().visit(ast.Module(body, []))), lines
 
 
 def _is_call(node: ast.stmt) -> bool:
