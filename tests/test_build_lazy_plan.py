@@ -57,6 +57,7 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({"x": "import r\na = 1\ndef g(): r.hooks.append(1)"}, True),
         ({"x": "import r\na = 1\nb = r.make()\nb.c = 1"}, True),
         ({"x": "import r, sys\na = 1\nif __name__ == '__main__': sys.exit(r.run())"}, True),
+        ({"x": "import os, r\na = 1\nos.register_at_fork(after_in_child=r.reset)"}, True),
         # The module registers something when it runs, or changes what it imports.
         ({"x": "import r\na = 1\nr.hooks.append(1)"}, False),
         ({"x": "from r import find\na = 1\nfind('hooks').append(1)"}, False),

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from minreq.imports.bindings import imported_as, is_type_checking
 from minreq.source.modulenames import resolve_dots
+from minreq.source.syntax import last_name
 
+#: A function that a module registers for itself: until the module is loaded, it has nothing to do after a fork.
+_OF_ITSELF = "register_at_fork"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -120,8 +123,10 @@ def _changed_by(statement: ast.stmt) -> Iterator[ast.expr]:
     elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and not isinstance(statement.target, ast.Name):
         yield statement.target
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        yield statement.value.func
-        if isinstance(statement.value.func, ast.Name) and statement.value.func.id in {"setattr", "delattr"}:
+        function = statement.value.func
+        if last_name(function) != _OF_ITSELF:
+            yield function
+        if isinstance(function, ast.Name) and function.id in {"setattr", "delattr"}:
             yield from statement.value.args[:1]
 
 
