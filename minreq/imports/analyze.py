@@ -59,7 +59,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         star_imports=star_imports,
         has_all="__all__" in bindings.names,
         assigned=find_assigned(nodes, name, package),
-        changes_imported=changes_imported(tree),
+        changes_imported=changes_imported(tree, name),
         shared_with_submodules=frozenset(Counter(bindings.names) - count_submodules(tree, name, package)),
     )
     if not imports:
