@@ -72,7 +72,7 @@ def read_misses(house: Wheelhouse, found: ScenarioResult) -> list[str]:
             isolation,
             [str(python.base_executable), "-I", "-S", "-B", "-c", _PROGRAM, str(folder), *map(str, copies)],
             Access(writable=own, readable=(folder,)),
-            environment={"HOME": str(own), **plan.environment},
+            environment={"HOME": str(own), "PYTHONHASHSEED": "0", **plan.environment},
             folder=own,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -57,6 +57,7 @@ def kind_of(path: Path) -> str:
     text = re.sub(r"/[0-9a-f]{2}/", "/*/", text)
     text = re.sub(r"/hosts/[0-9a-f]{32}\..*", "/hosts/*", text)
     text = re.sub(r"/(lib|bin|data|include)/.*?(\.pyc)?$", r"/files\2", text)
+    text = re.sub(r"/sizes-.*", "/sizes-*", text)
     return re.sub(r"[^/]*(\.whl|\.tar\.gz|-unpacked)$", r"*\1", text)
 
 
@@ -112,6 +113,7 @@ GROUPS = {
         "wheels/locks/*-unpacked",
         "wheels/unpacked/*/compiled.txt",
         "wheels/unpacked/*/files.pyc",
+        "wheels/unpacked/*/sizes-*",
         "wheels/wheels/*/*/*.whl",
     ),
     "installed files": ("wheels/unpacked/*/files",),

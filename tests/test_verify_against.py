@@ -304,7 +304,7 @@ def test_tools_that_replace_parts_of_the_program(own: Project) -> None:
     [
         (("pytest -q tests",), 3, "no installed distribution has the command 'pytest'; name the project"),
         (("pytest -q tests", "--smoke-with", "pytest"), 3, "pytest finds no test with all declared distributions"),
-        (("program.py", "--timeout", "1"), 3, "python program.py of the smoke did not end within 1 seconds"),
+        (("program.py", "--timeout", "1"), 3, "python program.py of the smoke did not end within 1 second"),
         (("pytest 'a",), 2, '--against-full "pytest \'a" is no command line: No closing quotation'),
         (("x", "--export-smoke", "y.py"), 2, "--export-smoke runs nothing, and --against-full runs a command"),
     ],

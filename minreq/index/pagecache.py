@@ -77,6 +77,8 @@ class PageCache(logging.Handler):
             if is_stored(response):
                 self._records.save_page_digest(name, _digest(head, body))
         elif self._records.page_digest(name) != _digest(head, body):
+            # The page may never be stored again, and then nothing would replace what is there.
+            self._records.remove_page_digest(name)
             raise PageDamaged
 
     def _remove(self, *others: Path) -> None:

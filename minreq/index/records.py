@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from minreq.model import Member, Wheel
-from minreq.system import cachefile, temporary
+from minreq.system import cachefile, regularfile, temporary
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,6 +73,11 @@ class Records:
     def save_page_digest(self, name: str, digest: bytes) -> None:
         """Replace the digest of the page that is stored under *name*."""
         self._write(name, "digest", digest)
+
+    def remove_page_digest(self, name: str) -> None:
+        """Remove the digest of the page that is stored under *name*, whatever is in its place."""
+        with suppress(OSError):
+            regularfile.remove_any(self._path(name, "digest"))
 
     def _path(self, key: str, suffix: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()
