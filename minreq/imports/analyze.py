@@ -7,7 +7,7 @@ import codecs
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from minreq.imports.assignments import changes_imported, count_submodules, find_assigned
@@ -56,7 +56,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     known = SourceModule(
         name=name,
         source=source,
-        star_imports=star_imports,
+        star_imports=_find_star_imports(nodes, package),
         has_all="__all__" in bindings.names,
         assigned=find_assigned(nodes, name, package),
         changes_imported=changes_imported(tree, name),
@@ -93,6 +93,15 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         strings=tuple(finder.found.strings),
         after_getattr=after_getattr,
         shared_with_submodules=known.shared_with_submodules | finder.found.others.difference(bindings.names),
+    )
+
+
+def _find_star_imports(nodes: Iterable[ast.AST], package: str) -> frozenset[str]:
+    return frozenset(
+        base
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+        if (base := _origin_module(node, package))
     )
 
 
