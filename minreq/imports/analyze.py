@@ -43,15 +43,7 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     lines = _Lines(source)
     package = name if is_package else name.rpartition(".")[0]
     statements, imports = _find_imports(tree, lines, package)
-    nodes = [
-        each for each in ast.walk(tree) if isinstance(each, (ast.Import, ast.ImportFrom, ast.Global, ast.Attribute))
-    ]
-    star_imports = frozenset(
-        base
-        for node in nodes
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-        if (base := _origin_module(node, package))
-    )
+    nodes = [each for each in ast.walk(tree) if isinstance(each, _NODES)]
     bindings = find_bindings(_running(tree.body))
     known = SourceModule(
         name=name,
