@@ -57,6 +57,8 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({"x": "import r\na = 1\ndef g(): r.hooks.append(1)"}, True),
         ({"x": "import r\na = 1\nb = r.make()\nb.c = 1"}, True),
         ({"x": "import r, sys\na = 1\nif __name__ == '__main__': sys.exit(r.run())"}, True),
+        ({"x": "import os, r\na = 1\nos.register_at_fork(after_in_child=r.reset)"}, True),
+        ({"x": "import r, sys\na = 1\nfor b in r.all: sys.modules[f'x.{b}'] = sys.modules[__name__ + '.y'] = b"}, True),
         # The module registers something when it runs, or changes what it imports.
         ({"x": "import r\na = 1\nr.hooks.append(1)"}, False),
         ({"x": "from r import find\na = 1\nfind('hooks').append(1)"}, False),
@@ -64,6 +66,7 @@ _LATE = {"r": "", "x": "a = 1", "root": "from x import a\nimport r\ndef f(): ret
         ({"x": "from r import hooks\na = 1\n@hooks.add('x')\ndef g(): pass"}, False),
         ({"x": "import r\na = 1\n@r.cache\ndef g(): pass"}, True),
         ({"x": "from collections import abc\na = 1\n@abc.Mapping.register\nclass B: pass"}, True),
+        ({"x": "import r, sys\na = 1\nsys.modules['y'] = r"}, False),
         ({"x": "import r\na = 1\nif r: r.Base.name = 1"}, False),
         ({"x": "import r\na = 1\nfor each in r.all: setattr(r, each, 1)"}, False),
         # The name may be another value when it is read late.

@@ -7,7 +7,7 @@ import codecs
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from minreq.imports.assignments import changes_imported, count_submodules, find_assigned
@@ -43,23 +43,15 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
     lines = _Lines(source)
     package = name if is_package else name.rpartition(".")[0]
     statements, imports = _find_imports(tree, lines, package)
-    nodes = [
-        each for each in ast.walk(tree) if isinstance(each, (ast.Import, ast.ImportFrom, ast.Global, ast.Attribute))
-    ]
-    star_imports = frozenset(
-        base
-        for node in nodes
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
-        if (base := _origin_module(node, package))
-    )
+    nodes = [each for each in ast.walk(tree) if isinstance(each, _NODES)]
     bindings = find_bindings(_running(tree.body))
     known = SourceModule(
         name=name,
         source=source,
-        star_imports=star_imports,
+        star_imports=_find_star_imports(nodes, package),
         has_all="__all__" in bindings.names,
         assigned=find_assigned(nodes, name, package),
-        changes_imported=changes_imported(tree),
+        changes_imported=changes_imported(tree, name),
         shared_with_submodules=frozenset(Counter(bindings.names) - count_submodules(tree, name, package)),
     )
     if not imports:
@@ -93,6 +85,15 @@ def analyze_module(source: bytes, name: str, *, is_package: bool, late_annotatio
         strings=tuple(finder.found.strings),
         after_getattr=after_getattr,
         shared_with_submodules=known.shared_with_submodules | finder.found.others.difference(bindings.names),
+    )
+
+
+def _find_star_imports(nodes: Iterable[ast.AST], package: str) -> frozenset[str]:
+    return frozenset(
+        base
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+        if (base := _origin_module(node, package))
     )
 
 

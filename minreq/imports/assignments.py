@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from minreq.imports.bindings import imported_as, is_type_checking
 from minreq.source.modulenames import resolve_dots
+from minreq.source.syntax import constant_text, last_name
 
+#: A function that a module registers for itself: until the module is loaded, it has nothing to do after a fork.
+_OF_ITSELF = "register_at_fork"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -55,8 +58,8 @@ def count_submodules(tree: ast.Module, module: str, package: str) -> Counter[str
     )
 
 
-def changes_imported(tree: ast.Module) -> bool:
-    """Whether *tree*, as it runs, changes what it imports, or may do so.
+def changes_imported(tree: ast.Module, module: str) -> bool:
+    """Whether *tree*, the *module*, as it runs, changes what it imports, or may do so.
 
     It assigns or deletes an attribute or an item, as in ``Logger.trace = trace``, or calls something for no result, as
     in ``registry.register(handler)`` and ``@registry.register``. What a function does that it calls so counts, too. A
@@ -81,8 +84,28 @@ def changes_imported(tree: ast.Module) -> bool:
     }
     decorators = {_root(decorator) for each in statements for decorator in _find_methods(each)}
     return bool(decorators & objects) or any(
-        _root(target) in imported for each in statements for target in _changed_by(each)
+        _root(target) in imported and not _is_below(target, module)
+        for each in statements
+        for target in _changed_by(each)
     )
+
+
+def _is_below(target: ast.expr, module: str) -> bool:
+    """Whether *target* is a module in `sys.modules` below *module*: an import of it runs *module* first."""
+    if not isinstance(target, ast.Subscript) or ast.unparse(target.value) != "sys.modules":
+        return False
+    key = target.slice
+    first = (
+        key.values[0]
+        if isinstance(key, ast.JoinedStr) and key.values
+        else key.left
+        if isinstance(key, ast.BinOp)
+        else key
+    )
+    if isinstance(first, ast.FormattedValue):
+        first = first.value
+    is_own = isinstance(first, ast.Name) and first.id == "__name__" and first is not key
+    return is_own or (constant_text(first) or "").startswith(f"{module}.")
 
 
 def _find_running(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -120,8 +143,10 @@ def _changed_by(statement: ast.stmt) -> Iterator[ast.expr]:
     elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and not isinstance(statement.target, ast.Name):
         yield statement.target
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        yield statement.value.func
-        if isinstance(statement.value.func, ast.Name) and statement.value.func.id in {"setattr", "delattr"}:
+        function = statement.value.func
+        if last_name(function) != _OF_ITSELF:
+            yield function
+        if isinstance(function, ast.Name) and function.id in {"setattr", "delattr"}:
             yield from statement.value.args[:1]
 
 

@@ -163,9 +163,9 @@ _LOOK_UPS: dict[str, _LookUp] = {}
 
 def _install(module: str, namespace: dict[str, Any]) -> _LookUp:
     """Let *module* look up deferred names."""
-    look_up = _LOOK_UPS.get(module)
-    if look_up is None or look_up.namespace is not namespace:
-        look_up = _LOOK_UPS[module] = _LookUp(module, namespace)
+    if module not in _LOOK_UPS or _LOOK_UPS[module].namespace is not namespace:
+        _LOOK_UPS[module] = _LookUp(module, namespace)
+    look_up = _LOOK_UPS[module]
     own = namespace.get("__getattr__")
     if own is not look_up:
         look_up.own = own
