@@ -316,3 +316,8 @@ class TestNative:
         code = "import sys, user; print('late' in sys.modules, user.a, 'late' in sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert done.stdout == "False 1 True\n"
+
+
+def test_a_text_that_is_no_annotation_warns_of_nothing() -> None:
+    r"""It may be a pattern such as ``x['\s']``, of which Python warns where it is read as code."""
+    assert reads.names_in_text("x['\\s']")[0] == {"x"}

@@ -354,7 +354,7 @@ def names_in_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
     if len(text) > 1000 or not begins_as_name:  # noqa: PLR2004 - No annotation is longer.
         return nothing
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree = syntax.parse_expression(text)
     except syntax.PARSE_ERRORS:
         return nothing
     names = frozenset(each.id for each in ast.walk(tree) if isinstance(each, ast.Name))

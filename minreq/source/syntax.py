@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import threading
+import warnings
 from collections.abc import Iterator
 
 #: What the parser raises for text that is no Python, or is nested too deeply.
@@ -21,6 +22,13 @@ def parse(source: bytes | str) -> ast.Module:
     """Return the tree of *source*. Raises one of `PARSE_ERRORS`."""
     with _PARSER_LOCK:
         return ast.parse(source)
+
+
+def parse_expression(text: str) -> ast.Expression:
+    """Return the tree of *text*, which may be no Python: nothing warns of it. Raises one of `PARSE_ERRORS`."""
+    with _PARSER_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text.strip(), mode="eval")
 
 
 def last_name(expression: ast.expr) -> str:

@@ -141,7 +141,7 @@ def _rename(text: str, names: Collection[str]) -> str:
                 return node
             return ast.Attribute(ast.Name(MODULE_NAME, ast.Load()), node.id, node.ctx)
 
-    return ast.unparse(Renamer().visit(ast.parse(text.strip(), mode="eval")))
+    return ast.unparse(Renamer().visit(syntax.parse_expression(text)))
 
 
 def _wrap_getattr(module: SourceModule) -> Iterator[_Change]:
@@ -250,7 +250,7 @@ def _meaning(tree: ast.Module) -> tuple[str, Sequence[int]]:
         for place, text, is_certain in find_texts(annotation):
             if is_certain and isinstance(place, ast.Constant):
                 with suppress(*syntax.PARSE_ERRORS):
-                    place.value = ast.dump(Plain().visit(ast.parse(text.strip(), mode="eval")))
+                    place.value = ast.dump(Plain().visit(syntax.parse_expression(text)))
         found: ast.expr = Plain().visit(annotation)
         return found
 
