@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +43,8 @@ def dump(lock: Lock) -> str:
     return json.dumps({"schema": SCHEMA, **document}, indent=1) + "\n"
 
 
+# A lock asks several times for the last one. What is returned is never changed.
+@lru_cache(maxsize=1)
 def load(text: str, *, filename: str = "the evidence") -> Lock:
     """Read the text that ``dump`` wrote; *filename* is for messages.
 
