@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from urllib.request import url2pathname
 from folderindex import FolderIndex
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
-from wheelhouse import Scenario, Wheelhouse
+from wheelhouse import SCENARIOS, Scenario, Wheelhouse
 
 from minreq import interpreter as runtime
 from minreq.interpreter import Interpreter
@@ -203,6 +204,13 @@ def open_scenario(house: Wheelhouse, *, plan: Plan | None = None, jobs: int = JO
         ) as runner,
     ):
         yield OpenScenario(house=house, runner=runner, index=index, downloader=downloader)
+
+
+def list_first_stage_scenarios(*some: str) -> list[str]:
+    """Return *some* of the scenarios that have a first stage; all, some twenty, with ``MINREQ_ALL_SCENARIOS``."""
+    if "MINREQ_ALL_SCENARIOS" not in os.environ:
+        return [*some]
+    return [path.stem for path in sorted(SCENARIOS.glob("*.toml")) if "\nfirst" in path.read_text("utf-8")]
 
 
 def run_scenario(

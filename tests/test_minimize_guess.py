@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 from samplelock import LOCK
-from scenariorun import ScenarioResult, run_scenario
-from wheelhouse import Scenario, Wheelhouse, load, parse, write
+from scenariorun import ScenarioResult, list_first_stage_scenarios, run_scenario
+from wheelhouse import SCENARIOS, Scenario, Wheelhouse, load, parse, write
 
 from minreq.minimize.compare import Deviation
 from minreq.minimize.guess import Guess, guess_from, read_guess
@@ -20,10 +19,6 @@ from minreq.smoke.run import Run
 
 pytestmark = pytest.mark.one_python
 
-SCENARIOS = Path(__file__).parent / "scenarios"
-#: Two of the scenarios that have a first stage, with a variable all of them, some twenty.
-NAMES = [path.stem for path in sorted(SCENARIOS.glob("*.toml")) if "\nfirst" in path.read_text("utf-8")]
-NAMES = NAMES if "MINREQ_ALL_SCENARIOS" in os.environ else NAMES[:2]
 ALL_KINDS = """
 explanation = "The root fails without `late`, warns without `soft`, and a feature needs `hinted`; each has a handler."
 requirements = ["app"]
@@ -168,7 +163,7 @@ def test_a_guess_from_another_smoke_chooses_nothing(guess: Guess, make_locked: C
     assert contents(locked.lock(guess)) == contents(plain)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", list_first_stage_scenarios("stages-change-an-answer", "two-behind-one-handler"))
 def test_scenarios(name: str, make_locked: Callable[[Scenario], Locked]) -> None:
     locked = make_locked(load(SCENARIOS / f"{name}.toml"))
     plain = locked.lock()

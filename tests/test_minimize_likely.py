@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import MakeWheelhouse
 from packaging.utils import NormalizedName
-from scenariorun import RecordingReporter, choices_of, open_scenario
-from wheelhouse import Wheelhouse, load, write
+from scenariorun import RecordingReporter, choices_of, list_first_stage_scenarios, open_scenario
+from wheelhouse import SCENARIOS, Wheelhouse, load, write
 
 from minreq.minimize import MinimalSet, minimize
 
 pytestmark = pytest.mark.one_python
 
-SCENARIOS = Path(__file__).parent / "scenarios"
-#: With a variable all scenarios that have a first stage, some twenty.
-NAMES = (
-    [path.stem for path in sorted(SCENARIOS.glob("*.toml")) if "\nfirst" in path.read_text("utf-8")]
-    if "MINREQ_ALL_SCENARIOS" in os.environ
-    else ["stages-change-an-answer", "two-behind-one-handler"]
-)
 CAUGHT = """
 explanation = "The root imports `late` with a handler, and then does not work without it."
 requirements = ["app"]
@@ -51,7 +43,7 @@ def minimize_with(house: Wheelhouse, likely: frozenset[NormalizedName] | None) -
         return minimize(opened.runner, replace(choices, likely=likely), reporter), reporter
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", list_first_stage_scenarios("stages-change-an-answer", "two-behind-one-handler"))
 def test_a_wrong_hint_changes_nothing(name: str, tmp_path: Path) -> None:
     house = write(load(SCENARIOS / f"{name}.toml"), tmp_path)
     everything = frozenset(house.projects) - {house.scenario.root}
