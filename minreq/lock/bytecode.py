@@ -23,7 +23,7 @@ _SHORT_PATH = 255
 def with_compiled_sizes(selection: Selection, runner: SmokeRunner, reporter: Reporter) -> Selection:
     """Return *selection* with the bytes of compiled files.
 
-    Sources compile to 0.9 to 1.6 times their bytes, so an estimate is up to 20% off. Compiling takes a second for each
+    Sources compile to 0.8 to 1.6 times their bytes, so an estimate is up to 20% off. Compiling takes a second for each
     6 MB of sources, once.
     """
     sizes = _measure_names(runner, [each.candidate.name for each in selection.kept], reporter)

@@ -92,23 +92,8 @@ _MAX_RATIO = 0.9
 _NATIVE = frozenset(
     {
         *(".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".db", ".sqlite", ".sqlite3", ".ttf", ".otf", ".ttc"),
-        *(
-            ".onnx",
-            ".pt",
-            ".bin",
-            ".model",
-            ".dat",
-            ".whl",
-            ".egg",
-            ".zip",
-            ".pyz",
-            ".pth",
-            ".wasm",
-            ".node",
-            ".jar",
-            ".exe",
-            ".lib",
-        ),
+        *(".onnx", ".pt", ".bin", ".model", ".dat", ".whl", ".egg", ".zip", ".pyz", ".pth", ".wasm", ".node", ".jar"),
+        *(".exe", ".lib"),
     }
 )
 
